@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every exception that edgefm raises on purpose.
+
+EdgefmError                 one clear line; the command line prints it and exits with 2
+├── BadInput                a file, image, table or option from the user is unusable
+│   ├── UnsupportedModel    the file is sound, but uses something edgefm cannot run
+│   └── BadContainer        an .efm is damaged, truncated or from a newer format
+├── Infeasible              no plan fits the memory that was offered
+├── MissingTool             an optional package or program is not installed
+└── RuntimeFault            the C runtime stopped with a status other than EFM_OK
+"""
+
+from __future__ import annotations
+
+
+class EdgefmError(Exception):
+    """Root of everything edgefm raises on purpose; its text is one line for a person."""
+
+
+class BadInput(EdgefmError):
+    """Something the user handed in is unusable: says where, what was met, what is expected."""
+
+
+class UnsupportedModel(BadInput):
+    """A sound model uses an operator, type or shape edgefm cannot run."""
+
+
+class BadContainer(BadInput):
+    """An .efm file is damaged, truncated, or needs a newer edgefm."""
+
+
+class Infeasible(EdgefmError):
+    """No plan fits; `smallest` is the least fast memory (bytes) that would, `operator` what sets it."""
+
+    def __init__(self, message: str, smallest: int, operator: str) -> None:
+        super().__init__(message)
+        self.smallest = smallest
+        self.operator = operator
+
+
+class MissingTool(EdgefmError):
+    """An optional package or program is needed; the message says how to install it."""
+
+
+class RuntimeFault(EdgefmError):
+    """The C runtime refused or stopped; `status` is the efm_status number."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network as importers deliver it: tensors, nodes, nothing else.
+
+A `Graph` is in execution order and channel-last. Operators carry TFLite's meaning under the names
+below; geometry is explicit (a SAME padding is resolved by the importer), so that no later pass has
+to know where a model came from.
+
+| op | inputs | attrs |
+|---|---|---|
+| conv2d | x [1,H,W,I], w [O,kh,kw,I], bias [O] or -1 | stride, dilation (h, w); padding ((top, bottom), (left, right)); activation |
+| depthwise_conv2d | x, w [1,kh,kw,I*M], bias or -1 | as conv2d, and multiplier M |
+| fully_connected | x, w [O,I], bias or -1 | activation, keep_dims |
+| add, sub, mul | a, b (broadcast as NumPy does; either may be constant) | activation |
+| concat | x0, x1, ... | axis (>= 0) |
+| average_pool, max_pool | x | kernel, stride (h, w); padding; activation |
+| mean | x | axes (>= 0), keep_dims |
+| softmax | x | beta |
+| logistic, relu, relu6 | x | - |
+| reshape | x | - (the output tensor's shape; squeeze and flatten are reshapes) |
+| pad | x | padding: (before, after) per dimension |
+| transpose | x | perm |
+| quantize, dequantize | x | - |
+| resize_bilinear, resize_nearest | x | align_corners, half_pixel_centers |
+| argmax | x | axis (>= 0) |
+| detection_postprocess | boxes [1,N,4], scores [1,N,C], anchors [N,4] | the custom operator's options by name |
+
+`activation` is None, "relu", "relu6" or "relu_n1_to_1". `padding` counts rows and columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Quant:
+    """Affine quantisation: real = scale * (q - zero_point), per tensor or along `axis`."""
+
+    scale: tuple[float, ...]
+    zero_point: tuple[int, ...]
+    axis: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tensor:
+    """One edge of the graph; `data` is set for constants and then has `shape` and `dtype`."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    quant: Quant | None = None
+    data: Array | None = None
+
+    @property
+    def scale(self) -> float:
+        """The per-tensor scale; ValueError when the tensor has none or one per channel."""
+        if self.quant is None or len(self.quant.scale) != 1:
+            raise ValueError(f"tensor {self.name!r} has no single scale")
+        return self.quant.scale[0]
+
+    @property
+    def zero_point(self) -> int:
+        """The per-tensor zero point; ValueError when there is none or one per channel."""
+        if self.quant is None or len(set(self.quant.zero_point)) != 1:
+            raise ValueError(f"tensor {self.name!r} has no single zero point")
+        return self.quant.zero_point[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One operator; indices point into `Graph.tensors`, -1 means "left out"."""
+
+    op: str
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """A network: nodes in an order in which they can run."""
+
+    name: str
+    tensors: tuple[Tensor, ...]
+    nodes: tuple[Node, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    def producer(self) -> dict[int, int]:
+        """Map each computed tensor to the node that makes it."""
+        return {t: i for i, node in enumerate(self.nodes) for t in node.outputs}
+
+    def is_float(self) -> bool:
+        """True when the network still computes in float32 (its first input's consumers do)."""
+        weights = (node.inputs[1] for node in self.nodes
+                   if node.op in ("conv2d", "depthwise_conv2d", "fully_connected"))
+        return any(self.tensors[t].dtype == "float32" for t in weights)
+
+
+def rows_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """The row stream of a shape: (height, width, channels).
+
+    [1,H,W,C] -> (H, W, C); [1,A,B] -> (A, 1, B); [A,B,C] -> (A, B, C); [A,B] -> (A, 1, B);
+    [N] -> (1, 1, N); [] -> (1, 1, 1). Raises ValueError for a batch other than 1 or more dimensions.
+    """
+    if len(shape) >= 4:
+        if shape[0] != 1 or len(shape) > 4:
+            raise ValueError(f"shape {shape} is not a batch of one image")
+        return shape[1], shape[2], shape[3]
+    if len(shape) == 3:
+        return (shape[1], 1, shape[2]) if shape[0] == 1 else (shape[0], shape[1], shape[2])
+    if len(shape) == 2:
+        return shape[0], 1, shape[1]
+    return 1, 1, shape[0] if shape else 1

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network as the C runtime executes it, before anything is decided about memory.
+
+`lower.py` turns a quantised `Graph` into a `Program`: every 8-bit map becomes int8 (uint8 is shifted
+by 128), unary 8-bit operators become 256-byte tables, weights, biases and multipliers become one
+weight section per operator. The planner then only sees streams of rows and what each row needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+ELEMENT_BYTES = {"int8": 1, "float32": 4, "int32": 4, "int64": 8}
+
+
+class OpKind(IntEnum):
+    """Operator ids of docs/FORMAT.md; never renumbered."""
+
+    INPUT = 1
+    OUTPUT = 2
+    LOAD = 3
+    STORE = 4
+    VIEW = 5
+    CONV = 16
+    DEPTHWISE = 17
+    ADD = 18
+    MUL = 19
+    AVERAGE_POOL = 20
+    MAX_POOL = 21
+    MEAN = 22
+    LUT = 23
+    SOFTMAX = 24
+    RESHAPE = 25
+    CONCAT_CHANNELS = 26
+    CONCAT_ROWS = 27
+    PAD = 28
+    TRANSPOSE = 29
+    QUANTIZE = 30
+    DEQUANTIZE = 31
+    RESIZE_BILINEAR = 32
+    RESIZE_NEAREST = 33
+    ARGMAX = 34
+    DETECTION = 35
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A tensor as rows: `height` rows of `width` pixels of `channels` elements.
+
+    `parent` and `channel` are set when the stream is a range of channels of another stream and is
+    written straight into it (a channel concat that never copies).
+    """
+
+    name: str
+    height: int
+    width: int
+    channels: int
+    dtype: str = "int8"
+    zero_point: int = 0
+    tensor: int = -1  # index in Graph.tensors, -1 when lowering invented it
+    parent: int = -1
+    channel: int = 0
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row."""
+        return self.width * self.channels * ELEMENT_BYTES[self.dtype]
+
+    @property
+    def map_bytes(self) -> int:
+        """Bytes of the whole map."""
+        return self.height * self.row_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One executable operator.
+
+    `needs[i]` gives for input i and every output row y the first and last input row, both
+    inclusive and clamped to the input's height. An operator with `accumulates` has one output row
+    (or block of rows) and takes its inputs row by row into its state: it is fired once per strip
+    of *input* rows, and `needs` then has one entry per input row.
+    """
+
+    kind: OpKind
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    params: tuple[int, ...] = ()
+    weights: bytes = b""
+    scratch: int = 0
+    needs: tuple[tuple[tuple[int, int], ...], ...] = ()
+    accumulates: bool = False
+    macs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Operators in execution order. Graph inputs are INPUT operators, outputs OUTPUT operators."""
+
+    name: str
+    streams: tuple[Stream, ...]
+    ops: tuple[Op, ...]
+    folded: tuple[str, ...] = field(default=())  # tensors of the graph that no stream carries
