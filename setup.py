@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What pyproject.toml cannot say: the C runtime is compiled by cffi."""
+
+from setuptools import setup
+
+setup(cffi_modules=["edgefm/binding/build.py:ffibuilder"])

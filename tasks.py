@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tasks behind `./inv`; each one only names the command it runs."""
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from invoke import Context, Exit, task
+
+ROOT = Path(__file__).resolve().parent
+PYTHON = shlex.quote(sys.executable)
+APT = {
+    "gcc": "gcc", "clang": "clang",
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+    "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross",
+    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+    "qemu-arm": "qemu-user",
+}
+
+
+def _run(context: Context, command: str) -> None:
+    """Run a command in the project's root; its exit status becomes ours."""
+    with context.cd(str(ROOT)):
+        result = context.run(command, pty=sys.stdout.isatty(), warn=True, in_stream=False)
+    if result is not None and not result.ok:
+        raise Exit(code=result.return_code)
+
+
+@task
+def setup(context: Context) -> None:
+    """Install the system packages that tests and tools use, with apt when this user may."""
+    wanted = [package for tool, package in APT.items() if shutil.which(tool) is None]
+    if not wanted:
+        print("every system package is there")
+        return
+    line = f"apt-get install -y {' '.join(wanted)}"
+    if os.geteuid() == 0:
+        _run(context, f"apt-get update -q && {line}")
+    elif context.run("sudo -n true", hide=True, warn=True).ok:
+        _run(context, f"sudo apt-get update -q && sudo {line}")
+    else:
+        raise Exit(f"type: sudo {line}", code=2)
+
+
+@task
+def build(context: Context) -> None:
+    """Compile the C runtime into the package (only what changed)."""
+    _run(context, f"{PYTHON} setup.py --quiet build_ext --inplace --parallel 2")
+
+
+@task(pre=[build])
+def demo(context: Context) -> None:
+    """Compile, plan, run and validate a real network; print a table, write an HTML report."""
+    _run(context, f"{PYTHON} -m edgefm.demo")
+
+
+@task(pre=[build], help={"args": "further arguments for pytest"})
+def test(context: Context, args: str = "") -> None:
+    """Run the whole test suite; what this machine lacks is skipped and said."""
+    _run(context, f"{PYTHON} -m pytest {args}")
+
+
+@task
+def lint(context: Context) -> None:
+    """Check style with ruff and types with mypy --strict."""
+    _run(context, f"{PYTHON} -m ruff check . && {PYTHON} -m mypy")
+
+
+@task
+def size(context: Context) -> None:
+    """Measure code and stack of the runtime on a Cortex-M4 and compare with the budgets."""
+    _run(context, f"{PYTHON} tools/size.py")
+
+
+@task(pre=[build])
+def bench(context: Context) -> None:
+    """Run every benchmark."""
+    for path in sorted((ROOT / "benchmarks").glob("*.py")):
+        _run(context, f"{PYTHON} {shlex.quote(str(path))}")

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every test may ask for: programs, Python packages, and the folder of real models."""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _lacks(what: str) -> None:
+    """Skip with a reason; on CI, which installs every tool, a lack is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must have {what}", pytrace=False)
+    pytest.skip(f"needs {what}")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's root folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def need() -> Callable[[str], str]:
+    """`need("qemu-arm")` gives the program's path, or skips the test."""
+
+    def find(program: str) -> str:
+        path = shutil.which(program)
+        if path is None:
+            _lacks(f"the program {program}")
+        return str(path)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def need_module() -> Callable[[str], None]:
+    """`need_module("onnx")` skips the test when that Python package is not installed."""
+
+    def find(module: str) -> None:
+        if importlib.util.find_spec(module) is None:
+            _lacks(f"the Python package {module}")
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real models and pictures; tests that need it are skipped without it."""
+    named = os.environ.get("EDGEFM_DATA")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    if not (folder / "models").is_dir():
+        pytest.skip("needs the real models: EDGEFM_DATA names no folder with models/ in it")
+    return folder
