@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures: every mode becomes grey or RGB pixels, every broken file one line."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgefm.errors import BadInput
+from edgefm.geometry import place
+from edgefm.picture import fit, load_picture
+
+RED = (255, 0, 0)
+
+
+def _save(path: Path, image: Image.Image, **options: object) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def test_exif_rotation_is_applied(tmp_path: Path) -> None:
+    image = Image.new("RGB", (4, 2))
+    exif = Image.Exif()
+    exif[274] = 6  # "rotate a quarter turn clockwise to see it upright"
+    assert load_picture(_save(tmp_path / "a.jpg", image, exif=exif)).size == (2, 4)
+
+
+@pytest.mark.parametrize(("mode", "expected"), [
+    ("1", "L"), ("L", "L"), ("P", "RGB"), ("RGB", "RGB"), ("RGBA", "RGB"), ("LA", "RGB")])
+def test_every_mode_becomes_grey_or_rgb(tmp_path: Path, mode: str, expected: str) -> None:
+    path = _save(tmp_path / "a.png", Image.new("RGB", (3, 3), RED).convert(mode))
+    assert load_picture(path).mode == expected
+
+
+def test_cmyk_jpeg_becomes_rgb(tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.jpg", Image.new("CMYK", (8, 8), (0, 0, 0, 0)))
+    assert load_picture(path).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_transparent_pixels_lie_on_white(tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.png", Image.new("RGBA", (1, 1), (0, 0, 0, 0)))
+    assert load_picture(path).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_transparent_palette_entry_lies_on_white(tmp_path: Path) -> None:
+    image = Image.new("P", (1, 1), 0)
+    image.putpalette([0, 0, 0, 255, 0, 0])
+    path = _save(tmp_path / "a.png", image, transparency=0)
+    assert load_picture(path).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_sixteen_bit_grey_keeps_its_upper_byte(tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.png", Image.fromarray(np.array([[0x1234]], np.uint16)))
+    assert load_picture(path).getpixel((0, 0)) == 0x12
+
+
+def _png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _bomb() -> bytes:
+    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    return (b"\x89PNG\r\n\x1a\n" + _png_chunk(b"IHDR", header)
+            + _png_chunk(b"IDAT", zlib.compress(bytes(1000))) + _png_chunk(b"IEND", b""))
+
+
+@pytest.mark.parametrize("data", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n", _bomb(),
+                                  b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"])
+def test_a_broken_file_is_one_line(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(data)
+    with pytest.raises(BadInput) as caught:
+        load_picture(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "bmp", "tif", "webp"])
+def test_every_truncation_is_read_or_refused(tmp_path: Path, suffix: str) -> None:
+    path = _save(tmp_path / f"whole.{suffix}", Image.effect_noise((16, 16), 80))
+    data = path.read_bytes()
+    cut = tmp_path / f"cut.{suffix}"
+    refused = 0
+    for size in range(0, len(data), max(1, len(data) // 60)):
+        cut.write_bytes(data[:size])
+        try:
+            load_picture(cut)
+        except BadInput:
+            refused += 1
+    assert refused > 5
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no such file"):
+        load_picture(tmp_path / "none.png")
+
+
+def test_fit_pads_with_grey() -> None:
+    image = Image.new("RGB", (4, 2), RED)
+    fitted = np.asarray(fit(image, place((4, 2), "letterbox", (4, 4))))
+    assert fitted[0].tolist() == [[128] * 3] * 4
+    assert fitted[1].tolist() == [list(RED)] * 4
+
+
+def test_fit_refuses_a_thread_of_a_picture() -> None:
+    with pytest.raises(BadInput, match="too long"):
+        fit(Image.new("L", (1, 1_000_000)), place((1, 1_000_000), "crop", (224, 224)))
