@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Model files of every kind to one `Graph`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgefm.errors import BadInput
+from edgefm.graph import Graph
+
+
+def load(path: str | Path) -> Graph:
+    """Read a .tflite, .onnx or .npz model; BadInput names the file and what is wrong with it."""
+    path = Path(path)
+    if path.suffix not in (".tflite", ".onnx", ".npz"):
+        raise BadInput(f"{path}: unknown kind of model {path.suffix!r}, "
+                       ".tflite, .onnx or .npz is expected")
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file")
+    if path.suffix == ".onnx":
+        from edgefm.importers.onnx import load_onnx
+        return load_onnx(path)
+    if path.suffix == ".npz":
+        from edgefm.importers.npz import load_npz
+        return load_npz(path)
+    from edgefm.importers.tflite import load_tflite
+    return load_tflite(path)

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TFLite files to a `Graph`, with our own flatbuffer reader.
+
+Tensor i of the graph is tensor i of the file, so that both can be compared by index; what the
+importer folded is a constant, and tensors that nothing reads any more stay where they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgefm.errors import BadInput, UnsupportedModel
+from edgefm.graph import Array, Graph, Node, Quant, Tensor
+from edgefm.importers.check import check_graph
+from edgefm.importers.flatbuffer import Table, root
+from edgefm.importers.tflite_operators import Layer, fold_layer, read_layer
+from edgefm.importers.tflite_schema import (
+    CUSTOM,
+    DTYPES,
+    IDENTIFIER,
+    OPTIONS,
+    VERSION,
+    BufferSlot,
+    CodeSlot,
+    ModelSlot,
+    OperatorSlot,
+    QuantSlot,
+    SubgraphSlot,
+    TensorSlot,
+    operator_name,
+)
+
+_MOST_DIMENSIONS = 8
+_MOST_NAME = 1024
+
+
+def load_tflite(path: Path) -> Graph:
+    """Read a .tflite file; BadInput names it and says what is wrong or not supported."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
+    return parse_tflite(data, path.name)
+
+
+def parse_tflite(data: bytes, name: str) -> Graph:
+    """The graph in the bytes of a .tflite file; `name` is the file's name, for messages too."""
+    try:
+        return check_graph(_read_model(root(data, IDENTIFIER), name.removesuffix(".tflite")))
+    except BadInput as error:
+        raise type(error)(f"{name}: {error}") from None
+
+
+def _read_model(model: Table, name: str) -> Graph:
+    version = model.number(ModelSlot.VERSION, "I")
+    if version != VERSION:
+        raise BadInput(f"TFLite schema version {version}, {VERSION} is expected")
+    subgraphs = model.tables(ModelSlot.SUBGRAPHS)
+    if len(subgraphs) != 1:
+        raise UnsupportedModel(f"it has {len(subgraphs)} subgraphs, 1 is expected")
+    subgraph = subgraphs[0]
+    buffers = [_read_buffer(b) for b in model.tables(ModelSlot.BUFFERS)]
+    tables = subgraph.tables(SubgraphSlot.TENSORS)
+    tensors = _with_distinct_names([_read_tensor(t, i, buffers) for i, t in enumerate(tables)])
+    codes = [_read_code(c) for c in model.tables(ModelSlot.OPERATOR_CODES)]
+    nodes = _read_nodes(subgraph.tables(SubgraphSlot.OPERATORS), codes, tensors)
+    inputs = subgraph.integers(SubgraphSlot.INPUTS) or ()
+    for i in inputs:
+        if 0 <= i < len(tables):
+            _check_static(tables[i], tensors[i])
+    return Graph(name, tuple(tensors), tuple(nodes), inputs,
+                 subgraph.integers(SubgraphSlot.OUTPUTS) or ())
+
+
+def _read_buffer(table: Table) -> Array | None:
+    """The bytes of a buffer; None when it is empty, as that of a computed tensor is."""
+    if table.number(BufferSlot.OFFSET, "Q") > 1 or table.number(BufferSlot.SIZE, "Q") > 1:
+        raise UnsupportedModel("its weights lie outside the flatbuffer")
+    data = table.vector(BufferSlot.DATA, "uint8")
+    return data if data is not None and data.size else None
+
+
+def _read_code(table: Table) -> str:
+    code = max(table.number(CodeSlot.SMALL_CODE, "b"), table.number(CodeSlot.CODE, "i"))
+    return table.text(CodeSlot.CUSTOM_CODE) if code == CUSTOM else operator_name(code)
+
+
+def _read_tensor(table: Table, index: int, buffers: Sequence[Array | None]) -> Tensor:
+    name = table.text(TensorSlot.NAME)[:_MOST_NAME] or f"tensor_{index}"
+    where = f"tensor {index} ({name!r})"
+    shape = table.integers(TensorSlot.SHAPE) or ()
+    if len(shape) > _MOST_DIMENSIONS:
+        raise UnsupportedModel(f"{where} has {len(shape)} dimensions")
+    if shape[:1] == (-1,):
+        shape = (1, *shape[1:])  # any batch: one image
+    code = table.number(TensorSlot.TYPE, "b")
+    dtype = DTYPES[code] if 0 <= code < len(DTYPES) else f"type {code}"
+    if table.number(TensorSlot.IS_VARIABLE, "?"):
+        raise UnsupportedModel(f"{where} keeps its value between runs")
+    if table.table(TensorSlot.SPARSITY) is not None:
+        raise UnsupportedModel(f"{where} is sparse")
+    if table.number(TensorSlot.EXTERNAL_BUFFER, "I"):
+        raise UnsupportedModel(f"{where} lies outside the flatbuffer")
+    buffer = table.number(TensorSlot.BUFFER, "I")
+    if buffer >= max(len(buffers), 1):
+        raise BadInput(f"{where} is in buffer {buffer} of {len(buffers)}")
+    raw = buffers[buffer] if buffers else None
+    quant = _read_quant(table.table(TensorSlot.QUANTIZATION), shape, where)
+    data = None if raw is None else _constant(raw, shape, dtype, where)
+    return Tensor(name, shape, dtype, quant, data)
+
+
+def _constant(raw: Array, shape: tuple[int, ...], dtype: str, where: str) -> Array | None:
+    if dtype not in ("float32", "float16", "int32", "int64", "int8", "uint8"):
+        return None  # whatever reads such a tensor is refused
+    kind = np.dtype(dtype)
+    if min(shape, default=1) < 0 or math.prod(shape) * kind.itemsize != raw.size:
+        raise BadInput(f"{where} is {dtype} {shape}, its data has {raw.size} bytes")
+    return raw.view(kind.newbyteorder("<")).astype(kind).reshape(shape)
+
+
+def _read_quant(table: Table | None, shape: tuple[int, ...], where: str) -> Quant | None:
+    scales = None if table is None else table.vector(QuantSlot.SCALE, "float32")
+    if table is None or scales is None or not scales.size:
+        return None
+    if table.number(QuantSlot.DETAILS_TYPE, "B"):
+        raise UnsupportedModel(f"{where} has a custom quantisation")
+    zeros = table.integers(QuantSlot.ZERO_POINT, "int64") or (0,)
+    if len(zeros) not in (1, scales.size):
+        raise BadInput(f"{where}: {len(zeros)} zero points for {scales.size} scales")
+    axis = table.number(QuantSlot.DIMENSION, "i")
+    if len(shape) == 1:
+        axis = 0  # published models carry the dimension of the weights on their biases
+    if len(zeros) == 1:
+        zeros *= int(scales.size)
+    return Quant(tuple(scales.tolist()), zeros, None if scales.size == 1 else axis)
+
+
+def _with_distinct_names(tensors: list[Tensor]) -> list[Tensor]:
+    seen: set[str] = set()
+    for i, tensor in enumerate(tensors):
+        if tensor.name in seen:
+            tensors[i] = replace(tensor, name=f"{tensor.name}#{i}")
+        seen.add(tensors[i].name)
+    return tensors
+
+
+def _check_static(table: Table, tensor: Tensor) -> None:
+    signature = table.integers(TensorSlot.SHAPE_SIGNATURE) or ()
+    if any(d < 0 for d in (*signature[1:], *tensor.shape)):
+        raise UnsupportedModel(f"graph input {tensor.name!r} has no fixed size: {signature}")
+
+
+def _read_nodes(operators: Sequence[Table], codes: Sequence[str],
+                tensors: list[Tensor]) -> list[Node]:
+    """Operators as nodes; those that depend on constants only become data in `tensors`."""
+    nodes = []
+    for place, table in enumerate(operators):
+        code = table.number(OperatorSlot.OPCODE_INDEX, "I")
+        if code >= len(codes):
+            raise BadInput(f"layer {place} has operator code {code} of {len(codes)}")
+        ins = table.integers(OperatorSlot.INPUTS) or ()
+        outs = table.integers(OperatorSlot.OUTPUTS) or ()
+        where = f"layer {place} ({codes[code]})"
+        for t in (*ins, *outs):
+            if not -1 <= t < len(tensors):
+                raise BadInput(f"{where} names tensor {t} of {len(tensors)}")
+        if not outs or -1 in outs:
+            raise BadInput(f"{where} has no output")
+        where = f"layer {place} ({codes[code]} {tensors[outs[0]].name!r})"
+        try:
+            node = _read_node(table, codes[code], ins, outs, tensors)
+        except BadInput as error:
+            raise type(error)(f"{where}: {error}") from None
+        if node is not None:
+            nodes.append(node)
+    return nodes
+
+
+def _read_node(table: Table, code: str, ins: tuple[int, ...], outs: tuple[int, ...],
+               tensors: list[Tensor]) -> Node | None:
+    custom = table.vector(OperatorSlot.CUSTOM_OPTIONS, "uint8")
+    layer = Layer(code, _read_options(table, code),
+                  tuple(tensors[t] if t >= 0 else None for t in ins),
+                  tuple(tensors[t] for t in outs), b"" if custom is None else custom.tobytes())
+    value = fold_layer(layer)
+    if value is not None:
+        tensors[outs[0]] = replace(tensors[outs[0]], shape=value.shape, dtype=value.dtype.name,
+                                   data=value)
+        return None
+    op, kept, attrs = read_layer(layer)
+    inputs = ins[:kept] + (-1,) * (kept - len(ins[:kept]))
+    return Node(op, layer.outputs[0].name, inputs, outs, attrs)
+
+
+def _read_options(table: Table, code: str) -> dict[str, Any]:
+    spec = OPTIONS.get(code)
+    if spec is None:
+        return {}
+    kind = table.number(OperatorSlot.OPTIONS_TYPE, "B")
+    if kind not in (0, spec.kind):
+        raise BadInput(f"it has options of type {kind}, {spec.kind} is expected")
+    found = table.table(OperatorSlot.OPTIONS) if kind else None
+    if found is None:
+        return {name: default for name, _, default in spec.fields}
+    return {name: found.real(slot, default) if kind_code == "f"
+            else found.number(slot, kind_code, int(default))
+            for slot, (name, kind_code, default) in enumerate(spec.fields)}

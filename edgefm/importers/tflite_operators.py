@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each TFLite operator becomes: one of the graph's operators, or a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+
+from edgefm.errors import BadInput, UnsupportedModel
+from edgefm.graph import Array, Tensor
+from edgefm.importers.check import same_padding
+from edgefm.importers.flexbuffer import read_map
+from edgefm.importers.tflite_schema import ACTIVATIONS, DETECTION, Padding
+
+_MOST_DETECTIONS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """One operator of the file: its options by name and its tensors (None is left out)."""
+
+    operator: str
+    options: Mapping[str, Any]
+    inputs: tuple[Tensor | None, ...]
+    outputs: tuple[Tensor, ...]
+    custom: bytes = b""
+
+    def tensor(self, i: int) -> Tensor:
+        """Input i; BadInput when it is left out."""
+        tensor = self.inputs[i] if i < len(self.inputs) else None
+        if tensor is None:
+            raise BadInput(f"input {i} is left out")
+        return tensor
+
+    def constant(self, i: int) -> tuple[int, ...]:
+        """The integers of constant input i; UnsupportedModel when it is computed."""
+        tensor = self.tensor(i)
+        if tensor.data is None or tensor.dtype not in ("int32", "int64"):
+            raise UnsupportedModel(f"input {i}, {tensor.name!r}, is not a constant of integers")
+        return tuple(tensor.data.ravel().tolist())
+
+
+Reading = tuple[str, dict[str, Any]]
+
+
+def read_layer(layer: Layer) -> tuple[str, int, dict[str, Any]]:
+    """(operator, how many of the inputs it keeps, attributes) as `edgefm.graph` lists them."""
+    reader = _READERS.get(layer.operator)
+    if reader is None:
+        raise UnsupportedModel("the operator is not supported")
+    kept, read = reader
+    op, attrs = read(layer)
+    return op, kept if kept else len(layer.inputs), attrs
+
+
+def fold_layer(layer: Layer) -> Array | None:
+    """The value of an operator that depends on constants only, None for any other."""
+    fold = _FOLDS.get(layer.operator)
+    if fold is None:
+        return None
+    shape_only = layer.operator == "SHAPE"
+    if not shape_only and any(t is not None and t.data is None for t in layer.inputs):
+        return None
+    try:
+        return np.ascontiguousarray(fold(layer))
+    except (ValueError, IndexError, OverflowError) as error:
+        raise BadInput(f"its constants do not fit: {error}") from None
+
+
+def _activation(layer: Layer) -> str | None:
+    code = layer.options["activation"]
+    if not 0 <= code < len(ACTIVATIONS):
+        raise UnsupportedModel(f"fused activation {code} is not supported")
+    return ACTIVATIONS[code]
+
+
+def _window(layer: Layer, kernel: tuple[int, int], dilation: tuple[int, int]) -> dict[str, Any]:
+    """Stride, explicit padding and activation of a window operator."""
+    options, shape = layer.options, layer.tensor(0).shape
+    stride = options["stride_h"], options["stride_w"]
+    if min(*kernel, *stride, *dilation) < 1 or len(shape) != 4:
+        raise BadInput(f"kernel {kernel}, stride {stride}, dilation {dilation} on shape {shape}")
+    if options["padding"] not in (Padding.SAME, Padding.VALID):
+        raise BadInput(f"padding {options['padding']}, 0 or 1 is expected")
+    padding = ((0, 0), (0, 0)) if options["padding"] == Padding.VALID else tuple(
+        same_padding(*row) for row in zip(shape[1:3], kernel, stride, dilation, strict=True))
+    return {"stride": stride, "padding": padding, "activation": _activation(layer)}
+
+
+def _conv(layer: Layer) -> Reading:
+    shape = layer.tensor(1).shape
+    if len(shape) != 4:
+        raise BadInput(f"weights have shape {shape}, four dimensions are expected")
+    dilation = layer.options["dilation_h"], layer.options["dilation_w"]
+    attrs = _window(layer, (shape[1], shape[2]), dilation) | {"dilation": dilation}
+    if layer.operator == "CONV_2D":
+        return "conv2d", attrs
+    channels = layer.tensor(0).shape[3]
+    if channels < 1 or shape[3] % channels:
+        raise BadInput(f"{shape[3]} filters for {channels} channels")
+    return "depthwise_conv2d", attrs | {"multiplier": shape[3] // channels}
+
+
+def _fully_connected(layer: Layer) -> Reading:
+    if layer.options["weights_format"] != 0:
+        raise UnsupportedModel("shuffled weights are not supported")
+    return "fully_connected", {"activation": _activation(layer),
+                               "keep_dims": bool(layer.options["keep_dims"])}
+
+
+def _arithmetic(layer: Layer) -> Reading:
+    return layer.operator.lower(), {"activation": _activation(layer)}
+
+
+def _concat(layer: Layer) -> Reading:
+    if _activation(layer) is not None:
+        raise UnsupportedModel("a fused activation is not supported")
+    return "concat", {"axis": _axis(layer, layer.options["axis"])}
+
+
+def _pool(layer: Layer) -> Reading:
+    kernel = layer.options["kernel_h"], layer.options["kernel_w"]
+    op = "average_pool" if layer.operator == "AVERAGE_POOL_2D" else "max_pool"
+    return op, _window(layer, kernel, (1, 1)) | {"kernel": kernel}
+
+
+def _mean(layer: Layer) -> Reading:
+    axes = tuple(sorted({_axis(layer, a) for a in layer.constant(1)}))
+    return "mean", {"axes": axes, "keep_dims": bool(layer.options["keep_dims"])}
+
+
+def _softmax(layer: Layer) -> Reading:
+    return "softmax", {"beta": layer.options["beta"]}
+
+
+def _plain(layer: Layer) -> Reading:
+    return {"SQUEEZE": "reshape"}.get(layer.operator, layer.operator.lower()), {}
+
+
+def _pad(layer: Layer) -> Reading:
+    numbers = layer.constant(1)
+    return "pad", {"padding": tuple(zip(numbers[::2], numbers[1::2], strict=False))}
+
+
+def _transpose(layer: Layer) -> Reading:
+    return "transpose", {"perm": tuple(_axis(layer, p) for p in layer.constant(1))}
+
+
+def _resize(layer: Layer) -> Reading:
+    size, shape = layer.constant(1), layer.outputs[0].shape
+    if size != shape[1:3]:
+        raise BadInput(f"output of shape {shape} for a size {size}")
+    op = "resize_bilinear" if layer.operator == "RESIZE_BILINEAR" else "resize_nearest"
+    return op, {key: bool(layer.options[key]) for key in ("align_corners", "half_pixel_centers")}
+
+
+def _argmax(layer: Layer) -> Reading:
+    axes = layer.constant(1)
+    if len(axes) != 1:
+        raise BadInput(f"{len(axes)} axes, 1 is expected")
+    return "argmax", {"axis": _axis(layer, axes[0])}
+
+
+def _detection(layer: Layer) -> Reading:
+    options = read_map(layer.custom)
+    attrs: dict[str, Any] = {"detections_per_class": 100, "use_regular_nms": False}
+    for names, kind in (
+            (("max_detections", "max_classes_per_detection", "num_classes"), int),
+            (("nms_score_threshold", "nms_iou_threshold"), float),
+            (("y_scale", "x_scale", "h_scale", "w_scale"), float)):
+        missing = [name for name in names if name not in options]
+        if missing:
+            raise BadInput(f"option {missing[0]!r} is left out")
+        attrs |= {name: kind(options[name]) for name in names}
+    attrs |= {name: type(value)(options[name]) for name, value in attrs.items()
+              if name in ("detections_per_class", "use_regular_nms") and name in options}
+    return "detection_postprocess", attrs
+
+
+def _axis(layer: Layer, axis: int) -> int:
+    rank = len(layer.tensor(0).shape)
+    if not -rank <= axis < rank:
+        raise BadInput(f"axis {axis} of an input with {rank} dimensions")
+    return axis % rank
+
+
+def _fold_shape(layer: Layer) -> Array:
+    return np.array(layer.tensor(0).shape, layer.outputs[0].dtype)
+
+
+def _fold_slice(layer: Layer) -> Array:
+    x, options = layer.tensor(0).data, layer.options
+    if x is None or options["ellipsis_mask"] or options["new_axis_mask"] or options["offset"]:
+        raise UnsupportedModel("only plain slices of constants are supported")
+    parts: list[slice | int] = []
+    for i, (begin, end, step) in enumerate(zip(*map(layer.constant, (1, 2, 3)), strict=True)):
+        if options["shrink_axis_mask"] >> i & 1:
+            parts.append(begin)
+        else:
+            parts.append(slice(None if options["begin_mask"] >> i & 1 else begin,
+                               None if options["end_mask"] >> i & 1 else end, step))
+    return np.asarray(x[tuple(parts)])
+
+
+def _fold_pack(layer: Layer) -> Array:
+    values = [t.data for t in layer.inputs if t is not None and t.data is not None]
+    return np.stack(values, axis=layer.options["axis"])
+
+
+def _fold_reshape(layer: Layer) -> Array:
+    return np.reshape(_data(layer), layer.outputs[0].shape)
+
+
+def _fold_transpose(layer: Layer) -> Array:
+    return np.transpose(_data(layer), layer.constant(1))
+
+
+def _fold_dequantize(layer: Layer) -> Array:
+    if layer.tensor(0).dtype != "float16":
+        raise UnsupportedModel(f"{layer.tensor(0).dtype} constants that are dequantised are not "
+                               "supported")
+    return _data(layer).astype(np.float32)
+
+
+def _data(layer: Layer) -> Array:
+    data = layer.tensor(0).data
+    if data is None:
+        raise BadInput("input 0 is not constant")
+    return data
+
+
+_READERS: Final[Mapping[str, tuple[int, Callable[[Layer], Reading]]]] = MappingProxyType({
+    "CONV_2D": (3, _conv), "DEPTHWISE_CONV_2D": (3, _conv),
+    "FULLY_CONNECTED": (3, _fully_connected),
+    "ADD": (2, _arithmetic), "SUB": (2, _arithmetic), "MUL": (2, _arithmetic),
+    "CONCATENATION": (0, _concat),  # 0: every input
+    "AVERAGE_POOL_2D": (1, _pool), "MAX_POOL_2D": (1, _pool),
+    "MEAN": (1, _mean), "SOFTMAX": (1, _softmax),
+    "LOGISTIC": (1, _plain), "RELU": (1, _plain), "RELU6": (1, _plain),
+    "RESHAPE": (1, _plain), "SQUEEZE": (1, _plain),
+    "QUANTIZE": (1, _plain), "DEQUANTIZE": (1, _plain),
+    "PAD": (1, _pad), "TRANSPOSE": (1, _transpose),
+    "RESIZE_BILINEAR": (1, _resize), "RESIZE_NEAREST_NEIGHBOR": (1, _resize),
+    "ARG_MAX": (1, _argmax),
+    DETECTION: (3, _detection),
+})
+
+_FOLDS: Final[Mapping[str, Callable[[Layer], Array]]] = MappingProxyType({
+    "SHAPE": _fold_shape, "STRIDED_SLICE": _fold_slice, "PACK": _fold_pack,
+    "RESHAPE": _fold_reshape, "SQUEEZE": _fold_reshape, "TRANSPOSE": _fold_transpose,
+    "DEQUANTIZE": _fold_dequantize,
+})
