@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Float32 `.onnx` files -> `Graph`.
+
+The file, its inputs, outputs and constants; `onnx_operators.py` says what an operator becomes.
+Whatever depends on constants alone (torch's flatten idiom: Shape, Gather, Unsqueeze, Concat) is
+computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgefm.errors import BadInput, MissingTool, UnsupportedModel
+from edgefm.graph import Graph, Tensor
+from edgefm.importers.onnx_operators import (
+    CHANNEL_LAST,
+    CONVERTERS,
+    MAX_DIMENSION,
+    Build,
+    Call,
+    Edge,
+    arranged,
+    place,
+)
+
+if TYPE_CHECKING:
+    import onnx
+
+_FLOAT = 1  # TensorProto.FLOAT
+_FOLDED_ELEMENTS = 1 << 24
+_FOLDABLE = frozenset({
+    "Add", "Cast", "Concat", "Constant", "Div", "Gather", "Identity", "Mul", "Neg", "Reshape",
+    "Slice", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze",
+})
+
+
+def load_onnx(path: Path) -> Graph:
+    """Read a float32 ONNX model; a symbolic batch becomes 1, images become [1,H,W,C].
+
+    Raises BadInput for a broken file, UnsupportedModel for what edgefm cannot run, MissingTool
+    without the `onnx` package.
+    """
+    model = _read(path)
+    calls = [_call(node, i) for i, node in enumerate(model.graph.node)]
+    _refuse_unknown(path, calls)
+    _check(path, model)
+    opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
+    build = Build(path, opset)
+    _initialisers(build, model)
+    inputs = _inputs(build, model, calls)
+    for call, node in zip(calls, model.graph.node, strict=True):
+        try:
+            _convert(build, call, node)
+        except (ValueError, IndexError, ArithmeticError, MemoryError) as error:
+            raise BadInput(f"{place(path, call)}: {_first_line(error)}") from error
+    outputs = tuple(_output(build, value.name) for value in model.graph.output)
+    name = model.graph.name or path.stem
+    return Graph(name, tuple(build.tensors), tuple(build.nodes), inputs, outputs)
+
+
+def _read(path: Path) -> onnx.ModelProto:
+    try:
+        import onnx
+        undecodable = import_module("google.protobuf.message").DecodeError
+    except ImportError as error:
+        raise MissingTool("a .onnx file needs the onnx package: pip install 'edgefm[onnx]'"
+                          ) from error
+    try:
+        model = onnx.load(str(path))
+    except (undecodable, ValueError, onnx.checker.ValidationError) as error:
+        raise BadInput(f"{path}: not a readable ONNX file: {_first_line(error)}") from error
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not model.graph.node:
+        raise BadInput(f"{path}: not an ONNX model, or one without nodes")
+    return model
+
+
+def _call(node: onnx.NodeProto, index: int) -> Call:
+    from onnx.helper import get_attribute_value
+    try:
+        attrs = {a.name: get_attribute_value(a) for a in node.attribute if not a.ref_attr_name}
+    except ValueError:  # an attribute of no known type; the check of the whole model reports it
+        attrs = {}
+    op = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+    name = node.name or (node.output[0] if node.output else f"#{index}")
+    return Call(op, name, tuple(node.input), tuple(node.output), attrs)
+
+
+def _refuse_unknown(path: Path, calls: Sequence[Call]) -> None:
+    for call in calls:
+        if call.op not in CONVERTERS and call.op not in _FOLDABLE:
+            raise UnsupportedModel(f"{place(path, call)}: edgefm has no operator {call.op}")
+
+
+def _check(path: Path, model: onnx.ModelProto) -> None:
+    """Let ONNX check names, order, and the types of all attributes."""
+    import onnx
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        raise BadInput(f"{path}: malformed ONNX model: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _initialisers(build: Build, model: onnx.ModelProto) -> None:
+    from onnx.numpy_helper import to_array
+    if model.graph.sparse_initializer:
+        raise UnsupportedModel(f"{build.path}: sparse initialisers are not supported")
+    for entry in model.graph.initializer:
+        try:
+            build.values[entry.name] = to_array(entry)
+        except (ValueError, TypeError, KeyError, OSError) as error:
+            raise BadInput(f"{build.path}: initialiser {entry.name!r}: {_first_line(error)}"
+                           ) from error
+
+
+def _inputs(build: Build, model: onnx.ModelProto, calls: Sequence[Call]) -> tuple[int, ...]:
+    indices = []
+    for value in model.graph.input:
+        if value.name in build.values:  # before IR version 4 the weights are listed here too
+            continue
+        where, kind = f"{build.path}: input {value.name!r}", value.type.tensor_type
+        if kind.elem_type != _FLOAT:
+            raise UnsupportedModel(f"{where}: its type is not float32")
+        dims = [d.dim_value for d in kind.shape.dim]
+        if not dims or min(dims[1:], default=1) < 1 or max(dims) > MAX_DIMENSION:
+            raise UnsupportedModel(f"{where}: shape {dims}; expected fixed sizes after the batch")
+        if dims[0] not in (0, 1):
+            raise UnsupportedModel(f"{where}: batch {dims[0]}; expected 1 or a symbolic batch")
+        shape = (1, *dims[1:])
+        axes = _input_axes(value.name, len(shape), calls)
+        build.tensors.append(Tensor(value.name, tuple(shape[a] for a in axes), "float32"))
+        indices.append(len(build.tensors) - 1)
+        build.values[value.name] = Edge(indices[-1], shape, axes)
+    return tuple(indices)
+
+
+def _input_axes(name: str, rank: int, calls: Sequence[Call]) -> tuple[int, ...]:
+    """Images are NCHW, unless all the model does with one is to transpose it from NHWC."""
+    users = [call for call in calls if name in call.inputs]
+    is_last = users and all(call.op == "Transpose" and
+                            tuple(call.attrs.get("perm", ())) == (0, 3, 1, 2) for call in users)
+    return tuple(range(rank)) if rank != 4 or is_last else CHANNEL_LAST
+
+
+def _output(build: Build, name: str) -> int:
+    value = build.values.get(name)
+    if not isinstance(value, Edge):
+        raise UnsupportedModel(f"{build.path}: output {name!r} does not depend on an input")
+    if value.axes == CHANNEL_LAST:
+        return value.tensor
+    return arranged(build, value, tuple(range(len(value.shape)))).tensor
+
+
+def _convert(build: Build, call: Call, node: onnx.NodeProto) -> None:
+    """Compute a constant, or add the graph nodes for one ONNX node."""
+    for name in call.inputs:
+        if name and name not in build.values:
+            raise build.fail(call, f"input {name!r} is a side output, which is not supported")
+    given = [build.values[name] for name in call.inputs if name]
+    if call.op in _FOLDABLE and all(isinstance(value, np.ndarray) for value in given):
+        _fold(build, call, node)
+    elif call.op in CONVERTERS:
+        build.values[call.outputs[0]] = CONVERTERS[call.op](build, call)
+    else:
+        raise build.fail(call, "its inputs must be constant")
+
+
+def _fold(build: Build, call: Call, node: onnx.NodeProto) -> None:
+    from onnx.reference import ReferenceEvaluator
+    feeds = {name: build.values[name] for name in call.inputs if name}
+    if call.op in ("Add", "Sub", "Mul", "Div"):
+        shape = np.broadcast_shapes(*(value.shape for value in feeds.values()))
+        if prod(shape) > _FOLDED_ELEMENTS:
+            raise ValueError(f"a constant of shape {list(shape)} is too large")
+    try:
+        results = ReferenceEvaluator(node, opsets={"": build.opset}).run(None, feeds)
+    except (TypeError, RuntimeError, AttributeError, KeyError) as error:
+        raise ValueError(f"cannot be computed: {_first_line(error)}") from error
+    for name, result in zip(call.outputs, results, strict=False):
+        build.values[name] = np.asarray(result)
