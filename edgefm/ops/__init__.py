@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The slow, obvious meaning of every operator in NumPy, and of a graph made of them.
+
+Integer graphs give the bits of TFLite's reference kernels in every tensor. Float graphs are for
+calibration and comparison: right to float32 accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from edgefm.errors import BadInput, UnsupportedModel
+from edgefm.graph import Array, Graph, Node
+from edgefm.ops import (
+    conv,
+    detection,
+    elementwise,
+    pool,
+    quantize,
+    resize,
+    shape,
+    softmax,
+)
+from edgefm.ops.call import Call
+
+MEANINGS: Mapping[str, Callable[[Call], Array | tuple[Array, ...]]] = {
+    "conv2d": conv.conv2d,
+    "depthwise_conv2d": conv.depthwise_conv2d,
+    "fully_connected": conv.fully_connected,
+    "add": elementwise.add,
+    "sub": elementwise.sub,
+    "mul": elementwise.mul,
+    "concat": shape.concat,
+    "average_pool": pool.average_pool,
+    "max_pool": pool.max_pool,
+    "mean": pool.mean,
+    "softmax": softmax.softmax,
+    "logistic": elementwise.logistic,
+    "relu": elementwise.relu,
+    "relu6": elementwise.relu6,
+    "reshape": shape.reshape,
+    "pad": shape.pad,
+    "transpose": shape.transpose,
+    "quantize": quantize.quantize,
+    "dequantize": quantize.dequantize,
+    "resize_bilinear": resize.resize_bilinear,
+    "resize_nearest": resize.resize_nearest,
+    "argmax": shape.argmax,
+    "detection_postprocess": detection.detection_postprocess,
+}
+
+
+def run_graph(graph: Graph, inputs: Sequence[Array]) -> dict[int, Array]:
+    """Value of every graph input and every computed tensor, by tensor index; no constants.
+
+    `inputs` are in the order of `graph.inputs`, each with its tensor's shape and dtype, else
+    BadInput. Raises UnsupportedModel for an operator that has no meaning here.
+    """
+    _check_inputs(graph, inputs)
+    values = dict(zip(graph.inputs, inputs, strict=True))
+    for node in graph.nodes:
+        values.update(zip(node.outputs, run_node(graph, node, values), strict=True))
+    return values
+
+
+def run_node(graph: Graph, node: Node, values: Mapping[int, Array]) -> tuple[Array, ...]:
+    """The outputs of one node; `values` holds its computed inputs, constants come from the graph."""
+    if node.op not in MEANINGS:
+        raise UnsupportedModel(f"{graph.name}: {node.name}: unknown operator {node.op!r}")
+    present = tuple(t for t in node.inputs if t >= 0)
+    operands = tuple(_value(graph, t, values) for t in present)
+    call = Call(node.attrs, tuple(graph.tensors[t] for t in present), operands,
+                tuple(graph.tensors[t] for t in node.outputs))
+    made = MEANINGS[node.op](call)
+    return made if isinstance(made, tuple) else (made,)
+
+
+def _value(graph: Graph, index: int, values: Mapping[int, Array]) -> Array:
+    constant = graph.tensors[index].data
+    return values[index] if constant is None else constant
+
+
+def _check_inputs(graph: Graph, inputs: Sequence[Array]) -> None:
+    if len(inputs) != len(graph.inputs):
+        raise BadInput(f"{graph.name}: got {len(inputs)} inputs, expected {len(graph.inputs)}")
+    for index, value in zip(graph.inputs, inputs, strict=True):
+        tensor = graph.tensors[index]
+        if (value.shape, value.dtype) != (tensor.shape, np.dtype(tensor.dtype)):
+            raise BadInput(f"{graph.name}: input {tensor.name!r} is {value.dtype}{value.shape}, "
+                           f"expected {tensor.dtype}{tensor.shape}")

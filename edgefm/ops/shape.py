@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""reshape, concat, pad, transpose and argmax: values move and are not computed with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgefm.graph import Array, Tensor
+from edgefm.ops import fixed
+from edgefm.ops.call import Call
+
+
+def reshape(call: Call) -> Array:
+    """The same values in the output's shape."""
+    return call.values[0].reshape(call.output.shape)
+
+
+def concat(call: Call) -> Array:
+    """Inputs one behind the other along `axis`, on the output's scale."""
+    parts = [_on_scale(value, tensor, call.output)
+             for value, tensor in zip(call.values, call.inputs, strict=True)]
+    return np.concatenate(parts, axis=call.attrs["axis"])
+
+
+def pad(call: Call) -> Array:
+    """Filled with real zero."""
+    fill = 0 if call.is_float else call.output.zero_point
+    return np.pad(call.values[0], call.attrs["padding"], constant_values=fill)
+
+
+def transpose(call: Call) -> Array:
+    """Output dimension i is input dimension perm[i]."""
+    return np.ascontiguousarray(call.values[0].transpose(call.attrs["perm"]))
+
+
+def argmax(call: Call) -> Array:
+    """Index of the first largest value along `axis`."""
+    index = call.values[0].argmax(axis=call.attrs["axis"])
+    return np.asarray(index, call.output.dtype).reshape(call.output.shape)
+
+
+def _on_scale(x: Array, tensor: Tensor, output: Tensor) -> Array:
+    """TFLite's ConcatenationWithScaling: float32, defined for uint8 and used here for int8 too."""
+    if tensor.dtype == "float32" or (tensor.scale, tensor.zero_point) == (output.scale,
+                                                                          output.zero_point):
+        return x
+    scale = np.float32(tensor.scale) * (np.float32(1) / np.float32(output.scale))
+    bias = np.float32(-tensor.zero_point) * scale
+    steps = fixed.round_away(x.astype(np.float32) * scale + bias)
+    return fixed.clamped(steps.astype(np.int64) + output.zero_point, output)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""softmax over the last axis.
+
+The quantised form is TFLite's reference kernel (softmax.h, over gemmlowp's fixedpoint.h): the
+differences to the row's maximum are scaled to Q5.26, exponentiated to Q0.31, summed in Q12.19, and
+multiplied by the reciprocal of the sum. Results are in 256ths from the type's smallest value on.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from edgefm.graph import Array
+from edgefm.ops import fixed
+from edgefm.ops.call import Call
+
+_QUARTER = 1 << 24  # 1/4 in Q5.26
+_EXP = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)  # exp(-2**(i-2)), Q0.31
+_EXP_EIGHTH, _THIRD = 1895147668, 715827883  # exp(-1/8) and 1/3, Q0.31
+_48_17, _32_17 = 1515870810, 1010580540  # 48/17 and 32/17, Q2.29
+
+
+def softmax(call: Call) -> Array:
+    """exp(beta * x) over its sum."""
+    x, beta = call.values[0], float(call.attrs["beta"])
+    if call.is_float:
+        e = np.exp((x - x.max(axis=-1, keepdims=True)) * np.float32(beta))
+        return np.asarray(e / e.sum(axis=-1, keepdims=True), np.float32)
+    wide = x.astype(np.int64)
+    exps = table(beta * call.inputs[0].scale)[wide.max(axis=-1, keepdims=True) - wide]
+    total = fixed.shift_right(exps, 12).sum(axis=-1, keepdims=True)
+    bits = np.frexp(total.astype(np.float64))[1].astype(np.int64)  # total in [2**(bits-1), 2**bits)
+    scale = reciprocal((total << (32 - bits)) - (1 << 31))
+    steps = fixed.shift_right(fixed.high_multiply(scale, exps), bits + 3)
+    return fixed.clamped(steps + fixed.type_range(call.output.dtype)[0], call.output)
+
+
+def table(step: float) -> Array:
+    """exp(-d * step) in Q0.31 for d = 0..255; 0 where the kernel leaves the value out."""
+    by = fixed.factor(min(step * (1 << 26), float(fixed.INT32_MAX)))
+    left = int(by.shift[0])
+    radius = math.floor(31 * (1 << 26) / (1 << left))
+    difference = -np.arange(min(radius, 255) + 1, dtype=np.int64)
+    exps = np.zeros(256, np.int64)
+    exps[:len(difference)] = exp_negative(fixed.high_multiply(difference << left, by.m))
+    return exps
+
+
+def exp_negative(x: Array) -> Array:
+    """exp of x <= 0 in Q5.26, as Q0.31: a Taylor series around -1/8, then factors by bits."""
+    low = (x & (_QUARTER - 1)) - _QUARTER
+    a = (low << 5) + (1 << 28)
+    a2 = fixed.high_multiply(a, a)
+    a3, a4 = fixed.high_multiply(a2, a), fixed.high_multiply(a2, a2)
+    tail = fixed.high_multiply(fixed.shift_right(a4, 2) + a3, _THIRD) + a2
+    series = a + fixed.shift_right(tail, 1)
+    y = _EXP_EIGHTH + fixed.high_multiply(series, _EXP_EIGHTH)
+    for i, by in enumerate(_EXP):
+        y = np.where((low - x) & (_QUARTER << i), fixed.high_multiply(y, by), y)
+    return np.where(x == 0, fixed.INT32_MAX, y)
+
+
+def reciprocal(x: Array) -> Array:
+    """1 / (1 + x) for x in [0, 1), both Q0.31: three Newton steps."""
+    half = (x + fixed.INT32_MAX + 1) >> 1  # the halved denominator; the sum is never negative
+    y = _48_17 + fixed.high_multiply(half, -_32_17)
+    for _ in range(3):
+        error = (1 << 29) - fixed.high_multiply(half, y)
+        y = y + fixed.shift_left_saturating(fixed.high_multiply(y, error), 2)
+    return fixed.shift_left_saturating(y, 1)
