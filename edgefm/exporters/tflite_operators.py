@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each operator of the graph becomes in TFLite: the importer's mapping, backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+
+from edgefm.errors import UnsupportedModel
+from edgefm.graph import Array, Graph, Node, Quant, Tensor
+from edgefm.importers.check import same_padding, window_size
+from edgefm.importers.tflite_schema import ACTIVATIONS, DETECTION, DTYPES, Padding
+
+_Pads = tuple[tuple[int, int], tuple[int, int]]
+_LOWEST: Final = MappingProxyType({"int8": -128, "uint8": 0})
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator of the file; `custom` holds the options of an operator known by name."""
+
+    code: str
+    version: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    custom: Mapping[str, int | float | bool] | None = None
+
+
+def write_operators(graph: Graph) -> tuple[list[Tensor], list[Operator]]:
+    """All tensors and operators of the file.
+
+    Tensor i of the graph stays tensor i; constants that TFLite reads as inputs (shapes, axes) and
+    maps between an inserted PAD and its operator come behind. UnsupportedModel names a node that
+    TFLite cannot express.
+    """
+    tensors, operators = list(graph.tensors), list[Operator]()
+    for node in graph.nodes:
+        _WRITERS[node.op](_Sink(node, tensors, operators))
+    return tensors, operators
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sink:
+    """The node at hand, and the lists that its operators and new tensors go to."""
+
+    node: Node
+    tensors: list[Tensor]
+    operators: list[Operator]
+
+    @property
+    def x(self) -> Tensor:
+        """The first input."""
+        return self.tensors[self.node.inputs[0]]
+
+    def emit(self, code: str, inputs: tuple[int, ...], options: Mapping[str, Any] | None = None,
+             custom: Mapping[str, int | float | bool] | None = None) -> None:
+        """Append one operator that makes the node's outputs."""
+        while inputs[-1] == -1:
+            inputs = inputs[:-1]
+        version = _version(code, self.tensors[inputs[0]].dtype, options or {})
+        self.operators.append(
+            Operator(code, version, inputs, self.node.outputs, options or {}, custom))
+
+    def unary(self, code: str, options: Mapping[str, Any] | None = None) -> None:
+        """Append an operator of the first input alone."""
+        self.emit(code, self.node.inputs[:1], options)
+
+    def with_constant(self, code: str, label: str, value: Any,
+                      options: Mapping[str, Any] | None = None) -> None:
+        """Append an operator of the first input and a constant of 32-bit integers."""
+        constant = self.constant(label, np.asarray(value, np.int32))
+        self.emit(code, (self.node.inputs[0], constant), options)
+
+    def constant(self, label: str, data: Array) -> int:
+        """Append a constant and return its index."""
+        self.tensors.append(Tensor(f"{self.node.name}/{label}", data.shape, data.dtype.name,
+                                   data=data))
+        return len(self.tensors) - 1
+
+    def unsupported(self, what: str) -> UnsupportedModel:
+        """The error for this node."""
+        return UnsupportedModel(f"{self.node.op} {self.node.name!r}: TFLite cannot express {what}")
+
+
+def _version(code: str, dtype: str, options: Mapping[str, Any]) -> int:
+    """The version in which TFLite's operator learned this type or option."""
+    if code in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR") and options["half_pixel_centers"]:
+        return 3
+    dilated = options.get("dilation_h", 1) > 1 or options.get("dilation_w", 1) > 1
+    if code == "DEPTHWISE_CONV_2D" and dtype != "int8":
+        return 2 if dilated else 1
+    if code == "FULLY_CONNECTED" and options["keep_dims"]:
+        return 5
+    return _INT8_VERSION.get(code, 1) if dtype == "int8" else 1
+
+
+def _conv(sink: _Sink) -> None:
+    node = sink.node
+    w = sink.tensors[node.inputs[1]]
+    stride, dilation = node.attrs["stride"], node.attrs["dilation"]
+    kernel = w.shape[1], w.shape[2]
+    x, padding = node.inputs[0], _named_padding(sink, kernel, stride, dilation)
+    if padding is None:
+        x = _insert_pad(sink, _reached(sink, kernel, stride, dilation))
+        padding = Padding.VALID
+    options = {"padding": padding, "stride_h": stride[0], "stride_w": stride[1],
+               "dilation_h": dilation[0], "dilation_w": dilation[1], **_activation(node)}
+    code = "CONV_2D"
+    if node.op == "depthwise_conv2d":
+        code, options = "DEPTHWISE_CONV_2D", options | {"multiplier": node.attrs["multiplier"]}
+    sink.emit(code, (x, *_weights(sink)), options)
+
+
+def _fully_connected(sink: _Sink) -> None:
+    options = {"keep_dims": sink.node.attrs["keep_dims"], **_activation(sink.node)}
+    sink.emit("FULLY_CONNECTED", (sink.node.inputs[0], *_weights(sink)), options)
+
+
+def _pool(sink: _Sink) -> None:
+    node = sink.node
+    kernel, stride = node.attrs["kernel"], node.attrs["stride"]
+    x, padding = node.inputs[0], _named_padding(sink, kernel, stride, (1, 1))
+    if padding is None:
+        quant = sink.x.quant
+        if (node.op == "average_pool" or quant is None
+                or quant.zero_point[0] != _LOWEST.get(sink.x.dtype)):
+            raise sink.unsupported(f"padding {node.attrs['padding']}")  # PAD would add values
+        x, padding = _insert_pad(sink, _reached(sink, kernel, stride, (1, 1))), Padding.VALID
+    code = "AVERAGE_POOL_2D" if node.op == "average_pool" else "MAX_POOL_2D"
+    sink.emit(code, (x,), {"padding": padding, "stride_h": stride[0], "stride_w": stride[1],
+                           "kernel_h": kernel[0], "kernel_w": kernel[1], **_activation(node)})
+
+
+def _named_padding(sink: _Sink, kernel: tuple[int, int], stride: tuple[int, int],
+                   dilation: tuple[int, int]) -> Padding | None:
+    """SAME or VALID when it reads the same cells: same cells before, same number of windows."""
+    size, pads = sink.x.shape[1:3], sink.node.attrs["padding"]
+    rows = tuple(zip(size, kernel, stride, dilation, strict=True))
+    made = [window_size(*row, pad) for row, pad in zip(rows, pads, strict=True)]
+    for name, named in ((Padding.VALID, [(0, 0), (0, 0)]),
+                        (Padding.SAME, [same_padding(*row) for row in rows])):
+        if all(pad[0] == want[0] and count == window_size(*row, want)
+               for pad, want, count, row in zip(pads, named, made, rows, strict=True)):
+            return name
+    return None
+
+
+def _reached(sink: _Sink, kernel: tuple[int, int], stride: tuple[int, int],
+             dilation: tuple[int, int]) -> _Pads:
+    """The node's padding, cut to the cells that the windows read."""
+    pads = []
+    for size, k, s, d, pad in zip(sink.x.shape[1:3], kernel, stride, dilation,
+                                  sink.node.attrs["padding"], strict=True):
+        end = (window_size(size, k, s, d, pad) - 1) * s + (k - 1) * d + 1
+        pads.append((pad[0], max(end - size - pad[0], 0)))
+    return pads[0], pads[1]
+
+
+def _insert_pad(sink: _Sink, pads: _Pads) -> int:
+    """Append a PAD of the first input; a quantised PAD pads with the zero point."""
+    x, wide = sink.x, ((0, 0), *pads, (0, 0))
+    shape = tuple(d + a + b for d, (a, b) in zip(x.shape, wide, strict=True))
+    padding = sink.constant("padding", np.array(wide, np.int32))
+    sink.tensors.append(replace(x, name=f"{sink.node.name}/padded", shape=shape))
+    made = len(sink.tensors) - 1
+    sink.operators.append(Operator("PAD", _version("PAD", x.dtype, {}),
+                                   (sink.node.inputs[0], padding), (made,)))
+    return made
+
+
+def _weights(sink: _Sink) -> tuple[int, int]:
+    """(weights, bias); a quantised bias without a scale gets input scale times weight scale."""
+    x, (w, bias) = sink.x, sink.node.inputs[1:3] if len(sink.node.inputs) > 2 else (
+        sink.node.inputs[1], -1)
+    quant = sink.tensors[w].quant
+    if bias >= 0 and sink.tensors[bias].quant is None and quant is not None:
+        scale = tuple(float(np.float32(x.scale) * np.float32(s)) for s in quant.scale)
+        axis = None if quant.axis is None else 0
+        sink.tensors[bias] = replace(sink.tensors[bias],
+                                     quant=Quant(scale, (0,) * len(scale), axis))
+    return w, bias
+
+
+def _activation(node: Node) -> dict[str, int]:
+    return {"activation": ACTIVATIONS.index(node.attrs["activation"])}
+
+
+def _arithmetic(sink: _Sink) -> None:
+    sink.emit(sink.node.op.upper(), sink.node.inputs, _activation(sink.node))
+
+
+def _concat(sink: _Sink) -> None:
+    sink.emit("CONCATENATION", sink.node.inputs, {"axis": sink.node.attrs["axis"]})
+
+
+def _mean(sink: _Sink) -> None:
+    attrs = sink.node.attrs
+    sink.with_constant("MEAN", "axes", attrs["axes"], {"keep_dims": attrs["keep_dims"]})
+
+
+def _plain(sink: _Sink) -> None:
+    sink.unary(sink.node.op.upper())
+
+
+def _softmax(sink: _Sink) -> None:
+    sink.unary("SOFTMAX", {"beta": sink.node.attrs["beta"]})
+
+
+def _reshape(sink: _Sink) -> None:
+    sink.with_constant("RESHAPE", "shape", sink.tensors[sink.node.outputs[0]].shape)
+
+
+def _pad(sink: _Sink) -> None:
+    sink.with_constant("PAD", "padding", sink.node.attrs["padding"])
+
+
+def _transpose(sink: _Sink) -> None:
+    sink.with_constant("TRANSPOSE", "perm", sink.node.attrs["perm"])
+
+
+def _resize(sink: _Sink) -> None:
+    code = "RESIZE_BILINEAR" if sink.node.op == "resize_bilinear" else "RESIZE_NEAREST_NEIGHBOR"
+    size = sink.tensors[sink.node.outputs[0]].shape[1:3]
+    sink.with_constant(code, "size", size, sink.node.attrs)
+
+
+def _argmax(sink: _Sink) -> None:
+    dtype = sink.tensors[sink.node.outputs[0]].dtype
+    sink.with_constant("ARG_MAX", "axis", sink.node.attrs["axis"],
+                       {"output_type": DTYPES.index(dtype)})
+
+
+def _detection(sink: _Sink) -> None:
+    sink.emit(DETECTION, sink.node.inputs, custom=sink.node.attrs)
+
+
+_INT8_VERSION: Final[Mapping[str, int]] = MappingProxyType({
+    "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "ADD": 2, "SUB": 2, "MUL": 2,
+    "CONCATENATION": 2, "AVERAGE_POOL_2D": 2, "MAX_POOL_2D": 2, "MEAN": 2, "SOFTMAX": 2,
+    "LOGISTIC": 2, "RELU": 2, "RELU6": 2, "PAD": 2, "TRANSPOSE": 2, "QUANTIZE": 2,
+    "DEQUANTIZE": 2, "RESIZE_BILINEAR": 2, "RESIZE_NEAREST_NEIGHBOR": 2, "ARG_MAX": 2,
+})
+
+_WRITERS: Final[Mapping[str, Callable[[_Sink], None]]] = MappingProxyType({
+    "conv2d": _conv, "depthwise_conv2d": _conv, "fully_connected": _fully_connected,
+    "add": _arithmetic, "sub": _arithmetic, "mul": _arithmetic, "concat": _concat,
+    "average_pool": _pool, "max_pool": _pool, "mean": _mean, "softmax": _softmax,
+    "logistic": _plain, "relu": _plain, "relu6": _plain, "quantize": _plain,
+    "dequantize": _plain, "reshape": _reshape, "pad": _pad, "transpose": _transpose,
+    "resize_bilinear": _resize, "resize_nearest": _resize, "argmax": _argmax,
+    "detection_postprocess": _detection,
+})
