@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arrows point down only: every import and #include is read, an upward one fails."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Lowest floor first. A module imports from lower floors and from its own package only.
+PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
+    ("errors",),
+    ("graph", "program"),
+    ("geometry", "labels", "ops", "codecs", "importers", "exporters", "reference", "zoo"),
+    ("picture", "optimize", "calibrate", "lower"),
+    ("preprocess", "quantize", "plan"),
+    ("container",),
+    ("binding",),
+    ("compiler",),
+    ("validate", "diff"),
+    ("training", "report"),
+    ("demo",),
+    ("cli",),
+)
+NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
+    ("status.h", "config.h", "bytes.h"),
+    ("bits", "fixed", "crc32", "rows.h"),
+    ("kernels",),
+    ("codecs", "ops"),
+    ("edgefm.h",),
+    ("model", "memory"),
+    ("run",),
+)
+LIBC = {"stdint.h", "stddef.h", "stdbool.h", "string.h"}
+INTRINSICS = {"immintrin.h", "arm_neon.h", "arm_acle.h", "arm_mve.h", "sys/auxv.h"}
+
+
+def _floor(floors: tuple[tuple[str, ...], ...], *names: str) -> int:
+    for number, floor in enumerate(floors):
+        if any(name in floor for name in names):
+            return number
+    pytest.fail(f"{names[0]!r} has no floor: add it to the table in {Path(__file__).name}")
+
+
+def _imports(path: Path, package: str) -> Iterator[str]:
+    """The dotted names of our own packages that a file imports, wherever the statement stands."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            assert not isinstance(node, ast.ImportFrom), f"{path}: relative import"
+            continue
+        yield from (name for name in names if name.split(".")[0] == package)
+
+
+def test_python_imports_point_down(root: Path) -> None:
+    known = {name for floor in PYTHON_FLOORS for name in floor}
+    wrong = []
+    for path in sorted((root / "edgefm").rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        if parts == ("edgefm", "__init__"):
+            continue
+        floor = _floor(PYTHON_FLOORS, parts[1])
+        targets = {name.split(".")[1] for name in _imports(path, "edgefm") if "." in name}
+        wrong += [f"{'/'.join(parts)} imports {target}" for target in sorted(targets & known)
+                  if target != parts[1] and _floor(PYTHON_FLOORS, target) >= floor]
+    assert not wrong
+
+
+def test_only_the_command_line_imports_host_tools(root: Path) -> None:
+    for path in (root / "edgefm").rglob("*.py"):
+        if "cli" not in path.relative_to(root).parts:
+            assert not list(_imports(path, "host_tools")), path
+
+
+def test_only_the_binding_touches_cffi(root: Path) -> None:
+    for path in (root / "edgefm").rglob("*.py"):
+        if "binding" not in path.relative_to(root).parts:
+            assert not list(_imports(path, "cffi")), path
+
+
+def test_nothing_but_demo_imports_training(root: Path) -> None:
+    for path in (root / "edgefm").rglob("*.py"):
+        if not {"training", "demo"} & set(path.relative_to(root).parts):
+            names = _imports(path, "edgefm")
+            assert not [name for name in names if name.startswith("edgefm.training")], path
+
+
+def test_native_includes_point_down(root: Path) -> None:
+    wrong = []
+    for path in sorted((root / "native").rglob("*.[ch]")):
+        own = _native_names(path)
+        floor = _floor(NATIVE_FLOORS, *own)
+        for kind, name in re.findall(r'^\s*#\s*include\s+([<"])([^>"]+)', path.read_text("utf-8"),
+                                     re.MULTILINE):
+            if kind == "<":
+                if name not in LIBC and not ("kernels" in own and name in INTRINSICS):
+                    wrong.append(f"{path.name} includes <{name}>")
+                continue
+            target = (path.parent / name).resolve()
+            if not target.is_file():
+                target = next(p / name for p in (root / "native/src", root / "native/include")
+                              if (p / name).is_file())
+            names = _native_names(target)
+            if not set(names) & set(own) and _floor(NATIVE_FLOORS, *names) >= floor:
+                wrong.append(f"{path.name} includes {target.name}")
+    assert not wrong
+
+
+def _native_names(path: Path) -> tuple[str, ...]:
+    """What a native file may be called in the table: its folder, its name, its stem."""
+    folder = path.parent.name
+    if folder not in ("src", "include"):
+        return (folder,)
+    return path.name, path.stem
