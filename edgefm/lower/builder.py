@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Program under construction, and how tensors become streams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from edgefm.errors import UnsupportedModel
+from edgefm.graph import Array, Graph, Node, Quant, Tensor, rows_of
+from edgefm.lower.fixed import SHIFT
+from edgefm.lower.needs import Need, identity, restream
+from edgefm.program import Op, OpKind, Stream
+
+STREAM_DTYPE = {"int8": "int8", "uint8": "int8", "float32": "float32", "int32": "int32",
+                "int64": "int64"}
+
+
+@dataclass(slots=True)
+class Builder:
+    """What has been lowered so far; `stream_of` maps tensors of the graph to streams.
+
+    `pads` holds the PAD nodes that vanish into the convolution behind them: padded tensor ->
+    (source tensor, rows above, pixels left).
+    """
+
+    graph: Graph
+    streams: list[Stream] = field(default_factory=list)
+    ops: list[Op] = field(default_factory=list)
+    stream_of: dict[int, int] = field(default_factory=dict)
+    pads: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    folded: list[str] = field(default_factory=list)
+
+    def fail(self, node: Node, met: str, expected: str) -> UnsupportedModel:
+        """The error for a node that cannot run; the caller raises it."""
+        return UnsupportedModel(
+            f"{self.graph.name}: {node.op} {node.name!r}: {met}; expected {expected}")
+
+    def tensor(self, node: Node, k: int) -> Tensor:
+        """Input tensor k of the node, which must be there."""
+        if k >= len(node.inputs) or node.inputs[k] < 0:
+            raise self.fail(node, f"input {k} is left out", "a tensor")
+        return self.graph.tensors[node.inputs[k]]
+
+    def constant(self, node: Node, k: int) -> Array:
+        """The data of constant input k."""
+        tensor = self.tensor(node, k)
+        if tensor.data is None:
+            raise self.fail(node, f"input {k} ({tensor.name!r}) is computed", "a constant")
+        return tensor.data
+
+    def source(self, node: Node, k: int) -> int:
+        """The stream of computed input k."""
+        tensor = self.tensor(node, k)
+        if node.inputs[k] not in self.stream_of:
+            raise self.fail(node, f"input {k} ({tensor.name!r}) is a constant", "a computed tensor")
+        return self.stream_of[node.inputs[k]]
+
+    def weight_quant(self, node: Node, k: int) -> Quant:
+        """The quantisation of the 8-bit weights in input k, per tensor or per channel."""
+        tensor = self.tensor(node, k)
+        if tensor.dtype not in SHIFT or tensor.quant is None:
+            raise self.fail(node, f"weights {tensor.name!r} are {tensor.dtype}",
+                            "quantised 8-bit weights")
+        return tensor.quant
+
+    def zero_point(self, node: Node, index: int) -> int:
+        """The zero point of an 8-bit tensor after the move to int8."""
+        tensor = self.graph.tensors[index]
+        if tensor.dtype not in SHIFT or tensor.quant is None or len(tensor.quant.scale) != 1:
+            raise self.fail(node, f"tensor {tensor.name!r} is {tensor.dtype}"
+                            f"{'' if tensor.quant else ' without quantisation'}",
+                            "8 bits with one scale")
+        return tensor.zero_point - SHIFT[tensor.dtype]
+
+    def shape(self, node: Node, index: int) -> tuple[int, int, int]:
+        """Rows, pixels and channels of a tensor."""
+        tensor = self.graph.tensors[index]
+        try:
+            height, width, channels = rows_of(tensor.shape)
+        except ValueError as error:
+            raise self.fail(node, f"tensor {tensor.name!r}: {error}", "a batch of 1") from None
+        if min(height, width, channels) < 1:
+            raise self.fail(node, f"tensor {tensor.name!r} has shape {tensor.shape}",
+                            "at least one element")
+        return height, width, channels
+
+    def add_stream(self, node: Node, index: int, shape: tuple[int, int, int] | None = None) -> int:
+        """A new stream for a tensor; with another `shape` than the tensor's it is anonymous."""
+        tensor = self.graph.tensors[index]
+        own = self.shape(node, index)
+        if tensor.dtype not in STREAM_DTYPE:
+            raise self.fail(node, f"tensor {tensor.name!r} is {tensor.dtype}",
+                            "int8, uint8, int32, int64 or float32")
+        zero_point = self.zero_point(node, index) if tensor.dtype in SHIFT else 0
+        same = shape is None or shape == own
+        height, width, channels = own if shape is None else shape
+        self.streams.append(Stream(
+            tensor.name if same else f"{tensor.name}:rows", height, width, channels,
+            STREAM_DTYPE[tensor.dtype], zero_point, index if same else -1))
+        if same:
+            self.stream_of[index] = len(self.streams) - 1
+        return len(self.streams) - 1
+
+    def emit(self, node: Node, kind: OpKind, inputs: Sequence[int], needs: Sequence[Need], *,
+             params: Sequence[int] = (), weights: bytes = b"", scratch: int = 0, macs: int = 0,
+             shape: tuple[int, int, int] | None = None, accumulates: bool = False) -> None:
+        """Append the operator that makes the node's only output.
+
+        `shape` is what the operator itself produces when that may differ from the rows of the
+        output tensor (a fully connected layer on several rows, say); a reshape then follows.
+        """
+        output = node.outputs[0]
+        stream = self.add_stream(node, output, shape)
+        self.ops.append(Op(kind, node.name, tuple(inputs), (stream,), tuple(params), weights,
+                           scratch, tuple(needs), accumulates, macs))
+        if output not in self.stream_of:
+            self.reshape(node, stream, output)
+
+    def reshape(self, node: Node, stream: int, output: int) -> None:
+        """Make tensor `output` from the same elements in another shape: a view where it can be."""
+        made = self.add_stream(node, output)
+        source, result = self.streams[stream], self.streams[made]
+        if source.map_bytes != result.map_bytes:
+            raise self.fail(node, f"{source.map_bytes} bytes become {result.map_bytes}",
+                            "as many elements as before")
+        if source.height == result.height:
+            self.ops.append(Op(OpKind.VIEW, node.name, (stream,), (made,),
+                               needs=(identity(result.height),)))
+        else:
+            self.ops.append(Op(OpKind.RESHAPE, node.name, (stream,), (made,),
+                               needs=(restream(source, result),)))
+
+    def reshaped(self, node: Node, stream: int, shape: tuple[int, int, int]) -> int:
+        """The stream itself, or an anonymous one of the same elements in other rows."""
+        old = self.streams[stream]
+        if (old.height, old.width, old.channels) == shape:
+            return stream
+        height, width, channels = shape
+        new = Stream(f"{old.name}:rows", height, width, channels, old.dtype, old.zero_point)
+        kind = OpKind.VIEW if height == old.height else OpKind.RESHAPE
+        needs = identity(height) if height == old.height else restream(old, new)
+        return self.append(f"{node.name}:rows", kind, stream, new, needs)
+
+    def append(self, name: str, kind: OpKind, source: int, result: Stream, needs: Need,
+               weights: bytes = b"") -> int:
+        """Append an operator that no node asked for; its result's stream index."""
+        self.streams.append(result)
+        self.ops.append(Op(kind, name, (source,), (len(self.streams) - 1,), weights=weights,
+                           needs=(needs,)))
+        return len(self.streams) - 1
+
+    def consumers(self, index: int) -> list[Node]:
+        """The nodes that read a tensor, once per use."""
+        return [node for node in self.graph.nodes for t in node.inputs if t == index]

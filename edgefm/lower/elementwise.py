@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""add, sub, mul -> ADD, MUL; unary 8-bit operators -> LUT; the ways in and out of float."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+import numpy as np
+
+from edgefm.graph import Node, Tensor
+from edgefm.lower.builder import Builder
+from edgefm.lower.fixed import SHIFT, SHIFT_MAX, clamps, pairs, signed
+from edgefm.lower.needs import everything, identity
+from edgefm.ops import MEANINGS
+from edgefm.ops.call import Call
+from edgefm.ops.elementwise import mul_factor, sum_factors
+from edgefm.program import OpKind
+
+STREAM, PIXEL, CHANNELS, MAP = range(4)  # what the second operand of ADD and MUL is
+
+
+def add(b: Builder, node: Node) -> None:
+    """add and sub: both operands rescaled to a common fine scale, summed, rescaled."""
+    first, second, swapped = _operands(b, node)
+    of_first, of_second, of_sum = pairs(list(sum_factors(
+        b.tensor(node, 0), b.tensor(node, 1), b.graph.tensors[node.outputs[0]]))).tolist()
+    terms = [(*of_first, 1), (*of_second, -1 if node.op == "sub" else 1)]
+    if swapped:
+        terms.reverse()
+    _emit(b, node, OpKind.ADD, first, second, (*terms[0], *terms[1], *of_sum))
+
+
+def mul(b: Builder, node: Node) -> None:
+    """mul: the product of both operands, rescaled once."""
+    first, second, _ = _operands(b, node)
+    factor = mul_factor(b.tensor(node, 0), b.tensor(node, 1), b.graph.tensors[node.outputs[0]])
+    _emit(b, node, OpKind.MUL, first, second, tuple(pairs(factor)[0].tolist()))
+
+
+Operand = tuple[int, int, int, bytes]  # kind, stream or -1, zero point, constant values
+
+
+def _operands(b: Builder, node: Node) -> tuple[Operand, Operand, bool]:
+    """The operand that has the output's shape, the other one, and whether they changed places."""
+    shape = b.shape(node, node.outputs[0])
+    operands = [_operand(b, node, k, shape) for k in (0, 1)]
+    swapped = operands[0][0] != STREAM
+    if swapped:
+        operands.reverse()
+    if operands[0][0] != STREAM:
+        raise b.fail(node, "two operands that are both broadcast or constant",
+                     "one computed operand of the output's shape")
+    return operands[0], operands[1], swapped
+
+
+def _operand(b: Builder, node: Node, k: int, shape: tuple[int, int, int]) -> Operand:
+    tensor, index = b.tensor(node, k), node.inputs[k]
+    zero_point = b.zero_point(node, index)
+    if tensor.data is not None:
+        kind, values = _constant(b, node, tensor, shape)
+        return kind, -1, zero_point, values
+    own = b.shape(node, index)
+    if own == shape:
+        return STREAM, b.source(node, k), zero_point, b""
+    if own == (1, 1, shape[2]):
+        return PIXEL, b.source(node, k), zero_point, b""
+    raise b.fail(node, f"operand {tensor.name!r} of shape {tensor.shape} broadcast to "
+                 f"{b.graph.tensors[node.outputs[0]].shape}",
+                 "the same shape, or one value per channel")
+
+
+def _constant(b: Builder, node: Node, tensor: Tensor,
+              shape: tuple[int, int, int]) -> tuple[int, bytes]:
+    """A constant operand spread to one value per channel, or to the whole map."""
+    assert tensor.data is not None
+    values = signed(tensor.data)
+    if values.size == 1 or values.shape[-1:] == (values.size,) == shape[2:]:
+        return CHANNELS, np.broadcast_to(values.reshape(-1), shape[2]).tobytes()
+    try:
+        spread = np.broadcast_to(values, b.graph.tensors[node.outputs[0]].shape)
+    except ValueError:
+        raise b.fail(node, f"constant {tensor.name!r} of shape {tensor.shape}",
+                     "a shape that broadcasts to the output's") from None
+    return MAP, spread.tobytes()
+
+
+def _emit(b: Builder, node: Node, kind: OpKind, first: Operand, second: Operand,
+          params: tuple[int, ...]) -> None:
+    output = node.outputs[0]
+    b.zero_point(node, output)
+    if params[-1] > SHIFT_MAX:
+        raise b.fail(node, f"a factor above 2**{params[-1] - 1}", f"below 2**{SHIFT_MAX}")
+    height = b.shape(node, output)[0]
+    inputs, needs = [first[1]], [identity(height)]
+    if second[1] >= 0:
+        inputs.append(second[1])
+        needs.append(identity(height) if second[0] == STREAM else everything(1, height))
+    b.emit(node, kind, inputs, needs, weights=second[3],
+           params=(second[0], second[2] if second[1] < 0 else 0, *params,
+                   *clamps(b.graph.tensors[output], node.attrs.get("activation"))))
+
+
+def unary(b: Builder, node: Node) -> None:
+    """logistic, relu, relu6 and 8-bit quantize -> LUT, a table of 256 values, or a view."""
+    source = b.source(node, 0)
+    kind, section = _looked_up(b, node, 0)
+    b.emit(node, kind, (source,), (identity(b.streams[source].height),), weights=section)
+
+
+def requantised(b: Builder, node: Node, k: int) -> int:
+    """Part k of a concat on the output's scale: the stream itself, or a table's result."""
+    source = b.source(node, k)
+    tensor, output = b.tensor(node, k), b.graph.tensors[node.outputs[0]]
+    if tensor.quant is None or (tensor.scale, tensor.zero_point) == (output.scale,
+                                                                     output.zero_point):
+        return source
+    kind, section = _looked_up(b, node, k)
+    stream = replace(b.streams[source], name=f"{tensor.name}:scaled", tensor=-1,
+                     zero_point=b.zero_point(node, node.outputs[0]))
+    return b.append(f"{node.name}:{k}", kind, source, stream, identity(stream.height), section)
+
+
+def _looked_up(b: Builder, node: Node, k: int) -> tuple[OpKind, bytes]:
+    """LUT and the operator's result for every 8-bit value of input k, from -128 on; or VIEW."""
+    tensor, output = b.tensor(node, k), b.graph.tensors[node.outputs[0]]
+    b.zero_point(node, node.inputs[k])
+    b.zero_point(node, node.outputs[0])
+    every = (np.arange(-128, 128) + SHIFT[tensor.dtype]).astype(tensor.dtype)
+    attrs = {"axis": 0} if node.op == "concat" else node.attrs
+    made = MEANINGS[node.op](Call(attrs, (tensor,), (every,), (output,)))
+    table = signed(np.asarray(made))
+    if np.array_equal(table, np.arange(-128, 128)):
+        return OpKind.VIEW, b""
+    return OpKind.LUT, table.tobytes()
+
+
+def quantize(b: Builder, node: Node) -> None:
+    """float32 -> 8 bits, or a change of 8-bit scale."""
+    tensor, output = b.tensor(node, 0), b.graph.tensors[node.outputs[0]]
+    if tensor.dtype in SHIFT:
+        unary(b, node)
+        return
+    if tensor.dtype != "float32":
+        raise b.fail(node, f"{tensor.dtype} input", "float32 or 8 bits")
+    b.zero_point(node, node.outputs[0])
+    source = b.source(node, 0)
+    b.emit(node, OpKind.QUANTIZE, (source,), (identity(b.streams[source].height),),
+           weights=struct.pack("<f", output.scale))
+
+
+def dequantize(b: Builder, node: Node) -> None:
+    """8 bits -> float32."""
+    b.zero_point(node, node.inputs[0])
+    source = b.source(node, 0)
+    b.emit(node, OpKind.DEQUANTIZE, (source,), (identity(b.streams[source].height),),
+           weights=struct.pack("<f", b.tensor(node, 0).scale))

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way through a graph: inputs, every node by its rule, outputs, then merged concats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from edgefm.errors import UnsupportedModel
+from edgefm.graph import Graph, Node
+from edgefm.lower import convolution, elementwise, shape, spatial
+from edgefm.lower.builder import Builder
+from edgefm.lower.merge import merge_concats
+from edgefm.lower.needs import identity
+from edgefm.program import Op, OpKind, Program
+
+RULES: Mapping[str, Callable[[Builder, Node], None]] = {
+    "conv2d": convolution.conv,
+    "depthwise_conv2d": convolution.depthwise,
+    "fully_connected": convolution.fully_connected,
+    "add": elementwise.add,
+    "sub": elementwise.add,
+    "mul": elementwise.mul,
+    "concat": shape.concat,
+    "average_pool": spatial.average_pool,
+    "max_pool": spatial.max_pool,
+    "mean": spatial.mean,
+    "softmax": spatial.softmax,
+    "logistic": elementwise.unary,
+    "relu": elementwise.unary,
+    "relu6": elementwise.unary,
+    "reshape": shape.reshape,
+    "pad": shape.pad,
+    "transpose": shape.transpose,
+    "quantize": elementwise.quantize,
+    "dequantize": elementwise.dequantize,
+    "resize_bilinear": spatial.resize_bilinear,
+    "resize_nearest": spatial.resize_nearest,
+    "argmax": spatial.argmax,
+}
+
+
+def lower(graph: Graph) -> Program:
+    """The program that computes a quantised graph bit for bit.
+
+    Raises UnsupportedModel, naming graph and node, for what the runtime cannot execute.
+    """
+    b = Builder(graph)
+    for k, tensor in enumerate(graph.inputs):
+        node = Node("input", graph.tensors[tensor].name, (), (tensor,))
+        stream = b.add_stream(node, tensor)
+        b.ops.append(Op(OpKind.INPUT, node.name, (), (stream,), (k,)))
+    for node in graph.nodes:
+        if node.op not in RULES:
+            raise b.fail(node, "no such operator in the runtime", ", ".join(RULES))
+        RULES[node.op](b, node)
+    for k, tensor in enumerate(graph.outputs):
+        _output(b, k, tensor)
+    return merge_concats(Program(graph.name, tuple(b.streams), tuple(b.ops), tuple(b.folded)))
+
+
+def _output(b: Builder, k: int, tensor: int) -> None:
+    name = b.graph.tensors[tensor].name
+    if tensor not in b.stream_of:
+        raise UnsupportedModel(f"{b.graph.name}: output {name!r} is a constant; "
+                               "expected a computed tensor")
+    stream = b.stream_of[tensor]
+    b.ops.append(Op(OpKind.OUTPUT, name, (stream,), (), (k,),
+                    needs=(identity(b.streams[stream].height),)))

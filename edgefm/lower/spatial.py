@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pools, means, softmax, argmax and resizes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from edgefm.graph import Array, Node
+from edgefm.lower.builder import Builder
+from edgefm.lower.fixed import SHIFT_MAX, clamps
+from edgefm.lower.needs import Need, identity, window
+from edgefm.ops import resize
+from edgefm.ops import softmax as softmax_meaning
+from edgefm.ops.call import Call
+from edgefm.ops.pool import mean_factor
+from edgefm.program import OpKind
+
+MULTIPLY, DIVIDE_AWAY, DIVIDE_UP = range(3)  # how MEAN turns a sum into a result
+AWAY, UP = range(2)  # where an exact half goes
+_FINEST = 256  # 8-bit values times two such weights are exact in float32
+
+
+def average_pool(b: Builder, node: Node) -> None:
+    """AVERAGE_POOL, or MEAN when the window is the whole map."""
+    _same_quantisation(b, node)
+    source = b.source(node, 0)
+    stream = b.streams[source]
+    rounding = UP if b.tensor(node, 0).dtype == "uint8" else AWAY
+    whole = (stream.height, stream.width) == tuple(node.attrs["kernel"])
+    if whole and b.shape(node, node.outputs[0])[:2] == (1, 1) and not _padded(node):
+        _accumulate(b, node, source, (0, 0, DIVIDE_UP if rounding == UP else DIVIDE_AWAY))
+    else:
+        _pool(b, node, OpKind.AVERAGE_POOL, (rounding,))
+
+
+def max_pool(b: Builder, node: Node) -> None:
+    """MAX_POOL: padding never wins."""
+    _same_quantisation(b, node)
+    _pool(b, node, OpKind.MAX_POOL, ())
+
+
+def mean(b: Builder, node: Node) -> None:
+    """mean over all rows and pixels -> MEAN."""
+    source = b.source(node, 0)
+    stream = b.streams[source]
+    tensor, output = b.tensor(node, 0), b.graph.tensors[node.outputs[0]]
+    rank = len(tensor.shape)
+    reduced = math.prod(tensor.shape[axis] for axis in node.attrs["axes"])
+    count = stream.height * stream.width
+    if reduced != count or (rank - 1 in node.attrs["axes"] and tensor.shape[-1] != 1):
+        raise b.fail(node, f"a mean of shape {tensor.shape} over axes {tuple(node.attrs['axes'])}",
+                     "a mean over all rows and pixels")
+    b.zero_point(node, node.inputs[0])
+    b.zero_point(node, node.outputs[0])
+    by = mean_factor(tensor.scale / output.scale, count)
+    if by.shift[0] > SHIFT_MAX:
+        raise b.fail(node, f"scales {tensor.scale:g} and {output.scale:g}",
+                     f"a ratio below 2**{SHIFT_MAX}")
+    _accumulate(b, node, source, (int(by.m[0]), int(by.shift[0]), MULTIPLY))
+
+
+def _accumulate(b: Builder, node: Node, source: int, params: tuple[int, ...]) -> None:
+    stream = b.streams[source]
+    b.emit(node, OpKind.MEAN, (source,), (identity(stream.height),),
+           params=(*params, *_activation(b, node)), scratch=4 * stream.channels,
+           shape=(1, 1, stream.channels), accumulates=True)
+
+
+def _pool(b: Builder, node: Node, kind: OpKind, rounding: tuple[int, ...]) -> None:
+    source = b.source(node, 0)
+    (kernel_h, kernel_w), (stride_h, stride_w) = node.attrs["kernel"], node.attrs["stride"]
+    (top, _), (left, _) = node.attrs["padding"]
+    needs = window(kernel_h, stride_h, 1, top, b.streams[source].height,
+                   b.shape(node, node.outputs[0])[0])
+    b.emit(node, kind, (source,), (needs,),
+           params=(kernel_h, kernel_w, stride_h, stride_w, top, left, *_activation(b, node),
+                   *rounding))
+
+
+def _activation(b: Builder, node: Node) -> tuple[int, int]:
+    b.zero_point(node, node.outputs[0])
+    return clamps(b.graph.tensors[node.outputs[0]], node.attrs.get("activation"))
+
+
+def _padded(node: Node) -> bool:
+    return any(edge for side in node.attrs["padding"] for edge in side)
+
+
+def _same_quantisation(b: Builder, node: Node) -> None:
+    x, y = b.tensor(node, 0), b.graph.tensors[node.outputs[0]]
+    if (b.zero_point(node, node.inputs[0]), x.scale) != (
+            b.zero_point(node, node.outputs[0]), y.scale):
+        raise b.fail(node, "a change of scale or zero point", "the input's quantisation kept")
+
+
+def softmax(b: Builder, node: Node) -> None:
+    """SOFTMAX over the channels of each pixel; the output's scale is fixed at 1/256."""
+    b.zero_point(node, node.inputs[0])
+    output = b.graph.tensors[node.outputs[0]]
+    if b.zero_point(node, node.outputs[0]) != -128 or abs(output.scale * 256 - 1) > 1e-3:
+        raise b.fail(node, f"output scale {output.scale:g}, zero point {output.zero_point}",
+                     "1/256 and the type's smallest value")
+    table = softmax_meaning.table(float(node.attrs["beta"]) * b.tensor(node, 0).scale)
+    source = b.source(node, 0)
+    b.emit(node, OpKind.SOFTMAX, (source,), (identity(b.streams[source].height),),
+           weights=table.astype("<i4").tobytes())
+
+
+def argmax(b: Builder, node: Node) -> None:
+    """ARGMAX over the channels of each pixel: a row of indices per row of pixels."""
+    tensor = b.tensor(node, 0)
+    if node.attrs["axis"] != len(tensor.shape) - 1:
+        raise b.fail(node, f"axis {node.attrs['axis']}", "the last axis")
+    b.zero_point(node, node.inputs[0])
+    source = b.source(node, 0)
+    stream = b.streams[source]
+    b.emit(node, OpKind.ARGMAX, (source,), (identity(stream.height),),
+           shape=(stream.height, 1, stream.width))
+
+
+def resize_nearest(b: Builder, node: Node) -> None:
+    """RESIZE_NEAREST: a table of source rows, then of source pixels."""
+    source, call = _resized(b, node)
+    rows, columns = (resize.nearest(size_in, size, call) for size_in, size in _sizes(call))
+    b.emit(node, OpKind.RESIZE_NEAREST, (source,), (tuple((int(y), int(y)) for y in rows),),
+           weights=rows.astype("<u2").tobytes() + columns.astype("<u2").tobytes())
+
+
+def resize_bilinear(b: Builder, node: Node) -> None:
+    """RESIZE_BILINEAR: a table of (source row, 1024ths of the next one), then one of pixels."""
+    _same_quantisation(b, node)
+    source, call = _resized(b, node)
+    raw = call.inputs[0].dtype == "uint8"
+    rows, columns = (_blends(b, node, call, size_in, size) for size_in, size in _sizes(call))
+    needs: Need = tuple((int(low), int(low) + int(part > 0)) for low, part in rows)
+    b.emit(node, OpKind.RESIZE_BILINEAR, (source,), (needs,), params=(UP if raw else AWAY,),
+           weights=rows.astype("<u2").tobytes() + columns.astype("<u2").tobytes())
+
+
+def _resized(b: Builder, node: Node) -> tuple[int, Call]:
+    """The stream to resize, and the node as its meaning sees it."""
+    call = Call(node.attrs, (b.tensor(node, 0),), (), (b.graph.tensors[node.outputs[0]],))
+    if max(max(pair) for pair in _sizes(call)) > 0xFFFF:
+        raise b.fail(node, f"{call.inputs[0].shape} to {call.output.shape}", "at most 65535 a side")
+    return b.source(node, 0), call
+
+
+def _sizes(call: Call) -> list[tuple[int, int]]:
+    """(before, after) of the height and of the width."""
+    return [(call.inputs[0].shape[d], call.output.shape[d]) for d in (1, 2)]
+
+
+def _blends(b: Builder, node: Node, call: Call, size_in: int, size: int) -> Array:
+    """int64 [size, 2]: an index and the weight of its successor in 1024ths, 0 at the last one."""
+    if call.inputs[0].dtype == "int8":
+        low, high, part = resize.grid_integer(size_in, size, call)
+    else:
+        low, high, weight = resize.grid_float(size_in, size, call)
+        part = weight.astype(np.float64) * 1024
+        if np.any(part * _FINEST / 1024 % 1):  # float32 products would round, and we do not
+            raise b.fail(node, f"uint8 resized from {size_in} to {size}",
+                         f"steps that are a multiple of 1/{_FINEST}")
+        part = part.astype(np.int64)
+    low = np.minimum(low, size_in - 1)
+    return np.stack((low, np.where(high > low, part, 0)), axis=1)

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TFLite's fixed-point arithmetic, bit for bit. A real factor m * 2^(shift - 31) is the pair
+ * (m, shift), shift in [EFM_SHIFT_MIN, EFM_SHIFT_MAX], positive = left. Nothing here can overflow in
+ * a way that C leaves undefined, whatever the operands; sane ones give TFLite's numbers. */
+#ifndef EFM_FIXED_H
+#define EFM_FIXED_H
+
+#include <stdint.h>
+
+enum { EFM_SHIFT_MIN = -31, EFM_SHIFT_MAX = 30 };
+
+static inline int32_t efm_clamp(int32_t x, int32_t low, int32_t high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+/* x * 2^shift modulo 2^32 */
+static inline int32_t efm_shift_left(int32_t x, int32_t shift)
+{
+    return (int32_t)((uint32_t)x << shift);
+}
+
+/* x * 2^shift, saturating; 0 <= shift <= 31 */
+static inline int32_t efm_shift_left_saturating(int32_t x, int32_t shift)
+{
+    int64_t wide = (int64_t)x * ((int64_t)1 << shift);
+    return wide > INT32_MAX ? INT32_MAX : wide < INT32_MIN ? INT32_MIN : (int32_t)wide;
+}
+
+/* a * b * 2^-31, rounded half up; saturates only for INT32_MIN * INT32_MIN */
+static inline int32_t efm_multiply_high(int32_t a, int32_t b)
+{
+    int64_t wide = ((int64_t)a * b + ((int64_t)1 << 30)) >> 31;
+    return wide > INT32_MAX ? INT32_MAX : (int32_t)wide;
+}
+
+/* x * 2^-shift, rounded half away from zero; 0 <= shift <= 31 */
+static inline int32_t efm_round_shift(int32_t x, int32_t shift)
+{
+    int32_t mask = (int32_t)(((uint32_t)1 << shift) - 1);
+    int32_t rest = x & mask;
+    int32_t threshold = (mask >> 1) + (x < 0);
+    return (x >> shift) + (rest > threshold);
+}
+
+/* TFLite's MultiplyByQuantizedMultiplier: rounds in the product, and again in the shift. */
+static inline int32_t efm_requant_twice(int32_t x, int32_t multiplier, int32_t shift)
+{
+    int32_t left = shift > 0 ? shift : 0;
+    int32_t right = shift > 0 ? 0 : -shift;
+    return efm_round_shift(efm_multiply_high(efm_shift_left(x, left), multiplier), right);
+}
+
+/* x times a 53-bit factor (high * 2^22 + low) * 2^(shift - 53), rounded half away from zero once:
+ * what TFLite's FULLY_CONNECTED computes in double. Saturates to +-2^24. */
+static inline int32_t efm_requant_once(int32_t x, int32_t high, uint32_t low, int32_t shift)
+{
+    uint64_t size = x < 0 ? (uint64_t)-(int64_t)x : (uint64_t)x;
+    uint64_t product = size * (uint32_t)high + (size * low >> 22);
+    int32_t right = 31 - shift;
+    uint64_t rounded = (product + ((uint64_t)1 << (right - 1))) >> right;
+    int32_t result = rounded > ((uint32_t)1 << 24) ? (int32_t)1 << 24 : (int32_t)rounded;
+    return x < 0 ? -result : result;
+}
+
+#endif
