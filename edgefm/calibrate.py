@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a float graph's tensors hold on calibration samples, and the ranges chosen from that.
+
+Samples stream through one at a time; per tensor only a histogram and per-channel sums stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgefm.graph import Array, Graph
+from edgefm.ops import run_graph
+
+BINS = 8192  # over [-limit, limit): at least 16 per int8 step unless the map has one sign only
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Histogram:
+    """Counts of values in `BINS` equal bins over [-limit, limit), and the exact extremes.
+
+    `limit` is a power of two, so that a wider histogram is this one with bins joined in pairs.
+    """
+
+    counts: npt.NDArray[np.int64]
+    limit: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelSums:
+    """Per channel (last dimension): the sum of all values, their number, the largest magnitude."""
+
+    total: npt.NDArray[np.float64]
+    count: int
+    peak: npt.NDArray[np.float64]
+
+    @property
+    def mean(self) -> npt.NDArray[np.float64]:
+        """Mean per channel."""
+        return self.total / self.count
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statistics:
+    """By tensor index, for every computed float tensor and graph input."""
+
+    histograms: Mapping[int, Histogram]
+    channels: Mapping[int, ChannelSums]
+
+
+def observe(graph: Graph, samples: Iterable[Array]) -> Statistics:
+    """Run every sample through `graph` (one input) and collect what its float tensors hold."""
+    histograms: dict[int, Histogram] = {}
+    channels: dict[int, ChannelSums] = {}
+    for sample in samples:
+        for t, values in run_graph(graph, [sample]).items():
+            if values.dtype == np.float32:
+                counts, sums = histogram(values), _channel_sums(values)
+                histograms[t] = merged(histograms[t], counts) if t in histograms else counts
+                channels[t] = _joined(channels[t], sums) if t in channels else sums
+    return Statistics(histograms, channels)
+
+
+def histogram(values: Array) -> Histogram:
+    """The histogram of one float map."""
+    low, high = float(values.min()), float(values.max())
+    largest = max(-low, high, 2.0 ** -100)
+    limit = 2.0 ** (np.floor(np.log2(largest)) + 1)
+    bins = ((values.ravel() + np.float32(limit)) * np.float32(BINS / 2 / limit)).astype(np.intp)
+    counts = np.bincount(np.minimum(bins, BINS - 1), minlength=BINS)
+    return Histogram(counts, float(limit), low, high)
+
+
+def merged(a: Histogram, b: Histogram) -> Histogram:
+    """The histogram of both sets of values."""
+    limit = max(a.limit, b.limit)
+    counts = _widened(a, limit) + _widened(b, limit)
+    return Histogram(counts, limit, min(a.low, b.low), max(a.high, b.high))
+
+
+def _widened(old: Histogram, limit: float) -> npt.NDArray[np.int64]:
+    """The counts over [-limit, limit): a power of two of old bins in each of the inner new ones."""
+    factor = min(int(limit / old.limit), BINS)
+    inner = old.counts.reshape(-1, factor).sum(axis=1)
+    counts = np.zeros(BINS, np.int64)
+    start = (BINS - len(inner)) // 2
+    counts[start:start + len(inner)] = inner
+    return counts
+
+
+def _channel_sums(values: Array) -> ChannelSums:
+    rows = values.reshape(-1, values.shape[-1] if values.ndim else 1)
+    peak = np.maximum(rows.max(axis=0), -rows.min(axis=0)).astype(np.float64)
+    return ChannelSums(rows.sum(axis=0, dtype=np.float64), len(rows), peak)
+
+
+def _joined(a: ChannelSums, b: ChannelSums) -> ChannelSums:
+    return ChannelSums(a.total + b.total, a.count + b.count, np.maximum(a.peak, b.peak))
+
+
+# Ranges. Every method maps a histogram to the (low, high) that 8 bits shall span.
+
+def range_of(method: str, seen: Histogram) -> tuple[float, float]:
+    """The range by "minmax", "mse", or a percentile written as a number such as "99.99".
+
+    A percentile leaves out (100 - p) % of the values at each end; mse minimises the expected
+    squared error of rounding and clipping. Raises ValueError for another method.
+    """
+    if method == "minmax":
+        return seen.low, seen.high
+    if method == "mse":
+        return _least_squares(seen)
+    return _percentile(seen, float(method))
+
+
+def _percentile(seen: Histogram, percent: float) -> tuple[float, float]:
+    if not 50 < percent <= 100:
+        raise ValueError(f"percentile {percent}; expected more than 50 and at most 100")
+    share = np.cumsum(seen.counts) / seen.counts.sum()
+    tail, width = 1 - percent / 100, 2 * seen.limit / BINS
+    low = int(np.searchsorted(share, tail, side="right")) * width - seen.limit
+    high = (int(np.searchsorted(share, 1 - tail)) + 1) * width - seen.limit
+    return max(seen.low, low), min(seen.high, high)
+
+
+def _least_squares(seen: Histogram) -> tuple[float, float]:
+    """Coordinate descent over shares of the extremes, first coarse, then fine."""
+    used = np.flatnonzero(seen.counts)
+    values = (used + 0.5) * (2 * seen.limit / BINS) - seen.limit
+    counts = seen.counts[used]
+    low, high = min(seen.low, 0.0), max(seen.high, 0.0)
+    ends = [1.0, 1.0]
+    coarse, fine = np.linspace(-0.9, 0, 19), np.linspace(-0.04, 0.04, 9)
+    for steps in (coarse, fine, fine):
+        for i, extreme in ((1, high), (0, low)):
+            if extreme != 0:
+                tried = []
+                for share in np.clip(ends[i] + steps, 0.05, 1):
+                    trial = [share, ends[1]] if i == 0 else [ends[0], share]
+                    tried.append((_error(values, counts, low * trial[0], high * trial[1]), share))
+                ends[i] = float(min(tried)[1])
+    return low * ends[0], high * ends[1]
+
+
+def _error(values: Array, counts: Array, low: float, high: float) -> float:
+    """Sum of squared errors of rounding to 256 levels between `low` and `high`."""
+    step = max((high - low) / 255, 1e-30)
+    rounded = np.clip(np.rint((values - low) / step), 0, 255) * step + low
+    return float(((values - rounded) ** 2 * counts).sum())

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A float graph and what its tensors hold -> the int8 graph of one recipe.
+
+Weights: symmetric int8, one scale per output channel. Activations: asymmetric int8, one scale per
+tensor. Bias: int32 at input scale * weight scale. Operators that cannot rescale in TFLite (concat,
+pools, reshape, pad, ...) share one scale between inputs and output; softmax and logistic have the
+scale TFLite prescribes. Every scale is a float32 number, because that is what a .tflite file holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import numpy as np
+import numpy.typing as npt
+
+from edgefm.calibrate import Histogram, Statistics, histogram, merged, range_of
+from edgefm.errors import UnsupportedModel
+from edgefm.graph import Graph, Node, Quant, Tensor
+from edgefm.optimize import LINEAR, output_axis
+
+_SAME_SCALE = frozenset({"concat", "average_pool", "max_pool", "reshape", "pad", "transpose",
+                         "resize_bilinear", "resize_nearest"})
+_FREE_SCALE = frozenset({*LINEAR, "add", "sub", "mul", "mean", "relu", "relu6", "argmax"})
+_PROBABILITY = Quant((1 / 256,), (-128,))
+_FIXED_SCALE: Mapping[str, Quant] = {"softmax": _PROBABILITY, "logistic": _PROBABILITY}
+_BIAS_LIMIT = 1 << 29  # leaves the 32-bit accumulator room for the products
+_SMALLEST_SCALE = 2.0 ** -60
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to quantise: see `QuantizeOptions`, which lists the choices."""
+
+    method: str
+    correct_bias: bool
+    input_range: tuple[float, float] | None = None
+
+
+def refuse_unquantisable(graph: Graph) -> None:
+    """Raise UnsupportedModel for the first node that has no int8 form."""
+    for node in graph.nodes:
+        where = f"{graph.name}: {node.op} {node.name!r} (tensor {_name(graph, node.outputs[0])!r})"
+        if node.op not in _SAME_SCALE | _FREE_SCALE | _FIXED_SCALE.keys():
+            raise UnsupportedModel(f"{where}: has no int8 form; expected a float graph")
+        for t in node.inputs[1:] if node.op in LINEAR else ():
+            if t >= 0 and graph.tensors[t].data is None:
+                raise UnsupportedModel(f"{where}: {_name(graph, t)!r} is computed; "
+                                       "expected constant weights")
+        for t in node.inputs:
+            if t >= 0 and graph.tensors[t].dtype != "float32":
+                raise UnsupportedModel(f"{where}: {_name(graph, t)!r} is "
+                                       f"{graph.tensors[t].dtype}; expected float32")
+
+
+def integer_graph(graph: Graph, seen: Statistics, recipe: Recipe) -> Graph:
+    """The int8 graph of `recipe`; computed tensors keep their indices, weights are appended."""
+    tensors = list(graph.tensors)
+    for t, quant in _scales(graph, seen, recipe).items():
+        tensors[t] = _quantised_tensor(graph.tensors[t], quant)
+    nodes = [_linear(node, tensors, graph.tensors, seen, recipe) if node.op in LINEAR else node
+             for node in graph.nodes]
+    return replace(graph, tensors=tuple(tensors), nodes=tuple(nodes))
+
+
+def _name(graph: Graph, tensor: int) -> str:
+    return graph.tensors[tensor].name
+
+
+def _quantised_tensor(tensor: Tensor, quant: Quant) -> Tensor:
+    data = tensor.data
+    if data is not None:
+        steps = np.rint(data / quant.scale[0]) + quant.zero_point[0]
+        data = np.clip(steps, -128, 127).astype(np.int8)
+    return replace(tensor, dtype="int8", quant=quant, data=data)
+
+
+# Activations.
+
+def _scales(graph: Graph, seen: Statistics, recipe: Recipe) -> dict[int, Quant]:
+    """The scale and zero point of every activation and of every constant beside one."""
+    fixed = {node.outputs[0]: _FIXED_SCALE[node.op]
+             for node in graph.nodes if node.op in _FIXED_SCALE}
+    scales = {}
+    for group in _groups(graph):
+        demanded = {fixed[t] for t in group if t in fixed}
+        if demanded and any(t not in fixed and not _only_moved(graph, t) for t in group):
+            raise UnsupportedModel(f"{graph.name}: {_name(graph, group[-1])!r} joins probabilities "
+                                   "with other maps; int8 has no common scale for them")
+        quant = demanded.pop() if demanded else _affine(*_range(graph, group, seen, recipe))
+        scales.update(dict.fromkeys(group, quant))
+    return scales
+
+
+def _only_moved(graph: Graph, tensor: int) -> bool:
+    """True when the tensor comes out of an operator that keeps its input's scale."""
+    return any(tensor in node.outputs and node.op in _SAME_SCALE for node in graph.nodes)
+
+
+def _groups(graph: Graph) -> list[list[int]]:
+    """Float tensors that must share a scale, in groups; most are alone."""
+    group_of: dict[int, list[int]] = {t: [t] for t in graph.inputs}
+    for node in graph.nodes:
+        operands = node.inputs[:1] if node.op in LINEAR else node.inputs
+        for t in (*operands, *node.outputs):
+            if graph.tensors[t].dtype == "float32":
+                group_of.setdefault(t, [t])
+        if node.op in _SAME_SCALE:
+            members = {id(group_of[t]): group_of[t] for t in (*node.inputs, node.outputs[0])}
+            joined = sorted(t for group in members.values() for t in group)
+            group_of.update(dict.fromkeys(joined, joined))
+    return list({id(group): group for group in group_of.values()}.values())
+
+
+def _range(graph: Graph, group: Sequence[int], seen: Statistics, recipe: Recipe
+           ) -> tuple[float, float]:
+    """What 8 bits shall span; all that was seen where the graph meets the world, so that the
+    largest of several outputs stays the largest."""
+    if recipe.input_range is not None and graph.inputs[0] in group:
+        return recipe.input_range
+    values = reduce(merged, (_histogram(graph, t, seen) for t in group))
+    ends = {*graph.inputs, *graph.outputs, *_constants(graph)}
+    return range_of("minmax" if ends.intersection(group) else recipe.method, values)
+
+
+def _constants(graph: Graph) -> Iterable[int]:
+    return (t for t, tensor in enumerate(graph.tensors) if tensor.data is not None)
+
+
+def _histogram(graph: Graph, tensor: int, seen: Statistics) -> Histogram:
+    data = graph.tensors[tensor].data
+    return seen.histograms[tensor] if data is None else histogram(data)
+
+
+def _affine(low: float, high: float) -> Quant:
+    """The int8 scale and zero point that span [low, high] and hold zero exactly."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = _float32(max((high - low) / 255, _SMALLEST_SCALE))
+    return Quant((scale,), (int(np.clip(np.rint(-128 - low / scale), -128, 127)),))
+
+
+def _float32(value: float) -> float:
+    return float(np.float32(value))
+
+
+# Weights.
+
+def _linear(node: Node, tensors: list[Tensor], floats: Sequence[Tensor], seen: Statistics,
+            recipe: Recipe) -> Node:
+    """`node` with int8 weights and an int32 bias, which are appended to `tensors`."""
+    weights = floats[node.inputs[1]]
+    assert weights.data is not None
+    axis, into = output_axis(node.op), tensors[node.inputs[0]].scale
+    rows = np.moveaxis(weights.data, axis, 0).astype(np.float64)
+    count = len(rows)
+    stored = floats[node.inputs[2]].data if node.inputs[2] >= 0 else None
+    bias = np.zeros(count) if stored is None else stored.astype(np.float64)
+    scale = _weight_scales(rows.reshape(count, -1), bias, into, tensors[node.outputs[0]].scale)
+    column = scale.reshape((-1,) + (1,) * (rows.ndim - 1))
+    steps = np.clip(np.rint(rows / column), -127, 127)
+    if recipe.correct_bias:
+        bias = bias - _mean_change(node, steps * column - rows, seen)
+    bias_steps = np.clip(np.rint(bias / (into * scale)), -_BIAS_LIMIT, _BIAS_LIMIT)
+    data = np.ascontiguousarray(np.moveaxis(steps, 0, axis).astype(np.int8))
+    name = floats[node.inputs[2]].name if stored is not None else f"{weights.name}/bias"
+    zeros = (0,) * count
+    tensors.append(Tensor(weights.name, data.shape, "int8",
+                          Quant(tuple(map(float, scale)), zeros, axis), data))
+    tensors.append(Tensor(name, (count,), "int32",
+                          Quant(tuple(_float32(into * s) for s in scale), zeros, 0),
+                          bias_steps.astype(np.int32)))
+    return replace(node, inputs=(node.inputs[0], len(tensors) - 2, len(tensors) - 1))
+
+
+def _weight_scales(rows: Floats, bias: Floats, into: float, out: float) -> Floats:
+    """Largest magnitude / 127 per channel, or more where the bias would overflow otherwise.
+
+    A channel of zeros takes the scale at which one accumulator step is one output step.
+    """
+    largest = np.abs(rows).max(axis=1)
+    scale = np.where(largest > 0, largest / 127, out / into)
+    scale = np.maximum(scale, np.abs(bias) * 1.01 / (into * _BIAS_LIMIT))
+    return np.maximum(scale, _SMALLEST_SCALE).astype(np.float32).astype(np.float64)
+
+
+def _mean_change(node: Node, change: Floats, seen: Statistics) -> Floats:
+    """What a change of the weights [out, ...] adds to every output channel on average.
+
+    A depthwise channel sees one input channel; the others see all, last dimension fastest.
+    """
+    mean = seen.channels[node.inputs[0]].mean
+    taps = change.reshape(len(change), -1)
+    if node.op == "depthwise_conv2d":
+        return np.asarray(taps.sum(axis=1) * np.repeat(mean, len(change) // len(mean)))
+    return np.asarray(taps @ np.resize(mean, taps.shape[1]))

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Post-training quantisation: float `Graph` + calibration samples -> int8 `Graph`.
+
+How ranges are chosen, whether biases are corrected and whether channels are equalised is decided by
+measuring: every candidate runs as integers on held-out calibration samples and is compared with the
+float graph. `integer.py` makes the candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgefm.calibrate import Statistics, observe
+from edgefm.equalize import can_equalise, equalised
+from edgefm.errors import BadInput
+from edgefm.graph import Array, Graph
+from edgefm.integer import Recipe, integer_graph, refuse_unquantisable
+from edgefm.ops import run_graph
+from edgefm.ops.quantize import dequantised, quantised
+from edgefm.optimize import fuse, prune
+
+METHODS = ("minmax", "99.9", "99.99", "99.999", "mse")
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizeOptions:
+    """What may be tried; tuples of one entry leave nothing to choose.
+
+    methods         range methods of `calibrate.range_of`
+    correct_bias    give back through the bias what rounding the weights changes on average
+    equalize        cross-layer equalisation (changes depthwise networks only)
+    input_range     (low, high) that preprocessing can produce; measured when None
+    held_out        samples that choose between candidates and do not calibrate
+    """
+
+    methods: tuple[str, ...] = METHODS
+    correct_bias: tuple[bool, ...] = (True, False)
+    equalize: tuple[bool, ...] = (False, True)
+    input_range: tuple[float, float] | None = None
+    held_out: int = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """One quantisation, and its distance from the float graph on the held-out samples."""
+
+    graph: Graph
+    recipe: Recipe
+    equalised: bool
+    distance: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judge:
+    """Samples, and the float values that `tensors` have on each of them."""
+
+    samples: Sequence[Array]
+    tensors: tuple[int, ...]
+    expected: Sequence[Sequence[Array]]
+    tick: Callable[[], None]
+
+
+def quantize(graph: Graph, samples: Sequence[Array], options: QuantizeOptions | None = None,
+             tick: Callable[[], None] = lambda: None) -> Graph:
+    """The int8 version of a float graph that follows it best; its inputs and outputs are int8.
+
+    `samples`: preprocessed float32 inputs in the shape of the graph's one input; `tick` is called
+    after each run of one sample. Raises UnsupportedModel for operators without an int8 form,
+    BadInput for unusable samples.
+    """
+    return min(candidates(graph, samples, options, tick), key=lambda c: c.distance).graph
+
+
+def candidates(graph: Graph, samples: Sequence[Array], options: QuantizeOptions | None = None,
+               tick: Callable[[], None] = lambda: None) -> list[Candidate]:
+    """Every quantisation that `quantize` chooses from, in the order in which they were tried."""
+    options = options or QuantizeOptions()
+    graph = fuse(graph)
+    refuse_unquantisable(graph)
+    _check_samples(graph, samples)
+    fit, held = _split(samples, options.held_out)
+    tensors = _judged(graph)
+    expected = [[values[t] for t in tensors] for values in (run_graph(graph, [x]) for x in held)]
+    judge = _Judge(held, tensors, expected, tick)
+    tried: list[Candidate] = []
+    for is_equalised, variant, seen in _variants(graph, fit, options, tick):
+        tried += _search(variant, seen, is_equalised, judge, options)
+    return tried
+
+
+def runs(graph: Graph, samples: int, options: QuantizeOptions | None = None) -> int:
+    """An upper bound of the `tick`s that `candidates` will make, for a progress display."""
+    options = options or QuantizeOptions()
+    held = len(range(0, samples, _stride(samples, options.held_out)))
+    each = samples + held * (len(options.methods) + len(options.correct_bias) - 1)
+    return each * (len(options.equalize) if can_equalise(fuse(graph)) else 1)
+
+
+def _check_samples(graph: Graph, samples: Sequence[Array]) -> None:
+    """Refuse what would calibrate to nonsense."""
+    if len(graph.inputs) != 1:
+        raise BadInput(f"{graph.name}: {len(graph.inputs)} inputs; quantisation expects one")
+    if not len(samples):
+        raise BadInput(f"{graph.name}: quantisation needs at least one calibration sample")
+    shape = graph.tensors[graph.inputs[0]].shape
+    for i, sample in enumerate(samples):
+        if sample.shape != shape or sample.dtype != np.float32 or not np.isfinite(sample).all():
+            raise BadInput(f"{graph.name}: calibration sample {i} is {sample.dtype} "
+                           f"{list(sample.shape)}; expected finite float32 {list(shape)}")
+
+
+def _stride(count: int, held_out: int) -> int:
+    return max(2, -(-count // max(1, held_out)))
+
+
+def _split(samples: Sequence[Array], held_out: int) -> tuple[list[Array], list[Array]]:
+    """(calibrate with, choose with), spread evenly; a single sample serves both."""
+    stride = _stride(len(samples), held_out)
+    fit = [sample for i, sample in enumerate(samples) if i % stride]
+    return fit or list(samples), list(samples[::stride])
+
+
+def _variants(graph: Graph, fit: Sequence[Array], options: QuantizeOptions,
+              tick: Callable[[], None]) -> Iterator[tuple[bool, Graph, Statistics]]:
+    """The float graphs to quantise and what they hold: as it is, and equalised."""
+    seen = observe(graph, _ticking(fit, tick))
+    both = True in options.equalize and can_equalise(graph)
+    if False in options.equalize or not both:
+        yield False, graph, seen
+    if both:
+        other = equalised(graph, seen)
+        yield True, other, observe(other, _ticking(fit, tick))
+
+
+def _ticking(samples: Iterable[Array], tick: Callable[[], None]) -> Iterator[Array]:
+    for sample in samples:
+        yield sample
+        tick()
+
+
+def _search(graph: Graph, seen: Statistics, is_equalised: bool, judge: _Judge,
+            options: QuantizeOptions) -> list[Candidate]:
+    """Try every range method, then the other ways with the bias under the best of them."""
+    def measured(recipe: Recipe) -> Candidate:
+        made = integer_graph(graph, seen, recipe)
+        return Candidate(prune(made), recipe, is_equalised, _distance(made, judge))
+
+    bias, *others = options.correct_bias
+    tried = [measured(Recipe(method, bias, options.input_range)) for method in options.methods]
+    best = min(tried, key=lambda c: c.distance).recipe
+    return tried + [measured(replace(best, correct_bias=other)) for other in others]
+
+
+def _judged(graph: Graph) -> tuple[int, ...]:
+    """The outputs, or where a softmax makes one, what goes into it: 8 bits tell more there."""
+    made = graph.producer()
+    tensors = []
+    for t in graph.outputs:
+        while t in made and graph.nodes[made[t]].op in ("softmax", "reshape", "argmax"):
+            t = graph.nodes[made[t]].inputs[0]
+        tensors.append(t)
+    return tuple(tensors)
+
+
+def _distance(graph: Graph, judge: _Judge) -> float:
+    """Mean distance of an int8 graph from the float values."""
+    total, into = 0.0, graph.tensors[graph.inputs[0]]
+    for sample, expected in zip(judge.samples, judge.expected, strict=True):
+        values = run_graph(graph, [quantised(sample, into)])
+        total += sum(_divergence(real, dequantised(values[t], graph.tensors[t]))
+                     for t, real in zip(judge.tensors, expected, strict=True))
+        judge.tick()
+    return total / len(judge.samples)
+
+
+def _divergence(real: Array, met: Array) -> float:
+    """Between vectors, of their softmax: Kullback-Leibler, in nats; between maps: relative square
+    error."""
+    a, b = real.astype(np.float64).ravel(), met.astype(np.float64).ravel()
+    if 1 < max(real.shape, default=0) == a.size:
+        log_p, log_q = _log_softmax(a), _log_softmax(b)
+        return float((np.exp(log_p) * (log_p - log_q)).sum())
+    return float(((a - b) ** 2).sum() / max(float((a ** 2).sum()), 1e-30))
+
+
+def _log_softmax(x: Array) -> Array:
+    shifted = x - x.max()
+    return np.asarray(shifted - np.log(np.exp(shifted).sum()))
