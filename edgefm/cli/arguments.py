@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arguments that several verbs share, and the way from them to a compiled package."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgefm import zoo
+from edgefm.cli.output import progress_bar
+from edgefm.compiler import CompileOptions, compile_model
+from edgefm.errors import BadInput
+from edgefm.labels import read_names
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?", re.IGNORECASE)
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def size(text: str) -> int:
+    """A size in bytes: 65536, 64K, 1.5M (units of 1,024)."""
+    match = _SIZE.fullmatch(text.strip())
+    number = float(match[1]) * _UNITS[match[2].upper()] if match else 0.5
+    if not number.is_integer() or number >= 1 << 40:
+        raise argparse.ArgumentTypeError(f"expected a size such as 65536, 64K or 16M, met {text!r}")
+    return int(number)
+
+
+def count(text: str) -> int:
+    """A whole number from 1 up."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 up, met {text!r}")
+    return int(text)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """`--json`."""
+    parser.add_argument("--json", action="store_true",
+                        help="print one JSON object and nothing else")
+
+
+def add_compile_options(parser: argparse.ArgumentParser) -> None:
+    """Everything that says how a model becomes a package."""
+    group = parser.add_argument_group("compilation")
+    group.add_argument("--calib", type=Path, metavar="DIR",
+                       help="pictures or .npy files to calibrate with (float models and codecs)")
+    group.add_argument("--fast", type=size, metavar="SIZE",
+                       help="fast memory, e.g. 64K (default: as much as is useful)")
+    group.add_argument("--external", type=size, metavar="SIZE", default=16 << 20,
+                       help="external memory (default 16M)")
+    group.add_argument("--codec", default="raw", metavar="raw|lossless|ID",
+                       help="coding of feature maps in external memory (default raw)")
+    group.add_argument("--target", metavar="FILE|NAME", help="memories of a board (TOML)")
+    group.add_argument("--objective", choices=("cost", "maps"), default="cost",
+                       help="minimise the cost of all bytes, or feature-map bytes first")
+    group.add_argument("--cut", default="auto", metavar="auto|ops|blocks|TENSOR,…",
+                       help="where stages end (default auto)")
+    group.add_argument("--preprocess", metavar="raw|tf|torchvision|caffe|mean=…,std=…,order=…",
+                       help="how pixels become input values (pixel units, 0..255)")
+    group.add_argument("--geometry", choices=("crop", "stretch", "letterbox"),
+                       help="how a picture is fitted to the input")
+    group.add_argument("--names", type=Path, metavar="FILE", help="class names, one per line")
+
+
+def compile_options(arguments: argparse.Namespace, model: Path) -> CompileOptions:
+    """The options of a command line; for a model of the zoo its own defaults fill the gaps."""
+    entry = zoo.recognise(model)
+    preprocess, geometry = arguments.preprocess, arguments.geometry
+    names: tuple[str, ...] = read_names(arguments.names) if arguments.names else ()
+    if entry:
+        preprocess = preprocess or entry.preprocess
+        geometry = geometry or entry.geometry
+        names = names or _zoo_names(entry)
+    return CompileOptions(
+        fast=arguments.fast, external=arguments.external, codec=arguments.codec,
+        objective=arguments.objective, cut=arguments.cut, target=arguments.target,
+        calib=arguments.calib, preprocess=preprocess, geometry=geometry, labels=names)
+
+
+def _zoo_names(entry: zoo.Entry) -> tuple[str, ...]:
+    """The entry's class names, if they are at hand without the network."""
+    try:
+        return read_names(zoo.get(replace(entry.labels, url=""))) if entry.labels else ()
+    except BadInput:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package and, when it was compiled just now, the model file it came from."""
+
+    data: bytes
+    model: Path | None
+
+
+def load_package(arguments: argparse.Namespace, path: Path) -> Package:
+    """An .efm as it is; any other model compiled with the command line's options."""
+    if is_package(path):
+        return Package(path.read_bytes(), None)
+    with progress_bar(f"compile {path.name}"):
+        return Package(compile_model(path, compile_options(arguments, path)).package, path)
+
+
+def is_package(path: Path) -> bool:
+    """True for an .efm, by its name."""
+    return path.suffix.lower() == ".efm"

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compile a model file into one package (.efm) for the runtime."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from edgefm.cli.arguments import add_compile_options, add_json, load_package
+from edgefm.cli.inspect import print_summary
+from edgefm.cli.output import print_json, size_text
+from edgefm.container import read_info
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `compile`."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help=".tflite, .onnx or .npz")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="net.efm")
+    add_json(parser)
+    add_compile_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Compile and write; the file appears whole or not at all."""
+    package = load_package(arguments, arguments.model).data
+    part = arguments.output.with_name(arguments.output.name + ".part")
+    part.write_bytes(package)
+    os.replace(part, arguments.output)
+    info = read_info(package)
+    if arguments.json:
+        print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
+                    "output": str(arguments.output), "bytes": len(package)})
+    else:
+        print(f"{arguments.output}: {size_text(len(package))}")
+        print_summary(info)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Show what a package holds: inputs, outputs, preprocessing, sections, memory."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from edgefm.cli.arguments import add_json
+from edgefm.cli.output import print_fields, print_json, print_table, size_text, tensor_text
+from edgefm.container import PackageInfo, read_info
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `inspect`."""
+    parser.add_argument("net", type=Path, metavar="net.efm")
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Read the package's description and print it."""
+    data = arguments.net.read_bytes()
+    info = read_info(data)
+    if arguments.json:
+        print_json({
+            "name": info.name, "bytes": len(data),
+            "model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
+            "inputs": [_tensor(t) for t in info.inputs],
+            "outputs": [_tensor(t) for t in info.outputs],
+            "preprocess": info.preprocess.to_json() if info.preprocess else None,
+            "labels": list(info.labels), "plan": info.plan,
+            "sections": [{"name": s.name, "bytes": s.bytes} for s in info.sections]})
+        return
+    print(f"{arguments.net}: {info.name}, {size_text(len(data))}")
+    print_summary(info)
+    print()
+    print_table(("section", "bytes"), [(s.name, s.bytes) for s in info.sections])
+
+
+def print_summary(info: PackageInfo) -> None:
+    """What a person wants to know first."""
+    fields: dict[str, object] = {}
+    for word, tensors in (("input", info.inputs), ("output", info.outputs)):
+        for number, tensor in enumerate(tensors):
+            text = tensor_text(tensor.shape, tensor.dtype, tensor.scale, tensor.zero_point)
+            fields[f"{word} {number}"] = f"{tensor.name}: {text}"
+    fields["preprocess"] = info.preprocess or "none: the input is no picture"
+    fields["class names"] = len(info.labels) or "none"
+    fields["fast memory"] = size_text(info.plan["fast_bytes"])
+    fields["external memory"] = size_text(info.plan["external_bytes"])
+    fields["caller's rows"] = size_text(info.plan["io_bytes"])
+    fields["model sha256"] = info.model_sha256
+    fields["plan sha256"] = info.plan_sha256
+    print_fields(fields)
+
+
+def _tensor(tensor: object) -> dict[str, object]:
+    names = ("name", "shape", "dtype", "scale", "zero_point")
+    return {name: getattr(tensor, name) for name in names}

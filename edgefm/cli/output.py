@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the verbs print: one JSON object, aligned tables, sizes, a progress bar on a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from edgefm.graph import Array
+
+SCHEMA = 1
+
+
+def print_json(fields: Mapping[str, Any]) -> None:
+    """Print one object with its schema number, and nothing else."""
+    print(json.dumps({"schema": SCHEMA, **fields}, default=_plain, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars and arrays as JSON knows them."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    return str(value)
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print columns aligned: text to the left, numbers to the right."""
+    texts = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *texts, strict=True)]
+    numeric = [all(isinstance(row[i], (int, float, type(None))) for row in rows)
+               for i in range(len(header))]
+    for line in (header, ["-" * width for width in widths], *texts):
+        cells = [text.rjust(width) if right else text.ljust(width)
+                 for text, width, right in zip(line, widths, numeric, strict=True)]
+        print("  ".join(cells).rstrip())
+
+
+def print_fields(fields: Mapping[str, object]) -> None:
+    """Print name and value pairs in two columns."""
+    width = max(map(len, fields), default=0)
+    for name, value in fields.items():
+        print(f"{name.ljust(width)}  {_cell(value)}")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
+
+
+def size_text(size: int) -> str:
+    """Bytes as a person reads them: 66,416 (64.9 KiB)."""
+    if size < 1024:
+        return f"{size} B"
+    unit, scale = ("MiB", 1 << 20) if size >= 1 << 20 else ("KiB", 1 << 10)
+    return f"{size:,} B ({size / scale:.1f} {unit})"
+
+
+def tensor_text(shape: Sequence[int], dtype: str, scale: float, zero_point: int) -> str:
+    """A tensor's type in one line: uint8 1x224x224x3, scale 0.0078, zero point 128."""
+    text = f"{dtype} {'x'.join(map(str, shape))}"
+    return text if dtype not in ("int8", "uint8") else (
+        f"{text}, scale {scale:.6g}, zero point {zero_point}")
+
+
+@contextmanager
+def progress_bar(what: str, total: int | None = None, unit: str = "it") -> Iterator[Any]:
+    """A bar on stderr while work lasts, on a terminal only; `.update(n)` moves it."""
+    with tqdm(desc=what, total=total, unit=unit, file=sys.stderr, leave=False,
+              disable=not sys.stderr.isatty()) as bar:
+        yield bar
+
+
+def save_array(path: Any, arrays: Mapping[str, Array]) -> None:
+    """Write one array as .npy, or all of them by name as .npz."""
+    with open(path, "wb") as file:
+        if str(path).endswith(".npz"):
+            np.savez(file, **{name.replace("/", "_"): value for name, value in arrays.items()})
+        else:
+            np.save(file, next(iter(arrays.values())))

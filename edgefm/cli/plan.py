@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plan a model into a memory budget: every stage, ring and placement, exact bytes per memory."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgefm.cli.arguments import (
+    add_compile_options,
+    add_json,
+    compile_options,
+    is_package,
+)
+from edgefm.cli.output import print_fields, print_json, print_table, progress_bar, size_text
+from edgefm.compiler import compile_model
+from edgefm.container import read_info
+
+_TOTALS = {
+    "fast memory": "fast_bytes", "external memory": "external_bytes", "caller's rows": "io_bytes",
+    "external read": "external_read_bytes", "external written": "external_write_bytes",
+    "input read": "input_read_bytes", "output written": "output_write_bytes",
+    "weights read": "weight_read_bytes"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `plan`."""
+    parser.add_argument("net", type=Path, metavar="MODEL|net.efm")
+    add_json(parser)
+    add_compile_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Plan and print."""
+    plan, package = _plan(arguments)
+    info = read_info(package)
+    if arguments.json:
+        print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256, **plan})
+        return
+    print_fields({"network": info.name, "objective": plan["objective"],
+                  **{word: size_text(plan[name]) for word, name in _TOTALS.items()},
+                  "multiply-adds": plan["macs"]})
+    _print_stages(plan["stages"])
+    _print_buffers(plan["stages"])
+    _print_maps(plan.get("maps", ()))
+
+
+def _plan(arguments: argparse.Namespace) -> tuple[Mapping[str, Any], bytes]:
+    """The plan as JSON fields and the package it is in."""
+    if is_package(arguments.net):
+        package = arguments.net.read_bytes()
+        return read_info(package).plan, package
+    with progress_bar(f"plan {arguments.net.name}"):
+        compiled = compile_model(arguments.net, compile_options(arguments, arguments.net))
+    return compiled.plan.to_json(), compiled.package
+
+
+def _print_stages(stages: Sequence[Mapping[str, Any]]) -> None:
+    print("\nStages (bytes)")
+    names = ("fast_bytes", "external_read_bytes", "external_write_bytes", "weight_read_bytes")
+    print_table(("#", "first operator", "last operator", "ops", "rows a strip", "firings", "fast",
+                 "ext. read", "ext. written", "weights"),
+                [(number, s["first"], s["last"], len(s["operators"]), s["strips"], s["firings"],
+                  *(s[name] for name in names)) for number, s in enumerate(stages)])
+
+
+def _print_buffers(stages: Sequence[Mapping[str, Any]]) -> None:
+    """Rings and maps in fast memory, each once, in order of address within the order of stages."""
+    buffers = {(b["first_stage"], b["offset"], b["name"]): b
+               for stage in stages for b in stage["buffers"]}
+    print("\nBuffers in fast memory")
+    print_table(("name", "offset", "bytes", "rows", "stages"),
+                [(b["name"], b["offset"], b["bytes"], b["slots"],
+                  f"{b['first_stage']}-{b['last_stage']}") for _, b in sorted(buffers.items())])
+
+
+def _print_maps(maps: Sequence[Mapping[str, Any]]) -> None:
+    if maps:
+        print("\nMaps in external memory")
+        print_table(("name", "address", "bytes", "rows", "codec"),
+                    [(m["name"], m["address"], m["bytes"], m["rows"], m["codec"]) for m in maps])

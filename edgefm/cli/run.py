@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a package on pictures or arrays: top-5 classes, boxes, or a segmentation picture."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgefm import answers
+from edgefm.binding.runtime import Runtime
+from edgefm.cli.arguments import add_json
+from edgefm.cli.output import print_json, print_table, save_array, tensor_text
+from edgefm.container import PackageInfo, read_info
+from edgefm.errors import BadInput
+from edgefm.graph import Array
+from edgefm.labels import names_for
+from edgefm.picture import load_picture
+from edgefm.preprocess import load_image, placement_of
+
+_COUNTERS = ("external_read_bytes", "external_write_bytes", "weight_read_bytes",
+             "input_read_bytes", "output_write_bytes")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `run`."""
+    parser.add_argument("net", type=Path, metavar="net.efm")
+    parser.add_argument("inputs", type=Path, nargs="+", metavar="INPUT",
+                        help="a picture or an .npy file for each input of the network")
+    parser.add_argument("--out", type=Path, metavar="FILE",
+                        help="save the first output (.npy) or all of them (.npz)")
+    parser.add_argument("--draw", type=Path, metavar="PNG",
+                        help="save the picture with its boxes or its segmentation")
+    parser.add_argument("--threshold", type=float, default=0.5, metavar="SCORE",
+                        help="least score of a box (default 0.5)")
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Load the inputs, run once, show what came out."""
+    package = arguments.net.read_bytes()
+    info = read_info(package)
+    with Runtime(package) as runtime:
+        result = runtime.run(_inputs(arguments, info, runtime.inputs))
+    if arguments.out:
+        save_array(arguments.out, {tensor.name: value for tensor, value
+                                   in zip(info.outputs, result.outputs, strict=True)})
+    fields = _show(arguments, info, result.outputs)
+    if arguments.json:
+        print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256, **fields,
+                    **{name: getattr(result.counters, name) for name in _COUNTERS}})
+
+
+def _inputs(arguments: argparse.Namespace, info: PackageInfo, wanted: Sequence[Any]) -> list[Array]:
+    if len(arguments.inputs) != len(wanted):
+        names = ", ".join(tensor.name for tensor in wanted)
+        raise BadInput(f"{arguments.net}: met {len(arguments.inputs)} input files, "
+                       f"expected {len(wanted)} ({names})")
+    return [load_image(path, info.preprocess, tensor)
+            for path, tensor in zip(arguments.inputs, wanted, strict=True)]
+
+
+def _show(arguments: argparse.Namespace, info: PackageInfo, outputs: Sequence[Array]
+          ) -> dict[str, Any]:
+    """Print (unless --json) and draw; gives the JSON fields."""
+    shapes = [output.shape for output in outputs]
+    kind = answers.kind(shapes, tuple(info.inputs[0].shape))
+    if kind in ("boxes", "mask") and arguments.inputs[0].suffix.lower() == ".npy":
+        kind = "tensors"
+    show = {"boxes": _boxes, "mask": _mask, "scores": _scores, "tensors": _tensors}[kind]
+    if arguments.draw and kind not in ("boxes", "mask"):
+        raise BadInput(f"{arguments.net}: --draw is for boxes and segmentations of a picture")
+    return {"kind": kind, **show(arguments, info, outputs)}
+
+
+def _scores(arguments: argparse.Namespace, info: PackageInfo, outputs: Sequence[Array]
+            ) -> dict[str, Any]:
+    tensor = info.outputs[0]
+    scores = answers.dequantised(outputs[0], tensor.scale, tensor.zero_point)
+    names = names_for(info.labels, scores.size) if info.labels else ()
+    best = answers.top_scores(scores, names)
+    if not arguments.json:
+        print_table(("class", "score", "name"),
+                    [(one.index, f"{one.score:.4f}", one.name) for one in best])
+    return {"top5": [{"class": one.index, "name": one.name, "score": one.score} for one in best]}
+
+
+def _boxes(arguments: argparse.Namespace, info: PackageInfo, outputs: Sequence[Array]
+           ) -> dict[str, Any]:
+    image = load_picture(arguments.inputs[0])
+    assert info.preprocess is not None  # load_image() has refused a picture without it
+    placement = placement_of(image.size, info.preprocess, info.inputs[0])
+    found = answers.boxes(outputs, placement, info.labels, arguments.threshold)
+    if arguments.draw:
+        answers.draw_boxes(image, found).save(arguments.draw)
+    if not arguments.json:
+        print_table(("name", "score", "left", "top", "right", "bottom"),
+                    [(b.name, f"{b.score:.3f}", *(round(edge) for edge in
+                                                  (b.left, b.top, b.right, b.bottom)))
+                     for b in found])
+    return {"boxes": [{"name": b.name, "score": b.score, "left": b.left, "top": b.top,
+                       "right": b.right, "bottom": b.bottom} for b in found]}
+
+
+def _mask(arguments: argparse.Namespace, info: PackageInfo, outputs: Sequence[Array]
+          ) -> dict[str, Any]:
+    image = load_picture(arguments.inputs[0])
+    assert info.preprocess is not None  # load_image() has refused a picture without it
+    labels = answers.mask(outputs[0], placement_of(image.size, info.preprocess, info.inputs[0]))
+    if arguments.draw:
+        answers.draw_mask(image, labels).save(arguments.draw)
+    values, counts = np.unique(labels, return_counts=True)
+    shares = [{"class": int(value), "name": answers.name_of(int(value), info.labels),
+               "percent": 100 * int(count) / labels.size}
+              for value, count in zip(values, counts, strict=True)]
+    if not arguments.json:
+        print_table(("class", "% of picture", "name"),
+                    [(one["class"], one["percent"], one["name"]) for one in shares])
+        if not arguments.draw:
+            print("(--draw FILE.png saves the segmentation as a picture)")
+    return {"classes": shares}
+
+
+def _tensors(arguments: argparse.Namespace, info: PackageInfo, outputs: Sequence[Array]
+             ) -> dict[str, Any]:
+    rows = [(tensor.name, tensor_text(tensor.shape, tensor.dtype, tensor.scale, tensor.zero_point))
+            for tensor in info.outputs]
+    if not arguments.json:
+        print_table(("output", "type"), rows)
+        if not arguments.out:
+            print("(--out FILE.npy saves the values)")
+    return {"outputs": [{"name": tensor.name, "shape": value.shape, "dtype": str(value.dtype)}
+                        for tensor, value in zip(info.outputs, outputs, strict=True)]}
