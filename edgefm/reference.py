@@ -28,7 +28,16 @@ _INSTALL = "pip install 'edgefm[tflite]'"
 
 def available() -> str | None:
     """The package that would judge: "ai_edge_litert", "tflite_runtime", "tensorflow" or None."""
-    return next((name for name in _MODULES if _module(name) is not None), None)
+    return _found()[0]
+
+
+def _found() -> tuple[str | None, Any]:
+    """The first package that works, and its interpreter module."""
+    for name in _MODULES:
+        module = _module(name)
+        if module is not None:
+            return name, module
+    return None, None
 
 
 def _module(name: str) -> Any:
@@ -65,12 +74,11 @@ class Reference:
     """
 
     def __init__(self, model: bytes) -> None:
-        name = available()
+        name, module = _found()
         if name is None:
             raise MissingTool(f"no TFLite is installed: {_INSTALL}")
         self.package = name
         self.exact = _is_pinned(name)
-        module = _module(name)
         try:
             self._interpreter = module.Interpreter(
                 model_content=model, num_threads=1,
@@ -132,6 +140,6 @@ class Reference:
     def _set(self, detail: Any, value: Array) -> None:
         shape, dtype = tuple(int(n) for n in detail["shape"]), np.dtype(detail["dtype"])
         if (value.shape, value.dtype) != (shape, dtype):
-            raise BadInput(f"{self.package}: input {detail['name']!r} is {value.dtype}{value.shape}, "
-                           f"expected {dtype}{shape}")
+            raise BadInput(f"{self.package}: input {detail['name']!r} is "
+                           f"{value.dtype}{value.shape}, expected {dtype}{shape}")
         self._interpreter.set_tensor(detail["index"], value)

@@ -66,7 +66,7 @@ def run_graph(graph: Graph, inputs: Sequence[Array]) -> dict[int, Array]:
 
 
 def run_node(graph: Graph, node: Node, values: Mapping[int, Array]) -> tuple[Array, ...]:
-    """The outputs of one node; `values` holds its computed inputs, constants come from the graph."""
+    """The outputs of one node; `values` holds its inputs, except constants."""
     if node.op not in MEANINGS:
         raise UnsupportedModel(f"{graph.name}: {node.name}: unknown operator {node.op!r}")
     present = tuple(t for t in node.inputs if t >= 0)

@@ -84,10 +84,11 @@ def _finished(y: Array, call: Call) -> Array:
 
 
 def _finished_double(y: Array, call: Call) -> Array:
-    steps = _with_bias(y, call) * fully_connected_factors(*call.inputs[:2], call.output)
+    factors = fully_connected_factors(call.inputs[0], call.inputs[1], call.output)
+    steps = _with_bias(y, call) * factors
     low, high = fixed.activation_range(call.output, call.activation)
     steps = np.clip(fixed.round_away(steps) + call.output.zero_point, low, high)
-    return steps.astype(call.output.dtype)
+    return np.asarray(steps, call.output.dtype)
 
 
 def conv_factors(x: Tensor, w: Tensor, y: Tensor) -> list[float]:

@@ -30,7 +30,7 @@ def mul(call: Call) -> Array:
     if call.is_float:
         return activated(a * b, call.activation)
     product = fixed.centred(a, call.inputs[0]) * fixed.centred(b, call.inputs[1])
-    by = fixed.factor(mul_factor(*call.inputs, call.output))
+    by = fixed.factor(mul_factor(call.inputs[0], call.inputs[1], call.output))
     return fixed.requantised(product, by, call.output, call.activation)
 
 
@@ -43,7 +43,9 @@ def logistic(call: Call) -> Array:
     every = np.arange(low, high + 1)
     real = (np.float32(call.inputs[0].scale)
             * (every - call.inputs[0].zero_point).astype(np.float32))
-    y = np.float32(1) / (np.float32(1) + np.exp(-real.astype(np.float64)).astype(np.float32))
+    with np.errstate(over="ignore"):  # infinity is right: its reciprocal is 0
+        exps = np.exp(-real.astype(np.float64)).astype(np.float32)
+    y = np.float32(1) / (np.float32(1) + exps)
     steps = fixed.round_away(y * (np.float32(1) / np.float32(call.output.scale)))
     table = fixed.clamped(steps.astype(np.int64) + call.output.zero_point, call.output)
     return table[x.astype(np.int64) - low]
@@ -62,7 +64,8 @@ def relu6(call: Call) -> Array:
 def sum_factors(a: Tensor, b: Tensor, y: Tensor) -> tuple[float, float, float]:
     """The factors of add and sub: of each input, shifted left by 20, and of their sum."""
     twice = float(np.float32(2) * max(np.float32(a.scale), np.float32(b.scale)))
-    return a.scale / twice, b.scale / twice, twice / float(np.float32(1 << 20) * np.float32(y.scale))
+    shifted = float(np.float32(1 << 20) * np.float32(y.scale))
+    return a.scale / twice, b.scale / twice, twice / shifted
 
 
 def mul_factor(a: Tensor, b: Tensor, y: Tensor) -> float:
@@ -74,7 +77,8 @@ def _sum(call: Call, sign: int) -> Array:
     a, b = call.values
     if call.is_float:
         return activated(a + sign * b, call.activation)
-    of_a, of_b, of_sum = (fixed.factor(f) for f in sum_factors(*call.inputs, call.output))
+    factors = sum_factors(call.inputs[0], call.inputs[1], call.output)
+    of_a, of_b, of_sum = (fixed.factor(real) for real in factors)
     total = (fixed.scale(fixed.centred(a, call.inputs[0]) << 20, of_a)
              + sign * fixed.scale(fixed.centred(b, call.inputs[1]) << 20, of_b))
     return fixed.requantised(total, of_sum, call.output, call.activation)

@@ -56,7 +56,8 @@ def scale(x: Array, by: Factor) -> Array:
 
 def high_multiply(a: Array, b: Array | int) -> Array:
     """The upper half of 2 * a * b for int32 operands: halves go up; saturates at -1 * -1."""
-    return np.minimum((a * b + (1 << 30)) >> 31, INT32_MAX)
+    product: Array = np.asarray(a * b, np.int64)
+    return np.asarray(np.minimum((product + (1 << 30)) >> 31, INT32_MAX), np.int64)
 
 
 def shift_right(x: Array, bits: Array | int) -> Array:
@@ -68,7 +69,7 @@ def shift_right(x: Array, bits: Array | int) -> Array:
 
 def shift_left_saturating(x: Array, bits: int) -> Array:
     """x * 2**bits, clamped to int32."""
-    return np.clip(x << bits, -INT32_MAX - 1, INT32_MAX)
+    return np.asarray(np.clip(x << bits, -INT32_MAX - 1, INT32_MAX), np.int64)
 
 
 def round_away(x: Array) -> Array:

@@ -24,8 +24,9 @@ def dequantize(call: Call) -> Array:
 
 
 def quantised(x: Array, like: Tensor) -> Array:
-    """float32 to the integers of `like`: a float32 quotient, halves away from zero."""
-    steps = fixed.round_away(x.astype(np.float32) / np.float32(like.scale)).astype(np.float64)
+    """float32 to the integers of `like`: a float32 quotient, halves away from zero, saturating."""
+    steps = np.clip(x.astype(np.float32) / np.float32(like.scale), -(2.0**31), 2.0**31)
+    steps = fixed.round_away(steps).astype(np.float64)
     low, high = fixed.type_range(like.dtype)
     return np.clip(steps + like.zero_point, low, high).astype(like.dtype)
 

@@ -79,8 +79,8 @@ def _bilinear_float(call: Call) -> Array:
     y = (top[:, :, x0] * uy * ux + bottom[:, :, x0] * dy * ux
          + top[:, :, x1] * uy * dx + bottom[:, :, x1] * dy * dx)
     if call.is_float:
-        return y
-    return np.trunc(y + np.float32(0.5)).astype(call.output.dtype)
+        return np.asarray(y)
+    return np.asarray(y + np.float32(0.5), call.output.dtype)
 
 
 def _bilinear_integer(call: Call) -> Array:
