@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The planner: Program -> Plan. Pure functions of shapes, no files, no arithmetic on data.
+
+`layout` collects facts, `firing` simulates one stage, `stages` prices it, `search` chooses where to
+cut, `build` makes the schedule, `place` fills the arena, `target` says what memories cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgefm.errors import BadInput, Infeasible
+from edgefm.plan.build import Storage, build_plan
+from edgefm.plan.layout import Layout, analyse
+from edgefm.plan.model import Plan
+from edgefm.plan.search import OBJECTIVES, Choice, Search, block_cuts, named_cuts
+from edgefm.plan.stages import Stage
+from edgefm.plan.target import Target, load_target
+
+
+__all__ = ["Layout", "Plan", "Storage", "Target", "analyse", "load_target", "make_plan",
+           "smallest_plan"]
+
+_ROUNDS = 12  # how often the search is repeated with a smaller estimate
+
+
+def make_plan(layout: Layout, target: Target, objective: str = "cost", cut: str = "auto",
+              storage: Storage | None = None) -> Plan:
+    """The best plan found for the target's fast memory.
+
+    `cut` is auto, ops (every operator its own stage), blocks, or tensor names with commas; all but
+    auto store every map at the cuts. Raises Infeasible with the smallest budget that works and the
+    operator that sets it, BadInput for an unknown objective or cut.
+    """
+    if objective not in OBJECTIVES:
+        raise BadInput(f"objective {objective!r}: expected one of {', '.join(OBJECTIVES)}")
+    if cut != "auto":
+        return _fixed_plan(layout, target, objective, cut, storage)
+    budget = target.fast_bytes
+    once = build_plan(layout, _everything_once(layout), target, objective, storage)
+    if budget is None or once.fast_bytes <= budget:
+        return once  # no map leaves fast memory, every weight is read once: nothing is cheaper
+    search = Search(layout, target, objective)
+    plan = _searched_plan(layout, target, objective, search, storage, budget)
+    if plan is not None:
+        return plan
+    least, operator = smallest_plan(layout, target, objective, storage)
+    if budget is not None and least.fast_bytes > budget:
+        raise Infeasible(f"{layout.program.name}: {budget} bytes of fast memory are too few; the smallest "
+                         f"feasible budget is {least.fast_bytes} bytes, set by {operator}",
+                         least.fast_bytes, operator)
+    if least.external_bytes > target.external_bytes:
+        raise Infeasible(f"{layout.program.name}: {target.external_bytes} bytes of external memory are too "
+                         f"few within {budget} bytes of fast memory", least.fast_bytes, operator)
+    return least
+
+
+def smallest_plan(layout: Layout, target: Target, objective: str = "cost",
+                  storage: Storage | None = None) -> tuple[Plan, str]:
+    """The plan with the least fast memory: operator by operator, row by row, every map outside."""
+    choice = _row_by_row(layout, layout.cuts)
+    plan = build_plan(layout, choice, target, objective, storage)
+    tallest = max(plan.stages, key=lambda s: s.fast_bytes)
+    return plan, tallest.name
+
+
+def _row_by_row(layout: Layout, cuts: Sequence[int]) -> Choice:
+    stages = tuple(Stage(a, b, max(layout.rows[a:b]))
+                   for a, b in zip(cuts, cuts[1:], strict=False))
+    return Choice(stages, frozenset(), (0.0, 0.0))
+
+
+def _everything_once(layout: Layout) -> Choice:
+    """Operator by operator, each firing once, every map in fast memory."""
+    stages = tuple(Stage(a, b, 1) for a, b in zip(layout.cuts, layout.cuts[1:], strict=False))
+    return Choice(stages, frozenset(layout.group), (0.0, 0.0))
+
+
+def _searched_plan(layout: Layout, target: Target, objective: str, search: Search,
+                   storage: Storage | None, budget: int | None) -> Plan | None:
+    """Search with an estimate of the fast memory, place exactly, and home in on the best estimate.
+
+    The estimate is optimistic where live bytes do not stack perfectly, so it is lowered by what was
+    lacking until the placement fits, then raised half-way back while that still finds better plans.
+    """
+    outside = target.external_bytes > 0
+    best: tuple[tuple[float, float], Plan] | None = None
+    fits, fails = 0, (budget or 0) + 1
+    estimate = budget
+    for _ in range(_ROUNDS):
+        choice = search.best(estimate, outside)
+        if choice is None or (best is not None and choice.price >= best[0]):
+            if budget is None or best is None:
+                break
+            fits = max(fits, estimate or 0)
+        else:
+            plan = build_plan(layout, choice, target, objective, storage)
+            if budget is None or plan.fast_bytes <= budget:
+                best = choice.price, plan
+                fits = estimate or 0
+            else:
+                fails = min(fails, estimate or 0)
+                if best is None:
+                    estimate = fails - max(plan.fast_bytes - budget, 64)
+                    continue
+        if budget is None or fails - fits < 512:
+            break
+        estimate = (fits + fails) // 2
+    return None if best is None else best[1]
+
+
+def _fixed_plan(layout: Layout, target: Target, objective: str, cut: str,
+                storage: Storage | None) -> Plan:
+    ends = [0, *_cut_positions(layout, cut), len(layout.program.ops)]
+    choice = _row_by_row(layout, sorted(set(ends)))
+    plan = build_plan(layout, choice, target, objective, storage)
+    if target.fast_bytes is not None and plan.fast_bytes > target.fast_bytes:
+        tallest = max(plan.stages, key=lambda s: s.fast_bytes)
+        raise Infeasible(f"{layout.program.name}: cut at {cut!r}, the plan needs {plan.fast_bytes} bytes of "
+                         f"fast memory, {target.fast_bytes} are offered; {tallest.name} sets it",
+                         plan.fast_bytes, tallest.name)
+    return plan
+
+
+def _cut_positions(layout: Layout, cut: str) -> tuple[int, ...]:
+    if cut == "ops":
+        return layout.cuts
+    if cut == "blocks":
+        return block_cuts(layout)
+    try:
+        return named_cuts(layout, cut.split(","))
+    except KeyError as error:
+        raise BadInput(f"{layout.program.name}: --cut names {error}, which no operator makes") from None
+
+

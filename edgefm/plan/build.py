@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a chosen chain of stages to a plan: the exact schedule, then the exact arena."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edgefm.errors import Infeasible
+from edgefm.plan.firing import Task, Trace
+from edgefm.plan.layout import Layout
+from edgefm.plan.model import Buffer, ExternalMap, PlacedOp, PlacedStage, PlacedStream, Plan
+from edgefm.plan.place import Item, place, solid
+from edgefm.plan.search import Choice
+from edgefm.plan.stages import (
+    Boundary,
+    Stage,
+    boundary_of,
+    round_up,
+    run_stage,
+    stage_tasks,
+)
+from edgefm.plan.target import Target
+from edgefm.program import ELEMENT_BYTES, OpKind
+
+COUNTER_BYTES = 2          # per operator: the next row it fires
+WINDOW_BYTES = 40          # per operand of the operator with most of them
+DIRECTORY_BYTES = 2        # per row of a coded map: its length
+CURSOR_STATE = 16          # per LOAD and STORE: tickets in flight
+_FAST = -1                 # stage number of a buffer that outlives its stage
+
+CodecState = Callable[[str, int], int]
+"""(codec, stream) -> bytes of codec state per cursor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Which codec each external map uses (raw when left out), and what its state takes."""
+
+    codec_of: Callable[[int], str] = field(default=lambda stream: "raw")
+    state_bytes: CodecState = field(default=lambda codec, stream: 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A simulated stage with its place in the global firing list."""
+
+    stage: Stage
+    boundary: Boundary
+    tasks: list[Task]
+    trace: Trace
+    start: int
+
+    @property
+    def stop(self) -> int:
+        return self.start + len(self.trace.firings)
+
+
+def build_plan(layout: Layout, choice: Choice, target: Target, objective: str,
+               storage: Storage | None = None) -> Plan:
+    """Simulate the chosen stages as they will run and place every buffer."""
+    return _Builder(layout, choice, target, objective, storage or Storage()).build()
+
+
+class _Builder:
+    """Holds the half-built plan; `build_plan` is the way in."""
+
+    def __init__(self, layout: Layout, choice: Choice, target: Target, objective: str,
+                 storage: Storage) -> None:
+        self.layout = layout
+        self.program = layout.program
+        self.choice = choice
+        self.target = target
+        self.objective = objective
+        self.storage = storage
+        self.runs = self._simulate()
+        self.ops: list[PlacedOp] = []
+        self.streams: list[PlacedStream] = []
+        self.maps: list[ExternalMap] = []
+        self.buffer_keys: dict[tuple[int, int], int] = {}
+        self.items: list[Item] = []
+        self.scratch_items: dict[int, int] = {}  # op index -> item
+
+    def _simulate(self) -> list[_Run]:
+        runs, start = [], 0
+        layout, fast = self.layout, self.choice.fast
+        for stage in self.choice.stages:
+            whole = boundary_of(layout, stage.first, stage.last)
+            boundary = Boundary(tuple(s for s in whole.loads if layout.group[s] not in fast),
+                                tuple(s for s in whole.stores if layout.group[s] not in fast))
+            ready = [s for s in whole.loads if layout.group[s] in fast]
+            kept = {layout.group[s] for s in layout.crossing(stage.last)} & fast
+            tasks = stage_tasks(layout, stage, boundary.loads, boundary.stores, self.target)
+            used = {layout.group[s] for t in tasks for s in (*t.inputs, *t.outputs)}
+            trace = run_stage(layout, tasks, ready, sorted(kept), sorted(used))
+            runs.append(_Run(stage, boundary, tasks, trace, start))
+            start += len(trace.firings)
+        return runs
+
+    def build(self) -> Plan:
+        """Lay out buffers, streams, operators, then place them all."""
+        buffers = self._buffers()
+        for k, run in enumerate(self.runs):
+            self._place_operators(k, run)
+        operands = max(len(op.inputs) + len(op.outputs) for op in self.ops)
+        control = round_up(COUNTER_BYTES * len(self.ops)) + WINDOW_BYTES * operands
+        control = self._directories(control)
+        self._scratch()
+        enough = (self.target.fast_bytes or 1 << 62) - control
+        offsets, height = place(self.items, enough)
+        for i, item in self.scratch_items.items():
+            op = self.ops[i]
+            self.ops[i] = PlacedOp(op.kind, op.name, op.op, op.inputs, op.outputs, op.rows,
+                                   control + offsets[item], op.scratch_bytes, op.map)
+        placed = [Buffer(b.name, control + offsets[i], b.slot_bytes, b.slots, b.first_stage,
+                         b.last_stage) for i, b in enumerate(buffers)]
+        return self._finish(placed, control, control + height)
+
+    # -- buffers ---------------------------------------------------------------------------------
+
+    def _buffers(self) -> list[Buffer]:
+        """One buffer per storage group and stage; one for all stages when the group stays fast."""
+        found: dict[tuple[int, int], list[int]] = {}  # key -> stages
+        for k, run in enumerate(self.runs):
+            for task in run.tasks:
+                for s in (*task.inputs, *task.outputs):
+                    stages = found.setdefault(self._key(k, s), [])
+                    if k not in stages:
+                        stages.append(k)
+        buffers = []
+        for (k, g), stages in found.items():
+            self.buffer_keys[k, g] = len(buffers)
+            buffers.append(self._buffer(k, g, stages))
+        return buffers
+
+    def _key(self, stage: int, stream: int) -> tuple[int, int]:
+        g = self.layout.group[stream]
+        return (_FAST if g in self.choice.fast else stage), g
+
+    def _buffer(self, k: int, g: int, stages: list[int]) -> Buffer:
+        members = [s for s, h in zip(self.program.streams, self.layout.group, strict=True) if h == g]
+        whole = max(s.height for s in members)
+        slots = max(self.runs[i].trace.heights.get(g, 0) for i in stages)
+        row = max(s.row_bytes for s in members)
+        loaded = [s for i in stages for s in self.runs[i].boundary.loads if self.layout.group[s] == g]
+        if loaded:
+            slots += self.target.buffers - 1
+        slots = whole if k == _FAST else min(slots, whole)
+        stored = any(self.layout.group[s] == g for i in stages for s in self.runs[i].boundary.stores)
+        slot_bytes = self.target.transfer_bytes(row) if loaded or stored else row
+        name = max(members, key=lambda s: s.row_bytes).name
+        buffer = Buffer(name, 0, slot_bytes, slots, stages[0], stages[-1])
+        self.items.append(self._buffer_item(buffer, g, stages, slides=slots == whole and not loaded))
+        return buffer
+
+    def _buffer_item(self, buffer: Buffer, g: int, stages: list[int], slides: bool) -> Item:
+        """Live bytes of a buffer: rows of a map slide, rows of a ring are all live."""
+        start, stop = self.runs[stages[0]].start, self.runs[stages[-1]].stop
+        low = np.zeros(stop - start, np.int64)
+        high = np.full(stop - start, buffer.bytes, np.int64)
+        for k in range(stages[0], stages[-1] + 1):
+            run = self.runs[k]
+            if g in run.trace.live:
+                first, top = run.trace.live[g]
+                at = slice(run.start - start, run.stop - start)
+                alive = top > first
+                low[at] = np.where(alive, first * buffer.slot_bytes if slides else 0, 0)
+                high[at] = np.where(alive, top * buffer.slot_bytes if slides else buffer.bytes, 0)
+        return Item(buffer.name, buffer.bytes, start, low, high)
+
+    # -- operators -------------------------------------------------------------------------------
+
+    def _place_operators(self, k: int, run: _Run) -> None:
+        where: dict[int, int] = {}  # program stream -> index in self.streams, within this stage
+        stored = {m.stream: i for i, m in enumerate(self.maps)}
+        base = len(self.ops)
+        for t, task in enumerate(run.tasks):
+            for s in task.outputs:
+                where[s] = len(self.streams)
+                self.streams.append(self._placed_stream(k, s, base + t))
+        for s in {s for task in run.tasks for s in task.inputs}:
+            if s not in where:  # a fast map from an earlier stage
+                where[s] = next(i for i, p in enumerate(self.streams) if p.stream == s)
+        for t, task in enumerate(run.tasks):
+            inputs = tuple(where[s] for s in task.inputs)
+            outputs = tuple(where[s] for s in task.outputs)
+            if t < len(run.boundary.loads):
+                s = task.outputs[0]
+                self._place_cursor(OpKind.LOAD, s, inputs, outputs, stored[s])
+            elif t < len(run.boundary.loads) + len(run.boundary.stores):
+                s = task.inputs[0]
+                self._place_cursor(OpKind.STORE, s, inputs, outputs, len(self.maps))
+                self.maps.append(self._map(s))
+            else:
+                i = run.stage.last - len(run.tasks) + t
+                op = self.program.ops[i]
+                self.ops.append(PlacedOp(op.kind, op.name, i, inputs, outputs, task.rows,
+                                         0, op.scratch))
+
+    def _place_cursor(self, kind: OpKind, stream: int, inputs: tuple[int, ...],
+                      outputs: tuple[int, ...], index: int) -> None:
+        s = self.program.streams[stream]
+        codec = self.storage.codec_of(stream)
+        scratch = CURSOR_STATE
+        if codec != "raw":
+            code = round_up(self.target.transfer_bytes(s.row_bytes))
+            scratch += code * self.target.buffers + round_up(self.storage.state_bytes(codec, stream))
+        self.ops.append(PlacedOp(kind, f"{kind.name.lower()} {s.name}", -1, inputs, outputs, s.height,
+                                 0, scratch, index))
+
+    def _placed_stream(self, k: int, stream: int, producer: int) -> PlacedStream:
+        s = self.program.streams[stream]
+        element = ELEMENT_BYTES[s.dtype]
+        channel, channels = 0, s.channels
+        at = s
+        while at.parent >= 0:
+            channel += at.channel
+            at = self.program.streams[at.parent]
+            channels = at.channels
+        return PlacedStream(stream, self.buffer_keys[self._key(k, stream)], channel * element,
+                            channels * element, producer)
+
+    def _map(self, stream: int) -> ExternalMap:
+        s = self.program.streams[stream]
+        return ExternalMap(s.name, stream, 0, self.target.transfer_bytes(s.row_bytes), s.height,
+                           s.row_bytes, self.storage.codec_of(stream))
+
+    def _directories(self, control: int) -> int:
+        """Give coded maps their directories and all maps their addresses; returns the new end."""
+        last = {m: k for k, run in enumerate(self.runs) for m in self._maps_read(run)}
+        items = []
+        for i, m in enumerate(self.maps):
+            made = next(k for k, run in enumerate(self.runs) if m.stream in run.boundary.stores)
+            size = round_up(m.bytes, max(self.target.alignment, 8))
+            items.append(solid(m.name, size, made, max(last.get(i, made), made) + 1))
+        addresses, self.external_bytes = place(items) if items else ([], 0)
+        if self.external_bytes > self.target.external_bytes:
+            raise Infeasible(f"{self.program.name}: the plan needs {self.external_bytes} bytes of external "
+                             f"memory, {self.target.external_bytes} are offered", 0, "")
+        for i, m in enumerate(self.maps):
+            directory = 0
+            if m.codec != "raw":
+                directory = control
+                control += round_up(DIRECTORY_BYTES * m.rows)
+            self.maps[i] = ExternalMap(m.name, m.stream, addresses[i], m.slot_bytes, m.rows,
+                                       m.row_bytes, m.codec, directory)
+        return control
+
+    def _maps_read(self, run: _Run) -> list[int]:
+        return [i for i, m in enumerate(self.maps) if m.stream in run.boundary.loads]
+
+    def _scratch(self) -> None:
+        """Passing scratch lives for one firing, cursors and accumulators from first to last."""
+        base = 0
+        for run in self.runs:
+            times: dict[int, list[int]] = {}
+            for n, (t, _) in enumerate(run.trace.firings):
+                times.setdefault(t, []).append(run.start + n)
+            for t, when in times.items():
+                op = self.ops[base + t]
+                if op.scratch_bytes == 0:
+                    continue
+                start, stop = when[0], when[-1] + 1
+                high = np.zeros(stop - start, np.int64)
+                lasting = op.op < 0 or self.program.ops[op.op].accumulates
+                high[slice(None) if lasting else np.array(when) - start] = op.scratch_bytes
+                self.scratch_items[base + t] = len(self.items)
+                self.items.append(Item(op.name, op.scratch_bytes, start,
+                                       np.zeros(stop - start, np.int64), high))
+            base += len(run.tasks)
+
+    # -- figures ---------------------------------------------------------------------------------
+
+    def _finish(self, buffers: list[Buffer], control: int, fast_bytes: int) -> Plan:
+        stages, firings = [], []
+        base = 0
+        for k, run in enumerate(self.runs):
+            firings += [(base + t, n) for t, n in run.trace.firings]
+            stages.append(self._stage(k, run, base, buffers))
+            base += len(run.tasks)
+        io = {kind: [self.program.streams[s] for op in self.program.ops if op.kind == kind
+                     for s in (*op.inputs, *op.outputs)] for kind in (OpKind.INPUT, OpKind.OUTPUT)}
+        return Plan(
+            objective=self.objective, fast_bytes=fast_bytes, control_bytes=control,
+            io_bytes=sum(max((s.row_bytes for s in rows), default=0) for rows in io.values()),
+            external_bytes=self.external_bytes,
+            external_read_bytes=sum(s.external_read_bytes for s in stages),
+            external_write_bytes=sum(s.external_write_bytes for s in stages),
+            input_read_bytes=sum(s.map_bytes for s in io[OpKind.INPUT]),
+            output_write_bytes=sum(s.map_bytes for s in io[OpKind.OUTPUT]),
+            weight_read_bytes=sum(s.weight_read_bytes for s in stages),
+            macs=sum(op.macs for op in self.program.ops),
+            burst=self.target.burst, alignment=self.target.alignment,
+            port_buffers=self.target.buffers,
+            buffers=tuple(buffers), streams=tuple(self.streams), ops=tuple(self.ops),
+            maps=tuple(self.maps), firings=tuple(firings), stages=tuple(stages))
+
+    def _stage(self, k: int, run: _Run, base: int, buffers: list[Buffer]) -> PlacedStage:
+        ops = self.program.ops[run.stage.first:run.stage.last]
+        weights = sum(len(self.program.ops[op.op].weights) for op in
+                      (self.ops[base + t] for t, _ in run.trace.firings) if op.op >= 0)
+        top = max((b.offset + b.bytes for b in buffers if b.first_stage <= k <= b.last_stage),
+                  default=0)
+        top = max([top, *(op.scratch_offset + op.scratch_bytes
+                          for op in self.ops[base:base + len(run.tasks)])])
+
+        def moved(streams: tuple[int, ...]) -> int:
+            return sum(self.program.streams[s].height
+                       * self.target.transfer_bytes(self.program.streams[s].row_bytes)
+                       for s in streams)
+
+        return PlacedStage(
+            name=f"{ops[0].name} .. {ops[-1].name}" if len(ops) > 1 else ops[0].name,
+            operators=tuple(op.name for op in ops), strips=run.stage.strips,
+            first_firing=run.start, firings=len(run.trace.firings), fast_bytes=top,
+            external_read_bytes=moved(run.boundary.loads),
+            external_write_bytes=moved(run.boundary.stores), weight_read_bytes=weights)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Facts about a program that every planning pass needs, computed once.
+
+A *storage group* is a set of streams that share bytes (views, and the parts of a channel concat with
+their result). A *cut* is a position between two operators; what was made before it and is read after
+it is *live* there and has to exist as a whole feature map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from edgefm.errors import BadInput
+from edgefm.program import Op, OpKind, Program
+
+MAX_ROWS = 0xFFFF  # row counters are 16 bits wide on the device
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A program in planning order, with who makes and who reads what."""
+
+    program: Program
+    group: tuple[int, ...]                     # per stream: its storage group
+    producer: tuple[int, ...]                  # per stream: operator
+    readers: tuple[tuple[int, ...], ...]       # per stream: operators
+    low: tuple[tuple[tuple[int, ...], ...], ...]   # per operator and input: first row per output row
+    high: tuple[tuple[tuple[int, ...], ...], ...]
+    rows: tuple[int, ...]                      # per operator: rows it fires in all
+    cuts: tuple[int, ...]                      # allowed positions, 0 and len(ops) included
+
+    def crossing(self, cut: int) -> tuple[int, ...]:
+        """Streams made before the cut and read at or after it."""
+        return tuple(s for s, made in enumerate(self.producer)
+                     if made < cut and any(reader >= cut for reader in self.readers[s]))
+
+    def group_bytes(self, group: int) -> int:
+        """Bytes of one row of the group's storage: its widest member."""
+        return max(s.row_bytes for s, g in zip(self.program.streams, self.group, strict=True)
+                   if g == group)
+
+
+def analyse(program: Program) -> Layout:
+    """Order the program for planning and collect its facts.
+
+    Raises BadInput when a map has more rows than the device can count.
+    """
+    program = replace(program, ops=_settle_ends(program))
+    for stream in program.streams:
+        if stream.height > MAX_ROWS:
+            raise BadInput(f"{program.name}: {stream.name} has {stream.height} rows, "
+                           f"at most {MAX_ROWS} are supported")
+    producer = [-1] * len(program.streams)
+    readers: list[list[int]] = [[] for _ in program.streams]
+    for i, op in enumerate(program.ops):
+        for s in op.outputs:
+            producer[s] = i
+        for s in dict.fromkeys(op.inputs):
+            readers[s].append(i)
+    low = tuple(tuple(tuple(a for a, _ in need) for need in op.needs) for op in program.ops)
+    high = tuple(tuple(tuple(b for _, b in need) for need in op.needs) for op in program.ops)
+    layout = Layout(program, _groups(program), tuple(producer), tuple(map(tuple, readers)), low, high,
+                    tuple(_rows(program, op) for op in program.ops), ())
+    cuts = tuple(c for c in range(len(program.ops) + 1) if _may_cut(layout, c))
+    return replace(layout, cuts=cuts)
+
+
+def _rows(program: Program, op: Op) -> int:
+    if op.accumulates or not op.outputs:
+        return program.streams[op.inputs[0]].height
+    return program.streams[op.outputs[0]].height
+
+
+def _settle_ends(program: Program) -> tuple[Op, ...]:
+    """Inputs just before their first reader, outputs just after their maker: both live briefly."""
+    inputs = {op.outputs[0]: op for op in program.ops if op.kind == OpKind.INPUT}
+    outputs: dict[int, list[Op]] = {}
+    for op in program.ops:
+        if op.kind == OpKind.OUTPUT:
+            outputs.setdefault(op.inputs[0], []).append(op)
+    ordered: list[Op] = []
+    for op in program.ops:
+        if op.kind in (OpKind.INPUT, OpKind.OUTPUT):
+            continue
+        for s in op.inputs:
+            if s in inputs:
+                ordered += [inputs.pop(s), *outputs.pop(s, ())]
+        ordered.append(op)
+        for s in op.outputs:
+            ordered += outputs.pop(s, ())
+    for s, op in inputs.items():  # an input nobody reads, or that is an output at once
+        ordered += [op, *outputs.pop(s, ())]
+    return tuple(ordered)
+
+
+def _groups(program: Program) -> tuple[int, ...]:
+    root = list(range(len(program.streams)))
+
+    def find(s: int) -> int:
+        while root[s] != s:
+            s = root[s]
+        return s
+
+    for i, stream in enumerate(program.streams):
+        if stream.parent >= 0:
+            root[find(i)] = find(stream.parent)
+    for op in program.ops:
+        if op.kind == OpKind.VIEW:
+            root[find(op.outputs[0])] = find(op.inputs[0])
+    return tuple(find(s) for s in range(len(program.streams)))
+
+
+def _may_cut(layout: Layout, cut: int) -> bool:
+    """A part of a concat has no bytes of its own, so it never crosses a cut."""
+    return all(layout.program.streams[s].parent < 0 for s in layout.crossing(cut))

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a plan is: everything the container needs besides weights, and every byte it will cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgefm.program import OpKind
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Arena memory for rows: `slots` rows of `slot_bytes`; row y is in slot y % slots."""
+
+    name: str
+    offset: int
+    slot_bytes: int
+    slots: int
+    first_stage: int
+    last_stage: int
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the whole buffer."""
+        return self.slot_bytes * self.slots
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedStream:
+    """A program stream in one buffer; a stream read back from outside has one entry per reader stage."""
+
+    stream: int
+    buffer: int
+    offset: int        # bytes from a slot's start (the channel offset of a concat part)
+    pixel_stride: int  # bytes
+    producer: int      # index in Plan.ops
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOp:
+    """An operator with its operands (indices in Plan.streams) and its scratch in the arena."""
+
+    kind: OpKind
+    name: str
+    op: int            # index in Program.ops, -1 for LOAD and STORE
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    rows: int
+    scratch_offset: int = 0
+    scratch_bytes: int = 0
+    map: int = -1      # LOAD and STORE: index in Plan.maps
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalMap:
+    """A whole feature map in external memory, one slot per row."""
+
+    name: str
+    stream: int
+    address: int
+    slot_bytes: int
+    rows: int
+    row_bytes: int
+    codec: str = "raw"
+    directory: int = 0  # arena offset of the coded rows' lengths
+
+    @property
+    def bytes(self) -> int:
+        """Bytes reserved in external memory."""
+        return self.slot_bytes * self.rows
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedStage:
+    """One stage: its operators, its part of the firing list, and what it moves (bytes)."""
+
+    name: str
+    operators: tuple[str, ...]
+    strips: int
+    first_firing: int
+    firings: int
+    fast_bytes: int
+    external_read_bytes: int
+    external_write_bytes: int
+    weight_read_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A program placed in memory. Coded maps are charged with the bytes of raw rows, their limit."""
+
+    objective: str
+    fast_bytes: int
+    control_bytes: int
+    io_bytes: int
+    external_bytes: int
+    external_read_bytes: int
+    external_write_bytes: int
+    input_read_bytes: int
+    output_write_bytes: int
+    weight_read_bytes: int
+    macs: int
+    burst: int
+    alignment: int
+    port_buffers: int
+    buffers: tuple[Buffer, ...]
+    streams: tuple[PlacedStream, ...]
+    ops: tuple[PlacedOp, ...]
+    maps: tuple[ExternalMap, ...]
+    firings: tuple[tuple[int, int], ...]  # (index in ops, rows)
+    stages: tuple[PlacedStage, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The plan's figures, stages and buffers as plain data (sizes in bytes)."""
+        names = ("fast_bytes", "control_bytes", "io_bytes", "external_bytes", "external_read_bytes",
+                 "external_write_bytes", "input_read_bytes", "output_write_bytes",
+                 "weight_read_bytes", "macs", "objective")
+        figures: dict[str, object] = {name: getattr(self, name) for name in names}
+        figures["stages"] = [self._stage_json(i) for i in range(len(self.stages))]
+        figures["maps"] = [
+            {"name": m.name, "address": m.address, "bytes": m.bytes, "rows": m.rows,
+             "row_bytes": m.row_bytes, "codec": m.codec} for m in self.maps]
+        return figures
+
+    def _stage_json(self, index: int) -> Mapping[str, object]:
+        stage = self.stages[index]
+        buffers = [{"name": b.name, "offset": b.offset, "bytes": b.bytes, "slots": b.slots,
+                    "first_stage": b.first_stage, "last_stage": b.last_stage}
+                   for b in self.buffers if b.first_stage <= index <= b.last_stage]
+        return {"name": stage.name, "operators": list(stage.operators), "strips": stage.strips,
+                "first": stage.operators[0], "last": stage.operators[-1],
+                "firings": stage.firings, "fast_bytes": stage.fast_bytes,
+                "external_read_bytes": stage.external_read_bytes,
+                "external_write_bytes": stage.external_write_bytes,
+                "weight_read_bytes": stage.weight_read_bytes, "buffers": buffers}

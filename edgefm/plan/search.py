@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where to cut: the cheapest chain of stages under a fast-memory budget.
+
+Dynamic programming over cut positions. A state is a position and the set of live maps that are in
+fast memory there; a step is one stage (operators, strips) and a choice of memory for every map it
+leaves behind. What a step needs is estimated as the sum of its rings, scratch and live map bytes at
+the worst moment; `place.py` settles the truth afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+
+from edgefm.plan.layout import Layout
+from edgefm.plan.stages import Stage, StageCost, evaluate
+from edgefm.plan.target import Target
+
+OBJECTIVES = ("cost", "maps")
+STRIPS = (56, 28, 14, 10, 7, 5, 4, 3, 2, 1)
+_MOST_MAPS = 3   # with more new maps than this at a cut, not every combination is tried
+_PATIENCE = 3    # how many operators a stage may grow beyond the budget before we stop growing it
+
+Price = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A chain of stages and the storage groups kept in fast memory across cuts."""
+
+    stages: tuple[Stage, ...]
+    fast: frozenset[int]
+    price: Price
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """One reached state: how it was reached and at what price."""
+
+    price: Price
+    stage: Stage | None
+    back: tuple[int, frozenset[int]] | None
+    fast: frozenset[int] = field(default=frozenset())  # every group ever kept, on this path
+
+
+class Search:
+    """The search over one layout; simulated stages are kept between budgets."""
+
+    def __init__(self, layout: Layout, target: Target, objective: str,
+                 cuts: Iterable[int] | None = None,
+                 ratio: Callable[[int], float] = lambda stream: 1.0) -> None:
+        """`cuts` fixes the stage ends; `ratio` is how many bytes a stored byte of a stream takes."""
+        self.layout = layout
+        self.target = target
+        self.objective = objective
+        self.fixed = None if cuts is None else sorted({0, len(layout.program.ops), *cuts})
+        self.ratio = ratio
+        self._costs: dict[Stage, StageCost] = {}
+        self._live: dict[int, frozenset[int]] = {}
+
+    def cost(self, stage: Stage) -> StageCost:
+        """The stage's simulation, from the cache."""
+        if stage not in self._costs:
+            self._costs[stage] = evaluate(self.layout, stage, self.target)
+        return self._costs[stage]
+
+    def live(self, cut: int) -> frozenset[int]:
+        """Storage groups that exist as maps at a cut."""
+        if cut not in self._live:
+            self._live[cut] = frozenset(self.layout.group[s] for s in self.layout.crossing(cut))
+        return self._live[cut]
+
+    def best(self, budget: int | None, external: bool) -> Choice | None:
+        """The cheapest chain whose estimate fits `budget` bytes (None: no limit), or None.
+
+        `external` False forbids external maps.
+        """
+        limit = float("inf") if budget is None else float(budget)
+        last = len(self.layout.program.ops)
+        states: dict[int, dict[frozenset[int], _Node]] = {
+            0: {frozenset(): _Node((0.0, 0.0), None, None)}}
+        for start in self._positions():
+            if start in states and start < last:
+                self._extend(states, start, limit, external)
+        goal = states.get(last, {}).get(frozenset())
+        return None if goal is None else self._trace_back(states, goal)
+
+    def _positions(self) -> list[int]:
+        return list(self.layout.cuts) if self.fixed is None else self.fixed
+
+    def _extend(self, states: dict[int, dict[frozenset[int], _Node]], start: int, limit: float,
+                external: bool) -> None:
+        over = 0
+        ends = [c for c in self._positions() if c > start]
+        for end in ends if self.fixed is None else ends[:1]:
+            fitted = False
+            for stage in self._strip_choices(start, end):
+                cost = self.cost(stage)
+                if self._inner_bytes(cost) > limit:
+                    break  # fewer strips only need more
+                fitted = True
+                self._relax(states, stage, cost, limit, external)
+            over = 0 if fitted else over + 1
+            if over >= _PATIENCE:
+                break
+
+    def _strip_choices(self, start: int, end: int) -> Iterator[Stage]:
+        """From row by row to everything at once."""
+        tallest = max(self.layout.rows[start:end])
+        yield Stage(start, end, tallest)
+        if self.objective == "maps" or tallest == 1:
+            return
+        shortest = min((r for r in self.layout.rows[start:end] if r > 1), default=1)
+        for strips in STRIPS:
+            if strips <= shortest and strips < tallest:
+                yield Stage(start, end, strips)
+
+    def _inner_bytes(self, cost: StageCost) -> float:
+        crossing = cost.live.keys()
+        return cost.scratch + sum(b for g, b in cost.rings.items() if g not in crossing)
+
+    def _relax(self, states: dict[int, dict[frozenset[int], _Node]], stage: Stage, cost: StageCost,
+               limit: float, external: bool) -> None:
+        after = self.live(stage.last)
+        new = after - self.live(stage.first)
+        reached = states.setdefault(stage.last, {})
+        for held, node in states[stage.first].items():
+            for chosen in _subsets(self.layout, new):
+                if not external and (new - chosen):
+                    continue
+                fast = (held & after) | chosen
+                price = self._price(node.price, cost, held, chosen)
+                if fast in reached and reached[fast].price <= price:
+                    continue
+                if self._fast_bytes(cost, held, chosen, after) <= limit:
+                    reached[fast] = _Node(price, stage, (stage.first, held), node.fast | chosen)
+
+    def _price(self, so_far: Price, cost: StageCost, held: frozenset[int],
+               chosen: frozenset[int]) -> Price:
+        streams = self.layout.program.streams
+        group = self.layout.group
+        moved = sum(streams[s].height * self.target.transfer_bytes(streams[s].row_bytes)
+                    * self.ratio(s)
+                    for names, kept in ((cost.boundary.loads, held), (cost.boundary.stores, chosen))
+                    for s in names if group[s] not in kept)
+        if self.objective == "maps":
+            return so_far[0] + moved, so_far[1] + cost.weight_bytes
+        paid = moved * self.target.external_cost + cost.weight_bytes * self.target.weight_cost
+        return so_far[0] + paid, so_far[1] + moved
+
+    def _fast_bytes(self, cost: StageCost, held: frozenset[int], chosen: frozenset[int],
+                    after: frozenset[int]) -> float:
+        total = self._inner_bytes(cost)
+        moving = np.zeros(1)
+        for g in held | chosen:
+            if g in cost.live and not (g in held and g in after):
+                moving = moving + cost.live[g]
+            else:
+                total += _map_bytes(self.layout, g)
+        total += sum(b for g, b in cost.rings.items()
+                     if g in cost.live and g not in held and g not in chosen)
+        return total + float(moving.max())
+
+    def _trace_back(self, states: dict[int, dict[frozenset[int], _Node]], goal: _Node) -> Choice:
+        stages: list[Stage] = []
+        node = goal
+        while node.back is not None and node.stage is not None:
+            stages.append(node.stage)
+            node = states[node.back[0]][node.back[1]]
+        return Choice(tuple(reversed(stages)), goal.fast, goal.price)
+
+
+def _map_bytes(layout: Layout, group: int) -> int:
+    return max(s.map_bytes for s, g in zip(layout.program.streams, layout.group, strict=True)
+               if g == group)
+
+
+def _subsets(layout: Layout, groups: frozenset[int]) -> Iterator[frozenset[int]]:
+    """Which of the new maps go to fast memory: all combinations, or the smallest k when many."""
+    ordered = sorted(groups, key=lambda g: _map_bytes(layout, g))
+    if len(ordered) <= _MOST_MAPS:
+        for k in range(len(ordered), -1, -1):
+            for some in combinations(ordered, k):
+                yield frozenset(some)
+    else:
+        for k in range(len(ordered), -1, -1):
+            yield frozenset(ordered[:k])
+
+
+def block_cuts(layout: Layout) -> tuple[int, ...]:
+    """Cuts between blocks: one map is live, and it is no larger than at the neighbouring ones."""
+    single = [(c, layout.crossing(c)) for c in layout.cuts]
+    narrow = [(c, layout.program.streams[live[0]].map_bytes) for c, live in single if len(live) == 1]
+    return tuple(c for i, (c, size) in enumerate(narrow)
+                 if all(size <= other for _, other in narrow[max(0, i - 1):i + 2]))
+
+
+def named_cuts(layout: Layout, names: Iterable[str]) -> tuple[int, ...]:
+    """Cuts right after the operators that make the named tensors. Raises KeyError for an unknown one."""
+    by_name = {s.name: i for i, s in enumerate(layout.program.streams)}
+    cuts = set()
+    for name in names:
+        after = layout.producer[by_name[name]] + 1
+        cuts.add(min(c for c in layout.cuts if c >= after))
+    return tuple(sorted(cuts))
+

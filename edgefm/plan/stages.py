@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What running operators [first, last) as one depth-first stage costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgefm.plan.firing import Rows, Task, Trace, simulate
+from edgefm.plan.layout import Layout
+from edgefm.plan.target import Target
+from edgefm.program import Op
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Operators [first, last) of a layout, walked in about `strips` strips per map."""
+
+    first: int
+    last: int
+    strips: int
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """The streams with which a stage meets the others: read from before, read later."""
+
+    loads: tuple[int, ...]
+    stores: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StageCost:
+    """One simulated stage, with every boundary map assumed external.
+
+    `rings` are bytes per storage group. `live` gives, for each group that crosses the stage's ends,
+    the bytes it would occupy at each firing if it were a map in fast memory instead.
+    """
+
+    stage: Stage
+    boundary: Boundary
+    rings: Mapping[int, int]
+    live: Mapping[int, Rows]
+    scratch: int
+    weight_bytes: int
+
+
+def boundary_of(layout: Layout, first: int, last: int) -> Boundary:
+    """Streams that operators [first, last) take from earlier ones and leave for later ones."""
+    loads: dict[int, None] = {}
+    stores: dict[int, None] = {}
+    for i in range(first, last):
+        op = layout.program.ops[i]
+        loads.update((s, None) for s in op.inputs if layout.producer[s] < first)
+        stores.update((s, None) for s in op.outputs
+                      if any(reader >= last for reader in layout.readers[s]))
+    return Boundary(tuple(loads), tuple(stores))
+
+
+def stage_tasks(layout: Layout, stage: Stage, loads: Sequence[int], stores: Sequence[int],
+                target: Target) -> list[Task]:
+    """The stage's tasks: loads, stores, then the operators (the last one drives)."""
+    heights = [s.height for s in layout.program.streams]
+
+    def limit(rows: int) -> int:
+        return max(1, -(-rows // stage.strips))
+
+    tasks = [Task((), (s,), (), (), heights[s], limit(heights[s])) for s in loads]
+    tasks += [Task((s,), (), (range(heights[s]),), (range(heights[s]),), heights[s], heights[s],
+                   hold=target.buffers - 1) for s in stores]
+    for i in range(stage.first, stage.last):
+        op = layout.program.ops[i]
+        tasks.append(Task(op.inputs, op.outputs, layout.low[i], layout.high[i], layout.rows[i],
+                          limit(layout.rows[i]), op.accumulates))
+    return tasks
+
+
+def run_stage(layout: Layout, tasks: Sequence[Task], ready: Sequence[int], kept: Sequence[int],
+              watched: Sequence[int]) -> Trace:
+    """Simulate tasks built by `stage_tasks`; `kept` and `watched` are storage groups."""
+    heights = [s.height for s in layout.program.streams]
+    return simulate(tasks, layout.group, heights, frozenset(ready), frozenset(kept),
+                    frozenset(watched))
+
+
+def evaluate(layout: Layout, stage: Stage, target: Target) -> StageCost:
+    """Simulate a stage on its own, every boundary map external."""
+    boundary = boundary_of(layout, stage.first, stage.last)
+    tasks = stage_tasks(layout, stage, boundary.loads, boundary.stores, target)
+    crossing = {layout.group[s] for s in (*boundary.loads, *boundary.stores)}
+    trace = run_stage(layout, tasks, (), (), sorted(crossing))
+    loaded = {layout.group[s] for s in boundary.loads}
+    rings, live = {}, {}
+    for g, height in trace.heights.items():
+        extra = target.buffers - 1 if g in loaded else 0
+        rows = min(height + extra, max(s.height for s, h in zip(
+            layout.program.streams, layout.group, strict=True) if h == g))
+        rings[g] = rows * target.transfer_bytes(layout.group_bytes(g))
+    for g in crossing:
+        low, high = trace.live[g]
+        row = layout.group_bytes(g)
+        if g in loaded:
+            height = max(layout.program.streams[s].height for s in boundary.loads
+                         if layout.group[s] == g)
+            live[g] = (height - low) * row
+        else:
+            live[g] = high * row
+    ops = layout.program.ops[stage.first:stage.last]
+    fired = np.bincount([t for t, _ in trace.firings], minlength=len(tasks))[-len(ops):]
+    weights = sum(int(n) * len(op.weights) for n, op in zip(fired, ops, strict=True))
+    return StageCost(stage, boundary, rings, live, scratch_bytes(ops), weights)
+
+
+def scratch_bytes(ops: Sequence[Op]) -> int:
+    """Working memory of a stage: the largest passing scratch and every accumulator's state."""
+    passing = max((op.scratch for op in ops if not op.accumulates), default=0)
+    return round_up(passing) + sum(round_up(op.scratch) for op in ops if op.accumulates)
+
+
+def round_up(count: int, multiple: int = 8) -> int:
+    """`count` rounded up to a multiple."""
+    return -(-count // multiple) * multiple

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Target files: what a board's memories hold and what a byte through each of them costs."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from edgefm.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Memories of a board. Costs are per byte, in any unit; only their ratios matter.
+
+    `alignment` and `burst` (0 = no limit) are the external memory's: every transfer starts at and
+    is rounded up to `alignment` bytes, and none is longer than `burst`. `buffers` is how many
+    transfers a cursor keeps in flight: 1 waits for each, 2 overlap with computing.
+    """
+
+    name: str = "generic"
+    fast_bytes: int | None = None
+    external_bytes: int = 16 << 20
+    fast_cost: float = 0.0
+    external_cost: float = 1.0
+    weight_cost: float = 1.0
+    alignment: int = 1
+    page: int = 256
+    burst: int = 0
+    buffers: int = 1
+
+    def with_budget(self, fast: int | None, external: int | None) -> Target:
+        """The same board with other memory sizes, where they are given."""
+        return replace(self, fast_bytes=self.fast_bytes if fast is None else fast,
+                       external_bytes=self.external_bytes if external is None else external)
+
+    def transfer_bytes(self, count: int) -> int:
+        """Bytes that cross the external port for a transfer of `count` bytes."""
+        return -(-count // self.alignment) * self.alignment
+
+
+BUILT_IN = {
+    "generic": Target(),
+    # Quad-SPI PSRAM on a Cortex-M: chip-select time limits a burst, DMA overlaps with computing,
+    # weights are read in place from memory-mapped flash of about the same speed.
+    "qspi-psram": Target(name="qspi-psram", alignment=4, page=1024, burst=256, buffers=2),
+    "mps2-an386": Target(name="mps2-an386", alignment=4),
+}
+
+_POSITIVE = ("alignment", "page", "buffers")
+
+
+def load_target(name_or_file: str | None) -> Target:
+    """A built-in target by name, or a TOML file whose keys are Target's fields.
+
+    Raises BadInput for an unknown name, a broken file, an unknown key or an impossible value.
+    """
+    if name_or_file is None:
+        return BUILT_IN["generic"]
+    if name_or_file in BUILT_IN:
+        return BUILT_IN[name_or_file]
+    path = Path(name_or_file)
+    if not path.is_file():
+        raise BadInput(f"target {name_or_file!r}: no such file, and not one of {', '.join(BUILT_IN)}")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not a TOML file: {error}") from None
+    return _from_values(path, values)
+
+
+def _from_values(path: Path, values: dict[str, object]) -> Target:
+    known = {f.name: f for f in fields(Target)}
+    checked: dict[str, object] = {"name": path.stem}
+    for key, value in values.items():
+        if key not in known:
+            raise BadInput(f"{path}: unknown key {key!r}; expected {', '.join(known)}")
+        wanted: type | tuple[type, ...] = (
+            str if key == "name" else (int, float) if key.endswith("_cost") else int)
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            raise BadInput(f"{path}: {key} = {value!r} is not a number of the kind expected")
+        if isinstance(value, (int, float)) and (value < 0 or (key in _POSITIVE and value < 1)):
+            raise BadInput(f"{path}: {key} = {value} is out of range")
+        checked[key] = value
+    target = Target(**checked)  # type: ignore[arg-type]
+    if target.buffers > 2 or (target.burst and target.burst % target.alignment):
+        raise BadInput(f"{path}: buffers must be 1 or 2, burst a multiple of alignment")
+    return target

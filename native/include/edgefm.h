@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* edgefm: run a convolutional network whose feature maps do not fit the memory.
+ *
+ *     static uint8_t arena[96 * 1024];          // 8-byte aligned, efm_model_arena_bytes() of it
+ *
+ *     static int32_t pixels(void *context, uint32_t input, uint32_t y, uint8_t *row, uint32_t bytes)
+ *     {
+ *         return camera_read_row(y, row, bytes);                    // 0 = done
+ *     }
+ *
+ *     static int32_t scores(void *context, uint32_t output, uint32_t y, const uint8_t *row, uint32_t bytes)
+ *     {
+ *         memcpy(context, row, bytes);
+ *         return 0;
+ *     }
+ *
+ *     efm_model model;
+ *     efm_host host = { .context = result, .input = pixels, .output = scores, .port = psram };
+ *     efm_counters counters;
+ *     if (efm_model_open(&model, package, sizeof package) == EFM_OK &&
+ *         efm_model_arena_bytes(&model) <= sizeof arena)
+ *         status = efm_run(&model, &host, arena, sizeof arena, &counters);
+ *
+ * The package is read in place and must stay where it is. Nothing is allocated, nothing is global: any
+ * number of models may run at once, each with its own arena. */
+#ifndef EDGEFM_H
+#define EDGEFM_H
+
+#include <stdint.h>
+
+#include "../src/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { EFM_SECTIONS = 16 };
+
+typedef struct efm_section {
+    const uint8_t *at; /* null when the package has no such section */
+    uint32_t bytes;
+    uint32_t count;    /* records */
+} efm_section;
+
+/* A checked package. Filled by efm_model_open(); read the fields through the functions below. */
+typedef struct efm_model {
+    const uint8_t *package;
+    uint32_t bytes;
+    efm_section section[EFM_SECTIONS];
+} efm_model;
+
+/* One graph input or output as the caller sees it. */
+typedef struct efm_tensor {
+    uint32_t rows;          /* pulled or pushed one by one */
+    uint32_t row_bytes;
+    uint32_t type;          /* EFM_TYPE_* of FORMAT.md */
+    uint32_t scale_bits;    /* IEEE single; 0 when there is none */
+    int32_t zero_point;
+    uint32_t rank;
+    uint32_t shape[4];
+    const uint8_t *name;    /* UTF-8, name_bytes of it, in the package */
+    uint32_t name_bytes;
+} efm_tensor;
+
+enum { EFM_TYPE_INT8 = 0, EFM_TYPE_UINT8 = 1, EFM_TYPE_INT32 = 2, EFM_TYPE_INT64 = 3, EFM_TYPE_FLOAT32 = 4 };
+
+/* External memory. begin_*() starts a transfer and hands out a ticket; wait() returns when it is over.
+   A synchronous board does everything in begin. All three return 0 when well; `port` is handed back. */
+typedef struct efm_port {
+    int32_t (*begin_read)(void *port, uint32_t address, uint8_t *to, uint32_t bytes, uint32_t *ticket);
+    int32_t (*begin_write)(void *port, uint32_t address, const uint8_t *from, uint32_t bytes, uint32_t *ticket);
+    int32_t (*wait)(void *port, uint32_t ticket);
+    void *port;
+} efm_port;
+
+/* What the caller lends for one run. `event` and `tap` may be null. */
+typedef struct efm_host {
+    void *context;
+    int32_t (*input)(void *context, uint32_t input, uint32_t y, uint8_t *row, uint32_t bytes);
+    int32_t (*output)(void *context, uint32_t output, uint32_t y, const uint8_t *row, uint32_t bytes);
+    /* A stage is about to begin (stage < number of stages) or everything is done. */
+    void (*event)(void *context, uint32_t stage);
+    /* A row entered a ring (builds with EFM_WITH_TAP): pixels are pixel_stride bytes apart. */
+    void (*tap)(void *context, uint32_t stream, uint32_t y, const uint8_t *row, uint32_t pixel_stride);
+    efm_port port;          /* needed when the package has external maps */
+} efm_host;
+
+/* Bytes of one run, counted where they cross. */
+typedef struct efm_counters {
+    uint64_t external_read_bytes;
+    uint64_t external_write_bytes;
+    uint64_t weight_read_bytes;
+    uint64_t input_read_bytes;
+    uint64_t output_write_bytes;
+    uint64_t coded_bytes;   /* of the external bytes, those of coded maps */
+    uint64_t coded_values;  /* values that those bytes stand for */
+    uint64_t coded_rows;
+    uint64_t raw_rows;      /* rows of coded maps that were stored as they are */
+} efm_counters;
+
+/* Checks the whole package once. Needs nothing; keeps a pointer to the package. */
+EFM_MUST_CHECK efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t bytes);
+
+/* Fast memory to lend to efm_run(). */
+uint32_t efm_model_arena_bytes(const efm_model *model);
+
+/* External memory that the port must offer, from address 0. */
+uint32_t efm_model_external_bytes(const efm_model *model);
+
+uint32_t efm_model_inputs(const efm_model *model);
+uint32_t efm_model_outputs(const efm_model *model);
+uint32_t efm_model_stages(const efm_model *model);
+
+/* Describes input or output number `index`; EFM_BAD_ARGUMENT when there is none. */
+EFM_MUST_CHECK efm_status efm_model_input(const efm_model *model, uint32_t index, efm_tensor *tensor);
+EFM_MUST_CHECK efm_status efm_model_output(const efm_model *model, uint32_t index, efm_tensor *tensor);
+
+/* Runs the model once. `arena` is 8-byte aligned and holds arena bytes; nothing beyond them is
+   touched. `counters` may be null. On an error the outputs pushed so far are void. */
+EFM_MUST_CHECK efm_status efm_run(const efm_model *model, const efm_host *host, uint8_t *arena,
+                                  uint32_t arena_bytes, efm_counters *counters);
+
+/* The name of a status, for messages. */
+const char *efm_status_name(efm_status status);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

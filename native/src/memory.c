@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "memory.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "bytes.h"
+
+/* A cursor's scratch: u32 ticket, u32 busy (0 or 1), 8 bytes unused, code buffers, codec state. */
+enum { AT_TICKET = 0, AT_BUSY = 4 };
+
+static uint8_t *cursor_state(const efm_cursor *c)
+{
+    return c->arena + c->op->scratch;
+}
+
+static uint8_t *code_buffer(const efm_cursor *c, uint32_t y)
+{
+    uint32_t which = y % efm_model_port_buffers(c->model);
+    return cursor_state(c) + EFM_CURSOR_BYTES + which * efm_model_code_bytes(c->model, &c->map);
+}
+
+static efm_codec_args codec_args(const efm_cursor *c, uint32_t y)
+{
+    efm_codec_args args;
+    efm_model_codec_args(&c->map, c->rows, &args);
+    args.state = cursor_state(c) + EFM_CURSOR_BYTES +
+                 efm_model_port_buffers(c->model) * efm_model_code_bytes(c->model, &c->map);
+    args.y = y;
+    return args;
+}
+
+static uint8_t *length_at(const efm_cursor *c, uint32_t y)
+{
+    return c->arena + c->map.directory + 2 * y;
+}
+
+static uint32_t row_length(const efm_cursor *c, uint32_t y)
+{
+    if (c->map.codec == 0)
+        return c->map.row_bytes;
+    uint32_t bytes = load_le16(length_at(c, y));
+    return bytes > c->map.row_bytes ? c->map.row_bytes : bytes;
+}
+
+static efm_status wait_pending(const efm_cursor *c)
+{
+    uint8_t *state = cursor_state(c);
+    if (load_le32(state + AT_BUSY) == 0)
+        return EFM_OK;
+    store_le32(state + AT_BUSY, 0);
+    return c->port->wait(c->port->port, load_le32(state + AT_TICKET)) == 0 ? EFM_OK : EFM_PORT_FAILED;
+}
+
+static int32_t begin(const efm_cursor *c, int reads, uint32_t address, uint8_t *at, uint32_t bytes, uint32_t *ticket)
+{
+    const efm_port *port = c->port;
+    return reads ? port->begin_read(port->port, address, at, bytes, ticket)
+                 : port->begin_write(port->port, address, at, bytes, ticket);
+}
+
+/* Starts moving a row's bytes; every burst but the last is waited for. */
+static efm_status transfer(const efm_cursor *c, int reads, uint32_t y, uint8_t *at, uint32_t bytes)
+{
+    uint32_t address = c->map.address + y * c->map.slot_bytes, burst = efm_model_burst(c->model), ticket = 0;
+    bytes = efm_model_transfer(c->model, bytes);
+    *(reads ? &c->counters->external_read_bytes : &c->counters->external_write_bytes) += bytes;
+    if (c->map.codec != 0) {
+        c->counters->coded_bytes += bytes;
+        c->counters->coded_values += c->map.row_bytes;
+    }
+    while (burst != 0 && bytes > burst) {
+        if (begin(c, reads, address, at, burst, &ticket) != 0 || c->port->wait(c->port->port, ticket) != 0)
+            return EFM_PORT_FAILED;
+        address += burst;
+        at += burst;
+        bytes -= burst;
+    }
+    if (begin(c, reads, address, at, bytes, &ticket) != 0)
+        return EFM_PORT_FAILED;
+    store_le32(cursor_state(c) + AT_TICKET, ticket);
+    store_le32(cursor_state(c) + AT_BUSY, 1);
+    return EFM_OK;
+}
+
+/* -- LOAD ------------------------------------------------------------------------------------------ */
+
+static efm_status begin_row(const efm_cursor *c, uint32_t y)
+{
+    uint8_t *at = c->map.codec == 0 ? efm_row(c->rows, y) : code_buffer(c, y);
+    return transfer(c, 1, y, at, row_length(c, y));
+}
+
+static efm_status decode_row(const efm_cursor *c, uint32_t y)
+{
+    const efm_codec_class *codec = efm_codec_find(c->map.codec);
+    efm_codec_args args = codec_args(c, y);
+    int8_t *row = (int8_t *)efm_row(c->rows, y);
+    uint32_t bytes = row_length(c, y);
+    if (bytes < c->map.row_bytes)
+        return codec->decode(&args, code_buffer(c, y), bytes, row);
+    memcpy(row, code_buffer(c, y), bytes);
+    codec->skip(&args, row);
+    return EFM_OK;
+}
+
+static efm_status load_row(const efm_cursor *c, uint32_t y, int ahead)
+{
+    efm_status status = EFM_OK;
+    if (load_le32(cursor_state(c) + AT_BUSY) == 0)
+        status = begin_row(c, y);
+    if (status == EFM_OK)
+        status = wait_pending(c);
+    if (status == EFM_OK && ahead && y + 1 < c->map.rows)
+        status = begin_row(c, y + 1);
+    if (status == EFM_OK && c->map.codec != 0)
+        status = decode_row(c, y);
+    return status;
+}
+
+efm_status efm_memory_load(const efm_cursor *cursor, uint32_t first, uint32_t count)
+{
+    efm_status status = EFM_OK;
+    if (first == 0)
+        store_le32(cursor_state(cursor) + AT_BUSY, 0);
+    for (uint32_t y = first; status == EFM_OK && y < first + count; y++)
+        status = load_row(cursor, y, efm_model_port_buffers(cursor->model) > 1);
+    return status;
+}
+
+/* -- STORE ----------------------------------------------------------------------------------------- */
+
+/* Codes the row into its buffer; a row that would not shrink is copied as it is. */
+static void encode_row(const efm_cursor *c, uint32_t y)
+{
+    const efm_codec_class *codec = efm_codec_find(c->map.codec);
+    efm_codec_args args = codec_args(c, y);
+    const int8_t *row = (const int8_t *)efm_row(c->rows, y);
+    uint8_t *code = code_buffer(c, y);
+    uint32_t bytes = 0;
+    codec->encode(&args, row, code, c->map.row_bytes - 1, &bytes);
+    c->counters->coded_rows++;
+    if (bytes == 0) {
+        c->counters->raw_rows++;
+        bytes = c->map.row_bytes;
+        memcpy(code, row, bytes);
+        codec->skip(&args, row);
+    }
+    store_le16(length_at(c, y), (uint16_t)bytes);
+}
+
+static efm_status store_row(const efm_cursor *c, uint32_t y, int overlap)
+{
+    efm_status status = EFM_OK;
+    if (c->map.codec != 0)
+        encode_row(c, y);
+    status = wait_pending(c);
+    if (status == EFM_OK)
+        status = transfer(c, 0, y, c->map.codec == 0 ? efm_row(c->rows, y) : code_buffer(c, y), row_length(c, y));
+    if (status == EFM_OK && (!overlap || y + 1 == c->map.rows))
+        status = wait_pending(c);
+    return status;
+}
+
+efm_status efm_memory_store(const efm_cursor *cursor, uint32_t first, uint32_t count)
+{
+    efm_status status = EFM_OK;
+    if (first == 0)
+        store_le32(cursor_state(cursor) + AT_BUSY, 0);
+    for (uint32_t y = first; status == EFM_OK && y < first + count; y++)
+        status = store_row(cursor, y, efm_model_port_buffers(cursor->model) > 1);
+    return status;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The executor: replays the firing list. A row counter per operator is all the state there is; a stream
+ * has as many rows as its producer has fired, and a ring of n slots holds the last n of them. Each
+ * firing is checked against that before it runs, so that no schedule can read what is not there. */
+#include <stddef.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "config.h"
+#include "memory.h"
+
+typedef struct run {
+    const efm_model *model;
+    const efm_host *host;
+    efm_counters *counters;
+    uint8_t *arena;
+    efm_rows *window; /* operands of the firing under way, in the arena */
+} run;
+
+_Static_assert(sizeof(efm_rows) <= EFM_WINDOW_BYTES, "the control region's window is too small");
+
+static uint32_t next_row(const run *r, uint32_t op)
+{
+    return load_le16(r->arena + EFM_COUNTER_BYTES * op);
+}
+
+static uint32_t rows_made(const run *r, uint32_t stream, const efm_rows *rows)
+{
+    uint32_t producer = efm_model_producer(r->model, stream);
+    efm_op_view op;
+    efm_model_op(r->model, producer, &op);
+    uint32_t fired = next_row(r, producer);
+    const efm_op_class *entry = efm_op_find(op.kind);
+    if (entry == NULL || !(entry->flags & EFM_OP_ACCUMULATES))
+        return fired;
+    return fired == op.rows ? rows->height : 0;
+}
+
+/* Rows low .. high of a stream are made and not yet overwritten. */
+static int has_rows(const run *r, uint32_t stream, const efm_rows *rows, uint32_t low, uint32_t high)
+{
+    uint32_t made = rows_made(r, stream, rows);
+    return low <= high && high < made && made - low <= rows->capacity;
+}
+
+/* -- the executor's own operators ------------------------------------------------------------------ */
+
+static uint32_t bytes_of(const efm_rows *rows)
+{
+    return rows->width * rows->channels * rows->element;
+}
+
+/* uint8 differs from int8 in the top bit only. */
+static void flip_signs(uint8_t *row, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes; i++)
+        row[i] ^= 0x80;
+}
+
+static efm_status take_input(const run *r, const efm_op_view *op, const efm_rows *rows, uint32_t y)
+{
+    efm_tensor tensor;
+    uint8_t *row = efm_row(rows, y);
+    uint32_t bytes = bytes_of(rows);
+    if (r->host->input(r->host->context, op->link, y, row, bytes) != 0)
+        return EFM_HOST_FAILED;
+    if (efm_model_input(r->model, op->link, &tensor) == EFM_OK && tensor.type == EFM_TYPE_UINT8)
+        flip_signs(row, bytes);
+    r->counters->input_read_bytes += bytes;
+    return EFM_OK;
+}
+
+/* Gathers a part of a concat into the operator's scratch. */
+static uint8_t *packed_row(const run *r, const efm_op_view *op, const efm_rows *rows, uint32_t y)
+{
+    uint32_t pixel = rows->channels * rows->element;
+    if (pixel == rows->pixel_stride)
+        return efm_row(rows, y);
+    for (uint32_t x = 0; x < rows->width; x++)
+        memcpy(r->arena + op->scratch + x * pixel, efm_row(rows, y) + x * rows->pixel_stride, pixel);
+    return r->arena + op->scratch;
+}
+
+static efm_status give_output(const run *r, const efm_op_view *op, const efm_rows *rows, uint32_t y)
+{
+    efm_tensor tensor;
+    uint32_t bytes = bytes_of(rows);
+    uint8_t *row = packed_row(r, op, rows, y);
+    int flips = efm_model_output(r->model, op->link, &tensor) == EFM_OK && tensor.type == EFM_TYPE_UINT8;
+    if (flips)
+        flip_signs(row, bytes);
+    int32_t failed = r->host->output(r->host->context, op->link, y, row, bytes);
+    if (flips) /* others may still read the row in the ring */
+        flip_signs(row, bytes);
+    r->counters->output_write_bytes += bytes;
+    return failed == 0 ? EFM_OK : EFM_HOST_FAILED;
+}
+
+static efm_status move_map(const run *r, const efm_op_view *op, uint32_t first, uint32_t count)
+{
+    efm_cursor cursor = {.model = r->model, .port = &r->host->port, .counters = r->counters,
+                         .arena = r->arena, .op = op, .rows = r->window};
+    efm_model_map(r->model, op->link, &cursor.map);
+    if (op->kind == EFM_OP_STORE)
+        return efm_memory_store(&cursor, first, count);
+    if (next_row(r, cursor.map.store) != cursor.map.rows)
+        return EFM_BAD_SCHEDULE;
+    return efm_memory_load(&cursor, first, count);
+}
+
+static efm_status move_rows(const run *r, const efm_op_view *op, uint32_t first, uint32_t count)
+{
+    efm_status status = EFM_OK;
+    if (op->kind == EFM_OP_LOAD || op->kind == EFM_OP_STORE)
+        return move_map(r, op, first, count);
+    for (uint32_t y = first; status == EFM_OK && y < first + count; y++)
+        status = op->kind == EFM_OP_INPUT ? take_input(r, op, r->window, y) : give_output(r, op, r->window, y);
+    return status;
+}
+
+/* -- firing ------------------------------------------------------------------------------------------ */
+
+static efm_status check_mover_rows(const run *r, const efm_op_view *op, uint32_t first, uint32_t count)
+{
+    if (op->n_out == 1)
+        return count <= r->window[0].capacity ? EFM_OK : EFM_BAD_SCHEDULE;
+    return has_rows(r, load_le16(op->operands), &r->window[0], first, first + count - 1) ? EFM_OK : EFM_BAD_SCHEDULE;
+}
+
+static efm_status compute(const run *r, const efm_op_view *op, uint32_t first, uint32_t count)
+{
+    const efm_op_class *entry = efm_op_find(op->kind);
+    efm_op_args args = {op->params, op->n_params, op->weights, op->weights_bytes, r->window, op->n_in,
+                        r->window + op->n_in, op->n_out, r->arena + op->scratch, op->scratch_bytes, first, count};
+    for (uint32_t i = 0; i < op->n_in; i++) {
+        uint32_t low, high, unused;
+        entry->need(&args, i, first, &low, &unused);
+        entry->need(&args, i, first + count - 1, &unused, &high);
+        if (!has_rows(r, load_le16(op->operands + 2 * i), &r->window[i], low, high))
+            return EFM_BAD_SCHEDULE;
+    }
+    if (!(entry->flags & EFM_OP_ACCUMULATES))
+        for (uint32_t i = 0; i < op->n_out; i++)
+            if (count > args.out[i].capacity)
+                return EFM_BAD_SCHEDULE;
+    entry->run(&args);
+    r->counters->weight_read_bytes += op->weights_bytes;
+    return EFM_OK;
+}
+
+#if EFM_WITH_TAP
+static void tap_rows(const run *r, const efm_op_view *op, uint32_t first, uint32_t count)
+{
+    const efm_op_class *entry = efm_op_find(op->kind);
+    int accumulates = entry != NULL && (entry->flags & EFM_OP_ACCUMULATES);
+    if (r->host->tap == NULL || (accumulates && first + count != op->rows))
+        return;
+    for (uint32_t i = 0; i < op->n_out; i++) {
+        const efm_rows *rows = &r->window[op->n_in + i];
+        uint32_t from = accumulates ? 0 : first, to = accumulates ? rows->height : first + count;
+        for (uint32_t y = from; y < to; y++)
+            r->host->tap(r->host->context, load_le16(op->operands + 2 * (op->n_in + i)), y, efm_row(rows, y),
+                         rows->pixel_stride);
+    }
+}
+#else
+#define tap_rows(r, op, first, count) ((void)0)
+#endif
+
+static efm_status fire(const run *r, uint32_t index, uint32_t count)
+{
+    efm_op_view op;
+    efm_model_op(r->model, index, &op);
+    uint32_t first = next_row(r, index);
+    if (first > op.rows || count > op.rows - first)
+        return EFM_BAD_SCHEDULE;
+    for (uint32_t i = 0; i < op.n_in + op.n_out; i++)
+        efm_model_rows(r->model, load_le16(op.operands + 2 * i), r->arena, &r->window[i]);
+    efm_status status;
+    if (op.kind <= EFM_OP_STORE) {
+        status = check_mover_rows(r, &op, first, count);
+        if (status == EFM_OK)
+            status = move_rows(r, &op, first, count);
+    } else {
+        status = compute(r, &op, first, count);
+    }
+    if (status != EFM_OK)
+        return status;
+    store_le16(r->arena + EFM_COUNTER_BYTES * index, (uint16_t)(first + count));
+    tap_rows(r, &op, first, count);
+    return EFM_OK;
+}
+
+static efm_status run_stage(const run *r, uint32_t stage)
+{
+    const uint8_t *at = r->model->section[EFM_SECTION_STAGES].at + stage * EFM_STAGE_BYTES;
+    const uint8_t *firing = r->model->section[EFM_SECTION_FIRINGS].at + load_le32(at) * EFM_FIRING_BYTES;
+    efm_status status = EFM_OK;
+    for (uint32_t left = load_le32(at + 4); status == EFM_OK && left > 0; left--, firing += EFM_FIRING_BYTES)
+        status = fire(r, load_le16(firing), load_le16(firing + 2));
+    return status;
+}
+
+static int is_complete(const run *r)
+{
+    for (uint32_t i = 0; i < r->model->section[EFM_SECTION_OPERATORS].count; i++) {
+        efm_op_view op;
+        efm_model_op(r->model, i, &op);
+        if (op.kind == EFM_OP_OUTPUT && next_row(r, i) != op.rows)
+            return 0;
+    }
+    return 1;
+}
+
+static efm_status check_host(const efm_model *model, const efm_host *host, const uint8_t *arena, uint32_t arena_bytes)
+{
+    if (host->input == NULL || host->output == NULL || arena_bytes < efm_model_arena_bytes(model) ||
+        ((uintptr_t)arena & 7u) != 0)
+        return EFM_BAD_ARGUMENT;
+    if (efm_model_external_bytes(model) != 0 &&
+        (host->port.begin_read == NULL || host->port.begin_write == NULL || host->port.wait == NULL))
+        return EFM_BAD_ARGUMENT;
+    return EFM_OK;
+}
+
+efm_status efm_run(const efm_model *model, const efm_host *host, uint8_t *arena, uint32_t arena_bytes,
+                   efm_counters *counters)
+{
+    efm_counters unwanted;
+    efm_status status = check_host(model, host, arena, arena_bytes);
+    if (status != EFM_OK)
+        return status;
+    run r = {model, host, counters == NULL ? &unwanted : counters, arena, NULL};
+    r.window = (efm_rows *)(void *)(arena + efm_model_window_offset(model));
+    memset(r.counters, 0, sizeof *r.counters);
+    memset(arena, 0, efm_model_control_bytes(model));
+    for (uint32_t stage = 0; status == EFM_OK && stage < efm_model_stages(model); stage++) {
+        if (host->event != NULL)
+            host->event(host->context, stage);
+        status = run_stage(&r, stage);
+    }
+    if (status == EFM_OK && !is_complete(&r))
+        status = EFM_BAD_SCHEDULE;
+    if (status == EFM_OK && host->event != NULL)
+        host->event(host->context, efm_model_stages(model));
+    return status;
+}
