@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The C runtime on every compiler and machine at hand: no warning, no libc, the same bytes."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Need = Callable[[str], str]
+
+STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+CORTEX_M4 = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft"]
+
+# What a board without a C library supplies, and one call that pulls everything in.
+BARE_BOARD = """
+#include <stddef.h>
+#include <stdint.h>
+#include "edgefm.h"
+void *memcpy(void *to, const void *from, size_t n)
+{ uint8_t *t = to; const uint8_t *f = from; while (n--) *t++ = *f++; return to; }
+void *memmove(void *to, const void *from, size_t n)
+{ uint8_t *t = to; const uint8_t *f = from;
+  if (t < f) while (n--) *t++ = *f++; else while (n--) t[n] = f[n];
+  return to; }
+void *memset(void *to, int value, size_t n)
+{ uint8_t *t = to; while (n--) *t++ = (uint8_t)value; return to; }
+static uint8_t arena[1024];
+void _start(void);
+void _start(void)
+{
+    efm_model model;
+    efm_host host = {0};
+    efm_counters counters;
+    if (efm_model_open(&model, arena, sizeof arena) == EFM_OK &&
+        efm_run(&model, &host, arena, sizeof arena, &counters) == EFM_OK)
+        for (;;) { }
+}
+"""
+
+
+def _sources(root: Path) -> list[str]:
+    return [str(path) for path in sorted((root / "native/src").rglob("*.c"))]
+
+
+def _compile(root: Path, compiler: str, *arguments: str) -> None:
+    result = subprocess.run([compiler, *arguments, f"-I{root / 'native/include'}"], text=True,
+                            capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def _switches() -> list[str]:
+    config = Path(__file__).resolve().parents[2] / "native/src/config.h"
+    return re.findall(r"^#ifndef (EFM_(?!CONFIG_H)\w+)", config.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("level", ["-O0", "-O3"])
+def test_no_compiler_warns(root: Path, need: Need, compiler: str, level: str) -> None:
+    for source in _sources(root):
+        _compile(root, need(compiler), *STRICT, level, "-c", source, "-o", "/dev/null")
+
+
+@pytest.mark.parametrize("switch", _switches())
+def test_every_switch_can_be_turned_off(root: Path, need: Need, tmp_path: Path,
+                                        switch: str) -> None:
+    _compile(root, need("gcc"), *STRICT, "-O1", f"-D{switch}=0", "-shared", "-fPIC",
+             "-Wl,--no-undefined", *_sources(root), "-o", str(tmp_path / "lib.so"))
+
+
+def test_a_cortex_m4_links_without_libc(root: Path, need: Need, tmp_path: Path) -> None:
+    board = tmp_path / "board.c"
+    board.write_text(BARE_BOARD)
+    _compile(root, need("arm-none-eabi-gcc"), *CORTEX_M4, "-std=c11", "-Os", "-ffreestanding",
+             "-nostdlib", "-fno-tree-loop-distribute-patterns", "-Wl,--fatal-warnings", str(board),
+             *_sources(root), "-lgcc", "-o", str(tmp_path / "board.elf"))
+
+
+def test_sizes_stay_within_their_budgets(root: Path, need: Need) -> None:
+    need("arm-none-eabi-gcc")
+    result = subprocess.run([sys.executable, str(root / "tools/size.py")], text=True,
+                            capture_output=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def _selfcheck(root: Path, compiler: str, target: Path, *arguments: str) -> Path:
+    _compile(root, compiler, "-std=c11", "-O2", *arguments,
+             str(root / "tests/native/selfcheck.c"), *_sources(root), "-o", str(target))
+    return target
+
+
+def _report(root: Path, *command: str) -> str:
+    packages = sorted(str(path) for path in (root / "tests/golden/good").glob("*.efm"))
+    assert packages, "no golden packages"
+    result = subprocess.run([*command, *packages], text=True, capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def expected(root: Path, need: Need, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What this machine's plain C build says about the golden packages."""
+    target = tmp_path_factory.mktemp("selfcheck") / "plain"
+    report = _report(root, str(_selfcheck(root, need("gcc"), target)))
+    assert all(line.startswith("EFM_OK ") for line in report.splitlines()), report
+    return report
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_sanitizers_have_nothing_to_say(root: Path, need: Need, tmp_path: Path, expected: str,
+                                        compiler: str) -> None:
+    target = _selfcheck(root, need(compiler), tmp_path / "sanitized", "-g",
+                        "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    assert _report(root, str(target)) == expected
+
+
+@pytest.mark.parametrize(("compiler", "emulator"), [
+    ("arm-linux-gnueabihf-gcc", "qemu-arm"), ("aarch64-linux-gnu-gcc", "qemu-aarch64")])
+def test_other_machines_give_the_same_bytes(root: Path, need: Need, tmp_path: Path, expected: str,
+                                            compiler: str, emulator: str) -> None:
+    target = _selfcheck(root, need(compiler), tmp_path / "cross", "-static")
+    assert _report(root, need(emulator), str(target)) == expected

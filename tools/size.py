@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Code, data and stack of the C runtime on a Cortex-M4 (-Os, everything on), against budgets.
+
+Prints one line per file, the totals and the largest stack frames; exits with 1 above a budget.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FLAGS = ("-std=c11", "-Os", "-mcpu=cortex-m4", "-mthumb", "-ffreestanding", "-ffunction-sections",
+         "-fdata-sections", "-fstack-usage", "-DNDEBUG")
+KIB = 1024
+
+# Budgets in bytes. A codec's file holds both directions.
+CODEC, OPERATOR, EXECUTOR, EVERYTHING, DATA, FRAME = 4 * KIB, 2 * KIB, 5 * KIB, 48 * KIB, 0, 256
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """One object file: bytes of code and constants, of initialised and of zeroed memory."""
+
+    name: str
+    text: int
+    data: int
+    bss: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One function's stack frame in bytes; not `bounded` when only running it tells."""
+
+    name: str
+    bytes: int
+    bounded: bool
+
+
+def sources() -> list[Path]:
+    """Every C file of the runtime."""
+    return sorted((ROOT / "native" / "src").rglob("*.c"))
+
+
+def measure(source: Path, folder: Path) -> tuple[Size, list[Frame]]:
+    """Compile one file and read its sizes and its frames."""
+    name = str(source.relative_to(ROOT / "native" / "src"))
+    target = folder / (name.replace("/", "_") + ".o")
+    built = subprocess.run(["arm-none-eabi-gcc", *FLAGS, f"-I{ROOT / 'native/include'}", "-c",
+                            str(source), "-o", str(target)], check=False)
+    if built.returncode:
+        sys.exit(f"size: {name} does not compile")
+    printed = subprocess.run(["arm-none-eabi-size", str(target)], check=True, text=True,
+                             capture_output=True).stdout
+    text, data, bss = (int(word) for word in printed.splitlines()[1].split()[:3])
+    return Size(name, text, data, bss), list(_frames(target.with_suffix(".su"), name))
+
+
+def _frames(usage: Path, name: str) -> Iterator[Frame]:
+    for line in usage.read_text(encoding="utf-8").splitlines() if usage.is_file() else ():
+        where, size, how = line.split("\t")
+        yield Frame(f"{name}:{where.rpartition(':')[2]}", int(size),
+                    how in ("static", "dynamic,bounded"))
+
+
+def complaints(sizes: list[Size], frames: list[Frame]) -> Iterator[str]:
+    """One line for everything above its budget."""
+    for size in sizes:
+        folder, _, file = size.name.rpartition("/")
+        budget = {"codecs": CODEC, "ops": OPERATOR}.get(folder, EVERYTHING)
+        if size.text > budget:
+            yield f"{file}: {size.text} bytes of code, budget {budget}"
+    executor = sum(size.text for size in sizes if re.fullmatch(r"(model|run)\.c", size.name))
+    totals = (("model + run", executor, EXECUTOR),
+              ("everything", sum(size.text for size in sizes), EVERYTHING),
+              (".data + .bss", sum(size.data + size.bss for size in sizes), DATA))
+    for name, met, budget in totals:
+        if met > budget:
+            yield f"{name}: {met} bytes, budget {budget}"
+    for frame in frames:
+        if frame.bytes > FRAME or not frame.bounded:
+            yield f"{frame.name}: stack frame of {frame.bytes} bytes, budget {FRAME}"
+
+
+def main() -> int:
+    """Measure, print, judge."""
+    if shutil.which("arm-none-eabi-gcc") is None:
+        print("size: needs arm-none-eabi-gcc; ./inv setup installs it", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        measured = [measure(source, Path(folder)) for source in sources()]
+    sizes = [size for size, _ in measured]
+    frames = sorted((f for _, fs in measured for f in fs), key=lambda f: -f.bytes)
+    print(f"{'file':<28}{'text':>8}{'data':>8}{'bss':>8}")
+    total = Size("total", *(sum(getattr(size, key) for size in sizes)
+                            for key in ("text", "data", "bss")))
+    for size in [*sizes, total]:
+        print(f"{size.name:<28}{size.text:>8}{size.data:>8}{size.bss:>8}")
+    print("\nlargest stack frames (bytes)")
+    for frame in frames[:5]:
+        print(f"{frame.bytes:>6}  {frame.name}")
+    wrong = list(complaints(sizes, frames))
+    for line in wrong:
+        print("above budget:", line)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
