@@ -50,8 +50,14 @@ def export_tflite(graph: Graph) -> bytes:
 
     BadInput or UnsupportedModel when the graph is not sound or a node cannot be expressed.
     """
-    tensors, operators = write_operators(check_graph(graph))
-    used = {*graph.inputs, *graph.outputs}
+    graph = check_graph(graph)
+    return pack(*write_operators(graph), graph.inputs, graph.outputs)
+
+
+def pack(tensors: Sequence[Tensor], operators: Sequence[Operator], inputs: Sequence[int],
+         outputs: Sequence[int]) -> bytes:
+    """The file with exactly these tensors and operators, whatever they are."""
+    used = {*inputs, *outputs}
     used.update(t for op in operators for t in (*op.inputs, *op.outputs))
     builder = flatbuffers.Builder(
         4096 + sum(t.data.nbytes + 512 for t in tensors if t.data is not None))
@@ -68,8 +74,8 @@ def export_tflite(graph: Graph) -> bytes:
     subgraph = _table(
         builder,
         (SubgraphSlot.TENSORS, "o", _offsets(builder, rows), 0),
-        (SubgraphSlot.INPUTS, "o", _numbers(builder, graph.inputs, "<i4"), 0),
-        (SubgraphSlot.OUTPUTS, "o", _numbers(builder, graph.outputs, "<i4"), 0),
+        (SubgraphSlot.INPUTS, "o", _numbers(builder, inputs, "<i4"), 0),
+        (SubgraphSlot.OUTPUTS, "o", _numbers(builder, outputs, "<i4"), 0),
         (SubgraphSlot.OPERATORS, "o", _offsets(builder, layers), 0),
         (SubgraphSlot.NAME, "o", builder.CreateString("main"), 0))
     model = _table(

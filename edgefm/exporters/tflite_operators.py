@@ -12,8 +12,8 @@ import numpy as np
 
 from edgefm.errors import UnsupportedModel
 from edgefm.graph import Array, Graph, Node, Quant, Tensor
-from edgefm.importers.check import same_padding, window_size
 from edgefm.importers.tflite_schema import ACTIVATIONS, DETECTION, DTYPES, Padding
+from edgefm.importers.windows import same_padding, window_size
 
 _Pads = tuple[tuple[int, int], tuple[int, int]]
 _LOWEST: Final = MappingProxyType({"int8": -128, "uint8": 0})
@@ -175,12 +175,15 @@ def _insert_pad(sink: _Sink, pads: _Pads) -> int:
 
 def _weights(sink: _Sink) -> tuple[int, int]:
     """(weights, bias); a quantised bias without a scale gets input scale times weight scale."""
-    x, (w, bias) = sink.x, sink.node.inputs[1:3] if len(sink.node.inputs) > 2 else (
-        sink.node.inputs[1], -1)
-    quant = sink.tensors[w].quant
-    if bias >= 0 and sink.tensors[bias].quant is None and quant is not None:
-        scale = tuple(float(np.float32(x.scale) * np.float32(s)) for s in quant.scale)
-        axis = None if quant.axis is None else 0
+    w, bias = (*sink.node.inputs[1:], -1)[:2]
+    weights = sink.tensors[w]
+    if bias < 0 and sink.node.op != "fully_connected":  # TFLite's convolutions insist on a bias
+        count = weights.shape[0 if sink.node.op == "conv2d" else 3]
+        kind = "float32" if sink.x.dtype == "float32" else "int32"
+        bias = sink.constant("bias", np.zeros(count, kind))
+    if bias >= 0 and sink.tensors[bias].quant is None and weights.quant is not None:
+        scale = tuple(float(np.float32(sink.x.scale) * np.float32(s)) for s in weights.quant.scale)
+        axis = None if weights.quant.axis is None else 0
         sink.tensors[bias] = replace(sink.tensors[bias],
                                      quant=Quant(scale, (0,) * len(scale), axis))
     return w, bias

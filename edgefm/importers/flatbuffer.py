@@ -125,12 +125,17 @@ class Table:
         return None if at is None else at + self.file.offset("I", at)
 
 
+def most_bytes(data: bytes) -> int:
+    """What all vectors of a file together may cover, bytes counted as often as they are read."""
+    return SHARING * len(data) + ALLOWANCE
+
+
 def root(data: bytes, identifier: bytes) -> Table:
     """The root table of a flatbuffer; BadInput when the four-byte identifier is another."""
     if data[4:8] != identifier:
         raise BadInput(f"not a flatbuffer with identifier {identifier.decode()!r}: bytes 4 to 8 "
                        f"are {data[4:8]!r}")
-    file = _Bytes(data, SHARING * len(data) + ALLOWANCE)
+    file = _Bytes(data, most_bytes(data))
     return _table(file, file.offset("I", 0))
 
 

@@ -18,7 +18,8 @@ import numpy as np
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.importers.check import check_graph
-from edgefm.importers.flatbuffer import Table, root
+from edgefm.importers.flatbuffer import Table, most_bytes, root
+from edgefm.importers.rules import quoted
 from edgefm.importers.tflite_operators import Layer, fold_layer, read_layer
 from edgefm.importers.tflite_schema import (
     CUSTOM,
@@ -38,6 +39,7 @@ from edgefm.importers.tflite_schema import (
 
 _MOST_DIMENSIONS = 8
 _MOST_NAME = 1024
+_MOST_FOLDED = 1 << 28  # bytes
 
 
 def load_tflite(path: Path) -> Graph:
@@ -52,12 +54,13 @@ def load_tflite(path: Path) -> Graph:
 def parse_tflite(data: bytes, name: str) -> Graph:
     """The graph in the bytes of a .tflite file; `name` is the file's name, for messages too."""
     try:
-        return check_graph(_read_model(root(data, IDENTIFIER), name.removesuffix(".tflite")))
+        model = root(data, IDENTIFIER)
+        return check_graph(_read_model(model, name.removesuffix(".tflite"), most_bytes(data)))
     except BadInput as error:
         raise type(error)(f"{name}: {error}") from None
 
 
-def _read_model(model: Table, name: str) -> Graph:
+def _read_model(model: Table, name: str, most: int) -> Graph:
     version = model.number(ModelSlot.VERSION, "I")
     if version != VERSION:
         raise BadInput(f"TFLite schema version {version}, {VERSION} is expected")
@@ -68,6 +71,8 @@ def _read_model(model: Table, name: str) -> Graph:
     buffers = [_read_buffer(b) for b in model.tables(ModelSlot.BUFFERS)]
     tables = subgraph.tables(SubgraphSlot.TENSORS)
     tensors = _with_distinct_names([_read_tensor(t, i, buffers) for i, t in enumerate(tables)])
+    if sum(map(_bytes_of, tensors)) > most:
+        raise BadInput("its constants cover the same bytes too often")
     codes = [_read_code(c) for c in model.tables(ModelSlot.OPERATOR_CODES)]
     nodes = _read_nodes(subgraph.tables(SubgraphSlot.OPERATORS), codes, tensors)
     inputs = subgraph.integers(SubgraphSlot.INPUTS) or ()
@@ -88,12 +93,15 @@ def _read_buffer(table: Table) -> Array | None:
 
 def _read_code(table: Table) -> str:
     code = max(table.number(CodeSlot.SMALL_CODE, "b"), table.number(CodeSlot.CODE, "i"))
-    return table.text(CodeSlot.CUSTOM_CODE) if code == CUSTOM else operator_name(code)
+    if code != CUSTOM:
+        return operator_name(code)
+    custom = table.text(CodeSlot.CUSTOM_CODE)
+    return custom if custom.isprintable() and len(custom) < _MOST_NAME else quoted(custom)
 
 
 def _read_tensor(table: Table, index: int, buffers: Sequence[Array | None]) -> Tensor:
     name = table.text(TensorSlot.NAME)[:_MOST_NAME] or f"tensor_{index}"
-    where = f"tensor {index} ({name!r})"
+    where = f"tensor {index} ({quoted(name)})"
     shape = table.integers(TensorSlot.SHAPE) or ()
     if len(shape) > _MOST_DIMENSIONS:
         raise UnsupportedModel(f"{where} has {len(shape)} dimensions")
@@ -116,13 +124,17 @@ def _read_tensor(table: Table, index: int, buffers: Sequence[Array | None]) -> T
     return Tensor(name, shape, dtype, quant, data)
 
 
+def _bytes_of(tensor: Tensor) -> int:
+    return 0 if tensor.data is None else tensor.data.nbytes
+
+
 def _constant(raw: Array, shape: tuple[int, ...], dtype: str, where: str) -> Array | None:
     if dtype not in ("float32", "float16", "int32", "int64", "int8", "uint8"):
         return None  # whatever reads such a tensor is refused
     kind = np.dtype(dtype)
     if min(shape, default=1) < 0 or math.prod(shape) * kind.itemsize != raw.size:
         raise BadInput(f"{where} is {dtype} {shape}, its data has {raw.size} bytes")
-    return raw.view(kind.newbyteorder("<")).astype(kind).reshape(shape)
+    return raw.view(kind.newbyteorder("<")).astype(kind, copy=False).reshape(shape)
 
 
 def _read_quant(table: Table | None, shape: tuple[int, ...], where: str) -> Quant | None:
@@ -154,13 +166,13 @@ def _with_distinct_names(tensors: list[Tensor]) -> list[Tensor]:
 def _check_static(table: Table, tensor: Tensor) -> None:
     signature = table.integers(TensorSlot.SHAPE_SIGNATURE) or ()
     if any(d < 0 for d in (*signature[1:], *tensor.shape)):
-        raise UnsupportedModel(f"graph input {tensor.name!r} has no fixed size: {signature}")
+        raise UnsupportedModel(f"graph input {quoted(tensor.name)} has no fixed size: {signature}")
 
 
 def _read_nodes(operators: Sequence[Table], codes: Sequence[str],
                 tensors: list[Tensor]) -> list[Node]:
     """Operators as nodes; those that depend on constants only become data in `tensors`."""
-    nodes = []
+    nodes, folded = [], 0
     for place, table in enumerate(operators):
         code = table.number(OperatorSlot.OPCODE_INDEX, "I")
         if code >= len(codes):
@@ -173,13 +185,17 @@ def _read_nodes(operators: Sequence[Table], codes: Sequence[str],
                 raise BadInput(f"{where} names tensor {t} of {len(tensors)}")
         if not outs or -1 in outs:
             raise BadInput(f"{where} has no output")
-        where = f"layer {place} ({codes[code]} {tensors[outs[0]].name!r})"
+        where = f"layer {place} ({codes[code]} {quoted(tensors[outs[0]].name)})"
         try:
             node = _read_node(table, codes[code], ins, outs, tensors)
         except BadInput as error:
             raise type(error)(f"{where}: {error}") from None
         if node is not None:
             nodes.append(node)
+            continue
+        folded += _bytes_of(tensors[outs[0]])
+        if folded > _MOST_FOLDED:
+            raise UnsupportedModel(f"{where}: more than {_MOST_FOLDED} bytes of computed constants")
     return nodes
 
 

@@ -12,11 +12,13 @@ import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.graph import Array, Tensor
-from edgefm.importers.check import same_padding
 from edgefm.importers.flexbuffer import read_map
+from edgefm.importers.rules import quoted
 from edgefm.importers.tflite_schema import ACTIVATIONS, DETECTION, Padding
+from edgefm.importers.windows import same_padding
 
-_MOST_DETECTIONS = 1 << 16
+_MOST_INTEGERS: Final = 64  # in a constant of axes or sizes
+_MOST_PACKED: Final = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +42,9 @@ class Layer:
         """The integers of constant input i; UnsupportedModel when it is computed."""
         tensor = self.tensor(i)
         if tensor.data is None or tensor.dtype not in ("int32", "int64"):
-            raise UnsupportedModel(f"input {i}, {tensor.name!r}, is not a constant of integers")
+            raise UnsupportedModel(f"input {i}, {quoted(tensor.name)}, is not constant integers")
+        if tensor.data.size > _MOST_INTEGERS:
+            raise BadInput(f"input {i}, {quoted(tensor.name)}, has {tensor.data.size} elements")
         return tuple(tensor.data.ravel().tolist())
 
 
@@ -66,7 +70,7 @@ def fold_layer(layer: Layer) -> Array | None:
     if not shape_only and any(t is not None and t.data is None for t in layer.inputs):
         return None
     try:
-        return np.ascontiguousarray(fold(layer))
+        return np.array(fold(layer), order="C")
     except (ValueError, IndexError, OverflowError) as error:
         raise BadInput(f"its constants do not fit: {error}") from None
 
@@ -166,18 +170,13 @@ def _argmax(layer: Layer) -> Reading:
 
 
 def _detection(layer: Layer) -> Reading:
-    options = read_map(layer.custom)
-    attrs: dict[str, Any] = {"detections_per_class": 100, "use_regular_nms": False}
-    for names, kind in (
-            (("max_detections", "max_classes_per_detection", "num_classes"), int),
-            (("nms_score_threshold", "nms_iou_threshold"), float),
-            (("y_scale", "x_scale", "h_scale", "w_scale"), float)):
-        missing = [name for name in names if name not in options]
-        if missing:
-            raise BadInput(f"option {missing[0]!r} is left out")
-        attrs |= {name: kind(options[name]) for name in names}
-    attrs |= {name: type(value)(options[name]) for name, value in attrs.items()
-              if name in ("detections_per_class", "use_regular_nms") and name in options}
+    options = {"detections_per_class": 100, "use_regular_nms": False} | read_map(layer.custom)
+    attrs: dict[str, Any] = {"use_regular_nms": bool(options["use_regular_nms"])}
+    for name, kind in _DETECTION_OPTIONS.items():
+        value = options.get(name)
+        if value is None or not 0 <= value < _MOST_OPTION or (kind is int and value < 1):
+            raise BadInput(f"option {name!r} is {value}, a number above 0 is expected")
+        attrs[name] = kind(value)
     return "detection_postprocess", attrs
 
 
@@ -189,6 +188,8 @@ def _axis(layer: Layer, axis: int) -> int:
 
 
 def _fold_shape(layer: Layer) -> Array:
+    if layer.outputs[0].dtype not in ("int32", "int64"):
+        raise BadInput(f"a shape of type {layer.outputs[0].dtype}, int32 or int64 is expected")
     return np.array(layer.tensor(0).shape, layer.outputs[0].dtype)
 
 
@@ -208,15 +209,13 @@ def _fold_slice(layer: Layer) -> Array:
 
 def _fold_pack(layer: Layer) -> Array:
     values = [t.data for t in layer.inputs if t is not None and t.data is not None]
+    if sum(v.size for v in values) > _MOST_PACKED:
+        raise UnsupportedModel(f"only constants of up to {_MOST_PACKED} elements are packed")
     return np.stack(values, axis=layer.options["axis"])
 
 
 def _fold_reshape(layer: Layer) -> Array:
     return np.reshape(_data(layer), layer.outputs[0].shape)
-
-
-def _fold_transpose(layer: Layer) -> Array:
-    return np.transpose(_data(layer), layer.constant(1))
 
 
 def _fold_dequantize(layer: Layer) -> Array:
@@ -232,6 +231,13 @@ def _data(layer: Layer) -> Array:
         raise BadInput("input 0 is not constant")
     return data
 
+
+_MOST_OPTION: Final = 1 << 20
+_DETECTION_OPTIONS: Final[Mapping[str, type]] = MappingProxyType({
+    "max_detections": int, "max_classes_per_detection": int, "detections_per_class": int,
+    "num_classes": int, "nms_score_threshold": float, "nms_iou_threshold": float,
+    "y_scale": float, "x_scale": float, "h_scale": float, "w_scale": float,
+})
 
 _READERS: Final[Mapping[str, tuple[int, Callable[[Layer], Reading]]]] = MappingProxyType({
     "CONV_2D": (3, _conv), "DEPTHWISE_CONV_2D": (3, _conv),
@@ -251,6 +257,6 @@ _READERS: Final[Mapping[str, tuple[int, Callable[[Layer], Reading]]]] = MappingP
 
 _FOLDS: Final[Mapping[str, Callable[[Layer], Array]]] = MappingProxyType({
     "SHAPE": _fold_shape, "STRIDED_SLICE": _fold_slice, "PACK": _fold_pack,
-    "RESHAPE": _fold_reshape, "SQUEEZE": _fold_reshape, "TRANSPOSE": _fold_transpose,
+    "RESHAPE": _fold_reshape, "SQUEEZE": _fold_reshape,
     "DEQUANTIZE": _fold_dequantize,
 })

@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One rule per operator: which types and shapes it takes, and the output shapes that follow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from edgefm.errors import BadInput, UnsupportedModel
+from edgefm.graph import Node, Quant, Tensor
+from edgefm.importers.windows import window_size
+
+Shape = tuple[int, ...]
+BYTES: Final = ("int8", "uint8")
+_MAPS: Final = (*BYTES, "float32")
+_CHANNEL_AXIS: Final = MappingProxyType(
+    {"conv2d": 0, "depthwise_conv2d": 3, "fully_connected": 0})
+_SHOWN: Final = 72  # characters of a name in a message
+
+
+def expect(condition: bool, where: str, what: str, kind: type[BadInput] = BadInput) -> None:
+    """Raise `kind` with "where: what" unless the condition holds."""
+    if not condition:
+        raise kind(f"{where}: {what}")
+
+
+def quoted(name: str) -> str:
+    """A name for a message: in quotes, printable, and without the middle of a very long one."""
+    if len(name) > _SHOWN:
+        name = f"{name[:_SHOWN // 2]}...{name[-_SHOWN // 2:]}"
+    return repr(name)
+
+
+class _Layer:
+    """A node with its tensors, as the rules below look at it."""
+
+    def __init__(self, node: Node, ins: Sequence[Tensor | None], outs: Sequence[Tensor],
+                 where: str) -> None:
+        self.node, self.ins, self.outs, self.where = node, ins, outs, where
+
+    def expect(self, condition: bool, what: str, kind: type[BadInput] = BadInput) -> None:
+        expect(condition, self.where, what, kind)
+
+    def input(self, i: int) -> Tensor:
+        """Input i, which must be there."""
+        tensor = self.ins[i]
+        if tensor is None:
+            raise BadInput(f"{self.where}: input {i} is left out")
+        return tensor
+
+    def types(self, *allowed: tuple[str, str]) -> None:
+        """Require (type of input 0, type of output 0) to be one of `allowed`."""
+        met = self.input(0).dtype, self.outs[0].dtype
+        self.expect(met in allowed, f"types {met[0]} -> {met[1]} are not supported",
+                    UnsupportedModel)
+
+    def same_type(self, allowed: Sequence[str] = _MAPS) -> None:
+        """Require input 0 and output 0 to have one type out of `allowed`."""
+        self.types(*((t, t) for t in allowed))
+
+    def same_quant(self, tensor: Tensor) -> None:
+        """Require `tensor` and output 0 to share scale and zero point, as TFLite does."""
+        out = self.outs[0]
+        if tensor.quant is None or out.quant is None or tensor.quant == out.quant:
+            return
+        self.expect(tensor.quant.zero_point == out.quant.zero_point
+                    and abs(tensor.quant.scale[0] - out.quant.scale[0]) <= 1e-6,
+                    f"{quoted(tensor.name)} and {quoted(out.name)} differ in scale or zero point, "
+                    "which this operator cannot convert", UnsupportedModel)
+
+    def image(self) -> tuple[int, int, int]:
+        """(height, width, channels) of input 0, which must have four dimensions."""
+        shape = self.input(0).shape
+        self.expect(len(shape) == 4, f"input of shape {shape}, [1,H,W,C] is expected")
+        return shape[1], shape[2], shape[3]
+
+
+def output_shapes(node: Node, tensors: Sequence[Tensor], where: str) -> tuple[Shape, ...]:
+    """Output shapes that follow from the inputs, after the operator's own checks.
+
+    The node's indices must be in range; `where` names it in messages.
+    """
+    rule = _RULES.get(node.op)
+    if rule is None:
+        raise UnsupportedModel(f"{where}: edgefm has no such operator")
+    least, most, outputs, check = rule
+    ins = [tensors[t] if t >= 0 else None for t in node.inputs]
+    expect(least <= len(ins) <= most, where, f"{len(ins)} inputs, {least} to {most} are expected")
+    expect(len(node.outputs) == outputs, where,
+           f"{len(node.outputs)} outputs, {outputs} expected")
+    layer = _Layer(node, ins, [tensors[t] for t in node.outputs], where)
+    if node.op not in ("add", "sub", "mul"):
+        layer.expect(layer.input(0).data is None, "it computes on a constant only",
+                     UnsupportedModel)
+    return check(layer)
+
+
+def _check_weights(layer: _Layer) -> tuple[Tensor, Tensor]:
+    """(x, w) of an operator with weights and maybe a bias, types and quantisation checked."""
+    x, w, op = layer.input(0), layer.input(1), layer.node.op
+    layer.same_type()
+    layer.expect(w.data is not None, "its weights are not constant", UnsupportedModel)
+    layer.expect(w.dtype == x.dtype, f"{w.dtype} weights with a {x.dtype} input are not supported",
+                 UnsupportedModel)
+    if x.dtype in BYTES:
+        layer.expect(w.quant is not None, f"weights {quoted(w.name)} have no scale")
+        quant = w.quant or Quant((), ())
+        layer.expect(quant.axis in (None, _CHANNEL_AXIS[op]),
+                     f"weights are quantised along dimension {quant.axis}, "
+                     f"{_CHANNEL_AXIS[op]} is expected", UnsupportedModel)
+        layer.expect(w.dtype == "uint8" or not any(quant.zero_point),
+                     "int8 weights with a zero point are not supported", UnsupportedModel)
+    return x, w
+
+
+def _check_bias(layer: _Layer, channels: int) -> None:
+    bias = layer.ins[2] if len(layer.ins) > 2 else None
+    if bias is None:
+        return
+    dtype = "float32" if layer.input(0).dtype == "float32" else "int32"
+    layer.expect(bias.data is not None, "its bias is not constant", UnsupportedModel)
+    layer.expect(bias.dtype == dtype, f"bias is {bias.dtype}, {dtype} is expected",
+                 UnsupportedModel)
+    layer.expect(bias.shape == (channels,),
+                 f"bias has shape {bias.shape}, ({channels},) is expected")
+    layer.expect(bias.quant is None or not any(bias.quant.zero_point),
+                 "a bias with a zero point is not supported", UnsupportedModel)
+
+
+def _window(layer: _Layer, kernel: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) of the output of a window operator."""
+    attrs, (height, width, _) = layer.node.attrs, layer.image()
+    stride, padding = attrs["stride"], attrs["padding"]
+    layer.expect(min(*kernel, *stride, *dilation) >= 1,
+                 f"kernel {kernel}, stride {stride} and dilation {dilation} must be at least 1")
+    reach = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
+    layer.expect(max(*stride, *reach) <= 0xFFFF,
+                 f"window {reach} with stride {stride} is too large", UnsupportedModel)
+    layer.expect(all(0 <= p < r for pads, r in zip(padding, reach, strict=True) for p in pads),
+                 f"padding {padding} does not suit a window of {reach}", UnsupportedModel)
+    sizes = [window_size(*row) for row in zip((height, width), kernel, stride, dilation, padding,
+                                              strict=True)]
+    layer.expect(min(sizes) >= 1, f"a window of {reach} does not fit {height}x{width}")
+    return sizes[0], sizes[1]
+
+
+def _conv2d(layer: _Layer) -> tuple[Shape, ...]:
+    x, w = _check_weights(layer)
+    layer.expect(len(w.shape) == 4, f"weights have shape {w.shape}, [O,kh,kw,I] is expected")
+    channels = layer.image()[2]
+    layer.expect(w.shape[3] == channels,
+                 f"weights of {w.shape[3]} channels on an input of {channels}", UnsupportedModel)
+    _check_bias(layer, w.shape[0])
+    size = _window(layer, (w.shape[1], w.shape[2]), layer.node.attrs["dilation"])
+    return ((x.shape[0], *size, w.shape[0]),)
+
+
+def _depthwise(layer: _Layer) -> tuple[Shape, ...]:
+    x, w = _check_weights(layer)
+    layer.expect(len(w.shape) == 4 and w.shape[0] == 1,
+                 f"weights have shape {w.shape}, [1,kh,kw,C] is expected")
+    channels, multiplier = layer.image()[2], layer.node.attrs["multiplier"]
+    layer.expect(w.shape[3] == channels * multiplier,
+                 f"{w.shape[3]} filters for {channels} channels times {multiplier}")
+    _check_bias(layer, w.shape[3])
+    size = _window(layer, (w.shape[1], w.shape[2]), layer.node.attrs["dilation"])
+    return ((x.shape[0], *size, w.shape[3]),)
+
+
+def _fully_connected(layer: _Layer) -> tuple[Shape, ...]:
+    x, w = _check_weights(layer)
+    layer.expect(len(w.shape) == 2, f"weights have shape {w.shape}, [O,I] is expected")
+    outputs, inputs = w.shape
+    _check_bias(layer, outputs)
+    count = math.prod(x.shape)
+    layer.expect(count % inputs == 0, f"{count} inputs for weights of {inputs}")
+    if layer.node.attrs["keep_dims"]:
+        layer.expect(x.shape[-1:] == (inputs,), f"input of shape {x.shape} for weights of {inputs}")
+        return ((*x.shape[:-1], outputs),)
+    return ((count // inputs, outputs),)
+
+
+def _pool(layer: _Layer) -> tuple[Shape, ...]:
+    layer.same_type()
+    layer.same_quant(layer.input(0))
+    size = _window(layer, layer.node.attrs["kernel"], (1, 1))
+    return ((layer.input(0).shape[0], *size, layer.image()[2]),)
+
+
+def _arithmetic(layer: _Layer) -> tuple[Shape, ...]:
+    layer.same_type()
+    a, b = layer.input(0), layer.input(1)
+    layer.expect(a.data is None or b.data is None, "it computes on constants only",
+                 UnsupportedModel)
+    layer.expect(a.dtype == b.dtype, f"{a.dtype} with {b.dtype} is not supported",
+                 UnsupportedModel)
+    for operand in (a, b):
+        layer.expect(operand.dtype == "float32"
+                     or (operand.quant is not None and operand.quant.axis is None),
+                     f"{quoted(operand.name)} needs one scale and zero point")
+    try:
+        return (np.broadcast_shapes(a.shape, b.shape),)
+    except ValueError:
+        raise BadInput(f"{layer.where}: shapes {a.shape} and {b.shape} do not fit") from None
+
+
+def _concat(layer: _Layer) -> tuple[Shape, ...]:
+    parts, axis = [layer.input(i) for i in range(len(layer.ins))], layer.node.attrs["axis"]
+    layer.same_type()
+    first = parts[0].shape
+    layer.expect(0 <= axis < len(first), f"axis {axis} of a shape {first}")
+    for part in parts:
+        layer.expect(part.data is None, f"{quoted(part.name)} is constant", UnsupportedModel)
+        layer.expect(part.dtype == parts[0].dtype, f"{part.dtype} with {parts[0].dtype}")
+        layer.expect(len(part.shape) == len(first) and all(
+            i == axis or d == e for i, (d, e) in enumerate(zip(part.shape, first, strict=True))),
+            f"shapes {first} and {part.shape} cannot be joined along {axis}")
+    total = sum(part.shape[axis] for part in parts)
+    return ((*first[:axis], total, *first[axis + 1:]),)
+
+
+def _mean(layer: _Layer) -> tuple[Shape, ...]:
+    layer.same_type()
+    shape, axes = layer.input(0).shape, layer.node.attrs["axes"]
+    layer.expect(len(set(axes)) == len(axes) > 0 and all(0 <= a < len(shape) for a in axes),
+                 f"axes {axes} of a shape {shape}")
+    keep = layer.node.attrs["keep_dims"]
+    return (tuple(1 if i in axes else d for i, d in enumerate(shape) if keep or i not in axes),)
+
+
+def _elementwise(layer: _Layer) -> tuple[Shape, ...]:
+    layer.same_type()
+    return (layer.input(0).shape,)
+
+
+def _softmax(layer: _Layer) -> tuple[Shape, ...]:
+    layer.expect(0 < layer.node.attrs["beta"] < math.inf,
+                 f"beta is {layer.node.attrs['beta']}, a number above 0 is expected")
+    return _elementwise(layer)
+
+
+def _quantize(layer: _Layer) -> tuple[Shape, ...]:
+    layer.types(*((x, y) for x in _MAPS for y in BYTES))
+    return (layer.input(0).shape,)
+
+
+def _dequantize(layer: _Layer) -> tuple[Shape, ...]:
+    layer.types(("int8", "float32"), ("uint8", "float32"))
+    return (layer.input(0).shape,)
+
+
+def _reshape(layer: _Layer) -> tuple[Shape, ...]:
+    layer.same_type()
+    x, y = layer.input(0).shape, layer.outs[0].shape
+    layer.expect(math.prod(x) == math.prod(y), f"shape {x} cannot become {y}")
+    return (y,)
+
+
+def _pad(layer: _Layer) -> tuple[Shape, ...]:
+    layer.same_type()
+    shape, padding = layer.input(0).shape, layer.node.attrs["padding"]
+    layer.expect(len(padding) == len(shape), f"padding {padding} for a shape {shape}")
+    layer.expect(all(0 <= p < 1 << 16 for pair in padding for p in pair),
+                 f"padding {padding} is out of range")
+    return (tuple(d + a + b for d, (a, b) in zip(shape, padding, strict=True)),)
+
+
+def _transpose(layer: _Layer) -> tuple[Shape, ...]:
+    layer.same_type()
+    shape, perm = layer.input(0).shape, layer.node.attrs["perm"]
+    layer.expect(sorted(perm) == list(range(len(shape))), f"permutation {perm} of a shape {shape}")
+    return (tuple(shape[p] for p in perm),)
+
+
+def _resize(layer: _Layer) -> tuple[Shape, ...]:
+    layer.same_type()
+    channels, shape = layer.image()[2], layer.outs[0].shape
+    layer.expect(len(shape) == 4, f"output of shape {shape}, [1,H,W,C] is expected")
+    both = layer.node.attrs["align_corners"] and layer.node.attrs["half_pixel_centers"]
+    layer.expect(not both, "align_corners excludes half_pixel_centers")
+    return ((layer.input(0).shape[0], shape[1], shape[2], channels),)
+
+
+def _argmax(layer: _Layer) -> tuple[Shape, ...]:
+    layer.types(*((x, y) for x in _MAPS for y in ("int32", "int64")))
+    shape, axis = layer.input(0).shape, layer.node.attrs["axis"]
+    layer.expect(0 <= axis < len(shape), f"axis {axis} of a shape {shape}")
+    return (shape[:axis] + shape[axis + 1:],)
+
+
+def _detection(layer: _Layer) -> tuple[Shape, ...]:
+    boxes, scores, anchors = (layer.input(i) for i in range(3))
+    layer.types(*((x, "float32") for x in _MAPS))
+    for part in (scores, anchors):
+        layer.expect(part.dtype == boxes.dtype, f"{quoted(part.name)} is {part.dtype}, "
+                     f"{boxes.dtype} is expected", UnsupportedModel)
+    layer.expect(anchors.data is not None, "its anchors are not constant", UnsupportedModel)
+    layer.expect(scores.data is None, "its scores are constant", UnsupportedModel)
+    layer.expect(anchors.dtype == "float32" or anchors.quant is not None, "anchors need a scale")
+    count, classes = anchors.shape[0] if anchors.shape else 0, layer.node.attrs["num_classes"]
+    layer.expect(boxes.shape == (1, count, 4) and anchors.shape == (count, 4),
+                 f"boxes {boxes.shape} and anchors {anchors.shape}, [1,N,4] and [N,4] expected")
+    layer.expect(scores.shape in ((1, count, classes), (1, count, classes + 1)),
+                 f"scores {scores.shape} for {count} boxes of {classes} classes")
+    kept = layer.node.attrs["max_detections"] * layer.node.attrs["max_classes_per_detection"]
+    return (1, kept, 4), (1, kept), (1, kept), (1,)
+
+
+_Rule = tuple[int, int, int, Callable[[_Layer], tuple[Shape, ...]]]
+_RULES: Final[Mapping[str, _Rule]] = MappingProxyType({  # inputs: least, most; outputs; rule
+    "conv2d": (2, 3, 1, _conv2d),
+    "depthwise_conv2d": (2, 3, 1, _depthwise),
+    "fully_connected": (2, 3, 1, _fully_connected),
+    "add": (2, 2, 1, _arithmetic),
+    "sub": (2, 2, 1, _arithmetic),
+    "mul": (2, 2, 1, _arithmetic),
+    "concat": (1, 1024, 1, _concat),
+    "average_pool": (1, 1, 1, _pool),
+    "max_pool": (1, 1, 1, _pool),
+    "mean": (1, 1, 1, _mean),
+    "softmax": (1, 1, 1, _softmax),
+    "logistic": (1, 1, 1, _elementwise),
+    "relu": (1, 1, 1, _elementwise),
+    "relu6": (1, 1, 1, _elementwise),
+    "reshape": (1, 1, 1, _reshape),
+    "pad": (1, 1, 1, _pad),
+    "transpose": (1, 1, 1, _transpose),
+    "quantize": (1, 1, 1, _quantize),
+    "dequantize": (1, 1, 1, _dequantize),
+    "resize_bilinear": (1, 1, 1, _resize),
+    "resize_nearest": (1, 1, 1, _resize),
+    "argmax": (1, 1, 1, _argmax),
+    "detection_postprocess": (3, 3, 4, _detection),
+})
