@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -35,14 +36,17 @@ def quoted(name: str) -> str:
     return repr(name)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Layer:
     """A node with its tensors, as the rules below look at it."""
 
-    def __init__(self, node: Node, ins: Sequence[Tensor | None], outs: Sequence[Tensor],
-                 where: str) -> None:
-        self.node, self.ins, self.outs, self.where = node, ins, outs, where
+    node: Node
+    ins: Sequence[Tensor | None]
+    outs: Sequence[Tensor]
+    where: str
 
     def expect(self, condition: bool, what: str, kind: type[BadInput] = BadInput) -> None:
+        """Raise `kind` for this layer unless the condition holds."""
         expect(condition, self.where, what, kind)
 
     def input(self, i: int) -> Tensor:
