@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C under test: compiled with the files it needs, undefined behaviour trapped, and loaded."""
+
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from cffi import FFI
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SOURCE = ROOT / "native" / "src"
+CACHE = ROOT / "build" / "native-tests"
+FLAGS = ("-std=c11", "-O2", "-g", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror",
+         "-Wno-unused-function", "-Wno-unused-parameter", "-Wno-cast-function-type",
+         "-Wno-missing-field-initializers", "-fsanitize=undefined", "-fno-sanitize-recover=all")
+
+Build = Callable[..., ModuleType]
+
+
+@pytest.fixture(scope="session")
+def native_lib(need: Callable[[str], str]) -> Build:
+    """`native_lib(cdef, source, sources)` compiles C and gives the cffi module (`.lib`, `.ffi`).
+
+    `cdef` is what Python sees, `source` the C that declares or defines it, `sources` are files of
+    native/src to compile along (relative to it). Builds are kept under build/ by content.
+    """
+    need("cc")
+
+    def build(cdef: str, source: str, sources: list[Path | str]) -> ModuleType:
+        files = [SOURCE / path for path in sources]
+        name = f"_native_{_digest(cdef, source, files)}"
+        if name in sys.modules:
+            return sys.modules[name]
+        library = next(_built(name), None) or _compile(name, cdef, source, files)
+        return _load(name, library)
+
+    return build
+
+
+def _digest(cdef: str, source: str, files: list[Path]) -> str:
+    """Every source and header counts: whatever the C includes is in there."""
+    state = hashlib.sha256(repr((cdef, source, FLAGS, sys.version, sorted(files))).encode())
+    for path in sorted({*files, *SOURCE.rglob("*.h"), *(ROOT / "native" / "include").glob("*.h")}):
+        state.update(path.read_bytes())
+    return state.hexdigest()[:16]
+
+
+def _built(name: str) -> Iterator[Path]:
+    yield from (CACHE / name).glob(f"{name}*.so")
+
+
+def _compile(name: str, cdef: str, source: str, files: list[Path]) -> Path:
+    """Compile in a folder of its own, then move it into place: runs in parallel do not meet."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    ffi = FFI()
+    ffi.cdef(cdef)
+    ffi.set_source(name, source, sources=[str(path) for path in files],
+                   include_dirs=[str(SOURCE), str(ROOT / "native" / "include")],
+                   extra_compile_args=list(FLAGS), extra_link_args=["-fsanitize=undefined"])
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        ffi.compile(tmpdir=folder)
+        try:
+            os.rename(folder, CACHE / name)
+            os.mkdir(folder)  # for TemporaryDirectory to remove
+        except OSError:
+            pass  # another run was first
+    return next(_built(name))
+
+
+def _load(name: str, library: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, library)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sys.modules[name] = module
+    return module
