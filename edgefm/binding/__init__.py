@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The C runtime from Python; the only place that touches cffi."""
+
+from __future__ import annotations
+
+from edgefm.binding.runtime import Counters, Runtime, RunResult
+
+__all__ = ["Counters", "RunResult", "Runtime"]

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kept by hand; the compiler checks it against the headers and fills in the dots. */
+typedef enum efm_status { EFM_OK, ... } efm_status;
+
+typedef struct efm_model { ...; } efm_model;
+
+typedef struct efm_counters {
+    uint64_t external_read_bytes;
+    uint64_t external_write_bytes;
+    uint64_t weight_read_bytes;
+    uint64_t input_read_bytes;
+    uint64_t output_write_bytes;
+    uint64_t coded_bytes;
+    uint64_t coded_values;
+    uint64_t coded_rows;
+    uint64_t raw_rows;
+} efm_counters;
+
+typedef struct efm_pc {
+    const efm_model *model;
+    const uint8_t *const *inputs;
+    uint8_t *const *outputs;
+    uint8_t *const *taps;
+    uint8_t *external;
+    uint32_t external_bytes;
+    ...;
+} efm_pc;
+
+efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t bytes);
+uint32_t efm_model_arena_bytes(const efm_model *model);
+uint32_t efm_model_external_bytes(const efm_model *model);
+const char *efm_status_name(efm_status status);
+efm_status efm_pc_run(efm_pc *pc, uint8_t *arena, uint32_t arena_bytes, efm_counters *counters);
+
+typedef struct efm_codec_args {
+    uint32_t width;
+    uint32_t channels;
+    int32_t zero_point;
+    const uint8_t *tables;
+    uint32_t tables_bytes;
+    uint8_t *state;
+    uint32_t y;
+} efm_codec_args;
+
+typedef struct efm_codec_class {
+    efm_status (*check)(const efm_codec_args *args);
+    uint32_t (*state_bytes)(const efm_codec_args *args);
+    void (*encode)(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity,
+                   uint32_t *bytes);
+    efm_status (*decode)(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row);
+    void (*skip)(const efm_codec_args *args, const int8_t *row);
+    ...;
+} efm_codec_class;
+
+const efm_codec_class *efm_codec_find(uint32_t id);

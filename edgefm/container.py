@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The .efm package: the only Python that knows a byte offset. docs/FORMAT.md is the contract."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+from typing import Any
+
+from edgefm.errors import BadContainer
+from edgefm.graph import Graph
+from edgefm.plan.model import Plan, PlacedOp
+from edgefm.preprocess import Preprocess, from_json
+from edgefm.program import ELEMENT_BYTES, OpKind, Program
+
+MAGIC = b"EFM1"
+MAJOR, MINOR = 1, 0
+HEADER = struct.Struct("<4sHHIIIIIIIIHHII12x")
+CHECKED_FROM = 16   # the checksum covers everything from here on
+SECTION_ENTRY = struct.Struct("<HHIII")
+SECTION_ALIGNMENT = 16
+WEIGHT_ALIGNMENT = 16
+STREAM = struct.Struct("<IIIBBHHHIIi")
+BUFFER = struct.Struct("<III")
+OPERATOR = struct.Struct("<BBBBIIIIIIIII")
+FIRING = struct.Struct("<HH")
+STAGE = struct.Struct("<II")
+MAP = struct.Struct("<IIIIIIIIII")
+TENSOR = struct.Struct("<IIBBHfi4IIII")
+TYPES = ("int8", "uint8", "int32", "int64", "float32")
+
+
+class Section(IntEnum):
+    """Section ids of docs/FORMAT.md; never renumbered."""
+
+    STREAMS = 1
+    BUFFERS = 2
+    OPERATORS = 3
+    OPERANDS = 4
+    PARAMS = 5
+    WEIGHTS = 6
+    FIRINGS = 7
+    STAGES = 8
+    MAPS = 9
+    TABLES = 10
+    TENSORS = 11
+    NAMES = 12
+    META = 13
+    SIGNATURE = 14
+
+
+RECORD_BYTES = {
+    Section.STREAMS: STREAM.size, Section.BUFFERS: BUFFER.size, Section.OPERATORS: OPERATOR.size,
+    Section.OPERANDS: 2, Section.PARAMS: 4, Section.WEIGHTS: 1, Section.FIRINGS: FIRING.size,
+    Section.STAGES: STAGE.size, Section.MAPS: MAP.size, Section.TABLES: 1,
+    Section.TENSORS: TENSOR.size, Section.NAMES: 1, Section.META: 1, Section.SIGNATURE: 1}
+
+REQUIRED = 1  # section flag: a reader that does not know the section must refuse the package
+
+
+class Feature(IntFlag):
+    """Bits of required_features."""
+
+    EXTERNAL = 1
+    CODED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CodedMap:
+    """Codec number and learned tables of an external map."""
+
+    codec: int
+    tables: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """A graph input or output as callers see it; scale 0 means not quantised."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """A plan stream that carries a tensor of the source graph, for row taps."""
+
+    tensor: str
+    height: int
+    width: int
+    channels: int
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class SectionInfo:
+    """A section as `inspect` lists it."""
+
+    name: str
+    offset: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackageInfo:
+    """What a package says about itself."""
+
+    name: str
+    model_sha256: str
+    plan_sha256: str
+    preprocess: Preprocess | None
+    labels: tuple[str, ...]
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    sections: tuple[SectionInfo, ...]
+    plan: Mapping[str, Any]
+    streams: tuple[StreamInfo | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What the package carries for people and hosts beside the plan."""
+
+    model_sha256: str
+    preprocess: Preprocess | None = None
+    labels: tuple[str, ...] = ()
+
+
+# -- writing --------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Blob:
+    """Growing bytes with aligned appends."""
+
+    data: bytearray = field(default_factory=bytearray)
+
+    def append(self, piece: bytes, alignment: int = 1) -> int:
+        """Add a piece and return where it begins."""
+        self.data += bytes(-len(self.data) % alignment)
+        at = len(self.data)
+        self.data += piece
+        return at
+
+
+def write_package(graph: Graph, program: Program, plan: Plan, coded: Mapping[int, CodedMap],
+                  description: Description) -> bytes:
+    """The package of a plan. `coded` gives codec and tables per index in `plan.maps`."""
+    sections = _plan_sections(graph, program, plan, coded)
+    digest = hashlib.sha256(b"".join(sections[s] for s in sorted(sections))).hexdigest()
+    meta = {
+        "name": graph.name, "model_sha256": description.model_sha256, "plan_sha256": digest,
+        "preprocess": description.preprocess.to_json() if description.preprocess else None,
+        "labels": list(description.labels), "plan": plan.to_json(),
+        "streams": [_stream_json(graph, program, placed.stream) for placed in plan.streams]}
+    sections[Section.META] = json.dumps(meta, separators=(",", ":")).encode()
+    return _assemble(plan, sections)
+
+
+def _plan_sections(graph: Graph, program: Program, plan: Plan,
+                   coded: Mapping[int, CodedMap]) -> dict[Section, bytes]:
+    names, params, weights, tables = _Blob(), _Blob(), _Blob(), _Blob()
+    operands, operators = _Blob(), _Blob()
+    for placed in plan.ops:
+        operators.append(_operator(program, placed, operands, params, weights))
+    maps = b"".join(_map(plan, i, coded.get(i), tables) for i in range(len(plan.maps)))
+    tensors = b"".join(_tensor(graph, program, t, kind, k, names)
+                       for kind, ends in ((OpKind.INPUT, graph.inputs),
+                                          (OpKind.OUTPUT, graph.outputs))
+                       for k, t in enumerate(ends))
+    return {
+        Section.STREAMS: b"".join(_stream(program, plan, i) for i in range(len(plan.streams))),
+        Section.BUFFERS: b"".join(BUFFER.pack(b.offset, b.slot_bytes, b.slots)
+                                  for b in plan.buffers),
+        Section.OPERATORS: bytes(operators.data), Section.OPERANDS: bytes(operands.data),
+        Section.PARAMS: bytes(params.data), Section.WEIGHTS: bytes(weights.data),
+        Section.FIRINGS: b"".join(FIRING.pack(op, rows) for op, rows in plan.firings),
+        Section.STAGES: b"".join(STAGE.pack(s.first_firing, s.firings) for s in plan.stages),
+        Section.MAPS: maps, Section.TABLES: bytes(tables.data), Section.TENSORS: tensors,
+        Section.NAMES: bytes(names.data)}
+
+
+def _stream(program: Program, plan: Plan, index: int) -> bytes:
+    placed = plan.streams[index]
+    s = program.streams[placed.stream]
+    return STREAM.pack(s.height, s.width, s.channels, ELEMENT_BYTES[s.dtype], 0, placed.buffer,
+                       placed.producer, 0, placed.offset, placed.pixel_stride, s.zero_point)
+
+
+def _operator(program: Program, placed: PlacedOp, operands: _Blob, params: _Blob,
+              weights: _Blob) -> bytes:
+    refs = placed.inputs + placed.outputs
+    refs_at = operands.append(struct.pack(f"<{len(refs)}H", *refs)) // 2
+    values: Sequence[int] = ()
+    section, link = b"", max(placed.map, 0)
+    if placed.op >= 0:
+        op = program.ops[placed.op]
+        section = op.weights
+        if placed.kind in (OpKind.INPUT, OpKind.OUTPUT):
+            link = op.params[0]
+        else:
+            values = op.params
+    params_at = params.append(struct.pack(f"<{len(values)}i", *values)) // 4
+    weights_at = weights.append(section, WEIGHT_ALIGNMENT if section else 1)
+    return OPERATOR.pack(placed.kind, len(placed.inputs), len(placed.outputs), 0, refs_at, params_at,
+                         len(values), weights_at, len(section), placed.scratch_offset,
+                         placed.scratch_bytes, placed.rows, link)
+
+
+def _map(plan: Plan, index: int, coded: CodedMap | None, tables: _Blob) -> bytes:
+    m = plan.maps[index]
+    store = next(i for i, op in enumerate(plan.ops) if op.kind == OpKind.STORE and op.map == index)
+    at = tables.append(coded.tables, 4) if coded else 0
+    return MAP.pack(m.address, m.slot_bytes, m.rows, m.row_bytes, coded.codec if coded else 0, at,
+                    len(coded.tables) if coded else 0, m.directory, store, 0)
+
+
+def _tensor(graph: Graph, program: Program, index: int, kind: OpKind, number: int,
+            names: _Blob) -> bytes:
+    tensor = graph.tensors[index]
+    op = next(op for op in program.ops if op.kind == kind and op.params[0] == number)
+    stream = program.streams[(op.inputs or op.outputs)[0]]
+    scale, zero = (tensor.scale, tensor.zero_point) if tensor.quant else (0.0, 0)
+    text = tensor.name.encode()
+    at = names.append(text)
+    shape = (*tensor.shape, 0, 0, 0, 0)[:4]
+    return TENSOR.pack(stream.height, stream.row_bytes, TYPES.index(tensor.dtype),
+                       len(tensor.shape), 0, scale, zero, *shape, at, len(text), 0)
+
+
+def _stream_json(graph: Graph, program: Program, stream: int) -> list[object] | None:
+    s = program.streams[stream]
+    if s.tensor < 0:
+        return None
+    return [graph.tensors[s.tensor].name, s.height, s.width, s.channels,
+            graph.tensors[s.tensor].dtype]
+
+
+def _assemble(plan: Plan, sections: Mapping[Section, bytes]) -> bytes:
+    body, entries = _Blob(bytearray(HEADER.size + SECTION_ENTRY.size * len(sections))), []
+    for section, data in sorted(sections.items()):
+        at = body.append(data, SECTION_ALIGNMENT)
+        flags = 0 if section == Section.META else REQUIRED
+        entries.append(SECTION_ENTRY.pack(section, flags, at, len(data),
+                                          len(data) // RECORD_BYTES[section]))
+    features = Feature(0)
+    if plan.maps:
+        features |= Feature.EXTERNAL
+    if any(m.codec != "raw" for m in plan.maps):
+        features |= Feature.CODED
+    window = max(len(op.inputs) + len(op.outputs) for op in plan.ops)
+    fields = (MAJOR, MINOR, len(body.data), 0, features, len(sections), plan.fast_bytes,
+              plan.control_bytes, plan.external_bytes, plan.io_bytes, plan.alignment,
+              plan.port_buffers, plan.burst, window)
+    body.data[:HEADER.size] = HEADER.pack(MAGIC, *fields)
+    body.data[HEADER.size:HEADER.size + SECTION_ENTRY.size * len(entries)] = b"".join(entries)
+    return seal(bytes(body.data))
+
+
+def seal(package: bytes) -> bytes:
+    """The same package with its checksum made right."""
+    crc = zlib.crc32(package[CHECKED_FROM:])
+    return package[:12] + struct.pack("<I", crc) + package[CHECKED_FROM:]
+
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+def read_info(package: bytes, name: str = "package") -> PackageInfo:
+    """What the package says about itself. Raises BadContainer with one line when it is damaged."""
+    sections = _read_sections(package, name)
+    try:
+        meta = json.loads(sections[Section.META])
+        tensors = _read_tensors(sections)
+        plan = dict(meta["plan"])
+        streams = tuple(StreamInfo(*s) if s else None for s in meta["streams"])
+        preprocess = from_json(meta["preprocess"]) if meta["preprocess"] else None
+        inputs = _count_kind(sections, OpKind.INPUT)
+        return PackageInfo(
+            str(meta["name"]), str(meta["model_sha256"]), str(meta["plan_sha256"]), preprocess,
+            tuple(map(str, meta["labels"])), tensors[:inputs], tensors[inputs:],
+            tuple(_section_infos(package)), plan, streams)
+    except (KeyError, ValueError, TypeError, IndexError, struct.error, RecursionError) as error:
+        raise BadContainer(f"{name}: its description is damaged: {error!r}") from None
+
+
+def _read_sections(package: bytes, name: str) -> dict[Section, bytes]:
+    if len(package) < HEADER.size or package[:4] != MAGIC:
+        raise BadContainer(f"{name}: not an .efm package; expected it to begin with {MAGIC!r}")
+    _, major, minor, size, crc, *_ = HEADER.unpack_from(package)
+    if major != MAJOR:
+        raise BadContainer(f"{name}: format {major}.{minor}, this edgefm reads {MAJOR}.x")
+    if size != len(package):
+        raise BadContainer(f"{name}: {len(package)} bytes, its header says {size}")
+    if crc != zlib.crc32(package[CHECKED_FROM:]):
+        raise BadContainer(f"{name}: checksum differs: the file is damaged")
+    return {Section(i): package[at:at + size] for i, at, size in _entries(package, name)
+            if i in Section.__members__.values()}
+
+
+def _entries(package: bytes, name: str = "package") -> list[tuple[int, int, int]]:
+    count = HEADER.unpack_from(package)[6]
+    end = HEADER.size + SECTION_ENTRY.size * count
+    if end > len(package):
+        raise BadContainer(f"{name}: {count} sections do not fit {len(package)} bytes")
+    entries = []
+    for at in range(HEADER.size, end, SECTION_ENTRY.size):
+        section, _, offset, size, _ = SECTION_ENTRY.unpack_from(package, at)
+        if offset > len(package) or size > len(package) - offset:
+            raise BadContainer(f"{name}: section {section} lies outside the file")
+        entries.append((section, offset, size))
+    return entries
+
+
+def _section_infos(package: bytes) -> list[SectionInfo]:
+    known = {int(s): s.name.lower() for s in Section}
+    return [SectionInfo(known.get(i, f"unknown {i}"), at, size)
+            for i, at, size in _entries(package)]
+
+
+def _count_kind(sections: Mapping[Section, bytes], kind: OpKind) -> int:
+    data = sections[Section.OPERATORS]
+    return sum(data[at] == kind for at in range(0, len(data), OPERATOR.size))
+
+
+def _read_tensors(sections: Mapping[Section, bytes]) -> tuple[TensorInfo, ...]:
+    names, found = sections[Section.NAMES], []
+    for row in TENSOR.iter_unpack(sections[Section.TENSORS]):
+        _, _, dtype, rank, _, scale, zero, *rest = row
+        shape, at, size = tuple(rest[:rank]), rest[4], rest[5]
+        found.append(TensorInfo(names[at:at + size].decode(), shape, TYPES[dtype], scale, zero))
+    return tuple(found)

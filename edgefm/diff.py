@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare every tensor of a deployed plan, reassembled from row taps, with an independent witness.
+
+The witness is TFLite's reference kernels where they are installed and the network can be shown to
+them (our own quantised networks are exported to .tflite for that), else the NumPy operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgefm import reference
+from edgefm.binding import Runtime
+from edgefm.compiler import Compiled, CompileOptions, compile_loaded, load_model
+from edgefm.errors import BadInput
+from edgefm.exporters.tflite import export_tflite
+from edgefm.graph import Array, Graph
+from edgefm.ops import run_graph
+
+Witness = Callable[[Sequence[Array]], dict[str, Array]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first value that differs: in which tensor, where, and how many more do."""
+
+    tensor: str
+    operator: str
+    index: tuple[int, ...]
+    expected: float
+    met: float
+    differing: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiffResult:
+    """What `diff` found over all inputs."""
+
+    witness: str
+    inputs: int
+    tensors: int
+    folded: tuple[str, ...]
+    max_abs_diff: float
+    first_difference: Difference | None
+    model_sha256: str
+    plan_sha256: str
+
+    def to_json(self) -> dict[str, object]:
+        """The fields as plain data."""
+        return asdict(self)
+
+
+def random_inputs(graph: Graph, seed: int) -> list[Array]:
+    """One random value for each graph input: every integer of its type, or floats over [-1, 1)."""
+    random = np.random.default_rng(seed)
+    made = []
+    for t in graph.inputs:
+        tensor = graph.tensors[t]
+        if tensor.dtype == "float32":
+            made.append((random.random(tensor.shape) * 2 - 1).astype(np.float32))
+        else:
+            limits = np.iinfo(tensor.dtype)
+            made.append(random.integers(limits.min, limits.max, tensor.shape, tensor.dtype, True))
+    return made
+
+
+def diff_model(path: Path, options: CompileOptions,
+               inputs: Callable[[Compiled], Sequence[Sequence[Array]]]) -> DiffResult:
+    """Compile a model, run it on the inputs that `inputs` makes for it, compare every tensor."""
+    model = load_model(path, options)
+    compiled = compile_loaded(model, options)
+    original = path.read_bytes() if path.suffix == ".tflite" and model.graph is model.source else None
+    return diff_compiled(compiled, inputs(compiled), original)
+
+
+def diff_compiled(compiled: Compiled, inputs: Sequence[Sequence[Array]],
+                  original: bytes | None = None) -> DiffResult:
+    """Compare the compiled package with the witness; `original` is the .tflite it came from."""
+    name, witness = _witness(compiled.graph, original)
+    made_by = {compiled.graph.tensors[t].name: node.name for node in compiled.graph.nodes
+               for t in node.outputs}
+    compared: dict[str, None] = {}
+    worst, first = 0.0, None
+    with Runtime(compiled.package) as runtime:
+        for values in inputs:
+            met = _tensors(compiled.graph, runtime, values)
+            for tensor, expected in witness(values).items():
+                if tensor not in met:
+                    continue
+                compared[tensor] = None
+                worst, found = _compare(tensor, made_by.get(tensor, ""), expected, met[tensor], worst)
+                first = first or found
+        info = runtime.info
+    folded = tuple(t for t in made_by if t not in compared)
+    return DiffResult(name, len(inputs), len(compared), folded, worst, first, info.model_sha256,
+                      info.plan_sha256)
+
+
+def _tensors(graph: Graph, runtime: Runtime, values: Sequence[Array]) -> dict[str, Array]:
+    """Every tapped tensor; outputs as the caller gets them."""
+    result = runtime.run(values, taps=True)
+    met = dict(result.taps)
+    met.update({graph.tensors[t].name: out for t, out in zip(graph.outputs, result.outputs, strict=True)})
+    return met
+
+
+def _witness(graph: Graph, original: bytes | None) -> tuple[str, Witness]:
+    if reference.available() is not None:
+        try:
+            judge = reference.Reference(original if original is not None else export_tflite(graph))
+        except BadInput:
+            judge = None  # a file that TFLite itself refuses
+        if judge is not None and judge.exact:
+            names = judge.names()
+
+            def tflite(values: Sequence[Array]) -> dict[str, Array]:
+                return {names[t]: value for t, value in judge.tensors(values).items()}
+
+            return judge.package, tflite
+
+    def numpy(values: Sequence[Array]) -> dict[str, Array]:
+        computed = run_graph(graph, values)
+        return {graph.tensors[t].name: computed[t] for node in graph.nodes for t in node.outputs
+                if t in computed}
+
+    return "numpy", numpy
+
+
+def _compare(tensor: str, operator: str, expected: Array, met: Array,
+             worst: float) -> tuple[float, Difference | None]:
+    if expected.size != met.size:
+        raise BadInput(f"{tensor}: the plan carries {met.size} values, the witness {expected.size}")
+    a, b = expected.ravel(), met.ravel()
+    differs = np.flatnonzero((a != b) & ~((a != a) & (b != b)))
+    if differs.size == 0:
+        return worst, None
+    at = int(differs[0])
+    gap = float(np.abs(a[differs].astype(np.float64) - b[differs].astype(np.float64)).max())
+    where = tuple(int(i) for i in np.unravel_index(at, expected.shape))
+    return max(worst, gap), Difference(tensor, operator, where, float(a[at]), float(b[at]),
+                                       int(differs.size))
