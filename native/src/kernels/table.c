@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel.h"
+
+static const efm_kernel *const kernels[] = { /* best first */
+#if EFM_KERNEL_X86
+    &efm_kernel_x86,
+#endif
+    &efm_kernel_portable,
+};
+
+const efm_kernel *efm_kernel_choose(void)
+{
+    const efm_kernel *const *kernel = kernels;
+    while (!(*kernel)->usable())
+        kernel++;
+    return *kernel;
+}
