@@ -36,7 +36,7 @@ from edgefm.graph import Array
 from edgefm.labels import LabelledFile
 from edgefm.ops import run_graph
 from edgefm.preprocess import InputInfo, Preprocess, load_image
-from edgefm.reference import Reference
+from edgefm.reference import Reference, available
 
 TOP = 5
 _UNIT = 16  # files: long enough to pay for opening the network, short enough to balance
@@ -172,8 +172,8 @@ class _FloatNet:
 
     @staticmethod
     def load(path: Path) -> _FloatNet:
-        tflite = path.suffix == ".tflite"
-        return _FloatNet(importers.load(path), Reference(path.read_bytes()) if tflite else None)
+        judged = path.suffix.lower() == ".tflite" and available()
+        return _FloatNet(importers.load(path), Reference(path.read_bytes()) if judged else None)
 
     def scores(self, path: Path, preprocess: Preprocess | None) -> Array:
         source = self.graph.tensors[self.graph.inputs[0]]
@@ -209,8 +209,9 @@ def _probabilities(scores: Array) -> Array:
     """Scores that are no probabilities yet pass a softmax; none is left below the floor."""
     if scores.min() < 0 or not 0.5 <= scores.sum() <= 1.5:
         scores = np.exp(scores - scores.max())
-    floored: Array = np.maximum(scores / scores.sum(), _FLOOR)
-    return floored / floored.sum()
+    floored = np.maximum(scores / scores.sum(), _FLOOR)
+    result: Array = floored / floored.sum()
+    return result
 
 
 def _counters(counters: Any) -> dict[str, int]:

@@ -13,7 +13,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("graph", "program"),
     ("geometry", "labels", "ops", "codecs", "importers", "exporters", "reference", "zoo"),
-    ("picture", "optimize", "calibrate", "lower"),
+    ("answers", "picture", "optimize", "calibrate", "lower"),
     ("preprocess", "quantize", "plan"),
     ("container",),
     ("binding",),
@@ -29,7 +29,8 @@ NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("kernels",),
     ("codecs", "ops"),
     ("edgefm.h",),
-    ("model", "memory"),
+    ("model",),
+    ("memory",),
     ("run",),
 )
 LIBC = {"stdint.h", "stddef.h", "stdbool.h", "string.h"}
