@@ -12,7 +12,7 @@ from edgefm.lower.builder import Builder
 from edgefm.lower.fixed import ONCE, SHIFT, SHIFT_MAX, TWICE, clamps, exact, pairs, signed
 from edgefm.lower.needs import window
 from edgefm.ops.conv import conv_factors, fully_connected_factors
-from edgefm.program import OpKind
+from edgefm.program import OpKind, Stream
 
 INT32 = np.iinfo(np.int32)
 
@@ -29,7 +29,7 @@ def conv(b: Builder, node: Node) -> None:
     length = kernel_h * kernel_w * in_channels
     height, width, _ = b.shape(node, node.outputs[0])
     _emit(b, node, OpKind.CONV, source, weights.reshape(out_channels, -1), 0, geometry,
-          (1, 1), 0 if kernel_h == kernel_w == 1 else 2 * length,
+          (1, 1), 0 if _reads_in_place(geometry, stream, height, width) else 2 * length,
           height * width * out_channels * length, TWICE)
 
 
@@ -144,6 +144,13 @@ def _padded_source(b: Builder, node: Node) -> tuple[int, int, int]:
         tensor, rows, pixels = b.pads[node.inputs[0]]
         return b.stream_of[tensor], top + rows, left + pixels
     return b.source(node, 0), top, left
+
+
+def _reads_in_place(geometry: Sequence[int], stream: Stream, height: int, width: int) -> bool:
+    """True when each output pixel reads one input pixel inside the map: no patch is gathered."""
+    return (tuple(geometry[:2]) == (1, 1) and not any(geometry[6:])
+            and (height - 1) * geometry[2] < stream.height
+            and (width - 1) * geometry[3] < stream.width)
 
 
 def _geometry(node: Node, kernel_h: int, kernel_w: int, pad_top: int,

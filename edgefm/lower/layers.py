@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 
 from edgefm.errors import UnsupportedModel
 from edgefm.graph import Graph, Node
-from edgefm.lower import convolution, elementwise, shape, spatial
+from edgefm.lower import convolution, detection, elementwise, shape, spatial
 from edgefm.lower.builder import Builder
 from edgefm.lower.merge import merge_concats
 from edgefm.lower.needs import identity
+from edgefm.lower.prune import prune
 from edgefm.program import Op, OpKind, Program
 
 RULES: Mapping[str, Callable[[Builder, Node], None]] = {
@@ -36,6 +37,7 @@ RULES: Mapping[str, Callable[[Builder, Node], None]] = {
     "resize_bilinear": spatial.resize_bilinear,
     "resize_nearest": spatial.resize_nearest,
     "argmax": spatial.argmax,
+    "detection_postprocess": detection.detection,
 }
 
 
@@ -55,7 +57,8 @@ def lower(graph: Graph) -> Program:
         RULES[node.op](b, node)
     for k, tensor in enumerate(graph.outputs):
         _output(b, k, tensor)
-    return merge_concats(Program(graph.name, tuple(b.streams), tuple(b.ops), tuple(b.folded)))
+    program = Program(graph.name, tuple(b.streams), tuple(b.ops), tuple(b.folded))
+    return merge_concats(prune(program))
 
 
 def _output(b: Builder, k: int, tensor: int) -> None:

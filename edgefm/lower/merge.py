@@ -15,15 +15,19 @@ STRIDED = frozenset({
     OpKind.RESIZE_NEAREST})
 
 
+# They read whole rows as runs of bytes.
+CONTIGUOUS = frozenset({OpKind.VIEW, OpKind.RESHAPE, OpKind.TRANSPOSE, OpKind.OUTPUT})
+
+
 def merge_concats(program: Program) -> Program:
     """Make parts of channel concats children of the result where nothing stands against it.
 
     A part qualifies when a strided operator writes it, it is a part only once, and its readers
-    can walk pixels at a distance (an alias or the caller's callback cannot).
+    can walk pixels at a distance.
     """
     streams, ops = list(program.streams), list(program.ops)
     writer = {s: op.kind for op in ops for s in op.outputs}
-    contiguous = {s for op in ops if op.kind in (OpKind.VIEW, OpKind.OUTPUT) for s in op.inputs}
+    contiguous = {s for op in ops if op.kind in CONTIGUOUS for s in op.inputs}
     for k, op in enumerate(ops):
         if op.kind == OpKind.CONCAT_CHANNELS:
             ops[k] = _merge(op, streams, writer, contiguous)

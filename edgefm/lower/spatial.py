@@ -74,7 +74,8 @@ def _pool(b: Builder, node: Node, kind: OpKind, rounding: tuple[int, ...]) -> No
     (top, _), (left, _) = node.attrs["padding"]
     needs = window(kernel_h, stride_h, 1, top, b.streams[source].height,
                    b.shape(node, node.outputs[0])[0])
-    b.emit(node, kind, (source,), (needs,),
+    sums = 4 * b.streams[source].channels if kind == OpKind.AVERAGE_POOL else 0
+    b.emit(node, kind, (source,), (needs,), scratch=sums,
            params=(kernel_h, kernel_w, stride_h, stride_w, top, left, *_activation(b, node),
                    *rounding))
 

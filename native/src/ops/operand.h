@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What operators share: reading parameters, refusing operands, walking pixels. */
+#ifndef EFM_OPERAND_H
+#define EFM_OPERAND_H
+
+#include <string.h>
+
+#include "../bytes.h"
+#include "../fixed.h"
+#include "op.h"
+
+/* Parameter i; check() has made sure that it is there. */
+static inline int32_t efm_param(const efm_op_args *args, uint32_t i)
+{
+    return load_le32s(args->params + 4 * i);
+}
+
+static inline int efm_param_within(const efm_op_args *args, uint32_t i, int32_t low, int32_t high)
+{
+    return efm_param(args, i) >= low && efm_param(args, i) <= high;
+}
+
+static inline int efm_has_operands(const efm_op_args *args, uint32_t n_in, uint32_t n_out, uint32_t n_params)
+{
+    return args->n_in == n_in && args->n_out == n_out && args->n_params == n_params;
+}
+
+/* Parameters i, i + 1 are a fixed-point factor. */
+static inline int efm_is_factor(const efm_op_args *args, uint32_t i)
+{
+    return efm_param_within(args, i, 0, INT32_MAX) && efm_param_within(args, i + 1, EFM_SHIFT_MIN, EFM_SHIFT_MAX);
+}
+
+/* Parameters i, i + 1 are the int8 limits of a result, the lower one first. */
+static inline int efm_is_clamp(const efm_op_args *args, uint32_t i)
+{
+    return efm_param_within(args, i, -128, 127) && efm_param_within(args, i + 1, efm_param(args, i), 127);
+}
+
+static inline int efm_same_shape(const efm_rows *a, const efm_rows *b)
+{
+    return a->height == b->height && a->width == b->width && a->channels == b->channels;
+}
+
+static inline uint32_t efm_pixel_bytes(const efm_rows *rows)
+{
+    return rows->channels * rows->element;
+}
+
+static inline uint32_t efm_row_bytes(const efm_rows *rows)
+{
+    return rows->width * efm_pixel_bytes(rows);
+}
+
+/* True when the pixels of a row lie side by side. */
+static inline int efm_is_packed(const efm_rows *rows)
+{
+    return rows->pixel_stride == efm_pixel_bytes(rows) || rows->width == 1;
+}
+
+/* Copies `pixels` pixels of `bytes` bytes each; a stride of `bytes` on both sides is one run. */
+static inline void efm_copy_pixels(uint8_t *to, uint32_t to_stride, const uint8_t *from, uint32_t from_stride,
+                                   uint32_t pixels, uint32_t bytes)
+{
+    if (to == from)
+        return;
+    if (to_stride == bytes && from_stride == bytes) {
+        memmove(to, from, (size_t)pixels * bytes);
+        return;
+    }
+    for (uint32_t x = 0; x < pixels; x++)
+        memmove(to + (size_t)x * to_stride, from + (size_t)x * from_stride, bytes);
+}
+
+/* The need of an operator whose row y is made of input row y. */
+static inline void efm_need_same(const efm_op_args *args, uint32_t input, uint32_t y, uint32_t *low, uint32_t *high)
+{
+    (void)args;
+    (void)input;
+    *low = y;
+    *high = y;
+}
+
+#endif
