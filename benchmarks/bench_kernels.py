@@ -72,7 +72,8 @@ def measure(layers: list[Layer], flags: tuple[str, ...], cc: str, runs: int) -> 
     sources = [ROOT / "native" / "src" / name for name in SOURCES]
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "bench"
-        subprocess.run([cc, "-std=c11", "-O3", *flags, f"-I{ROOT / 'native' / 'src'}", "-o", program,
+        include = f"-I{ROOT / 'native' / 'src'}"
+        subprocess.run([cc, "-std=c11", "-O3", *flags, include, "-o", program,
                         Path(__file__).with_suffix(".c"), *sources], check=True)
         lines = "\n".join(layer.line() for layer in layers)
         done = subprocess.run([program, str(runs)], input=lines, capture_output=True, text=True,
@@ -89,7 +90,8 @@ def main() -> None:
     layers = mobilenet_v2()
     times = {name: measure(layers, flags, options.cc, options.runs)
              for name, flags in KERNELS.items()}
-    print(f"{'layer':<32}{'MMAC':>8}" + "".join(f"{name + ' us':>14}{'MMAC/s':>9}" for name in times))
+    print(f"{'layer':<32}{'MMAC':>8}"
+          + "".join(f"{name + ' us':>14}{'MMAC/s':>9}" for name in times))
     for i, layer in enumerate(layers):
         kind = "depthwise" if layer.depthwise else "conv"
         shape = f"{kind} {layer.kernel}x{layer.kernel}/{layer.stride} " \
