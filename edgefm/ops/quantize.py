@@ -28,7 +28,7 @@ def quantised(x: Array, like: Tensor) -> Array:
     steps = np.clip(x.astype(np.float32) / np.float32(like.scale), -(2.0**31), 2.0**31)
     steps = fixed.round_away(steps).astype(np.float64)
     low, high = fixed.type_range(like.dtype)
-    return np.clip(steps + like.zero_point, low, high).astype(like.dtype)
+    return np.asarray(np.clip(steps + like.zero_point, low, high), like.dtype)
 
 
 def dequantised(q: Array, like: Tensor) -> Array:

@@ -61,23 +61,29 @@ class Judge:
 
     def agrees(self, op: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor], seed: int = 0,
                tolerance: float = 0, values: Sequence[Array] | None = None,
-               **attrs: Any) -> list[Array]:
+               counted: bool = False, **attrs: Any) -> list[Array]:
         """Assert equality (float32: within `tolerance`) and return our outputs.
 
-        `values` are the inputs; random when left out.
+        `values` are the inputs; random when left out. With `counted` the last output says how many
+        entries of the others are compared.
         """
         graph = self.graph(op, inputs, outputs, attrs)
         values = self.values(graph, seed) if values is None else values
         ours = run_graph(graph, values)
         with Reference(export_tflite(graph)) as oracle:
             theirs = oracle.outputs(values)
-        for index, expected in zip(graph.outputs, theirs, strict=True):
-            assert ours[index].dtype == expected.dtype
+        made = [ours[index] for index in graph.outputs]
+        if counted:
+            valid = slice(int(theirs[-1][0]))
+            made, theirs = ([*(a[:, valid] for a in all_[:-1]), all_[-1]]
+                            for all_ in (made, theirs))
+        for mine, expected in zip(made, theirs, strict=True):
+            assert mine.dtype == expected.dtype
             if tolerance:
-                np.testing.assert_allclose(ours[index], expected, tolerance, tolerance)
+                np.testing.assert_allclose(mine, expected, tolerance, tolerance)
             else:
-                np.testing.assert_array_equal(ours[index], expected)
-        return [ours[index] for index in graph.outputs]
+                np.testing.assert_array_equal(mine, expected)
+        return made
 
 
 @pytest.fixture(scope="session")

@@ -109,3 +109,27 @@ def test_float_layers_are_right_to_float_accuracy(judge: Any, op: str) -> None:
     judge.agrees(op, inputs, [judge.tensor((1, 5, 4, len(bias)), "float32")], tolerance=1e-5,
                  stride=(2, 2), dilation=(1, 1), padding=((1, 1), (0, 1)), multiplier=2,
                  activation="relu6")
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize("op", ["conv2d", "depthwise_conv2d", "fully_connected"])
+@pytest.mark.parametrize("scales", [(0.1, 0.3), (0.0078431, 0.0231), (0.7, 0.012345)])
+def test_large_accumulators_meet_every_rounding_boundary(judge: Any, op: str, dtype: str,
+                                                         scales: tuple[float, float]) -> None:
+    """Zero weights leave the bias: accumulators around each half step of a factor near 2**-24.
+
+    There one part in 2**24 of the factor, as a float32 product of scales has it, moves bits.
+    """
+    x_scale, w_scale = (float(np.float32(s)) for s in scales)
+    y_scale = float(np.float32(x_scale * w_scale * 2**24 * 0.77))
+    boundary = (np.arange(-120, 120) + 0.5) * y_scale / (x_scale * w_scale)
+    bias = (boundary[:, None] + np.arange(-60, 61)).astype(np.int32).reshape(-1)
+    zero = 128 if dtype == "uint8" else 0
+    shape = {"conv2d": (len(bias), 1, 1, 1), "depthwise_conv2d": (1, 1, 1, len(bias)),
+             "fully_connected": (len(bias), 1)}[op]
+    w = judge.tensor(shape, dtype, w_scale, zero, None, np.full(shape, zero, dtype))
+    image = (1, 1) if op == "fully_connected" else (1, 1, 1, 1)
+    judge.agrees(op, [judge.tensor(image, dtype, x_scale, zero), w, judge.tensor(
+        bias.shape, "int32", x_scale * w_scale, 0, None, bias)],
+        [judge.tensor((*image[:-1], len(bias)), dtype, y_scale, zero)], stride=(1, 1),
+        dilation=(1, 1), padding=((0, 0), (0, 0)), multiplier=len(bias), keep_dims=False)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefm.graph import Array
+from edgefm.ops import run_graph
 from edgefm.ops.detection import intersection_over_union
 
 OPTIONS = {"max_detections": 8, "max_classes_per_detection": 1, "detections_per_class": 4,
@@ -39,7 +40,8 @@ def _judged(judge: Any, dtype: str, seed: int, options: dict[str, Any], coarse: 
         values = [((codes - 120) * 0.06).astype(np.float32), (scores / 256).astype(np.float32)]
     size = options["max_detections"] * options["max_classes_per_detection"]
     outs = [judge.tensor(shape, "float32") for shape in ((1, size, 4), (1, size), (1, size), (1,))]
-    judge.agrees("detection_postprocess", ins, outs, values=values, **options)
+    judge.agrees("detection_postprocess", ins, outs, values=values,
+                 counted=options["max_classes_per_detection"] == 1, **options)
 
 
 @given(seed=st.integers(0, 2**16), coarse=st.sampled_from([1, 8, 64]))
@@ -59,3 +61,28 @@ def test_several_classes_of_one_box(judge: Any, seed: int) -> None:
 def test_a_flat_box_overlaps_nothing() -> None:
     flat = np.array([0, 0, 0, 1], np.float32)
     assert intersection_over_union(flat, np.array([[0, 0, 1, 1]], np.float32)).tolist() == [0]
+
+
+def test_a_box_that_overlaps_exactly_as_allowed_stays(judge: Any) -> None:
+    """Intersection over union 1/2 at a threshold of 1/2."""
+    anchors = np.array([[0.5, 0.5, 1, 1], [0.5, 0.25, 1, 0.5]], np.float32)
+    ins = [judge.tensor((1, 2, 4), "float32"), judge.tensor((1, 2, 4), "float32"),
+           judge.tensor((2, 4), "float32", data=anchors)]
+    outs = [judge.tensor(shape, "float32") for shape in ((1, 8, 4), (1, 8), (1, 8), (1,))]
+    values = [np.zeros((1, 2, 4), np.float32), np.full((1, 2, 4), 0.7, np.float32)]
+    *_, count = judge.agrees("detection_postprocess", ins, outs, values=values, counted=True,
+                             **{**OPTIONS, "use_regular_nms": False})
+    assert count.tolist() == [2]
+
+
+def test_unused_slots_are_zero(judge: Any) -> None:
+    """TFLite leaves them as they were."""
+    ins = [judge.tensor((1, 1, 4), "float32"), judge.tensor((1, 1, 4), "float32"),
+           judge.tensor((1, 4), "float32", data=np.ones((1, 4), np.float32))]
+    outs = [judge.tensor(shape, "float32") for shape in ((1, 8, 4), (1, 8), (1, 8), (1,))]
+    graph = judge.graph("detection_postprocess", ins, outs, OPTIONS)
+    made = run_graph(graph, [np.zeros((1, 1, 4), np.float32), np.ones((1, 1, 4), np.float32)])
+    boxes, classes, scores, count = (made[index] for index in graph.outputs)
+    assert count.tolist() == [1]
+    assert scores.tolist() == [[1, 0, 0, 0, 0, 0, 0, 0]]
+    assert not boxes[0, 1:].any() and not classes[0, 1:].any()

@@ -77,3 +77,33 @@ def test_float_binary_operators(judge: Any, op: str, activation: str | None) -> 
 def test_float_unary_operators(judge: Any, op: str) -> None:
     judge.agrees(op, [judge.tensor((2, 50), "float32")], [judge.tensor((2, 50), "float32")],
                  tolerance=1e-6)
+
+
+@pytest.mark.parametrize("scales", [(0.1, 0.3), (0.0237, 0.777), (1.1, 0.07)])
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_mul_ties_follow_a_float32_factor(judge: Any, dtype: str, scales: Any) -> None:
+    """The output's scale is twice the rounded product: the factor is 1/2 in float32 only."""
+    a, b = (np.float32(s) for s in scales)
+    zero = _shift(dtype)
+    x = np.tile(np.arange(-20, 21) + zero, (41, 1)).astype(dtype)
+    judge.agrees("mul", [judge.tensor((41, 41), dtype, a, zero),
+                         judge.tensor((41, 41), dtype, b, zero)],
+                 [judge.tensor((41, 41), dtype, np.float32(2) * (a * b), zero)],
+                 values=[x, x.T.copy()])
+
+
+def test_relu_ties_follow_a_float32_factor(judge: Any) -> None:
+    """The scales' quotient is 129/128 in float32, but a little less in truth: 64 gives 64.5."""
+    divisor = 2**23 + 1
+    ins = judge.tensor((1, 256), scale=(129 * divisor - 1) / 128 * 2**-30)
+    out = judge.tensor((1, 256), scale=divisor * 2**-30)
+    every = np.arange(-128, 128, dtype=np.int8)[None]
+    y, = judge.agrees("relu", [ins], [out], values=[every])
+    assert y[0, 128 + 64] == 65
+
+
+def test_relu6_bounds_are_float32_quotients(judge: Any) -> None:
+    """Scales whose sixth is a half step in float32, above or below in truth."""
+    for n in range(8, 120):
+        like = judge.tensor((1, 256), scale=6 / (n + 0.5))
+        judge.agrees("relu6", [like], [like], values=[np.arange(-128, 128, dtype=np.int8)[None]])

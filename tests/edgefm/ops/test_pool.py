@@ -3,6 +3,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,3 +61,17 @@ def test_float_pools(judge: Any, op: str, same: bool) -> None:
 def test_float_mean(judge: Any) -> None:
     judge.agrees("mean", [judge.tensor((1, 7, 6, 5), "float32")],
                  [judge.tensor((1, 5), "float32")], tolerance=1e-5, axes=(1, 2), keep_dims=False)
+
+
+@pytest.mark.parametrize("size, ratio", [((2, 13), 1.0), ((2, 4), 0.5), ((7, 7), 1.0),
+                                         ((4, 6), 1 / 3)])
+def test_mean_of_every_possible_sum_equals_the_oracle(judge: Any, size: tuple[int, int],
+                                                      ratio: float) -> None:
+    """The divided multiplier is rounded down: halves depend on the number of elements."""
+    count = size[0] * size[1]
+    base, more = np.divmod(np.arange(-128 * count, 127 * count + 1), count)
+    cells = (base + (np.arange(count)[:, None] < more)).astype(np.int8)
+    channels = cells.shape[1]
+    judge.agrees("mean", [judge.tensor((1, *size, channels), scale=0.5)],
+                 [judge.tensor((1, channels), scale=0.5 / ratio)],
+                 values=[cells.reshape(1, *size, channels)], axes=(1, 2), keep_dims=False)

@@ -34,6 +34,16 @@ def test_concat_of_uint8_on_several_scales_equals_the_oracle(judge: Any, scales:
                  values=[every, every], axis=1)
 
 
+@pytest.mark.parametrize("scale, out, zero", [
+    (1.3365543, 0.8910362, 210), (0.93170714, 1.8634143, 10), (0.1540188, 0.6160752, 104)])
+def test_concat_multiplies_by_a_float32_reciprocal(judge: Any, scale: float, out: float,
+                                                   zero: int) -> None:
+    """A quotient of these scales would round some values otherwise."""
+    every = np.arange(256, dtype=np.uint8).reshape(1, 256)
+    judge.agrees("concat", [judge.tensor((1, 256), "uint8", scale, zero)],
+                 [judge.tensor((1, 256), "uint8", out, 100)], values=[every], axis=1)
+
+
 @given(padding=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=3, max_size=3),
        dtype=DTYPES, zero=st.integers(0, 100), seed=SEEDS)
 def test_pad_equals_the_oracle(judge: Any, padding: Any, dtype: str, zero: int, seed: int) -> None:
