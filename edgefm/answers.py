@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from edgefm.geometry import Placement
 from edgefm.graph import Array
@@ -99,13 +99,14 @@ def draw_boxes(image: Image.Image, found: Sequence[Box]) -> Image.Image:
     result = image.convert("RGB")
     pen = ImageDraw.Draw(result)
     width = max(2, max(result.size) // 300)
+    font = ImageFont.load_default(max(12, max(result.size) // 45))
     for number, box in enumerate(found):
         colour = _colour(number)
         pen.rectangle((box.left, box.top, max(box.left, box.right), max(box.top, box.bottom)),
                       outline=colour, width=width)
         text, at = f"{box.name} {box.score:.0%}", (box.left + width, box.top + width)
-        pen.rectangle(pen.textbbox(at, text), fill=colour)
-        pen.text(at, text, fill=(0, 0, 0))
+        pen.rectangle(pen.textbbox(at, text, font=font), fill=colour)
+        pen.text(at, text, fill=(0, 0, 0), font=font)
     return result
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgefm import zoo
 from edgefm.cli.output import progress_bar
-from edgefm.compiler import CompileOptions, compile_model
+from edgefm.compiler import Compiled, CompileOptions, compile_model
 from edgefm.errors import BadInput
 from edgefm.labels import read_names
 
@@ -47,8 +47,8 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
                        help="pictures or .npy files to calibrate with (float models and codecs)")
     group.add_argument("--fast", type=size, metavar="SIZE",
                        help="fast memory, e.g. 64K (default: as much as is useful)")
-    group.add_argument("--external", type=size, metavar="SIZE", default=16 << 20,
-                       help="external memory (default 16M)")
+    group.add_argument("--external", type=size, metavar="SIZE",
+                       help="external memory, e.g. 16M (default: the target's)")
     group.add_argument("--codec", default="raw", metavar="raw|lossless|ID",
                        help="coding of feature maps in external memory (default raw)")
     group.add_argument("--target", metavar="FILE|NAME", help="memories of a board (TOML)")
@@ -88,18 +88,19 @@ def _zoo_names(entry: zoo.Entry) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package and, when it was compiled just now, the model file it came from."""
+    """A package and, when it was compiled just now, what it was compiled from."""
 
     data: bytes
-    model: Path | None
+    compiled: Compiled | None
 
 
 def load_package(arguments: argparse.Namespace, path: Path) -> Package:
     """An .efm as it is; any other model compiled with the command line's options."""
     if is_package(path):
         return Package(path.read_bytes(), None)
-    with progress_bar(f"compile {path.name}"):
-        return Package(compile_model(path, compile_options(arguments, path)).package, path)
+    with progress_bar(f"compile {path.name}") as bar:
+        compiled = compile_model(path, compile_options(arguments, path), lambda: bar.update())
+    return Package(compiled.package, compiled)
 
 
 def is_package(path: Path) -> bool:

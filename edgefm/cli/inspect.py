@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Read the package's description and print it."""
     data = arguments.net.read_bytes()
-    info = read_info(data)
+    info = read_info(data, str(arguments.net))
     if arguments.json:
         print_json({
             "name": info.name, "bytes": len(data),

@@ -58,6 +58,13 @@ def _cell(value: object) -> str:
     return str(value)
 
 
+def short(name: str, width: int = 36) -> str:
+    """A tensor's name for a table: the first of the names a converter joined, middle left out."""
+    first = name.partition(";")[0]
+    half = (width - 1) // 2
+    return first if len(first) <= width else f"{first[:half]}…{first[-half:]}"
+
+
 def size_text(size: int) -> str:
     """Bytes as a person reads them: 66,416 (64.9 KiB)."""
     if size < 1024:

@@ -8,14 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgefm.cli.arguments import (
-    add_compile_options,
-    add_json,
-    compile_options,
-    is_package,
-)
-from edgefm.cli.output import print_fields, print_json, print_table, progress_bar, size_text
-from edgefm.compiler import compile_model
+from edgefm.cli.arguments import add_compile_options, add_json, load_package
+from edgefm.cli.output import print_fields, print_json, print_table, short, size_text
 from edgefm.container import read_info
 
 _TOTALS = {
@@ -34,8 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Plan and print."""
-    plan, package = _plan(arguments)
-    info = read_info(package)
+    package = load_package(arguments, arguments.net)
+    info = read_info(package.data, str(arguments.net))
+    plan = package.compiled.plan.to_json() if package.compiled else info.plan
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256, **plan})
         return
@@ -47,23 +42,13 @@ def run(arguments: argparse.Namespace) -> None:
     _print_maps(plan.get("maps", ()))
 
 
-def _plan(arguments: argparse.Namespace) -> tuple[Mapping[str, Any], bytes]:
-    """The plan as JSON fields and the package it is in."""
-    if is_package(arguments.net):
-        package = arguments.net.read_bytes()
-        return read_info(package).plan, package
-    with progress_bar(f"plan {arguments.net.name}"):
-        compiled = compile_model(arguments.net, compile_options(arguments, arguments.net))
-    return compiled.plan.to_json(), compiled.package
-
-
 def _print_stages(stages: Sequence[Mapping[str, Any]]) -> None:
     print("\nStages (bytes)")
     names = ("fast_bytes", "external_read_bytes", "external_write_bytes", "weight_read_bytes")
-    print_table(("#", "first operator", "last operator", "ops", "rows a strip", "firings", "fast",
+    print_table(("#", "first operator", "last operator", "ops", "strips", "firings", "fast",
                  "ext. read", "ext. written", "weights"),
-                [(number, s["first"], s["last"], len(s["operators"]), s["strips"], s["firings"],
-                  *(s[name] for name in names)) for number, s in enumerate(stages)])
+                [(number, short(s["first"]), short(s["last"]), len(s["operators"]), s["strips"],
+                  s["firings"], *(s[name] for name in names)) for number, s in enumerate(stages)])
 
 
 def _print_buffers(stages: Sequence[Mapping[str, Any]]) -> None:
@@ -72,7 +57,7 @@ def _print_buffers(stages: Sequence[Mapping[str, Any]]) -> None:
                for stage in stages for b in stage["buffers"]}
     print("\nBuffers in fast memory")
     print_table(("name", "offset", "bytes", "rows", "stages"),
-                [(b["name"], b["offset"], b["bytes"], b["slots"],
+                [(short(b["name"]), b["offset"], b["bytes"], b["slots"],
                   f"{b['first_stage']}-{b['last_stage']}") for _, b in sorted(buffers.items())])
 
 
@@ -80,4 +65,5 @@ def _print_maps(maps: Sequence[Mapping[str, Any]]) -> None:
     if maps:
         print("\nMaps in external memory")
         print_table(("name", "address", "bytes", "rows", "codec"),
-                    [(m["name"], m["address"], m["bytes"], m["rows"], m["codec"]) for m in maps])
+                    [(short(m["name"]), m["address"], m["bytes"], m["rows"], m["codec"])
+                     for m in maps])

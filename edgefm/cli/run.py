@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Load the inputs, run once, show what came out."""
     package = arguments.net.read_bytes()
-    info = read_info(package)
-    with Runtime(package) as runtime:
+    info = read_info(package, str(arguments.net))
+    with Runtime(package, str(arguments.net)) as runtime:
         result = runtime.run(_inputs(arguments, info, runtime.inputs))
     if arguments.out:
         save_array(arguments.out, {tensor.name: value for tensor, value

@@ -6,20 +6,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edgefm import importers
-from edgefm.cli.arguments import (
-    add_compile_options,
-    add_json,
-    compile_options,
-    count,
-    load_package,
-)
+from edgefm.cli.arguments import add_compile_options, add_json, count, load_package
 from edgefm.cli.output import print_fields, print_json, progress_bar
-from edgefm.compiler import load_quantised
+from edgefm.compiler import Compiled
 from edgefm.container import read_info
+from edgefm.errors import BadInput
 from edgefm.exporters.tflite import export_tflite
 from edgefm.labels import read_labels, spread
-from edgefm.reference import available
+from edgefm.reference import Reference, available
 from edgefm.validate import Validation, make_units, process_pool, validate
 
 
@@ -44,12 +38,13 @@ def run(arguments: argparse.Namespace) -> None:
     files = spread(read_labels(arguments.labels, arguments.images), arguments.limit)
     package = load_package(arguments, arguments.net)
     oracle, source = None, None
-    if package.model and not arguments.no_reference:
-        oracle, source = _judges(arguments, package.model)
+    if package.compiled and not arguments.no_reference:
+        oracle = _oracle(package.compiled, arguments.net)
+        source = arguments.net if package.compiled.source.is_float() else None
     with process_pool(arguments.workers) as pool, \
             progress_bar("validate", len(files), "img") as bar:
         result = validate(make_units(files, package.data, oracle, source), pool, bar.update)
-    info = read_info(package.data)
+    info = read_info(package.data, str(arguments.net))
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
                     **result.to_json()})
@@ -57,14 +52,18 @@ def run(arguments: argparse.Namespace) -> None:
         print_result(info.name, result)
 
 
-def _judges(arguments: argparse.Namespace, model: Path) -> tuple[bytes | None, Path | None]:
-    """The quantised network for the oracle (if TFLite is there), and the float source (if any)."""
-    if not importers.load(model).is_float():
-        tflite = model.suffix.lower() == ".tflite"
-        return (model.read_bytes() if tflite and available() else None), None
+def _oracle(compiled: Compiled, model: Path) -> bytes | None:
+    """The quantised network for TFLite: its own file, or our export if that cannot be read."""
     if not available():
-        return None, model
-    return export_tflite(load_quantised(model, compile_options(arguments, model))), model
+        return None
+    if model.suffix.lower() == ".tflite" and compiled.graph is compiled.source:
+        original = model.read_bytes()
+        try:
+            with Reference(original):
+                return original
+        except BadInput:  # a file that edgefm reads and TFLite refuses
+            pass
+    return export_tflite(compiled.graph)
 
 
 def print_result(name: str, result: Validation) -> None:

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare every tensor of the deployed plan with the reference, value by value."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgefm.cli.arguments import add_compile_options, add_json, compile_options, count
+from edgefm.cli.output import print_fields, print_json, progress_bar
+from edgefm.compiler import Compiled, calibration_inputs
+from edgefm.diff import DiffResult, diff_model, random_inputs
+from edgefm.graph import Array
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `diff`."""
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    inputs = parser.add_mutually_exclusive_group()
+    inputs.add_argument("--random", type=count, default=1, metavar="N",
+                        help="compare on N random inputs (default 1)")
+    inputs.add_argument("--images", type=Path, metavar="DIR",
+                        help="compare on the files of a folder")
+    parser.add_argument("--limit", type=count, default=8, metavar="N",
+                        help="at most N files of --images, evenly spread (default 8)")
+    add_json(parser)
+    add_compile_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Compare and print; a difference is a finding, not an error."""
+
+    def inputs(compiled: Compiled) -> Sequence[Sequence[Array]]:
+        if arguments.images is None:
+            return [random_inputs(compiled.graph, seed) for seed in range(arguments.random)]
+        files = calibration_inputs(compiled.graph, compiled.preprocess, arguments.images,
+                                   arguments.limit)
+        return [[file] for file in files]
+
+    with progress_bar(f"diff {arguments.model.name}"):
+        options = compile_options(arguments, arguments.model)
+        result = diff_model(arguments.model, options, inputs)
+    if arguments.json:
+        print_json(result.to_json())
+    else:
+        _print(result)
+
+
+def _print(result: DiffResult) -> None:
+    first = result.first_difference
+    fields: dict[str, object] = {
+        "compared with": result.witness, "inputs": result.inputs, "tensors": result.tensors,
+        "folded away": ", ".join(result.folded) or "none",
+        "largest difference": f"{result.max_abs_diff:g}"}
+    if first:
+        fields["first difference"] = (
+            f"tensor {first.tensor} (operator {first.operator}) at {list(first.index)}: "
+            f"expected {first.expected:g}, met {first.met:g}; {first.differing} values differ")
+    print_fields(fields)
