@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edgefm.errors import UnsupportedModel
 from edgefm.graph import Array, Graph, Node, Quant, Tensor, rows_of
-from edgefm.lower.fixed import SHIFT
+from edgefm.lower.fixed import LARGEST, SHIFT
 from edgefm.lower.needs import Need, identity, restream
 from edgefm.program import Op, OpKind, Stream
 
@@ -62,6 +63,7 @@ class Builder:
         if tensor.dtype not in SHIFT or tensor.quant is None:
             raise self.fail(node, f"weights {tensor.name!r} are {tensor.dtype}",
                             "quantised 8-bit weights")
+        self._check_scales(node, tensor, tensor.quant)
         return tensor.quant
 
     def zero_point(self, node: Node, index: int) -> int:
@@ -71,7 +73,18 @@ class Builder:
             raise self.fail(node, f"tensor {tensor.name!r} is {tensor.dtype}"
                             f"{'' if tensor.quant else ' without quantisation'}",
                             "8 bits with one scale")
+        self._check_scales(node, tensor, tensor.quant)
         return tensor.zero_point - SHIFT[tensor.dtype]
+
+    def _check_scales(self, node: Node, tensor: Tensor, quant: Quant) -> None:
+        if not all(0 < scale < math.inf for scale in quant.scale):
+            raise self.fail(node, f"tensor {tensor.name!r} has scale {min(quant.scale):g}",
+                            "positive finite scales")
+
+    def check_factors(self, node: Node, *reals: float) -> None:
+        """Refuse ratios of scales that no 31-bit factor with a shift of at most 30 can hold."""
+        if max(reals) > LARGEST:
+            raise self.fail(node, f"scales whose ratio is {max(reals):g}", f"at most {LARGEST:g}")
 
     def shape(self, node: Node, index: int) -> tuple[int, int, int]:
         """Rows, pixels and channels of a tensor."""

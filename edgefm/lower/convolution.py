@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from edgefm.graph import Array, Node
 from edgefm.lower.builder import Builder
-from edgefm.lower.fixed import ONCE, SHIFT, SHIFT_MAX, TWICE, clamps, exact, pairs, signed
+from edgefm.lower.fixed import ONCE, SHIFT, TWICE, clamps, exact, pairs, signed
 from edgefm.lower.needs import window
 from edgefm.ops.conv import conv_factors, fully_connected_factors
 from edgefm.program import OpKind, Stream
@@ -17,34 +18,49 @@ from edgefm.program import OpKind, Stream
 INT32 = np.iinfo(np.int32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layer:
+    """A layer with weights, between its node and its operator.
+
+    `weights` is int8, [O, K] when `axis` is 0 and [K, O] when it is 1. `geometry` is the kernel,
+    stride, dilation and the padding above and left; `packing` are the parameters at the end.
+    """
+
+    kind: OpKind
+    source: int
+    weights: Array
+    axis: int
+    geometry: tuple[int, ...]
+    packing: tuple[int, ...]
+    shape: tuple[int, int, int]
+    scratch: int = 0
+    rounding: int = TWICE
+
+
 def conv(b: Builder, node: Node) -> None:
     """A convolution; the weight section holds plain [O][kh * kw * I] weights."""
     weights = _weights(b, node)
-    out_channels, kernel_h, kernel_w, in_channels = weights.shape
-    source, pad_top, pad_left = _padded_source(b, node)
-    stream = b.streams[source]
-    if stream.channels != in_channels:
-        raise b.fail(node, f"{stream.channels} input channels", f"{in_channels} as in the weights")
-    geometry = _geometry(node, kernel_h, kernel_w, pad_top, pad_left)
-    length = kernel_h * kernel_w * in_channels
-    height, width, _ = b.shape(node, node.outputs[0])
-    _emit(b, node, OpKind.CONV, source, weights.reshape(out_channels, -1), 0, geometry,
-          (1, 1), 0 if _reads_in_place(geometry, stream, height, width) else 2 * length,
-          height * width * out_channels * length, TWICE)
+    source, pads = _padded_source(b, node)
+    stream, shape = b.streams[source], b.shape(node, node.outputs[0])
+    if stream.channels != weights.shape[3]:
+        raise b.fail(node, f"{stream.channels} input channels",
+                     f"{weights.shape[3]} as in the weights")
+    geometry = _geometry(node, weights, pads)
+    flat = weights.reshape(len(weights), -1)
+    scratch = 0 if _reads_in_place(geometry, stream, shape) else 2 * flat.shape[1]
+    _emit(b, node, _Layer(OpKind.CONV, source, flat, 0, geometry, (1, 1), shape, scratch))
 
 
 def depthwise(b: Builder, node: Node) -> None:
     """A depthwise convolution; the weight section holds [kh][kw][O] weights."""
     weights = _weights(b, node)
-    _, kernel_h, kernel_w, out_channels = weights.shape
-    source, pad_top, pad_left = _padded_source(b, node)
-    channels = b.streams[source].channels
+    source, pads = _padded_source(b, node)
+    channels, out_channels = b.streams[source].channels, weights.shape[3]
     if out_channels % channels:
         raise b.fail(node, f"{channels} input channels", f"a divisor of {out_channels}")
-    height, width, _ = b.shape(node, node.outputs[0])
-    _emit(b, node, OpKind.DEPTHWISE, source, weights[0].reshape(-1, out_channels), 1,
-          _geometry(node, kernel_h, kernel_w, pad_top, pad_left), (out_channels // channels,),
-          5 * out_channels, height * width * out_channels * kernel_h * kernel_w, TWICE)
+    _emit(b, node, _Layer(OpKind.DEPTHWISE, source, weights[0].reshape(-1, out_channels), 1,
+                          _geometry(node, weights, pads), (out_channels // channels,),
+                          b.shape(node, node.outputs[0]), 5 * out_channels))
 
 
 def fully_connected(b: Builder, node: Node) -> None:
@@ -58,45 +74,52 @@ def fully_connected(b: Builder, node: Node) -> None:
         raise b.fail(node, f"{elements} input elements", f"a multiple of {length}")
     rows = elements // length
     source = b.reshaped(node, source, (rows, 1, length))
-    _emit(b, node, OpKind.CONV, source, weights, 0, (1, 1, 1, 1, 1, 1, 0, 0), (1, 1), 0,
-          elements * out_channels, ONCE, (rows, 1, out_channels))
+    _emit(b, node, _Layer(OpKind.CONV, source, weights, 0, (1, 1, 1, 1, 1, 1, 0, 0), (1, 1),
+                          (rows, 1, out_channels), rounding=ONCE))
 
 
-def _emit(b: Builder, node: Node, kind: OpKind, source: int, weights: Array, axis: int,
-          geometry: Sequence[int], packing: tuple[int, ...], scratch: int, macs: int,
-          rounding: int, shape: tuple[int, int, int] | None = None) -> None:
-    """Append the operator; `weights` is int8 [O][K] (axis 0 = O) or [K][O] (axis 1 = O)."""
+def _emit(b: Builder, node: Node, layer: _Layer) -> None:
+    """Append the operator."""
     output = node.outputs[0]
-    zero_point = _weight_zero_point(b, node)
     b.zero_point(node, output)
-    low, high = clamps(b.graph.tensors[output], node.attrs.get("activation"))
-    stream = b.streams[source]
-    section = _section(b, node, weights, axis, stream.zero_point, zero_point, rounding)
-    height = b.shape(node, output)[0] if shape is None else shape[0]
-    kernel_h, _, stride_h, _, dilation_h, _, pad_top, _ = geometry
-    needs = window(kernel_h, stride_h, dilation_h, pad_top, stream.height, height)
-    b.emit(node, kind, (source,), (needs,), weights=section, scratch=scratch, macs=macs,
-           shape=shape, params=(*geometry, zero_point, low, high, rounding, *packing))
+    height, width, channels = layer.shape
+    if layer.weights.shape[layer.axis] != channels:
+        raise b.fail(node, f"{layer.weights.shape[layer.axis]} output channels", f"{channels}")
+    zero_point = _weight_zero_point(b, node)
+    kernel_h, _, stride_h, _, dilation_h, _, pad_top, _ = layer.geometry
+    needs = window(kernel_h, stride_h, dilation_h, pad_top, b.streams[layer.source].height, height)
+    b.emit(node, layer.kind, (layer.source,), (needs,), scratch=layer.scratch,
+           weights=_section(b, node, layer, zero_point), shape=layer.shape,
+           macs=height * width * layer.weights.size,
+           params=(*layer.geometry, zero_point,
+                   *clamps(b.graph.tensors[output], node.attrs.get("activation")),
+                   layer.rounding, *layer.packing))
 
 
-def _section(b: Builder, node: Node, weights: Array, axis: int, input_zero_point: int,
-             weight_zero_point: int, rounding: int) -> bytes:
+def _section(b: Builder, node: Node, layer: _Layer, zero_point: int) -> bytes:
     """Effective bias, multipliers and shifts per output channel, then the weights as they are."""
-    bias = _effective_bias(b, node, weights, axis, input_zero_point, weight_zero_point)
+    bias = _effective_bias(b, node, layer, zero_point)
+    factors = _factors(b, node, layer)
+    if len(factors) not in (1, bias.size):
+        raise b.fail(node, f"{len(factors)} weight scales", f"1 or {bias.size}")
+    multipliers, shifts = (_spread(factors[:, k], bias.size, t) for k, t in ((0, "<i4"), (1, "i1")))
+    lows = _spread(factors[:, 2], bias.size, "<u4") if layer.rounding == ONCE else b""
+    return (bias.astype("<i4").tobytes() + multipliers + shifts + bytes(-len(shifts) % 4) + lows
+            + layer.weights.astype(np.int8).tobytes())
+
+
+def _factors(b: Builder, node: Node, layer: _Layer) -> Array:
+    """int64 [O or 1, 2 or 3]: multiplier, shift and, where rounding is exact, the low bits."""
     tensors = b.tensor(node, 0), b.tensor(node, 1), b.graph.tensors[node.outputs[0]]
-    lows = b""
-    if rounding == ONCE:
-        fixed = np.array([exact(real) for real in fully_connected_factors(*tensors).tolist()])
-    else:
-        fixed = pairs(conv_factors(*tensors))
-    if len(fixed) not in (1, bias.size) or fixed[:, -1].max() > SHIFT_MAX:
-        raise b.fail(node, f"{len(fixed)} weight scales, the largest factor above 2**"
-                     f"{fixed[:, -1].max() - 1}", f"1 or {bias.size}, below 2**{SHIFT_MAX}")
-    if rounding == ONCE:
-        lows = _spread(fixed[:, 1], bias.size, "<u4")
-    shifts = _spread(fixed[:, -1], bias.size, "i1")
-    return (bias.astype("<i4").tobytes() + _spread(fixed[:, 0], bias.size, "<i4") + shifts
-            + bytes(-len(shifts) % 4) + lows + weights.astype(np.int8).tobytes())
+    real = conv_factors if layer.rounding == TWICE else fully_connected_factors
+    reals = [float(factor) for factor in real(*tensors)]
+    b.check_factors(node, *reals)
+    if layer.rounding == TWICE:
+        return pairs(reals)
+    try:
+        return np.array([exact(factor) for factor in reals])
+    except ValueError as error:
+        raise b.fail(node, str(error), "another output scale") from error
 
 
 def _spread(values: Array, count: int, dtype: str) -> bytes:
@@ -104,21 +127,20 @@ def _spread(values: Array, count: int, dtype: str) -> bytes:
     return np.broadcast_to(values.astype(dtype), count).tobytes()
 
 
-def _effective_bias(b: Builder, node: Node, weights: Array, axis: int, input_zero_point: int,
-                    weight_zero_point: int) -> Array:
+def _effective_bias(b: Builder, node: Node, layer: _Layer, zero_point: int) -> Array:
     """int64 [O]: the bias with the input's zero point folded in; fits 32 bits."""
-    out_channels = weights.shape[axis]
+    out_channels = layer.weights.shape[layer.axis]
     bias = np.zeros(out_channels, np.int64)
     if len(node.inputs) > 2 and node.inputs[2] >= 0:
         bias = b.constant(node, 2).astype(np.int64).reshape(-1)
     if bias.shape != (out_channels,):
         raise b.fail(node, f"{bias.size} biases", f"{out_channels}")
-    sums = (weights.astype(np.int64) - weight_zero_point).sum(axis=1 - axis)
-    bias = bias - input_zero_point * sums
-    if bias.min() < INT32.min or bias.max() > INT32.max:
+    sums = (layer.weights.astype(np.int64) - zero_point).sum(axis=1 - layer.axis)
+    folded: Array = bias - b.streams[layer.source].zero_point * sums
+    if folded.min() < INT32.min or folded.max() > INT32.max:
         raise b.fail(node, "a bias beyond 32 bits once the input's zero point is folded in",
                      "a bias that fits")
-    return np.asarray(bias)
+    return folded
 
 
 def _weights(b: Builder, node: Node) -> Array:
@@ -137,24 +159,22 @@ def _weight_zero_point(b: Builder, node: Node) -> int:
     return quant.zero_point[0] - SHIFT[tensor.dtype]
 
 
-def _padded_source(b: Builder, node: Node) -> tuple[int, int, int]:
+def _padded_source(b: Builder, node: Node) -> tuple[int, tuple[int, int]]:
     """The stream to read, and the padding above and left, a folded PAD included."""
     (top, _), (left, _) = node.attrs["padding"]
     if node.inputs[0] in b.pads:
         tensor, rows, pixels = b.pads[node.inputs[0]]
-        return b.stream_of[tensor], top + rows, left + pixels
-    return b.source(node, 0), top, left
+        return b.stream_of[tensor], (top + rows, left + pixels)
+    return b.source(node, 0), (top, left)
 
 
-def _reads_in_place(geometry: Sequence[int], stream: Stream, height: int, width: int) -> bool:
+def _geometry(node: Node, weights: Array, pads: tuple[int, int]) -> tuple[int, ...]:
+    return (*weights.shape[1:3], *node.attrs["stride"], *node.attrs.get("dilation", (1, 1)), *pads)
+
+
+def _reads_in_place(geometry: Sequence[int], stream: Stream, shape: tuple[int, int, int]) -> bool:
     """True when each output pixel reads one input pixel inside the map: no patch is gathered."""
-    return (tuple(geometry[:2]) == (1, 1) and not any(geometry[6:])
-            and (height - 1) * geometry[2] < stream.height
-            and (width - 1) * geometry[3] < stream.width)
-
-
-def _geometry(node: Node, kernel_h: int, kernel_w: int, pad_top: int,
-              pad_left: int) -> tuple[int, ...]:
-    stride, dilation = node.attrs["stride"], node.attrs.get("dilation", (1, 1))
-    return kernel_h, kernel_w, *stride, *dilation, pad_top, pad_left
-
+    kernel_h, kernel_w, stride_h, stride_w, _, _, pad_top, pad_left = geometry
+    return (kernel_h == kernel_w == 1 and pad_top == pad_left == 0
+            and (shape[0] - 1) * stride_h < stream.height
+            and (shape[1] - 1) * stride_w < stream.width)

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgefm.graph import Node, Tensor
 from edgefm.lower.builder import Builder
-from edgefm.lower.fixed import SHIFT, SHIFT_MAX, clamps, pairs, signed
+from edgefm.lower.fixed import SHIFT, clamps, pairs, signed
 from edgefm.lower.needs import everything, identity
 from edgefm.ops import MEANINGS
 from edgefm.ops.call import Call
@@ -23,8 +23,9 @@ STREAM, PIXEL, CHANNELS, MAP = range(4)  # what the second operand of ADD and MU
 def add(b: Builder, node: Node) -> None:
     """add and sub: both operands rescaled to a common fine scale, summed, rescaled."""
     first, second, swapped = _operands(b, node)
-    of_first, of_second, of_sum = pairs(list(sum_factors(
-        b.tensor(node, 0), b.tensor(node, 1), b.graph.tensors[node.outputs[0]]))).tolist()
+    factors = sum_factors(b.tensor(node, 0), b.tensor(node, 1), b.graph.tensors[node.outputs[0]])
+    b.check_factors(node, *factors)
+    of_first, of_second, of_sum = pairs(list(factors)).tolist()
     terms = [(*of_first, 1), (*of_second, -1 if node.op == "sub" else 1)]
     if swapped:
         terms.reverse()
@@ -35,6 +36,7 @@ def mul(b: Builder, node: Node) -> None:
     """mul: the product of both operands, rescaled once."""
     first, second, _ = _operands(b, node)
     factor = mul_factor(b.tensor(node, 0), b.tensor(node, 1), b.graph.tensors[node.outputs[0]])
+    b.check_factors(node, factor)
     _emit(b, node, OpKind.MUL, first, second, tuple(pairs(factor)[0].tolist()))
 
 
@@ -89,8 +91,6 @@ def _emit(b: Builder, node: Node, kind: OpKind, first: Operand, second: Operand,
           params: tuple[int, ...]) -> None:
     output = node.outputs[0]
     b.zero_point(node, output)
-    if params[-1] > SHIFT_MAX:
-        raise b.fail(node, f"a factor above 2**{params[-1] - 1}", f"below 2**{SHIFT_MAX}")
     height = b.shape(node, output)[0]
     inputs, needs = [first[1]], [identity(height)]
     if second[1] >= 0:

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgefm.graph import Array, Node
 from edgefm.lower.builder import Builder
-from edgefm.lower.fixed import SHIFT_MAX, clamps
+from edgefm.lower.fixed import clamps
 from edgefm.lower.needs import Need, identity, window
 from edgefm.ops import resize
 from edgefm.ops import softmax as softmax_meaning
@@ -19,6 +19,9 @@ from edgefm.program import OpKind
 
 MULTIPLY, DIVIDE_AWAY, DIVIDE_UP = range(3)  # how MEAN turns a sum into a result
 AWAY, UP = range(2)  # where an exact half goes
+CELLS_MAX = 1 << 22  # of a window or a mean: its sum stays within 31 bits
+CHANNELS_MAX = 4096  # of a softmax, for the same reason
+STEP_MIN = 2.0 ** -20  # of a softmax's input times beta
 _FINEST = 256  # 8-bit values times two such weights are exact in float32
 
 
@@ -54,15 +57,16 @@ def mean(b: Builder, node: Node) -> None:
                      "a mean over all rows and pixels")
     b.zero_point(node, node.inputs[0])
     b.zero_point(node, node.outputs[0])
+    b.check_factors(node, tensor.scale / output.scale)
     by = mean_factor(tensor.scale / output.scale, count)
-    if by.shift[0] > SHIFT_MAX:
-        raise b.fail(node, f"scales {tensor.scale:g} and {output.scale:g}",
-                     f"a ratio below 2**{SHIFT_MAX}")
     _accumulate(b, node, source, (int(by.m[0]), int(by.shift[0]), MULTIPLY))
 
 
 def _accumulate(b: Builder, node: Node, source: int, params: tuple[int, ...]) -> None:
     stream = b.streams[source]
+    if stream.height * stream.width > CELLS_MAX:
+        raise b.fail(node, f"a map of {stream.height} x {stream.width}",
+                     f"at most {CELLS_MAX} pixels")
     b.emit(node, OpKind.MEAN, (source,), (identity(stream.height),),
            params=(*params, *_activation(b, node)), scratch=4 * stream.channels,
            shape=(1, 1, stream.channels), accumulates=True)
@@ -72,9 +76,13 @@ def _pool(b: Builder, node: Node, kind: OpKind, rounding: tuple[int, ...]) -> No
     source = b.source(node, 0)
     (kernel_h, kernel_w), (stride_h, stride_w) = node.attrs["kernel"], node.attrs["stride"]
     (top, _), (left, _) = node.attrs["padding"]
-    needs = window(kernel_h, stride_h, 1, top, b.streams[source].height,
-                   b.shape(node, node.outputs[0])[0])
-    sums = 4 * b.streams[source].channels if kind == OpKind.AVERAGE_POOL else 0
+    stream, (height, width, _) = b.streams[source], b.shape(node, node.outputs[0])
+    if not (top < kernel_h and left < kernel_w and (height - 1) * stride_h - top < stream.height
+            and (width - 1) * stride_w - left < stream.width and kernel_h * kernel_w <= CELLS_MAX):
+        raise b.fail(node, f"kernel {(kernel_h, kernel_w)}, padding {node.attrs['padding']}",
+                     f"windows of at most {CELLS_MAX} pixels, each with one inside the map")
+    needs = window(kernel_h, stride_h, 1, top, stream.height, height)
+    sums = 4 * stream.channels if kind == OpKind.AVERAGE_POOL else 0
     b.emit(node, kind, (source,), (needs,), scratch=sums,
            params=(kernel_h, kernel_w, stride_h, stride_w, top, left, *_activation(b, node),
                    *rounding))
@@ -99,12 +107,17 @@ def _same_quantisation(b: Builder, node: Node) -> None:
 def softmax(b: Builder, node: Node) -> None:
     """SOFTMAX over the channels of each pixel; the output's scale is fixed at 1/256."""
     b.zero_point(node, node.inputs[0])
-    output = b.graph.tensors[node.outputs[0]]
+    source = b.source(node, 0)
+    output, channels = b.graph.tensors[node.outputs[0]], b.streams[source].channels
+    if channels > CHANNELS_MAX:
+        raise b.fail(node, f"{channels} classes", f"at most {CHANNELS_MAX}")
     if b.zero_point(node, node.outputs[0]) != -128 or abs(output.scale * 256 - 1) > 1e-3:
         raise b.fail(node, f"output scale {output.scale:g}, zero point {output.zero_point}",
                      "1/256 and the type's smallest value")
-    table = softmax_meaning.table(float(node.attrs["beta"]) * b.tensor(node, 0).scale)
-    source = b.source(node, 0)
+    step = float(node.attrs["beta"]) * b.tensor(node, 0).scale
+    if not step >= STEP_MIN:
+        raise b.fail(node, f"beta * scale = {step:g}", f"at least {STEP_MIN:g}")
+    table = softmax_meaning.table(step)
     b.emit(node, OpKind.SOFTMAX, (source,), (identity(b.streams[source].height),),
            weights=table.astype("<i4").tobytes())
 

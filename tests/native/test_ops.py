@@ -2,7 +2,7 @@
 """Every C operator, fed by rows in rings, gives the bits of its NumPy meaning."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ def call_of(native: Any, op: Op, ins: Sequence[Ring], outs: Sequence[Ring],
     ffi = native.ffi
     params = ffi.from_buffer(np.array(op.params, "<i4").tobytes() + b"....")
     weights = ffi.from_buffer(op.weights + b"...")
-    rows = [ffi.new("efm_rows[]", max(len(rings), 1)) for rings in (ins, outs)]
+    rows = [ffi.new("efm_rows[]", len(rings) + 1) for rings in (ins, outs)]
     for table, rings in zip(rows, (ins, outs), strict=True):
         for row, ring in zip(table, rings, strict=False):
             s = ring.stream
@@ -482,3 +482,105 @@ def test_operator_equals_its_meaning(native: Any, case: str, seed: int) -> None:
     rng = np.random.default_rng([seed, *case.encode()])
     graph = CASES[case](rng)
     agrees(native, graph, random_inputs(graph, rng), rng)
+
+
+def test_fully_connected_rounds_as_double_does_at_a_near_half(native: Any) -> None:
+    x = tensor(np.random.default_rng(0), (9, 1), scale=1, zero=0)
+    y = tensor(np.random.default_rng(0), (9, 1), scale=6, zero=0)
+    weight = Tensor("", (1, 1), "int8", Quant((1.0,), (0,)), np.array([[3]], np.int8))
+    graph = one("fully_connected", [x, weight, bias_of(np.random.default_rng(0), 1)], [y],
+                keep_dims=False, activation=None)
+    zero = Tensor("t2", (1,), "int32", None, np.zeros(1, np.int32))
+    graph = Graph("near", (*graph.tensors[:2], zero, graph.tensors[3]), graph.nodes, graph.inputs,
+                  graph.outputs)
+    values = np.arange(-4, 5, dtype=np.int8).reshape(9, 1)  # 3 / 6 is a half, 1/6 is not exact
+    agrees(native, graph, [values], np.random.default_rng(0))
+
+
+def test_operators_of_the_executor_are_not_in_the_table(native: Any) -> None:
+    known = {kind for kind in range(256) if native.lib.op_known(kind)}
+    assert known == {int(kind) for kind in OpKind} - {1, 2, 3, 4}
+
+
+# -- what check() must refuse -----------------------------------------------------------------------
+
+LIMITS = (-(2**31), -1, 0, 1, 2**16, 2**31 - 1)
+SIZES = ("height", "width", "channels", "element")
+
+
+def changes(op: Op, args: Any) -> list[tuple[str, int, Any]]:
+    """Single changes of an operator's arguments: (which, index, new value)."""
+    made: list[tuple[str, int, Any]] = [("param", i, v) for i in range(len(op.params)) for v in LIMITS]
+    made += [("param", i, op.params[i] + d) for i in range(len(op.params)) for d in (-1, 1)]
+    made += [(name, 0, getattr(args, name) + d) for name in ("n_in", "n_out", "n_params",
+             "weights_bytes", "scratch_bytes") for d in (-1, 1) if getattr(args, name) + d >= 0]
+    for side in ("in", "out"):
+        for i in range(getattr(args, f"n_{side}")):
+            row = getattr(args, side)[i]
+            made += [(f"{side}.{name}", i, getattr(row, name) + d) for name in SIZES
+                     for d in (-1, 1) if name != "element" and getattr(row, name) + d > 0]
+            made += [(f"{side}.element", i, e) for e in (1, 4, 8) if e != row.element]
+    return made
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("case", CASES)
+def test_check_refuses_or_the_operator_stays_inside_its_memory(native: Any, case: str,
+                                                               seed: int) -> None:
+    rng = np.random.default_rng([seed, *case.encode()])
+    program = lower(CASES[case](rng))
+    for op in program.ops:
+        if op.kind not in (OpKind.INPUT, OpKind.OUTPUT):
+            refused = [try_change(native, op, program.streams, change, rng)
+                       for change in changes(op, roomy(native, op, program.streams, rng).args)]
+            assert refused.count(True) >= 5
+
+
+def roomy(native: Any, op: Op, streams: Sequence[Stream], rng: np.random.Generator) -> Call:
+    """The call with whole maps that leave room for one more row, pixel and channel of 8 bytes."""
+    def ring(s: int) -> Ring:
+        stream = streams[s]
+        room = replace(stream, dtype="int64", height=stream.height + 1, width=stream.width + 1,
+                       channels=stream.channels + 1)
+        return Ring(rng, room, stream.height + 1, 0)
+    ins, outs = [ring(s) for s in op.inputs], [ring(s) for s in op.outputs]
+    call = call_of(native, op, ins, outs, rng.integers(0, 256, op.scratch + 64).astype(np.uint8))
+    for side, indices in (("in", op.inputs), ("out", op.outputs)):
+        for row, s in zip(getattr(call.args, side)[0:len(indices)], indices, strict=True):
+            stream = streams[s]
+            row.height, row.width, row.channels = stream.height, stream.width, stream.channels
+            row.element = ELEMENT_BYTES[stream.dtype]
+            if op.kind in CONTIGUOUS or op.kind not in STRIDED:
+                row.pixel_stride = row.channels * row.element
+    return call
+
+
+def try_change(native: Any, op: Op, streams: Sequence[Stream], change: tuple[str, int, Any],
+               rng: np.random.Generator) -> bool:
+    """True when check() refuses; otherwise run everything and look at the memory around."""
+    which, index, value = change
+    params = list(op.params)
+    if which == "param":
+        params[index] = (value + 2**31) % 2**32 - 2**31
+    call = roomy(native, replace(op, params=tuple(params)), streams, rng)
+    if "." in which:
+        side, name = which.split(".")
+        setattr(getattr(call.args, side)[index], name, value)
+    elif which != "param":
+        setattr(call.args, which, value)
+    if native.lib.op_check(op.kind, call.args) != 0:
+        return True
+    assert which not in ("n_in", "n_out", "n_params", "weights_bytes")
+    rows = (getattr(call.args, "in") if op.accumulates else call.args.out)[0].height
+    bounds, last = native.ffi.new("uint32_t[2]"), (0, 0)
+    for k in range(call.args.n_in):
+        for y in range(rows):
+            native.lib.op_need(op.kind, call.args, k, y, bounds)
+            assert last[0] <= bounds[0] <= bounds[1] < getattr(call.args, "in")[k].height
+            assert bounds[1] >= last[1]
+            last = (bounds[0], bounds[1])
+        last = (0, 0)
+    call.args.first, call.args.count = 0, rows
+    native.lib.op_run(op.kind, call.args)
+    assert sum(ring.strays() for ring in call.keep[3] + call.keep[4]) == 0
+    return False
