@@ -99,7 +99,7 @@ def _overview(runs: Sequence[Run]) -> Markup:
              lambda run: number(_judged(run, "bits_per_value"), 2))]),
         ("Work", [
             ("multiply-adds", lambda run: _millions(run["plan"]["macs"])),
-            ("images per second and core",
+            ("images per second and worker",
              lambda run: number(_judged(run, "images_per_second"), 1))]),
     ]
     lines: list[Markup] = []
