@@ -502,7 +502,7 @@ def test_operators_of_the_executor_are_not_in_the_table(native: Any) -> None:
     assert known == {int(kind) for kind in OpKind} - {1, 2, 3, 4}
 
 
-# -- what check() must refuse -----------------------------------------------------------------------
+# -- what check() must refuse ----------------------------------------------------------------------
 
 LIMITS = (-(2**31), -1, 0, 1, 2**16, 2**31 - 1)
 SIZES = ("height", "width", "channels", "element")
@@ -510,7 +510,8 @@ SIZES = ("height", "width", "channels", "element")
 
 def changes(op: Op, args: Any) -> list[tuple[str, int, Any]]:
     """Single changes of an operator's arguments: (which, index, new value)."""
-    made: list[tuple[str, int, Any]] = [("param", i, v) for i in range(len(op.params)) for v in LIMITS]
+    made: list[tuple[str, int, Any]] = [("param", i, v) for i in range(len(op.params))
+                                        for v in LIMITS]
     made += [("param", i, op.params[i] + d) for i in range(len(op.params)) for d in (-1, 1)]
     made += [(name, 0, getattr(args, name) + d) for name in ("n_in", "n_out", "n_params",
              "weights_bytes", "scratch_bytes") for d in (-1, 1) if getattr(args, name) + d >= 0]
