@@ -16,17 +16,17 @@ typedef struct factor {
     int32_t shift;
 } factor;
 
-/* A row of `pixels` runs of `channels` int8 elements; steps are from run to run. */
+/* Elements side by side in both operands and in the result. */
 typedef struct span {
     const int8_t *a;
     const int8_t *b;
     int8_t *out;
-    uint32_t channels;
+    uint32_t elements;
     int32_t a_zero;
     int32_t b_zero;
 } span;
 
-typedef void row_function(const efm_op_args *args, const span *run);
+typedef void span_function(const efm_op_args *args, const span *run);
 
 static factor factor_at(const efm_op_args *args, uint32_t i)
 {
@@ -34,30 +34,36 @@ static factor factor_at(const efm_op_args *args, uint32_t i)
     return f;
 }
 
-static void add_run(const efm_op_args *args, const span *run)
+static void add_span(const efm_op_args *args, const span *run)
 {
     const factor of_a = factor_at(args, ADD_FIRST), of_b = factor_at(args, ADD_SECOND), of_sum = factor_at(args, ADD_SUM);
     const int32_t a_sign = efm_param(args, ADD_FIRST + 2), b_sign = efm_param(args, ADD_SECOND + 2);
-    const int32_t low = efm_param(args, ADD_CLAMP), high = efm_param(args, ADD_CLAMP + 1);
-    const int32_t zero = args->out[0].zero_point;
-    for (uint32_t c = 0; c < run->channels; c++) {
-        int32_t a = efm_requant_twice((run->a[c] - run->a_zero) * (1 << LEFT_SHIFT), of_a.multiplier, of_a.shift);
-        int32_t b = efm_requant_twice((run->b[c] - run->b_zero) * (1 << LEFT_SHIFT), of_b.multiplier, of_b.shift);
-        uint32_t sum = (uint32_t)a * (uint32_t)a_sign + (uint32_t)b * (uint32_t)b_sign;
+    const int32_t zero = args->out[0].zero_point, a_zero = run->a_zero, b_zero = run->b_zero;
+    const int32_t low = efm_param(args, ADD_CLAMP) - zero, high = efm_param(args, ADD_CLAMP + 1) - zero;
+    const int8_t *restrict a = run->a, *restrict b = run->b;
+    int8_t *restrict out = run->out;
+    const uint32_t elements = run->elements;
+    for (uint32_t i = 0; i < elements; i++) {
+        int32_t fine_a = efm_requant_twice((a[i] - a_zero) * (1 << LEFT_SHIFT), of_a.multiplier, of_a.shift);
+        int32_t fine_b = efm_requant_twice((b[i] - b_zero) * (1 << LEFT_SHIFT), of_b.multiplier, of_b.shift);
+        uint32_t sum = (uint32_t)fine_a * (uint32_t)a_sign + (uint32_t)fine_b * (uint32_t)b_sign;
         int32_t y = efm_requant_twice((int32_t)sum, of_sum.multiplier, of_sum.shift);
-        run->out[c] = (int8_t)(efm_clamp(y, low - zero, high - zero) + zero);
+        out[i] = (int8_t)(efm_clamp(y, low, high) + zero);
     }
 }
 
-static void mul_run(const efm_op_args *args, const span *run)
+static void mul_span(const efm_op_args *args, const span *run)
 {
     const factor of_product = factor_at(args, MUL_FACTOR);
-    const int32_t low = efm_param(args, MUL_CLAMP), high = efm_param(args, MUL_CLAMP + 1);
-    const int32_t zero = args->out[0].zero_point;
-    for (uint32_t c = 0; c < run->channels; c++) {
-        int32_t product = (run->a[c] - run->a_zero) * (run->b[c] - run->b_zero);
+    const int32_t zero = args->out[0].zero_point, a_zero = run->a_zero, b_zero = run->b_zero;
+    const int32_t low = efm_param(args, MUL_CLAMP) - zero, high = efm_param(args, MUL_CLAMP + 1) - zero;
+    const int8_t *restrict a = run->a, *restrict b = run->b;
+    int8_t *restrict out = run->out;
+    const uint32_t elements = run->elements;
+    for (uint32_t i = 0; i < elements; i++) {
+        int32_t product = (a[i] - a_zero) * (b[i] - b_zero);
         int32_t y = efm_requant_twice(product, of_product.multiplier, of_product.shift);
-        run->out[c] = (int8_t)(efm_clamp(y, low - zero, high - zero) + zero);
+        out[i] = (int8_t)(efm_clamp(y, low, high) + zero);
     }
 }
 
@@ -81,7 +87,7 @@ static const int8_t *second_row(const efm_op_args *args, uint32_t y, uint32_t *s
     }
 }
 
-static void run_rows(const efm_op_args *args, row_function *function)
+static void run_rows(const efm_op_args *args, span_function *function)
 {
     const efm_rows *in = &args->in[0], *out = &args->out[0];
     const int of_stream = efm_param(args, KIND) <= OF_PIXEL;
@@ -91,7 +97,7 @@ static void run_rows(const efm_op_args *args, row_function *function)
                     out->channels, in->zero_point,
                     of_stream ? args->in[1].zero_point : efm_param(args, CONSTANT_ZERO)};
         if (efm_is_packed(in) && efm_is_packed(out) && b_stride == out->channels) {
-            run.channels *= pixels;
+            run.elements *= pixels;
             pixels = 1;
         }
         for (uint32_t x = 0; x < pixels; x++) {
@@ -157,12 +163,12 @@ static void need(const efm_op_args *args, uint32_t input, uint32_t y, uint32_t *
 
 static void add_rows(const efm_op_args *args)
 {
-    run_rows(args, add_run);
+    run_rows(args, add_span);
 }
 
 static void mul_rows(const efm_op_args *args)
 {
-    run_rows(args, mul_run);
+    run_rows(args, mul_span);
 }
 
 const efm_op_class efm_op_add = {18, 0, add_check, need, add_rows};

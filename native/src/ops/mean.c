@@ -6,14 +6,17 @@ enum { MULTIPLIER, SHIFT, MODE, CLAMP, PARAMS = CLAMP + 2 };
 enum { MULTIPLY, DIVIDE_AWAY, DIVIDE_UP };
 enum { CELLS_MAX = 1 << 22 }; /* sums of that many values, less a zero point each, fit 31 bits */
 
+static void take_pixel(int32_t *restrict sums, const int8_t *restrict pixel, uint32_t channels)
+{
+    for (uint32_t c = 0; c < channels; c++)
+        sums[c] = (int32_t)((uint32_t)sums[c] + (uint32_t)pixel[c]);
+}
+
 static void take_row(const efm_rows *in, uint32_t y, int32_t *sums)
 {
-    const int8_t *pixel = (const int8_t *)efm_row(in, y);
-    for (uint32_t x = 0; x < in->width; x++) {
-        for (uint32_t c = 0; c < in->channels; c++)
-            sums[c] = (int32_t)((uint32_t)sums[c] + (uint32_t)pixel[c]);
-        pixel += in->pixel_stride;
-    }
+    const int8_t *row = (const int8_t *)efm_row(in, y);
+    for (uint32_t x = 0; x < in->width; x++)
+        take_pixel(sums, row + (size_t)x * in->pixel_stride, in->channels);
 }
 
 /* The sums live in memory that a broken package may share with rows: any value is possible. */

@@ -24,7 +24,7 @@ static void store_float(uint8_t *p, float value)
 
 static void look_up(const efm_op_args *args, const uint8_t *from, uint8_t *to, uint32_t elements)
 {
-    const uint8_t *table = args->weights;
+    const uint8_t *restrict table = args->weights;
     for (uint32_t i = 0; i < elements; i++)
         to[i] = table[from[i] ^ 0x80];
 }

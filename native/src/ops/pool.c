@@ -45,19 +45,29 @@ static const int8_t *cell(const efm_rows *in, uint32_t y, uint32_t x)
     return (const int8_t *)efm_row(in, y) + (size_t)x * in->pixel_stride;
 }
 
+static void take_largest(int8_t *restrict out, const int8_t *restrict from, uint32_t channels)
+{
+    for (uint32_t c = 0; c < channels; c++)
+        out[c] = from[c] > out[c] ? from[c] : out[c];
+}
+
 static void max_pixel(const efm_op_args *args, const window *at, int8_t *out)
 {
     const efm_rows *in = &args->in[0];
+    const uint32_t channels = in->channels;
     const int32_t low = efm_param(args, CLAMP), high = efm_param(args, CLAMP + 1);
-    memset(out, -128, in->channels);
+    memset(out, -128, channels);
     for (uint32_t y = at->y0; y < at->y1; y++)
-        for (uint32_t x = at->x0; x < at->x1; x++) {
-            const int8_t *from = cell(in, y, x);
-            for (uint32_t c = 0; c < in->channels; c++)
-                out[c] = from[c] > out[c] ? from[c] : out[c];
-        }
-    for (uint32_t c = 0; c < in->channels; c++)
+        for (uint32_t x = at->x0; x < at->x1; x++)
+            take_largest(out, cell(in, y, x), channels);
+    for (uint32_t c = 0; c < channels; c++)
         out[c] = (int8_t)efm_clamp(out[c], low, high);
+}
+
+static void take_sum(int32_t *restrict sums, const int8_t *restrict from, uint32_t channels)
+{
+    for (uint32_t c = 0; c < channels; c++)
+        sums[c] += from[c];
 }
 
 static int32_t divide(int32_t sum, int32_t count, int32_t rounding)
@@ -73,15 +83,13 @@ static void average_pixel(const efm_op_args *args, const window *at, int8_t *out
     const int32_t low = efm_param(args, CLAMP), high = efm_param(args, CLAMP + 1);
     const int32_t rounding = efm_param(args, ROUNDING);
     const int32_t count = (int32_t)((at->y1 - at->y0) * (at->x1 - at->x0));
+    const uint32_t channels = in->channels;
     int32_t *sums = (int32_t *)(void *)args->scratch;
-    memset(sums, 0, (size_t)in->channels * 4);
+    memset(sums, 0, (size_t)channels * 4);
     for (uint32_t y = at->y0; y < at->y1; y++)
-        for (uint32_t x = at->x0; x < at->x1; x++) {
-            const int8_t *from = cell(in, y, x);
-            for (uint32_t c = 0; c < in->channels; c++)
-                sums[c] += from[c];
-        }
-    for (uint32_t c = 0; c < in->channels; c++)
+        for (uint32_t x = at->x0; x < at->x1; x++)
+            take_sum(sums, cell(in, y, x), channels);
+    for (uint32_t c = 0; c < channels; c++)
         out[c] = (int8_t)efm_clamp(divide(sums[c], count, rounding), low, high);
 }
 

@@ -79,7 +79,7 @@ static efm_status nearest_check(const efm_op_args *args)
 
 /* One pixel of the result from four of the input: rows a and b, pixels at and at + next. */
 static void blend_pixel(const int8_t *a, const int8_t *b, uint32_t next, int32_t down, int32_t right, int32_t rounding,
-                        int8_t *to, uint32_t channels)
+                        int8_t *restrict to, uint32_t channels)
 {
     for (uint32_t c = 0; c < channels; c++) {
         int32_t left_side = a[c] * (ONE - down) + b[c] * down;
