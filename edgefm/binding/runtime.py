@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from edgefm.binding.load import native
 from edgefm.container import PackageInfo, StreamInfo, TensorInfo, read_info
-from edgefm.errors import BadContainer, BadInput, MissingTool, RuntimeFault
+from edgefm.errors import BadContainer, BadInput, RuntimeFault
 from edgefm.graph import Array
 
 _CANARY = 64       # guard bytes on either side of the arena
@@ -49,7 +50,7 @@ class Runtime:
 
     def __init__(self, package: bytes, name: str = "package") -> None:
         """Check the package. Raises BadContainer when it is damaged or too new."""
-        ffi, lib = _native()
+        ffi, lib = native()
         self._ffi, self._lib = ffi, lib
         self._info = read_info(package, name)
         self._package = ffi.from_buffer("uint8_t[]", package)
@@ -149,12 +150,3 @@ def _tap_dtype(stream: StreamInfo) -> str:
 def _pointers(ffi: Any, kind: str, arrays: Sequence[Array | None]) -> Any:
     return ffi.new(kind, [ffi.NULL if a is None else ffi.cast("uint8_t *", a.ctypes.data)
                           for a in arrays])
-
-
-def _native() -> tuple[Any, Any]:
-    try:
-        from edgefm.binding import _native as module
-    except ImportError as error:
-        raise MissingTool("the C runtime is not built; run `./inv build` "
-                          f"or `pip install -e .` ({error})") from None
-    return module.ffi, module.lib

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from edgefm.cli import compile, diff, inspect, plan, run, validate, zoo
+from edgefm.cli import codecs, compile, diff, inspect, plan, run, validate, zoo
 from edgefm.errors import EdgefmError
 
-VERBS = (compile, plan, inspect, run, diff, validate, zoo)
+VERBS = (compile, plan, inspect, run, diff, validate, codecs, zoo)
 
 
 class _Parser(argparse.ArgumentParser):

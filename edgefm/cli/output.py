@@ -92,6 +92,7 @@ def save_array(path: Any, arrays: Mapping[str, Array]) -> None:
     """Write one array as .npy, or all of them by name as .npz."""
     with open(path, "wb") as file:
         if str(path).endswith(".npz"):
-            np.savez(file, **{name.replace("/", "_"): value for name, value in arrays.items()})
+            named: Mapping[str, Any] = {k.replace("/", "_"): v for k, v in arrays.items()}
+            np.savez(file, **named)
         else:
             np.save(file, next(iter(arrays.values())))

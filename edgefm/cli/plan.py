@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Plan and print."""
     package = load_package(arguments, arguments.net)
     info = read_info(package.data, str(arguments.net))
-    plan = package.compiled.plan.to_json() if package.compiled else info.plan
+    plan: Mapping[str, Any] = package.compiled.plan.to_json() if package.compiled else info.plan
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256, **plan})
         return

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole maps through the C codecs: the bytes that would cross the port, and the time they take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgefm.binding.load import native
+from edgefm.errors import BadInput, RuntimeFault
+
+Map = npt.NDArray[np.int8]
+
+_OK = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """The stored rows of a map, and the seconds that coding and decoding it took."""
+
+    rows: tuple[bytes, ...]
+    encode_seconds: float
+    decode_seconds: float
+
+
+def code_map(codec: int, tables: bytes, zero_point: int, values: Map) -> Coded:
+    """Code a map int8 [H, W, C] row by row, decode it again, and check that nothing changed.
+
+    A row whose code would not be shorter is stored as it is. Raises BadInput for a codec this
+    build does not have or tables it refuses, RuntimeFault when a map does not come back.
+    """
+    ffi, lib = native()
+    found = lib.efm_codec_find(codec)
+    if found == ffi.NULL:
+        raise BadInput(f"codec {codec}: this build of the runtime does not have it")
+    args = ffi.new("efm_codec_args *")
+    keep = ffi.new("uint8_t[]", tables or b"\0")
+    args.tables, args.tables_bytes = keep, len(tables)
+    args.width, args.channels, args.zero_point = values.shape[1], values.shape[2], zero_point
+    if found.check(args) != _OK:
+        raise BadInput(f"codec {codec}: the runtime refuses its tables")
+    state = ffi.new("uint64_t[]", int(found.state_bytes(args)) // 8 + 1)
+    args.state = ffi.cast("uint8_t *", state)
+    start = time.perf_counter()
+    rows = _encode(ffi, found, args, values)
+    middle = time.perf_counter()
+    back = _decode(ffi, found, args, rows, values.shape)
+    stop = time.perf_counter()
+    if not np.array_equal(back, values):
+        raise RuntimeFault(f"codec {codec}: a map came back changed", 0)
+    return Coded(tuple(rows), middle - start, stop - middle)
+
+
+def _encode(ffi: Any, codec: Any, args: Any, values: Map) -> list[bytes]:
+    bytes_of_row = values.shape[1] * values.shape[2]
+    code = ffi.new("uint8_t[]", bytes_of_row)
+    length = ffi.new("uint32_t *")
+    rows = []
+    for y, row in enumerate(np.ascontiguousarray(values)):
+        args.y = y
+        source = ffi.from_buffer("int8_t[]", row)
+        codec.encode(args, source, code, bytes_of_row - 1, length)
+        if length[0]:
+            rows.append(bytes(ffi.buffer(code, length[0])))
+        else:
+            codec.skip(args, source)
+            rows.append(row.tobytes())
+    return rows
+
+
+def _decode(ffi: Any, codec: Any, args: Any, rows: Sequence[bytes], shape: tuple[int, ...]) -> Map:
+    values = np.zeros(shape, np.int8)
+    for y, (row, code) in enumerate(zip(values, rows, strict=True)):
+        args.y = y
+        target = ffi.from_buffer("int8_t[]", row)
+        if len(code) == row.size:
+            row[:] = np.frombuffer(code, np.int8).reshape(row.shape)
+            codec.skip(args, target)
+        elif codec.decode(args, ffi.from_buffer("uint8_t[]", code), len(code), target) != _OK:
+            raise RuntimeFault("a codec refuses what its own encoder wrote", 0)
+    return values

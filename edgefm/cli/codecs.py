@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measure every lossless codec on a network's own feature maps."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from edgefm.cli.arguments import add_compile_options, add_json, compile_options, count
+from edgefm.cli.output import print_json, print_table, progress_bar, short
+from edgefm.codecs import CODECS
+from edgefm.compiler import Compiled, calibration_inputs, compile_model
+from edgefm.container import read_info
+from edgefm.graph import Array
+from edgefm.measure import Measurement, measure_codecs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `codecs`."""
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR",
+                        help="files to measure on; tables are learned on --calib, or on every "
+                             "other one of these")
+    parser.add_argument("--limit", type=count, default=4, metavar="N",
+                        help="measure on N files, evenly spread (default 4)")
+    parser.add_argument("--fit", type=count, default=8, metavar="N",
+                        help="learn tables on N files (default 8)")
+    add_json(parser)
+    add_compile_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure and print."""
+    with progress_bar(f"codecs {arguments.model.name}", unit="img") as bar:
+        compiled = compile_model(arguments.model, compile_options(arguments, arguments.model))
+        fit, judge = _inputs(arguments, compiled)
+        result = measure_codecs(compiled, fit, judge, lambda: bar.update())
+    info = read_info(compiled.package)
+    if arguments.json:
+        print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
+                    **result.to_json()})
+    else:
+        _print(result)
+
+
+def _inputs(arguments: argparse.Namespace, compiled: Compiled) -> tuple[list[Array], list[Array]]:
+    """What tables are learned on, and what is measured: never the same files."""
+
+    def read(folder: Path, most: int) -> list[Array]:
+        return calibration_inputs(compiled.graph, compiled.preprocess, folder, most)
+
+    if arguments.calib:
+        return read(arguments.calib, arguments.fit), read(arguments.images, arguments.limit)
+    files = read(arguments.images, 2 * max(arguments.limit, arguments.fit))
+    return files[1::2][:arguments.fit], files[::2][:arguments.limit]
+
+
+def _print(result: Measurement) -> None:
+    print(f"{result.files} files, {len(result.maps)} maps; bits per value with every row's length, "
+          "weighted by transfers")
+    print_table(("codec", "bits/value", "table bytes", "encode ns/value", "decode ns/value"),
+                [(c.codec, c.bits_per_value, c.table_bytes, c.encode_ns_per_value,
+                  c.decode_ns_per_value) for c in result.codecs])
+    print(f"(all tables together may take {result.table_limit:,} bytes; times are this machine's)")
+    print("\nBits per value of each map")
+    print_table(("map", "values", "transfers", *CODECS),
+                [(short(m.name), m.values, m.transfers, *m.bits_per_value.values())
+                 for m in result.maps])

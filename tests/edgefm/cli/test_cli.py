@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line on a small real network: every verb, its JSON, and every mistake as one line."""
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgefm.cli.arguments import size
+
+Edgefm = Callable[..., Any]
+
+PLAN_FIELDS = {"fast_bytes", "io_bytes", "external_bytes", "external_read_bytes",
+               "external_write_bytes", "input_read_bytes", "output_write_bytes",
+               "weight_read_bytes", "macs", "objective", "stages", "model_sha256", "plan_sha256"}
+VALIDATE_FIELDS = {"n", "top1", "top5", "reference_top1", "reference_top5", "float_top1",
+                   "top1_agreement", "kl", "bits_per_value", "external_read_bytes",
+                   "external_write_bytes", "images_per_second", "model_sha256", "plan_sha256"}
+DIFF_FIELDS = {"tensors", "folded", "max_abs_diff", "first_difference", "model_sha256",
+               "plan_sha256"}
+
+
+@pytest.fixture
+def net(model: Path, tmp_path: Path, edgefm: Edgefm) -> Path:
+    """The small network compiled."""
+    path = tmp_path / "net.efm"
+    names = tmp_path / "names.txt"
+    names.write_text("ant\nbee\ncat\ndog\n")
+    edgefm("compile", model, "-o", path, "--names", names)
+    return path
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("65536", 65536), ("64K", 65536), ("64k", 65536), ("64KiB", 65536), ("1.5M", 1572864),
+    ("0", 0), ("1G", 1 << 30)])
+def test_sizes_are_read(text: str, expected: int) -> None:
+    assert size(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "K", "64Q", "-1", "1e3", "0.3", "9999999G", "1.0001K"])
+def test_nonsense_sizes_are_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        size(text)
+
+
+def test_plan_json_has_the_promised_fields(model: Path, edgefm_json: Edgefm) -> None:
+    fields = edgefm_json("plan", model, "--fast", "4K")
+    assert set(fields) >= PLAN_FIELDS
+    assert fields["fast_bytes"] <= 4096
+    assert fields["model_sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
+
+
+def test_plan_of_a_package_is_the_plan_it_was_compiled_with(model: Path, net: Path,
+                                                            edgefm_json: Edgefm) -> None:
+    assert edgefm_json("plan", net) == edgefm_json("plan", model)
+
+
+def test_plan_prints_aligned_tables(model: Path, edgefm: Edgefm) -> None:
+    lines = edgefm("plan", model, "--cut", "ops").splitlines()
+    assert any(line.startswith("fast memory") for line in lines)
+    start = lines.index("Stages (bytes)") + 1
+    table = lines[start:lines.index("", start)]
+    assert len({line.rindex(" ") > 0 and len(line) for line in table}) == 1
+
+
+def test_inspect_shows_what_was_stored(net: Path, edgefm: Edgefm, edgefm_json: Edgefm) -> None:
+    fields = edgefm_json("inspect", net)
+    assert fields["labels"] == ["ant", "bee", "cat", "dog"]
+    assert fields["preprocess"] == {"raw": True, "mean": [0.0], "std": [1.0], "order": "rgb",
+                                    "geometry": "crop"}
+    assert fields["inputs"][0]["shape"] == [1, 16, 16, 3]
+    assert "uint8 1x16x16x3, scale 0.05, zero point 128" in edgefm("inspect", net)
+
+
+def test_compile_stores_what_it_is_told(model: Path, tmp_path: Path, edgefm_json: Edgefm) -> None:
+    path = tmp_path / "net.efm"
+    edgefm_json("compile", model, "-o", path, "--preprocess", "mean=1,2,3,order=bgr",
+                "--geometry", "stretch")
+    stored = edgefm_json("inspect", path)["preprocess"]
+    assert stored == {"raw": False, "mean": [1.0, 2.0, 3.0], "std": [1.0], "order": "bgr",
+                      "geometry": "stretch"}
+
+
+def test_run_prints_the_best_classes_by_name(net: Path, photos: Path, edgefm: Edgefm,
+                                             edgefm_json: Edgefm) -> None:
+    fields = edgefm_json("run", net, photos / "0.png")
+    scores = [one["score"] for one in fields["top5"]]
+    assert {one["name"] for one in fields["top5"]} == {"ant", "bee", "cat", "dog"}
+    assert scores == sorted(scores, reverse=True)
+    assert fields["input_read_bytes"] == 768
+    assert fields["top5"][0]["name"] in edgefm("run", net, photos / "0.png").splitlines()[2]
+
+
+def test_run_saves_the_output(net: Path, photos: Path, tmp_path: Path, edgefm: Edgefm) -> None:
+    edgefm("run", net, photos / "0.png", "--out", tmp_path / "out.npy")
+    edgefm("run", net, photos / "0.png", "--out", tmp_path / "out.npz")
+    one = np.load(tmp_path / "out.npy")
+    assert one.shape == (1, 4) and one.dtype == np.uint8
+    assert np.array_equal(np.load(tmp_path / "out.npz")["scores"], one)
+
+
+def test_run_takes_an_array_as_it_is(net: Path, photos: Path, tmp_path: Path,
+                                     edgefm_json: Edgefm) -> None:
+    picture = np.asarray(Image.open(photos / "0.png").resize((16, 16)))
+    np.save(tmp_path / "in.npy", picture[None])
+    Image.fromarray(picture).save(tmp_path / "in.png")
+    assert (edgefm_json("run", net, tmp_path / "in.npy")["top5"]
+            == edgefm_json("run", net, tmp_path / "in.png")["top5"])
+
+
+def test_diff_finds_no_difference(model: Path, photos: Path, edgefm: Edgefm,
+                                  edgefm_json: Edgefm) -> None:
+    for arguments in (("--random", "3"), ("--images", photos, "--limit", "2")):
+        fields = edgefm_json("diff", model, *arguments, "--fast", "4K")
+        assert set(fields) >= DIFF_FIELDS
+        assert (fields["max_abs_diff"], fields["first_difference"]) == (0, None)
+        assert fields["tensors"] + len(fields["folded"]) == 4
+    assert "largest difference" in edgefm("diff", model)
+
+
+def test_validate_json_has_the_promised_fields(model: Path, photos: Path,
+                                               need_module: Callable[[str], None],
+                                               edgefm_json: Edgefm) -> None:
+    need_module("ai_edge_litert")
+    fields = edgefm_json("validate", model, "--images", photos, "--labels", photos / "labels.csv",
+                         "--workers", "2")
+    assert set(fields) >= VALIDATE_FIELDS
+    assert (fields["n"], fields["top5"], fields["reference_top5"]) == (20, 100.0, 100.0)
+    assert (fields["top1"], fields["top1_agreement"]) == (fields["reference_top1"], 100.0)
+    assert fields["kl"] == pytest.approx(0, abs=1e-9)
+    assert (fields["float_top1"], fields["bits_per_value"]) == (None, None)
+
+
+def test_validate_of_a_package_has_no_judges(net: Path, photos: Path, edgefm: Edgefm,
+                                             edgefm_json: Edgefm) -> None:
+    arguments = ("validate", net, "--images", photos, "--labels", photos / "labels.csv",
+                 "--limit", "5", "--workers", "1")
+    fields = edgefm_json(*arguments)
+    assert (fields["n"], fields["reference_top1"], fields["kl"]) == (5, None, None)
+    assert "top-1 %" in edgefm(*arguments)
+
+
+def test_codecs_measures_every_codec_on_the_same_maps(model: Path, photos: Path, edgefm: Edgefm,
+                                                      edgefm_json: Edgefm) -> None:
+    arguments = ("codecs", model, "--images", photos, "--cut", "ops", "--limit", "2")
+    fields = edgefm_json(*arguments)
+    cost = {one["codec"]: one["bits_per_value"] for one in fields["codecs"]}
+    assert set(cost) == {"raw", "rle", "zvc", "ebpc", "context"} and cost["raw"] == 8
+    assert [one["name"] for one in fields["maps"]] == ["features", "pooled", "logits",
+                                                          "scores"]
+    assert all(set(one["bits_per_value"]) == set(cost) for one in fields["maps"])
+    assert fields["files"] == 2
+    assert "bits/value" in edgefm(*arguments)
+
+
+def test_zoo_lists_and_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edgefm: Edgefm,
+                            edgefm_json: Edgefm, data_dir: Path) -> None:
+    monkeypatch.setenv("EDGEFM_ZOO_MIRROR", str(data_dir))
+    assert "mobilenet_v2" in edgefm("zoo", "list")
+    assert len(edgefm_json("zoo", "list")["models"]) == 13
+    path = Path(edgefm("zoo", "get", "vww").strip())
+    assert path.name == "vww_96_int8.tflite" and path.is_file()
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ([], "VERB"),
+    (["fly"], "invalid choice"),
+    (["plan"], "required"),
+    (["plan", "none.tflite"], "none.tflite: No such file"),
+    (["plan", "none.efm"], "none.efm: No such file"),
+    (["plan", "MODEL", "--fast", "many"], "expected a size"),
+    (["plan", "MODEL", "--fast", "100"], "smallest feasible"),
+    (["plan", "MODEL", "--cut", "nowhere"], "nowhere"),
+    (["plan", "MODEL", "--codec", "nothing"], "nothing"),
+    (["plan", "MODEL", "--target", "no-board"], "no-board"),
+    (["plan", "MODEL", "--preprocess", "guess"], "raw|tf"),
+    (["compile", "MODEL"], "-o"),
+    (["compile", "MODEL", "-o", "no/such/folder/net.efm"], "no/such/folder"),
+    (["compile", "MODEL", "-o", "net.efm", "--names", "PHOTOS/labels.csv"], "21 names for 4"),
+    (["inspect", "MODEL"], "not an .efm"),
+    (["run", "MODEL", "PHOTOS/0.png"], "not an .efm"),
+    (["diff", "MODEL", "--images", "no-folder"], "no-folder"),
+    (["diff", "MODEL", "--random", "0"], "from 1 up"),
+    (["validate", "MODEL", "--images", "PHOTOS"], "--labels"),
+    (["validate", "MODEL", "--images", "PHOTOS", "--labels", "PHOTOS/0.png"], "not a text file"),
+    (["zoo", "get", "alexnet"], "alexnet"),
+    (["codecs", "MODEL", "--images", "no-folder"], "no-folder"),
+])
+def test_mistakes_are_one_line(model: Path, photos: Path, tmp_path: Path,
+                               monkeypatch: pytest.MonkeyPatch, edgefm_error: Edgefm,
+                               arguments: list[str], message: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = [part.replace("MODEL", str(model)).replace("PHOTOS", str(photos)) for part in arguments]
+    assert message in edgefm_error(*told)
+
+
+def test_run_names_a_broken_picture(net: Path, tmp_path: Path, edgefm_error: Edgefm) -> None:
+    (tmp_path / "cat.jpg").write_bytes(b"\xff\xd8\xff")
+    assert "cat.jpg" in edgefm_error("run", net, tmp_path / "cat.jpg")
+
+
+def test_run_wants_one_file_per_input(net: Path, photos: Path, edgefm_error: Edgefm) -> None:
+    complaint = edgefm_error("run", net, photos / "0.png", photos / "1.png")
+    assert "met 2 input files, expected 1 (pixels)" in complaint
+
+
+def test_run_draws_nothing_without_boxes(net: Path, photos: Path, tmp_path: Path,
+                                         edgefm_error: Edgefm) -> None:
+    assert "--draw" in edgefm_error("run", net, photos / "0.png", "--draw", tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("cut", [0, 3, 20, 200])
+def test_a_truncated_package_is_one_line(net: Path, edgefm_error: Edgefm, cut: int) -> None:
+    net.write_bytes(net.read_bytes()[:cut])
+    assert "net.efm" in edgefm_error("inspect", net)
+
+
+def test_a_closed_pipe_is_no_error(model: Path, root: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    result = subprocess.run([sys.executable, "-m", "edgefm.cli", "plan", str(model)], stdout=write,
+                            stderr=subprocess.PIPE, cwd=root, check=False)
+    os.close(write)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+def test_boxes_and_masks_of_real_networks(data_dir: Path, tmp_path: Path, edgefm: Edgefm,
+                                          edgefm_json: Edgefm,
+                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEFM_ZOO_MIRROR", str(data_dir))
+    room = next((data_dir / "other/indoor_detection").glob("2007_000027.jpg"))
+    edgefm("compile", edgefm("zoo", "get", "ssd_mobilenet_v1").strip(), "-o", tmp_path / "a.efm")
+    found = edgefm_json("run", tmp_path / "a.efm", room, "--draw", tmp_path / "a.png")["boxes"]
+    assert found and all(box["name"] and 0 <= box["left"] <= box["right"] for box in found)
+    assert Image.open(tmp_path / "a.png").size == Image.open(room).size
