@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a float graph's tensors hold on calibration samples, and the ranges chosen from that.
 
-Samples stream through one at a time; per tensor only a histogram and per-channel sums stay.
+Samples stream through one at a time; per tensor only a histogram and per-channel peaks stay.
 """
 
 from __future__ import annotations
@@ -32,38 +32,25 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ChannelSums:
-    """Per channel (last dimension): the sum of all values, their number, the largest magnitude."""
-
-    total: npt.NDArray[np.float64]
-    count: int
-    peak: npt.NDArray[np.float64]
-
-    @property
-    def mean(self) -> npt.NDArray[np.float64]:
-        """Mean per channel."""
-        return self.total / self.count
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Statistics:
-    """By tensor index, for every computed float tensor and graph input."""
+    """By tensor index, for every computed float tensor and graph input: the values as a histogram,
+    and the largest magnitude in every channel (last dimension)."""
 
     histograms: Mapping[int, Histogram]
-    channels: Mapping[int, ChannelSums]
+    peaks: Mapping[int, npt.NDArray[np.float32]]
 
 
 def observe(graph: Graph, samples: Iterable[Array]) -> Statistics:
     """Run every sample through `graph` (one input) and collect what its float tensors hold."""
     histograms: dict[int, Histogram] = {}
-    channels: dict[int, ChannelSums] = {}
+    peaks: dict[int, npt.NDArray[np.float32]] = {}
     for sample in samples:
         for t, values in run_graph(graph, [sample]).items():
             if values.dtype == np.float32:
-                counts, sums = histogram(values), _channel_sums(values)
+                counts, peak = histogram(values), _peaks(values)
                 histograms[t] = merged(histograms[t], counts) if t in histograms else counts
-                channels[t] = _joined(channels[t], sums) if t in channels else sums
-    return Statistics(histograms, channels)
+                peaks[t] = np.maximum(peaks[t], peak) if t in peaks else peak
+    return Statistics(histograms, peaks)
 
 
 def histogram(values: Array) -> Histogram:
@@ -93,14 +80,9 @@ def _widened(old: Histogram, limit: float) -> npt.NDArray[np.int64]:
     return counts
 
 
-def _channel_sums(values: Array) -> ChannelSums:
+def _peaks(values: Array) -> npt.NDArray[np.float32]:
     rows = values.reshape(-1, values.shape[-1] if values.ndim else 1)
-    peak = np.maximum(rows.max(axis=0), -rows.min(axis=0)).astype(np.float64)
-    return ChannelSums(rows.sum(axis=0, dtype=np.float64), len(rows), peak)
-
-
-def _joined(a: ChannelSums, b: ChannelSums) -> ChannelSums:
-    return ChannelSums(a.total + b.total, a.count + b.count, np.maximum(a.peak, b.peak))
+    return np.asarray(np.maximum(rows.max(axis=0), -rows.min(axis=0)))
 
 
 # Ranges. Every method maps a histogram to the (low, high) that 8 bits shall span.

@@ -81,7 +81,7 @@ def _own(graph: Graph, node: Node) -> bool:
 
 
 def _factors(graph: Graph, node: Node, after: Node, seen: Statistics) -> Factors:
-    peak = seen.channels[node.outputs[0]].peak
+    peak = seen.peaks[node.outputs[0]].astype(np.float64)
     alive = peak > 0
     if after.op == "depthwise_conv2d":
         wanted = np.where(alive, peak, 1.0)

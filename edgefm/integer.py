@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from edgefm.calibrate import Histogram, Statistics, histogram, merged, range_of
 from edgefm.errors import UnsupportedModel
-from edgefm.graph import Graph, Node, Quant, Tensor
+from edgefm.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.optimize import LINEAR, output_axis
 
 _SAME_SCALE = frozenset({"concat", "average_pool", "max_pool", "reshape", "pad", "transpose",
@@ -34,10 +34,9 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to quantise: see `QuantizeOptions`, which lists the choices."""
+    """How ranges are chosen: the method of `calibrate.range_of`, and what the input can be."""
 
     method: str
-    correct_bias: bool
     input_range: tuple[float, float] | None = None
 
 
@@ -62,7 +61,7 @@ def integer_graph(graph: Graph, seen: Statistics, recipe: Recipe) -> Graph:
     tensors = list(graph.tensors)
     for t, quant in _scales(graph, seen, recipe).items():
         tensors[t] = _quantised_tensor(graph.tensors[t], quant)
-    nodes = [_linear(node, tensors, graph.tensors, seen, recipe) if node.op in LINEAR else node
+    nodes = [_linear(node, tensors, graph.tensors) if node.op in LINEAR else node
              for node in graph.nodes]
     return replace(graph, tensors=tuple(tensors), nodes=tuple(nodes))
 
@@ -149,34 +148,29 @@ def _float32(value: float) -> float:
 
 # Weights.
 
-def _linear(node: Node, tensors: list[Tensor], floats: Sequence[Tensor], seen: Statistics,
-            recipe: Recipe) -> Node:
+def _linear(node: Node, tensors: list[Tensor], floats: Sequence[Tensor]) -> Node:
     """`node` with int8 weights and an int32 bias, which are appended to `tensors`."""
     weights = floats[node.inputs[1]]
     assert weights.data is not None
     axis, into = output_axis(node.op), tensors[node.inputs[0]].scale
     rows = np.moveaxis(weights.data, axis, 0).astype(np.float64)
     count = len(rows)
-    stored = floats[node.inputs[2]].data if node.inputs[2] >= 0 else None
-    bias = np.zeros(count) if stored is None else stored.astype(np.float64)
+    stored = floats[node.inputs[2]] if node.inputs[2] >= 0 else None
+    bias = np.zeros(count) if stored is None or stored.data is None else stored.data
     scale = _weight_scales(rows.reshape(count, -1), bias, into, tensors[node.outputs[0]].scale)
-    column = scale.reshape((-1,) + (1,) * (rows.ndim - 1))
-    steps = np.clip(np.rint(rows / column), -127, 127)
-    if recipe.correct_bias:
-        bias = bias - _mean_change(node, steps * column - rows, seen)
-    bias_steps = np.clip(np.rint(bias / (into * scale)), -_BIAS_LIMIT, _BIAS_LIMIT)
+    steps = np.clip(np.rint(rows / scale.reshape((-1,) + (1,) * (rows.ndim - 1))), -127, 127)
     data = np.ascontiguousarray(np.moveaxis(steps, 0, axis).astype(np.int8))
-    name = floats[node.inputs[2]].name if stored is not None else f"{weights.name}/bias"
+    bias_steps = np.rint(bias / (into * scale)).astype(np.int32)
+    name = stored.name if stored is not None else f"{weights.name}/bias"
     zeros = (0,) * count
-    tensors.append(Tensor(weights.name, data.shape, "int8",
-                          Quant(tuple(map(float, scale)), zeros, axis), data))
-    tensors.append(Tensor(name, (count,), "int32",
-                          Quant(tuple(_float32(into * s) for s in scale), zeros, 0),
-                          bias_steps.astype(np.int32)))
+    quant = Quant(tuple(map(float, scale)), zeros, axis)
+    bias_quant = Quant(tuple(_float32(into * s) for s in scale), zeros, 0)
+    tensors += [Tensor(weights.name, data.shape, "int8", quant, data),
+                Tensor(name, (count,), "int32", bias_quant, bias_steps)]
     return replace(node, inputs=(node.inputs[0], len(tensors) - 2, len(tensors) - 1))
 
 
-def _weight_scales(rows: Floats, bias: Floats, into: float, out: float) -> Floats:
+def _weight_scales(rows: Floats, bias: Array, into: float, out: float) -> Floats:
     """Largest magnitude / 127 per channel, or more where the bias would overflow otherwise.
 
     A channel of zeros takes the scale at which one accumulator step is one output step.
@@ -186,14 +180,3 @@ def _weight_scales(rows: Floats, bias: Floats, into: float, out: float) -> Float
     scale = np.maximum(scale, np.abs(bias) * 1.01 / (into * _BIAS_LIMIT))
     return np.maximum(scale, _SMALLEST_SCALE).astype(np.float32).astype(np.float64)
 
-
-def _mean_change(node: Node, change: Floats, seen: Statistics) -> Floats:
-    """What a change of the weights [out, ...] adds to every output channel on average.
-
-    A depthwise channel sees one input channel; the others see all, last dimension fastest.
-    """
-    mean = seen.channels[node.inputs[0]].mean
-    taps = change.reshape(len(change), -1)
-    if node.op == "depthwise_conv2d":
-        return np.asarray(taps.sum(axis=1) * np.repeat(mean, len(change) // len(mean)))
-    return np.asarray(taps @ np.resize(mean, taps.shape[1]))

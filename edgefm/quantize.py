@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Post-training quantisation: float `Graph` + calibration samples -> int8 `Graph`.
 
-How ranges are chosen, whether biases are corrected and whether channels are equalised is decided by
-measuring: every candidate runs as integers on held-out calibration samples and is compared with the
-float graph. `integer.py` makes the candidates.
+How ranges are chosen, whether channels are equalised and whether weights and biases are refined is
+decided by measuring: every candidate runs as integers on held-out calibration samples and is
+compared with the float graph. `integer.py` makes the candidates, `refine.py` betters them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,8 +21,9 @@ from edgefm.integer import Recipe, integer_graph, refuse_unquantisable
 from edgefm.ops import run_graph
 from edgefm.ops.quantize import dequantised, quantised
 from edgefm.optimize import fuse, prune
+from edgefm.refine import refined
 
-METHODS = ("minmax", "99.9", "99.99", "99.999", "mse")
+METHODS = ("minmax", "99.99", "99.999", "mse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +31,19 @@ class QuantizeOptions:
     """What may be tried; tuples of one entry leave nothing to choose.
 
     methods         range methods of `calibrate.range_of`
-    correct_bias    give back through the bias what rounding the weights changes on average
+    refine          round weights with error feedback and correct biases (`refine.refined`)
     equalize        cross-layer equalisation (changes depthwise networks only)
     input_range     (low, high) that preprocessing can produce; measured when None
     held_out        samples that choose between candidates and do not calibrate
+    refine_with     samples among the others that refinement looks at; all are in memory at once
     """
 
     methods: tuple[str, ...] = METHODS
-    correct_bias: tuple[bool, ...] = (True, False)
+    refine: tuple[bool, ...] = (True, False)
     equalize: tuple[bool, ...] = (False, True)
     input_range: tuple[float, float] | None = None
-    held_out: int = 16
+    held_out: int = 32
+    refine_with: int = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,9 +51,19 @@ class Candidate:
     """One quantisation, and its distance from the float graph on the held-out samples."""
 
     graph: Graph
-    recipe: Recipe
+    method: str
     equalised: bool
+    refined: bool
     distance: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Variant:
+    """A float graph to be quantised, and what its tensors hold."""
+
+    graph: Graph
+    seen: Statistics
+    equalised: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,8 +99,9 @@ def candidates(graph: Graph, samples: Sequence[Array], options: QuantizeOptions 
     expected = [[values[t] for t in tensors] for values in (run_graph(graph, [x]) for x in held)]
     judge = _Judge(held, tensors, expected, tick)
     tried: list[Candidate] = []
-    for is_equalised, variant, seen in _variants(graph, fit, options, tick):
-        tried += _search(variant, seen, is_equalised, judge, options)
+    few = fit[::-(-len(fit) // max(1, options.refine_with))]
+    for variant in _variants(graph, fit, options, tick):
+        tried += _search(variant, few, judge, options)
     return tried
 
 
@@ -95,7 +109,7 @@ def runs(graph: Graph, samples: int, options: QuantizeOptions | None = None) -> 
     """An upper bound of the `tick`s that `candidates` will make, for a progress display."""
     options = options or QuantizeOptions()
     held = len(range(0, samples, _stride(samples, options.held_out)))
-    each = samples + held * (len(options.methods) + len(options.correct_bias) - 1)
+    each = samples + held * (len(options.methods) + len(options.refine) - 1)
     return each * (len(options.equalize) if can_equalise(fuse(graph)) else 1)
 
 
@@ -124,15 +138,15 @@ def _split(samples: Sequence[Array], held_out: int) -> tuple[list[Array], list[A
 
 
 def _variants(graph: Graph, fit: Sequence[Array], options: QuantizeOptions,
-              tick: Callable[[], None]) -> Iterator[tuple[bool, Graph, Statistics]]:
-    """The float graphs to quantise and what they hold: as it is, and equalised."""
+              tick: Callable[[], None]) -> Iterator[_Variant]:
+    """The float graphs to quantise: as it is, and equalised."""
     seen = observe(graph, _ticking(fit, tick))
     both = True in options.equalize and can_equalise(graph)
     if False in options.equalize or not both:
-        yield False, graph, seen
+        yield _Variant(graph, seen, False)
     if both:
         other = equalised(graph, seen)
-        yield True, other, observe(other, _ticking(fit, tick))
+        yield _Variant(other, observe(other, _ticking(fit, tick)), True)
 
 
 def _ticking(samples: Iterable[Array], tick: Callable[[], None]) -> Iterator[Array]:
@@ -141,17 +155,25 @@ def _ticking(samples: Iterable[Array], tick: Callable[[], None]) -> Iterator[Arr
         tick()
 
 
-def _search(graph: Graph, seen: Statistics, is_equalised: bool, judge: _Judge,
-            options: QuantizeOptions) -> list[Candidate]:
-    """Try every range method, then the other ways with the bias under the best of them."""
-    def measured(recipe: Recipe) -> Candidate:
-        made = integer_graph(graph, seen, recipe)
-        return Candidate(prune(made), recipe, is_equalised, _distance(made, judge))
+def _search(variant: _Variant, few: Sequence[Array], judge: _Judge, options: QuantizeOptions
+            ) -> list[Candidate]:
+    """Try every range method, then the best of them with the other ways to round."""
+    first, *others = options.refine
+    tried = [_measured(variant, method, few if first else (), judge, options)
+             for method in options.methods]
+    best = min(tried, key=lambda c: c.distance).method
+    return tried + [_measured(variant, best, few if other else (), judge, options)
+                    for other in others]
 
-    bias, *others = options.correct_bias
-    tried = [measured(Recipe(method, bias, options.input_range)) for method in options.methods]
-    best = min(tried, key=lambda c: c.distance).recipe
-    return tried + [measured(replace(best, correct_bias=other)) for other in others]
+
+def _measured(variant: _Variant, method: str, few: Sequence[Array], judge: _Judge,
+              options: QuantizeOptions) -> Candidate:
+    """One candidate; refined with the samples `few`, if there are any."""
+    made = integer_graph(variant.graph, variant.seen, Recipe(method, options.input_range))
+    if few:
+        made = refined(variant.graph, made, few)
+    distance = _distance(made, judge)
+    return Candidate(prune(made), method, variant.equalised, bool(few), distance)
 
 
 def _judged(graph: Graph) -> tuple[int, ...]:

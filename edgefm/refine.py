@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights and biases of an int8 graph, refined for what its operators really get and should give.
+
+Float graph and int8 graph run side by side over a few samples, node by node. At every linear
+operator the weights are rounded one input at a time, and the error of each is handed on to inputs
+that are correlated with it; then the bias takes up what is still left on average.
+
+Sources: Frantar et al., "GPTQ" (arXiv:2210.17323), for rounding with error feedback; Nagel et al.,
+"Data-Free Quantization Through Weight Equalization and Bias Correction" (arXiv:1906.04721), for the
+bias.
+
+A linear operator is seen as blocks: each block has rows (output channels) of K taps (inputs) that
+all its rows share. A convolution is one block; a depthwise convolution is one per input channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from edgefm.graph import Array, Graph, Node
+from edgefm.ops import run_node
+from edgefm.ops.quantize import dequantised, quantised
+from edgefm.ops.window import windows
+from edgefm.optimize import LINEAR
+
+_PIXELS = 256  # output positions per sample that correlations are taken from
+_BIAS_LIMIT = 1 << 30
+_DAMPING = 1e-2  # of the mean variance
+_SMALLEST_VARIANCE = 1e-12
+
+Floats = npt.NDArray[np.float64]
+_Values = Sequence[dict[int, Array]]
+
+
+def refined(graph: Graph, integer: Graph, samples: Sequence[Array]) -> Graph:
+    """`integer` with better weights and biases; scales stay.
+
+    Both graphs have the same nodes and computed tensors; no two nodes of `integer` share weights.
+    """
+    entry = integer.tensors[integer.inputs[0]]
+    real: _Values = [{graph.inputs[0]: sample} for sample in samples]
+    whole: _Values = [{graph.inputs[0]: quantised(sample, entry)} for sample in samples]
+    last_use = {t: i for i, node in enumerate(graph.nodes) for t in node.inputs}
+    for i, (node, twin) in enumerate(zip(graph.nodes, integer.nodes, strict=True)):
+        if node.op in LINEAR:
+            integer = _refined_node(graph, integer, (node, twin), real, whole)
+        for floats, steps in zip(real, whole, strict=True):
+            floats.update(zip(node.outputs, run_node(graph, node, floats), strict=True))
+            steps.update(zip(twin.outputs, run_node(integer, twin, steps), strict=True))
+            for t in node.inputs:
+                if last_use[t] == i:
+                    floats.pop(t, None)
+                    steps.pop(t, None)
+    return integer
+
+
+def _refined_node(graph: Graph, integer: Graph, pair: tuple[Node, Node], real: _Values,
+                  whole: _Values) -> Graph:
+    """`integer` with new weights and a new bias for one linear operator."""
+    node, twin = pair
+    weights = graph.tensors[node.inputs[1]]
+    entry, old, bias = (integer.tensors[t] for t in twin.inputs)
+    assert weights.data is not None and old.quant is not None and bias.quant is not None
+    rows = _rows(weights.data.astype(np.float64), node)
+    scale = np.array(old.quant.scale).reshape(rows.shape[:2])
+    wanted = _mean([_taps(values[node.inputs[0]], node, weights.shape) for values in real])
+    met = [_taps(dequantised(values[twin.inputs[0]], entry), node, weights.shape)
+           for values in whole]
+    steps = _rounded(rows, scale, _covariance(met))
+    shift = _products(rows, wanted) - _products(steps * scale[..., None], _mean(met))
+    stored = graph.tensors[node.inputs[2]].data if node.inputs[2] >= 0 else None
+    shift = shift if stored is None else shift + stored
+    bias_steps = np.clip(np.rint(shift / np.array(bias.quant.scale)), -_BIAS_LIMIT, _BIAS_LIMIT)
+    tensors = list(integer.tensors)
+    tensors[twin.inputs[1]] = replace(old, data=_unrows(steps, weights.shape, node))
+    tensors[twin.inputs[2]] = replace(bias, data=bias_steps.astype(np.int32))
+    return replace(integer, tensors=tuple(tensors))
+
+
+def _rows(weights: Floats, node: Node) -> Floats:
+    """Weights as [blocks, rows, K]."""
+    if node.op != "depthwise_conv2d":
+        return weights.reshape(1, len(weights), -1)
+    multiplier = int(node.attrs["multiplier"])
+    return weights.reshape(-1, weights.shape[3] // multiplier, multiplier).transpose(1, 2, 0)
+
+
+def _unrows(steps: Floats, shape: tuple[int, ...], node: Node) -> Array:
+    """The inverse of `_rows`, as int8."""
+    ordered = steps.transpose(2, 0, 1) if node.op == "depthwise_conv2d" else steps
+    return np.ascontiguousarray(ordered.reshape(shape).astype(np.int8))
+
+
+def _taps(x: Array, node: Node, shape: tuple[int, ...]) -> Array:
+    """What the rows are multiplied with: float32 [blocks, positions, K]."""
+    if node.op == "fully_connected":
+        return x.reshape(1, -1, shape[1])
+    view = windows(x, (shape[1], shape[2]), node.attrs)[0]
+    order = (2, 0, 1, 3, 4) if node.op == "depthwise_conv2d" else (0, 1, 3, 4, 2)
+    blocks = x.shape[3] if node.op == "depthwise_conv2d" else 1
+    taps = view.transpose(order).reshape(blocks, view.shape[0] * view.shape[1], -1)
+    return np.asarray(taps)
+
+
+def _mean(taps: Sequence[Array]) -> Floats:
+    """Mean of every tap: [blocks, K]."""
+    return np.asarray(np.mean([t.mean(axis=1, dtype=np.float64) for t in taps], axis=0))
+
+
+def _products(rows: Floats, taps: Floats) -> Floats:
+    """What each output channel gets from one vector of taps: [output channels]."""
+    return np.asarray(np.einsum("brk,bk->br", rows, taps).ravel())
+
+
+def _covariance(taps: Sequence[Array]) -> Floats:
+    """Covariance [blocks, K, K], shrunk towards its diagonal as far as positions are too few."""
+    seen = np.concatenate([t[:, ::-(-t.shape[1] // _PIXELS)] for t in taps], axis=1)
+    centred = seen - seen.mean(axis=1, keepdims=True, dtype=np.float64)
+    count, k = centred.shape[1:]
+    full = centred.transpose(0, 2, 1) @ centred / count
+    variances = np.einsum("bkk->bk", full)
+    share = count / (count + k)
+    floor = _DAMPING * variances.mean(axis=1, keepdims=True) + _SMALLEST_VARIANCE
+    return np.asarray(full * share + np.eye(k) * (variances * (1 - share) + floor)[:, None, :])
+
+
+def _rounded(rows: Floats, scale: Floats, covariance: Floats) -> Floats:
+    """Integer steps of `rows`: tap by tap, later taps make up for the error of earlier ones."""
+    influence = np.linalg.cholesky(np.linalg.inv(covariance)).transpose(0, 2, 1)
+    left, steps = rows.copy(), np.empty_like(rows)
+    for k in range(rows.shape[2]):
+        steps[..., k] = np.clip(np.rint(left[..., k] / scale), -127, 127)
+        error = (left[..., k] - steps[..., k] * scale) / influence[:, None, k, k]
+        left[..., k + 1:] -= error[..., None] * influence[:, None, k, k + 1:]
+    return steps
