@@ -13,7 +13,7 @@ STYLE = """
   --bar-soft: #c3ccd8; } }
 * { box-sizing: border-box; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 62rem; background: var(--paper);
-  color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
+  color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .75rem; }
 h2 { font-size: 1.3rem; margin: 3rem 0 .5rem; padding-top: 1rem; border-top: 1px solid var(--line);
   overflow-wrap: anywhere; }
@@ -50,6 +50,7 @@ summary { cursor: pointer; color: var(--soft); font-size: .9rem; }
 .key.ring { background: var(--ring); border-color: var(--ring-line); margin-left: 0; }
 .key.map { background: var(--map); border-color: var(--map-line); }
 @media (max-width: 36rem) { body { padding: 1.25rem .9rem 3rem; } h1 { font-size: 1.4rem; } }
-@media print { body { max-width: none; padding: 0; font-size: 10pt; } .wide { overflow: visible; }
+@media print { html { font-size: 12px; } body { max-width: none; padding: 0; }
+  section { break-before: page; } h2 { margin-top: 0; border-top: 0; } .wide { overflow: visible; }
   svg.picture { min-width: 0; } h2, h3 { break-after: avoid; } tr, svg { break-inside: avoid; } }
 """
