@@ -13,6 +13,7 @@ from edgefm.lower.needs import everything, identity, shifted
 from edgefm.program import OpKind
 
 ROWS, PIXELS, CHANNELS = range(3)
+PARTS_MAX = 15  # operands of an operator, less its result
 
 
 def axes_of(shape: Sequence[int]) -> tuple[int | None, ...]:
@@ -33,6 +34,8 @@ def reshape(b: Builder, node: Node) -> None:
 def concat(b: Builder, node: Node) -> None:
     """CONCAT_ROWS or CONCAT_CHANNELS; pixels side by side are channels of one wide pixel."""
     output = b.graph.tensors[node.outputs[0]]
+    if len(node.inputs) > PARTS_MAX:
+        raise b.fail(node, f"{len(node.inputs)} parts", f"at most {PARTS_MAX}")
     axis = axes_of(output.shape)[node.attrs["axis"]]
     parts = [requantised(b, node, k) for k in range(len(node.inputs))]
     height, width, channels = b.shape(node, node.outputs[0])

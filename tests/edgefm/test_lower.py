@@ -354,6 +354,10 @@ def _pool_in_padding(net: Net) -> Sequence[int]:
                      activation=None)]
 
 
+def _many_parts(net: Net) -> Sequence[int]:
+    return [joined(net, *[net.input((1, 2, 2, 3))] * 16)]
+
+
 def _regular_suppression(net: Net) -> Sequence[int]:
     return detector(net, use_regular_nms=True)
 
@@ -364,7 +368,8 @@ def _regular_suppression(net: Net) -> Sequence[int]:
     (_thirds, "multiple of 1/256"), (_partial_mean, "all rows and pixels"),
     (_float_weights, "weights 't2' are float32"), (_groups, "4 input channels"),
     (_batch, "batch of 1"), (_unknown, "no such operator"), (_softmax_scale, "1/256"),
-    (_pool_in_padding, "inside the map"), (_regular_suppression, "fast suppression")])
+    (_pool_in_padding, "inside the map"), (_regular_suppression, "fast suppression"),
+    (_many_parts, "at most 15")])
 def test_what_cannot_run_is_named(make: Callable[[Net], Sequence[int]], met: str) -> None:
     net = Net()
     outputs = make(net)
