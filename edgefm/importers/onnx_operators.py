@@ -338,7 +338,10 @@ def _binary(build: Build, call: Call) -> Edge:
     left, right = (build.values[name] for name in call.inputs)
     op = call.op.lower()
     if op == "div":
-        op, right = "mul", np.float32(1) / _floats(build, call, 1)
+        divisor = _floats(build, call, 1)
+        if not divisor.all():
+            raise ValueError("division by a constant that holds a zero")
+        op, right = "mul", np.asarray(np.float32(1) / divisor)
     like = left if isinstance(left, Edge) else right
     assert isinstance(like, Edge)  # constants alone are folded before
     shape = np.broadcast_shapes(left.shape, right.shape)
@@ -361,6 +364,8 @@ def _batch_norm(build: Build, call: Call) -> Edge:
         raise build.fail(call, "training mode is not supported")
     scale, shift, mean, variance = (
         _vector(build, call, i, x.shape[1]).astype(np.float64) for i in range(1, 5))
+    if variance.min() < 0:
+        raise ValueError("a variance is negative")
     factor = scale / np.sqrt(variance + call.attrs.get("epsilon", 1e-5))
     column = (-1,) + (1,) * (len(x.shape) - 2)
     by = _operand(build, call, factor.reshape(column), x)

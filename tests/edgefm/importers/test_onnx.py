@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every ONNX operator against ONNX's own evaluator, and every way a file can be unusable."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgefm.errors import BadInput, MissingTool, UnsupportedModel
+from edgefm.graph import Array, Graph
+from edgefm.importers.onnx import load_onnx
+from edgefm.ops import run_graph
+from edgefm.optimize import fuse
+
+Node = tuple[str, Sequence[str], Sequence[str], dict[str, Any]]
+RNG = np.random.default_rng(11)
+IMAGE = (1, 4, 9, 8)
+
+
+@pytest.fixture(autouse=True)
+def _needs_onnx(need_module: Callable[[str], None]) -> None:
+    need_module("onnx")
+
+
+def floats(*shape: int) -> Array:
+    """Random float32 constants."""
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def whole(*values: int) -> Array:
+    """An int64 constant."""
+    return np.array(values, np.int64)
+
+
+def model(nodes: Sequence[Node], constants: dict[str, Array], shape: Sequence[int | str] = IMAGE,
+          opset: int = 13, outputs: Sequence[str] = ("y",)) -> bytes:
+    """An ONNX file with the input x."""
+    import onnx
+    from onnx import helper, numpy_helper
+    made = helper.make_graph(
+        [helper.make_node(op, list(ins), list(outs), name=f"the_{op}", **attrs)
+         for op, ins, outs, attrs in nodes], "net",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, list(shape))],
+        [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["any"]) for name in outputs],
+        [numpy_helper.from_array(data, name) for name, data in constants.items()])
+    return bytes(helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)],
+                                   ir_version=8).SerializeToString())
+
+
+def write(tmp_path: Path, data: bytes) -> Path:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(data)
+    return path
+
+
+def channel_last(x: Array) -> Array:
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1)) if x.ndim == 4 else x
+
+
+def check(tmp_path: Path, data: bytes, *, last: bool = True) -> Graph:
+    """Import, run, fuse, run, and compare both with ONNX's evaluator."""
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+    graph = load_onnx(write(tmp_path, data))
+    loaded = onnx.load_from_string(data)
+    dims = [d.dim_value or 1 for d in loaded.graph.input[0].type.tensor_type.shape.dim]
+    x = floats(*dims)
+    expected = ReferenceEvaluator(loaded).run(None, {"x": x})
+    for version in (graph, fuse(graph)):
+        given = x.reshape(version.tensors[version.inputs[0]].shape) if not last else channel_last(x)
+        values = run_graph(version, [given])
+        for t, wanted in zip(version.outputs, expected, strict=True):
+            np.testing.assert_allclose(values[t], channel_last(wanted) if last else wanted,
+                                       rtol=1e-4, atol=1e-5)
+            assert version.tensors[t].shape == values[t].shape
+    return graph
+
+
+@pytest.mark.parametrize("attrs", [
+    {}, {"pads": [1, 1, 1, 1]}, {"pads": [0, 1, 2, 0], "strides": [2, 1]},
+    {"dilations": [2, 2], "pads": [2, 2, 2, 2]}, {"strides": [2, 2], "pads": [1, 1, 1, 1]},
+    {"auto_pad": "SAME_UPPER", "strides": [2, 2]}, {"auto_pad": "SAME_LOWER", "strides": [2, 3]},
+    {"auto_pad": "VALID"}], ids=str)
+@pytest.mark.parametrize("biased", [True, False])
+def test_convolution_equals_onnx(tmp_path: Path, attrs: dict[str, Any], biased: bool) -> None:
+    names = ["x", "w", "b"] if biased else ["x", "w"]
+    constants = {"w": floats(5, 4, 3, 3), "b": floats(5)}
+    graph = check(tmp_path, model([("Conv", names, ["y"], attrs)],
+                                  {name: constants[name] for name in names[1:]}))
+    assert [node.op for node in graph.nodes] == ["conv2d"]
+    assert graph.tensors[graph.nodes[0].inputs[1]].shape == (5, 3, 3, 4)
+
+
+@pytest.mark.parametrize("multiplier", [1, 3])
+def test_depthwise_convolution_equals_onnx(tmp_path: Path, multiplier: int) -> None:
+    constants = {"w": floats(4 * multiplier, 1, 3, 3), "b": floats(4 * multiplier)}
+    graph = check(tmp_path, model(
+        [("Conv", ["x", "w", "b"], ["y"], {"group": 4, "pads": [1, 1, 1, 1]})], constants))
+    assert graph.nodes[0].op == "depthwise_conv2d"
+    assert graph.nodes[0].attrs["multiplier"] == multiplier
+    assert graph.tensors[graph.nodes[0].inputs[1]].shape == (1, 3, 3, 4 * multiplier)
+
+
+@pytest.mark.parametrize("size", [(7, 7), (8, 8), (9, 8), (6, 11)])
+@pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 1, 1, 1]], ids=str)
+def test_max_pool_with_ceil_mode_has_torchs_shape_and_values(
+        tmp_path: Path, size: tuple[int, int], pads: list[int]) -> None:
+    attrs = {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1, "pads": pads}
+    graph = load_onnx(write(tmp_path, model([("MaxPool", ["x"], ["y"], attrs)], {}, (1, 2, *size))))
+    x = floats(1, *size, 2)
+    y = run_graph(graph, [x])[graph.outputs[0]][0]
+    starts = [[s for s in range(-pads[0], n, 2) if s == -pads[0] or s < n
+               if s + 3 - n - pads[0] < 2] for n in size]
+    expected = [[x[0, max(r, 0):r + 3, max(c, 0):c + 3].max(axis=(0, 1)) for c in starts[1]]
+                for r in starts[0]]
+    np.testing.assert_array_equal(y, np.array(expected))
+
+
+def test_max_pool_with_ceil_mode_drops_a_window_that_starts_in_the_padding(tmp_path: Path) -> None:
+    attrs = {"kernel_shape": [1, 2], "strides": [1, 2], "ceil_mode": 1, "pads": [0, 1, 0, 1]}
+    graph = load_onnx(write(tmp_path, model([("MaxPool", ["x"], ["y"], attrs)], {}, (1, 1, 1, 3))))
+    assert graph.tensors[graph.outputs[0]].shape == (1, 1, 2, 1)
+    x = np.array([5, 1, 2], np.float32).reshape(1, 1, 3, 1)
+    assert run_graph(graph, [x])[graph.outputs[0]].ravel().tolist() == [5, 2]
+
+
+@pytest.mark.parametrize("attrs", [
+    {"kernel_shape": [3, 2], "strides": [2, 1]},
+    {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]},
+    {"kernel_shape": [3, 3], "pads": [1, 0, 1, 2], "count_include_pad": 1},
+    {"kernel_shape": [2, 2], "count_include_pad": 1}], ids=str)
+def test_average_pool_equals_onnx(tmp_path: Path, attrs: dict[str, Any]) -> None:
+    check(tmp_path, model([("AveragePool", ["x"], ["y"], attrs)], {}))
+
+
+def test_average_pool_with_ceil_mode_counts_only_cells_inside(tmp_path: Path) -> None:
+    attrs = {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}
+    graph = load_onnx(write(tmp_path, model([("AveragePool", ["x"], ["y"], attrs)], {},
+                                            (1, 1, 3, 3))))
+    x = np.arange(9, dtype=np.float32).reshape(1, 3, 3, 1)
+    assert run_graph(graph, [x])[graph.outputs[0]].ravel().tolist() == [2, 3.5, 6.5, 8]
+
+
+@pytest.mark.parametrize(("nodes", "constants", "op"), [
+    ([("Relu", ["x"], ["y"], {})], {}, "relu"),
+    ([("Sigmoid", ["x"], ["y"], {})], {}, "logistic"),
+    ([("Clip", ["x", "lo", "hi"], ["y"], {})], {"lo": np.float32(0), "hi": np.float32(6)}, "relu6"),
+    ([("Clip", ["x", "lo"], ["y"], {})], {"lo": np.float32(0)}, "relu"),
+    ([("GlobalAveragePool", ["x"], ["y"], {})], {}, "mean"),
+    ([("ReduceMean", ["x"], ["y"], {"axes": [2, 3], "keepdims": 1})], {}, "mean"),
+    ([("Softmax", ["x"], ["y"], {"axis": 1})], {}, "softmax"),
+    ([("Pad", ["x", "p"], ["y"], {})], {"p": whole(0, 0, 1, 2, 0, 1, 0, 3)}, "pad"),
+    ([("Add", ["x", "c"], ["y"], {})], {"c": floats(4, 1, 1)}, "add"),
+    ([("Sub", ["c", "x"], ["y"], {})], {"c": floats(1, 4, 9, 8)}, "sub"),
+    ([("Mul", ["x", "x"], ["y"], {})], {}, "mul"),
+    ([("Div", ["x", "c"], ["y"], {})], {"c": np.float32(3)}, "mul"),
+    ([("Concat", ["x", "x", "c"], ["y"], {"axis": -2})], {"c": floats(1, 4, 1, 8)}, "concat"),
+], ids=lambda v: v if isinstance(v, str) else "")
+def test_operator_equals_onnx(tmp_path: Path, nodes: list[Node], constants: dict[str, Array],
+                              op: str) -> None:
+    assert check(tmp_path, model(nodes, constants)).nodes[-1].op == op
+
+
+def test_clip_with_limits_as_attributes_is_relu6(tmp_path: Path) -> None:
+    data = model([("Clip", ["x"], ["y"], {"min": 0.0, "max": 6.0})], {}, opset=10)
+    assert check(tmp_path, data).nodes[0].op == "relu6"
+
+
+def test_batch_normalisation_folds_into_the_convolution(tmp_path: Path) -> None:
+    constants = {"w": floats(5, 4, 3, 3), "s": floats(5), "t": floats(5), "m": floats(5),
+                 "v": np.abs(floats(5))}
+    data = model([("Conv", ["x", "w"], ["c"], {}),
+                  ("BatchNormalization", ["c", "s", "t", "m", "v"], ["n"], {"epsilon": 1e-3}),
+                  ("Relu", ["n"], ["y"], {})], constants, opset=15)
+    graph = check(tmp_path, data)
+    assert [(n.op, n.attrs["activation"]) for n in fuse(graph).nodes] == [("conv2d", "relu")]
+
+
+def test_flatten_of_a_map_reorders_the_weights_after_it(tmp_path: Path) -> None:
+    data = model([("Flatten", ["x"], ["f"], {}), ("Relu", ["f"], ["r"], {}),
+                  ("Gemm", ["f", "w", "b"], ["y"], {"transB": 1, "alpha": 0.5, "beta": 2.0})],
+                 {"w": floats(3, 4 * 9 * 8), "b": floats(3)})
+    graph = check(tmp_path, data)
+    assert "transpose" in [node.op for node in graph.nodes]
+    assert [node.op for node in fuse(graph).nodes] == ["reshape", "fully_connected"]
+
+
+def test_torchs_computed_flatten_is_folded(tmp_path: Path) -> None:
+    data = model(
+        [("GlobalAveragePool", ["x"], ["g"], {}), ("Shape", ["g"], ["s"], {}),
+         ("Gather", ["s", "zero"], ["batch"], {"axis": 0}),
+         ("Unsqueeze", ["batch", "axes"], ["b1"], {}),
+         ("Concat", ["b1", "minus"], ["to"], {"axis": 0}), ("Reshape", ["g", "to"], ["f"], {}),
+         ("Dropout", ["f"], ["d"], {}), ("MatMul", ["d", "w"], ["m"], {}),
+         ("Add", ["m", "b"], ["y"], {})],
+        {"zero": np.array(0, np.int64), "axes": whole(0), "minus": whole(-1),
+         "w": floats(4, 7), "b": floats(7)}, ("N", 4, 9, 8))
+    graph = check(tmp_path, data)
+    assert graph.tensors[graph.outputs[0]].shape == (1, 7)
+    assert [node.op for node in fuse(graph).nodes] == ["mean", "reshape", "fully_connected"]
+
+
+@pytest.mark.parametrize(("nodes", "constants"), [
+    ([("Transpose", ["x"], ["y"], {"perm": [0, 2, 3, 1]})], {}),
+    ([("Transpose", ["x"], ["t"], {"perm": [0, 2, 1, 3]}),
+      ("Reshape", ["t", "to"], ["y"], {})], {"to": whole(1, 36, -1)}),
+    ([("Reshape", ["x", "to"], ["y"], {})], {"to": whole(0, 2, 18, 8)}),
+    ([("ReduceMean", ["x"], ["m"], {"axes": [3], "keepdims": 0}),
+      ("Unsqueeze", ["m", "axes"], ["u"], {}), ("Squeeze", ["u", "axes"], ["y"], {})],
+     {"axes": whole(1)}),
+    ([("ReduceMean", ["x"], ["m"], {"axes": [2, 3]}), ("Squeeze", ["m"], ["y"], {})], {}),
+    ([("Flatten", ["x"], ["y"], {"axis": 2})], {}),
+], ids=["channel last", "transposed", "image", "means", "squeeze", "flatten 2"])
+def test_order_of_elements_survives_reshapes(tmp_path: Path, nodes: list[Node],
+                                             constants: dict[str, Array]) -> None:
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+    data = model(nodes, constants)
+    graph = load_onnx(write(tmp_path, data))
+    x = floats(*IMAGE)
+    expected = ReferenceEvaluator(onnx.load_from_string(data)).run(None, {"x": x})[0]
+    for version in (graph, fuse(graph)):
+        y = run_graph(version, [channel_last(x)])[version.outputs[0]]
+        np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_channel_last_input_is_kept_when_it_is_only_transposed(tmp_path: Path) -> None:
+    data = model([("Transpose", ["x"], ["t"], {"perm": [0, 3, 1, 2]}),
+                  ("Conv", ["t", "w"], ["y"], {})], {"w": floats(2, 3, 1, 1)}, (1, 5, 6, 3))
+    graph = load_onnx(write(tmp_path, data))
+    assert graph.tensors[graph.inputs[0]].shape == (1, 5, 6, 3)
+    assert [node.op for node in graph.nodes] == ["conv2d"]
+
+
+REFUSED: list[tuple[str, list[Node], dict[str, Array], str]] = [
+    ("unknown operator", [("Tanh", ["x"], ["y"], {})], {}, "no operator Tanh"),
+    ("groups", [("Conv", ["x", "w"], ["y"], {"group": 2})], {"w": floats(4, 2, 1, 1)}, "2 groups"),
+    ("clip", [("Clip", ["x", "lo", "hi"], ["y"], {})],
+     {"lo": np.float32(-1), "hi": np.float32(6)}, "limits -1.0 and 6.0"),
+    ("computed weights", [("Conv", ["x", "x"], ["y"], {})], {}, "expected a constant"),
+    ("dilated pool", [("MaxPool", ["x"], ["y"], {"kernel_shape": [2, 2], "dilations": [2, 2]})],
+     {}, "dilated"),
+    ("indices", [("MaxPool", ["x"], ["y", "i"], {"kernel_shape": [2, 2]})], {}, "positions"),
+    ("reflect", [("Pad", ["x", "p"], ["y"], {"mode": "reflect"})],
+     {"p": whole(0, 0, 1, 1, 0, 0, 1, 1)}, "zeros"),
+    ("pad value", [("Pad", ["x", "p", "v"], ["y"], {})],
+     {"p": whole(0, 0, 1, 1, 0, 0, 1, 1), "v": np.float32(1)}, "zeros"),
+    ("transposed activation", [("Flatten", ["x"], ["f"], {}),
+                               ("Gemm", ["f", "w"], ["y"], {"transA": 1})],
+     {"w": floats(1, 3)}, "transA"),
+    ("double", [("Conv", ["x", "w"], ["y"], {})], {"w": np.zeros((1, 4, 1, 1))}, "float64"),
+    ("gather", [("Gather", ["x", "i"], ["y"], {})], {"i": whole(0)}, "must be constant"),
+    ("constant output", [("Relu", ["x"], ["r"], {}), ("Identity", ["c"], ["y"], {})],
+     {"c": floats(3)}, "does not depend on an input"),
+]
+
+
+@pytest.mark.parametrize(("nodes", "constants", "text"), [case[1:] for case in REFUSED],
+                         ids=[case[0] for case in REFUSED])
+def test_unsupported_model_is_named_in_one_line(tmp_path: Path, nodes: list[Node],
+                                                constants: dict[str, Array], text: str) -> None:
+    with pytest.raises(UnsupportedModel, match=text) as caught:
+        load_onnx(write(tmp_path, model(nodes, constants)))
+    assert str(tmp_path / "net.onnx") in str(caught.value)
+    assert "\n" not in str(caught.value) and "'y'" in str(caught.value)
+
+
+WRONG: list[tuple[str, list[Node], dict[str, Array]]] = [
+    ("channels", [("Conv", ["x", "w"], ["y"], {})], {"w": floats(2, 3, 1, 1)}),
+    ("window", [("Conv", ["x", "w"], ["y"], {})], {"w": floats(2, 4, 10, 1)}),
+    ("bias", [("Conv", ["x", "w", "b"], ["y"], {})], {"w": floats(2, 4, 1, 1), "b": floats(3)}),
+    ("stride", [("Conv", ["x", "w"], ["y"], {"strides": [0, 1]})], {"w": floats(2, 4, 1, 1)}),
+    ("pads", [("Conv", ["x", "w"], ["y"], {"pads": [1, 1]})], {"w": floats(2, 4, 1, 1)}),
+    ("reshape", [("Reshape", ["x", "to"], ["y"], {})], {"to": whole(5, -1)}),
+    ("matrix", [("Flatten", ["x"], ["f"], {}), ("Gemm", ["f", "w"], ["y"], {})],
+     {"w": floats(3, 5)}),
+    ("axis", [("Concat", ["x", "x"], ["y"], {"axis": 7})], {}),
+    ("shapes", [("Add", ["x", "c"], ["y"], {})], {"c": floats(3)}),
+    ("division", [("Div", ["x", "c"], ["y"], {})], {"c": np.zeros((1,), np.float32)}),
+    ("variance", [("BatchNormalization", ["x", *"stmv"], ["y"], {})],
+     {name: np.full(4, -1, np.float32) for name in "stmv"}),
+    ("constant", [("Gather", ["c", "i"], ["s"], {}), ("Reshape", ["x", "s"], ["y"], {})],
+     {"c": whole(1), "i": whole(9)}),
+]
+
+
+@pytest.mark.parametrize(("nodes", "constants"), [case[1:] for case in WRONG],
+                         ids=[case[0] for case in WRONG])
+def test_contradictory_model_is_one_error_line(tmp_path: Path, nodes: list[Node],
+                                               constants: dict[str, Array]) -> None:
+    with pytest.raises(BadInput, match=r"net\.onnx: \w+ 'the_\w+' \(tensor '\w+'\): .") as caught:
+        load_onnx(write(tmp_path, model(nodes, constants)))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 9, 8), (1, 4, "H", "W"), (1, 4, 0, 8)], ids=str)
+def test_input_without_a_fixed_size_is_refused(tmp_path: Path, shape: Sequence[int | str]) -> None:
+    with pytest.raises(UnsupportedModel, match="input 'x'"):
+        load_onnx(write(tmp_path, model([("Relu", ["x"], ["y"], {})], {}, shape)))
+
+
+def test_broken_files_are_one_error_line(tmp_path: Path) -> None:
+    data = model([("Conv", ["x", "w"], ["r"], {}), ("Relu", ["r"], ["y"], {})],
+                 {"w": floats(2, 4, 1, 1)})
+    for end in range(0, len(data)):
+        try:
+            load_onnx(write(tmp_path, data[:end]))
+        except BadInput as error:
+            assert "\n" not in str(error) and "net.onnx" in str(error)
+        else:
+            pytest.fail(f"{end} of {len(data)} bytes were taken for a model")
+
+
+def test_changed_bytes_never_crash_the_importer(tmp_path: Path) -> None:
+    data = model([("Conv", ["x", "w"], ["r"], {"pads": [1, 1, 1, 1]}),
+                  ("Flatten", ["r"], ["f"], {}), ("Gemm", ["f", "v"], ["y"], {})],
+                 {"w": floats(1, 4, 3, 3), "v": floats(72, 2)})
+    refused = 0
+    for at in RNG.choice(len(data), 400):
+        changed = bytearray(data)
+        changed[at] ^= int(RNG.integers(1, 256))
+        try:
+            load_onnx(write(tmp_path, bytes(changed)))
+        except BadInput as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > 50
+
+
+def test_missing_file_is_one_error_line(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"absent\.onnx: cannot be read"):
+        load_onnx(tmp_path / "absent.onnx")
+
+
+def test_missing_package_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                ) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(MissingTool, match=r"edgefm\[onnx\]"):
+        load_onnx(tmp_path / "net.onnx")
+
+
+def test_squeezenet_equals_onnx(data_dir: Path) -> None:
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+    path = data_dir / "models" / "squeezenet1_1_torchvision.onnx"
+    graph = fuse(load_onnx(path))
+    x = floats(1, 3, 224, 224)
+    expected = ReferenceEvaluator(onnx.load(str(path))).run(None, {"input": x})[0]
+    values = run_graph(graph, [channel_last(x)])[graph.outputs[0]]
+    np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-4)
+    assert len(graph.nodes) == 39
