@@ -77,4 +77,18 @@
 #define EFM_WITH_DETECTION 1
 #endif
 
+/* Codecs: as operators. */
+#ifndef EFM_WITH_RLE
+#define EFM_WITH_RLE 1
+#endif
+#ifndef EFM_WITH_ZVC
+#define EFM_WITH_ZVC 1
+#endif
+#ifndef EFM_WITH_EBPC
+#define EFM_WITH_EBPC 1
+#endif
+#ifndef EFM_WITH_CONTEXT
+#define EFM_WITH_CONTEXT 1
+#endif
+
 #endif

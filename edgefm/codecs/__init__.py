@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lossless row codecs: the registry, whole maps, and tables for many maps under one budget.
+
+Every codec is the twin, bit for bit, of native/src/codecs/<name>.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from edgefm.codecs import context, context_fit
+from edgefm.codecs.ebpc import EBPC
+from edgefm.codecs.interface import LENGTH_BYTES, Codec, Rows, RowShape
+from edgefm.codecs.raw import RAW
+from edgefm.codecs.rle import RLE
+from edgefm.codecs.zvc import ZVC
+from edgefm.errors import BadContainer
+
+CONTEXT = Codec(4, "context", context_fit.fit, context.start, context.encode, context.decode,
+                context.skip, context.state_bytes)
+CODECS: Mapping[str, Codec] = MappingProxyType(
+    {codec.name: codec for codec in (RAW, RLE, ZVC, EBPC, CONTEXT)})
+
+__all__ = ["CODECS", "LENGTH_BYTES", "Codec", "RowShape", "coded_bytes", "decode_map", "encode_map",
+           "fit_maps", "worst_case"]
+
+
+def encode_map(codec: Codec, tables: bytes, shape: RowShape, rows: Rows) -> list[bytes]:
+    """The stored rows of a map int8 [H, W, C]: codes, or the row where no code is shorter."""
+    state = codec.start(tables, shape)
+    stored = []
+    for row in rows:
+        code = codec.encode(state, row)
+        if len(code) >= shape.values:
+            codec.skip(state, row)
+            code = row.tobytes()
+        stored.append(code)
+    return stored
+
+
+def decode_map(codec: Codec, tables: bytes, shape: RowShape, stored: Sequence[bytes]) -> Rows:
+    """The map int8 [H, W, C] of its stored rows; BadContainer when no encoder writes them."""
+    state = codec.start(tables, shape)
+    rows = []
+    for code in stored:
+        if len(code) > shape.values:
+            raise BadContainer(f"a stored row has {len(code)} bytes, a row only {shape.values}")
+        if len(code) == shape.values:
+            row = np.frombuffer(code, np.int8).reshape(shape.width, shape.channels)
+            codec.skip(state, row)
+        else:
+            row = codec.decode(state, code)
+        rows.append(row)
+    return np.stack(rows)
+
+
+def coded_bytes(stored: Sequence[bytes]) -> int:
+    """Bytes of a coded map with its directory of row lengths, without its tables."""
+    return sum(len(code) + LENGTH_BYTES for code in stored)
+
+
+def worst_case(shape: RowShape, height: int) -> int:
+    """The most bytes a coded map can have with its directory, whatever the codec."""
+    return height * (shape.values + LENGTH_BYTES)
+
+
+def fit_maps(maps: Sequence[tuple[RowShape, Sequence[Rows]]], limit: int) -> list[bytes]:
+    """Tables of the context codec for many maps, of at most `limit` bytes together.
+
+    `maps` gives each map's shape and calibration samples. Starting from the smallest tables, the
+    next larger ones go where a table byte saves most code per inference. The smallest take 12
+    bytes each, even when that is more than `limit`.
+    """
+    choices = [_efficient(context_fit.candidates(samples, shape), shape.values * len(samples[0]))
+               for shape, samples in maps]
+    steps = sorted((-gain, i, j) for i, choice in enumerate(choices)
+                   for j, (gain, _) in enumerate(choice) if j)
+    taken = [0] * len(maps)
+    size = sum(len(choice[0][1]) for choice in choices)
+    for _, i, j in steps:
+        more = len(choices[i][j][1]) - len(choices[i][taken[i]][1])
+        if size + more <= limit:
+            size, taken[i] = size + more, j
+    return [choice[j][1] for choice, j in zip(choices, taken, strict=True)]
+
+
+def _efficient(candidates: Sequence[context_fit.Candidate],
+               values: int) -> list[tuple[float, bytes]]:
+    """The candidates worth their size, growing, each with the bits saved per byte more."""
+    rest = sorted(candidates, key=lambda c: (len(c.tables), c.bits_per_value))
+    out = [(0.0, rest[0].tables)]
+    current = rest[0]
+    while True:
+        slopes = [((current.bits_per_value - c.bits_per_value) * values
+                   / (len(c.tables) - len(current.tables)), c)
+                  for c in rest if len(c.tables) > len(current.tables)]
+        gain, current = max(slopes, key=lambda s: s[0], default=(0.0, current))
+        if gain <= 0:
+            return out
+        out.append((gain, current.tables))

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every codec is to the compiler: pure functions on int8 rows, plus a state where it has one.
+
+A map int8 [H, W, C] is coded row by row, in order. A row whose code would not be shorter than the
+row itself is stored as it is, and the codec is told with `skip`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgefm.errors import BadContainer
+
+Rows = npt.NDArray[np.int8]
+LENGTH_BYTES = 2  # of a row's entry in the directory of row lengths
+
+
+@dataclass(frozen=True, slots=True)
+class RowShape:
+    """What a codec knows of a map: pixels of a row, values of a pixel, the value that means 0."""
+
+    width: int
+    channels: int
+    zero_point: int
+
+    @property
+    def values(self) -> int:
+        """Values, and so bytes, of one row."""
+        return self.width * self.channels
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """One codec; docs/FORMAT.md gives its bits, docs/CODECS.md its reasons.
+
+    `fit(maps, shape, limit)` learns tables of at most `limit` bytes from calibration maps
+    int8 [H, W, C]. `start(tables, shape)` gives the state before row 0 (BadContainer when the
+    tables do not fit the shape). `encode(state, row)` and `decode(state, code)` go on by one row
+    int8 [W, C]; `skip(state, row)` says that the row was stored as it is instead.
+    `state_bytes(shape)` is what one cursor needs in fast memory; C says the same number.
+    """
+
+    id: int
+    name: str
+    fit: Callable[[Sequence[Rows], RowShape, int], bytes]
+    start: Callable[[bytes, RowShape], Any]
+    encode: Callable[[Any, Rows], bytes]
+    decode: Callable[[Any, bytes], Rows]
+    skip: Callable[[Any, Rows], None]
+    state_bytes: Callable[[RowShape], int]
+
+
+def no_fit(maps: Sequence[Rows], shape: RowShape, limit: int) -> bytes:
+    """`fit` of a codec without tables."""
+    del maps, shape, limit
+    return b""
+
+
+def no_start(tables: bytes, shape: RowShape) -> RowShape:
+    """`start` of a codec without tables and state: the shape is all it needs."""
+    if tables:
+        raise BadContainer(f"codec tables of {len(tables)} bytes, expected none")
+    return shape
+
+
+def no_skip(shape: RowShape, row: Rows) -> None:
+    """`skip` of a codec without state."""
+    del shape, row
+
+
+def no_state(shape: RowShape) -> int:
+    """`state_bytes` of a codec without state."""
+    del shape
+    return 0

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Predictive coding of int8 rows with adapting contexts: docs/FORMAT.md has every step.
+ *
+ * A value is predicted from its neighbours west, north, north-west and north-east in the same
+ * channel, plus what earlier channels of the same pixel turned out to miss. The expected error picks
+ * the contexts of a binary range coder: "is it the zero point", the side, the distance in steps of
+ * a power of two, and the rest as plain bits. */
+#include <string.h>
+
+#include "../bits.h"
+#include "lossless.h"
+
+enum {
+    HEAD = 12,           /* bytes of the tables' fixed part */
+    ZERO_FLAG = 1,
+    MAX_CROSS = 8,
+    SCALES = 18,         /* classes of expected error */
+    STEPS = 6,           /* contexts of the distance's unary part */
+    LONGEST = 16,        /* steps after which the distance follows as 8 bits */
+    ZERO_CONTEXTS = 64, SIDE_CONTEXTS = 128,
+    CONTEXTS = ZERO_CONTEXTS + SIDE_CONTEXTS + SCALES * STEPS,
+    RATE = 5,
+    LOW = -128, HIGH = 127
+};
+
+/* First probabilities of a one in 256ths: zero and below by relative height, another step by step. */
+static const uint8_t first_zero[16] = {244, 240, 233, 222, 207, 188, 166, 140, 112, 83, 55, 32, 17, 9, 5, 4};
+static const uint8_t first_below[8] = {40, 60, 80, 100, 112, 120, 124, 126};
+static const uint8_t first_step[STEPS] = {150, 120, 115, 112, 110, 110};
+
+typedef struct model {
+    const efm_codec_args *args;
+    uint32_t terms;          /* earlier channels that a prediction uses */
+    int32_t offset;          /* of every prediction, 1/64 */
+    uint16_t *average;       /* [channels] of the error, 1/64 */
+    int16_t *surprise;       /* [channels] value - prediction from neighbours, 1/64, of this pixel */
+    uint16_t *odds;          /* [CONTEXTS] of a one, 1/65536 */
+    uint8_t *error;          /* [channels] of the last pixel, 1/4 */
+    int8_t *above;           /* [width][channels], the row before */
+} model;
+
+/* The pixels around one pixel. */
+typedef struct around {
+    const int8_t *w, *n, *nw, *ne;
+} around;
+
+typedef struct guess {
+    int32_t near;      /* prediction from neighbours, 1/64 */
+    int32_t mean;      /* prediction, 1/64 */
+    uint32_t scale;    /* class of expected error */
+    uint32_t height;   /* class of the distance to the lowest value */
+} guess;
+
+/* A range decoder or encoder: `code` is the part of the stream not yet explained, or the low end. */
+typedef struct coder {
+    uint32_t range;
+    uint32_t code;
+    uint32_t at;
+    uint32_t size;
+    const uint8_t *in;
+    uint8_t *out;
+} coder;
+
+static uint32_t state_bytes(const efm_codec_args *args)
+{
+    return 2 * CONTEXTS + 5 * args->channels + args->width * args->channels;
+}
+
+static efm_status check(const efm_codec_args *args)
+{
+    const uint8_t *t = args->tables;
+    const uint8_t *term = t + HEAD;
+
+    if (args->tables_bytes < HEAD || args->channels > 0xFFFF) {
+        return EFM_BAD_CODEC;
+    }
+    if (t[0] > ZERO_FLAG || t[1] > MAX_CROSS
+        || args->tables_bytes - HEAD != 2u * t[1] * args->channels) {
+        return EFM_BAD_CODEC;
+    }
+    for (uint32_t c = 0; c < args->channels; c++) {
+        for (uint32_t i = 0; i < t[1]; i++, term += 2) {
+            if (term[0] > c || (term[0] == 0 && term[1] != 0)) {
+                return EFM_BAD_CODEC;
+            }
+        }
+    }
+    return EFM_OK;
+}
+
+static void open_model(model *m, const efm_codec_args *args)
+{
+    const uint8_t *t = args->tables;
+    int32_t sum = efm_int8(t[8]) + efm_int8(t[9]) + efm_int8(t[10]) + efm_int8(t[11]);
+    void *state = args->state;
+
+    m->args = args;
+    m->terms = t[1];
+    m->offset = args->zero_point * (64 - sum);
+    m->average = state;
+    m->surprise = (int16_t *)(m->average + args->channels);
+    m->odds = m->average + 2 * args->channels;
+    m->error = (uint8_t *)(m->odds + CONTEXTS);
+    m->above = (int8_t *)m->error + args->channels;
+}
+
+static uint32_t first_odds(uint32_t i)
+{
+    if (i < ZERO_CONTEXTS) {
+        return first_zero[i / 4];
+    }
+    i -= ZERO_CONTEXTS;
+    return i < SIDE_CONTEXTS ? first_below[i / 16] : first_step[(i - SIDE_CONTEXTS) % STEPS];
+}
+
+/* What was learned from the image, back to the beginning. */
+static void forget(const model *m)
+{
+    for (uint32_t i = 0; i < CONTEXTS; i++) {
+        m->odds[i] = (uint16_t)(first_odds(i) << 8 | 0x80);
+    }
+    for (uint32_t c = 0; c < m->args->channels; c++) {
+        m->average[c] = (uint16_t)(m->args->tables[2] << 4);
+        m->surprise[c] = 0;
+    }
+}
+
+static void begin_row(const model *m)
+{
+    const efm_codec_args *args = m->args;
+
+    if (args->y == 0) {
+        forget(m);
+        memset(m->above, args->zero_point, args->channels);
+    }
+    for (uint32_t c = 0; c < args->channels; c++) {
+        uint32_t usual_error = (uint32_t)m->average[c] >> 4;
+
+        m->error[c] = (uint8_t)(usual_error < 255 ? usual_error : 255);
+    }
+}
+
+static around look_around(const model *m, const int8_t *row, uint32_t x)
+{
+    const efm_codec_args *args = m->args;
+    uint32_t c = args->channels;
+    around a;
+
+    a.w = x > 0 ? row + (x - 1) * c : m->above;
+    a.n = args->y > 0 ? m->above + x * c : a.w;
+    a.nw = args->y > 0 && x > 0 ? a.n - c : a.n;
+    a.ne = args->y > 0 && x < args->width - 1 ? a.n + c : a.n;
+    return a;
+}
+
+static int32_t clamp_mean(int32_t mean)
+{
+    return mean < LOW * 64 ? LOW * 64 : mean > HIGH * 64 ? HIGH * 64 : mean;
+}
+
+static uint32_t distance(int32_t a, int32_t b)
+{
+    return (uint32_t)(a < b ? b - a : a - b);
+}
+
+/* Two classes per octave: 0, 1, 2, 2, 4, 4, 5 ... that is 2 log2(v + 2) - 2, rounded down. */
+static uint32_t half_octave(uint32_t v)
+{
+    uint32_t log = efm_log2(v + 2);
+
+    return 2 * log - 2 + ((v + 2) >> (log - 1) & 1u);
+}
+
+static void predict(const model *m, const around *a, uint32_t c, guess *g)
+{
+    const uint8_t *t = m->args->tables;
+    const uint8_t *term = t + HEAD + c * 2 * m->terms; /* distance, weight */
+    int32_t n = a->n[c];
+    int32_t near = m->offset + efm_int8(t[8]) * a->w[c] + efm_int8(t[9]) * n
+                   + efm_int8(t[10]) * a->nw[c] + efm_int8(t[11]) * a->ne[c];
+    int32_t missed = 0;
+    uint32_t above_low;
+    uint32_t scale;
+
+    g->near = clamp_mean(near);
+    for (uint32_t i = 0; i < m->terms; i++, term += 2) {
+        missed += efm_int8(term[1]) * m->surprise[c - term[0]];
+    }
+    g->mean = clamp_mean(g->near + missed / 64);
+    above_low = (uint32_t)(g->mean - LOW * 64);
+    scale = t[3] * (uint32_t)m->error[c] + t[4] * ((uint32_t)m->average[c] >> 4)
+            + t[5] * 4 * distance(n, a->nw[c]) + t[6] * 4 * distance(n, a->ne[c])
+            + t[7] * (above_low >> 4);
+    scale = half_octave(scale >> 5);
+    g->scale = scale < SCALES ? scale : SCALES - 1;
+    g->height = half_octave(above_low >> 3);
+}
+
+static void learn(const model *m, uint32_t c, const guess *g, int32_t v)
+{
+    uint32_t error = distance(v * 64, g->mean) >> 4;
+    uint32_t average = m->average[c];
+
+    m->surprise[c] = (int16_t)(v * 64 - g->near);
+    m->error[c] = (uint8_t)(error < 255 ? error : 255);
+    m->average[c] = (uint16_t)(average - (average >> 5) + (error >> 1));
+}
+
+/* g->height - g->scale + shift, kept in 0 .. top. */
+static uint32_t relative(const guess *g, uint32_t shift, uint32_t top)
+{
+    uint32_t r = g->height + shift;
+
+    r = r > g->scale ? r - g->scale : 0;
+    return r < top ? r : top;
+}
+
+static uint16_t *zero_odds(const model *m, const guess *g)
+{
+    uint32_t size = g->scale / 3 < 3 ? g->scale / 3 : 3;
+
+    return m->odds + relative(g, 10, 15) * 4 + size;
+}
+
+static uint16_t *side_odds(const model *m, const guess *g)
+{
+    uint32_t size = g->scale / 2 < 3 ? g->scale / 2 : 3;
+    uint32_t part = (uint32_t)(g->mean - LOW * 64) >> 4 & 3u;
+
+    return m->odds + ZERO_CONTEXTS + (relative(g, 4, 7) * 4 + size) * 4 + part;
+}
+
+static uint16_t *step_odds(const model *m, const guess *g, uint32_t step)
+{
+    uint32_t last = step < STEPS - 1 ? step : STEPS - 1;
+
+    return m->odds + ZERO_CONTEXTS + SIDE_CONTEXTS + g->scale * STEPS + last;
+}
+
+/* Bits of a distance below its steps. */
+static uint32_t step_bits(const guess *g)
+{
+    return g->scale < 4 ? 0 : g->scale / 2 - 2;
+}
+
+/* The lowest value left once the zero flag has been read. */
+static int32_t lowest(const model *m)
+{
+    return m->args->tables[0] == ZERO_FLAG && m->args->zero_point == LOW ? LOW + 1 : LOW;
+}
+
+/* The value from which the distance counts; both sides may occur when it is above the lowest. */
+static int32_t centre(const model *m, const guess *g)
+{
+    int32_t v = (g->mean - LOW * 64) / 64 + LOW;
+
+    return v > lowest(m) ? v : lowest(m);
+}
+
+static uint32_t split(const coder *k, const uint16_t *odds)
+{
+    return (k->range >> 12) * ((uint32_t)*odds >> 4);
+}
+
+static void adapt(uint16_t *odds, uint32_t bit)
+{
+    uint32_t p = *odds;
+
+    *odds = (uint16_t)(bit ? p + ((65536 - p) >> RATE) : p - (p >> RATE));
+}
+
+static void pull(coder *k)
+{
+    k->code = k->code << 8 | (k->at < k->size ? k->in[k->at] : 0u);
+    k->at++;
+}
+
+static void refill(coder *k)
+{
+    if (k->range < 1u << 24) {
+        k->range <<= 8;
+        pull(k);
+    }
+}
+
+static uint32_t read_bit(coder *k, uint16_t *odds)
+{
+    uint32_t bound = split(k, odds);
+    uint32_t bit = k->code < bound;
+
+    if (bit) {
+        k->range = bound;
+    } else {
+        k->code -= bound;
+        k->range -= bound;
+    }
+    adapt(odds, bit);
+    if (k->range < 1u << 24) { /* a second byte when the probability was below 1/256 */
+        refill(k);
+        refill(k);
+    }
+    return bit;
+}
+
+static uint32_t read_plain(coder *k, uint32_t bits)
+{
+    uint32_t value = 0;
+
+    for (uint32_t i = 0; i < bits; i++) {
+        uint32_t bit;
+
+        k->range >>= 1;
+        bit = k->code >= k->range;
+        k->code -= bit ? k->range : 0;
+        value = value << 1 | bit;
+    }
+    refill(k);
+    return value;
+}
+
+static uint32_t read_distance(coder *k, const model *m, const guess *g, uint32_t *bad)
+{
+    uint32_t bits = step_bits(g);
+    uint32_t steps = 0;
+    uint32_t value;
+
+    while (steps < LONGEST && read_bit(k, step_odds(m, g, steps))) {
+        steps++;
+    }
+    if (steps < LONGEST) {
+        return steps << bits | read_plain(k, bits);
+    }
+    value = read_plain(k, 8);
+    *bad |= value >> bits < LONGEST;
+    return value;
+}
+
+static int32_t read_value(coder *k, const model *m, const guess *g, uint32_t *bad)
+{
+    uint32_t below = 0;
+    int32_t v = centre(m, g);
+    int32_t d;
+
+    if (m->args->tables[0] == ZERO_FLAG && read_bit(k, zero_odds(m, g))) {
+        return m->args->zero_point;
+    }
+    if (v > lowest(m)) {
+        below = read_bit(k, side_odds(m, g));
+    }
+    d = (int32_t)read_distance(k, m, g, bad);
+    v = below ? v - d - 1 : v + d;
+    *bad |= v < LOW || v > HIGH || (m->args->tables[0] == ZERO_FLAG && v == m->args->zero_point);
+    return v < LOW ? LOW : v > HIGH ? HIGH : v;
+}
+
+static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row)
+{
+    coder k = {0xFFFFFFFFu, 0, 0, bytes, code, 0};
+    uint32_t bad = bytes == 0 || (bytes > 1 && code[bytes - 1] == 0);
+    model m;
+    guess g;
+
+    open_model(&m, args);
+    begin_row(&m);
+    for (uint32_t i = 0; i < 4; i++) {
+        pull(&k);
+    }
+    for (uint32_t x = 0; x < args->width; x++) {
+        around a = look_around(&m, row, x);
+
+        for (uint32_t c = 0; c < args->channels; c++) {
+            int32_t v;
+
+            predict(&m, &a, c, &g);
+            v = read_value(&k, &m, &g, &bad);
+            row[x * args->channels + c] = (int8_t)v;
+            learn(&m, c, &g, v);
+        }
+    }
+    memcpy(m.above, row, args->width * args->channels);
+    return !bad && bytes <= k.at - 3 && k.code < 1u << 24 ? EFM_OK : EFM_BAD_CODEC;
+}
+
+/* Adds to the low end; a carry runs back through the bytes already written. */
+static void raise_low(coder *k, uint32_t amount)
+{
+    k->code += amount;
+    if (k->code < amount) {
+        uint32_t i = k->at < k->size ? k->at : k->size;
+
+        while (i > 0 && ++k->out[--i] == 0) {
+        }
+    }
+}
+
+static void drain(coder *k)
+{
+    while (k->range < 1u << 24) {
+        if (k->at < k->size) {
+            k->out[k->at] = (uint8_t)(k->code >> 24);
+        }
+        k->at++;
+        k->code <<= 8;
+        k->range <<= 8;
+    }
+}
+
+static void write_bit(coder *k, uint16_t *odds, uint32_t bit)
+{
+    uint32_t bound = split(k, odds);
+
+    if (bit) {
+        k->range = bound;
+    } else {
+        raise_low(k, bound);
+        k->range -= bound;
+    }
+    adapt(odds, bit);
+    drain(k);
+}
+
+static void write_plain(coder *k, uint32_t value, uint32_t bits)
+{
+    while (bits-- > 0) {
+        k->range >>= 1;
+        raise_low(k, value >> bits & 1u ? k->range : 0);
+    }
+    drain(k);
+}
+
+static void write_distance(coder *k, const model *m, const guess *g, uint32_t d)
+{
+    uint32_t bits = step_bits(g);
+    uint32_t steps = d >> bits < LONGEST ? d >> bits : LONGEST;
+
+    for (uint32_t i = 0; i < steps; i++) {
+        write_bit(k, step_odds(m, g, i), 1);
+    }
+    if (steps < LONGEST) {
+        write_bit(k, step_odds(m, g, steps), 0);
+        write_plain(k, d & ((1u << bits) - 1), bits);
+    } else {
+        write_plain(k, d, 8);
+    }
+}
+
+static void write_value(coder *k, const model *m, const guess *g, int32_t v)
+{
+    int32_t middle = centre(m, g);
+
+    if (m->args->tables[0] == ZERO_FLAG) {
+        write_bit(k, zero_odds(m, g), v == m->args->zero_point);
+        if (v == m->args->zero_point) {
+            return;
+        }
+    }
+    if (middle > lowest(m)) {
+        write_bit(k, side_odds(m, g), v < middle);
+    }
+    write_distance(k, m, g, (uint32_t)(v < middle ? middle - 1 - v : v - middle));
+}
+
+/* One more byte names a number inside the last range; zeros at the end are left out. */
+static uint32_t finish(coder *k)
+{
+    raise_low(k, 0xFFFFFFu);
+    k->range = 1;
+    if (k->at >= k->size) {
+        return 0;
+    }
+    k->out[k->at++] = (uint8_t)(k->code >> 24);
+    while (k->at > 1 && k->out[k->at - 1] == 0) {
+        k->at--;
+    }
+    return k->at;
+}
+
+static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity,
+                   uint32_t *bytes)
+{
+    coder k = {0xFFFFFFFFu, 0, 0, capacity, 0, code};
+    model m;
+    guess g;
+
+    open_model(&m, args);
+    begin_row(&m);
+    for (uint32_t x = 0; x < args->width; x++) {
+        around a = look_around(&m, row, x);
+
+        for (uint32_t c = 0; c < args->channels; c++) {
+            int32_t v = row[x * args->channels + c];
+
+            predict(&m, &a, c, &g);
+            write_value(&k, &m, &g, v);
+            learn(&m, c, &g, v);
+        }
+    }
+    memcpy(m.above, row, args->width * args->channels);
+    *bytes = finish(&k);
+}
+
+/* The row had no code: the decoder saw no contexts of it, so both sides start afresh. */
+static void skip(const efm_codec_args *args, const int8_t *row)
+{
+    model m;
+
+    open_model(&m, args);
+    forget(&m);
+    memcpy(m.above, row, args->width * args->channels);
+}
+
+const efm_codec_class efm_codec_context = {
+    EFM_CODEC_CONTEXT, check, state_bytes, encode, decode, skip,
+};

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "../config.h"
+#include "lossless.h"
+
+static const efm_codec_class *const classes[] = {
+#if EFM_WITH_RLE
+    &efm_codec_rle,
+#endif
+#if EFM_WITH_ZVC
+    &efm_codec_zvc,
+#endif
+#if EFM_WITH_EBPC
+    &efm_codec_ebpc,
+#endif
+#if EFM_WITH_CONTEXT
+    &efm_codec_context,
+#endif
+    0,
+};
+
+const efm_codec_class *efm_codec_find(uint32_t id)
+{
+    uint32_t i = 0;
+
+    while (classes[i] != 0 && classes[i]->id != id) {
+        i++;
+    }
+    return classes[i];
+}
