@@ -19,6 +19,12 @@ def sources() -> list[str]:
     return sorted(os.path.relpath(f, ROOT) for f in files)
 
 
+def headers() -> list[str]:
+    """What the sources include; a change rebuilds the module."""
+    files = [*NATIVE.glob("**/*.h"), HERE / "host.h", HERE / "cdef.h"]
+    return sorted(os.path.relpath(f, ROOT) for f in files)
+
+
 def make_builder() -> FFI:
     """The cffi builder; warnings are errors where the project is developed (EDGEFM_WERROR=1)."""
     builder = FFI()
@@ -31,6 +37,7 @@ def make_builder() -> FFI:
         "edgefm.binding._native",
         '#include "host.h"\n#include "codecs/codec.h"\n',
         sources=sources(),
+        depends=headers(),
         include_dirs=["native/include", "native/src", "edgefm/binding"],
         define_macros=[("EFM_WITH_TAP", "1")],
         extra_compile_args=flags)

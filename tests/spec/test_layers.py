@@ -12,8 +12,8 @@ import pytest
 PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("graph", "program"),
-    ("geometry", "labels", "ops", "codecs", "importers", "exporters", "reference", "zoo"),
-    ("answers", "picture", "optimize", "calibrate", "lower"),
+    ("geometry", "labels", "ops", "codecs", "importers", "reference", "zoo"),
+    ("exporters", "answers", "picture", "optimize", "calibrate", "lower"),
     ("preprocess", "equalize", "integer", "refine", "plan"),
     ("quantize",),
     ("container",),

@@ -66,7 +66,7 @@ def test_no_compiler_warns(root: Path, need: Need, compiler: str, level: str) ->
 @pytest.mark.parametrize("switch", _switches())
 def test_every_switch_can_be_turned_off(root: Path, need: Need, tmp_path: Path,
                                         switch: str) -> None:
-    _compile(root, need("gcc"), *STRICT, "-O1", f"-D{switch}=0", "-shared", "-fPIC",
+    _compile(root, need("gcc"), *STRICT, "-O0", f"-D{switch}=0", "-shared", "-fPIC",
              "-Wl,--no-undefined", *_sources(root), "-o", str(tmp_path / "lib.so"))
 
 
