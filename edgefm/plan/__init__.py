@@ -8,6 +8,7 @@ cut, `build` makes the schedule, `place` fills the arena, `target` says what mem
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from edgefm.errors import BadInput, Infeasible
 from edgefm.plan.build import Storage, build_plan
@@ -16,7 +17,6 @@ from edgefm.plan.model import Plan
 from edgefm.plan.search import OBJECTIVES, Choice, Search, block_cuts, named_cuts
 from edgefm.plan.stages import Stage
 from edgefm.plan.target import Target, load_target
-
 
 __all__ = ["Layout", "Plan", "Storage", "Target", "analyse", "load_target", "make_plan",
            "smallest_plan"]
@@ -46,12 +46,13 @@ def make_plan(layout: Layout, target: Target, objective: str = "cost", cut: str 
         return plan
     least, operator = smallest_plan(layout, target, objective, storage)
     if budget is not None and least.fast_bytes > budget:
-        raise Infeasible(f"{layout.program.name}: {budget} bytes of fast memory are too few; the smallest "
-                         f"feasible budget is {least.fast_bytes} bytes, set by {operator}",
+        raise Infeasible(f"{layout.program.name}: {budget} bytes of fast memory are too few; the "
+                         f"smallest feasible budget is {least.fast_bytes} bytes, set by {operator}",
                          least.fast_bytes, operator)
     if least.external_bytes > target.external_bytes:
-        raise Infeasible(f"{layout.program.name}: {target.external_bytes} bytes of external memory are too "
-                         f"few within {budget} bytes of fast memory", least.fast_bytes, operator)
+        raise Infeasible(f"{layout.program.name}: {target.external_bytes} bytes of external memory "
+                         f"are too few within {budget} bytes of fast memory",
+                         least.fast_bytes, operator)
     return least
 
 
@@ -65,14 +66,13 @@ def smallest_plan(layout: Layout, target: Target, objective: str = "cost",
 
 
 def _row_by_row(layout: Layout, cuts: Sequence[int]) -> Choice:
-    stages = tuple(Stage(a, b, max(layout.rows[a:b]))
-                   for a, b in zip(cuts, cuts[1:], strict=False))
+    stages = tuple(Stage(a, b, max(layout.rows[a:b])) for a, b in pairwise(cuts))
     return Choice(stages, frozenset(), (0.0, 0.0))
 
 
 def _everything_once(layout: Layout) -> Choice:
     """Operator by operator, each firing once, every map in fast memory."""
-    stages = tuple(Stage(a, b, 1) for a, b in zip(layout.cuts, layout.cuts[1:], strict=False))
+    stages = tuple(Stage(a, b, 1) for a, b in pairwise(layout.cuts))
     return Choice(stages, frozenset(layout.group), (0.0, 0.0))
 
 
@@ -116,8 +116,9 @@ def _fixed_plan(layout: Layout, target: Target, objective: str, cut: str,
     plan = build_plan(layout, choice, target, objective, storage)
     if target.fast_bytes is not None and plan.fast_bytes > target.fast_bytes:
         tallest = max(plan.stages, key=lambda s: s.fast_bytes)
-        raise Infeasible(f"{layout.program.name}: cut at {cut!r}, the plan needs {plan.fast_bytes} bytes of "
-                         f"fast memory, {target.fast_bytes} are offered; {tallest.name} sets it",
+        raise Infeasible(f"{layout.program.name}: cut at {cut!r}, the plan needs {plan.fast_bytes} "
+                         f"bytes of fast memory, {target.fast_bytes} are offered; {tallest.name} "
+                         "sets it",
                          plan.fast_bytes, tallest.name)
     return plan
 
@@ -130,6 +131,7 @@ def _cut_positions(layout: Layout, cut: str) -> tuple[int, ...]:
     try:
         return named_cuts(layout, cut.split(","))
     except KeyError as error:
-        raise BadInput(f"{layout.program.name}: --cut names {error}, which no operator makes") from None
+        raise BadInput(f"{layout.program.name}: --cut names {error}, which no operator makes"
+                       ) from None
 
 

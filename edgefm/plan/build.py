@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from edgefm.errors import Infeasible
 from edgefm.plan.firing import Task, Trace
@@ -129,7 +130,7 @@ class _Builder:
                     stages = found.setdefault(self._key(k, s), [])
                     if k not in stages:
                         stages.append(k)
-        buffers = []
+        buffers: list[Buffer] = []
         for (k, g), stages in found.items():
             self.buffer_keys[k, g] = len(buffers)
             buffers.append(self._buffer(k, g, stages))
@@ -140,32 +141,41 @@ class _Builder:
         return (_FAST if g in self.choice.fast else stage), g
 
     def _buffer(self, k: int, g: int, stages: list[int]) -> Buffer:
-        members = [s for s, h in zip(self.program.streams, self.layout.group, strict=True) if h == g]
+        group = self.layout.group
+        members = [s for s, h in zip(self.program.streams, group, strict=True) if h == g]
         whole = max(s.height for s in members)
         slots = max(self.runs[i].trace.heights.get(g, 0) for i in stages)
         row = max(s.row_bytes for s in members)
-        loaded = [s for i in stages for s in self.runs[i].boundary.loads if self.layout.group[s] == g]
+        loaded = any(group[s] == g for i in stages for s in self.runs[i].boundary.loads)
         if loaded:
             slots += self.target.buffers - 1
         slots = whole if k == _FAST else min(slots, whole)
-        stored = any(self.layout.group[s] == g for i in stages for s in self.runs[i].boundary.stores)
+        stored = any(group[s] == g for i in stages for s in self.runs[i].boundary.stores)
         slot_bytes = self.target.transfer_bytes(row) if loaded or stored else row
         name = max(members, key=lambda s: s.row_bytes).name
         buffer = Buffer(name, 0, slot_bytes, slots, stages[0], stages[-1])
-        self.items.append(self._buffer_item(buffer, g, stages, slides=slots == whole and not loaded))
+        self.items.append(self._buffer_item(buffer, g, stages, slides=slots == whole and not loaded,
+                                            reads_ahead=loaded and self.target.buffers > 1))
         return buffer
 
-    def _buffer_item(self, buffer: Buffer, g: int, stages: list[int], slides: bool) -> Item:
-        """Live bytes of a buffer: rows of a map slide, rows of a ring are all live."""
+    def _buffer_item(self, buffer: Buffer, g: int, stages: list[int], slides: bool,
+                     reads_ahead: bool) -> Item:
+        """Live bytes of a buffer: rows of a map slide, rows of a ring are all live.
+
+        A load that reads ahead leaves a transfer into the ring under way, so the ring lives between
+        its firings too.
+        """
         start, stop = self.runs[stages[0]].start, self.runs[stages[-1]].stop
-        low = np.zeros(stop - start, np.int64)
-        high = np.full(stop - start, buffer.bytes, np.int64)
+        low = np.zeros(stop - start, np.int32)
+        high = np.full(stop - start, buffer.bytes, np.int32)
         for k in range(stages[0], stages[-1] + 1):
             run = self.runs[k]
             if g in run.trace.live:
                 first, top = run.trace.live[g]
                 at = slice(run.start - start, run.stop - start)
                 alive = top > first
+                if reads_ahead:
+                    alive = _without_gaps(alive)
                 low[at] = np.where(alive, first * buffer.slot_bytes if slides else 0, 0)
                 high[at] = np.where(alive, top * buffer.slot_bytes if slides else buffer.bytes, 0)
         return Item(buffer.name, buffer.bytes, start, low, high)
@@ -206,9 +216,10 @@ class _Builder:
         scratch = CURSOR_STATE
         if codec != "raw":
             code = round_up(self.target.transfer_bytes(s.row_bytes))
-            scratch += code * self.target.buffers + round_up(self.storage.state_bytes(codec, stream))
-        self.ops.append(PlacedOp(kind, f"{kind.name.lower()} {s.name}", -1, inputs, outputs, s.height,
-                                 0, scratch, index))
+            state = round_up(self.storage.state_bytes(codec, stream))
+            scratch += code * self.target.buffers + state
+        self.ops.append(PlacedOp(kind, f"{kind.name.lower()} {s.name}", -1, inputs, outputs,
+                                 s.height, 0, scratch, index))
 
     def _placed_stream(self, k: int, stream: int, producer: int) -> PlacedStream:
         s = self.program.streams[stream]
@@ -237,8 +248,8 @@ class _Builder:
             items.append(solid(m.name, size, made, max(last.get(i, made), made) + 1))
         addresses, self.external_bytes = place(items) if items else ([], 0)
         if self.external_bytes > self.target.external_bytes:
-            raise Infeasible(f"{self.program.name}: the plan needs {self.external_bytes} bytes of external "
-                             f"memory, {self.target.external_bytes} are offered", 0, "")
+            raise Infeasible(f"{self.program.name}: the plan needs {self.external_bytes} bytes of "
+                             f"external memory, {self.target.external_bytes} are offered", 0, "")
         for i, m in enumerate(self.maps):
             directory = 0
             if m.codec != "raw":
@@ -263,12 +274,12 @@ class _Builder:
                 if op.scratch_bytes == 0:
                     continue
                 start, stop = when[0], when[-1] + 1
-                high = np.zeros(stop - start, np.int64)
+                high = np.zeros(stop - start, np.int32)
                 lasting = op.op < 0 or self.program.ops[op.op].accumulates
                 high[slice(None) if lasting else np.array(when) - start] = op.scratch_bytes
                 self.scratch_items[base + t] = len(self.items)
                 self.items.append(Item(op.name, op.scratch_bytes, start,
-                                       np.zeros(stop - start, np.int64), high))
+                                       np.zeros(stop - start, np.int32), high))
             base += len(run.tasks)
 
     # -- figures ---------------------------------------------------------------------------------
@@ -317,3 +328,8 @@ class _Builder:
             first_firing=run.start, firings=len(run.trace.firings), fast_bytes=top,
             external_read_bytes=moved(run.boundary.loads),
             external_write_bytes=moved(run.boundary.stores), weight_read_bytes=weights)
+
+
+def _without_gaps(alive: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """True from the first true value to the last."""
+    return np.maximum.accumulate(alive) & np.maximum.accumulate(alive[::-1])[::-1]

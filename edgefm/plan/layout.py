@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Facts about a program that every planning pass needs, computed once.
 
-A *storage group* is a set of streams that share bytes (views, and the parts of a channel concat with
-their result). A *cut* is a position between two operators; what was made before it and is read after
-it is *live* there and has to exist as a whole feature map.
+A *storage group* is a set of streams that share bytes (views, and the parts of a channel concat
+with their result). A *cut* is a position between two operators; what was made before it and is read
+after it is *live* there and has to exist as a whole feature map.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Layout:
     group: tuple[int, ...]                     # per stream: its storage group
     producer: tuple[int, ...]                  # per stream: operator
     readers: tuple[tuple[int, ...], ...]       # per stream: operators
-    low: tuple[tuple[tuple[int, ...], ...], ...]   # per operator and input: first row per output row
-    high: tuple[tuple[tuple[int, ...], ...], ...]
+    low: tuple[tuple[tuple[int, ...], ...], ...]   # per operator, input and row: first row needed
+    high: tuple[tuple[tuple[int, ...], ...], ...]  # and last
     rows: tuple[int, ...]                      # per operator: rows it fires in all
     cuts: tuple[int, ...]                      # allowed positions, 0 and len(ops) included
 
@@ -59,8 +59,8 @@ def analyse(program: Program) -> Layout:
             readers[s].append(i)
     low = tuple(tuple(tuple(a for a, _ in need) for need in op.needs) for op in program.ops)
     high = tuple(tuple(tuple(b for _, b in need) for need in op.needs) for op in program.ops)
-    layout = Layout(program, _groups(program), tuple(producer), tuple(map(tuple, readers)), low, high,
-                    tuple(_rows(program, op) for op in program.ops), ())
+    layout = Layout(program, _groups(program), tuple(producer), tuple(map(tuple, readers)), low,
+                    high, tuple(_rows(program, op) for op in program.ops), ())
     cuts = tuple(c for c in range(len(program.ops) + 1) if _may_cut(layout, c))
     return replace(layout, cuts=cuts)
 

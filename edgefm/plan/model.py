@@ -28,7 +28,7 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class PlacedStream:
-    """A program stream in one buffer; a stream read back from outside has one entry per reader stage."""
+    """A program stream in one buffer; one read back from outside has an entry per reading stage."""
 
     stream: int
     buffer: int
@@ -88,7 +88,7 @@ class PlacedStage:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A program placed in memory. Coded maps are charged with the bytes of raw rows, their limit."""
+    """A program placed in memory. Coded maps are charged with the bytes of raw rows, the limit."""
 
     objective: str
     fast_bytes: int

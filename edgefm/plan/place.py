@@ -3,8 +3,8 @@
 
 An item is a piece of memory that lives from one firing to another, and whose live bytes may slide:
 a whole feature map is written from its first byte to its last and given up in the same order. Two
-items may overlap as long as their *live* bytes never meet, so that a stage can write its output over
-the part of its input that it has already consumed. For two items only the difference of their
+items may overlap as long as their *live* bytes never meet, so that a stage can write its output
+over the part of its input that it has already consumed. For two items only the difference of their
 offsets matters; the differences that would make them meet form an interval, which is computed
 exactly over all firings. Items are then placed lowest first, in several orders, best order wins.
 """
@@ -23,12 +23,12 @@ ALIGNMENT = 8
 _ROUNDS = 150
 
 _Conflicts = list[list[tuple[int, int, int]]]
-"""Per item: (other, low, high): offset - other's offset must not lie strictly between low and high."""
+"""Per item: (other, low, high): offset - other's offset must not lie between low and high."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Item:
-    """Memory needed during firings [start, start + len(low)): bytes [low, high) of it at each one."""
+    """Memory needed during firings [start, start + len(low)): bytes [low, high) at each one."""
 
     name: str
     size: int

@@ -62,7 +62,8 @@ def load_target(name_or_file: str | None) -> Target:
         return BUILT_IN[name_or_file]
     path = Path(name_or_file)
     if not path.is_file():
-        raise BadInput(f"target {name_or_file!r}: no such file, and not one of {', '.join(BUILT_IN)}")
+        raise BadInput(f"target {name_or_file!r}: no such file, and not one of "
+                       f"{', '.join(BUILT_IN)}")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
