@@ -26,7 +26,9 @@ typedef struct efm_pc {
     ...;
 } efm_pc;
 
-efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t bytes);
+enum { EFM_OPEN_BYTES, ... };
+efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t bytes, uint8_t *arena,
+                          uint32_t arena_bytes);
 uint32_t efm_model_arena_bytes(const efm_model *model);
 uint32_t efm_model_external_bytes(const efm_model *model);
 const char *efm_status_name(efm_status status);

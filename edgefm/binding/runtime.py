@@ -55,7 +55,9 @@ class Runtime:
         self._info = read_info(package, name)
         self._package = ffi.from_buffer("uint8_t[]", package)
         self._model = ffi.new("efm_model *")
-        status = lib.efm_model_open(self._model, self._package, len(package))
+        lent = ffi.new("uint64_t[]", lib.EFM_OPEN_BYTES // 8)
+        status = lib.efm_model_open(self._model, self._package, len(package),
+                                    ffi.cast("uint8_t *", lent), lib.EFM_OPEN_BYTES)
         if status != _OK:
             raise BadContainer(f"{name}: the runtime refuses it: {self._status_name(status)}")
         self._arena_bytes = int(lib.efm_model_arena_bytes(self._model))

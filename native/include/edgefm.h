@@ -17,7 +17,7 @@
  *     efm_model model;
  *     efm_host host = { .context = result, .input = pixels, .output = scores, .port = psram };
  *     efm_counters counters;
- *     if (efm_model_open(&model, package, sizeof package) == EFM_OK &&
+ *     if (efm_model_open(&model, package, sizeof package, arena, sizeof arena) == EFM_OK &&
  *         efm_model_arena_bytes(&model) <= sizeof arena)
  *         status = efm_run(&model, &host, arena, sizeof arena, &counters);
  *
@@ -65,7 +65,8 @@ typedef struct efm_tensor {
 enum { EFM_TYPE_INT8 = 0, EFM_TYPE_UINT8 = 1, EFM_TYPE_INT32 = 2, EFM_TYPE_INT64 = 3, EFM_TYPE_FLOAT32 = 4 };
 
 /* External memory. begin_*() starts a transfer and hands out a ticket; wait() returns when it is over.
-   A synchronous board does everything in begin. All three return 0 when well; `port` is handed back. */
+   A synchronous board does everything in begin. All three return 0 when well; `port` is handed back.
+   wait() must refuse a ticket that is not under way: a forged package can make the runtime mix them up. */
 typedef struct efm_port {
     int32_t (*begin_read)(void *port, uint32_t address, uint8_t *to, uint32_t bytes, uint32_t *ticket);
     int32_t (*begin_write)(void *port, uint32_t address, const uint8_t *from, uint32_t bytes, uint32_t *ticket);
@@ -98,8 +99,13 @@ typedef struct efm_counters {
     uint64_t raw_rows;      /* rows of coded maps that were stored as they are */
 } efm_counters;
 
-/* Checks the whole package once. Needs nothing; keeps a pointer to the package. */
-EFM_MUST_CHECK efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t bytes);
+/* What efm_model_open() borrows of the arena while it checks. */
+enum { EFM_OPEN_BYTES = 640 };
+
+/* Checks the whole package once, so that nothing has to be checked later, and keeps a pointer to it.
+   `arena` is 8-byte aligned and at least EFM_OPEN_BYTES long; it is free again afterwards. */
+EFM_MUST_CHECK efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t bytes, uint8_t *arena,
+                                         uint32_t arena_bytes);
 
 /* Fast memory to lend to efm_run(). */
 uint32_t efm_model_arena_bytes(const efm_model *model);
@@ -116,7 +122,7 @@ EFM_MUST_CHECK efm_status efm_model_input(const efm_model *model, uint32_t index
 EFM_MUST_CHECK efm_status efm_model_output(const efm_model *model, uint32_t index, efm_tensor *tensor);
 
 /* Runs the model once. `arena` is 8-byte aligned and holds arena bytes; nothing beyond them is
-   touched. `counters` may be null. On an error the outputs pushed so far are void. */
+   touched. On an error the outputs pushed so far are void. */
 EFM_MUST_CHECK efm_status efm_run(const efm_model *model, const efm_host *host, uint8_t *arena,
                                   uint32_t arena_bytes, efm_counters *counters);
 

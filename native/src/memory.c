@@ -43,13 +43,17 @@ static uint32_t row_length(const efm_cursor *c, uint32_t y)
     return bytes > c->map.row_bytes ? c->map.row_bytes : bytes;
 }
 
+efm_status efm_memory_settle(const efm_port *port, uint8_t *scratch)
+{
+    if (load_le32(scratch + AT_BUSY) == 0)
+        return EFM_OK;
+    store_le32(scratch + AT_BUSY, 0);
+    return port->wait(port->port, load_le32(scratch + AT_TICKET)) == 0 ? EFM_OK : EFM_PORT_FAILED;
+}
+
 static efm_status wait_pending(const efm_cursor *c)
 {
-    uint8_t *state = cursor_state(c);
-    if (load_le32(state + AT_BUSY) == 0)
-        return EFM_OK;
-    store_le32(state + AT_BUSY, 0);
-    return c->port->wait(c->port->port, load_le32(state + AT_TICKET)) == 0 ? EFM_OK : EFM_PORT_FAILED;
+    return efm_memory_settle(c->port, cursor_state(c));
 }
 
 static int32_t begin(const efm_cursor *c, int reads, uint32_t address, uint8_t *at, uint32_t bytes, uint32_t *ticket)
@@ -99,7 +103,7 @@ static efm_status decode_row(const efm_cursor *c, uint32_t y)
     uint32_t bytes = row_length(c, y);
     if (bytes < c->map.row_bytes)
         return codec->decode(&args, code_buffer(c, y), bytes, row);
-    memcpy(row, code_buffer(c, y), bytes);
+    memmove(row, code_buffer(c, y), bytes);
     codec->skip(&args, row);
     return EFM_OK;
 }
@@ -125,6 +129,8 @@ efm_status efm_memory_load(const efm_cursor *cursor, uint32_t first, uint32_t co
         store_le32(cursor_state(cursor) + AT_BUSY, 0);
     for (uint32_t y = first; status == EFM_OK && y < first + count; y++)
         status = load_row(cursor, y, efm_model_port_buffers(cursor->model) > 1);
+    if (status != EFM_OK)
+        (void)wait_pending(cursor);
     return status;
 }
 
@@ -143,7 +149,7 @@ static void encode_row(const efm_cursor *c, uint32_t y)
     if (bytes == 0) {
         c->counters->raw_rows++;
         bytes = c->map.row_bytes;
-        memcpy(code, row, bytes);
+        memmove(code, row, bytes);
         codec->skip(&args, row);
     }
     store_le16(length_at(c, y), (uint16_t)bytes);
@@ -169,5 +175,7 @@ efm_status efm_memory_store(const efm_cursor *cursor, uint32_t first, uint32_t c
         store_le32(cursor_state(cursor) + AT_BUSY, 0);
     for (uint32_t y = first; status == EFM_OK && y < first + count; y++)
         status = store_row(cursor, y, efm_model_port_buffers(cursor->model) > 1);
+    if (status != EFM_OK)
+        (void)wait_pending(cursor);
     return status;
 }

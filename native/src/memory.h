@@ -24,4 +24,7 @@ EFM_MUST_CHECK efm_status efm_memory_load(const efm_cursor *cursor, uint32_t fir
    untouched until the next call; with the map's last row everything is waited for. */
 EFM_MUST_CHECK efm_status efm_memory_store(const efm_cursor *cursor, uint32_t first, uint32_t count);
 
+/* Waits for the transfer that is still under way, if any, of the LOAD or STORE with this scratch. */
+efm_status efm_memory_settle(const efm_port *port, uint8_t *scratch);
+
 #endif

@@ -15,7 +15,12 @@ enum {
     AT_PORT_BUFFERS = 42, AT_BURST = 44, AT_WINDOW = 48, AT_RESERVED = 52
 };
 
-enum { SECTION_REQUIRED = 1, MAX_SECTIONS = 64, MAX_DIMENSION = 1 << 24, MAX_ROWS = 0xffff };
+enum {
+    SECTION_REQUIRED = 1, MAX_SECTIONS = 64, MAX_DIMENSION = 1 << 24, MAX_ROWS = 0xffff, MAX_BYTES = 0x7fffffff,
+    MAX_ENDS = 32, MAX_OPERANDS = 16, MAX_ALIGNMENT = 4096
+};
+
+_Static_assert(MAX_OPERANDS * sizeof(efm_rows) <= EFM_OPEN_BYTES, "efm_model_open() borrows too little");
 
 static const uint8_t RECORD_BYTES[EFM_SECTIONS] = {
     [EFM_SECTION_STREAMS] = EFM_STREAM_BYTES, [EFM_SECTION_BUFFERS] = EFM_BUFFER_BYTES,
@@ -206,7 +211,7 @@ static efm_status check_header(const uint8_t *package, uint32_t bytes)
         if (load_le32(package + at) != 0)
             return EFM_BAD_FEATURE;
     uint32_t alignment = load_le16(package + AT_ALIGNMENT), buffers = load_le16(package + AT_PORT_BUFFERS);
-    if (alignment == 0 || alignment > 4096 || buffers < 1 || buffers > 2 ||
+    if (alignment == 0 || alignment > MAX_ALIGNMENT || buffers < 1 || buffers > 2 ||
         load_le32(package + AT_BURST) % alignment != 0)
         return EFM_BAD_FEATURE;
     return EFM_OK;
@@ -265,6 +270,11 @@ static int product_fits(uint32_t a, uint32_t b, uint32_t limit)
     return a == 0 || b <= limit / a;
 }
 
+static uint32_t row_bytes(const efm_rows *rows)
+{
+    return rows->width * rows->channels * rows->element;
+}
+
 static efm_status check_stream(const efm_model *model, uint32_t index)
 {
     const uint8_t *at = record(model, EFM_SECTION_STREAMS, index);
@@ -281,11 +291,13 @@ static efm_status check_stream(const efm_model *model, uint32_t index)
         rows.zero_point > 127)
         return EFM_BAD_STREAM;
     uint32_t pixel = rows.channels * rows.element;
-    if (pixel > rows.pixel_stride || offset > rows.row_stride || pixel > rows.row_stride - offset)
+    if (pixel > rows.pixel_stride || rows.pixel_stride > rows.row_stride || offset > rows.row_stride ||
+        pixel > rows.row_stride - offset)
         return EFM_BAD_STREAM;
     if (offset % rows.element != 0 || rows.pixel_stride % rows.element != 0 || rows.row_stride % rows.element != 0)
         return EFM_BAD_STREAM;
-    if (!product_fits(rows.pixel_stride, rows.width - 1, rows.row_stride - offset - pixel))
+    if (!product_fits(rows.pixel_stride, rows.width - 1, rows.row_stride - offset - pixel) ||
+        !product_fits(rows.height, row_bytes(&rows), MAX_BYTES))
         return EFM_BAD_STREAM;
     return EFM_OK;
 }
@@ -298,17 +310,29 @@ static efm_status check_streams(const efm_model *model)
     return status;
 }
 
+/* The dimensions multiply to the elements of the map. */
+static int shape_fits(const efm_tensor *tensor, const efm_rows *rows)
+{
+    uint32_t left = rows->height * rows->width * rows->channels;
+    for (uint32_t i = 0; i < tensor->rank; i++) {
+        if (tensor->shape[i] == 0 || left % tensor->shape[i] != 0)
+            return 0;
+        left /= tensor->shape[i];
+    }
+    return left == 1;
+}
+
 static efm_status check_tensor(const efm_model *model, uint32_t index, const efm_rows *rows)
 {
     static const uint8_t ELEMENT[] = {1, 1, 4, 8, 4};
-    efm_tensor tensor;
-    if (tensor_at(model, index, &tensor) != EFM_OK || tensor.type >= sizeof ELEMENT)
-        return EFM_BAD_OPERATOR;
     const uint8_t *at = record(model, EFM_SECTION_TENSORS, index);
-    if (tensor.rank > 4 || !fits(load_le32(at + 36), tensor.name_bytes, model->section[EFM_SECTION_NAMES].bytes))
+    if (!fits(load_le32(at + 36), load_le32(at + 40), model->section[EFM_SECTION_NAMES].bytes))
+        return EFM_BAD_OPERATOR;
+    efm_tensor tensor;
+    if (tensor_at(model, index, &tensor) != EFM_OK || tensor.type >= sizeof ELEMENT || tensor.rank > 4)
         return EFM_BAD_OPERATOR;
     if (ELEMENT[tensor.type] != rows->element || tensor.rows != rows->height ||
-        tensor.row_bytes != rows->width * rows->channels * rows->element)
+        tensor.row_bytes != row_bytes(rows) || !shape_fits(&tensor, rows))
         return EFM_BAD_OPERATOR;
     return EFM_OK;
 }
@@ -338,42 +362,50 @@ static efm_status check_codec(const efm_model *model, const efm_op_view *op, con
     return EFM_OK;
 }
 
-/* LOAD and STORE: the map, its directory and the cursor's scratch fit the stream. */
-static efm_status check_cursor(const efm_model *model, const efm_op_view *op, const efm_rows *rows)
+/* LOAD and STORE: rows without gaps that fill their slots, a map of the same rows, enough scratch. */
+static efm_status check_cursor(const efm_model *model, uint32_t index, const efm_op_view *op, const efm_rows *rows)
 {
-    if (op->link >= count_of(model, EFM_SECTION_MAPS) || op->scratch_bytes < EFM_CURSOR_BYTES || !is_packed(rows))
+    const uint8_t *stream = record(model, EFM_SECTION_STREAMS, load_le16(op->operands));
+    if (op->link >= count_of(model, EFM_SECTION_MAPS) || op->scratch_bytes < EFM_CURSOR_BYTES || !is_packed(rows) ||
+        load_le32(stream + 20) != 0)
         return EFM_BAD_OPERATOR;
     efm_map_view map;
     efm_model_map(model, op->link, &map);
     uint32_t slot = efm_model_transfer(model, map.row_bytes);
-    if (map.rows != rows->height || map.row_bytes != rows->width * rows->channels * rows->element ||
-        slot > rows->row_stride || slot > map.slot_bytes || map.address % efm_model_alignment(model) != 0 ||
-        map.slot_bytes % efm_model_alignment(model) != 0)
+    if (map.rows != rows->height || map.row_bytes != row_bytes(rows) || slot > rows->row_stride ||
+        slot > map.slot_bytes || (op->kind == EFM_OP_STORE && map.store != index))
         return EFM_BAD_OPERATOR;
     return map.codec == 0 ? EFM_OK : check_codec(model, op, &map, rows);
 }
 
+static efm_status check_map(const efm_model *model, uint32_t index)
+{
+    uint32_t external = efm_model_external_bytes(model), alignment = efm_model_alignment(model);
+    const uint8_t *at = record(model, EFM_SECTION_MAPS, index);
+    if (!fits(load_le32(at + 20), load_le32(at + 24), model->section[EFM_SECTION_TABLES].bytes))
+        return EFM_BAD_CODEC;
+    efm_map_view map;
+    efm_model_map(model, index, &map);
+    if (map.rows == 0 || map.rows > MAX_ROWS || map.slot_bytes == 0 || map.row_bytes > map.slot_bytes ||
+        map.address > external || map.slot_bytes > (external - map.address) / map.rows ||
+        map.address % alignment != 0 || map.slot_bytes % alignment != 0 || load_le32(at + 36) != 0)
+        return EFM_BAD_OPERATOR;
+    uint32_t window_end = efm_model_window_offset(model) + efm_model_window_operands(model) * EFM_WINDOW_BYTES;
+    if (map.codec != 0 &&
+        (map.directory < window_end || !fits(map.directory, 2 * map.rows, efm_model_control_bytes(model))))
+        return EFM_BAD_CODEC;
+    if (map.store >= count_of(model, EFM_SECTION_OPERATORS))
+        return EFM_BAD_OPERATOR;
+    const uint8_t *store = record(model, EFM_SECTION_OPERATORS, map.store);
+    return store[0] == EFM_OP_STORE && load_le32(store + 36) == index ? EFM_OK : EFM_BAD_OPERATOR;
+}
+
 static efm_status check_maps(const efm_model *model)
 {
-    uint32_t external = efm_model_external_bytes(model), control = efm_model_control_bytes(model);
-    uint32_t window_end = efm_model_window_offset(model) + efm_model_window_operands(model) * EFM_WINDOW_BYTES;
-    for (uint32_t i = 0; i < count_of(model, EFM_SECTION_MAPS); i++) {
-        efm_map_view map;
-        efm_model_map(model, i, &map);
-        const uint8_t *at = record(model, EFM_SECTION_MAPS, i);
-        if (map.rows == 0 || map.rows > MAX_ROWS || map.slot_bytes == 0 || map.row_bytes > map.slot_bytes ||
-            map.address > external || map.slot_bytes > (external - map.address) / map.rows ||
-            load_le32(at + 36) != 0)
-            return EFM_BAD_OPERATOR;
-        if (!fits(load_le32(at + 20), map.tables_bytes, model->section[EFM_SECTION_TABLES].bytes))
-            return EFM_BAD_CODEC;
-        if (map.codec != 0 && (map.directory < window_end || !fits(map.directory, 2 * map.rows, control)))
-            return EFM_BAD_CODEC;
-        if (map.store >= count_of(model, EFM_SECTION_OPERATORS) ||
-            record(model, EFM_SECTION_OPERATORS, map.store)[0] != EFM_OP_STORE)
-            return EFM_BAD_OPERATOR;
-    }
-    return EFM_OK;
+    efm_status status = EFM_OK;
+    for (uint32_t i = 0; status == EFM_OK && i < count_of(model, EFM_SECTION_MAPS); i++)
+        status = check_map(model, i);
+    return status;
 }
 
 static efm_status check_op_ranges(const efm_model *model, uint32_t index)
@@ -392,27 +424,26 @@ static efm_status check_op_ranges(const efm_model *model, uint32_t index)
     return EFM_OK;
 }
 
-static efm_status check_end(const efm_model *model, const efm_op_view *op, const efm_rows *rows, uint32_t tensor)
+/* INPUT and OUTPUT: operator and tensor agree; rows with gaps are gathered in scratch. */
+static efm_status check_end(const efm_model *model, const efm_op_view *op, const efm_rows *rows)
 {
+    uint32_t tensor = op->kind == EFM_OP_OUTPUT ? efm_model_inputs(model) + op->link : op->link;
     efm_status status = check_tensor(model, tensor, rows);
-    if (status != EFM_OK)
+    if (status != EFM_OK || is_packed(rows))
         return status;
-    uint32_t bytes = rows->width * rows->channels * rows->element;
-    if (op->kind == EFM_OP_INPUT)
-        return is_packed(rows) ? EFM_OK : EFM_BAD_OPERATOR;
-    return is_packed(rows) || op->scratch_bytes >= bytes ? EFM_OK : EFM_BAD_OPERATOR;
+    return op->kind == EFM_OP_OUTPUT && op->scratch_bytes >= row_bytes(rows) ? EFM_OK : EFM_BAD_OPERATOR;
 }
 
 /* The executor's own operators have one operand and no parameters or weights. */
-static efm_status check_mover(const efm_model *model, const efm_op_view *op, const efm_rows *rows, uint32_t tensor)
+static efm_status check_mover(const efm_model *model, uint32_t index, const efm_op_view *op, const efm_rows *rows)
 {
     int makes = op->kind == EFM_OP_INPUT || op->kind == EFM_OP_LOAD;
     if (op->n_in != (makes ? 0u : 1u) || op->n_out != (makes ? 1u : 0u) || op->n_params != 0 ||
         op->weights_bytes != 0 || op->rows != rows->height)
         return EFM_BAD_OPERATOR;
     if (op->kind == EFM_OP_INPUT || op->kind == EFM_OP_OUTPUT)
-        return check_end(model, op, rows, tensor);
-    return check_cursor(model, op, rows);
+        return check_end(model, op, rows);
+    return check_cursor(model, index, op, rows);
 }
 
 static efm_status check_compute(const efm_op_view *op, const efm_op_args *args)
@@ -434,17 +465,14 @@ static efm_status check_compute(const efm_op_view *op, const efm_op_args *args)
     return EFM_OK;
 }
 
-enum { MAX_OPERANDS = 16 };
-
-static efm_status check_op(const efm_model *model, uint32_t index, uint32_t tensor)
+static efm_status check_op(const efm_model *model, uint32_t index, efm_rows *rows)
 {
     efm_status status = check_op_ranges(model, index);
     if (status != EFM_OK)
         return status;
     efm_op_view op;
     efm_model_op(model, index, &op);
-    efm_rows rows[MAX_OPERANDS];
-    if (op.n_in + op.n_out > MAX_OPERANDS || op.n_in + op.n_out == 0)
+    if (op.n_in + op.n_out == 0)
         return EFM_BAD_OPERATOR;
     for (uint32_t i = 0; i < op.n_in + op.n_out; i++) {
         uint32_t stream = load_le16(op.operands + 2 * i);
@@ -455,26 +483,57 @@ static efm_status check_op(const efm_model *model, uint32_t index, uint32_t tens
         efm_model_rows(model, stream, NULL, &rows[i]);
     }
     if (op.kind >= EFM_OP_INPUT && op.kind <= EFM_OP_STORE)
-        return check_mover(model, &op, rows, tensor);
+        return check_mover(model, index, &op, rows);
     efm_op_args args = {op.params, op.n_params, op.weights, op.weights_bytes, rows, op.n_in,
                         rows + op.n_in, op.n_out, NULL, op.scratch_bytes, 0, 0};
     return check_compute(&op, &args);
 }
 
-/* Inputs are tensors 0, 1, ... in operator order of their link; outputs follow. */
-static efm_status check_ops(const efm_model *model)
+/* `rows` has room for MAX_OPERANDS. */
+static efm_status check_ops(const efm_model *model, efm_rows *rows)
+{
+    efm_status status = EFM_OK;
+    for (uint32_t i = 0; status == EFM_OK && i < count_of(model, EFM_SECTION_OPERATORS); i++)
+        status = check_op(model, i, rows);
+    return status;
+}
+
+/* Operators of one kind have the links 0 .. count - 1, each once. */
+static int links_fit(const efm_model *model, uint32_t kind, uint32_t count)
+{
+    uint32_t seen = 0;
+    for (uint32_t i = 0; count <= MAX_ENDS && i < count_of(model, EFM_SECTION_OPERATORS); i++) {
+        const uint8_t *at = record(model, EFM_SECTION_OPERATORS, i);
+        uint32_t link = load_le32(at + 36);
+        if (at[0] != kind)
+            continue;
+        if (link >= count || (seen >> link & 1) != 0)
+            return 0;
+        seen |= (uint32_t)1 << link;
+    }
+    return count <= MAX_ENDS;
+}
+
+/* The tensor table has the inputs, then the outputs, each with its operator. */
+static efm_status check_ends(const efm_model *model)
 {
     uint32_t n_in = efm_model_inputs(model), n_out = efm_model_outputs(model);
     if (n_in + n_out != count_of(model, EFM_SECTION_TENSORS))
         return EFM_BAD_SECTION;
-    for (uint32_t i = 0; i < count_of(model, EFM_SECTION_OPERATORS); i++) {
-        const uint8_t *at = record(model, EFM_SECTION_OPERATORS, i);
-        uint32_t link = load_le32(at + 36);
-        if ((at[0] == EFM_OP_INPUT && link >= n_in) || (at[0] == EFM_OP_OUTPUT && link >= n_out))
-            return EFM_BAD_OPERATOR;
-        efm_status status = check_op(model, i, at[0] == EFM_OP_OUTPUT ? n_in + link : link);
-        if (status != EFM_OK)
-            return status;
+    return links_fit(model, EFM_OP_INPUT, n_in) && links_fit(model, EFM_OP_OUTPUT, n_out) ? EFM_OK : EFM_BAD_OPERATOR;
+}
+
+/* Every stream is among its producer's outputs: what nobody makes, nobody can wait for. */
+static efm_status check_producers(const efm_model *model)
+{
+    for (uint32_t i = 0; i < count_of(model, EFM_SECTION_STREAMS); i++) {
+        efm_op_view op;
+        efm_model_op(model, efm_model_producer(model, i), &op);
+        uint32_t k = op.n_in;
+        while (k < op.n_in + op.n_out && load_le16(op.operands + 2 * k) != i)
+            k++;
+        if (k == op.n_in + op.n_out)
+            return EFM_BAD_STREAM;
     }
     return EFM_OK;
 }
@@ -499,25 +558,31 @@ static efm_status check_schedule(const efm_model *model)
 static efm_status check_control(const efm_model *model)
 {
     uint32_t window = efm_model_window_operands(model), control = efm_model_control_bytes(model);
-    if (window > MAX_OPERANDS || control % 8 != 0 || control > efm_model_arena_bytes(model) ||
+    uint32_t arena = efm_model_arena_bytes(model);
+    if (window > MAX_OPERANDS || control % 8 != 0 || arena > MAX_BYTES || control > arena ||
         !fits(efm_model_window_offset(model), window * EFM_WINDOW_BYTES, control))
         return EFM_BAD_BUFFER;
     return EFM_OK;
 }
 
-efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t bytes)
+efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t bytes, uint8_t *arena,
+                          uint32_t arena_bytes)
 {
+    static efm_status (*const CHECKS[])(const efm_model *) = {
+        check_control, check_buffers, check_streams, check_maps, check_ends, check_schedule
+    };
+    if (arena_bytes < EFM_OPEN_BYTES || ((uintptr_t)arena & 7u) != 0)
+        return EFM_BAD_ARGUMENT;
     efm_status status = check_header(package, bytes);
     if (status != EFM_OK)
         return status;
     *model = (efm_model){.package = package, .bytes = bytes};
-    static efm_status (*const CHECKS[])(const efm_model *) = {
-        check_control, check_buffers, check_streams, check_maps, check_ops, check_schedule
-    };
     status = check_sections(model);
     for (uint32_t i = 0; status == EFM_OK && i < sizeof CHECKS / sizeof CHECKS[0]; i++)
         status = CHECKS[i](model);
-    return status;
+    if (status == EFM_OK)
+        status = check_ops(model, (efm_rows *)(void *)arena);
+    return status == EFM_OK ? check_producers(model) : status;
 }
 
 const char *efm_status_name(efm_status status)

@@ -24,23 +24,17 @@ static uint32_t next_row(const run *r, uint32_t op)
     return load_le16(r->arena + EFM_COUNTER_BYTES * op);
 }
 
-static uint32_t rows_made(const run *r, uint32_t stream, const efm_rows *rows)
-{
-    uint32_t producer = efm_model_producer(r->model, stream);
-    efm_op_view op;
-    efm_model_op(r->model, producer, &op);
-    uint32_t fired = next_row(r, producer);
-    const efm_op_class *entry = efm_op_find(op.kind);
-    if (entry == NULL || !(entry->flags & EFM_OP_ACCUMULATES))
-        return fired;
-    return fired == op.rows ? rows->height : 0;
-}
-
-/* Rows low .. high of a stream are made and not yet overwritten. */
+/* Rows low .. high of a stream are made and not yet overwritten, not even by a LOAD that reads ahead. */
 static int has_rows(const run *r, uint32_t stream, const efm_rows *rows, uint32_t low, uint32_t high)
 {
-    uint32_t made = rows_made(r, stream, rows);
-    return low <= high && high < made && made - low <= rows->capacity;
+    uint32_t producer = efm_model_producer(r->model, stream), made = next_row(r, producer);
+    efm_op_view op;
+    efm_model_op(r->model, producer, &op);
+    const efm_op_class *entry = efm_op_find(op.kind);
+    if (entry != NULL && (entry->flags & EFM_OP_ACCUMULATES))
+        made = made == op.rows ? rows->height : 0;
+    uint32_t ahead = op.kind == EFM_OP_LOAD && made < op.rows ? efm_model_port_buffers(r->model) - 1 : 0;
+    return low <= high && high < made && made + ahead - low <= rows->capacity;
 }
 
 /* -- the executor's own operators ------------------------------------------------------------------ */
@@ -57,14 +51,21 @@ static void flip_signs(uint8_t *row, uint32_t bytes)
         row[i] ^= 0x80;
 }
 
-static efm_status take_input(const run *r, const efm_op_view *op, const efm_rows *rows, uint32_t y)
+static int is_uint8(const run *r, const efm_op_view *op)
 {
     efm_tensor tensor;
+    efm_status status = op->kind == EFM_OP_INPUT ? efm_model_input(r->model, op->link, &tensor)
+                                                 : efm_model_output(r->model, op->link, &tensor);
+    return status == EFM_OK && tensor.type == EFM_TYPE_UINT8;
+}
+
+static efm_status take_input(const run *r, const efm_op_view *op, const efm_rows *rows, uint32_t y)
+{
     uint8_t *row = efm_row(rows, y);
     uint32_t bytes = bytes_of(rows);
     if (r->host->input(r->host->context, op->link, y, row, bytes) != 0)
         return EFM_HOST_FAILED;
-    if (efm_model_input(r->model, op->link, &tensor) == EFM_OK && tensor.type == EFM_TYPE_UINT8)
+    if (is_uint8(r, op))
         flip_signs(row, bytes);
     r->counters->input_read_bytes += bytes;
     return EFM_OK;
@@ -77,16 +78,15 @@ static uint8_t *packed_row(const run *r, const efm_op_view *op, const efm_rows *
     if (pixel == rows->pixel_stride)
         return efm_row(rows, y);
     for (uint32_t x = 0; x < rows->width; x++)
-        memcpy(r->arena + op->scratch + x * pixel, efm_row(rows, y) + x * rows->pixel_stride, pixel);
+        memmove(r->arena + op->scratch + x * pixel, efm_row(rows, y) + x * rows->pixel_stride, pixel);
     return r->arena + op->scratch;
 }
 
 static efm_status give_output(const run *r, const efm_op_view *op, const efm_rows *rows, uint32_t y)
 {
-    efm_tensor tensor;
     uint32_t bytes = bytes_of(rows);
     uint8_t *row = packed_row(r, op, rows, y);
-    int flips = efm_model_output(r->model, op->link, &tensor) == EFM_OK && tensor.type == EFM_TYPE_UINT8;
+    int flips = is_uint8(r, op);
     if (flips)
         flip_signs(row, bytes);
     int32_t failed = r->host->output(r->host->context, op->link, y, row, bytes);
@@ -120,11 +120,14 @@ static efm_status move_rows(const run *r, const efm_op_view *op, uint32_t first,
 
 /* -- firing ------------------------------------------------------------------------------------------ */
 
+/* A STORE may still be writing the row before the first. */
 static efm_status check_mover_rows(const run *r, const efm_op_view *op, uint32_t first, uint32_t count)
 {
     if (op->n_out == 1)
         return count <= r->window[0].capacity ? EFM_OK : EFM_BAD_SCHEDULE;
-    return has_rows(r, load_le16(op->operands), &r->window[0], first, first + count - 1) ? EFM_OK : EFM_BAD_SCHEDULE;
+    uint32_t held = op->kind == EFM_OP_STORE && first > 0 ? efm_model_port_buffers(r->model) - 1 : 0;
+    int there = has_rows(r, load_le16(op->operands), &r->window[0], first - held, first + count - 1);
+    return there ? EFM_OK : EFM_BAD_SCHEDULE;
 }
 
 static efm_status compute(const run *r, const efm_op_view *op, uint32_t first, uint32_t count)
@@ -201,15 +204,22 @@ static efm_status run_stage(const run *r, uint32_t stage)
     return status;
 }
 
-static int is_complete(const run *r)
+/* Every operator must have fired all its rows; then no transfer is under way either. Those of a run that
+   was given up are waited for, so that the caller can have the arena back. */
+static efm_status finish(const run *r, efm_status status)
 {
     for (uint32_t i = 0; i < r->model->section[EFM_SECTION_OPERATORS].count; i++) {
         efm_op_view op;
         efm_model_op(r->model, i, &op);
-        if (op.kind == EFM_OP_OUTPUT && next_row(r, i) != op.rows)
-            return 0;
+        uint32_t fired = next_row(r, i);
+        if (fired == op.rows)
+            continue;
+        if ((op.kind == EFM_OP_LOAD || op.kind == EFM_OP_STORE) && fired > 0)
+            (void)efm_memory_settle(&r->host->port, r->arena + op.scratch);
+        if (status == EFM_OK)
+            status = EFM_BAD_SCHEDULE;
     }
-    return 1;
+    return status;
 }
 
 static efm_status check_host(const efm_model *model, const efm_host *host, const uint8_t *arena, uint32_t arena_bytes)
@@ -226,11 +236,10 @@ static efm_status check_host(const efm_model *model, const efm_host *host, const
 efm_status efm_run(const efm_model *model, const efm_host *host, uint8_t *arena, uint32_t arena_bytes,
                    efm_counters *counters)
 {
-    efm_counters unwanted;
-    efm_status status = check_host(model, host, arena, arena_bytes);
+    efm_status status = counters == NULL ? EFM_BAD_ARGUMENT : check_host(model, host, arena, arena_bytes);
     if (status != EFM_OK)
         return status;
-    run r = {model, host, counters == NULL ? &unwanted : counters, arena, NULL};
+    run r = {model, host, counters, arena, NULL};
     r.window = (efm_rows *)(void *)(arena + efm_model_window_offset(model));
     memset(r.counters, 0, sizeof *r.counters);
     memset(arena, 0, efm_model_control_bytes(model));
@@ -239,8 +248,7 @@ efm_status efm_run(const efm_model *model, const efm_host *host, uint8_t *arena,
             host->event(host->context, stage);
         status = run_stage(&r, stage);
     }
-    if (status == EFM_OK && !is_complete(&r))
-        status = EFM_BAD_SCHEDULE;
+    status = finish(&r, status);
     if (status == EFM_OK && host->event != NULL)
         host->event(host->context, efm_model_stages(model));
     return status;

@@ -104,7 +104,8 @@ static int check_package(const uint8_t *package, uint32_t bytes)
     efm_model model;
     efm_counters counters = {0};
     run_state state = {.random = 1, .hash = 2166136261u};
-    efm_status status = efm_model_open(&model, package, bytes);
+    uint64_t lent[EFM_OPEN_BYTES / 8];
+    efm_status status = efm_model_open(&model, package, bytes, (uint8_t *)lent, sizeof lent);
     if (status != EFM_OK) {
         printf("%s\n", efm_status_name(status));
         return 0;

@@ -34,7 +34,7 @@ void _start(void)
     efm_model model;
     efm_host host = {0};
     efm_counters counters;
-    if (efm_model_open(&model, arena, sizeof arena) == EFM_OK &&
+    if (efm_model_open(&model, arena, sizeof arena, arena, sizeof arena) == EFM_OK &&
         efm_run(&model, &host, arena, sizeof arena, &counters) == EFM_OK)
         for (;;) { }
 }

@@ -152,13 +152,13 @@ static void gather_row(const conv *c, const efm_rows *in, int32_t y, int32_t x, 
     const uint8_t *row = inside ? efm_row(in, (uint32_t)y) : 0;
     if (inside && x >= 0 && w->dilation_w == 1 && in->pixel_stride == in->channels &&
         (uint32_t)x + w->kernel_w <= in->width) {
-        memcpy(patch, row + (uint32_t)x * in->pixel_stride, w->kernel_w * in->channels);
+        memmove(patch, row + (uint32_t)x * in->pixel_stride, w->kernel_w * in->channels);
         return;
     }
     for (uint32_t i = 0; i < w->kernel_w; i++, patch += in->channels) {
         uint32_t at = (uint32_t)x + i * w->dilation_w;
         if (inside && at < in->width)
-            memcpy(patch, row + at * in->pixel_stride, in->channels);
+            memmove(patch, row + at * in->pixel_stride, in->channels);
         else
             memset(patch, in->zero_point, in->channels);
     }

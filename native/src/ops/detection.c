@@ -58,7 +58,7 @@ static void take_anchor(const efm_op_args *args, uint32_t anchor)
     for (uint32_t c = 1; c < classes; c++)
         if (scores[c] > scores[best])
             best = c;
-    memcpy(state, efm_row(&args->in[0], anchor), 4);
+    memmove(state, efm_row(&args->in[0], anchor), 4);
     state[STATE_CLASS] = (uint8_t)best;
     state[STATE_SCORE] = (uint8_t)scores[best];
 }

@@ -70,8 +70,10 @@ static void take_sum(int32_t *restrict sums, const int8_t *restrict from, uint32
         sums[c] += from[c];
 }
 
-static int32_t divide(int32_t sum, int32_t count, int32_t rounding)
+/* The sums live in memory that a broken package may share with the result: any value is possible. */
+static int32_t divide(int32_t raw, int32_t count, int32_t rounding)
 {
+    int32_t sum = efm_clamp(raw, -128 * count, 127 * count);
     if (rounding == UP)
         return (sum + 128 * count + count / 2) / count - 128;
     return sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;

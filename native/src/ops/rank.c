@@ -13,10 +13,11 @@ static int8_t largest(const int8_t *pixel, uint32_t channels, uint32_t *index)
     return pixel[*index];
 }
 
-/* e to the power of a difference to the largest, Q0.31 */
+/* e to the power of a difference to the largest, Q0.31. No value is larger, unless a broken package has
+   results overwrite values that are still to come. */
 static int32_t exponential(const uint8_t *table, int32_t largest, int8_t value)
 {
-    return load_le32s(table + 4 * (largest - value));
+    return load_le32s(table + 4 * (largest > value ? largest - value : 0));
 }
 
 /* 1 / (1 + x), x >= 0, both Q0.31: gemmlowp's three Newton steps on half the denominator. */

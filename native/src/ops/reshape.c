@@ -79,7 +79,7 @@ static void transpose_row(const efm_op_args *args, uint32_t y)
     for (uint32_t i = 0; i < elements_of(out); i++) {
         uint32_t at = y * elements_of(out) + i;
         uint32_t from = at % dims[2] * steps[2] + at / dims[2] % dims[1] * steps[1] + at / dims[2] / dims[1] * steps[0];
-        memcpy(to, efm_row(in, from / per_row) + (size_t)(from % per_row) * element, element);
+        memmove(to, efm_row(in, from / per_row) + (size_t)(from % per_row) * element, element);
         to += element;
     }
 }

@@ -32,7 +32,7 @@ static void nearest_rows(const efm_op_args *args)
         const uint8_t *from = efm_row(in, nearest_at(args->weights, y));
         uint8_t *to = efm_row(out, y);
         for (uint32_t x = 0; x < out->width; x++) {
-            memcpy(to, from + (size_t)nearest_at(columns, x) * in->pixel_stride, efm_pixel_bytes(out));
+            memmove(to, from + (size_t)nearest_at(columns, x) * in->pixel_stride, efm_pixel_bytes(out));
             to += out->pixel_stride;
         }
     }
