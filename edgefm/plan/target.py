@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -49,6 +50,8 @@ BUILT_IN = {
 }
 
 _POSITIVE = ("alignment", "page", "buffers")
+_MOST = {"alignment": 4096, "buffers": 2}  # limits of the package format
+_MOST_BYTES = 2**31 - 1
 
 
 def load_target(name_or_file: str | None) -> Target:
@@ -66,25 +69,34 @@ def load_target(name_or_file: str | None) -> Target:
                        f"{', '.join(BUILT_IN)}")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not a TOML file: {error}") from None
     return _from_values(path, values)
 
 
 def _from_values(path: Path, values: dict[str, object]) -> Target:
-    known = {f.name: f for f in fields(Target)}
-    checked: dict[str, object] = {"name": path.stem}
+    known = [f.name for f in fields(Target)]
     for key, value in values.items():
         if key not in known:
             raise BadInput(f"{path}: unknown key {key!r}; expected {', '.join(known)}")
-        wanted: type | tuple[type, ...] = (
-            str if key == "name" else (int, float) if key.endswith("_cost") else int)
-        if not isinstance(value, wanted) or isinstance(value, bool):
-            raise BadInput(f"{path}: {key} = {value!r} is not a number of the kind expected")
-        if isinstance(value, (int, float)) and (value < 0 or (key in _POSITIVE and value < 1)):
-            raise BadInput(f"{path}: {key} = {value} is out of range")
-        checked[key] = value
-    target = Target(**checked)  # type: ignore[arg-type]
-    if target.buffers > 2 or (target.burst and target.burst % target.alignment):
-        raise BadInput(f"{path}: buffers must be 1 or 2, burst a multiple of alignment")
+        _check_value(path, key, value)
+    target = Target(**{"name": path.stem, **values})  # type: ignore[arg-type]
+    if target.burst % target.alignment:
+        raise BadInput(f"{path}: burst = {target.burst}; expected a multiple of alignment "
+                       f"({target.alignment})")
     return target
+
+
+def _check_value(path: Path, key: str, value: object) -> None:
+    if key == "name":
+        if not isinstance(value, str):
+            raise BadInput(f"{path}: name = {value!r}; expected a text")
+        return
+    cost = key.endswith("_cost")
+    if isinstance(value, bool) or not isinstance(value, (int, float) if cost else int):
+        raise BadInput(f"{path}: {key} = {value!r}; expected {'a' if cost else 'a whole'} number")
+    least, most = int(key in _POSITIVE), math.inf if cost else _MOST.get(key, _MOST_BYTES)
+    if not math.isfinite(value) or not least <= value <= most:
+        raise BadInput(f"{path}: {key} = {value} is out of range; expected {least} to {most}")
