@@ -58,8 +58,8 @@ def histogram(values: Array) -> Histogram:
     low, high = float(values.min()), float(values.max())
     largest = max(-low, high, 2.0 ** -100)
     limit = 2.0 ** (np.floor(np.log2(largest)) + 1)
-    bins = ((values.ravel() + np.float32(limit)) * np.float32(BINS / 2 / limit)).astype(np.intp)
-    counts = np.bincount(np.minimum(bins, BINS - 1), minlength=BINS)
+    bins = np.floor(values.ravel() * np.float32(BINS / 2 / limit)).astype(np.intp) + BINS // 2
+    counts = np.bincount(bins, minlength=BINS)
     return Histogram(counts, float(limit), low, high)
 
 
@@ -72,7 +72,7 @@ def merged(a: Histogram, b: Histogram) -> Histogram:
 
 def _widened(old: Histogram, limit: float) -> npt.NDArray[np.int64]:
     """The counts over [-limit, limit): a power of two of old bins in each of the inner new ones."""
-    factor = min(int(limit / old.limit), BINS)
+    factor = min(int(limit / old.limit), BINS // 2)  # each sign keeps a bin of its own
     inner = old.counts.reshape(-1, factor).sum(axis=1)
     counts = np.zeros(BINS, np.int64)
     start = (BINS - len(inner)) // 2

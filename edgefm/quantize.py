@@ -106,10 +106,10 @@ def candidates(graph: Graph, samples: Sequence[Array], options: QuantizeOptions 
 
 
 def runs(graph: Graph, samples: int, options: QuantizeOptions | None = None) -> int:
-    """An upper bound of the `tick`s that `candidates` will make, for a progress display."""
+    """How often `candidates` will `tick` with so many samples, for a progress display."""
     options = options or QuantizeOptions()
     held = len(range(0, samples, _stride(samples, options.held_out)))
-    each = samples + held * (len(options.methods) + len(options.refine) - 1)
+    each = (samples - held or samples) + held * (len(options.methods) + len(options.refine) - 1)
     return each * (len(options.equalize) if can_equalise(fuse(graph)) else 1)
 
 
