@@ -100,7 +100,7 @@ class Guess:
 
 
 class Coder(Protocol):
-    """A range coder in either direction; a decoder ignores what it is told and says what it read."""
+    """A range coder in either direction; a decoder ignores what it is told to write."""
 
     def bit(self, odds: list[int], i: int, bit: int) -> int:
         """One decision whose probability of a one is odds[i], which adapts."""
@@ -181,7 +181,7 @@ def _code_row(state: State, coder: Coder, row: list[list[int]]) -> list[list[int
 
 
 def _clamp(mean: int) -> int:
-    return min(max(mean, LOW * ONE), HIGH * ONE)
+    return min(max(mean, LOW * ONE), HIGH * ONE + ONE - 1)
 
 
 def _predict(state: State, c: int, w: int, n: int, nw: int, ne: int) -> Guess:
@@ -193,8 +193,10 @@ def _predict(state: State, c: int, w: int, n: int, nw: int, ne: int) -> Guess:
                  (t.cross[c] if t.cross else ()))
     mean = _clamp(near + (missed // ONE if missed >= 0 else -(-missed // ONE)))
     height = mean - LOW * ONE
-    signs = (state.error[c], state.average[c] >> 4, 4 * abs(n - nw), 4 * abs(n - ne), height >> 4)
-    expected = sum(weight * sign for weight, sign in zip(t.weights, signs, strict=True)) >> 5
+    of_error, of_average, of_nw, of_ne, of_height = t.weights
+    expected = ((of_error * state.error[c] + of_average * (state.average[c] >> 4)
+                 + of_height * (height >> 4)) >> 5)
+    expected += (of_nw * abs(n - nw) + of_ne * abs(n - ne)) >> 3
     return Guess(near, mean, min(half_octave(expected), SCALES - 1), half_octave(height >> 3))
 
 
@@ -212,7 +214,7 @@ def _relative(guess: Guess, shift: int, top: int) -> int:
 def _code_value(state: State, coder: Coder, guess: Guess, v: int) -> int:
     zero, low = state.shape.zero_point, LOW
     if state.tables.zero_flag:
-        context = 4 * _relative(guess, 10, 15) + min(guess.scale // 3, 3)
+        context = 4 * _relative(guess, 10, 15) + min(guess.scale // 4, 3)
         if coder.bit(state.odds, context, v == zero):
             return zero
         low += zero == LOW

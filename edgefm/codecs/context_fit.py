@@ -150,7 +150,7 @@ def _cross(surprise: Floats, sizes: Sequence[int]) -> list[tuple[tuple[tuple[int
 def _near(sample: Sample, shape: RowShape, tables: Tables) -> Ints:
     near = sum((t * a for t, a in zip(tables.taps, sample.around, strict=True)),
                np.int32(shape.zero_point * (ONE - sum(tables.taps))))
-    return np.asarray(np.clip(near, LOW * ONE, HIGH * ONE), np.int32)
+    return np.asarray(np.clip(near, LOW * ONE, HIGH * ONE + ONE - 1), np.int32)
 
 
 def _mean(sample: Sample, shape: RowShape, tables: Tables) -> Ints:
@@ -163,7 +163,7 @@ def _mean(sample: Sample, shape: RowShape, tables: Tables) -> Ints:
     missed = sum((weights * surprise[..., source] for weights, source in
                   zip(pairs[..., 1].T, sources.T, strict=True)), np.int32(0))
     mean = near + np.sign(missed) * (np.abs(missed) // ONE)
-    return np.clip(mean, LOW * ONE, HIGH * ONE).astype(np.int32)
+    return np.asarray(np.clip(mean, LOW * ONE, HIGH * ONE + ONE - 1), np.int32)
 
 
 def _signs(sample: Sample, tables: Tables, mean: Ints, error: Ints) -> list[Ints]:
@@ -197,7 +197,8 @@ def _finish(sample: Sample, shape: RowShape, tables: Tables) -> Candidate:
     weights = _weights(np.stack([s[::4].reshape(-1) for s in signs], 1) / 4.0,
                        seen[::4].reshape(-1) / 4.0)
     tables = replace(tables, weights=weights)
-    expected = sum((w * s for w, s in zip(weights, signs, strict=True)), np.int32(0)) >> 5
+    a, b, c, d, e = (w * s for w, s in zip(weights, signs, strict=True))
+    expected = (a + b + e >> 5) + (c + d >> 5)
     bits = _entropy(tables, shape, sample.flat(sample.v).reshape(-1), sample.flat(mean).reshape(-1),
                     expected.reshape(-1))
     return Candidate(context.pack(tables), bits / seen.size)
@@ -242,7 +243,7 @@ def _entropy(tables: Tables, shape: RowShape, v: Ints, mean: Ints, expected: Int
     low = LOW
     if tables.zero_flag:
         zero = v == shape.zero_point
-        add(4 * np.clip(height + 10 - scale, 0, 15) + np.minimum(scale // 3, 3), zero)
+        add(4 * np.clip(height + 10 - scale, 0, 15) + np.minimum(scale // 4, 3), zero)
         v, mean, scale, height = v[~zero], mean[~zero], scale[~zero], height[~zero]
         low += shape.zero_point == LOW
     centre = np.maximum(mean // ONE, low)

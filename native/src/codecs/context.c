@@ -17,6 +17,7 @@ enum {
     SCALES = 18,         /* classes of expected error */
     STEPS = 6,           /* contexts of the distance's unary part */
     LONGEST = 16,        /* steps after which the distance follows as 8 bits */
+    BLOCK = 8,           /* channels that are surveyed at a time */
     ZERO_CONTEXTS = 64, SIDE_CONTEXTS = 128,
     CONTEXTS = ZERO_CONTEXTS + SIDE_CONTEXTS + SCALES * STEPS,
     RATE = 5,
@@ -30,7 +31,10 @@ static const uint8_t first_step[STEPS] = {150, 120, 115, 112, 110, 110};
 
 typedef struct model {
     const efm_codec_args *args;
+    const uint8_t *tables;
     uint32_t terms;          /* earlier channels that a prediction uses */
+    uint32_t zero_flag;
+    int32_t lowest;          /* value left once the zero flag has been read */
     int32_t offset;          /* of every prediction, 1/64 */
     uint16_t *average;       /* [channels] of the error, 1/64 */
     int16_t *surprise;       /* [channels] value - prediction from neighbours, 1/64, of this pixel */
@@ -44,12 +48,18 @@ typedef struct around {
     const int8_t *w, *n, *nw, *ne;
 } around;
 
+/* What one value is expected to be. */
 typedef struct guess {
-    int32_t near;      /* prediction from neighbours, 1/64 */
     int32_t mean;      /* prediction, 1/64 */
-    uint32_t scale;    /* class of expected error */
+    uint32_t scale;    /* class of the expected error */
     uint32_t height;   /* class of the distance to the lowest value */
 } guess;
+
+/* What the neighbours say of the next BLOCK channels: no cross terms yet. */
+typedef struct survey {
+    int16_t near[BLOCK];   /* prediction, 1/64 */
+    uint16_t busy[BLOCK];  /* their part of the expected error, 1/8 */
+} survey;
 
 /* A range decoder or encoder: `code` is the part of the stream not yet explained, or the low end. */
 typedef struct coder {
@@ -69,11 +79,12 @@ static uint32_t state_bytes(const efm_codec_args *args)
 static efm_status check(const efm_codec_args *args)
 {
     const uint8_t *t = args->tables;
-    const uint8_t *term = t + HEAD;
+    const uint8_t *term;
 
     if (args->tables_bytes < HEAD || args->channels > 0xFFFF) {
         return EFM_BAD_CODEC;
     }
+    term = t + HEAD;
     if (t[0] > ZERO_FLAG || t[1] > MAX_CROSS
         || args->tables_bytes - HEAD != 2u * t[1] * args->channels) {
         return EFM_BAD_CODEC;
@@ -95,7 +106,10 @@ static void open_model(model *m, const efm_codec_args *args)
     void *state = args->state;
 
     m->args = args;
+    m->tables = t;
     m->terms = t[1];
+    m->zero_flag = t[0] == ZERO_FLAG;
+    m->lowest = m->zero_flag && args->zero_point == LOW ? LOW + 1 : LOW;
     m->offset = args->zero_point * (64 - sum);
     m->average = state;
     m->surprise = (int16_t *)(m->average + args->channels);
@@ -153,61 +167,76 @@ static around look_around(const model *m, const int8_t *row, uint32_t x)
     return a;
 }
 
-static int32_t clamp_mean(int32_t mean)
+static inline int32_t clamp_mean(int32_t mean)
 {
-    return mean < LOW * 64 ? LOW * 64 : mean > HIGH * 64 ? HIGH * 64 : mean;
+    return mean < LOW * 64 ? LOW * 64 : mean > HIGH * 64 + 63 ? HIGH * 64 + 63 : mean;
 }
 
-static uint32_t distance(int32_t a, int32_t b)
+static inline uint32_t distance(int32_t a, int32_t b)
 {
     return (uint32_t)(a < b ? b - a : a - b);
 }
 
 /* Two classes per octave: 0, 1, 2, 2, 4, 4, 5 ... that is 2 log2(v + 2) - 2, rounded down. */
-static uint32_t half_octave(uint32_t v)
+static inline uint32_t half_octave(uint32_t v)
 {
     uint32_t log = efm_log2(v + 2);
 
     return 2 * log - 2 + ((v + 2) >> (log - 1) & 1u);
 }
 
-static void predict(const model *m, const around *a, uint32_t c, guess *g)
+static void look(const model *m, const around *a, uint32_t first, uint32_t count, survey *s)
 {
-    const uint8_t *t = m->args->tables;
-    const uint8_t *term = t + HEAD + c * 2 * m->terms; /* distance, weight */
-    int32_t n = a->n[c];
-    int32_t near = m->offset + efm_int8(t[8]) * a->w[c] + efm_int8(t[9]) * n
-                   + efm_int8(t[10]) * a->nw[c] + efm_int8(t[11]) * a->ne[c];
-    int32_t missed = 0;
-    uint32_t above_low;
-    uint32_t scale;
+    const uint8_t *t = m->tables;
+    int32_t tap_w = efm_int8(t[8]), tap_n = efm_int8(t[9]);
+    int32_t tap_nw = efm_int8(t[10]), tap_ne = efm_int8(t[11]);
+    uint32_t to_nw = t[5], to_ne = t[6];
+    int32_t offset = m->offset;
 
-    g->near = clamp_mean(near);
-    for (uint32_t i = 0; i < m->terms; i++, term += 2) {
-        missed += efm_int8(term[1]) * m->surprise[c - term[0]];
+    for (uint32_t i = 0; i < count; i++) {
+        int32_t n = a->n[first + i], nw = a->nw[first + i], ne = a->ne[first + i];
+
+        s->near[i] = (int16_t)clamp_mean(offset + tap_w * a->w[first + i] + tap_n * n
+                                         + tap_nw * nw + tap_ne * ne);
+        s->busy[i] = (uint16_t)((to_nw * distance(n, nw) + to_ne * distance(n, ne)) >> 3);
     }
-    g->mean = clamp_mean(g->near + missed / 64);
-    above_low = (uint32_t)(g->mean - LOW * 64);
-    scale = t[3] * (uint32_t)m->error[c] + t[4] * ((uint32_t)m->average[c] >> 4)
-            + t[5] * 4 * distance(n, a->nw[c]) + t[6] * 4 * distance(n, a->ne[c])
-            + t[7] * (above_low >> 4);
-    scale = half_octave(scale >> 5);
-    g->scale = scale < SCALES ? scale : SCALES - 1;
-    g->height = half_octave(above_low >> 3);
 }
 
-static void learn(const model *m, uint32_t c, const guess *g, int32_t v)
+static inline guess predict(const model *m, uint32_t c, int32_t near, uint32_t busy)
+{
+    const uint8_t *t = m->tables;
+    const uint8_t *term = t + HEAD + c * 2 * m->terms; /* distance, weight */
+    const int16_t *surprise = m->surprise + c;
+    int32_t missed = 0;
+    uint32_t height;
+    uint32_t scale;
+    guess g;
+
+    for (uint32_t i = m->terms; i > 0; i--, term += 2) {
+        missed += efm_int8(term[1]) * surprise[-(int32_t)term[0]];
+    }
+    g.mean = clamp_mean(near + missed / 64);
+    height = (uint32_t)(g.mean - LOW * 64);
+    scale = t[3] * (uint32_t)m->error[c] + t[4] * ((uint32_t)m->average[c] >> 4)
+            + t[7] * (height >> 4);
+    scale = half_octave((scale >> 5) + busy);
+    g.scale = scale < SCALES ? scale : SCALES - 1;
+    g.height = half_octave(height >> 3);
+    return g;
+}
+
+static inline void learn(const model *m, uint32_t c, int32_t near, const guess *g, int32_t v)
 {
     uint32_t error = distance(v * 64, g->mean) >> 4;
     uint32_t average = m->average[c];
 
-    m->surprise[c] = (int16_t)(v * 64 - g->near);
+    m->surprise[c] = (int16_t)(v * 64 - near);
     m->error[c] = (uint8_t)(error < 255 ? error : 255);
     m->average[c] = (uint16_t)(average - (average >> 5) + (error >> 1));
 }
 
 /* g->height - g->scale + shift, kept in 0 .. top. */
-static uint32_t relative(const guess *g, uint32_t shift, uint32_t top)
+static inline uint32_t relative(const guess *g, uint32_t shift, uint32_t top)
 {
     uint32_t r = g->height + shift;
 
@@ -215,14 +244,14 @@ static uint32_t relative(const guess *g, uint32_t shift, uint32_t top)
     return r < top ? r : top;
 }
 
-static uint16_t *zero_odds(const model *m, const guess *g)
+static inline uint16_t *zero_odds(const model *m, const guess *g)
 {
-    uint32_t size = g->scale / 3 < 3 ? g->scale / 3 : 3;
+    uint32_t size = g->scale / 4 < 3 ? g->scale / 4 : 3;
 
     return m->odds + relative(g, 10, 15) * 4 + size;
 }
 
-static uint16_t *side_odds(const model *m, const guess *g)
+static inline uint16_t *side_odds(const model *m, const guess *g)
 {
     uint32_t size = g->scale / 2 < 3 ? g->scale / 2 : 3;
     uint32_t part = (uint32_t)(g->mean - LOW * 64) >> 4 & 3u;
@@ -230,52 +259,45 @@ static uint16_t *side_odds(const model *m, const guess *g)
     return m->odds + ZERO_CONTEXTS + (relative(g, 4, 7) * 4 + size) * 4 + part;
 }
 
-static uint16_t *step_odds(const model *m, const guess *g, uint32_t step)
+/* Of the first step; each further one has its own, up to the last. */
+static inline uint16_t *step_odds(const model *m, const guess *g)
 {
-    uint32_t last = step < STEPS - 1 ? step : STEPS - 1;
-
-    return m->odds + ZERO_CONTEXTS + SIDE_CONTEXTS + g->scale * STEPS + last;
+    return m->odds + ZERO_CONTEXTS + SIDE_CONTEXTS + g->scale * STEPS;
 }
 
 /* Bits of a distance below its steps. */
-static uint32_t step_bits(const guess *g)
+static inline uint32_t step_bits(const guess *g)
 {
     return g->scale < 4 ? 0 : g->scale / 2 - 2;
 }
 
-/* The lowest value left once the zero flag has been read. */
-static int32_t lowest(const model *m)
-{
-    return m->args->tables[0] == ZERO_FLAG && m->args->zero_point == LOW ? LOW + 1 : LOW;
-}
-
 /* The value from which the distance counts; both sides may occur when it is above the lowest. */
-static int32_t centre(const model *m, const guess *g)
+static inline int32_t centre(const model *m, const guess *g)
 {
     int32_t v = (g->mean - LOW * 64) / 64 + LOW;
 
-    return v > lowest(m) ? v : lowest(m);
+    return v > m->lowest ? v : m->lowest;
 }
 
-static uint32_t split(const coder *k, const uint16_t *odds)
+static inline uint32_t split(const coder *k, const uint16_t *odds)
 {
     return (k->range >> 12) * ((uint32_t)*odds >> 4);
 }
 
-static void adapt(uint16_t *odds, uint32_t bit)
+static inline void adapt(uint16_t *odds, uint32_t bit)
 {
     uint32_t p = *odds;
 
     *odds = (uint16_t)(bit ? p + ((65536 - p) >> RATE) : p - (p >> RATE));
 }
 
-static void pull(coder *k)
+static inline void pull(coder *k)
 {
     k->code = k->code << 8 | (k->at < k->size ? k->in[k->at] : 0u);
     k->at++;
 }
 
-static void refill(coder *k)
+static inline void refill(coder *k)
 {
     if (k->range < 1u << 24) {
         k->range <<= 8;
@@ -283,7 +305,7 @@ static void refill(coder *k)
     }
 }
 
-static uint32_t read_bit(coder *k, uint16_t *odds)
+static inline uint32_t read_bit(coder *k, uint16_t *odds)
 {
     uint32_t bound = split(k, odds);
     uint32_t bit = k->code < bound;
@@ -302,7 +324,7 @@ static uint32_t read_bit(coder *k, uint16_t *odds)
     return bit;
 }
 
-static uint32_t read_plain(coder *k, uint32_t bits)
+static inline uint32_t read_plain(coder *k, uint32_t bits)
 {
     uint32_t value = 0;
 
@@ -318,14 +340,14 @@ static uint32_t read_plain(coder *k, uint32_t bits)
     return value;
 }
 
-static uint32_t read_distance(coder *k, const model *m, const guess *g, uint32_t *bad)
+static inline uint32_t read_distance(coder *k, const model *m, const guess *g, uint32_t *bad)
 {
     uint32_t bits = step_bits(g);
     uint32_t steps = 0;
     uint32_t value;
 
-    while (steps < LONGEST && read_bit(k, step_odds(m, g, steps))) {
-        steps++;
+    for (uint16_t *odds = step_odds(m, g); steps < LONGEST && read_bit(k, odds); steps++) {
+        odds += steps < STEPS - 1;
     }
     if (steps < LONGEST) {
         return steps << bits | read_plain(k, bits);
@@ -335,21 +357,21 @@ static uint32_t read_distance(coder *k, const model *m, const guess *g, uint32_t
     return value;
 }
 
-static int32_t read_value(coder *k, const model *m, const guess *g, uint32_t *bad)
+static inline int32_t read_value(coder *k, const model *m, const guess *g, uint32_t *bad)
 {
     uint32_t below = 0;
     int32_t v = centre(m, g);
     int32_t d;
 
-    if (m->args->tables[0] == ZERO_FLAG && read_bit(k, zero_odds(m, g))) {
+    if (m->zero_flag && read_bit(k, zero_odds(m, g))) {
         return m->args->zero_point;
     }
-    if (v > lowest(m)) {
+    if (v > m->lowest) {
         below = read_bit(k, side_odds(m, g));
     }
     d = (int32_t)read_distance(k, m, g, bad);
     v = below ? v - d - 1 : v + d;
-    *bad |= v < LOW || v > HIGH || (m->args->tables[0] == ZERO_FLAG && v == m->args->zero_point);
+    *bad |= v < LOW || v > HIGH || (m->zero_flag && v == m->args->zero_point);
     return v < LOW ? LOW : v > HIGH ? HIGH : v;
 }
 
@@ -358,7 +380,7 @@ static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32
     coder k = {0xFFFFFFFFu, 0, 0, bytes, code, 0};
     uint32_t bad = bytes == 0 || (bytes > 1 && code[bytes - 1] == 0);
     model m;
-    guess g;
+    survey s;
 
     open_model(&m, args);
     begin_row(&m);
@@ -369,12 +391,16 @@ static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32
         around a = look_around(&m, row, x);
 
         for (uint32_t c = 0; c < args->channels; c++) {
-            int32_t v;
+            uint32_t i = c % BLOCK;
 
-            predict(&m, &a, c, &g);
-            v = read_value(&k, &m, &g, &bad);
+            if (i == 0) {
+                look(&m, &a, c, args->channels - c < BLOCK ? args->channels - c : BLOCK, &s);
+            }
+            guess g = predict(&m, c, s.near[i], s.busy[i]);
+            int32_t v = read_value(&k, &m, &g, &bad);
+
             row[x * args->channels + c] = (int8_t)v;
-            learn(&m, c, &g, v);
+            learn(&m, c, s.near[i], &g, v);
         }
     }
     memcpy(m.above, row, args->width * args->channels);
@@ -382,7 +408,7 @@ static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32
 }
 
 /* Adds to the low end; a carry runs back through the bytes already written. */
-static void raise_low(coder *k, uint32_t amount)
+static inline void raise_low(coder *k, uint32_t amount)
 {
     k->code += amount;
     if (k->code < amount) {
@@ -393,7 +419,7 @@ static void raise_low(coder *k, uint32_t amount)
     }
 }
 
-static void drain(coder *k)
+static inline void drain(coder *k)
 {
     while (k->range < 1u << 24) {
         if (k->at < k->size) {
@@ -405,7 +431,7 @@ static void drain(coder *k)
     }
 }
 
-static void write_bit(coder *k, uint16_t *odds, uint32_t bit)
+static inline void write_bit(coder *k, uint16_t *odds, uint32_t bit)
 {
     uint32_t bound = split(k, odds);
 
@@ -419,7 +445,7 @@ static void write_bit(coder *k, uint16_t *odds, uint32_t bit)
     drain(k);
 }
 
-static void write_plain(coder *k, uint32_t value, uint32_t bits)
+static inline void write_plain(coder *k, uint32_t value, uint32_t bits)
 {
     while (bits-- > 0) {
         k->range >>= 1;
@@ -432,12 +458,14 @@ static void write_distance(coder *k, const model *m, const guess *g, uint32_t d)
 {
     uint32_t bits = step_bits(g);
     uint32_t steps = d >> bits < LONGEST ? d >> bits : LONGEST;
+    uint16_t *odds = step_odds(m, g);
 
     for (uint32_t i = 0; i < steps; i++) {
-        write_bit(k, step_odds(m, g, i), 1);
+        write_bit(k, odds, 1);
+        odds += i < STEPS - 1;
     }
     if (steps < LONGEST) {
-        write_bit(k, step_odds(m, g, steps), 0);
+        write_bit(k, odds, 0);
         write_plain(k, d & ((1u << bits) - 1), bits);
     } else {
         write_plain(k, d, 8);
@@ -448,13 +476,13 @@ static void write_value(coder *k, const model *m, const guess *g, int32_t v)
 {
     int32_t middle = centre(m, g);
 
-    if (m->args->tables[0] == ZERO_FLAG) {
+    if (m->zero_flag) {
         write_bit(k, zero_odds(m, g), v == m->args->zero_point);
         if (v == m->args->zero_point) {
             return;
         }
     }
-    if (middle > lowest(m)) {
+    if (middle > m->lowest) {
         write_bit(k, side_odds(m, g), v < middle);
     }
     write_distance(k, m, g, (uint32_t)(v < middle ? middle - 1 - v : v - middle));
@@ -480,7 +508,7 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
 {
     coder k = {0xFFFFFFFFu, 0, 0, capacity, 0, code};
     model m;
-    guess g;
+    survey s;
 
     open_model(&m, args);
     begin_row(&m);
@@ -488,11 +516,16 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
         around a = look_around(&m, row, x);
 
         for (uint32_t c = 0; c < args->channels; c++) {
+            uint32_t i = c % BLOCK;
+
+            if (i == 0) {
+                look(&m, &a, c, args->channels - c < BLOCK ? args->channels - c : BLOCK, &s);
+            }
+            guess g = predict(&m, c, s.near[i], s.busy[i]);
             int32_t v = row[x * args->channels + c];
 
-            predict(&m, &a, c, &g);
             write_value(&k, &m, &g, v);
-            learn(&m, c, &g, v);
+            learn(&m, c, s.near[i], &g, v);
         }
     }
     memcpy(m.above, row, args->width * args->channels);

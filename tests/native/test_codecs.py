@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every C codec is its Python twin bit for bit, in both directions, and safe on any code."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgefm.codecs import CODECS, Codec, RowShape, context, encode_map
+from edgefm.errors import BadContainer
+
+ROOT = Path(__file__).resolve().parents[2]
+NATIVE = ROOT / "native" / "src"
+FILES = ["bits.c", "codecs/table.c", "codecs/lossless.c", "codecs/rle.c", "codecs/zvc.c",
+         "codecs/ebpc.c", "codecs/context.c"]
+CDEF = """
+typedef struct { uint32_t width, channels; int32_t zero_point; const uint8_t *tables;
+                 uint32_t tables_bytes; uint8_t *state; uint32_t y; } efm_codec_args;
+int codec_known(uint32_t id);
+int codec_check(uint32_t id, const efm_codec_args *args);
+uint32_t codec_state_bytes(uint32_t id, const efm_codec_args *args);
+void codec_encode(uint32_t id, const efm_codec_args *args, const int8_t *row, uint8_t *code,
+                  uint32_t capacity, uint32_t *bytes);
+int codec_decode(uint32_t id, const efm_codec_args *args, const uint8_t *code, uint32_t bytes,
+                 int8_t *row);
+void codec_skip(uint32_t id, const efm_codec_args *args, const int8_t *row);
+"""
+SOURCE = """
+#include "codecs/codec.h"
+static int codec_known(uint32_t id)
+{
+    const efm_codec_class *found = efm_codec_find(id);
+    return found != 0 && found->id == id;
+}
+static int codec_check(uint32_t id, const efm_codec_args *args)
+{
+    return efm_codec_find(id)->check(args);
+}
+static uint32_t codec_state_bytes(uint32_t id, const efm_codec_args *args)
+{
+    return efm_codec_find(id)->state_bytes(args);
+}
+static void codec_encode(uint32_t id, const efm_codec_args *args, const int8_t *row, uint8_t *code,
+                         uint32_t capacity, uint32_t *bytes)
+{
+    efm_codec_find(id)->encode(args, row, code, capacity, bytes);
+}
+static int codec_decode(uint32_t id, const efm_codec_args *args, const uint8_t *code,
+                        uint32_t bytes, int8_t *row)
+{
+    return efm_codec_find(id)->decode(args, code, bytes, row);
+}
+static void codec_skip(uint32_t id, const efm_codec_args *args, const int8_t *row)
+{
+    efm_codec_find(id)->skip(args, row);
+}
+"""
+NAMES = ["rle", "zvc", "ebpc", "context"]
+GUARD = b"\x5a" * 16
+
+
+@pytest.fixture(scope="module")
+def native(native_lib: Callable[..., Any]) -> Any:
+    return native_lib(CDEF, SOURCE, FILES)
+
+
+@pytest.fixture(params=NAMES)
+def codec(request: pytest.FixtureRequest) -> Codec:
+    return CODECS[request.param]
+
+
+class Cursor:
+    """One C cursor with guarded memory around state, code and row."""
+
+    def __init__(self, native: Any, codec: Codec, tables: bytes, shape: RowShape) -> None:
+        self.lib, self.ffi, self.codec, self.shape = native.lib, native.ffi, codec, shape
+        self.tables = self.ffi.new("uint8_t[]", tables + b"\0")
+        self.args = self.ffi.new("efm_codec_args *", {
+            "width": shape.width, "channels": shape.channels, "zero_point": shape.zero_point,
+            "tables": self.tables, "tables_bytes": len(tables)})
+        assert self.lib.codec_check(codec.id, self.args) == 0
+        self.state_size = self.lib.codec_state_bytes(codec.id, self.args)
+        self.memory = self.ffi.new("uint64_t[]", self.state_size // 8 + 4)
+        self.ffi.buffer(self.memory)[:] = b"\x5a" * len(self.ffi.buffer(self.memory))
+        self.args.state = self.ffi.cast("uint8_t *", self.memory)
+        self.args.y = 0
+
+    def encode(self, row: np.ndarray, capacity: int) -> bytes:
+        code = self.ffi.new("uint8_t[]", b"\x5a" * capacity + GUARD)
+        size = self.ffi.new("uint32_t *", 12345)
+        data = self.ffi.new("int8_t[]", row.reshape(-1).tolist())
+        self.lib.codec_encode(self.codec.id, self.args, data, code, capacity, size)
+        assert bytes(self.ffi.buffer(code))[capacity:capacity + 16] == GUARD
+        assert size[0] <= capacity
+        if size[0] == 0:
+            self.lib.codec_skip(self.codec.id, self.args, data)
+        self.done()
+        return bytes(self.ffi.buffer(code)[:size[0]])
+
+    def decode(self, code: bytes) -> np.ndarray | None:
+        """The row, or None when it is refused; it is written in full in any case."""
+        row = self.ffi.new("int8_t[]", [90] * (self.shape.values + 16))
+        data = self.ffi.new("uint8_t[]", code + b"\xff" * 8)
+        status = self.lib.codec_decode(self.codec.id, self.args, data, len(code), row)
+        out = np.frombuffer(self.ffi.buffer(row), np.int8)
+        assert (out[self.shape.values:] == 90).all()
+        assert status in (0, -10)
+        self.done()
+        return out[:self.shape.values].reshape(self.shape.width, -1) if status == 0 else None
+
+    def skip(self, row: np.ndarray) -> None:
+        self.lib.codec_skip(self.codec.id, self.args,
+                            self.ffi.new("int8_t[]", row.reshape(-1).tolist()))
+        self.done()
+
+    def done(self) -> None:
+        self.args.y += 1
+        guard = bytes(self.ffi.buffer(self.memory))[self.state_size:]
+        assert guard == b"\x5a" * len(guard)
+
+
+def cases() -> list[tuple[RowShape, np.ndarray]]:
+    rng = np.random.default_rng(11)
+    out = []
+    for height, width, channels, spread, zero in (
+            (4, 1, 1, 300, 0), (3, 1, 9, 2, -128), (5, 17, 1, 9, 127), (6, 8, 5, 40, 3),
+            (3, 30, 20, 4, -128), (9, 7, 33, 12, -1), (2, 5, 260, 7, -128)):
+        noise = rng.normal(0, spread, (height, width, channels)) + rng.normal(0, spread, channels)
+        rows = np.clip(np.rint(noise + max(zero, -100)), -128, 127)
+        out.append((RowShape(width, channels, zero), rows.astype(np.int8)))
+    relu = np.maximum(out[-1][1].astype(int) - 5, -128).astype(np.int8)
+    out.append((out[-1][0], np.where(rng.random(relu.shape) < 0.6, -128, relu).astype(np.int8)))
+    for value in (-128, 0, 127):
+        out += [(RowShape(6, 3, zero), np.full((3, 6, 3), value, np.int8))
+                for zero in (-128, 0, 127)]
+    out.append((RowShape(6, 3, -128),
+                np.where(rng.random((4, 6, 3)) < 0.5, -128, 127).astype(np.int8)))
+    return out
+
+
+def tables_for(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes]:
+    """Small and large tables, and ones that fit the map badly."""
+    if codec.name != "context":
+        return [b""]
+    rng = np.random.default_rng(shape.values)
+    cross = tuple(tuple((int(rng.integers(1, min(c, 255) + 1)), int(rng.integers(-128, 128)))
+                        if c else (0, 0) for _ in range(8)) for c in range(shape.channels))
+    wild = context.Tables(True, 255, (255, 255, 255, 255, 255), (127, 127, -128, 127), cross)
+    return [codec.fit([rows], shape, 12), codec.fit([rows], shape, 10_000), context.pack(wild),
+            context.pack(context.Tables(False, 0, (0, 0, 0, 0, 0), (0, 0, 0, 0)))]
+
+
+def test_find_knows_the_registry(native):
+    assert [native.lib.codec_known(i) for i in range(6)] == [0, 1, 1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("i", range(len(cases())))
+def test_c_and_python_write_the_same_bytes_and_read_them_back(native, codec, i):
+    shape, rows = cases()[i]
+    for tables in tables_for(codec, shape, rows):
+        writer = Cursor(native, codec, tables, shape)
+        reader = Cursor(native, codec, tables, shape)
+        for row, stored in zip(rows, encode_map(codec, tables, shape, rows), strict=True):
+            code = writer.encode(row, shape.values - 1)
+            assert code == (stored if len(stored) < shape.values else b"")
+            if code:
+                assert np.array_equal(reader.decode(code), row)
+            else:
+                reader.skip(row)
+
+
+@pytest.mark.parametrize("i", range(len(cases())))
+def test_state_is_what_python_says(native, codec, i):
+    shape, rows = cases()[i]
+    tables = tables_for(codec, shape, rows)[0]
+    assert Cursor(native, codec, tables, shape).state_size == codec.state_bytes(shape)
+
+
+def test_encode_fits_or_says_so_for_every_capacity(native, codec):
+    shape, rows = cases()[3]
+    tables = tables_for(codec, shape, rows)[0]
+    full = Cursor(native, codec, tables, shape).encode(rows[0], 4 * shape.values + 16)
+    for capacity in range(len(full) + 3):
+        code = Cursor(native, codec, tables, shape).encode(rows[0], capacity)
+        assert code == (full if capacity >= len(full) else b"")
+
+
+@pytest.mark.parametrize("i", [0, 1, 2, 3, 4, 5, 7])
+def test_c_refuses_what_python_refuses_and_reads_what_it_reads(native, codec, i):
+    shape, rows = cases()[i]
+    tables = tables_for(codec, shape, rows)[1 if codec.name == "context" else 0]
+    rng = np.random.default_rng(i)
+    full = Cursor(native, codec, tables, shape).encode(rows[0], 4 * shape.values + 16)
+    broken = [full[:n] for n in rng.integers(0, len(full), 12)] + [full + b"\0", full + b"\1"]
+    for _ in range(40):
+        code = bytearray(full)
+        code[rng.integers(0, len(code))] ^= 1 << rng.integers(0, 8)
+        broken.append(bytes(code))
+    broken += [rng.bytes(int(n)) for n in rng.integers(1, len(full) + 4, 20)]
+    for code in broken:
+        try:
+            expected = codec.decode(codec.start(tables, shape), code)
+        except BadContainer:
+            expected = None
+        got = Cursor(native, codec, tables, shape).decode(code)
+        assert (got is None) == (expected is None)
+        assert expected is None or np.array_equal(got, expected)
+
+
+def test_an_accepted_context_code_is_the_only_one_of_its_row(native):
+    codec, (shape, rows) = CODECS["context"], cases()[3]
+    tables = tables_for(codec, shape, rows)[1]
+    rng = np.random.default_rng(0)
+    accepted = 0
+    for _ in range(3000):
+        code = rng.bytes(int(rng.integers(10, 60)))
+        row = Cursor(native, codec, tables, shape).decode(code)
+        if row is not None:
+            accepted += 1
+            assert Cursor(native, codec, tables, shape).encode(row, 1000) == code
+    assert accepted < 300
+
+
+@pytest.mark.parametrize("change", [
+    lambda t: t[:11], lambda t: t[:-1], lambda t: t + b"\0", lambda t: b"\2" + t[1:],
+    lambda t: t[:1] + b"\x09" + t[2:], lambda t: t[:12] + b"\1" + t[13:],
+    lambda t: t[:13] + b"\1" + t[14:], lambda t: b""])
+def test_broken_context_tables_are_refused(native, change):
+    good = context.pack(context.Tables(
+        True, 9, (1, 2, 3, 4, 5), (26, 26, -6, 13), (((0, 0),), ((1, 7),))))
+    data = change(good)
+    memory = native.ffi.new("uint8_t[]", data + b"\0")
+    args = native.ffi.new("efm_codec_args *", {"width": 3, "channels": 2, "tables": memory,
+                                               "tables_bytes": len(data)})
+    assert native.lib.codec_check(4, args) == -10
+
+
+@pytest.mark.parametrize("name", ["rle", "zvc", "ebpc"])
+def test_the_others_refuse_tables(native, name):
+    memory = native.ffi.new("uint8_t[]", b"\0")
+    args = native.ffi.new("efm_codec_args *", {"width": 3, "channels": 2, "tables": memory,
+                                               "tables_bytes": 1})
+    assert native.lib.codec_check(CODECS[name].id, args) == -10
+
+
+def test_golden_rows_stay_the_same_bytes(native, codec):
+    golden = json.loads((ROOT / "tests/golden/codecs" / codec.name / "rows.json").read_text())
+    for each in golden["maps"]:
+        shape = RowShape(each["width"], each["channels"], each["zero_point"])
+        writer = Cursor(native, codec, bytes.fromhex(each["tables"]), shape)
+        rows = np.frombuffer(bytes.fromhex(each["rows"]), np.int8)
+        stored = [writer.encode(row, shape.values - 1) or row.tobytes()
+                  for row in rows.reshape(-1, shape.values)]
+        assert hashlib.sha256(b"".join(stored)).hexdigest() == each["sha256"]
+        assert [code.hex() for code in stored] == each["stored"]
+
+
+def test_random_damage_is_harmless_under_the_sanitizers(need, tmp_path):
+    program = tmp_path / "damage"
+    subprocess.run([need("cc"), "-std=c11", "-O1", "-g", "-fsanitize=address,undefined",
+                    "-fno-sanitize-recover=all", f"-I{NATIVE}", "-o", program,
+                    ROOT / "tests/native/codec_damage.c", *(NATIVE / name for name in FILES)],
+                   check=True)
+    done = subprocess.run([program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    refused, read = (int(word) for word in done.stdout.split())
+    assert refused > 1000 and read > 100
