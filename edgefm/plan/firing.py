@@ -70,7 +70,6 @@ class _Simulation:
         self.group_of = group_of
         self.height_of = height_of
         self.kept = kept
-        self.watched = sorted(watched)
         self.next = [0] * len(tasks)
         self.produced = {s: height_of[s] for s in ready}
         self.top: dict[int, int] = {}
@@ -89,8 +88,10 @@ class _Simulation:
         self._mark_eager()
         self.heights: dict[int, int] = {}
         self.firings: list[tuple[int, int]] = []
-        self.live_low: dict[int, list[int]] = {g: [] for g in self.watched}
-        self.live_high: dict[int, list[int]] = {g: [] for g in self.watched}
+        self.low = {g: self._lowest(g) for g in watched}
+        self.changes = {g: [(0, self.low[g], self.top.get(g, 0))] for g in watched}
+        self.touched = [sorted({group_of[s] for s in (*task.inputs, *task.outputs)} & watched)
+                        for task in tasks]
 
     def _mark_eager(self) -> None:
         """Eager are the tasks that the stage's last task does not depend on, and accumulators."""
@@ -110,8 +111,7 @@ class _Simulation:
         """Drive the last task, then whatever is left, to the end."""
         for t in range(len(self.tasks) - 1, -1, -1):
             self._advance(t, self.tasks[t].rows)
-        live = {g: (np.array(self.live_low[g], np.int32), np.array(self.live_high[g], np.int32))
-                for g in self.watched}
+        live = {g: _spread(changes, len(self.firings)) for g, changes in self.changes.items()}
         return Trace(tuple(self.firings), self.heights, live)
 
     def _advance(self, t: int, rows: int) -> None:
@@ -134,7 +134,6 @@ class _Simulation:
 
     def _fire(self, t: int, count: int) -> None:
         task = self.tasks[t]
-        before = {g: self._lowest(g) for g in self.watched}
         self.firings.append((t, count))
         done = self.next[t] + count
         outputs = task.outputs
@@ -150,12 +149,20 @@ class _Simulation:
             if rows > self.heights.get(g, 0):
                 self.heights[g] = rows
         self.next[t] = done
-        for g in self.watched:
-            self.live_low[g].append(before[g])
-            self.live_high[g].append(self.top.get(g, 0))
+        if self.touched[t]:
+            self._note_live(self.touched[t])
         for s in outputs:
             for reader in self.eager_readers.get(s, ()):
                 self._fire_ready(reader)
+
+    def _note_live(self, groups: list[int]) -> None:
+        """During this firing what it read is still live and what it wrote is already."""
+        now = len(self.firings)
+        for g in groups:
+            top, low = self.top.get(g, 0), self._lowest(g)
+            self.changes[g].append((now - 1, self.low[g], top))
+            self.changes[g].append((now, low, top))
+            self.low[g] = low
 
     def _lowest(self, group: int) -> int:
         """The first row of the group that somebody still needs."""
@@ -182,3 +189,13 @@ class _Simulation:
             if count == 0:
                 return
             self._fire(t, count)
+
+
+def _spread(changes: Sequence[tuple[int, int, int]], firings: int) -> tuple[Rows, Rows]:
+    """Changes (firing, first live row, one past the last) as one value per firing; the last wins."""
+    at = np.array(changes, np.int32)
+    last = np.append(at[1:, 0] != at[:-1, 0], True)
+    at = at[last]
+    lengths = np.diff(np.append(at[:, 0], firings))
+    return (np.repeat(at[:, 1], np.maximum(lengths, 0)),
+            np.repeat(at[:, 2], np.maximum(lengths, 0)))

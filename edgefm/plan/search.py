@@ -18,11 +18,16 @@ import numpy as np
 from edgefm.plan.layout import Layout
 from edgefm.plan.stages import Stage, StageCost, evaluate
 from edgefm.plan.target import Target
+from edgefm.program import OpKind
 
 OBJECTIVES = ("cost", "maps")
 STRIPS = (56, 28, 14, 10, 7, 5, 4, 3, 2, 1)
 _MOST_MAPS = 3   # with more new maps than this at a cut, not every combination is tried
+_MOST_STATES = 16
 _PATIENCE = 3    # how many operators a stage may grow beyond the budget before we stop growing it
+
+_PASSING = frozenset({OpKind.OUTPUT, OpKind.VIEW, OpKind.LUT, OpKind.RESHAPE, OpKind.CONCAT_ROWS,
+                      OpKind.DEQUANTIZE, OpKind.SOFTMAX, OpKind.DETECTION})
 
 Price = tuple[float, float]
 
@@ -84,12 +89,28 @@ class Search:
             0: {frozenset(): _Node((0.0, 0.0), None, None)}}
         for start in self._positions():
             if start in states and start < last:
+                states[start] = self._worth_keeping(states[start])
                 self._extend(states, start, limit, external)
         goal = states.get(last, {}).get(frozenset())
         return None if goal is None else self._trace_back(states, goal)
 
+    def _worth_keeping(self, reached: dict[frozenset[int], _Node]) -> dict[frozenset[int], _Node]:
+        """States that no other beats in both price and bytes held, at most `_MOST_STATES`."""
+        kept: dict[frozenset[int], _Node] = {}
+        least = float("inf")
+        for held, node in sorted(reached.items(), key=lambda item: item[1].price):
+            size = sum(_map_bytes(self.layout, g) for g in held)
+            if size < least:
+                least = size
+                kept[held] = node
+        return dict(list(kept.items())[:_MOST_STATES])
+
     def _positions(self) -> list[int]:
-        return list(self.layout.cuts) if self.fixed is None else self.fixed
+        """Cuts worth trying: one just before a row-by-row copy is never better than one after it."""
+        if self.fixed is not None:
+            return self.fixed
+        ops = self.layout.program.ops
+        return [c for c in self.layout.cuts if c == len(ops) or ops[c].kind not in _PASSING]
 
     def _extend(self, states: dict[int, dict[frozenset[int], _Node]], start: int, limit: float,
                 external: bool) -> None:

@@ -14,6 +14,9 @@ from edgefm.plan.target import Target
 from edgefm.program import Op
 
 
+_GRAIN = 256  # bytes of rows that are worth a firing of their own
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Operators [first, last) of a layout, walked in about `strips` strips per map."""
@@ -62,18 +65,20 @@ def boundary_of(layout: Layout, first: int, last: int) -> Boundary:
 def stage_tasks(layout: Layout, stage: Stage, loads: Sequence[int], stores: Sequence[int],
                 target: Target) -> list[Task]:
     """The stage's tasks: loads, stores, then the operators (the last one drives)."""
-    heights = [s.height for s in layout.program.streams]
+    streams = layout.program.streams
+    heights = [s.height for s in streams]
 
-    def limit(rows: int) -> int:
-        return max(1, -(-rows // stage.strips))
+    def limit(rows: int, stream: int) -> int:
+        return max(1, -(-rows // stage.strips), _GRAIN // streams[stream].row_bytes)
 
-    tasks = [Task((), (s,), (), (), heights[s], limit(heights[s])) for s in loads]
+    tasks = [Task((), (s,), (), (), heights[s], limit(heights[s], s)) for s in loads]
     tasks += [Task((s,), (), (range(heights[s]),), (range(heights[s]),), heights[s], heights[s],
                    hold=target.buffers - 1) for s in stores]
     for i in range(stage.first, stage.last):
         op = layout.program.ops[i]
         tasks.append(Task(op.inputs, op.outputs, layout.low[i], layout.high[i], layout.rows[i],
-                          limit(layout.rows[i]), op.accumulates))
+                          limit(layout.rows[i], (op.inputs if op.accumulates else
+                                                 (*op.outputs, *op.inputs))[0]), op.accumulates))
     return tasks
 
 
