@@ -124,7 +124,7 @@ def test_real_network_follows_its_float_original(name: str, data_dir: Path,
         mean, std = np.float32([.485, .456, .406]), np.float32([.229, .224, .225])
     else:
         graph, mean, std = load_tflite(path), np.float32([.5]), np.float32([.5])
-    samples = photos(data_dir, mean, std, 31)
+    samples = photos(data_dir, mean, std, 50)
     options = QuantizeOptions(methods=("minmax",), equalize=(False,), held_out=5, refine_with=8)
     tried = candidates(graph, samples, options)
     assert tried[0].refined and tried[0].distance < tried[1].distance
