@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
@@ -12,9 +11,10 @@ from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from typing import Any
 
-from edgefm.errors import BadContainer
+from edgefm.errors import BadContainer, BadInput, UnsupportedModel
 from edgefm.graph import Graph
-from edgefm.plan.model import Plan, PlacedOp
+from edgefm.meta import read_meta, write_meta
+from edgefm.plan.model import PlacedOp, Plan
 from edgefm.preprocess import Preprocess, from_json
 from edgefm.program import ELEMENT_BYTES, OpKind, Program
 
@@ -32,6 +32,7 @@ FIRING = struct.Struct("<HH")
 STAGE = struct.Struct("<II")
 MAP = struct.Struct("<IIIIIIIIII")
 TENSOR = struct.Struct("<IIBBHfi4IIII")
+MAX_ENDS = 32       # inputs, and outputs
 TYPES = ("int8", "uint8", "int32", "int64", "float32")
 
 
@@ -153,7 +154,13 @@ class _Blob:
 
 def write_package(graph: Graph, program: Program, plan: Plan, coded: Mapping[int, CodedMap],
                   description: Description) -> bytes:
-    """The package of a plan. `coded` gives codec and tables per index in `plan.maps`."""
+    """The package of a plan. `coded` gives codec and tables per index in `plan.maps`.
+
+    Raises UnsupportedModel for more inputs or outputs than a package can have.
+    """
+    for what, ends in (("inputs", graph.inputs), ("outputs", graph.outputs)):
+        if len(ends) > MAX_ENDS:
+            raise UnsupportedModel(f"{graph.name}: {len(ends)} {what}; expected {MAX_ENDS} at most")
     sections = _plan_sections(graph, program, plan, coded)
     digest = hashlib.sha256(b"".join(sections[s] for s in sorted(sections))).hexdigest()
     meta = {
@@ -161,7 +168,7 @@ def write_package(graph: Graph, program: Program, plan: Plan, coded: Mapping[int
         "preprocess": description.preprocess.to_json() if description.preprocess else None,
         "labels": list(description.labels), "plan": plan.to_json(),
         "streams": [_stream_json(graph, program, placed.stream) for placed in plan.streams]}
-    sections[Section.META] = json.dumps(meta, separators=(",", ":")).encode()
+    sections[Section.META] = write_meta(meta)
     return _assemble(plan, sections)
 
 
@@ -210,8 +217,8 @@ def _operator(program: Program, placed: PlacedOp, operands: _Blob, params: _Blob
             values = op.params
     params_at = params.append(struct.pack(f"<{len(values)}i", *values)) // 4
     weights_at = weights.append(section, WEIGHT_ALIGNMENT if section else 1)
-    return OPERATOR.pack(placed.kind, len(placed.inputs), len(placed.outputs), 0, refs_at, params_at,
-                         len(values), weights_at, len(section), placed.scratch_offset,
+    return OPERATOR.pack(placed.kind, len(placed.inputs), len(placed.outputs), 0, refs_at,
+                         params_at, len(values), weights_at, len(section), placed.scratch_offset,
                          placed.scratch_bytes, placed.rows, link)
 
 
@@ -278,17 +285,15 @@ def read_info(package: bytes, name: str = "package") -> PackageInfo:
     """What the package says about itself. Raises BadContainer with one line when it is damaged."""
     sections = _read_sections(package, name)
     try:
-        meta = json.loads(sections[Section.META])
+        meta = read_meta(sections[Section.META])
         tensors = _read_tensors(sections)
-        plan = dict(meta["plan"])
-        streams = tuple(StreamInfo(*s) if s else None for s in meta["streams"])
         preprocess = from_json(meta["preprocess"]) if meta["preprocess"] else None
         inputs = _count_kind(sections, OpKind.INPUT)
         return PackageInfo(
-            str(meta["name"]), str(meta["model_sha256"]), str(meta["plan_sha256"]), preprocess,
-            tuple(map(str, meta["labels"])), tensors[:inputs], tensors[inputs:],
-            tuple(_section_infos(package)), plan, streams)
-    except (KeyError, ValueError, TypeError, IndexError, struct.error, RecursionError) as error:
+            meta["name"], meta["model_sha256"], meta["plan_sha256"], preprocess,
+            tuple(meta["labels"]), tensors[:inputs], tensors[inputs:],
+            tuple(_section_infos(package)), meta["plan"], _read_streams(sections, meta["streams"]))
+    except (BadInput, KeyError, ValueError, IndexError, struct.error, RecursionError) as error:
         raise BadContainer(f"{name}: its description is damaged: {error!r}") from None
 
 
@@ -337,4 +342,22 @@ def _read_tensors(sections: Mapping[Section, bytes]) -> tuple[TensorInfo, ...]:
         _, _, dtype, rank, _, scale, zero, *rest = row
         shape, at, size = tuple(rest[:rank]), rest[4], rest[5]
         found.append(TensorInfo(names[at:at + size].decode(), shape, TYPES[dtype], scale, zero))
+    return tuple(found)
+
+
+def _read_streams(sections: Mapping[Section, bytes],
+                  described: Sequence[Sequence[Any] | None]) -> tuple[StreamInfo | None, ...]:
+    """META's streams, which must be those of the stream table: taps are laid out by both."""
+    rows = [row[:4] for row in STREAM.iter_unpack(sections[Section.STREAMS])]
+    if len(rows) != len(described):
+        raise ValueError(f"META describes {len(described)} of {len(rows)} streams")
+    found: list[StreamInfo | None] = []
+    for row, said in zip(rows, described, strict=True):
+        if said is None:
+            found.append(None)
+            continue
+        tensor, height, width, channels, dtype = said
+        if row != (height, width, channels, ELEMENT_BYTES["int8" if dtype == "uint8" else dtype]):
+            raise ValueError(f"META describes stream {tensor!r} with another shape")
+        found.append(StreamInfo(tensor, height, width, channels, dtype))
     return tuple(found)

@@ -61,8 +61,13 @@ class Runtime:
         if status != _OK:
             raise BadContainer(f"{name}: the runtime refuses it: {self._status_name(status)}")
         self._arena_bytes = int(lib.efm_model_arena_bytes(self._model))
-        self._external = np.zeros(max(int(lib.efm_model_external_bytes(self._model)), 1), np.uint8)
-        guarded = np.empty(self._arena_bytes + 2 * _CANARY + 8, np.uint8)
+        external_bytes = int(lib.efm_model_external_bytes(self._model))
+        try:
+            self._external = np.zeros(max(external_bytes, 1), np.uint8)
+            guarded = np.empty(self._arena_bytes + 2 * _CANARY + 8, np.uint8)
+        except MemoryError:
+            raise BadContainer(f"{name}: asks for {self._arena_bytes} bytes of fast and "
+                               f"{external_bytes} of external memory") from None
         start = _CANARY + -(guarded.ctypes.data + _CANARY) % 8
         self._guards = (guarded[:start], guarded[start + self._arena_bytes:])
         self._arena = guarded[start:start + self._arena_bytes]

@@ -11,7 +11,7 @@ import pytest
 # Lowest floor first. A module imports from lower floors and from its own package only.
 PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("graph", "program"),
+    ("graph", "program", "meta"),
     ("geometry", "labels", "ops", "codecs", "importers", "reference", "zoo"),
     ("exporters", "answers", "picture", "optimize", "calibrate", "lower"),
     ("preprocess", "equalize", "integer", "refine", "plan"),

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The META section: what a package says about itself to people and hosts, as one JSON object.
+
+The device never reads it. A host checks it here against the kinds below, the keys of
+docs/FORMAT.md, so that nothing later meets a key that is missing or a value of another kind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+TENSOR_NAME, ELEMENT_TYPE = str, str
+
+BUFFER = {"name": str, "offset": int, "bytes": int, "slots": int, "first_stage": int,
+          "last_stage": int}
+STAGE = {"name": str, "operators": [str], "strips": int, "first": str, "last": str, "firings": int,
+         "fast_bytes": int, "external_read_bytes": int, "external_write_bytes": int,
+         "weight_read_bytes": int, "buffers": [BUFFER]}
+MAP = {"name": str, "address": int, "bytes": int, "rows": int, "row_bytes": int, "codec": str}
+PLAN = {"fast_bytes": int, "control_bytes": int, "io_bytes": int, "external_bytes": int,
+        "external_read_bytes": int, "external_write_bytes": int, "input_read_bytes": int,
+        "output_write_bytes": int, "weight_read_bytes": int, "macs": int, "objective": str,
+        "stages": [STAGE], "maps": [MAP]}
+STREAM = (TENSOR_NAME, int, int, int, ELEMENT_TYPE)  # name, rows, pixels, channels, type
+PREPROCESS = {"raw": bool, "mean": [float], "std": [float], "order": str, "geometry": str}
+META = {"name": str, "model_sha256": str, "plan_sha256": str, "preprocess": (None, PREPROCESS),
+        "labels": [str], "plan": PLAN, "streams": [(None, STREAM)]}
+
+
+def read_meta(text: bytes) -> dict[str, Any]:
+    """The object; ValueError with the first key whose value is not of its kind."""
+    meta = json.loads(text)
+    _check(meta, META, "META")
+    return dict(meta)
+
+
+def write_meta(meta: Mapping[str, object]) -> bytes:
+    """The section's bytes, without spaces; keys stay in the order given."""
+    return json.dumps(meta, separators=(",", ":")).encode()
+
+
+def _check(value: object, kind: Any, where: str) -> None:
+    if isinstance(kind, dict):
+        if not isinstance(value, dict):
+            raise ValueError(f"{where} is no object")
+        for key, inner in kind.items():
+            _check(value.get(key), inner, f"{where}.{key}")
+    elif isinstance(kind, list):
+        if not isinstance(value, list):
+            raise ValueError(f"{where} is no list")
+        for i, item in enumerate(value):
+            _check(item, kind[0], f"{where}[{i}]")
+    elif isinstance(kind, tuple) and kind[0] is None:
+        if value is not None:
+            _check(value, kind[1], where)
+    elif isinstance(kind, tuple):
+        if not isinstance(value, list) or len(value) != len(kind):
+            raise ValueError(f"{where} is no list of {len(kind)}")
+        for i, (item, inner) in enumerate(zip(value, kind, strict=True)):
+            _check(item, inner, f"{where}[{i}]")
+    elif not _is(value, kind):
+        raise ValueError(f"{where} is no {kind.__name__}")
+
+
+def _is(value: object, kind: type) -> bool:
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
