@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edgefm.errors import BadInput
 from edgefm.graph import Array, Graph
 from edgefm.ops import run_graph
 
@@ -41,12 +42,18 @@ class Statistics:
 
 
 def observe(graph: Graph, samples: Iterable[Array]) -> Statistics:
-    """Run every sample through `graph` (one input) and collect what its float tensors hold."""
+    """Run every sample through `graph` (one input) and collect what its float tensors hold.
+
+    Raises BadInput when a tensor overflows or the weights hold infinities.
+    """
     histograms: dict[int, Histogram] = {}
     peaks: dict[int, npt.NDArray[np.float32]] = {}
     for sample in samples:
         for t, values in run_graph(graph, [sample]).items():
             if values.dtype == np.float32:
+                if not np.isfinite(values).all():
+                    raise BadInput(f"{graph.name}: tensor {graph.tensors[t].name!r} is not finite "
+                                   "on a calibration sample")
                 counts, peak = histogram(values), _peaks(values)
                 histograms[t] = merged(histograms[t], counts) if t in histograms else counts
                 peaks[t] = np.maximum(peaks[t], peak) if t in peaks else peak

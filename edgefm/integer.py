@@ -28,6 +28,7 @@ _PROBABILITY = Quant((1 / 256,), (-128,))
 _FIXED_SCALE: Mapping[str, Quant] = {"softmax": _PROBABILITY, "logistic": _PROBABILITY}
 _BIAS_LIMIT = 1 << 29  # leaves the 32-bit accumulator room for the products
 _SMALLEST_SCALE = 2.0 ** -60
+_SMALLEST_FACTOR = 2.0 ** -24  # output steps per accumulator step
 
 Floats = npt.NDArray[np.float64]
 
@@ -171,12 +172,10 @@ def _linear(node: Node, tensors: list[Tensor], floats: Sequence[Tensor]) -> Node
 
 
 def _weight_scales(rows: Floats, bias: Array, into: float, out: float) -> Floats:
-    """Largest magnitude / 127 per channel, or more where the bias would overflow otherwise.
-
-    A channel of zeros takes the scale at which one accumulator step is one output step.
-    """
-    largest = np.abs(rows).max(axis=1)
-    scale = np.where(largest > 0, largest / 127, out / into)
+    """Largest magnitude / 127 per channel, or more where the bias would overflow otherwise or
+    the products could not reach the output anyway (dead channels)."""
+    scale = np.abs(rows).max(axis=1) / 127
     scale = np.maximum(scale, np.abs(bias) * 1.01 / (into * _BIAS_LIMIT))
-    return np.maximum(scale, _SMALLEST_SCALE).astype(np.float32).astype(np.float64)
+    scale = np.maximum(scale, out / into * _SMALLEST_FACTOR)
+    return scale.astype(np.float32).astype(np.float64)
 

@@ -2,11 +2,13 @@
 """Streaming histograms, and the ranges found in them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from edgefm.calibrate import BINS, histogram, merged, observe, range_of
+from edgefm.errors import BadInput
 from edgefm.graph import Array, Graph
 from edgefm.ops import run_graph
 
@@ -90,3 +92,17 @@ def test_observe_sees_every_float_tensor(
         assert seen.histograms[t].counts.sum() == values.size
         assert (seen.histograms[t].low, seen.histograms[t].high) == (values.min(), values.max())
         np.testing.assert_array_equal(seen.peaks[t], np.abs(values).max(axis=0))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e38])
+def test_observe_refuses_what_is_not_finite(
+        value: float, float_nets: dict[str, Graph],
+        float_samples: Callable[[int], list[Array]]) -> None:
+    graph = float_nets["fire"]
+    weights = graph.nodes[0].inputs[1]
+    tensors = list(graph.tensors)
+    tensors[weights] = replace(tensors[weights],
+                               data=np.full(tensors[weights].shape, value, np.float32))
+    with pytest.raises(BadInput, match="'conv2d0' is not finite"):
+        observe(replace(graph, tensors=tuple(tensors)), float_samples(1))

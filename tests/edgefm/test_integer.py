@@ -12,6 +12,7 @@ from edgefm.calibrate import observe
 from edgefm.errors import UnsupportedModel
 from edgefm.graph import Array, Graph, Node, Tensor
 from edgefm.integer import Recipe, integer_graph, refuse_unquantisable
+from edgefm.lower import lower
 from edgefm.ops import run_graph
 from edgefm.ops.quantize import dequantised, quantised
 
@@ -101,13 +102,15 @@ def conv(weights: Array, bias: Array) -> Graph:
 
 
 @pytest.mark.parametrize("size", [0.0, 1e-12, 1e-30])
-def test_channels_of_tiny_weights_still_give_their_bias(size: float) -> None:
+@pytest.mark.parametrize("bias", [3.0, 1e-9, 0.0])
+def test_channels_of_tiny_weights_still_give_their_bias(size: float, bias: float) -> None:
     weights = np.ones((2, 1, 1, 2), np.float32)
     weights[0] *= np.float32(size)
-    graph = conv(weights, np.array([3, -1], np.float32))
+    graph = conv(weights, np.array([bias, -1], np.float32))
     x = np.random.default_rng(0).uniform(-1, 1, (1, 4, 4, 2)).astype(np.float32)
     result = made(graph, [x])
     values = run_graph(result, [quantised(x, result.tensors[0])])[3]
+    assert lower(result).ops
     met = dequantised(values, result.tensors[3])
     np.testing.assert_allclose(met, run_graph(graph, [x])[3], atol=2 * result.tensors[3].scale)
 
