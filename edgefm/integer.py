@@ -174,8 +174,8 @@ def _linear(node: Node, tensors: list[Tensor], floats: Sequence[Tensor]) -> Node
 def _weight_scales(rows: Floats, bias: Array, into: float, out: float) -> Floats:
     """Largest magnitude / 127 per channel, or more where the bias would overflow otherwise or
     the products could not reach the output anyway (dead channels)."""
-    scale = np.abs(rows).max(axis=1) / 127
+    scale: Floats = np.abs(rows).max(axis=1) / 127
     scale = np.maximum(scale, np.abs(bias) * 1.01 / (into * _BIAS_LIMIT))
     scale = np.maximum(scale, out / into * _SMALLEST_FACTOR)
-    return scale.astype(np.float32).astype(np.float64)
+    return np.asarray(scale.astype(np.float32), np.float64)
 
