@@ -8,17 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgefm import importers
+from edgefm import coding, importers
 from edgefm.container import CodedMap, Description, write_package
 from edgefm.errors import BadInput
 from edgefm.graph import Array, Graph
 from edgefm.lower import lower
-from edgefm.plan import Layout, Plan, Storage, Target, analyse, load_target, make_plan
+from edgefm.plan import Layout, Plan, Target, analyse, load_target, make_plan
 from edgefm.preprocess import InputInfo, Preprocess, choose_preprocess, load_image
 from edgefm.program import Program
 from edgefm.quantize import quantize
 
 CALIBRATION_IMAGES = 100  # how many of --calib's files quantise a float network
+CODEC_IMAGES = 16         # how many of them codec tables are learned from
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".npy")
 
 
@@ -60,7 +61,8 @@ class Model:
     sha256: str
 
 
-def load_model(path: Path, options: CompileOptions, tick: Callable[[], None] = lambda: None) -> Model:
+def load_model(path: Path, options: CompileOptions,
+               tick: Callable[[], None] = lambda: None) -> Model:
     """Import a model file; a float network is quantised with the files of `options.calib`.
 
     Raises BadInput or UnsupportedModel with one line, also when a float network has no calibration.
@@ -122,5 +124,14 @@ def compile_loaded(model: Model, options: CompileOptions) -> Compiled:
 def plan_storage(model: Model, layout: Layout, target: Target,
                  options: CompileOptions) -> tuple[Plan, dict[int, CodedMap]]:
     """The plan, and how its external maps are coded."""
-    plan = make_plan(layout, target, options.objective, options.cut, Storage())
-    return plan, {}
+    storage = coding.storage_for(layout.program, options.codec)
+    plan = make_plan(layout, target, options.objective, options.cut, storage)
+    if not any(m.codec != "raw" for m in plan.maps):
+        return plan, {}
+    samples: list[list[Array]] = []
+    if coding.needs_calibration(options.codec):
+        samples = [[x] for x in calibration_inputs(model.graph, model.preprocess, options.calib,
+                                                   CODEC_IMAGES)]
+    roomy = make_plan(layout, load_target(None), "cost", "auto")
+    package = write_package(model.graph, layout.program, roomy, {}, Description(model.sha256))
+    return plan, coding.code_maps(layout.program, plan, options.codec, package, samples)

@@ -73,8 +73,8 @@ def diff_model(path: Path, options: CompileOptions,
     """Compile a model, run it on the inputs that `inputs` makes for it, compare every tensor."""
     model = load_model(path, options)
     compiled = compile_loaded(model, options)
-    original = path.read_bytes() if path.suffix == ".tflite" and model.graph is model.source else None
-    return diff_compiled(compiled, inputs(compiled), original)
+    shown = path.suffix == ".tflite" and model.graph is model.source
+    return diff_compiled(compiled, inputs(compiled), path.read_bytes() if shown else None)
 
 
 def diff_compiled(compiled: Compiled, inputs: Sequence[Sequence[Array]],
@@ -92,8 +92,8 @@ def diff_compiled(compiled: Compiled, inputs: Sequence[Sequence[Array]],
                 if tensor not in met:
                     continue
                 compared[tensor] = None
-                worst, found = _compare(tensor, made_by.get(tensor, ""), expected, met[tensor], worst)
-                first = first or found
+                gap, found = _compare(tensor, made_by.get(tensor, ""), expected, met[tensor])
+                worst, first = max(worst, gap), first or found
         info = runtime.info
     folded = tuple(t for t in made_by if t not in compared)
     return DiffResult(name, len(inputs), len(compared), folded, worst, first, info.model_sha256,
@@ -104,7 +104,8 @@ def _tensors(graph: Graph, runtime: Runtime, values: Sequence[Array]) -> dict[st
     """Every tapped tensor; outputs as the caller gets them."""
     result = runtime.run(values, taps=True)
     met = dict(result.taps)
-    met.update({graph.tensors[t].name: out for t, out in zip(graph.outputs, result.outputs, strict=True)})
+    for t, output in zip(graph.outputs, result.outputs, strict=True):
+        met[graph.tensors[t].name] = output
     return met
 
 
@@ -130,16 +131,16 @@ def _witness(graph: Graph, original: bytes | None) -> tuple[str, Witness]:
     return "numpy", numpy
 
 
-def _compare(tensor: str, operator: str, expected: Array, met: Array,
-             worst: float) -> tuple[float, Difference | None]:
+def _compare(tensor: str, operator: str, expected: Array,
+             met: Array) -> tuple[float, Difference | None]:
+    """The largest gap and the first differing value (NaN equals NaN)."""
     if expected.size != met.size:
         raise BadInput(f"{tensor}: the plan carries {met.size} values, the witness {expected.size}")
     a, b = expected.ravel(), met.ravel()
     differs = np.flatnonzero((a != b) & ~((a != a) & (b != b)))
     if differs.size == 0:
-        return worst, None
+        return 0.0, None
     at = int(differs[0])
     gap = float(np.abs(a[differs].astype(np.float64) - b[differs].astype(np.float64)).max())
     where = tuple(int(i) for i in np.unravel_index(at, expected.shape))
-    return max(worst, gap), Difference(tensor, operator, where, float(a[at]), float(b[at]),
-                                       int(differs.size))
+    return gap, Difference(tensor, operator, where, float(a[at]), float(b[at]), int(differs.size))

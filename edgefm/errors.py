@@ -30,7 +30,7 @@ class BadContainer(BadInput):
 
 
 class Infeasible(EdgefmError):
-    """No plan fits; `smallest` is the least fast memory (bytes) that would, `operator` what sets it."""
+    """No plan fits; `smallest` is the least fast memory (bytes) that does, `operator` sets it."""
 
     def __init__(self, message: str, smallest: int, operator: str) -> None:
         super().__init__(message)

@@ -7,7 +7,7 @@ to know where a model came from.
 
 | op | inputs | attrs |
 |---|---|---|
-| conv2d | x [1,H,W,I], w [O,kh,kw,I], bias [O] or -1 | stride, dilation (h, w); padding ((top, bottom), (left, right)); activation |
+| conv2d | x [1,H,W,I], w [O,kh,kw,I], bias [O] or -1 | stride, dilation, padding; activation |
 | depthwise_conv2d | x, w [1,kh,kw,I*M], bias or -1 | as conv2d, and multiplier M |
 | fully_connected | x, w [O,I], bias or -1 | activation, keep_dims |
 | add, sub, mul | a, b (broadcast as NumPy does; either may be constant) | activation |
@@ -22,9 +22,10 @@ to know where a model came from.
 | quantize, dequantize | x | - |
 | resize_bilinear, resize_nearest | x | align_corners, half_pixel_centers |
 | argmax | x | axis (>= 0) |
-| detection_postprocess | boxes [1,N,4], scores [1,N,C], anchors [N,4] | the custom operator's options by name |
+| detection_postprocess | boxes [1,N,4], scores [1,N,C], anchors [N,4] | its options by name |
 
-`activation` is None, "relu", "relu6" or "relu_n1_to_1". `padding` counts rows and columns.
+`activation` is None, "relu", "relu6" or "relu_n1_to_1". `stride` and `dilation` are (h, w),
+`padding` is ((top, bottom), (left, right)) in rows and columns.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
@@ -109,7 +109,8 @@ def rows_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """The row stream of a shape: (height, width, channels).
 
     [1,H,W,C] -> (H, W, C); [1,A,B] -> (A, 1, B); [A,B,C] -> (A, B, C); [A,B] -> (A, 1, B);
-    [N] -> (1, 1, N); [] -> (1, 1, 1). Raises ValueError for a batch other than 1 or more dimensions.
+    [N] -> (1, 1, N); [] -> (1, 1, 1). Raises ValueError for a batch other than 1 and for more
+    dimensions.
     """
     if len(shape) >= 4:
         if shape[0] != 1 or len(shape) > 4:

@@ -17,12 +17,12 @@ import numpy as np
 from edgefm.binding import Runtime
 from edgefm.binding.coder import code_map
 from edgefm.codecs import CODECS, RowShape, coded_bytes, fit_maps
+from edgefm.coding import table_limit
 from edgefm.compiler import Compiled
 from edgefm.errors import BadInput
 from edgefm.graph import Array
 from edgefm.program import OpKind, Program
 
-_TABLE_SHARE = 0.03  # of the weights' bytes
 _PORTS = (OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE)
 
 
@@ -91,7 +91,7 @@ def measure_codecs(compiled: Compiled, fit: Sequence[Array], judge: Sequence[Arr
     if not boundaries or not fit or not judge:
         raise BadInput(f"{compiled.graph.name}: no map crosses a stage boundary; try --cut ops"
                        if not boundaries else "codecs: no files to fit on or to measure")
-    limit = int(_TABLE_SHARE * sum(len(op.weights) for op in compiled.program.ops))
+    limit = table_limit(compiled.program)
     with Runtime(compiled.package) as runtime:
         tables = _tables(boundaries, [_maps(runtime, boundaries, data) for data in fit], limit)
         sums = {(codec, i): _Sums() for codec in CODECS for i in range(len(boundaries))}

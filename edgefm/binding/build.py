@@ -30,7 +30,7 @@ def make_builder() -> FFI:
     builder = FFI()
     cdef = (HERE / "cdef.h").read_text(encoding="utf-8")
     builder.cdef(cdef)
-    flags = ["-std=c11", "-O3"]
+    flags = ["-std=c11", "-O3", "-ffp-contract=off"]
     if os.environ.get("EDGEFM_WERROR"):
         flags += ["-Werror=incompatible-pointer-types", "-Werror=implicit-function-declaration"]
     builder.set_source(

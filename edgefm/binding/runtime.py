@@ -37,7 +37,7 @@ class Counters:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunResult:
-    """Outputs in graph order; `taps` has every tensor that entered a ring, by name, when asked for."""
+    """Outputs in graph order; `taps` has the tensors that entered a ring, by name, if asked for."""
 
     outputs: list[Array]
     counters: Counters
@@ -45,8 +45,11 @@ class RunResult:
 
 
 class Runtime:
-    """An opened package. A context manager; one instance runs one inference at a time, any number of
-    instances run at once (the C code releases the interpreter lock)."""
+    """An opened package; a context manager.
+
+    One instance runs one inference at a time, any number of instances run at once (the C code
+    releases the interpreter lock).
+    """
 
     def __init__(self, package: bytes, name: str = "package") -> None:
         """Check the package. Raises BadContainer when it is damaged or too new."""
@@ -117,8 +120,8 @@ class Runtime:
         arena = ffi.from_buffer("uint8_t[]", self._arena)
         status = self._lib.efm_pc_run(pc, arena, self._arena_bytes, counters)
         if status != _OK:
-            raise RuntimeFault(f"{self._info.name}: the runtime stopped: {self._status_name(status)}",
-                               int(status))
+            raise RuntimeFault(
+                f"{self._info.name}: the runtime stopped: {self._status_name(status)}", int(status))
         if any((guard != _CANARY_BYTE).any() for guard in self._guards):
             raise RuntimeFault(f"{self._info.name}: the runtime wrote outside its arena", 0)
         counted = Counters(**{name: int(getattr(counters, name)) for name in Counters.__slots__})

@@ -8,6 +8,7 @@ cut, `build` makes the schedule, `place` fills the arena, `target` says what mem
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from edgefm.errors import BadInput, Infeasible
@@ -58,11 +59,23 @@ def make_plan(layout: Layout, target: Target, objective: str = "cost", cut: str 
 
 def smallest_plan(layout: Layout, target: Target, objective: str = "cost",
                   storage: Storage | None = None) -> tuple[Plan, str]:
-    """The plan with the least fast memory: operator by operator, row by row, every map outside."""
-    choice = _row_by_row(layout, layout.cuts)
-    plan = build_plan(layout, choice, target, objective, storage)
-    tallest = max(plan.stages, key=lambda s: s.fast_bytes)
-    return plan, tallest.name
+    """The plan with the least fast memory, and the operators of the stage that sets it.
+
+    Starts from every operator on its own, row by row, every map outside, and halves the interval
+    below it for as long as the search still finds a plan.
+    """
+    best = build_plan(layout, _row_by_row(layout, layout.cuts), target, objective, storage)
+    search = Search(layout, target, objective)
+    fails = 0
+    while best.fast_bytes - fails > 1:
+        budget = (best.fast_bytes + fails) // 2
+        smaller = replace(target, fast_bytes=budget)
+        plan = _searched_plan(layout, smaller, objective, search, storage, budget)
+        if plan is None:
+            fails = budget
+        else:
+            best = plan
+    return best, max(best.stages, key=lambda s: s.fast_bytes).name
 
 
 def _row_by_row(layout: Layout, cuts: Sequence[int]) -> Choice:

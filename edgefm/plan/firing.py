@@ -192,7 +192,7 @@ class _Simulation:
 
 
 def _spread(changes: Sequence[tuple[int, int, int]], firings: int) -> tuple[Rows, Rows]:
-    """Changes (firing, first live row, one past the last) as one value per firing; the last wins."""
+    """Changes (firing, first live row, one past the last) as a value per firing; the last wins."""
     at = np.array(changes, np.int32)
     last = np.append(at[1:, 0] != at[:-1, 0], True)
     at = at[last]

@@ -57,7 +57,7 @@ class Search:
     def __init__(self, layout: Layout, target: Target, objective: str,
                  cuts: Iterable[int] | None = None,
                  ratio: Callable[[int], float] = lambda stream: 1.0) -> None:
-        """`cuts` fixes the stage ends; `ratio` is how many bytes a stored byte of a stream takes."""
+        """`cuts` fixes the stage ends; `ratio` says how many bytes a stream's stored byte takes."""
         self.layout = layout
         self.target = target
         self.objective = objective
@@ -106,7 +106,7 @@ class Search:
         return dict(list(kept.items())[:_MOST_STATES])
 
     def _positions(self) -> list[int]:
-        """Cuts worth trying: one just before a row-by-row copy is never better than one after it."""
+        """Cuts worth trying: one just before a row-by-row copy is no better than one after it."""
         if self.fixed is not None:
             return self.fixed
         ops = self.layout.program.ops
@@ -214,13 +214,14 @@ def _subsets(layout: Layout, groups: frozenset[int]) -> Iterator[frozenset[int]]
 def block_cuts(layout: Layout) -> tuple[int, ...]:
     """Cuts between blocks: one map is live, and it is no larger than at the neighbouring ones."""
     single = [(c, layout.crossing(c)) for c in layout.cuts]
-    narrow = [(c, layout.program.streams[live[0]].map_bytes) for c, live in single if len(live) == 1]
+    streams = layout.program.streams
+    narrow = [(c, streams[live[0]].map_bytes) for c, live in single if len(live) == 1]
     return tuple(c for i, (c, size) in enumerate(narrow)
                  if all(size <= other for _, other in narrow[max(0, i - 1):i + 2]))
 
 
 def named_cuts(layout: Layout, names: Iterable[str]) -> tuple[int, ...]:
-    """Cuts right after the operators that make the named tensors. Raises KeyError for an unknown one."""
+    """Cuts right after the operators that make the named tensors; KeyError for an unknown one."""
     by_name = {s.name: i for i, s in enumerate(layout.program.streams)}
     cuts = set()
     for name in names:

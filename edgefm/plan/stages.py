@@ -13,7 +13,6 @@ from edgefm.plan.layout import Layout
 from edgefm.plan.target import Target
 from edgefm.program import Op
 
-
 _GRAIN = 256  # bytes of rows that are worth a firing of their own
 
 

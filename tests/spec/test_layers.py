@@ -18,6 +18,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("quantize",),
     ("container",),
     ("binding",),
+    ("coding",),
     ("compiler",),
     ("validate", "diff", "measure"),
     ("report",),

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How external maps are coded: which codec, with which learned tables, at what state.
+
+The plan reserves for each cursor what the most demanding candidate needs, so that the choice, which
+needs calibration maps, can follow it. Maps come out of the C runtime's row taps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from edgefm.binding import Runtime
+from edgefm.binding.coder import code_map
+from edgefm.codecs import CODECS, RowShape, coded_bytes, fit_maps
+from edgefm.container import CodedMap
+from edgefm.errors import BadInput
+from edgefm.graph import Array
+from edgefm.plan import Plan, Storage
+from edgefm.program import Program, Stream
+
+LOSSLESS = "lossless"         # the shortest of them all, map by map
+TABLE_SHARE = 0.03            # of the weights' bytes, for all tables together
+LEARNED = frozenset({"context"})
+_MAX_ROW_BYTES = 0xFFFF       # lengths in the directory are 16 bits
+
+
+def candidates(codec: str) -> tuple[str, ...]:
+    """The codecs `--codec` leaves to choose from; none for raw. BadInput for an unknown one."""
+    if codec == LOSSLESS:
+        return tuple(name for name in CODECS if name != "raw")
+    if codec not in CODECS:
+        raise BadInput(f"codec {codec!r}: expected {LOSSLESS} or one of {', '.join(CODECS)}")
+    return () if codec == "raw" else (codec,)
+
+
+def needs_calibration(codec: str) -> bool:
+    """True when tables have to be learned."""
+    return any(name in LEARNED for name in candidates(codec))
+
+
+def storage_for(program: Program, codec: str) -> Storage:
+    """What the planner reserves: every map that a codec can take is coded."""
+    names = candidates(codec)
+
+    def codec_of(stream: int) -> str:
+        return codec if names and is_codable(program.streams[stream]) else "raw"
+
+    def state_bytes(_: str, stream: int) -> int:
+        shape = shape_of(program.streams[stream])
+        return max(CODECS[name].state_bytes(shape) for name in names)
+
+    return Storage(codec_of, state_bytes)
+
+
+def is_codable(stream: Stream) -> bool:
+    """Codecs take rows of int8 whose length fits the directory."""
+    return stream.dtype == "int8" and stream.row_bytes <= _MAX_ROW_BYTES
+
+
+def shape_of(stream: Stream) -> RowShape:
+    """A stream's rows as codecs see them."""
+    return RowShape(stream.width, stream.channels, stream.zero_point)
+
+
+def table_limit(program: Program) -> int:
+    """Bytes that all tables may take together."""
+    return int(TABLE_SHARE * sum(len(op.weights) for op in program.ops))
+
+
+def code_maps(program: Program, plan: Plan, codec: str, package: bytes,
+              samples: Sequence[Sequence[Array]]) -> dict[int, CodedMap]:
+    """Codec and tables for each coded map of the plan, by index in `plan.maps`.
+
+    `package` is any package of the same program; `samples` are inputs for it to learn from.
+    """
+    names = candidates(codec)
+    coded = [i for i, m in enumerate(plan.maps) if m.codec != "raw"]
+    if not coded:
+        return {}
+    streams = {plan.maps[i].stream for i in coded}
+    maps = _maps(program, plan, package, samples, streams)
+    per_map = [(shape_of(program.streams[plan.maps[i].stream]), maps[plan.maps[i].stream])
+               for i in coded]
+    limit = table_limit(program)
+    tables = {name: fit_maps(per_map, limit) if name in LEARNED
+              else [CODECS[name].fit(rows, shape, limit) for shape, rows in per_map]
+              for name in names}
+    return {i: _shortest(names, tables, n, *per_map[n]) for n, i in enumerate(coded)}
+
+
+def _shortest(names: Sequence[str], tables: Mapping[str, Sequence[bytes]], n: int, shape: RowShape,
+              rows: Sequence[Array]) -> CodedMap:
+    def size(name: str) -> int:
+        return sum(coded_bytes(code_map(CODECS[name].id, tables[name][n], shape.zero_point, r).rows)
+                   for r in rows)
+
+    best = names[0] if len(names) == 1 else min(names, key=size)
+    return CodedMap(CODECS[best].id, tables[best][n])
+
+
+def _maps(program: Program, plan: Plan, package: bytes, samples: Sequence[Sequence[Array]],
+          streams: set[int]) -> dict[int, list[Array]]:
+    """The int8 maps [H, W, C] of each stream, one per sample."""
+    names = {s: program.streams[s].name for s in streams}
+    found: dict[int, list[Array]] = {s: [] for s in streams}
+    with Runtime(package) as runtime:
+        for inputs in samples:
+            taps = runtime.run(inputs, taps=True).taps
+            for s, name in names.items():
+                stream = program.streams[s]
+                tap = taps[name]
+                tap = (tap ^ 0x80 if tap.dtype == np.uint8 else tap).view(np.int8)
+                found[s].append(tap.reshape(stream.height, stream.width, stream.channels))
+    return found
