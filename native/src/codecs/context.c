@@ -2,13 +2,14 @@
 /* Predictive coding of int8 rows with adapting contexts: docs/FORMAT.md has every step.
  *
  * A value is predicted from its neighbours west, north, north-west and north-east in the same
- * channel, plus what earlier channels of the same pixel turned out to miss. The expected error picks
- * the contexts of a binary range coder: "is it the zero point", the side, the distance in steps of
- * a power of two, and the rest as plain bits. */
+ * channel, plus what the prediction of earlier channels of the same pixel missed. The expected
+ * error picks the contexts of a binary range coder: "is it the zero point", the side, the distance
+ * in steps of a power of two, and the rest as plain bits. */
 #include <string.h>
 
 #include "../bits.h"
 #include "lossless.h"
+#include "range.h"
 
 enum {
     HEAD = 12,           /* bytes of the tables' fixed part */
@@ -20,12 +21,14 @@ enum {
     BLOCK = 8,           /* channels that are surveyed at a time */
     ZERO_CONTEXTS = 64, SIDE_CONTEXTS = 128,
     CONTEXTS = ZERO_CONTEXTS + SIDE_CONTEXTS + SCALES * STEPS,
-    RATE = 5,
     LOW = -128, HIGH = 127
 };
 
-/* First probabilities of a one in 256ths: zero and below by relative height, another step by step. */
-static const uint8_t first_zero[16] = {244, 240, 233, 222, 207, 188, 166, 140, 112, 83, 55, 32, 17, 9, 5, 4};
+/* First probabilities of a one in 256ths: zero and below by relative height, another step by
+   step. */
+static const uint8_t first_zero[16] = {
+    244, 240, 233, 222, 207, 188, 166, 140, 112, 83, 55, 32, 17, 9, 5, 4,
+};
 static const uint8_t first_below[8] = {40, 60, 80, 100, 112, 120, 124, 126};
 static const uint8_t first_step[STEPS] = {150, 120, 115, 112, 110, 110};
 
@@ -37,7 +40,7 @@ typedef struct model {
     int32_t lowest;          /* value left once the zero flag has been read */
     int32_t offset;          /* of every prediction, 1/64 */
     uint16_t *average;       /* [channels] of the error, 1/64 */
-    int16_t *surprise;       /* [channels] value - prediction from neighbours, 1/64, of this pixel */
+    int16_t *surprise;       /* [channels] this pixel's value - prediction from neighbours, 1/64 */
     uint16_t *odds;          /* [CONTEXTS] of a one, 1/65536 */
     uint8_t *error;          /* [channels] of the last pixel, 1/4 */
     int8_t *above;           /* [width][channels], the row before */
@@ -60,16 +63,6 @@ typedef struct survey {
     int16_t near[BLOCK];   /* prediction, 1/64 */
     uint16_t busy[BLOCK];  /* their part of the expected error, 1/8 */
 } survey;
-
-/* A range decoder or encoder: `code` is the part of the stream not yet explained, or the low end. */
-typedef struct coder {
-    uint32_t range;
-    uint32_t code;
-    uint32_t at;
-    uint32_t size;
-    const uint8_t *in;
-    uint8_t *out;
-} coder;
 
 static uint32_t state_bytes(const efm_codec_args *args)
 {
@@ -279,67 +272,6 @@ static inline int32_t centre(const model *m, const guess *g)
     return v > m->lowest ? v : m->lowest;
 }
 
-static inline uint32_t split(const coder *k, const uint16_t *odds)
-{
-    return (k->range >> 12) * ((uint32_t)*odds >> 4);
-}
-
-static inline void adapt(uint16_t *odds, uint32_t bit)
-{
-    uint32_t p = *odds;
-
-    *odds = (uint16_t)(bit ? p + ((65536 - p) >> RATE) : p - (p >> RATE));
-}
-
-static inline void pull(coder *k)
-{
-    k->code = k->code << 8 | (k->at < k->size ? k->in[k->at] : 0u);
-    k->at++;
-}
-
-static inline void refill(coder *k)
-{
-    if (k->range < 1u << 24) {
-        k->range <<= 8;
-        pull(k);
-    }
-}
-
-static inline uint32_t read_bit(coder *k, uint16_t *odds)
-{
-    uint32_t bound = split(k, odds);
-    uint32_t bit = k->code < bound;
-
-    if (bit) {
-        k->range = bound;
-    } else {
-        k->code -= bound;
-        k->range -= bound;
-    }
-    adapt(odds, bit);
-    if (k->range < 1u << 24) { /* a second byte when the probability was below 1/256 */
-        refill(k);
-        refill(k);
-    }
-    return bit;
-}
-
-static inline uint32_t read_plain(coder *k, uint32_t bits)
-{
-    uint32_t value = 0;
-
-    for (uint32_t i = 0; i < bits; i++) {
-        uint32_t bit;
-
-        k->range >>= 1;
-        bit = k->code >= k->range;
-        k->code -= bit ? k->range : 0;
-        value = value << 1 | bit;
-    }
-    refill(k);
-    return value;
-}
-
 static inline uint32_t read_distance(coder *k, const model *m, const guess *g, uint32_t *bad)
 {
     uint32_t bits = step_bits(g);
@@ -375,18 +307,16 @@ static inline int32_t read_value(coder *k, const model *m, const guess *g, uint3
     return v < LOW ? LOW : v > HIGH ? HIGH : v;
 }
 
-static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row)
+static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes,
+                         int8_t *row)
 {
-    coder k = {0xFFFFFFFFu, 0, 0, bytes, code, 0};
-    uint32_t bad = bytes == 0 || (bytes > 1 && code[bytes - 1] == 0);
+    coder k = open_code(code, bytes);
+    uint32_t bad = 0;
     model m;
     survey s;
 
     open_model(&m, args);
     begin_row(&m);
-    for (uint32_t i = 0; i < 4; i++) {
-        pull(&k);
-    }
     for (uint32_t x = 0; x < args->width; x++) {
         around a = look_around(&m, row, x);
 
@@ -404,54 +334,7 @@ static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32
         }
     }
     memcpy(m.above, row, args->width * args->channels);
-    return !bad && bytes <= k.at - 3 && k.code < 1u << 24 ? EFM_OK : EFM_BAD_CODEC;
-}
-
-/* Adds to the low end; a carry runs back through the bytes already written. */
-static inline void raise_low(coder *k, uint32_t amount)
-{
-    k->code += amount;
-    if (k->code < amount) {
-        uint32_t i = k->at < k->size ? k->at : k->size;
-
-        while (i > 0 && ++k->out[--i] == 0) {
-        }
-    }
-}
-
-static inline void drain(coder *k)
-{
-    while (k->range < 1u << 24) {
-        if (k->at < k->size) {
-            k->out[k->at] = (uint8_t)(k->code >> 24);
-        }
-        k->at++;
-        k->code <<= 8;
-        k->range <<= 8;
-    }
-}
-
-static inline void write_bit(coder *k, uint16_t *odds, uint32_t bit)
-{
-    uint32_t bound = split(k, odds);
-
-    if (bit) {
-        k->range = bound;
-    } else {
-        raise_low(k, bound);
-        k->range -= bound;
-    }
-    adapt(odds, bit);
-    drain(k);
-}
-
-static inline void write_plain(coder *k, uint32_t value, uint32_t bits)
-{
-    while (bits-- > 0) {
-        k->range >>= 1;
-        raise_low(k, value >> bits & 1u ? k->range : 0);
-    }
-    drain(k);
+    return !bad && spent(&k) ? EFM_OK : EFM_BAD_CODEC;
 }
 
 static void write_distance(coder *k, const model *m, const guess *g, uint32_t d)
@@ -488,25 +371,10 @@ static void write_value(coder *k, const model *m, const guess *g, int32_t v)
     write_distance(k, m, g, (uint32_t)(v < middle ? middle - 1 - v : v - middle));
 }
 
-/* One more byte names a number inside the last range; zeros at the end are left out. */
-static uint32_t finish(coder *k)
-{
-    raise_low(k, 0xFFFFFFu);
-    k->range = 1;
-    if (k->at >= k->size) {
-        return 0;
-    }
-    k->out[k->at++] = (uint8_t)(k->code >> 24);
-    while (k->at > 1 && k->out[k->at - 1] == 0) {
-        k->at--;
-    }
-    return k->at;
-}
-
 static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity,
                    uint32_t *bytes)
 {
-    coder k = {0xFFFFFFFFu, 0, 0, capacity, 0, code};
+    coder k = open_room(code, capacity);
     model m;
     survey s;
 

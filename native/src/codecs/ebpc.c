@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Extended bit-plane compression (Cavigelli, Rutishauser, Benini 2019, arXiv 1908.11645).
  *
- * The row is read channel by channel. First which values differ from the zero point (1, or 0 + 4 bits for a run of 1 to 16), padded to
- * a byte; then those values in blocks of 8: the first as 8 bits, the 7 differences as 9 bit planes,
- * each exclusive-or the plane above it. A plane is a 7-bit word, first difference highest. */
+ * The row is read channel by channel. First which values differ from the zero point (1, or 0 and
+ * 4 bits for a run of 1 to 16), padded to a byte; then those values in blocks of 8: the first as 8
+ * bits, the 7 differences as 9 bit planes, each exclusive-or the plane above it. A plane is a 7-bit
+ * word, first difference highest. */
 #include "../bits.h"
 #include "lossless.h"
 
@@ -213,7 +214,8 @@ static uint32_t read_block(efm_bit_reader *r, int32_t *v)
     return bad;
 }
 
-static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row)
+static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes,
+                         int8_t *row)
 {
     uint32_t values = args->width * args->channels;
     efm_bit_reader r = {code, bytes, 0};

@@ -6,7 +6,13 @@
 #include "codec.h"
 
 /* Ids of docs/FORMAT.md; never renumbered. Raw rows have no code, so raw has no class. */
-enum { EFM_CODEC_RAW = 0, EFM_CODEC_RLE = 1, EFM_CODEC_ZVC = 2, EFM_CODEC_EBPC = 3, EFM_CODEC_CONTEXT = 4 };
+enum {
+    EFM_CODEC_RAW = 0,
+    EFM_CODEC_RLE = 1,
+    EFM_CODEC_ZVC = 2,
+    EFM_CODEC_EBPC = 3,
+    EFM_CODEC_CONTEXT = 4,
+};
 
 extern const efm_codec_class efm_codec_rle, efm_codec_zvc, efm_codec_ebpc, efm_codec_context;
 

@@ -26,11 +26,12 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
     *bytes = efm_bits_written(&w);
 }
 
-static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row)
+static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes,
+                         int8_t *row)
 {
     uint32_t values = args->width * args->channels;
     efm_bit_reader r = {code, bytes, 0};
-    uint32_t ran = LONGEST; /* length of the run just read; a shorter one must be followed by a value */
+    uint32_t ran = LONGEST; /* length of the run just read: after a shorter one comes a value */
     uint32_t bad = 0;
 
     for (uint32_t i = 0; i < values;) {

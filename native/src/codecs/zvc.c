@@ -27,7 +27,8 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
     *bytes = at;
 }
 
-static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row)
+static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes,
+                         int8_t *row)
 {
     uint32_t values = args->width * args->channels;
     uint32_t at = (values + 7) / 8;

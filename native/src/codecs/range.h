@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A binary range coder that adapts, on one bounded piece of memory.
+ *
+ * A code is a number inside a range that shrinks with every bit. Bytes past the end of a code are
+ * zeros to the reader; bytes past its room are counted by the writer and not written. */
+#ifndef EFM_RANGE_H
+#define EFM_RANGE_H
+
+#include <stdint.h>
+
+#define RATE 5 /* a probability moves by 1/32 of what it was wrong */
+
+typedef struct coder {
+    uint32_t range;
+    uint32_t code;       /* reading: the number not yet explained; writing: the range's low end */
+    uint32_t at;         /* bytes read or written, or asked for past the end */
+    uint32_t size;       /* bytes of the code, or room for it */
+    const uint8_t *in;
+    uint8_t *out;
+} coder;
+
+/* The part of the range that means a one. */
+static inline uint32_t split(const coder *k, const uint16_t *odds)
+{
+    return (k->range >> 12) * ((uint32_t)*odds >> 4);
+}
+
+static inline void adapt(uint16_t *odds, uint32_t bit)
+{
+    uint32_t p = *odds;
+
+    *odds = (uint16_t)(bit ? p + ((65536 - p) >> RATE) : p - (p >> RATE));
+}
+
+static inline void pull(coder *k)
+{
+    k->code = k->code << 8 | (k->at < k->size ? k->in[k->at] : 0u);
+    k->at++;
+}
+
+static inline void refill(coder *k)
+{
+    if (k->range < 1u << 24) {
+        k->range <<= 8;
+        pull(k);
+    }
+}
+
+/* The next bit; `odds` is the probability of a one, 1/65536, and adapts. */
+static inline uint32_t read_bit(coder *k, uint16_t *odds)
+{
+    uint32_t bound = split(k, odds);
+    uint32_t bit = k->code < bound;
+
+    if (bit) {
+        k->range = bound;
+    } else {
+        k->code -= bound;
+        k->range -= bound;
+    }
+    adapt(odds, bit);
+    if (k->range < 1u << 24) { /* a second byte when the probability was below 1/256 */
+        refill(k);
+        refill(k);
+    }
+    return bit;
+}
+
+/* The next `bits` bits, at most 8, each a one as often as not. */
+static inline uint32_t read_plain(coder *k, uint32_t bits)
+{
+    uint32_t value = 0;
+
+    for (uint32_t i = 0; i < bits; i++) {
+        uint32_t bit;
+
+        k->range >>= 1;
+        bit = k->code >= k->range;
+        k->code -= bit ? k->range : 0;
+        value = value << 1 | bit;
+    }
+    refill(k);
+    return value;
+}
+
+/* Starts to read `size` bytes. */
+static inline coder open_code(const uint8_t *code, uint32_t size)
+{
+    coder k = {0xFFFFFFFFu, 0, 0, size, code, 0};
+
+    for (uint32_t i = 0; i < 4; i++) {
+        pull(&k);
+    }
+    return k;
+}
+
+/* 1 when this is the one code of what was read. */
+static inline int spent(const coder *k)
+{
+    return k->size > 0 && (k->size == 1 || k->in[k->size - 1] != 0) && k->size <= k->at - 3
+           && k->code < 1u << 24;
+}
+
+/* Starts to write at most `capacity` bytes. */
+static inline coder open_room(uint8_t *code, uint32_t capacity)
+{
+    coder k = {0xFFFFFFFFu, 0, 0, capacity, 0, code};
+
+    return k;
+}
+
+/* Adds to the low end; a carry runs back through the bytes already written. */
+static inline void raise_low(coder *k, uint32_t amount)
+{
+    k->code += amount;
+    if (k->code < amount) {
+        uint32_t i = k->at < k->size ? k->at : k->size;
+
+        while (i > 0 && ++k->out[--i] == 0) {
+        }
+    }
+}
+
+static inline void drain(coder *k)
+{
+    while (k->range < 1u << 24) {
+        if (k->at < k->size) {
+            k->out[k->at] = (uint8_t)(k->code >> 24);
+        }
+        k->at++;
+        k->code <<= 8;
+        k->range <<= 8;
+    }
+}
+
+/* As read_bit. */
+static inline void write_bit(coder *k, uint16_t *odds, uint32_t bit)
+{
+    uint32_t bound = split(k, odds);
+
+    if (bit) {
+        k->range = bound;
+    } else {
+        raise_low(k, bound);
+        k->range -= bound;
+    }
+    adapt(odds, bit);
+    drain(k);
+}
+
+/* As read_plain. */
+static inline void write_plain(coder *k, uint32_t value, uint32_t bits)
+{
+    while (bits-- > 0) {
+        k->range >>= 1;
+        raise_low(k, value >> bits & 1u ? k->range : 0);
+    }
+    drain(k);
+}
+
+/* Ends the code and returns its bytes, 0 when it did not fit: one more byte names a number inside
+   the last range, and zeros at the end are left out. */
+static inline uint32_t finish(coder *k)
+{
+    raise_low(k, 0xFFFFFFu);
+    k->range = 1;
+    if (k->at >= k->size) {
+        return 0;
+    }
+    k->out[k->at++] = (uint8_t)(k->code >> 24);
+    while (k->at > 1 && k->out[k->at - 1] == 0) {
+        k->at--;
+    }
+    return k->at;
+}
+
+#endif
