@@ -14,11 +14,17 @@ from edgefm.errors import BadInput
 from edgefm.graph import Array, Graph
 from edgefm.lower import lower
 from edgefm.plan import Layout, Plan, Target, analyse, load_target, make_plan
-from edgefm.preprocess import InputInfo, Preprocess, choose_preprocess, load_image
+from edgefm.preprocess import (
+    InputInfo,
+    Preprocess,
+    choose_preprocess,
+    load_image,
+    value_range,
+)
 from edgefm.program import Program
-from edgefm.quantize import quantize
+from edgefm.quantize import QuantizeOptions, quantize
 
-CALIBRATION_IMAGES = 100  # how many of --calib's files quantise a float network
+CALIBRATION_IMAGES = 200  # how many of --calib's files quantise a float network
 CODEC_IMAGES = 16         # how many of them codec tables are learned from
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".npy")
 
@@ -72,7 +78,9 @@ def load_model(path: Path, options: CompileOptions,
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     graph = source
     if source.is_float():
-        graph = quantize(source, calibration_inputs(source, preprocess, options.calib), tick=tick)
+        inputs = calibration_inputs(source, preprocess, options.calib)
+        limits = QuantizeOptions(input_range=value_range(preprocess) if preprocess else None)
+        graph = quantize(source, inputs, limits, tick)
     return Model(source, graph, preprocess, digest)
 
 

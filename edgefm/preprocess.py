@@ -233,6 +233,17 @@ def picture_to_input(image: Image.Image, preprocess: Preprocess | None, target: 
     return np.ascontiguousarray(values).reshape(target.shape)
 
 
+def value_range(preprocess: Preprocess) -> tuple[float, float]:
+    """The least and the greatest value that a pixel of 0..255 becomes, over all channels."""
+    if preprocess.raw:
+        return 0.0, 255.0
+    channels = range(max(len(preprocess.mean), len(preprocess.std)))
+    mean = [preprocess.mean[c % len(preprocess.mean)] for c in channels]
+    std = [preprocess.std[c % len(preprocess.std)] for c in channels]
+    return (min((0.0 - m) / s for m, s in zip(mean, std, strict=True)),
+            max((255.0 - m) / s for m, s in zip(mean, std, strict=True)))
+
+
 def placement_of(size: tuple[int, int], preprocess: Preprocess, target: InputLike) -> Placement:
     """Where a picture of (width, height) lies in the input, for mapping results back."""
     return place(size, preprocess.geometry, picture_size(tuple(target.shape)))
