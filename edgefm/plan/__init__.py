@@ -8,7 +8,6 @@ cut, `build` makes the schedule, `place` fills the arena, `target` says what mem
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from edgefm.errors import BadInput, Infeasible
@@ -42,40 +41,39 @@ def make_plan(layout: Layout, target: Target, objective: str = "cost", cut: str 
     if budget is None or once.fast_bytes <= budget:
         return once  # no map leaves fast memory, every weight is read once: nothing is cheaper
     search = Search(layout, target, objective)
-    plan = _searched_plan(layout, target, objective, search, storage, budget)
+    plan = _searched_plan(layout, target, objective, search, storage)
     if plan is not None:
         return plan
     least, operator = smallest_plan(layout, target, objective, storage)
-    if budget is not None and least.fast_bytes > budget:
-        raise Infeasible(f"{layout.program.name}: {budget} bytes of fast memory are too few; the "
-                         f"smallest feasible budget is {least.fast_bytes} bytes, set by {operator}",
-                         least.fast_bytes, operator)
-    if least.external_bytes > target.external_bytes:
-        raise Infeasible(f"{layout.program.name}: {target.external_bytes} bytes of external memory "
-                         f"are too few within {budget} bytes of fast memory",
-                         least.fast_bytes, operator)
+    if least.fast_bytes > budget:
+        raise Infeasible(f"{layout.program.name}: {budget} bytes of fast and {target.external_bytes} "
+                         "of external memory are too few; the smallest feasible budget is "
+                         f"{least.fast_bytes} bytes, set by {operator}", least.fast_bytes, operator)
     return least
 
 
 def smallest_plan(layout: Layout, target: Target, objective: str = "cost",
                   storage: Storage | None = None) -> tuple[Plan, str]:
-    """The plan with the least fast memory, and the operators of the stage that sets it.
+    """The plan with the least fast memory, and the operator that needs most of it on its own.
 
-    Starts from every operator on its own, row by row, every map outside, and halves the interval
-    below it for as long as the search still finds a plan.
+    It is the best that the search finds for that budget; one byte less is infeasible.
     """
-    best = build_plan(layout, _row_by_row(layout, layout.cuts), target, objective, storage)
+    least = build_plan(layout, _everything_once(layout), target, objective, storage)
+    operator = max(least.stages, key=lambda stage: stage.fast_bytes).name
+    try:
+        outside = build_plan(layout, _row_by_row(layout, layout.cuts), target, objective, storage)
+    except Infeasible:
+        pass  # not enough external memory to keep every map there
+    else:
+        operator = max(outside.stages, key=lambda stage: stage.fast_bytes).name
+        least = min(least, outside, key=lambda plan: plan.fast_bytes)
     search = Search(layout, target, objective)
-    fails = 0
-    while best.fast_bytes - fails > 1:
-        budget = (best.fast_bytes + fails) // 2
-        smaller = replace(target, fast_bytes=budget)
-        plan = _searched_plan(layout, smaller, objective, search, storage, budget)
-        if plan is None:
-            fails = budget
-        else:
-            best = plan
-    return best, max(best.stages, key=lambda s: s.fast_bytes).name
+    while True:
+        lower = target.with_budget(least.fast_bytes - 1, None)
+        smaller = _searched_plan(layout, lower, objective, search, storage)
+        if smaller is None:
+            return least, operator
+        least = smaller
 
 
 def _row_by_row(layout: Layout, cuts: Sequence[int]) -> Choice:
@@ -90,33 +88,45 @@ def _everything_once(layout: Layout) -> Choice:
 
 
 def _searched_plan(layout: Layout, target: Target, objective: str, search: Search,
-                   storage: Storage | None, budget: int | None) -> Plan | None:
+                   storage: Storage | None) -> Plan | None:
+    """The best plan within both memories; one without external maps where those would not fit."""
+    if target.external_bytes > 0:
+        try:
+            return _home_in(layout, target, objective, search, storage, True)
+        except Infeasible:
+            pass
+    return _home_in(layout, target, objective, search, storage, False)
+
+
+def _home_in(layout: Layout, target: Target, objective: str, search: Search,
+             storage: Storage | None, outside: bool) -> Plan | None:
     """Search with an estimate of the fast memory, place exactly, and home in on the best estimate.
 
     The estimate is optimistic where live bytes do not stack perfectly, so it is lowered by what was
     lacking until the placement fits, then raised half-way back while that still finds better plans.
+    Raises Infeasible when the external maps do not fit.
     """
-    outside = target.external_bytes > 0
+    budget = target.fast_bytes or 0
     best: tuple[tuple[float, float], Plan] | None = None
-    fits, fails = 0, (budget or 0) + 1
+    fits, fails = 0, budget + 1
     estimate = budget
     for _ in range(_ROUNDS):
         choice = search.best(estimate, outside)
         if choice is None or (best is not None and choice.price >= best[0]):
-            if budget is None or best is None:
+            if best is None:
                 break
-            fits = max(fits, estimate or 0)
+            fits = max(fits, estimate)
         else:
             plan = build_plan(layout, choice, target, objective, storage)
-            if budget is None or plan.fast_bytes <= budget:
+            if plan.fast_bytes <= budget:
                 best = choice.price, plan
-                fits = estimate or 0
+                fits = estimate
             else:
-                fails = min(fails, estimate or 0)
+                fails = min(fails, estimate)
                 if best is None:
                     estimate = fails - max(plan.fast_bytes - budget, 64)
                     continue
-        if budget is None or fails - fits < 512:
+        if fails - fits < 512:
             break
         estimate = (fits + fails) // 2
     return None if best is None else best[1]
