@@ -36,19 +36,18 @@ def make_plan(layout: Layout, target: Target, objective: str = "cost", cut: str 
         raise BadInput(f"objective {objective!r}: expected one of {', '.join(OBJECTIVES)}")
     if cut != "auto":
         return _fixed_plan(layout, target, objective, cut, storage)
-    budget = target.fast_bytes
-    once = build_plan(layout, _everything_once(layout), target, objective, storage)
-    if budget is None or once.fast_bytes <= budget:
-        return once  # no map leaves fast memory, every weight is read once: nothing is cheaper
+    if target.fast_bytes is None:
+        return build_plan(layout, _everything_once(layout), target, objective, storage)
     search = Search(layout, target, objective)
-    plan = _searched_plan(layout, target, objective, search, storage)
+    plan = _plan_within(layout, target, objective, search, storage)
     if plan is not None:
         return plan
     least, operator = smallest_plan(layout, target, objective, storage)
-    if least.fast_bytes > budget:
-        raise Infeasible(f"{layout.program.name}: {budget} bytes of fast and {target.external_bytes} "
-                         "of external memory are too few; the smallest feasible budget is "
-                         f"{least.fast_bytes} bytes, set by {operator}", least.fast_bytes, operator)
+    if least.fast_bytes > target.fast_bytes:
+        raise Infeasible(f"{layout.program.name}: {target.fast_bytes} bytes of fast and "
+                         f"{target.external_bytes} of external memory are too few; the smallest "
+                         f"feasible budget is {least.fast_bytes} bytes, set by {operator}",
+                         least.fast_bytes, operator)
     return least
 
 
@@ -58,10 +57,11 @@ def smallest_plan(layout: Layout, target: Target, objective: str = "cost",
 
     It is the best that the search finds for that budget; one byte less is infeasible.
     """
-    least = build_plan(layout, _everything_once(layout), target, objective, storage)
+    tight = target.with_budget(1, None)  # placement does its best to come near
+    least = build_plan(layout, _everything_once(layout), tight, objective, storage)
     operator = max(least.stages, key=lambda stage: stage.fast_bytes).name
     try:
-        outside = build_plan(layout, _row_by_row(layout, layout.cuts), target, objective, storage)
+        outside = build_plan(layout, _row_by_row(layout, layout.cuts), tight, objective, storage)
     except Infeasible:
         pass  # not enough external memory to keep every map there
     else:
@@ -70,7 +70,7 @@ def smallest_plan(layout: Layout, target: Target, objective: str = "cost",
     search = Search(layout, target, objective)
     while True:
         lower = target.with_budget(least.fast_bytes - 1, None)
-        smaller = _searched_plan(layout, lower, objective, search, storage)
+        smaller = _plan_within(layout, lower, objective, search, storage)
         if smaller is None:
             return least, operator
         least = smaller
@@ -87,9 +87,12 @@ def _everything_once(layout: Layout) -> Choice:
     return Choice(stages, frozenset(layout.group), (0.0, 0.0))
 
 
-def _searched_plan(layout: Layout, target: Target, objective: str, search: Search,
-                   storage: Storage | None) -> Plan | None:
+def _plan_within(layout: Layout, target: Target, objective: str, search: Search,
+                 storage: Storage | None) -> Plan | None:
     """The best plan within both memories; one without external maps where those would not fit."""
+    once = build_plan(layout, _everything_once(layout), target, objective, storage)
+    if once.fast_bytes <= (target.fast_bytes or 0):
+        return once  # no map leaves fast memory, every weight is read once: nothing is cheaper
     if target.external_bytes > 0:
         try:
             return _home_in(layout, target, objective, search, storage, True)
@@ -107,19 +110,19 @@ def _home_in(layout: Layout, target: Target, objective: str, search: Search,
     Raises Infeasible when the external maps do not fit.
     """
     budget = target.fast_bytes or 0
-    best: tuple[tuple[float, float], Plan] | None = None
+    best: tuple[Choice, Plan] | None = None
     fits, fails = 0, budget + 1
     estimate = budget
     for _ in range(_ROUNDS):
         choice = search.best(estimate, outside)
-        if choice is None or (best is not None and choice.price >= best[0]):
+        if choice is None or (best is not None and choice.price >= best[0].price):
             if best is None:
                 break
             fits = max(fits, estimate)
         else:
             plan = build_plan(layout, choice, target, objective, storage)
             if plan.fast_bytes <= budget:
-                best = choice.price, plan
+                best = choice, plan
                 fits = estimate
             else:
                 fails = min(fails, estimate)
@@ -129,7 +132,7 @@ def _home_in(layout: Layout, target: Target, objective: str, search: Search,
         if fails - fits < 512:
             break
         estimate = (fits + fails) // 2
-    return None if best is None else best[1]
+    return best and best[1]
 
 
 def _fixed_plan(layout: Layout, target: Target, objective: str, cut: str,

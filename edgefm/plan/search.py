@@ -120,7 +120,7 @@ class Search:
             fitted = False
             for stage in self._strip_choices(start, end):
                 cost = self.cost(stage)
-                if self._inner_bytes(cost) > limit:
+                if cost.inner_bytes() > limit:
                     break  # fewer strips only need more
                 fitted = True
                 self._relax(states, stage, cost, limit, external)
@@ -132,16 +132,12 @@ class Search:
         """From row by row to everything at once."""
         tallest = max(self.layout.rows[start:end])
         yield Stage(start, end, tallest)
-        if self.objective == "maps" or tallest == 1:
+        if tallest == 1:
             return
         shortest = min((r for r in self.layout.rows[start:end] if r > 1), default=1)
         for strips in STRIPS:
             if strips <= shortest and strips < tallest:
                 yield Stage(start, end, strips)
-
-    def _inner_bytes(self, cost: StageCost) -> float:
-        crossing = cost.live.keys()
-        return cost.scratch + sum(b for g, b in cost.rings.items() if g not in crossing)
 
     def _relax(self, states: dict[int, dict[frozenset[int], _Node]], stage: Stage, cost: StageCost,
                limit: float, external: bool) -> None:
@@ -174,7 +170,7 @@ class Search:
 
     def _fast_bytes(self, cost: StageCost, held: frozenset[int], chosen: frozenset[int],
                     after: frozenset[int]) -> float:
-        total = self._inner_bytes(cost)
+        total = cost.inner_bytes()
         moving = np.zeros(1)
         for g in held | chosen:
             if g in cost.live and not (g in held and g in after):

@@ -48,6 +48,10 @@ class StageCost:
     scratch: int
     weight_bytes: int
 
+    def inner_bytes(self) -> int:
+        """Fast memory that no choice of boundary placement saves: scratch and inner rings."""
+        return self.scratch + sum(b for g, b in self.rings.items() if g not in self.live)
+
 
 def boundary_of(layout: Layout, first: int, last: int) -> Boundary:
     """Streams that operators [first, last) take from earlier ones and leave for later ones."""
