@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""make_plan and smallest_plan: what fits, what does not, and who is to blame."""
+
+from dataclasses import replace
+
+import pytest
+from networks import Network, random_network
+from replay import replay
+
+from edgefm.errors import BadInput, Infeasible
+from edgefm.graph import Graph
+from edgefm.lower import lower
+from edgefm.plan import Layout, Target, analyse, make_plan, smallest_plan
+
+SEEDS = range(10)
+
+
+def network() -> Graph:
+    net = Network(name="wide")
+    x = net.conv(net.input(1, 24, 32, 4), 8)
+    x = net.add(net.conv(net.conv(x, 8), 8), x)
+    x = net.conv(net.pool(x), 16)
+    return net.graph(net.softmax(net.dense(net.mean(x), 4)))
+
+
+@pytest.fixture(scope="module")
+def layout() -> Layout:
+    return analyse(lower(network()))
+
+
+def test_no_budget_reads_every_weight_once_and_stores_nothing(layout: Layout) -> None:
+    plan = make_plan(layout, Target())
+    assert plan.external_read_bytes == plan.external_write_bytes == 0
+    assert plan.weight_read_bytes == sum(len(op.weights) for op in layout.program.ops)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_smallest_budget_works_and_one_byte_less_is_refused(seed: int) -> None:
+    layout = analyse(lower(random_network(seed)))
+    least, operator = smallest_plan(layout, Target())
+    for more in (0, 1):
+        plan = make_plan(layout, Target(fast_bytes=least.fast_bytes + more))
+        assert plan.fast_bytes <= least.fast_bytes + more
+    with pytest.raises(Infeasible) as error:
+        make_plan(layout, Target(fast_bytes=least.fast_bytes - 1))
+    assert error.value.smallest == least.fast_bytes
+    assert error.value.operator == operator
+    assert f"smallest feasible budget is {least.fast_bytes} bytes, set by" in str(error.value)
+
+
+def test_the_operator_that_sets_the_smallest_budget_is_named(layout: Layout) -> None:
+    least, operator = smallest_plan(layout, Target())
+    alone = {s.name: s.fast_bytes for s in make_plan(layout, Target(), cut="ops").stages}
+    assert alone[operator] == max(alone.values()) >= least.fast_bytes
+
+
+def test_more_memory_never_moves_more(layout: Layout) -> None:
+    least, _ = smallest_plan(layout, Target())
+    budgets = range(least.fast_bytes, 40_000, 3000)
+    moved = []
+    for budget in budgets:
+        plan = make_plan(layout, Target(fast_bytes=budget), "maps")
+        replay(layout, plan)
+        assert plan.fast_bytes <= budget
+        moved.append(plan.external_read_bytes + plan.external_write_bytes)
+    assert moved[0] == max(moved) > 0
+    assert moved[-1] == min(moved) == 0
+
+
+def test_each_objective_wins_by_its_own_measure(layout: Layout) -> None:
+    target = Target(fast_bytes=6000)
+    maps, cost = make_plan(layout, target, "maps"), make_plan(layout, target, "cost")
+    moved = {p.objective: p.external_read_bytes + p.external_write_bytes for p in (maps, cost)}
+    assert moved["maps"] <= moved["cost"]
+    assert (moved["cost"] + cost.weight_read_bytes) <= (moved["maps"] + maps.weight_read_bytes)
+    assert moved["maps"] < moved["cost"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_without_external_memory_a_plan_is_all_fast_or_refused(seed: int) -> None:
+    layout = analyse(lower(random_network(seed)))
+    least, _ = smallest_plan(layout, Target())
+    alone = Target(external_bytes=0)
+    assert make_plan(layout, alone).external_bytes == 0
+    tight = replace(alone, fast_bytes=least.fast_bytes)
+    try:
+        plan = make_plan(layout, tight)
+    except Infeasible as error:
+        assert "and 0 of external memory are too few" in str(error)
+        plan = make_plan(layout, replace(alone, fast_bytes=error.smallest))
+    assert plan.external_bytes == 0 and not plan.maps
+    replay(layout, plan)
+
+
+def test_cut_ops_stores_every_map_that_crosses(layout: Layout) -> None:
+    plan = make_plan(layout, Target(), cut="ops")
+    crossing = {s for c in layout.cuts for s in layout.crossing(c)}
+    assert {m.stream for m in plan.maps} == crossing
+    assert len(plan.stages) == len(layout.cuts) - 1
+    replay(layout, plan)
+
+
+def test_cut_blocks_stores_one_map_per_block(layout: Layout) -> None:
+    plan = make_plan(layout, Target(), cut="blocks")
+    assert 1 < len(plan.stages) < len(layout.cuts) - 1
+    assert len(plan.maps) == len(plan.stages) - 1
+    replay(layout, plan)
+
+
+def test_cut_names_end_stages_there(layout: Layout) -> None:
+    names = ["t3", "t10"]
+    plan = make_plan(layout, Target(), cut=",".join(names))
+    assert [m.name for m in plan.maps] == names
+    assert len(plan.stages) == 3
+    replay(layout, plan)
+
+
+def test_a_cut_that_names_nothing_is_one_clear_line(layout: Layout) -> None:
+    with pytest.raises(BadInput, match=r"wide: --cut names 'nothing', which no operator makes"):
+        make_plan(layout, Target(), cut="t3,nothing")
+
+
+def test_a_fixed_cut_that_does_not_fit_says_what_it_needs(layout: Layout) -> None:
+    whole = make_plan(layout, Target(), cut="blocks")
+    assert make_plan(layout, Target(fast_bytes=whole.fast_bytes), cut="blocks") == whole
+    with pytest.raises(Infeasible, match=f"needs {whole.fast_bytes} bytes of fast memory") as error:
+        make_plan(layout, Target(fast_bytes=whole.fast_bytes - 1), cut="blocks")
+    assert error.value.smallest == whole.fast_bytes
+
+
+def test_an_unknown_objective_lists_the_known_ones(layout: Layout) -> None:
+    with pytest.raises(BadInput, match="objective 'speed': expected one of cost, maps"):
+        make_plan(layout, Target(), "speed")
+
+
+def test_planning_is_the_same_every_time(layout: Layout) -> None:
+    target = Target(fast_bytes=7000)
+    assert make_plan(layout, target) == make_plan(layout, target)
