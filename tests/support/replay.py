@@ -15,7 +15,6 @@ from edgefm.plan import Layout, Plan
 from edgefm.plan.model import PlacedOp
 from edgefm.program import OpKind
 
-MAKERS = (OpKind.INPUT, OpKind.LOAD)
 MOVERS = (OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE)
 
 
@@ -52,6 +51,8 @@ def _fire(state: _State, index: int, rows: int) -> None:
         state.outside[op.map] = last + 1
     if op.kind == OpKind.LOAD:
         assert state.outside[op.map] == state.plan.maps[op.map].rows, f"{op.name}: not stored yet"
+        if first > 0 and state.plan.port_buffers > 1:
+            _check(state, op.outputs[0], first, f"{op.name}, row read ahead")
     state.done[index] = last + 1
     for stream in op.outputs:
         for y in _written(state, op, stream, first, last):
