@@ -333,7 +333,7 @@ static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32
             learn(&m, c, s.near[i], &g, v);
         }
     }
-    memcpy(m.above, row, args->width * args->channels);
+    memmove(m.above, row, args->width * args->channels);
     return !bad && spent(&k) ? EFM_OK : EFM_BAD_CODEC;
 }
 
@@ -396,7 +396,7 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
             learn(&m, c, s.near[i], &g, v);
         }
     }
-    memcpy(m.above, row, args->width * args->channels);
+    memmove(m.above, row, args->width * args->channels);
     *bytes = finish(&k);
 }
 
@@ -407,7 +407,7 @@ static void skip(const efm_codec_args *args, const int8_t *row)
 
     open_model(&m, args);
     forget(&m);
-    memcpy(m.above, row, args->width * args->channels);
+    memmove(m.above, row, args->width * args->channels);
 }
 
 const efm_codec_class efm_codec_context = {

@@ -121,9 +121,10 @@ static inline void raise_low(coder *k, uint32_t amount)
     }
 }
 
+/* A broken package may share the odds' memory with rows; then a range can become 0, and stays so. */
 static inline void drain(coder *k)
 {
-    while (k->range < 1u << 24) {
+    while (k->range != 0 && k->range < 1u << 24) {
         if (k->at < k->size) {
             k->out[k->at] = (uint8_t)(k->code >> 24);
         }
