@@ -2,7 +2,7 @@
 """What the benchmarks share: the folder of real models, the networks in it, tables in Markdown.
 
 Float networks are quantised once, exported to .tflite and kept in build/benchmarks under a name
-that changes with the model and with every line of the toolchain; every script then reads that file.
+that changes with the model and with the code that quantises; every script then reads that file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "benchmarks"
 MOBILENET_V2 = "tf2_mobilenet_v2_1.0_224_ptq"
 SQUEEZENET = "squeezenet1_1_torchvision"
+QUANTISERS = ("calibrate.py", "compiler.py", "equalize.py", "integer.py", "optimize.py",
+              "preprocess.py", "quantize.py", "refine.py", "exporters", "importers", "ops")
 PREPROCESS = {SQUEEZENET: "torchvision", "mobilenet_v1_0.25_224_float": "tf"}  # of float sources
 
 
@@ -98,8 +100,10 @@ def _ours(data: Path, source: Path) -> Network:
 
 def _key(source: Path) -> str:
     digest = hashlib.sha256(source.read_bytes())
-    for path in sorted((ROOT / "edgefm").rglob("*.py")):
-        digest.update(path.read_bytes())
+    for name in QUANTISERS:
+        path = ROOT / "edgefm" / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -124,13 +128,13 @@ def print_command() -> None:
     print(f"\n    python {shlex.join(words)}\n")
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A Markdown table; numbers to the right."""
-    numeric = [all(isinstance(row[i], (int, float)) or str(row[i]) in ("", "-") for row in rows)
-               for i in range(len(header))]
-    print("| " + " | ".join(header) + " |")
-    print("|" + "|".join("---:" if right else "---" for right in numeric) + "|")
-    for row in rows:
+def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A Markdown table, line by line as rows come; what is a number in the first is to the right."""
+    for number, row in enumerate(rows):
+        if number == 0:
+            numeric = [isinstance(value, (int, float)) for value in row]
+            print("| " + " | ".join(header) + " |")
+            print("|" + "|".join("---:" if right else "---" for right in numeric) + "|")
         print("| " + " | ".join(map(_cell, row)) + " |", flush=True)
 
 

@@ -9,6 +9,8 @@ KL(judge || ours) in nats. Calibration sees imagenet_sample only.
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,7 @@ from _common import (
 )
 
 from edgefm.compiler import compile_model
-from edgefm.labels import read_labels, spread
+from edgefm.labels import LabelledFile, read_labels, spread
 from edgefm.validate import Outcome, make_units, process_pool, run_unit, summarise
 
 
@@ -42,7 +44,13 @@ def main() -> None:
     folder = data / "images" / "imagenet_val"
     files = spread(read_labels(folder / "labels.csv", folder), options.limit)
     print_command()
-    rows: list[tuple[object, ...]] = []
+    print_table(("network", "photos", "top-1 %", "top-5 %", "oracle top-1 %", "float top-1 %",
+                 "int8 - float, points", "same top-1 %", "KL, nats", "judge"),
+                _rows(options, data, files))
+
+
+def _rows(options: argparse.Namespace, data: Path,
+          files: tuple[LabelledFile, ...]) -> Iterator[tuple[object, ...]]:
     for network in networks(data, options.models):
         say(network.name)
         compiled = compile_model(network.file, options_for(network, data, fast=options.fast << 10))
@@ -50,9 +58,7 @@ def main() -> None:
                                 network.source))
         with process_pool() as pool:
             outcomes = [o for unit in pool.map(run_unit, units) for o in unit]
-        rows.append((network.name, *_figures(outcomes), _judge(network.source)))
-    print_table(("network", "photos", "top-1 %", "top-5 %", "oracle top-1 %", "float top-1 %",
-                 "int8 - float, points", "same top-1 %", "KL, nats", "judge"), rows)
+        yield network.name, *_figures(outcomes), _judge(network.source)
 
 
 def _figures(outcomes: list[Outcome]) -> tuple[object, ...]:

@@ -8,6 +8,10 @@ are of one core of this machine, whole maps, what encodes and decodes in C.
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
 from _common import (
     MOBILENET_V2,
     SQUEEZENET,
@@ -36,7 +40,11 @@ def main() -> None:
     options = arguments.parse_args()
     data = data_folder(options.data)
     print_command()
-    rows: list[tuple[object, ...]] = []
+    print_table(("network", "values per photo", "photos", "codec", "bits/value", "table bytes",
+                 "of the weights", "encode ns/value", "decode ns/value"), _rows(options, data))
+
+
+def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...]]:
     for network in networks(data, options.models):
         say(network.name)
         compiled = compile_model(network.file, options_for(network, data, cut="ops"))
@@ -47,11 +55,10 @@ def main() -> None:
         result = measure_codecs(compiled, fit, judge, lambda: say("."))
         weights = sum(len(op.weights) for op in compiled.program.ops)
         values = sum(m.values for m in result.maps)
-        rows += [(network.name, values, result.files, c.codec, c.bits_per_value, c.table_bytes,
-                  f"{100 * c.table_bytes / weights:.2f} %", c.encode_ns_per_value,
-                  c.decode_ns_per_value) for c in result.codecs]
-    print_table(("network", "values per photo", "photos", "codec", "bits/value", "table bytes",
-                 "of the weights", "encode ns/value", "decode ns/value"), rows)
+        for c in result.codecs:
+            yield (network.name, values, result.files, c.codec, c.bits_per_value, c.table_bytes,
+                   f"{100 * c.table_bytes / weights:.2f} %", c.encode_ns_per_value,
+                   c.decode_ns_per_value)
 
 
 if __name__ == "__main__":

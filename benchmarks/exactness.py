@@ -10,8 +10,9 @@ with the same smallest one.
 
 from __future__ import annotations
 
+import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,7 +71,12 @@ def main() -> None:
     options = arguments.parse_args()
     data = data_folder(options.data)
     print_command()
-    rows: list[tuple[object, ...]] = []
+    print_table(("network", "judge", "inputs", "tensors", "folded", "largest difference",
+                 "smallest budget", "plans", "with external maps", "infeasible",
+                 "not the same bits"), _rows(options, data))
+
+
+def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...]]:
     for network in networks(data, options.models):
         say(network.name)
         with tempfile.TemporaryDirectory() as folder:
@@ -78,10 +84,7 @@ def main() -> None:
             model = load_model(network.file, base)
             if base.calib is None:
                 base = replace(base, calib=_random_files(model, Path(folder)))
-            rows.append(_row(network, model, base, options.codecs, options.inputs, data))
-    print_table(("network", "judge", "inputs", "tensors", "folded", "largest difference",
-                 "smallest budget", "plans", "with external maps", "infeasible",
-                 "not the same bits"), rows)
+            yield _row(network, model, base, options.codecs, options.inputs, data)
 
 
 def _row(network: Network, model: Model, base: CompileOptions, codecs: Sequence[str], count: int,
