@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from edgefm.container import (
 )
 from edgefm.errors import BadContainer, UnsupportedModel
 from edgefm.lower import lower
+from edgefm.meta import read_meta
 from edgefm.plan import Plan, analyse, load_target, make_plan
 from edgefm.preprocess import Preprocess
 from edgefm.program import Program
@@ -49,7 +51,7 @@ def meta(change: Any) -> Change:
     """`change` edits the object of META in place."""
 
     def edit(data: bytes) -> bytes:
-        said = json.loads(data)
+        said = read_meta(data)
         change(said)
         return json.dumps(said).encode()
 
@@ -120,9 +122,12 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "no META": (without(Section.META), "META"),
     "no tensors": (without(Section.TENSORS), "TENSORS"),
     "no JSON": (replace(Section.META, lambda _: b"{", flags=0), "description is damaged"),
+    "cut stream": (replace(Section.META, lambda _: zlib.compress(b"{}")[:-1], flags=0), "cut"),
+    "long stream": (replace(Section.META, lambda _: zlib.compress(bytes(17 << 20)), flags=0),
+                    "over 16777216 bytes"),
     "no text": (replace(Section.META, lambda _: b"\xff\xfe\xfd", flags=0), "damaged"),
     "deep JSON": (replace(Section.META, lambda _: b"[" * 100_000, flags=0), "damaged"),
-    "other JSON": (replace(Section.META, lambda _: b"[1]", flags=0), "META is no object"),
+    "other JSON": (replace(Section.META, lambda _: b"[1]", flags=0), "neither JSON"),
     "no name": (meta(lambda m: m.pop("name")), r"META\.name is no str"),
     "labels": (meta(lambda m: m.update(labels=[1])), r"META\.labels\[0\] is no str"),
     "label list": (meta(lambda m: m.update(labels={})), r"META\.labels is no list"),
