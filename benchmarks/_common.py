@@ -129,7 +129,7 @@ def print_command() -> None:
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A Markdown table, line by line as rows come; what is a number in the first is to the right."""
+    """A Markdown table, line by line as rows come; numbers to the right (the first row tells)."""
     for number, row in enumerate(rows):
         if number == 0:
             numeric = [isinstance(value, (int, float)) for value in row]
