@@ -68,6 +68,12 @@ def lint(context: Context) -> None:
     _run(context, f"{PYTHON} -m ruff check . && {PYTHON} -m mypy")
 
 
+@task(help={"seconds": "for each fuzzer (default 600)"})
+def fuzz(context: Context, seconds: int = 600) -> None:
+    """Fuzz the package loader, the executor and every decoder with libFuzzer."""
+    _run(context, f"{PYTHON} tests/fuzz/run.py --seconds {seconds}")
+
+
 @task
 def size(context: Context) -> None:
     """Measure code and stack of the runtime on a Cortex-M4 and compare with the budgets."""
