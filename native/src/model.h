@@ -5,47 +5,8 @@
 
 #include "../include/edgefm.h"
 #include "codecs/codec.h"
+#include "format.h"
 #include "ops/op.h"
-
-/* Section ids of FORMAT.md. */
-enum {
-    EFM_SECTION_STREAMS = 1,
-    EFM_SECTION_BUFFERS = 2,
-    EFM_SECTION_OPERATORS = 3,
-    EFM_SECTION_OPERANDS = 4,
-    EFM_SECTION_PARAMS = 5,
-    EFM_SECTION_WEIGHTS = 6,
-    EFM_SECTION_FIRINGS = 7,
-    EFM_SECTION_STAGES = 8,
-    EFM_SECTION_MAPS = 9,
-    EFM_SECTION_TABLES = 10,
-    EFM_SECTION_TENSORS = 11,
-    EFM_SECTION_NAMES = 12,
-    EFM_SECTION_META = 13,
-    EFM_SECTION_SIGNATURE = 14
-};
-
-/* Operator ids that the executor itself carries out. */
-enum { EFM_OP_INPUT = 1, EFM_OP_OUTPUT = 2, EFM_OP_LOAD = 3, EFM_OP_STORE = 4 };
-
-/* Record sizes of FORMAT.md, in bytes. */
-enum {
-    EFM_HEADER_BYTES = 64,
-    EFM_SECTION_BYTES = 16,
-    EFM_STREAM_BYTES = 32,
-    EFM_BUFFER_BYTES = 12,
-    EFM_OPERATOR_BYTES = 40,
-    EFM_FIRING_BYTES = 4,
-    EFM_STAGE_BYTES = 8,
-    EFM_MAP_BYTES = 40,
-    EFM_TENSOR_BYTES = 48
-};
-
-/* The control region: one 16-bit row counter per operator, then a window of operands. */
-enum { EFM_COUNTER_BYTES = 2, EFM_WINDOW_BYTES = 40 };
-
-/* Bits of required_features. */
-enum { EFM_FEATURE_EXTERNAL = 1, EFM_FEATURE_CODED = 2, EFM_FEATURES = 3 };
 
 typedef struct efm_op_view {
     uint32_t kind;
@@ -74,6 +35,17 @@ typedef struct efm_map_view {
     uint32_t store;           /* operator that writes the map */
 } efm_map_view;
 
+/* Record `index` of a section; how many there are; bytes of each. */
+const uint8_t *efm_model_record(const efm_model *model, uint32_t section, uint32_t index);
+static inline uint32_t efm_model_count(const efm_model *model, uint32_t section)
+{
+    return model->section[section].count;
+}
+uint32_t efm_model_record_bytes(uint32_t section); /* 0: no such section */
+
+/* Input or output number `index` of all; EFM_BAD_ARGUMENT when there is none. */
+EFM_MUST_CHECK efm_status efm_model_tensor(const efm_model *model, uint32_t index, efm_tensor *tensor);
+
 uint32_t efm_model_field(const efm_model *model, uint32_t offset); /* header field */
 uint32_t efm_model_control_bytes(const efm_model *model);
 uint32_t efm_model_window_operands(const efm_model *model);
@@ -95,8 +67,7 @@ uint32_t efm_model_transfer(const efm_model *model, uint32_t bytes);
 /* What a codec is told about the rows of a map. */
 void efm_model_codec_args(const efm_map_view *map, const efm_rows *rows, efm_codec_args *args);
 
-/* Scratch that a LOAD or STORE needs: tickets, code buffers, codec state. */
-enum { EFM_CURSOR_BYTES = 16 };
+/* Bytes of one code buffer; a cursor of a coded map has one per transfer in flight. */
 uint32_t efm_model_code_bytes(const efm_model *model, const efm_map_view *map);
 
 #endif

@@ -63,7 +63,7 @@ class Package:
 
 @pytest.fixture
 def package(native_lib: Any) -> Package:
-    module = native_lib(CDEF, ALONE, ["model.c", "crc32.c"])
+    module = native_lib(CDEF, ALONE, ["model.c"])
     model, memory = module.ffi.new("efm_model *"), module.ffi.new("uint8_t[]", 1 << 10)
     for section in Section:
         model.section[section] = {"at": memory, "bytes": len(memory), "count": 1}

@@ -55,27 +55,27 @@ def test_byte_tables_are_what_python_packs_and_c_steps_by(heading: str) -> None:
     packed, constant = RECORDS[heading]
     code, _ = layout(heading)
     assert struct.Struct(code).format == packed.format
-    assert constants("src/model.h")[constant] == packed.size
+    assert constants("src/format.h")[constant] == packed.size
 
 
 def test_header_offsets_are_those_c_reads() -> None:
     _, offsets = layout("## Header")
-    names = {"magic": "AT_MAGIC", "major": "AT_MAJOR", "bytes": "AT_BYTES", "crc": "AT_CRC",
-             "features": "AT_FEATURES", "sections": "AT_SECTIONS", "arena_bytes": "AT_ARENA",
-             "control_bytes": "AT_CONTROL", "external_bytes": "AT_EXTERNAL", "io_bytes": "AT_IO",
-             "alignment": "AT_ALIGNMENT", "port_buffers": "AT_PORT_BUFFERS", "burst": "AT_BURST",
-             "window": "AT_WINDOW", "reserved": "AT_RESERVED"}
-    known = constants("src/model.c")
+    names = {"magic": "EFM_AT_MAGIC", "major": "EFM_AT_MAJOR", "bytes": "EFM_AT_BYTES", "crc": "EFM_AT_CRC",
+             "features": "EFM_AT_FEATURES", "sections": "EFM_AT_SECTIONS", "arena_bytes": "EFM_AT_ARENA",
+             "control_bytes": "EFM_AT_CONTROL", "external_bytes": "EFM_AT_EXTERNAL", "io_bytes": "EFM_AT_IO",
+             "alignment": "EFM_AT_ALIGNMENT", "port_buffers": "EFM_AT_PORT_BUFFERS", "burst": "EFM_AT_BURST",
+             "window": "EFM_AT_WINDOW", "reserved": "EFM_AT_RESERVED"}
+    known = constants("src/format.h")
     assert {field: known[name] for field, name in names.items()} == {
         field: at for field, at in offsets.items() if field != "minor"}
-    assert known["AT_CHECKED"] == container.CHECKED_FROM == offsets["features"]
+    assert known["EFM_AT_CHECKED"] == container.CHECKED_FROM == offsets["features"]
     assert (offsets["bytes"], offsets["sections"]) == (edit.PACKAGE_BYTES, edit.SECTION_COUNT)
 
 
 def test_magic_and_checksum_are_those_of_the_text() -> None:
     magic = bytes.fromhex(re.findall(r"`([0-9A-F ]{11})`", table("## Header")[0]["Valid"])[0])
     assert magic == container.MAGIC
-    assert f"0x{int.from_bytes(magic, 'little'):08x}" in source("src/model.c")
+    assert f"0x{int.from_bytes(magic, 'little'):08x}" in source("src/format.h")
     said = re.search(r"of the nine bytes `(\w+)` it is (\w+)", chapter("## Header"))
     assert said
     sealed = container.seal(bytes(16) + said[1].encode())
@@ -89,14 +89,14 @@ def test_sections() -> None:
     rows = table("### Sections")
     assert ids(rows) == {s.name: s.value for s in Section}
     assert ids(rows, "Record size") == {s.name: size for s, size in container.RECORD_BYTES.items()}
-    known = constants("src/model.h")
+    known = constants("src/format.h")
     assert ids(rows) == {s.name: known[f"EFM_SECTION_{s.name}"] for s in Section}
 
 
 def test_features() -> None:
     bits = {row["Name"]: 1 << int(row["Bit"]) for row in table("### Features")}
     assert bits == {f.name: f.value for f in Feature}
-    known = constants("src/model.h")
+    known = constants("src/format.h")
     assert bits == {name: known[f"EFM_FEATURE_{name}"] for name in bits}
     assert known["EFM_FEATURES"] == sum(bits.values())
 
@@ -124,7 +124,7 @@ def operator_registry() -> list[Row]:
 def test_operators() -> None:
     registry = operator_registry()
     assert ids(registry) == {kind.name: kind.value for kind in OpKind}
-    own = constants("src/model.h")
+    own = constants("src/format.h")
     files = "".join(path.read_text() for path in (NATIVE / "src/ops").glob("*.c"))
     classes = dict(re.findall(r"efm_op_class efm_op_(\w+) = \{(\d+), ", files))
     for row in registry:
@@ -167,7 +167,7 @@ def test_codecs() -> None:
 
 def test_the_control_region_and_the_cursor() -> None:
     parts = {row["Part"]: int(row["Bytes"].split()[0]) for row in table("### The arena")}
-    own = constants("src/model.h")
+    own = constants("src/format.h")
     assert parts == {"counters": build.COUNTER_BYTES, "window": build.WINDOW_BYTES,
                      "directories": build.DIRECTORY_BYTES}
     assert (own["EFM_COUNTER_BYTES"], own["EFM_WINDOW_BYTES"]) == (
@@ -181,14 +181,14 @@ def test_the_control_region_and_the_cursor() -> None:
 
 def test_limits() -> None:
     said = {row["What"]: row["Most"] for row in table("## Limits")}
-    known = constants("src/model.c")
-    powers = {"MAX_DIMENSION": "pixels of a row", "MAX_SECTIONS": "sections",
-              "MAX_ENDS": "inputs; outputs", "MAX_OPERANDS": "operands of an operator",
-              "MAX_ALIGNMENT": "alignment", "MAX_BYTES": "arena, map without gaps",
-              "MAX_ROWS": "rows of a map, slots of a buffer, bytes of a coded row"}
+    known = constants("src/format.h")
+    powers = {"EFM_MAX_DIMENSION": "pixels of a row", "EFM_MAX_SECTIONS": "sections",
+              "EFM_MAX_ENDS": "inputs; outputs", "EFM_MAX_OPERANDS": "operands of an operator",
+              "EFM_MAX_ALIGNMENT": "alignment", "EFM_MAX_BYTES": "arena, map without gaps",
+              "EFM_MAX_ROWS": "rows of a map, slots of a buffer, bytes of a coded row"}
     for name, what in powers.items():
         assert known[name] == eval(said[what].replace("^", "**")), name
-    assert eval(said["channels"].replace("^", "**")) == known["MAX_DIMENSION"] // 8
+    assert eval(said["channels"].replace("^", "**")) == known["EFM_MAX_DIMENSION"] // 8
     assert int(said["inputs; outputs"]) == container.MAX_ENDS
 
 

@@ -26,12 +26,13 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("training", "cli"),
 )
 NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("status.h", "config.h", "bytes.h"),
+    ("status.h", "config.h", "bytes.h", "format.h"),
     ("bits", "fixed", "crc32", "rows.h"),
     ("kernels",),
     ("codecs", "ops"),
     ("edgefm.h",),
     ("model",),
+    ("check",),
     ("memory",),
     ("run",),
 )
