@@ -25,7 +25,7 @@ from edgefm.rate.allocate import (
     start_for,
     weights,
 )
-from edgefm.rate.divergence import divergences, scores
+from edgefm.rate.divergence import Divergences, Scores, divergences, scores
 from edgefm.rate.requantise import groups, requantise
 from edgefm.rate.sensitivity import Sensitivity, measure
 
@@ -106,7 +106,8 @@ def allocate(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], 
                        "for loss or bytes needs less fast memory (--fast) or a --cut")
     fitted, held = samples[::_FITTED], [x for i, x in enumerate(samples) if i % _FITTED]
     sensitivities = measure(graph, transferred, fitted, tick)
-    search = _Search(graph, sensitivities, weights(sensitivities, rule), held, deploy, tick)
+    search = _Search(graph, sensitivities, weights(sensitivities, rule), held,
+                     scores(graph, held), deploy, tick)
     number = search.for_kl(budget.nats) if budget.nats else search.for_bytes(budget.bytes or 0)
     coarse = search.graph_at(number)
     kls = search.divergences_at(number)
@@ -134,6 +135,7 @@ class _Search:
     sensitivities: Sequence[Sensitivity]
     shares: Sequence[float]
     held: Sequence[Array]
+    reference: Scores
     deploy: Callable[[Graph], bytes]
     tick: Callable[[], None]
 
@@ -141,8 +143,8 @@ class _Search:
         chosen = zip(self.sensitivities, factors_at(number, self.shares), strict=True)
         return requantise(self.graph, {s.group[0]: factor for s, factor in chosen})
 
-    def divergences_at(self, number: float) -> Any:
-        return divergences(scores(self.graph, self.held), scores(self.graph_at(number), self.held))
+    def divergences_at(self, number: float) -> Divergences:
+        return divergences(self.reference, scores(self.graph_at(number), self.held))
 
     def bytes_at(self, number: float) -> int:
         """Mean over the held-out samples of the bytes that cross the external port."""
@@ -152,12 +154,9 @@ class _Search:
                                     for c in counters])))
 
     def for_kl(self, nats: float) -> float:
-        reference = scores(self.graph, self.held)
-
         def holds(number: float) -> bool:
             self.tick()
-            met = scores(self.graph_at(number), self.held)
-            return bool(divergences(reference, met).mean() <= nats)
+            return bool(self.divergences_at(number).mean() <= nats)
 
         start = start_for(nats, self.sensitivities, self.shares)
         return crossing(holds, start, range_for(self.shares))[0]

@@ -41,7 +41,8 @@ def factors_at(number: float, shares: Sequence[float]) -> list[float]:
 def start_for(kl: float, sensitivities: Sequence[Sensitivity], shares: Sequence[float]) -> float:
     """The number at which the model predicts `kl` nats."""
     unit = sum(s.cost * share ** 2 for s, share in zip(sensitivities, shares, strict=True))
-    return float((kl / unit) ** 0.5)
+    floor = min(max(s.floor for s in sensitivities), kl / 2)
+    return float(((kl - floor) / unit) ** 0.5)
 
 
 def crossing(holds: Callable[[float], bool], start: float, ends: tuple[float, float]

@@ -22,6 +22,7 @@ from edgefm.plan import analyse, load_target, make_plan
 
 _ON_THE_WAY = frozenset({"softmax", "argmax", "reshape", "quantize", "dequantize"})
 
+Divergences = npt.NDArray[np.float64]
 Scores = Sequence[npt.NDArray[np.float64]]
 """Per sample, the log-probabilities [positions, classes]."""
 
@@ -65,7 +66,7 @@ def scores(graph: Graph, samples: Sequence[Array]) -> Scores:
     return found
 
 
-def divergences(reference: Scores, changed: Scores) -> npt.NDArray[np.float64]:
+def divergences(reference: Scores, changed: Scores) -> Divergences:
     """KL(reference || changed) of each sample, mean over its positions."""
     return np.array([(np.exp(p) * (p - q)).sum(axis=1).mean()
                      for p, q in zip(reference, changed, strict=True)])

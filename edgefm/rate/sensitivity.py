@@ -2,8 +2,10 @@
 """What a coarser step costs the network's output, group of maps by group of maps.
 
 Rounding to a step D adds an error of variance D^2/12 to a map, and the divergence of the output
-from the original is quadratic in small errors: KL = cost * factor^2, where factor is D over the
-map's own step. `cost` is fitted to a few measured factors.
+from the original is quadratic in small errors: KL = floor + cost * factor^2, where factor is D over
+the map's own step. The floor is what any change costs, however small: every later map of the
+integer network is then rounded differently. It is paid once, whichever maps change. Both numbers
+are fitted to a few measured factors.
 """
 
 from __future__ import annotations
@@ -22,17 +24,20 @@ LARGEST_FACTOR = 64.0       # four codes are left
 PROBES = (0.15, 0.4)        # steps that are tried, in standard deviations of the map
 _SMALLEST_PROBE = 2.0       # less is lost in the rounding that is there anyway
 _LEAST_COST = 1e-9
+_LEAST_SHARE = 0.3          # of the coarser probe's KL is proportional to factor^2
 
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
-    """One group of tied maps: KL costs `cost` * factor^2 nats on average, `deviation` is the
-    standard deviation of its values in steps, `values` those that cross the port per inference."""
+    """One group of tied maps: KL is `floor` + `cost` * factor^2 nats on average, `deviation` is
+    the standard deviation of its values in steps, `values` those that cross the port per inference.
+    """
 
     group: tuple[int, ...]
     values: int
     deviation: float
     cost: float
+    floor: float = 0.0
 
 
 def measure(graph: Graph, transferred: Mapping[tuple[int, ...], int], samples: Sequence[Array],
@@ -44,20 +49,23 @@ def measure(graph: Graph, transferred: Mapping[tuple[int, ...], int], samples: S
     for group, values in transferred.items():
         deviation = deviations[group]
         found.append(Sensitivity(group, values, deviation,
-                                 _cost(graph, group, deviation, samples, reference)))
+                                 *_fitted(graph, group, deviation, samples, reference)))
         tick()
     return found
 
 
-def _cost(graph: Graph, group: tuple[int, ...], deviation: float, samples: Sequence[Array],
-          reference: Scores) -> float:
-    """The geometric mean over the probes: each counts alike, however small its divergence is."""
-    factors = np.clip([share * deviation for share in PROBES], _SMALLEST_PROBE, LARGEST_FACTOR)
-    costs = []
-    for factor in np.unique(factors):
-        met = scores(requantise(graph, {group[0]: float(factor)}), samples)
-        costs.append(max(float(divergences(reference, met).mean()) / factor ** 2, _LEAST_COST))
-    return float(np.exp(np.mean(np.log(costs))))
+def _fitted(graph: Graph, group: tuple[int, ...], deviation: float, samples: Sequence[Array],
+            reference: Scores) -> tuple[float, float]:
+    """Cost and floor from a fine and a coarse probe."""
+    fine = float(np.clip(PROBES[0] * deviation, _SMALLEST_PROBE, LARGEST_FACTOR / 2))
+    coarse = float(np.clip(PROBES[1] * deviation, 2 * fine, LARGEST_FACTOR))
+    low, high = (float(divergences(reference, scores(requantise(graph, {group[0]: factor}),
+                                                     samples)).mean())
+                 for factor in (fine, coarse))
+    slope = (high - low) / (coarse ** 2 - fine ** 2)
+    whole = high / coarse ** 2  # the cost if there were no floor
+    cost = float(np.clip(slope, max(_LEAST_SHARE * whole, _LEAST_COST), max(whole, _LEAST_COST)))
+    return cost, max(low - cost * fine ** 2, 0.0)
 
 
 def _deviations(graph: Graph, wanted: Sequence[tuple[int, ...]], samples: Sequence[Array]

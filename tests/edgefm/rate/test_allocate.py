@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shares, the curve they span, and the search on it."""
 
+from dataclasses import replace
+
 import pytest
 
 from edgefm.errors import BadInput
@@ -45,6 +47,8 @@ def test_search_starts_where_the_model_keeps_the_budget() -> None:
     number = start_for(0.02, MAPS, shares)
     assert sum(s.cost * (number * w) ** 2
                for s, w in zip(MAPS, shares, strict=True)) == pytest.approx(0.02)
+    assert start_for(0.02, [replace(s, floor=0.005) for s in MAPS], shares) == pytest.approx(
+        start_for(0.015, MAPS, shares))
 
 
 @pytest.mark.parametrize("start", [0.01, 1.0, 6.9, 7.1, 40.0, 1e9])

@@ -19,7 +19,7 @@ def test_costs_predict_divergences_within_a_small_factor(classifier: Graph,
         factor = 0.25 * s.deviation
         met = scores(requantise(classifier, {s.group[0]: factor}), samples)
         kl = float(divergences(reference, met).mean())
-        assert 0.2 < s.cost * factor ** 2 / kl < 5
+        assert 0.3 < (s.floor + s.cost * factor ** 2) / kl < 3
 
 
 def test_deviation_is_counted_in_steps(classifier: Graph, samples: list[Array],
