@@ -169,8 +169,11 @@ class _Search:
             measured[number] = self.bytes_at(number)
             return measured[number] > most
 
+        ends = range_for(self.shares)
+        if not exceeds(ends[0]):
+            return ends[0]
         start = start_for(_START, self.sensitivities, self.shares)
-        number = crossing(exceeds, start, range_for(self.shares))[1]
+        number = crossing(exceeds, start, ends)[1]
         if measured[number] > most:
             raise BadInput(f"{self.graph.name}: even with the coarsest steps its maps take "
                            f"{measured[number]} bytes; the budget is {most}")

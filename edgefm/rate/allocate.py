@@ -5,6 +5,10 @@ A value whose step is f times as large takes log2(f) bits less. Least loss for g
 min sum cost_i * f_i^2 with sum values_i * log2(f_i) fixed, asks for f_i^2 in proportion to
 values_i / cost_i: one number moves the whole network along its curve of bytes over loss, and a
 search on that number keeps the budget, which is judged by measurement, not by the model.
+
+A map that changes at all is rounded at other places, so its values move by a variance of
+(1 + f^2)/12 of its old steps: at equal slope, what is saved outweighs that only where
+2 f^2 ln f > 1 + f^2, from f = 1.9 on. Below, a map stays as it is.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from edgefm.errors import BadInput
 from edgefm.rate.sensitivity import LARGEST_FACTOR, Sensitivity
 
 RULES = ("slope", "deviation")
+_SMALLEST_FACTOR = 1.9
 _ROUNDS = 5  # halvings in log2 of the number, from an interval of a factor of two
 
 
@@ -34,8 +39,10 @@ def weights(sensitivities: Sequence[Sensitivity], rule: str) -> list[float]:
 
 
 def factors_at(number: float, shares: Sequence[float]) -> list[float]:
-    """The factors at one point of the curve; no map gets finer than it is."""
-    return [float(np.clip(number * share, 1.0, LARGEST_FACTOR)) for share in shares]
+    """The factors at one point of the curve: 1, or what is worth a change, up to the coarsest."""
+    wanted = [number * share for share in shares]
+    return [min(factor, LARGEST_FACTOR) if factor >= _SMALLEST_FACTOR else 1.0
+            for factor in wanted]
 
 
 def start_for(kl: float, sensitivities: Sequence[Sensitivity], shares: Sequence[float]) -> float:

@@ -39,6 +39,7 @@ def test_factors_stay_between_the_original_and_the_coarsest() -> None:
     shares = weights(MAPS, "slope")
     first, last = range_for(shares)
     assert factors_at(first, shares) == pytest.approx([1] * 3)
+    assert factors_at(1.5 / min(shares), shares)[shares.index(min(shares))] == 1
     assert factors_at(last, shares) == pytest.approx([LARGEST_FACTOR] * 3)
 
 

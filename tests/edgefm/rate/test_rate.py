@@ -47,7 +47,7 @@ def test_a_kl_budget_is_kept_on_held_out_samples(build: Build, samples: list[Arr
 
 
 def test_more_loss_takes_fewer_bytes(build: Build) -> None:
-    rates = [build(kl_budget=kl).rate for kl in (0.004, 0.02, 0.1)]
+    rates = [build(kl_budget=kl, codec="ebpc").rate for kl in (0.004, 0.02, 0.1)]
     sizes = [rate.map_bytes for rate in rates if rate]
     assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == 3
 
@@ -55,10 +55,10 @@ def test_more_loss_takes_fewer_bytes(build: Build) -> None:
 @pytest.mark.parametrize("rule", ["slope", "deviation"])
 def test_a_byte_budget_is_kept_in_bytes_that_cross_the_port(build: Build, samples: list[Array],
                                                             rule: str) -> None:
-    free = build(kl_budget=1e-9).rate
+    free = build(kl_budget=1e-9, codec="ebpc").rate
     assert free is not None
     wanted = free.map_bytes * 3 // 4
-    compiled = build(byte_budget=wanted, rate_rule=rule)
+    compiled = build(byte_budget=wanted, rate_rule=rule, codec="ebpc")
     assert compiled.rate is not None and 0.9 * wanted < compiled.rate.map_bytes <= wanted
     with Runtime(compiled.package) as runtime:
         counters = [runtime.run([x]).counters for x in samples[1:8]]
