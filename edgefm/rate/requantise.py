@@ -26,7 +26,8 @@ def groups(graph: Graph) -> list[tuple[int, ...]]:
     """The computed maps whose step may change, in groups that must change together.
 
     Maps tied to a graph input or output, to a constant or to an operator whose scale is prescribed
-    are in none of them. Groups are in order of their first tensor.
+    are in none of them, nor are the two sides of a quantize that only moves codes. Groups are in
+    order of their first tensor.
     """
     group_of = {t: [t] for node in graph.nodes for t in (*node.inputs, *node.outputs) if t >= 0}
     for node in graph.nodes:
@@ -87,6 +88,8 @@ def _bound(graph: Graph) -> set[int]:
     for node in graph.nodes:
         if node.op in _FIXED_SCALE:
             bound.update(node.outputs)
+        if node.op == "quantize" and _relabels(graph, node):
+            bound.update((node.inputs[0], node.outputs[0]))
         constants = (node.inputs[1], _bias(node)) if node.op in LINEAR else ()
         if any(t >= 0 and graph.tensors[t].data is None for t in constants):
             bound.add(node.inputs[0])
@@ -95,6 +98,13 @@ def _bound(graph: Graph) -> set[int]:
         if tensor.data is not None or tensor.dtype not in _LOWEST or not single:
             bound.add(t)
     return bound
+
+
+def _relabels(graph: Graph, node: Node) -> bool:
+    """True when a quantize only moves codes, as from a uint8 picture to int8: no arithmetic, which
+    a scale of its own would bring."""
+    before, after = (graph.tensors[t].quant for t in (node.inputs[0], node.outputs[0]))
+    return before is not None and after is not None and before.scale == after.scale
 
 
 def _bias(node: Node) -> int:

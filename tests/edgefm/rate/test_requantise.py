@@ -100,6 +100,16 @@ def test_tied_maps_change_together_and_ends_never() -> None:
         assert changed.tensors[t] is graph.tensors[t]
 
 
+def test_a_picture_that_only_moves_to_int8_keeps_its_steps() -> None:
+    net = Network(dtype="uint8")
+    x = net.input(1, 8, 8, 3)
+    moved = net.node("quantize", (x,), net.shape(x), Quant(net.tensors[x].quant.scale, (0,)),
+                     "int8")
+    rescaled = net.node("quantize", (x,), net.shape(x), Quant((0.03125,), (0,)), "int8")
+    graph = net.graph(net.add(moved, rescaled))
+    assert groups(graph) == [(rescaled,)]
+
+
 def test_nothing_to_change_changes_nothing(classifier: Graph, maps: dict[str, int]) -> None:
     assert requantise(classifier, {}) is classifier
     assert requantise(classifier, {maps["conv2d_0"]: 1.0}) is classifier
