@@ -2,14 +2,14 @@
 """The one pipeline: model file -> Graph -> (quantise) -> Program -> Plan -> package.
 
 A budget for loss or for bytes inserts a step: once the plan says which maps are stored, those get
-coarser scales, and the package is made of the coarser network under the same plan.
+coarser scales, and the package is made of the coarser network.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgefm import coding, importers, rate
@@ -153,36 +153,42 @@ def compile_loaded(model: Model, options: CompileOptions,
     """An imported model to a package; raises Infeasible when no plan fits the memory."""
     budget = options.budget
     target = load_target(options.target).with_budget(options.fast, options.external)
+
+    def planned(layout: Layout) -> Plan:
+        storage = coding.storage_for(layout.program, options.map_codec)
+        return make_plan(layout, target, options.objective, options.cut, storage)
+
     layout = analyse(lower(model.graph))
-    storage = coding.storage_for(layout.program, options.map_codec)
-    plan = make_plan(layout, target, options.objective, options.cut, storage)
+    plan = planned(layout)
+
+    def built(graph: Graph, decided: Rate | None = None) -> Compiled:
+        own = analyse(lower(graph))
+        fits = plan if _alike(own.program, layout.program) else planned(own)
+        coded = _coded_maps(model, graph, own, fits, options)
+        description = Description(model.sha256, model.preprocess, options.labels,
+                                  decided.to_json() if decided else None)
+        package = write_package(graph, own.program, fits, coded, description)
+        return Compiled(package, model.source, model.graph, graph, own.program, fits,
+                        model.preprocess, decided)
+
     if budget is None:
-        package, program = _package(model, model.graph, plan, options)
-        return Compiled(package, model.source, model.graph, model.graph, program, plan,
-                        model.preprocess)
-
-    def deploy(graph: Graph) -> bytes:
-        return _package(model, graph, plan, options)[0]
-
+        return built(model.graph)
     samples = calibration_inputs(model.graph, model.preprocess, options.calib, rate.IMAGES)
-    graph, decided = rate.allocate(model.graph, _stored(layout.program, plan), samples, budget,
-                                   options.rate_rule, deploy, tick)
-    package, program = _package(model, graph, plan, options, decided)
-    return Compiled(package, model.source, model.graph, graph, program, plan, model.preprocess,
-                    decided)
+    return built(*rate.allocate(model.graph, _stored(layout.program, plan), samples, budget,
+                                options.rate_rule, lambda graph: built(graph).package, tick))
 
 
-def _package(model: Model, graph: Graph, plan: Plan, options: CompileOptions,
-             decided: Rate | None = None) -> tuple[bytes, Program]:
-    """The package of the model's graph, or of one with other scales, and its program.
+def _alike(a: Program, b: Program) -> bool:
+    """True when a plan of one program holds for the other: all but numbers is the same.
 
-    A plan is made of shapes, so it holds for both.
+    Another scale rarely changes more than numbers: a table of 256 values that becomes the identity
+    is lowered to a view.
     """
-    layout = analyse(lower(graph))
-    coded = _coded_maps(model, graph, layout, plan, options)
-    description = Description(model.sha256, model.preprocess, options.labels,
-                              decided.to_json() if decided else None)
-    return write_package(graph, layout.program, plan, coded, description), layout.program
+    def shape(program: Program) -> object:
+        return ([(op.kind, op.inputs, op.outputs, op.scratch) for op in program.ops],
+                [replace(stream, zero_point=0) for stream in program.streams])
+
+    return shape(a) == shape(b)
 
 
 def _coded_maps(model: Model, graph: Graph, layout: Layout, plan: Plan,

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from networks import Network
 
 from edgefm.binding import Runtime
 from edgefm.compiler import Compiled, CompileOptions, Model, compile_loaded
 from edgefm.container import read_info
 from edgefm.diff import diff_compiled
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph
+from edgefm.graph import Array, Graph, Quant
+from edgefm.lower import lower
 from edgefm.meta import read_meta, write_meta
+from edgefm.program import OpKind
 from edgefm.rate import IMAGES, POINTS_PER_NAT, Budget, groups
 from edgefm.rate.divergence import divergences, scores
 
@@ -94,6 +97,24 @@ def test_the_package_is_exact_to_its_own_graph(build: Build, samples: list[Array
     compiled = build(kl_budget=0.05)
     result = diff_compiled(compiled, [[x] for x in samples[:3]])
     assert result.max_abs_diff == 0 and result.tensors > 5
+
+
+def test_a_step_that_changes_operators_is_planned_again(samples: list[Array],
+                                                        tmp_path: Path) -> None:
+    """With its zero point at the lowest code, a relu has nothing left to do."""
+    net = Network(3)
+    quant = Quant((0.03125,), (-127,))
+    x = net.conv(net.input(1, 16, 12, 4), 8, result=quant)
+    x = net.node("relu", (x,), net.shape(x), quant)
+    graph = net.graph(net.softmax(net.dense(net.mean(net.conv(x, 8)), 6)))
+    for number, sample in enumerate(samples):
+        np.save(tmp_path / f"{number}.npy", sample)
+    compiled = compile_loaded(Model(graph, graph, None, ""),
+                              CompileOptions(calib=tmp_path, cut="ops", codec="ebpc",
+                                             fast=8 << 10, kl_budget=1.0))
+    kinds = [op.kind for op in lower(graph).ops]
+    assert OpKind.LUT in kinds and OpKind.LUT not in [op.kind for op in compiled.program.ops]
+    assert diff_compiled(compiled, [[x] for x in samples[:2]]).max_abs_diff == 0
 
 
 def test_the_package_says_what_was_decided(build: Build) -> None:
