@@ -174,8 +174,8 @@ def compile_loaded(model: Model, options: CompileOptions,
     if budget is None:
         return built(model.graph)
     samples = calibration_inputs(model.graph, model.preprocess, options.calib, rate.IMAGES)
-    return built(*rate.allocate(model.graph, _stored(layout.program, plan), samples, budget,
-                                options.rate_rule, lambda graph: built(graph).package, tick))
+    return built(*rate.coarsen(model.graph, _stored(layout.program, plan), samples, budget,
+                               options.rate_rule, lambda graph: built(graph).package, tick))
 
 
 def _alike(a: Program, b: Program) -> bool:

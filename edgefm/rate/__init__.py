@@ -29,11 +29,11 @@ from edgefm.rate.divergence import Divergences, Scores, divergences, scores
 from edgefm.rate.requantise import groups, requantise
 from edgefm.rate.sensitivity import Sensitivity, measure
 
-__all__ = ["IMAGES", "POINTS_PER_NAT", "RULES", "Budget", "MapStep", "Rate", "allocate", "groups",
+__all__ = ["IMAGES", "POINTS_PER_NAT", "RULES", "Budget", "MapStep", "Rate", "coarsen", "groups",
            "requantise"]
 
-IMAGES = 64                    # calibration samples: one in `_FITTED` fits the model, the others
-_FITTED = 8                    # hold the budget
+IMAGES = 80                    # calibration samples: one in `_FITTED` fits the model, the others
+_FITTED = 5                    # hold the budget
 POINTS_PER_NAT = (21.0, 30.0)  # top-1 points lost per nat, likely and cautious
 _START = 0.01                  # nats at which a search for bytes begins
 
@@ -88,9 +88,9 @@ class Rate:
         return asdict(self)
 
 
-def allocate(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], budget: Budget,
-             rule: str, deploy: Callable[[Graph], bytes], tick: Callable[[], None] = lambda: None
-             ) -> tuple[Graph, Rate]:
+def coarsen(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], budget: Budget,
+            rule: str, deploy: Callable[[Graph], bytes], tick: Callable[[], None] = lambda: None
+            ) -> tuple[Graph, Rate]:
     """`graph` with coarser steps for the maps in `stored`, as coarse as `budget` allows.
 
     `stored` gives the values that cross the port per inference, by tensor; maps whose scale is

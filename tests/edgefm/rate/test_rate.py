@@ -43,7 +43,7 @@ def test_a_kl_budget_is_kept_on_held_out_samples(build: Build, samples: list[Arr
     compiled = build(kl_budget=0.02)
     rate = compiled.rate
     assert rate is not None and 0.005 < rate.kl <= 0.02 and rate.kl_budget == 0.02
-    held = samples[1:8]
+    held = [*samples[1:5], *samples[6:]]
     met = divergences(scores(compiled.uncompressed, held), scores(compiled.graph, held))
     assert (rate.images, rate.kl) == (7, pytest.approx(met.mean()))
     assert rate.points == (POINTS_PER_NAT[0] * rate.kl, POINTS_PER_NAT[1] * rate.kl)
@@ -64,7 +64,7 @@ def test_a_byte_budget_is_kept_in_bytes_that_cross_the_port(build: Build, sample
     compiled = build(byte_budget=wanted, rate_rule=rule, codec="ebpc")
     assert compiled.rate is not None and 0.9 * wanted < compiled.rate.map_bytes <= wanted
     with Runtime(compiled.package) as runtime:
-        counters = [runtime.run([x]).counters for x in samples[1:8]]
+        counters = [runtime.run([x]).counters for x in (*samples[1:5], *samples[6:])]
     crossed = np.mean([c.external_read_bytes + c.external_write_bytes for c in counters])
     assert compiled.rate.map_bytes == round(float(crossed))
 
