@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one pipeline: model file -> Graph -> (quantise) -> Program -> Plan -> package."""
+"""The one pipeline: model file -> Graph -> (quantise) -> Program -> Plan -> package.
+
+A budget for loss or for bytes inserts a step: once the plan says which maps are stored, those get
+coarser scales, and the package is made of the coarser network.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgefm import coding, importers
+from edgefm import coding, importers, rate
 from edgefm.container import CodedMap, Description, write_package
 from edgefm.errors import BadInput
 from edgefm.graph import Array, Graph
 from edgefm.lower import lower
-from edgefm.plan import Layout, Plan, Target, analyse, load_target, make_plan
+from edgefm.plan import Layout, Plan, analyse, load_target, make_plan
 from edgefm.preprocess import (
     InputInfo,
     Preprocess,
@@ -21,8 +25,9 @@ from edgefm.preprocess import (
     load_image,
     value_range,
 )
-from edgefm.program import Program
+from edgefm.program import OpKind, Program
 from edgefm.quantize import QuantizeOptions, quantize
+from edgefm.rate import Budget, Rate
 
 CALIBRATION_IMAGES = 200  # how many of --calib's files quantise a float network
 CODEC_IMAGES = 16         # how many of them codec tables are learned from
@@ -31,11 +36,15 @@ PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".npy")
 
 @dataclass(frozen=True, slots=True)
 class CompileOptions:
-    """What the command line and the API say about a compilation; sizes in bytes, None: no limit."""
+    """What the command line and the API say about a compilation; sizes in bytes, None: no limit.
+
+    At most one of `kl_budget` (nats), `accuracy_budget` (points of top-1) and `byte_budget` (coded
+    feature maps per inference, both ways) may be given; stored maps then get coarser steps.
+    """
 
     fast: int | None = None
     external: int | None = None
-    codec: str = "raw"
+    codec: str | None = None
     objective: str = "cost"
     cut: str = "auto"
     target: str | None = None
@@ -43,18 +52,39 @@ class CompileOptions:
     preprocess: str | None = None
     geometry: str | None = None
     labels: tuple[str, ...] = ()
+    kl_budget: float | None = None
+    accuracy_budget: float | None = None
+    byte_budget: int | None = None
+    rate_rule: str = "slope"
+
+    @property
+    def budget(self) -> Budget | None:
+        """The budget, if there is one. Raises BadInput for several at once."""
+        given = (self.kl_budget, self.accuracy_budget, self.byte_budget)
+        return None if given == (None, None, None) else Budget(*given)
+
+    @property
+    def map_codec(self) -> str:
+        """The codec that was asked for; without a word on it, raw or, under a budget, context."""
+        return self.codec or ("context" if self.budget else "raw")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """A package with everything it was made from. `source` is the graph before quantisation."""
+    """A package with everything it was made from.
+
+    `source` is the graph before quantisation, `uncompressed` the one before its stored maps got
+    coarser steps, `graph` the one in the package.
+    """
 
     package: bytes
     source: Graph
+    uncompressed: Graph
     graph: Graph
     program: Program
     plan: Plan
     preprocess: Preprocess | None
+    rate: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,31 +145,75 @@ def calibration_inputs(graph: Graph, preprocess: Preprocess | None, directory: P
 def compile_model(path: Path, options: CompileOptions,
                   tick: Callable[[], None] = lambda: None) -> Compiled:
     """A model file to a package."""
-    return compile_loaded(load_model(path, options, tick), options)
+    return compile_loaded(load_model(path, options, tick), options, tick)
 
 
-def compile_loaded(model: Model, options: CompileOptions) -> Compiled:
+def compile_loaded(model: Model, options: CompileOptions,
+                   tick: Callable[[], None] = lambda: None) -> Compiled:
     """An imported model to a package; raises Infeasible when no plan fits the memory."""
+    budget = options.budget
     target = load_target(options.target).with_budget(options.fast, options.external)
-    program = lower(model.graph)
-    layout = analyse(program)
-    plan, coded = plan_storage(model, layout, target, options)
-    description = Description(model.sha256, model.preprocess, options.labels)
-    package = write_package(model.graph, layout.program, plan, coded, description)
-    return Compiled(package, model.source, model.graph, layout.program, plan, model.preprocess)
+
+    def planned(layout: Layout) -> Plan:
+        storage = coding.storage_for(layout.program, options.map_codec)
+        return make_plan(layout, target, options.objective, options.cut, storage)
+
+    layout = analyse(lower(model.graph))
+    plan = planned(layout)
+
+    def built(graph: Graph, decided: Rate | None = None) -> Compiled:
+        own = analyse(lower(graph))
+        fits = plan if _alike(own.program, layout.program) else planned(own)
+        coded = _coded_maps(model, graph, own, fits, options)
+        description = Description(model.sha256, model.preprocess, options.labels,
+                                  decided.to_json() if decided else None)
+        package = write_package(graph, own.program, fits, coded, description)
+        return Compiled(package, model.source, model.graph, graph, own.program, fits,
+                        model.preprocess, decided)
+
+    if budget is None:
+        return built(model.graph)
+    samples = calibration_inputs(model.graph, model.preprocess, options.calib, rate.IMAGES)
+    return built(*rate.coarsen(model.graph, _stored(layout.program, plan), samples, budget,
+                               options.rate_rule, lambda graph: built(graph).package, tick))
 
 
-def plan_storage(model: Model, layout: Layout, target: Target,
-                 options: CompileOptions) -> tuple[Plan, dict[int, CodedMap]]:
-    """The plan, and how its external maps are coded."""
-    storage = coding.storage_for(layout.program, options.codec)
-    plan = make_plan(layout, target, options.objective, options.cut, storage)
+def _alike(a: Program, b: Program) -> bool:
+    """True when a plan of one program holds for the other: all but numbers is the same.
+
+    Another scale rarely changes more than numbers: a table of 256 values that becomes the identity
+    is lowered to a view.
+    """
+    def shape(program: Program) -> object:
+        return ([(op.kind, op.inputs, op.outputs, op.scratch) for op in program.ops],
+                [replace(stream, zero_point=0) for stream in program.streams])
+
+    return shape(a) == shape(b)
+
+
+def _coded_maps(model: Model, graph: Graph, layout: Layout, plan: Plan,
+                options: CompileOptions) -> dict[int, CodedMap]:
+    """How the plan's external maps are coded."""
+    codec = options.map_codec
     if not any(m.codec != "raw" for m in plan.maps):
-        return plan, {}
+        return {}
     samples: list[list[Array]] = []
-    if coding.needs_calibration(options.codec):
-        samples = [[x] for x in calibration_inputs(model.graph, model.preprocess, options.calib,
+    if coding.needs_calibration(codec):
+        samples = [[x] for x in calibration_inputs(graph, model.preprocess, options.calib,
                                                    CODEC_IMAGES)]
     roomy = make_plan(layout, load_target(None), "cost", "auto")
-    package = write_package(model.graph, layout.program, roomy, {}, Description(model.sha256))
-    return plan, coding.code_maps(layout.program, plan, options.codec, package, samples)
+    package = write_package(graph, layout.program, roomy, {}, Description(model.sha256))
+    return coding.code_maps(layout.program, plan, codec, package, samples)
+
+
+def _stored(program: Program, plan: Plan) -> Mapping[int, int]:
+    """Values that cross the external port per inference, by tensor of the graph."""
+    transfers = {i: sum(op.map == i and op.kind in (OpKind.LOAD, OpKind.STORE) for op in plan.ops)
+                 for i in range(len(plan.maps))}
+    values: dict[int, int] = {}
+    for i, stored in enumerate(plan.maps):
+        stream = program.streams[stored.stream]
+        if stream.tensor >= 0:
+            count = stream.height * stream.width * stream.channels * transfers[i]
+            values[stream.tensor] = values.get(stream.tensor, 0) + count
+    return values

@@ -124,6 +124,7 @@ class PackageInfo:
     sections: tuple[SectionInfo, ...]
     plan: Mapping[str, Any]
     streams: tuple[StreamInfo | None, ...]
+    rate: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ class Description:
     model_sha256: str
     preprocess: Preprocess | None = None
     labels: tuple[str, ...] = ()
+    rate: Mapping[str, Any] | None = None
 
 
 # -- writing --------------------------------------------------------------------------------------
@@ -163,11 +165,13 @@ def write_package(graph: Graph, program: Program, plan: Plan, coded: Mapping[int
             raise UnsupportedModel(f"{graph.name}: {len(ends)} {what}; expected {MAX_ENDS} at most")
     sections = _plan_sections(graph, program, plan, coded)
     digest = hashlib.sha256(b"".join(sections[s] for s in sorted(sections))).hexdigest()
-    meta = {
+    meta: dict[str, object] = {
         "name": graph.name, "model_sha256": description.model_sha256, "plan_sha256": digest,
         "preprocess": description.preprocess.to_json() if description.preprocess else None,
         "labels": list(description.labels), "plan": plan.to_json(),
         "streams": [_stream_json(graph, program, placed.stream) for placed in plan.streams]}
+    if description.rate is not None:
+        meta["rate"] = description.rate
     sections[Section.META] = write_meta(meta)
     return _assemble(plan, sections)
 
@@ -292,7 +296,8 @@ def read_info(package: bytes, name: str = "package") -> PackageInfo:
         return PackageInfo(
             meta["name"], meta["model_sha256"], meta["plan_sha256"], preprocess,
             tuple(meta["labels"]), tensors[:inputs], tensors[inputs:],
-            tuple(_section_infos(package)), meta["plan"], _read_streams(sections, meta["streams"]))
+            tuple(_section_infos(package)), meta["plan"], _read_streams(sections, meta["streams"]),
+            meta.get("rate"))
     except (BadInput, KeyError, ValueError, IndexError, struct.error, RecursionError) as error:
         raise BadContainer(f"{name}: its description is damaged: {error!r}") from None
 

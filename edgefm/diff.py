@@ -73,7 +73,7 @@ def diff_model(path: Path, options: CompileOptions,
     """Compile a model, run it on the inputs that `inputs` makes for it, compare every tensor."""
     model = load_model(path, options)
     compiled = compile_loaded(model, options)
-    shown = path.suffix == ".tflite" and model.graph is model.source
+    shown = path.suffix == ".tflite" and compiled.graph is model.source
     return diff_compiled(compiled, inputs(compiled), path.read_bytes() if shown else None)
 
 

@@ -21,7 +21,7 @@ from edgefm.errors import UnsupportedModel
 from edgefm.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.optimize import LINEAR, output_axis
 
-_SAME_SCALE = frozenset({"concat", "average_pool", "max_pool", "reshape", "pad", "transpose",
+SAME_SCALE = frozenset({"concat", "average_pool", "max_pool", "reshape", "pad", "transpose",
                          "resize_bilinear", "resize_nearest"})
 _FREE_SCALE = frozenset({*LINEAR, "add", "sub", "mul", "mean", "relu", "relu6", "argmax"})
 _PROBABILITY = Quant((1 / 256,), (-128,))
@@ -45,7 +45,7 @@ def refuse_unquantisable(graph: Graph) -> None:
     """Raise UnsupportedModel for the first node that has no int8 form."""
     for node in graph.nodes:
         where = f"{graph.name}: {node.op} {node.name!r} (tensor {_name(graph, node.outputs[0])!r})"
-        if node.op not in _SAME_SCALE | _FREE_SCALE | _FIXED_SCALE.keys():
+        if node.op not in SAME_SCALE | _FREE_SCALE | _FIXED_SCALE.keys():
             raise UnsupportedModel(f"{where}: has no int8 form; expected a float graph")
         for t in node.inputs[1:] if node.op in LINEAR else ():
             if t >= 0 and graph.tensors[t].data is None:
@@ -98,7 +98,7 @@ def _scales(graph: Graph, seen: Statistics, recipe: Recipe) -> dict[int, Quant]:
 
 def _only_moved(graph: Graph, tensor: int) -> bool:
     """True when the tensor comes out of an operator that keeps its input's scale."""
-    return any(tensor in node.outputs and node.op in _SAME_SCALE for node in graph.nodes)
+    return any(tensor in node.outputs and node.op in SAME_SCALE for node in graph.nodes)
 
 
 def _groups(graph: Graph) -> list[list[int]]:
@@ -109,7 +109,7 @@ def _groups(graph: Graph) -> list[list[int]]:
         for t in (*operands, *node.outputs):
             if graph.tensors[t].dtype == "float32":
                 group_of.setdefault(t, [t])
-        if node.op in _SAME_SCALE:
+        if node.op in SAME_SCALE:
             members = {id(group_of[t]): group_of[t] for t in (*node.inputs, node.outputs[0])}
             joined = sorted(t for group in members.values() for t in group)
             group_of.update(dict.fromkeys(joined, joined))

@@ -6,11 +6,11 @@ than once: a unit is a pure function of its description, and results are merged 
 
 Definitions. Accuracies are percentages; equal scores rank by class index; a network with 1,001
 outputs drops its background class. The *judge* is the float network where the source is float,
-else the oracle's run of the same quantised network. `top1_agreement` is the percentage of files on
-which we and the judge name the same class. `kl` is the mean of KL(judge || ours) in nats, where
-scores that are no probabilities pass a softmax and each probability is at least 1e-5. Bytes are
-means per inference. `images_per_second` is what one worker does: read, preprocess and run, the
-judges' time not counted.
+else the oracle's run of the quantised network before any map got coarser steps. `top1_agreement` is
+the percentage of files on which we and the judge name the same class. `kl` is the mean of
+KL(judge || ours) in nats, where scores that are no probabilities pass a softmax and each
+probability is at least 1e-5. Bytes are means per inference. `images_per_second` is what one worker
+does: read, preprocess and run, the judges' time not counted.
 """
 
 from __future__ import annotations

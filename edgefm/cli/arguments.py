@@ -13,6 +13,7 @@ from edgefm.cli.output import progress_bar
 from edgefm.compiler import Compiled, CompileOptions, compile_model
 from edgefm.errors import BadInput
 from edgefm.labels import read_names
+from edgefm.rate import RULES
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -25,6 +26,17 @@ def size(text: str) -> int:
     if not number.is_integer() or number >= 1 << 40:
         raise argparse.ArgumentTypeError(f"expected a size such as 65536, 64K or 16M, met {text!r}")
     return int(number)
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, met {text!r}")
+    return number
 
 
 def count(text: str) -> int:
@@ -49,8 +61,21 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
                        help="fast memory, e.g. 64K (default: as much as is useful)")
     group.add_argument("--external", type=size, metavar="SIZE",
                        help="external memory, e.g. 16M (default: the target's)")
-    group.add_argument("--codec", default="raw", metavar="raw|lossless|ID",
-                       help="coding of feature maps in external memory (default raw)")
+    group.add_argument("--codec", metavar="raw|lossless|ID",
+                       help="coding of feature maps in external memory (default raw, or context "
+                            "under a budget)")
+    budget = group.add_mutually_exclusive_group()
+    budget.add_argument("--kl-budget", type=positive, metavar="NATS",
+                        help="coarser steps for stored maps, up to this mean KL from the network "
+                             "without them (measured on held-out files of --calib)")
+    budget.add_argument("--accuracy-budget", type=positive, metavar="POINTS",
+                        help="the same for top-1 points, estimated from KL and not checked")
+    budget.add_argument("--byte-budget", type=size, metavar="SIZE",
+                        help="coarser steps until stored maps take no more bytes per inference, "
+                             "written and read")
+    group.add_argument("--rate-rule", choices=RULES, default="slope",
+                       help="equal loss per byte everywhere (default), or steps in proportion to "
+                            "each map's standard deviation")
     group.add_argument("--target", metavar="FILE|NAME", help="memories of a board (TOML)")
     group.add_argument("--objective", choices=("cost", "maps"), default="cost",
                        help="minimise the cost of all bytes, or feature-map bytes first")
@@ -75,7 +100,9 @@ def compile_options(arguments: argparse.Namespace, model: Path) -> CompileOption
     return CompileOptions(
         fast=arguments.fast, external=arguments.external, codec=arguments.codec,
         objective=arguments.objective, cut=arguments.cut, target=arguments.target,
-        calib=arguments.calib, preprocess=preprocess, geometry=geometry, labels=names)
+        calib=arguments.calib, preprocess=preprocess, geometry=geometry, labels=names,
+        kl_budget=arguments.kl_budget, accuracy_budget=arguments.accuracy_budget,
+        byte_budget=arguments.byte_budget, rate_rule=arguments.rate_rule)
 
 
 def _zoo_names(entry: zoo.Entry) -> tuple[str, ...]:

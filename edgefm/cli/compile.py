@@ -34,7 +34,8 @@ def run(arguments: argparse.Namespace) -> None:
     os.replace(part, arguments.output)
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
-                    "output": str(arguments.output), "bytes": len(package)})
+                    "output": str(arguments.output), "bytes": len(package),
+                    **({"rate": info.rate} if info.rate else {})})
     else:
         print(f"{arguments.output}: {size_text(len(package))}")
         print_summary(info)

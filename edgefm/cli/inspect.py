@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from edgefm.cli.arguments import add_json
-from edgefm.cli.output import print_fields, print_json, print_table, size_text, tensor_text
+from edgefm.cli.output import print_fields, print_json, print_table, short, size_text, tensor_text
 from edgefm.container import PackageInfo, read_info
 
 
@@ -28,7 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
             "inputs": [_tensor(t) for t in info.inputs],
             "outputs": [_tensor(t) for t in info.outputs],
             "preprocess": info.preprocess.to_json() if info.preprocess else None,
-            "labels": list(info.labels), "plan": info.plan,
+            "labels": list(info.labels), "plan": info.plan, "rate": info.rate,
             "sections": [{"name": s.name, "bytes": s.bytes} for s in info.sections]})
         return
     print(f"{arguments.net}: {info.name}, {size_text(len(data))}")
@@ -49,9 +51,22 @@ def print_summary(info: PackageInfo) -> None:
     fields["fast memory"] = size_text(info.plan["fast_bytes"])
     fields["external memory"] = size_text(info.plan["external_bytes"])
     fields["caller's rows"] = size_text(info.plan["io_bytes"])
+    if info.rate:
+        fields.update(rate_fields(info.rate))
     fields["model sha256"] = info.model_sha256
     fields["plan sha256"] = info.plan_sha256
     print_fields(fields)
+
+
+def rate_fields(rate: Mapping[str, Any]) -> dict[str, object]:
+    """What coarser steps cost and save, as rows of a summary."""
+    low, high = rate["points"]
+    return {
+        "coarser maps": ", ".join(f"{short(s['name'])} x{s['factor']:.2f}" for s in rate["steps"]),
+        "KL from uncompressed, nats": f"{rate['kl']:.5f} (standard error {rate['kl_error']:.5f}, "
+                                      f"{rate['images']} held-out files)",
+        "top-1 points lost": f"{low:.2f} to {high:.2f}, estimated from KL, not checked",
+        "map bytes per inference": size_text(rate["map_bytes"])}
 
 
 def _tensor(tensor: object) -> dict[str, object]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.cli.arguments import add_compile_options, add_json, load_package
+from edgefm.cli.inspect import rate_fields
 from edgefm.cli.output import print_fields, print_json, print_table, short, size_text
 from edgefm.container import read_info
 
@@ -32,11 +33,12 @@ def run(arguments: argparse.Namespace) -> None:
     info = read_info(package.data, str(arguments.net))
     plan: Mapping[str, Any] = package.compiled.plan.to_json() if package.compiled else info.plan
     if arguments.json:
-        print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256, **plan})
+        print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256, **plan,
+                    **({"rate": info.rate} if info.rate else {})})
         return
     print_fields({"network": info.name, "objective": plan["objective"],
                   **{word: size_text(plan[name]) for word, name in _TOTALS.items()},
-                  "multiply-adds": plan["macs"]})
+                  "multiply-adds": plan["macs"], **(rate_fields(info.rate) if info.rate else {})})
     _print_stages(plan["stages"])
     _print_buffers(plan["stages"])
     _print_maps(plan.get("maps", ()))

@@ -56,14 +56,14 @@ def _oracle(compiled: Compiled, model: Path) -> bytes | None:
     """The quantised network for TFLite: its own file, or our export if that cannot be read."""
     if not available():
         return None
-    if model.suffix.lower() == ".tflite" and compiled.graph is compiled.source:
+    if model.suffix.lower() == ".tflite" and compiled.uncompressed is compiled.source:
         original = model.read_bytes()
         try:
             with Reference(original):
                 return original
         except BadInput:  # a file that edgefm reads and TFLite refuses
             pass
-    return export_tflite(compiled.graph)
+    return export_tflite(compiled.uncompressed)
 
 
 def print_result(name: str, result: Validation) -> None:

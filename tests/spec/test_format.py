@@ -60,13 +60,13 @@ def test_byte_tables_are_what_python_packs_and_c_steps_by(heading: str) -> None:
 
 def test_header_offsets_are_those_c_reads() -> None:
     _, offsets = layout("## Header")
-    names = {"magic": "EFM_AT_MAGIC", "major": "EFM_AT_MAJOR", "bytes": "EFM_AT_BYTES", "crc": "EFM_AT_CRC",
-             "features": "EFM_AT_FEATURES", "sections": "EFM_AT_SECTIONS", "arena_bytes": "EFM_AT_ARENA",
-             "control_bytes": "EFM_AT_CONTROL", "external_bytes": "EFM_AT_EXTERNAL", "io_bytes": "EFM_AT_IO",
-             "alignment": "EFM_AT_ALIGNMENT", "port_buffers": "EFM_AT_PORT_BUFFERS", "burst": "EFM_AT_BURST",
-             "window": "EFM_AT_WINDOW", "reserved": "EFM_AT_RESERVED"}
+    names = {"magic": "MAGIC", "major": "MAJOR", "bytes": "BYTES", "crc": "CRC",
+             "features": "FEATURES", "sections": "SECTIONS", "arena_bytes": "ARENA",
+             "control_bytes": "CONTROL", "external_bytes": "EXTERNAL", "io_bytes": "IO",
+             "alignment": "ALIGNMENT", "port_buffers": "PORT_BUFFERS", "burst": "BURST",
+             "window": "WINDOW", "reserved": "RESERVED"}
     known = constants("src/format.h")
-    assert {field: known[name] for field, name in names.items()} == {
+    assert {field: known[f"EFM_AT_{name}"] for field, name in names.items()} == {
         field: at for field, at in offsets.items() if field != "minor"}
     assert known["EFM_AT_CHECKED"] == container.CHECKED_FROM == offsets["features"]
     assert (offsets["bytes"], offsets["sections"]) == (edit.PACKAGE_BYTES, edit.SECTION_COUNT)

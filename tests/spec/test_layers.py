@@ -18,7 +18,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("quantize",),
     ("container",),
     ("binding",),
-    ("coding",),
+    ("coding", "rate"),
     ("compiler",),
     ("validate", "diff", "measure"),
     ("report",),

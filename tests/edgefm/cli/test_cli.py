@@ -89,6 +89,24 @@ def test_compile_stores_what_it_is_told(model: Path, tmp_path: Path, edgefm_json
                       "geometry": "stretch"}
 
 
+def test_a_budget_for_loss_is_kept_and_told(model: Path, photos: Path, tmp_path: Path,
+                                            need_module: Callable[[str], None], edgefm: Edgefm,
+                                            edgefm_json: Edgefm) -> None:
+    need_module("ai_edge_litert")
+    budget = ("--cut", "ops", "--fast", "4K", "--calib", photos, "--kl-budget", "0.05")
+    net = tmp_path / "coarse.efm"
+    rate = edgefm_json("compile", model, "-o", net, *budget)["rate"]
+    assert 0 < rate["kl"] <= 0.05 and [step["name"] for step in rate["steps"]] == [
+        "features", "pooled", "logits"]
+    assert edgefm_json("inspect", net)["rate"] == edgefm_json("plan", net)["rate"] == rate
+    for command in ("inspect", "plan"):
+        assert "estimated from KL, not checked" in edgefm(command, net)
+    assert edgefm_json("diff", model, *budget)["max_abs_diff"] == 0
+    judged = edgefm_json("validate", model, "--images", photos, "--labels",
+                         photos / "labels.csv", "--workers", "1", *budget)
+    assert judged["kl"] > 0  # the judge is the network without coarser maps
+
+
 def test_run_prints_the_best_classes_by_name(net: Path, photos: Path, edgefm: Edgefm,
                                              edgefm_json: Edgefm) -> None:
     fields = edgefm_json("run", net, photos / "0.png")
@@ -185,6 +203,10 @@ def test_zoo_lists_and_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edg
     (["compile", "MODEL"], "-o"),
     (["compile", "MODEL", "-o", "no/such/folder/net.efm"], "no/such/folder"),
     (["compile", "MODEL", "-o", "net.efm", "--names", "PHOTOS/labels.csv"], "21 names for 4"),
+    (["plan", "MODEL", "--kl-budget", "0"], "above 0"),
+    (["plan", "MODEL", "--accuracy-budget", "some"], "above 0"),
+    (["plan", "MODEL", "--kl-budget", "1", "--byte-budget", "4K"], "not allowed with"),
+    (["plan", "MODEL", "--kl-budget", "0.01", "--fast", "4K", "--cut", "ops"], "--calib DIR"),
     (["inspect", "MODEL"], "not an .efm"),
     (["run", "MODEL", "PHOTOS/0.png"], "not an .efm"),
     (["diff", "MODEL", "--images", "no-folder"], "no-folder"),

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Coarser steps for chosen maps of an integer graph: the lossy part of coding, as a change of it.
+
+A map's step is its scale. Whoever writes the map and whoever reads it absorb the new scale in their
+multipliers, so the values that are stored are those that are computed with, nothing is rounded
+twice, and the result is an ordinary network that any TFLite runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from edgefm.errors import BadInput
+from edgefm.graph import Graph, Node, Quant, Tensor
+from edgefm.integer import SAME_SCALE
+from edgefm.optimize import LINEAR
+
+_LOWEST = {"int8": -128, "uint8": 0}
+_FIXED_SCALE = frozenset({"softmax", "logistic"})  # TFLite prescribes their outputs' scale
+
+
+def groups(graph: Graph) -> list[tuple[int, ...]]:
+    """The computed maps whose step may change, in groups that must change together.
+
+    Maps tied to a graph input or output, to a constant or to an operator whose scale is prescribed
+    are in none of them, nor are the two sides of a quantize that only moves codes. Groups are in
+    order of their first tensor.
+    """
+    group_of = {t: [t] for node in graph.nodes for t in (*node.inputs, *node.outputs) if t >= 0}
+    for node in graph.nodes:
+        if node.op in SAME_SCALE:
+            members = {id(group_of[t]): group_of[t]
+                       for t in (*_tied_inputs(node), node.outputs[0])}
+            joined = sorted(t for group in members.values() for t in group)
+            group_of.update(dict.fromkeys(joined, joined))
+    bound = _bound(graph)
+    distinct = {id(group): tuple(group) for group in group_of.values()}
+    return sorted(g for g in distinct.values() if not bound.intersection(g))
+
+
+def requantise(graph: Graph, steps: Mapping[int, float]) -> Graph:
+    """`graph` with the scale of each tensor in `steps` multiplied by a factor >= 1.
+
+    Tensors tied to it change with it. The lowest code keeps its real value, so a map without
+    negative values keeps zero there. Raises BadInput for a factor below 1, for tied tensors with
+    different factors, and for a tensor whose scale cannot change.
+    """
+    factors = _spread(graph, steps)
+    if not factors:
+        return graph
+    tensors = list(graph.tensors)
+    for t, factor in factors.items():
+        tensors[t] = coarser(tensors[t], factor)
+    uses = [t for node in graph.nodes for t in node.inputs]
+    nodes = []
+    for node in graph.nodes:
+        if node.op in LINEAR and node.inputs[0] in factors and _bias(node) >= 0:
+            ratio = tensors[node.inputs[0]].scale / graph.tensors[node.inputs[0]].scale
+            bias = _rescaled(graph.tensors[_bias(node)], ratio)
+            if uses.count(_bias(node)) > 1:
+                tensors.append(replace(bias, name=f"{bias.name}/{node.name}"))
+                node = replace(node, inputs=(*node.inputs[:2], len(tensors) - 1))
+            else:
+                tensors[_bias(node)] = bias
+        nodes.append(node)
+    return replace(graph, tensors=tuple(tensors), nodes=tuple(nodes))
+
+
+def coarser(tensor: Tensor, factor: float) -> Tensor:
+    """A map with steps `factor` times as large; scales are float32 numbers, as in model files."""
+    lowest = _LOWEST[tensor.dtype]
+    scale = float(np.float32(tensor.scale * factor))
+    zero_point = lowest + round((tensor.zero_point - lowest) / factor)
+    return replace(tensor, quant=Quant((scale,), (zero_point,)))
+
+
+def _tied_inputs(node: Node) -> Sequence[int]:
+    """The inputs that share the output's scale."""
+    return [t for t in node.inputs if t >= 0]
+
+
+def _bound(graph: Graph) -> set[int]:
+    """Tensors whose scale has to stay."""
+    bound = {*graph.inputs, *graph.outputs}
+    for node in graph.nodes:
+        if node.op in _FIXED_SCALE:
+            bound.update(node.outputs)
+        if node.op == "quantize" and _relabels(graph, node):
+            bound.update((node.inputs[0], node.outputs[0]))
+        constants = (node.inputs[1], _bias(node)) if node.op in LINEAR else ()
+        if any(t >= 0 and graph.tensors[t].data is None for t in constants):
+            bound.add(node.inputs[0])
+    for t, tensor in enumerate(graph.tensors):
+        single = tensor.quant is not None and len(tensor.quant.scale) == 1
+        if tensor.data is not None or tensor.dtype not in _LOWEST or not single:
+            bound.add(t)
+    return bound
+
+
+def _relabels(graph: Graph, node: Node) -> bool:
+    """True when a quantize only moves codes, as from a uint8 picture to int8: no arithmetic, which
+    a scale of its own would bring."""
+    before, after = (graph.tensors[t].quant for t in (node.inputs[0], node.outputs[0]))
+    return before is not None and after is not None and before.scale == after.scale
+
+
+def _bias(node: Node) -> int:
+    return node.inputs[2] if len(node.inputs) > 2 else -1
+
+
+def _spread(graph: Graph, steps: Mapping[int, float]) -> dict[int, float]:
+    """The factor of every tensor that changes."""
+    group_of = {t: group for group in groups(graph) for t in group}
+    factors: dict[int, float] = {}
+    for t, factor in steps.items():
+        name = f"{graph.name}: tensor {graph.tensors[t].name!r}"
+        if not 1 <= factor < float("inf"):
+            raise BadInput(f"{name}: step times {factor}; expected a factor of at least 1")
+        if t not in group_of:
+            raise BadInput(f"{name}: its scale is prescribed; expected a map inside the network")
+        for tied in group_of[t]:
+            if factors.setdefault(tied, factor) != factor:
+                raise BadInput(f"{name}: step times {factor}, but times {factors[tied]} for a map "
+                               "that shares its scale")
+    return {t: factor for t, factor in factors.items() if factor != 1}
+
+
+def _rescaled(bias: Tensor, ratio: float) -> Tensor:
+    """The same real biases in steps `ratio` times as large."""
+    assert bias.data is not None
+    if bias.quant is None:
+        return replace(bias, data=np.rint(bias.data / ratio).astype(bias.data.dtype))
+    old = np.array(bias.quant.scale)
+    new = (old * ratio).astype(np.float32).astype(np.float64)
+    data = np.rint(bias.data * (old / new)).astype(bias.data.dtype)
+    return replace(bias, data=data, quant=replace(bias.quant, scale=tuple(map(float, new))))
