@@ -8,6 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from native_build import native_lib
+
+__all__ = ["native_lib"]  # a fixture
 
 ROOT = Path(__file__).resolve().parent.parent
 

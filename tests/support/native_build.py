@@ -15,6 +15,7 @@ from cffi import FFI
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "native" / "src"
+FIRMWARE = ROOT / "firmware" / "common"
 CACHE = ROOT / "build" / "native-tests"
 FLAGS = ("-std=c11", "-O2", "-g", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror",
          "-Wno-unused-function", "-Wno-unused-parameter", "-Wno-cast-function-type",
@@ -28,7 +29,7 @@ def native_lib(need: Callable[[str], str]) -> Build:
     """`native_lib(cdef, source, sources)` compiles C and gives the cffi module (`.lib`, `.ffi`).
 
     `cdef` is what Python sees, `source` the C that declares or defines it, `sources` are files of
-    native/src to compile along (relative to it). Builds are kept under build/ by content.
+    native/src (relative to it), or any by full path. Builds are kept under build/ by content.
     """
     need("cc")
 
@@ -46,7 +47,8 @@ def native_lib(need: Callable[[str], str]) -> Build:
 def _digest(cdef: str, source: str, files: list[Path]) -> str:
     """Every source and header counts: whatever the C includes is in there."""
     state = hashlib.sha256(repr((cdef, source, FLAGS, sys.version, sorted(files))).encode())
-    for path in sorted({*files, *SOURCE.rglob("*.h"), *(ROOT / "native" / "include").glob("*.h")}):
+    for path in sorted({*files, *SOURCE.rglob("*.h"), *FIRMWARE.glob("*.h"),
+                        *(ROOT / "native" / "include").glob("*.h")}):
         state.update(path.read_bytes())
     return state.hexdigest()[:16]
 
@@ -61,7 +63,7 @@ def _compile(name: str, cdef: str, source: str, files: list[Path]) -> Path:
     ffi = FFI()
     ffi.cdef(cdef)
     ffi.set_source(name, source, sources=[str(path) for path in files],
-                   include_dirs=[str(SOURCE), str(ROOT / "native" / "include")],
+                   include_dirs=[str(SOURCE), str(ROOT / "native" / "include"), str(FIRMWARE)],
                    extra_compile_args=list(FLAGS), extra_link_args=["-fsanitize=undefined"])
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         ffi.compile(tmpdir=folder)
