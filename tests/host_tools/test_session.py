@@ -2,7 +2,11 @@
 """A session with the device's C over lines that lose, damage, repeat and die."""
 
 import dataclasses
+import os
+import pty
 import random
+import threading
+import tty
 
 import link_device
 import pytest
@@ -21,7 +25,7 @@ from host_tools.link import frames
 from host_tools.link.fit import check_fit
 from host_tools.link.frames import Command, Status
 from host_tools.link.session import Event, Session
-from host_tools.link.transport import MemoryTransport
+from host_tools.link.transport import MemoryTransport, open_transport
 
 DATA = random.Random(1).randbytes(20_000)
 
@@ -336,6 +340,27 @@ def test_a_slow_line_gets_short_frames(device):
     transport = MemoryTransport(device)
     transport.bytes_per_second = 960.0
     assert Session(transport).line.frame == 240
+
+
+def test_a_session_over_a_real_port_in_real_time(device):
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+
+    def serve():
+        try:
+            while data := os.read(master, 4096):
+                answer = memoryview(device(data))
+                while answer:
+                    answer = answer[os.write(master, answer):]
+        except OSError:
+            pass
+
+    threading.Thread(target=serve, daemon=True).start()
+    with Session(open_transport(os.ttyname(slave))) as session:
+        session.put("f", DATA)
+        assert device.files["f"] == DATA == session.get("f")
+    os.close(slave)
+    os.close(master)
 
 
 NEEDS = Needs(1, 1000, 1, 60_000, 1000, 4, frozenset({5, 6}), frozenset({0, 4}))
