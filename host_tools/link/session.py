@@ -304,19 +304,25 @@ class _Pace:
 
     timing: Timing
     heard: float
+    silent: bool = False
     pause: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.pause = self.timing.resend
 
     def quiet(self) -> None:
+        self.silent = True
         self.pause = min(2 * self.pause, self.timing.resend_most)
 
     def answered(self, now: float) -> None:
-        """Four times the usual gap between answers, which includes a chunk's time on the line."""
-        timing, gap = self.timing, now - self.heard
-        self.pause = min(max(0.75 * self.pause + gap, timing.resend_least), timing.resend_most)
-        self.heard = now
+        """Four times the usual gap between answers, which includes a chunk's time on the line.
+
+        A gap in which something was sent again says nothing: the answer may be to either.
+        """
+        if not self.silent:
+            self.pause = min(max(0.75 * self.pause + now - self.heard, self.timing.resend_least),
+                             self.timing.resend_most)
+        self.silent, self.heard = False, now
 
 
 @dataclass(slots=True)
@@ -334,6 +340,7 @@ class _Bulk:
     flying: deque[int] = field(default_factory=deque)       # sent or asked for, oldest first
     sent_count: int = 0
     lost_count: int = 0
+    answered: bool = False      # until then only a few chunks try the line
 
     @property
     def count(self) -> int:
@@ -348,7 +355,8 @@ class _Bulk:
     def due(self) -> list[int]:
         """Chunks inside the window that are neither there nor on their way."""
         flying = set(self.flying)
-        return [number for number in range(self.next, min(self.next + self.window, self.count))
+        window = self.window if self.answered else min(self.window, LOSSES_TO_SHRINK)
+        return [number for number in range(self.next, min(self.next + window, self.count))
                 if number not in self.have and number not in flying]
 
     def sent(self, number: int) -> None:
@@ -391,6 +399,7 @@ class _Bulk:
         return bytes(data)
 
     def _landed(self, number: int) -> None:
+        self.answered = True
         if number not in self.flying:
             return
         while (older := self.flying.popleft()) != number:
