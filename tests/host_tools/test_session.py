@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A session with the device's C over lines that lose, damage, repeat and die."""
 
-import dataclasses
 import os
 import pty
 import random
@@ -12,17 +11,8 @@ import link_device
 import pytest
 from link_device import FAIL, INFO, REVERSE, SLOW, LinkDevice
 
-from edgefm.container import Needs
-from edgefm.errors import (
-    BadMessage,
-    DeviceError,
-    Infeasible,
-    LinkLost,
-    LinkTimeout,
-    UnsupportedModel,
-)
+from edgefm.errors import BadMessage, DeviceError, LinkLost, LinkTimeout
 from host_tools.link import frames
-from host_tools.link.fit import check_fit
 from host_tools.link.frames import Command, Status
 from host_tools.link.session import Event, Session
 from host_tools.link.transport import MemoryTransport, open_transport
@@ -367,24 +357,3 @@ def test_a_session_over_a_real_port_in_real_time(device):
         assert device.files["f"] == DATA == session.get("f")
     os.close(slave)
     os.close(master)
-
-
-NEEDS = Needs(1, 1000, 1, 60_000, 1000, 4, frozenset({5, 6}), frozenset({0, 4}))
-
-
-def test_a_package_that_fits_is_sent():
-    check_fit(NEEDS, INFO, "net.efm")
-
-
-@pytest.mark.parametrize(("change", "error", "text"), [
-    ({"major": 2}, UnsupportedModel, "package format 2, the device reads 1"),
-    ({"features": 4}, UnsupportedModel, "needs features 2; the device has 0, 1"),
-    ({"operators": frozenset({20})}, UnsupportedModel, "needs operators 20"),
-    ({"codecs": frozenset({0, 9})}, UnsupportedModel, "needs decoders 9"),
-    ({"alignment": 2}, UnsupportedModel, "aligned to 2 bytes, the device needs 4"),
-    ({"fast_bytes": 65537}, Infeasible, "needs 65537 bytes of fast memory, the device has 65536"),
-    ({"external_bytes": 1 << 21}, Infeasible, "bytes of external memory"),
-    ({"bytes": 1 << 19}, Infeasible, "bytes of room for one package")])
-def test_a_package_that_does_not_fit_is_refused_with_numbers(change, error, text):
-    with pytest.raises(error, match=text):
-        check_fit(dataclasses.replace(NEEDS, **change), INFO, "net.efm")
