@@ -13,31 +13,20 @@ from __future__ import annotations
 import secrets
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from edgefm.errors import BadMessage, DeviceError, LinkError, LinkLost, LinkTimeout
 from host_tools.link import frames
+from host_tools.link.bulk import SMALLEST_CHUNK, Bulk, Pace, Timing
 from host_tools.link.frames import Command, Frame, FrameType, Info, Line, Status
 from host_tools.link.transport import Transport
 
 Progress = Callable[[int, int], None]
 
 FRAME_SECONDS = 0.25    # a frame should not block a slow line for longer
-SMALLEST_CHUNK = frames.FRAME_MIN - frames.FRAME_EXTRA - frames.CHUNK_HEAD.size
-LOSSES_TO_SHRINK = 3    # fewer are chance
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Seconds: send again after `resend` of silence, twice as long each time; `silence` ends it."""
-
-    resend: float = 0.25
-    resend_least: float = 0.01
-    resend_most: float = 0.5
-    silence: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +47,10 @@ class Session:
     info: Info
 
     def __init__(self, transport: Transport, *, frame: int = frames.FRAME_MAX,
-                 timing: Timing = Timing(),
+                 timing: Timing | None = None,
                  on_event: Callable[[Event], None] = lambda event: None) -> None:
         self._transport = transport
-        self._timing = timing
+        self._timing = timing or Timing()
         self._on_event = on_event
         self._reader = frames.FrameReader()
         self._arrived: deque[Frame] = deque()
@@ -181,15 +170,15 @@ class Session:
             if start > len(data) or not 1 <= window <= frames.WINDOW_MAX:
                 raise BadMessage(f"{self._transport.name}: OPEN_WRITE reply: start {start}, "
                                  f"window {window}")
-            bulk = _Bulk(number, size, start, len(data), window)
+            bulk = Bulk(number, size, start, len(data), window)
             if self._push(bulk, data, name, progress):
                 self._ask(Command.CLOSE, frames.CLOSE_ARGS.pack(number, 1), f"CLOSE of {name}")
                 return
             size = max(SMALLEST_CHUNK, size // 4)
 
-    def _push(self, bulk: _Bulk, data: bytes, name: str, progress: Progress) -> bool:
+    def _push(self, bulk: Bulk, data: bytes, name: str, progress: Progress) -> bool:
         """Send every chunk until the device has it; False when chunks should be smaller."""
-        pace = _Pace(self._timing, self._transport.clock())
+        pace = Pace(self._timing, self._transport.clock())
         while not bulk.done():
             if bulk.should_shrink():
                 return False
@@ -215,7 +204,7 @@ class Session:
             if len(reply) != frames.READ_REPLY.size:
                 raise BadMessage(f"{self._transport.name}: OPEN_READ reply of {len(reply)} bytes")
             number, total, crc = frames.READ_REPLY.unpack(reply)
-            bulk = _Bulk(number, size, start + len(data), total, frames.WINDOW_MAX)
+            bulk = Bulk(number, size, start + len(data), total, frames.WINDOW_MAX)
             if self._pull(bulk, data, name, progress):
                 self._ask(Command.CLOSE, frames.CLOSE_ARGS.pack(number, 1), f"CLOSE of {name}")
                 break
@@ -224,9 +213,9 @@ class Session:
             raise LinkError(f"{self._transport.name}: {name} does not have its checksum")
         return bytes(data)
 
-    def _pull(self, bulk: _Bulk, data: bytearray, name: str, progress: Progress) -> bool:
+    def _pull(self, bulk: Bulk, data: bytearray, name: str, progress: Progress) -> bool:
         """Ask for every chunk until it is here; False when chunks should be smaller."""
-        pace = _Pace(self._timing, self._transport.clock())
+        pace = Pace(self._timing, self._transport.clock())
         while not bulk.done():
             if bulk.should_shrink():
                 return False
@@ -240,7 +229,7 @@ class Session:
                 progress(bulk.offset(bulk.next), bulk.total)
         return True
 
-    def _heard(self, bulk: _Bulk, pace: _Pace, what: str) -> bool:
+    def _heard(self, bulk: Bulk, pace: Pace, what: str) -> bool:
         """Wait for one answer about a transfer; silence means that all in flight is lost."""
         frame = self._receive(self._transport.clock() + pace.pause)
         now = self._transport.clock()
@@ -296,114 +285,6 @@ class Session:
             if rest <= 0:
                 return None
             self._arrived.extend(self._reader.feed(self._transport.read(rest)))
-
-
-@dataclass(slots=True)
-class _Pace:
-    """How long to wait for an answer: short once answers come, longer with every silence."""
-
-    timing: Timing
-    heard: float
-    silent: bool = False
-    pause: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.pause = self.timing.resend
-
-    def quiet(self) -> None:
-        self.silent = True
-        self.pause = min(2 * self.pause, self.timing.resend_most)
-
-    def answered(self, now: float) -> None:
-        """Four times the usual gap between answers, which includes a chunk's time on the line.
-
-        A gap in which something was sent again says nothing: the answer may be to either.
-        """
-        if not self.silent:
-            self.pause = min(max(0.75 * self.pause + now - self.heard, self.timing.resend_least),
-                             self.timing.resend_most)
-        self.silent, self.heard = False, now
-
-
-@dataclass(slots=True)
-class _Bulk:
-    """A transfer as the host sees it. A line keeps order: what was sent before something that
-    is answered, and is not there, is lost."""
-
-    id: int
-    chunk: int
-    start: int
-    total: int
-    window: int
-    next: int = 0                                   # every chunk below is there
-    have: dict[int, bytes] = field(default_factory=dict)    # chunks above that are there
-    flying: deque[int] = field(default_factory=deque)       # sent or asked for, oldest first
-    sent_count: int = 0
-    lost_count: int = 0
-    answered: bool = False      # until then only a few chunks try the line
-
-    @property
-    def count(self) -> int:
-        return -(-(self.total - self.start) // self.chunk)
-
-    def done(self) -> bool:
-        return self.next >= self.count
-
-    def offset(self, number: int) -> int:
-        return min(self.start + number * self.chunk, self.total)
-
-    def due(self) -> list[int]:
-        """Chunks inside the window that are neither there nor on their way."""
-        flying = set(self.flying)
-        window = self.window if self.answered else min(self.window, LOSSES_TO_SHRINK)
-        return [number for number in range(self.next, min(self.next + window, self.count))
-                if number not in self.have and number not in flying]
-
-    def sent(self, number: int) -> None:
-        self.flying.append(number)
-        self.sent_count += 1
-
-    def lose_all(self) -> None:
-        self.lost_count += len(self.flying)
-        self.flying.clear()
-
-    def should_shrink(self) -> bool:
-        """More than a third is lost: shorter frames have a better chance."""
-        return (self.chunk > SMALLEST_CHUNK and self.lost_count >= LOSSES_TO_SHRINK
-                and 3 * self.lost_count > self.sent_count)
-
-    def acknowledged(self, number: int, upto: int, have: Iterable[int]) -> bool:
-        """The device answers chunk `number` and lists what it has; False when that is absurd."""
-        if not self.next <= upto <= self.count:
-            return upto < self.next  # an older answer that stands behind a newer one
-        self.next = upto
-        self.have = dict.fromkeys(have, b"")
-        self._landed(number)
-        return True
-
-    def arrived(self, number: int, piece: bytes) -> bool:
-        """A chunk of a read; False when it was not asked for or has another size."""
-        if number >= self.count or len(piece) != self.offset(number + 1) - self.offset(number):
-            return False
-        if number >= self.next:
-            self.have[number] = piece
-        self._landed(number)
-        return True
-
-    def take(self) -> bytes:
-        """The bytes that now follow without a gap."""
-        data = bytearray()
-        while self.next in self.have:
-            data += self.have.pop(self.next)
-            self.next += 1
-        return bytes(data)
-
-    def _landed(self, number: int) -> None:
-        self.answered = True
-        if number not in self.flying:
-            return
-        while (older := self.flying.popleft()) != number:
-            self.lost_count += older >= self.next and older not in self.have
 
 
 def _affordable(frame: int, bytes_per_second: float | None) -> int:

@@ -41,7 +41,8 @@ FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
 )
 HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
     ("frames", "transport"),
-    ("fit", "session"),
+    ("bulk", "fit"),
+    ("session",),
 )
 LIBC = {"stdint.h", "stddef.h", "stdbool.h", "string.h"}
 INTRINSICS = {"immintrin.h", "arm_neon.h", "arm_acle.h", "arm_mve.h", "sys/auxv.h"}
