@@ -68,14 +68,23 @@ def lint(context: Context) -> None:
     _run(context, f"{PYTHON} -m ruff check . && {PYTHON} -m mypy")
 
 
+@task(help={"seconds": "for each fuzzer (default 600)"})
+def fuzz(context: Context, seconds: int = 600) -> None:
+    """Fuzz the package loader, the executor and every decoder with libFuzzer."""
+    _run(context, f"{PYTHON} tests/fuzz/run.py --seconds {seconds}")
+
+
 @task
 def size(context: Context) -> None:
     """Measure code and stack of the runtime on a Cortex-M4 and compare with the budgets."""
     _run(context, f"{PYTHON} tools/size.py")
 
 
-@task(pre=[build])
-def bench(context: Context) -> None:
-    """Run every benchmark."""
-    for path in sorted((ROOT / "benchmarks").glob("*.py")):
+@task(pre=[build], help={"name": "one of benchmarks/*.py (default: all)"})
+def bench(context: Context, name: str = "") -> None:
+    """Print the tables of docs/RESULTS.md: one benchmark, or all of them."""
+    scripts = {path.stem: path for path in sorted((ROOT / "benchmarks").glob("[!_]*.py"))}
+    if name and name not in scripts:
+        raise Exit(f"bench: no {name!r}; expected one of {', '.join(scripts)}", code=2)
+    for path in [scripts[name]] if name else scripts.values():
         _run(context, f"{PYTHON} {shlex.quote(str(path))}")

@@ -55,8 +55,12 @@ def storage_for(program: Program, codec: str) -> Storage:
 
 
 def is_codable(stream: Stream) -> bool:
-    """Codecs take rows of int8 whose length fits the directory."""
-    return stream.dtype == "int8" and stream.row_bytes <= _MAX_ROW_BYTES
+    """Codecs take rows of int8 whose length fits the directory, and learn from the graph's tensors.
+
+    What lowering invented (the rescaled part of a concat) has no taps to learn from and stays raw.
+    """
+    return (stream.dtype == "int8" and stream.tensor >= 0
+            and stream.row_bytes <= _MAX_ROW_BYTES)
 
 
 def shape_of(stream: Stream) -> RowShape:

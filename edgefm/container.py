@@ -364,10 +364,13 @@ def _count_kind(sections: Mapping[Section, bytes], kind: OpKind) -> int:
 
 
 def _read_tensors(sections: Mapping[Section, bytes]) -> tuple[TensorInfo, ...]:
-    names, found = sections[Section.NAMES], []
+    names = sections[Section.NAMES]
+    found: list[TensorInfo] = []
     for row in TENSOR.iter_unpack(sections[Section.TENSORS]):
         _, _, dtype, rank, _, scale, zero, *rest = row
         shape, at, size = tuple(rest[:rank]), rest[4], rest[5]
+        if rank > 4 or at + size > len(names):
+            raise ValueError(f"tensor {len(found)} has {rank} dimensions or a name out of bounds")
         found.append(TensorInfo(names[at:at + size].decode(), shape, TYPES[dtype], scale, zero))
     return tuple(found)
 

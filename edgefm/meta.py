@@ -8,6 +8,7 @@ docs/FORMAT.md, so that nothing later meets a key that is missing or a value of 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,16 +30,32 @@ META = {"name": str, "model_sha256": str, "plan_sha256": str, "preprocess": (Non
         "labels": [str], "plan": PLAN, "streams": [(None, STREAM)]}
 
 
-def read_meta(text: bytes) -> dict[str, Any]:
+_MOST_TEXT = 16 << 20  # bytes of JSON; a small file must not unpack to everything
+_PLAIN_TEXT = 1 << 10  # bytes up to which compressing is not worth it
+
+
+def read_meta(section: bytes) -> dict[str, Any]:
     """The object; ValueError with the first key whose value is not of its kind."""
-    meta = json.loads(text)
+    meta = json.loads(section if section[:1] == b"{" else _unpacked(section))
     _check(meta, META, "META")
     return dict(meta)
 
 
 def write_meta(meta: Mapping[str, object]) -> bytes:
-    """The section's bytes, without spaces; keys stay in the order given."""
-    return json.dumps(meta, separators=(",", ":")).encode()
+    """The section's bytes: JSON without spaces, compressed unless it is short."""
+    text = json.dumps(meta, separators=(",", ":")).encode()
+    return text if len(text) <= _PLAIN_TEXT else zlib.compress(text, 9)
+
+
+def _unpacked(section: bytes) -> bytes:
+    try:
+        stream = zlib.decompressobj()
+        text = stream.decompress(section, _MOST_TEXT)
+    except zlib.error as error:
+        raise ValueError(f"META is neither JSON nor a zlib stream ({error})") from None
+    if not stream.eof or stream.unused_data:
+        raise ValueError(f"META's zlib stream is cut, too long or over {_MOST_TEXT} bytes")
+    return text
 
 
 def _check(value: object, kind: Any, where: str) -> None:

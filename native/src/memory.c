@@ -92,7 +92,8 @@ static efm_status transfer(const efm_cursor *c, int reads, uint32_t y, uint8_t *
 static efm_status begin_row(const efm_cursor *c, uint32_t y)
 {
     uint8_t *at = c->map.codec == 0 ? efm_row(c->rows, y) : code_buffer(c, y);
-    return transfer(c, 1, y, at, row_length(c, y));
+    uint32_t bytes = row_length(c, y);
+    return bytes == 0 ? EFM_BAD_CODEC : transfer(c, 1, y, at, bytes); /* directories of forged maps overlap */
 }
 
 static efm_status decode_row(const efm_cursor *c, uint32_t y)

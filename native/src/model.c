@@ -373,7 +373,7 @@ static efm_status check_cursor(const efm_model *model, uint32_t index, const efm
     efm_model_map(model, op->link, &map);
     uint32_t slot = efm_model_transfer(model, map.row_bytes);
     if (map.rows != rows->height || map.row_bytes != row_bytes(rows) || slot > rows->row_stride ||
-        slot > map.slot_bytes || (op->kind == EFM_OP_STORE && map.store != index))
+        (op->kind == EFM_OP_STORE && map.store != index))
         return EFM_BAD_OPERATOR;
     return map.codec == 0 ? EFM_OK : check_codec(model, op, &map, rows);
 }

@@ -404,8 +404,8 @@ def lowered(op: str, call: Call, values: tuple[Array, Array, Array], w_zero: int
     rows = np.broadcast_to(rows, (outputs, rows.shape[1]))
     zero = call.output.zero_point - shifted
     return Case(x[0].astype(np.int8), (w[0] if op == "depthwise_conv2d" else w).astype(np.int8),
-                bias - 7 * (w - w_zero).sum(axes), rows[:, 0], rows[:, -1], x.shape[1:3],
-                pad=(0, 0) if dense else (1, 1), low=rows[:, 1], rounding=ONCE if dense else TWICE,
+                bias - 7 * (w - w_zero).sum(axes), rows[:, 0], rows[:, 1], x.shape[1:3],
+                pad=(0, 0) if dense else (1, 1), low=rows[:, -1], rounding=ONCE if dense else TWICE,
                 x_zero=7, w_zero=w_zero, out_zero=zero,
                 act=(zero, min(127, zero + round(6 / call.output.scale))))
 

@@ -4,6 +4,7 @@
 import hashlib
 import importlib.util
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,6 +21,9 @@ CACHE = ROOT / "build" / "native-tests"
 FLAGS = ("-std=c11", "-O2", "-g", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror",
          "-Wno-unused-function", "-Wno-unused-parameter", "-Wno-cast-function-type",
          "-Wno-missing-field-initializers", "-fsanitize=undefined", "-fno-sanitize-recover=all")
+
+SANITIZED = ("-std=c11", "-D_POSIX_C_SOURCE=200809L", "-O1", "-g", "-Wall", "-Wextra", "-Werror",
+             "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 Build = Callable[..., ModuleType]
 
@@ -44,9 +48,29 @@ def native_lib(need: Callable[[str], str]) -> Build:
     return build
 
 
-def _digest(cdef: str, source: str, files: list[Path]) -> str:
+@pytest.fixture(scope="session")
+def native_program(need: Callable[[str], str]) -> Callable[[str], Path]:
+    """`native_program("mutate")`: tests/native/mutate.c with the whole runtime, sanitized."""
+    compiler = need("cc")
+
+    def build(name: str) -> Path:
+        files = [ROOT / "tests" / "native" / f"{name}.c", *sorted(SOURCE.rglob("*.c"))]
+        target = CACHE / f"{name}_{_digest(name, '', files, SANITIZED)}"
+        if not target.exists():
+            CACHE.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+                command = [compiler, *SANITIZED, *map(str, files), "-o", f"{folder}/program"]
+                built = subprocess.run(command, text=True, capture_output=True, check=False)
+                assert built.returncode == 0, built.stderr
+                os.replace(f"{folder}/program", target)
+        return target
+
+    return build
+
+
+def _digest(cdef: str, source: str, files: list[Path], flags: tuple[str, ...] = FLAGS) -> str:
     """Every source and header counts: whatever the C includes is in there."""
-    state = hashlib.sha256(repr((cdef, source, FLAGS, sys.version, sorted(files))).encode())
+    state = hashlib.sha256(repr((cdef, source, flags, sys.version, sorted(files))).encode())
     for path in sorted({*files, *SOURCE.rglob("*.h"), *FIRMWARE.glob("*.h"),
                         *(ROOT / "native" / "include").glob("*.h")}):
         state.update(path.read_bytes())

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the benchmarks share: the folder of real models, the networks in it, tables in Markdown.
+
+Float networks are quantised once, exported to .tflite and kept in build/benchmarks under a name
+that changes with the model and with the code that quantises; every script then reads that file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgefm import importers
+from edgefm.compiler import CompileOptions, load_model
+from edgefm.exporters.tflite import export_tflite
+from edgefm.preprocess import is_picture
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / "build" / "benchmarks"
+MOBILENET_V2 = "tf2_mobilenet_v2_1.0_224_ptq"
+SQUEEZENET = "squeezenet1_1_torchvision"
+QUANTISERS = ("calibrate.py", "compiler.py", "equalize.py", "integer.py", "optimize.py",
+              "preprocess.py", "quantize.py", "refine.py", "exporters", "importers", "ops")
+PREPROCESS = {SQUEEZENET: "torchvision", "mobilenet_v1_0.25_224_float": "tf"}  # of float sources
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A quantised .tflite, the float file it was made from (None: published quantised), its
+    preprocessing, and whether it takes colour photos."""
+
+    name: str
+    file: Path
+    source: Path | None
+    preprocess: str | None
+    photos: bool
+
+
+def parser(about: str | None) -> argparse.ArgumentParser:
+    """A parser with the option that every script has."""
+    made = argparse.ArgumentParser(description=about,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--data", type=Path, metavar="DIR", help="folder with models/ and images/ "
+                      "(default: EDGEFM_DATA, else ../shared/data beside the project)")
+    return made
+
+
+def data_folder(given: Path | None) -> Path:
+    """The folder of real models; ends the program with status 2 where there is none."""
+    named = os.environ.get("EDGEFM_DATA")
+    folder = given or (Path(named) if named else ROOT.parent / "shared" / "data")
+    if not (folder / "models").is_dir():
+        print(f"{sys.argv[0]}: no real models in {folder}; set EDGEFM_DATA or --data",
+              file=sys.stderr)
+        raise SystemExit(2)
+    return folder
+
+
+def networks(data: Path, wanted: Sequence[str] = ()) -> list[Network]:
+    """Every network that TFLite can judge, published quantised ones first; names filter by part."""
+    published = sorted((data / "models").glob("*.tflite"))
+    sources = [data / "models" / f"{SQUEEZENET}.onnx"]
+    sources += [p for p in published if p.stem in PREPROCESS]
+    found = [_published(p) for p in published if p.stem not in PREPROCESS]
+    names = [(p.stem, p) for p in sources if p.is_file()]
+    keep = [n for n in found if _matches(n.name, wanted)]
+    return keep + [_ours(data, p) for stem, p in names if _matches(stem, wanted)]
+
+
+def _matches(name: str, wanted: Sequence[str]) -> bool:
+    return not wanted or any(part in name for part in wanted)
+
+
+def _published(path: Path) -> Network:
+    graph = importers.load(path)
+    shape = graph.tensors[graph.inputs[0]].shape
+    return Network(path.stem, path, None, None, is_picture(shape))
+
+
+def _ours(data: Path, source: Path) -> Network:
+    preprocess = PREPROCESS[source.stem]
+    name = f"{source.stem}_int8"
+    options = CompileOptions(calib=data / "images" / "imagenet_sample", preprocess=preprocess)
+    path = CACHE / f"{name}_{_key(source)}.tflite"
+    if not path.is_file():
+        say(f"quantising {source.name}")
+        CACHE.mkdir(parents=True, exist_ok=True)
+        model = export_tflite(load_model(source, options).graph)
+        part = path.with_suffix(".part")
+        part.write_bytes(model)
+        part.replace(path)
+    return Network(name, path, source, preprocess, True)
+
+
+def _key(source: Path) -> str:
+    digest = hashlib.sha256(source.read_bytes())
+    for name in QUANTISERS:
+        path = ROOT / "edgefm" / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def options_for(network: Network, data: Path, **fields: object) -> CompileOptions:
+    """Compile options of a network: its preprocessing, and photos to learn codec tables from."""
+    made = CompileOptions(calib=data / "images" / "imagenet_sample" if network.photos else None,
+                          preprocess=network.preprocess)
+    return replace(made, **fields)  # type: ignore[arg-type]
+
+
+def say(text: str) -> None:
+    """A line of progress, out of the way of the tables."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_command() -> None:
+    """The command that prints what follows, as it was typed, with --data left out."""
+    words = [f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]
+    if "--data" in words:
+        at = words.index("--data")
+        words[at:at + 2] = []
+    print(f"\n    python {shlex.join(words)}\n")
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A Markdown table, line by line as rows come; numbers to the right (the first row tells)."""
+    for number, row in enumerate(rows):
+        if number == 0:
+            numeric = [isinstance(value, (int, float)) for value in row]
+            print("| " + " | ".join(header) + " |")
+            print("|" + "|".join("---:" if right else "---" for right in numeric) + "|")
+        print("| " + " | ".join(map(_cell, row)) + " |", flush=True)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return str(value)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pipeline from a model file to a package: what goes in, what comes out, what is refused."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from networks import Network
+from packages import Built, differing
+
+from edgefm.binding import Runtime
+from edgefm.compiler import (
+    CompileOptions,
+    calibration_files,
+    calibration_inputs,
+    compile_model,
+    load_model,
+    load_quantised,
+)
+from edgefm.diff import random_inputs
+from edgefm.errors import BadInput, Infeasible
+from edgefm.exporters.tflite import export_tflite
+from edgefm.graph import Graph
+from edgefm.plan import analyse
+
+
+def network() -> Graph:
+    net = Network(11, name="small")
+    x = net.conv(net.input(1, 20, 24, 3), 8, activation="relu6")
+    x = net.conv(net.depthwise(x, stride=2), 12, 1)
+    return net.graph(net.softmax(net.dense(net.mean(x), 4)))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "small.tflite"
+    path.write_bytes(export_tflite(network()))
+    return path
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten inputs as .npy, and a file of another kind."""
+    folder = tmp_path_factory.mktemp("samples")
+    for k in range(10):
+        np.save(folder / f"{k:02}.npy", random_inputs(network(), k)[0])
+    (folder / "notes.txt").write_text("not a picture")
+    return folder
+
+
+# -- packages --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [
+    CompileOptions(), CompileOptions(fast=4000), CompileOptions(fast=4000, objective="maps"),
+    CompileOptions(cut="ops"), CompileOptions(cut="blocks"), CompileOptions(target="qspi-psram"),
+    CompileOptions(fast=6000, external=0), CompileOptions(cut="ops", codec="zvc"),
+    CompileOptions(cut="ops", codec="ebpc", target="qspi-psram")])
+def test_every_way_to_compile_gives_the_same_bits(model: Path, options: CompileOptions) -> None:
+    compiled = compile_model(model, options)
+    built = Built(compiled.package, compiled.graph, analyse(compiled.program), compiled.plan)
+    for seed in range(3):
+        assert differing(built, random_inputs(compiled.graph, seed)) == []
+
+
+@pytest.mark.parametrize("codec", ["context", "lossless"])
+def test_learned_tables_come_from_the_calibration_files(model: Path, samples: Path,
+                                                        codec: str) -> None:
+    compiled = compile_model(model, CompileOptions(cut="ops", codec=codec, calib=samples))
+    built = Built(compiled.package, compiled.graph, analyse(compiled.program), compiled.plan)
+    assert differing(built, random_inputs(compiled.graph, 1)) == []
+    assert any(m.codec == codec for m in compiled.plan.maps)
+
+
+def test_options_reach_the_plan(model: Path) -> None:
+    plan = compile_model(model, CompileOptions(fast=4000, objective="maps",
+                                               target="qspi-psram")).plan
+    assert plan.fast_bytes <= 4000
+    assert (plan.objective, plan.alignment, plan.port_buffers, plan.burst) == ("maps", 4, 2, 256)
+    assert compile_model(model, CompileOptions(external=0)).plan.external_bytes == 0
+
+
+def test_the_package_names_its_model(model: Path) -> None:
+    compiled = compile_model(model, CompileOptions(labels=("cat", "dog")))
+    with Runtime(compiled.package) as runtime:
+        info = runtime.info
+    assert info.model_sha256 == hashlib.sha256(model.read_bytes()).hexdigest()
+    assert info.labels == ("cat", "dog")
+    assert info.preprocess == compiled.preprocess
+    assert info.plan["fast_bytes"] == compiled.plan.fast_bytes
+
+
+def test_equal_options_give_equal_packages(model: Path, samples: Path) -> None:
+    options = CompileOptions(fast=4000, codec="lossless", calib=samples)
+    assert compile_model(model, options).package == compile_model(model, options).package
+
+
+def test_plans_that_differ_have_another_checksum(model: Path) -> None:
+    def plan_sha256(options: CompileOptions) -> str:
+        with Runtime(compile_model(model, options).package) as runtime:
+            return runtime.info.plan_sha256
+
+    assert plan_sha256(CompileOptions()) != plan_sha256(CompileOptions(fast=4000))
+    assert plan_sha256(CompileOptions()) == plan_sha256(CompileOptions(labels=("a", "b")))
+
+
+def test_a_quantised_file_is_its_own_graph(model: Path) -> None:
+    loaded = load_model(model, CompileOptions())
+    assert loaded.graph is loaded.source
+    assert [n.op for n in load_quantised(model, CompileOptions()).nodes] == [
+        n.op for n in network().nodes]
+
+
+# -- what is refused -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("options", "met"), [
+    (CompileOptions(cut="ops", codec="zip"), "codec 'zip': expected lossless or one of raw"),
+    (CompileOptions(cut="ops", codec="context"), "calibration files are needed; expected --calib"),
+    (CompileOptions(objective="speed"), "objective 'speed': expected one of cost, maps"),
+    (CompileOptions(target="nowhere"), "target 'nowhere': no such file"),
+    (CompileOptions(cut="nothing"), "--cut names 'nothing', which no operator makes")])
+def test_options_that_make_no_sense_are_one_clear_line(model: Path, options: CompileOptions,
+                                                       met: str) -> None:
+    with pytest.raises(BadInput) as error:
+        compile_model(model, options)
+    assert met in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_too_little_memory_says_how_much_is_enough(model: Path) -> None:
+    with pytest.raises(Infeasible) as error:
+        compile_model(model, CompileOptions(fast=100))
+    enough = error.value.smallest
+    assert compile_model(model, CompileOptions(fast=enough)).plan.fast_bytes <= enough
+    with pytest.raises(Infeasible):
+        compile_model(model, CompileOptions(fast=enough - 1))
+
+
+def test_calibration_files_are_pictures_and_arrays_in_order(samples: Path) -> None:
+    names = [path.name for path in calibration_files(samples, "net")]
+    assert names == [f"{k:02}.npy" for k in range(10)]
+
+
+@pytest.mark.parametrize(("most", "names"), [(1, [0]), (3, [0, 3, 6]), (5, [0, 2, 4, 6, 8]),
+                                             (10, list(range(10))), (99, list(range(10)))])
+def test_calibration_inputs_are_spread_over_the_files(samples: Path, most: int,
+                                                      names: list[int]) -> None:
+    inputs = calibration_inputs(network(), None, samples, most)
+    for array, name in zip(inputs, names, strict=True):
+        np.testing.assert_array_equal(array, random_inputs(network(), name)[0])
+
+
+def test_no_calibration_files_are_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="net: calibration files are needed; expected --calib DIR"):
+        calibration_files(None, "net")
+    with pytest.raises(BadInput, match="not a folder"):
+        calibration_files(tmp_path / "nowhere", "net")
+    with pytest.raises(BadInput, match=r"no pictures or \.npy files in it"):
+        calibration_files(tmp_path, "net")

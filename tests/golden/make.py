@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the golden packages: `python -m tests.golden.make` from the project's root.
+
+good/*.efm are what some release wrote, with a .json beside each of what it must give for ever. They
+are written once: a file that is there stays, unless its name is given as an argument before any
+release has shipped it. bad/*.efm break one rule each and are written anew from good ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgefm.binding import Runtime
+from edgefm.coding import code_maps, storage_for
+from edgefm.container import Description, write_package
+from edgefm.graph import Array, Graph, Node, Quant
+from edgefm.lower import lower
+from edgefm.ops import run_graph
+from edgefm.plan import Plan, analyse, load_target, make_plan
+from edgefm.plan.build import build_plan
+from edgefm.plan.layout import Layout
+from edgefm.plan.search import Choice
+from edgefm.plan.stages import Stage
+from tests.golden.edit import Change, chain, header, replace
+from tests.golden.rules import BROKEN
+from tests.support.networks import Network
+
+GOLDEN = Path(__file__).resolve().parent
+SEED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """A network and how it is compiled: in one stage of rings, or cut as for `--cut`."""
+
+    graph: Callable[[], Graph]
+    cut: str = "auto"
+    codec: str = "raw"
+    target: str | None = None
+    fast: int | None = None
+    one_stage: bool = False
+    change: Change = lambda package: package
+
+
+# -- what a golden is run on, and what came out ----------------------------------------------------
+
+
+def made_up(shape: Sequence[int], dtype: str) -> Array:
+    """An input that any language makes alike: top bytes of s = s * 1664525 + 1013904223 mod 2^32.
+
+    Integers take their bytes from it, lowest first; a float32 is such a byte / 128 - 1.
+    """
+    count = int(np.prod(shape))
+    state, stream = SEED, bytearray()
+    for _ in range(count * (1 if dtype == "float32" else np.dtype(dtype).itemsize)):
+        state = (state * 1664525 + 1013904223) % 2**32
+        stream.append(state >> 24)
+    if dtype == "float32":
+        values = np.frombuffer(bytes(stream), np.uint8) / np.float32(128) - np.float32(1)
+        return values.astype(np.float32).reshape(shape)
+    return np.frombuffer(bytes(stream), np.dtype(dtype).newbyteorder("<")).reshape(shape)
+
+
+def outcome(package: bytes) -> dict[str, object]:
+    """Everything that must stay: checksums of inputs and outputs, memory, counted bytes."""
+    with Runtime(package) as runtime:
+        inputs = [made_up(t.shape, t.dtype) for t in runtime.inputs]
+        result = runtime.run(inputs)
+        plan = runtime.info.plan
+        return {"fast_bytes": plan["fast_bytes"], "external_bytes": plan["external_bytes"],
+                "inputs": [_digest(a) for a in inputs],
+                "outputs": [_digest(a) for a in result.outputs],
+                "counters": asdict(result.counters)}
+
+
+def _digest(array: Array) -> str:
+    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return hashlib.sha256(little.tobytes()).hexdigest()
+
+
+# -- good ------------------------------------------------------------------------------------------
+
+
+def example(width: int = 256) -> Graph:
+    """The worked example of docs/FORMAT.md: one convolution."""
+    net = Network(1, name="example")
+    return net.graph(net.conv(net.input(1, 6, width, 1), 2, kernel=3, stride=2))
+
+
+def separable(dtype: str = "int8") -> Graph:
+    """An inverted residual: three convolutions and a sum with what came before them."""
+    net = Network(2, dtype, "separable")
+    x = net.conv(net.input(1, 24, 40, 3), 6, kernel=3, stride=2, activation="relu6")
+    wide = net.conv(x, 12, kernel=1, activation="relu6")
+    deep = net.depthwise(wide, activation="relu6")
+    return net.graph(net.add(x, net.conv(deep, 6, kernel=1)))
+
+
+def sparse(width: int = 10) -> Graph:
+    """A map with many zero points, which codecs are made for, and one without."""
+    net = Network(7, name="sparse")
+    x = net.conv(net.input(1, 12, width, 3), 8, activation="relu")
+    return net.graph(net.conv(x, 4, kernel=1))
+
+
+def floats() -> Graph:
+    """float32 in, float32 out."""
+    net = Network(3, name="float")
+    net.inputs.append(net.tensor((1, 6, 6, 2), dtype="float32"))
+    x = net.node("quantize", net.inputs, (1, 6, 6, 2), Quant((2**-7,), (3,)))
+    return net.graph(net.dequantize(net.softmax(net.dense(net.mean(net.conv(x, 4)), 5))))
+
+
+def ends() -> Graph:
+    """Two inputs; four outputs: a part of a concatenation, all of it, classes, and an input."""
+    net = Network(4, name="ends")
+    a, b = net.input(1, 6, 5, 3), net.input(1, 6, 5, 3)
+    one = net.conv(a, 2, kernel=1)
+    two = net.alike(net.conv(b, 3), one)
+    joined = net.concat(one, two)
+    return net.graph(one, joined, net.argmax(joined), b)
+
+
+def operators() -> Graph:
+    """Every operator but the detector's, as small as it gets."""
+    net = Network(5, name="operators")
+    x = net.input(1, 8, 6, 4)
+    left = net.pool(net.relu(x, "relu6"))
+    right = net.alike(net.pool(x, "average_pool"), left)
+    below = net.concat(left, right, axis=1)
+    mixed = net.concat(net.logistic(below), net.resize(net.pool(below), 8, 3), axis=3)
+    turned = net.transpose(net.pad(mixed, (1, 0), (1, 1)), 0, 2, 1, 3)
+    grown = net.resize(net.reshape(turned, 1, 5, 9, 8), 10, 9, "resize_nearest")
+    twice = net.add(grown, net.depthwise(grown, kernel=1), "mul")
+    return net.graph(net.softmax(net.dense(net.flat(net.mean(twice, keep_dims=True)), 5)), twice)
+
+
+def detector() -> Graph:
+    """Boxes from four anchors."""
+    net = Network(6, name="detector")
+    codes = net.reshape(net.conv(net.input(1, 2, 2, 3), 4, kernel=1), 1, 4, 4)
+    logits = net.reshape(net.conv(net.inputs[0], 3, kernel=1), 1, 4, 3)
+    real = [net.dequantize(codes), net.dequantize(net.logistic(logits))]
+    anchors = np.array([[0.3, 0.3, 0.4, 0.4], [0.3, 0.7, 0.4, 0.4], [0.7, 0.3, 0.4, 0.4],
+                        [0.7, 0.7, 0.4, 0.4]], np.float32)
+    real.append(net.constant(anchors, Quant((1.0,), (0,))))
+    shapes = ((1, 3, 4), (1, 3), (1, 3), (1,))
+    found = tuple(net.tensor(shape, dtype="float32") for shape in shapes)
+    net.nodes.append(Node("detection_postprocess", "boxes", tuple(real), found, {
+        "max_detections": 3, "max_classes_per_detection": 1, "num_classes": 2, "y_scale": 10.0,
+        "x_scale": 10.0, "h_scale": 5.0, "w_scale": 5.0, "nms_score_threshold": 0.3,
+        "nms_iou_threshold": 0.5, "use_regular_nms": False}))
+    return net.graph(*found)
+
+
+# As a later minor version may write it: with a section that readers may skip.
+NEWS = chain(header(6, "H", 7), replace(200, lambda _: b"news", flags=0))
+
+GOOD: Mapping[str, Good] = {
+    "example": Good(example, one_stage=True),
+    "future": Good(example, one_stage=True, change=NEWS),
+    "outside": Good(lambda: example(4), cut="ops", codec="context"),
+    "rings": Good(separable, one_stage=True),
+    "mixed": Good(separable, fast=2600),
+    "external": Good(sparse, cut="ops"),
+    "overlapped": Good(lambda: sparse(40), cut="ops", target="qspi-psram"),
+    "uint8": Good(lambda: separable("uint8"), one_stage=True),
+    "float": Good(floats, one_stage=True),
+    "ends": Good(ends, one_stage=True),
+    "operators": Good(operators, one_stage=True),
+    "detector": Good(detector, one_stage=True),
+    "rle": Good(sparse, cut="ops", codec="rle"),
+    "zvc": Good(sparse, cut="ops", codec="zvc"),
+    "ebpc": Good(sparse, cut="ops", codec="ebpc"),
+    "context": Good(sparse, cut="ops", codec="context"),
+    "lossless": Good(sparse, cut="ops", codec="lossless", target="qspi-psram"),
+}
+
+
+def compile_golden(good: Good) -> bytes:
+    """The package; codecs learn from the very input that the golden is run on."""
+    graph = good.graph()
+    layout = analyse(lower(graph))
+    plan = _plan(layout, good)
+    roomy = write_package(graph, layout.program, make_plan(layout, load_target(None)), {},
+                          Description(""))
+    samples = [[made_up(graph.tensors[t].shape, graph.tensors[t].dtype) for t in graph.inputs]]
+    coded = code_maps(layout.program, plan, good.codec, roomy, samples)
+    return good.change(write_package(graph, layout.program, plan, coded, Description("")))
+
+
+def _plan(layout: Layout, good: Good) -> Plan:
+    target = load_target(good.target).with_budget(good.fast, None)
+    storage = storage_for(layout.program, good.codec)
+    if not good.one_stage:
+        return make_plan(layout, target, "cost", good.cut, storage)
+    stage = Stage(0, len(layout.program.ops), max(layout.rows))
+    return build_plan(layout, Choice((stage,), frozenset(), (0.0, 0.0)), target, "cost", storage)
+
+
+def write_good(name: str) -> None:
+    """Compile, run, compare with the operators' meaning in NumPy, and only then write."""
+    graph = GOOD[name].graph()
+    package = compile_golden(GOOD[name])
+    with Runtime(package) as runtime:
+        inputs = [made_up(t.shape, t.dtype) for t in runtime.inputs]
+        outputs = runtime.run(inputs).outputs
+    expected = run_graph(graph, inputs)
+    for tensor, array in zip(graph.outputs, outputs, strict=True):
+        np.testing.assert_array_equal(array, expected[tensor], name)
+    (GOLDEN / "good" / f"{name}.efm").write_bytes(package)
+    text = json.dumps(outcome(package), indent=1) + "\n"
+    (GOLDEN / "good" / f"{name}.json").write_text(text, encoding="utf-8")
+    print(f"good/{name}.efm: {len(package)} bytes")
+
+
+def write_bad() -> None:
+    """One file per rule; a rule's package is broken, then sealed again unless the seal is it."""
+    folder = GOLDEN / "bad"
+    for path in folder.glob("*.efm"):
+        path.unlink()
+    for rule in BROKEN:
+        package = rule.make((GOLDEN / "good" / f"{rule.source}.efm").read_bytes())
+        (folder / f"{rule.name}__{rule.status}.efm").write_bytes(package)
+    print(f"bad: {len(BROKEN)} files")
+
+
+def main(names: Sequence[str]) -> None:
+    """Write what is missing or named, then everything bad."""
+    for folder in ("good", "bad"):
+        (GOLDEN / folder).mkdir(exist_ok=True)
+    for name in GOOD:
+        if name in names or not (GOLDEN / "good" / f"{name}.efm").exists():
+            write_good(name)
+    write_bad()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One way to break each rule of docs/FORMAT.md, and the status that a reader must give."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from edgefm.container import (
+    BUFFER,
+    FIRING,
+    HEADER,
+    OPERATOR,
+    SECTION_ENTRY,
+    STREAM,
+    TENSOR,
+    Section,
+)
+from tests.golden.edit import Change, chain, entry, header, put, record, replace, without
+
+# Records of example.efm: streams 0 (input) and 1 (result), each with its buffer; operators:
+INPUT, CONV, OUTPUT = 0, 1, 2
+# Operators of outside.efm, which has the maps 0 (input) and 1 (result), both coded:
+STORE, TAKE, LOAD, STORE_RESULT = 0, 1, 2, 3
+# In ends.efm output 1 is a concatenation. Operand and tensor of that output, and the stream that is
+# the second part, between the pixels of the first:
+OPERAND, OUTPUT_TENSOR, PART = 13, 3, 4
+OUTPUT_RECORD = 8
+BOXES = 6  # the buffer of detector.efm's boxes
+INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`change` breaks the good package `source`, whose META is left out to keep the file small."""
+
+    name: str
+    status: str
+    change: Change
+    source: str = "example"
+    when_run: bool = False  # the package opens, and running it meets the status
+
+    def make(self, package: bytes) -> bytes:
+        """The broken package."""
+        return chain(without(Section.META), self.change)(package)
+
+
+def _stream(offset: int, kind: str, value: int, index: int = 0) -> Change:
+    return record(Section.STREAMS, index, offset, kind, value)
+
+
+def _buffer(offset: int, kind: str, value: int) -> Change:
+    return record(Section.BUFFERS, 0, offset, kind, value)
+
+
+def _operator(index: int, offset: int, kind: str, value: int) -> Change:
+    return record(Section.OPERATORS, index, offset, kind, value)
+
+
+def _map(offset: int, kind: str, value: int, index: int = 0) -> Change:
+    return record(Section.MAPS, index, offset, kind, value)
+
+
+def _tensor(offset: int, kind: str, value: int) -> Change:
+    return record(Section.TENSORS, 0, offset, kind, value)
+
+
+def _unsealed(offset: int, kind: str, value: int) -> Change:
+    """A field changed and the checksum left as it was."""
+
+    def change(package: bytes) -> bytes:
+        data = bytearray(package)
+        struct.pack_into(f"<{kind}", data, offset, value)
+        return bytes(data)
+
+    return change
+
+
+HEADER_RULES = (
+    Rule("header_cut_short", "EFM_BAD_SIZE", lambda p: p[:HEADER.size - 1]),
+    Rule("magic", "EFM_BAD_MAGIC", header(3, "B", ord("2"))),
+    Rule("major_unknown", "EFM_BAD_VERSION", header(4, "H", 2)),
+    Rule("package_cut_short", "EFM_BAD_SIZE", lambda p: p[:-1]),
+    Rule("package_with_more_behind", "EFM_BAD_SIZE", lambda p: p + b"\0"),
+    Rule("checksum", "EFM_BAD_CHECKSUM", _unsealed(36, "I", 77)),
+    Rule("feature_unknown", "EFM_BAD_FEATURE", header(16, "I", 4)),
+    Rule("header_reserved_set", "EFM_BAD_FEATURE", header(60, "I", 1)),
+    Rule("alignment_zero", "EFM_BAD_FEATURE", header(40, "H", 0)),
+    Rule("alignment_too_large", "EFM_BAD_FEATURE", header(40, "H", 4097)),
+    Rule("port_buffers_zero", "EFM_BAD_FEATURE", header(42, "H", 0)),
+    Rule("port_buffers_three", "EFM_BAD_FEATURE", header(42, "H", 3)),
+    Rule("burst_unaligned", "EFM_BAD_FEATURE", chain(header(40, "H", 4), header(44, "I", 6))),
+    Rule("arena_too_large", "EFM_BAD_BUFFER", header(24, "I", INT32_MAX + 1)),
+    Rule("control_unaligned", "EFM_BAD_BUFFER", header(28, "I", 92)),
+    Rule("control_past_arena", "EFM_BAD_BUFFER", header(28, "I", 1 << 20)),
+    Rule("window_too_wide", "EFM_BAD_BUFFER",
+         chain(header(48, "I", 17), header(28, "I", 1 << 10))),
+    Rule("window_past_control", "EFM_BAD_BUFFER", header(48, "I", 3)),
+)
+
+SECTION_RULES = (
+    Rule("sections_too_many", "EFM_BAD_SIZE", header(20, "I", 65)),
+    Rule("section_table_past_end", "EFM_BAD_SIZE", lambda p: put(
+        put(p[:HEADER.size + 3 * SECTION_ENTRY.size], 8, "I",
+            HEADER.size + 3 * SECTION_ENTRY.size), 20, "I", 4)),
+    Rule("section_past_end", "EFM_BAD_SIZE", entry(Section.NAMES, 4, "I", 1 << 20)),
+    Rule("section_unknown_but_required", "EFM_BAD_FEATURE", replace(200, lambda _: b"news")),
+    Rule("section_twice", "EFM_BAD_SECTION", entry(Section.NAMES, 0, "H", Section.TABLES)),
+    Rule("section_count_wrong", "EFM_BAD_SECTION", entry(Section.FIRINGS, 12, "I", 1)),
+    Rule("section_size_uneven", "EFM_BAD_SECTION", replace(Section.STAGES, lambda d: d + b"\0")),
+    Rule("section_missing", "EFM_BAD_SECTION", without(Section.TABLES)),
+)
+
+BUFFER_RULES = (
+    Rule("buffer_unaligned", "EFM_BAD_BUFFER", _buffer(0, "I", 92)),
+    Rule("buffer_in_control", "EFM_BAD_BUFFER", _buffer(0, "I", 80)),
+    Rule("buffer_without_slot_bytes", "EFM_BAD_BUFFER", _buffer(4, "I", 0)),
+    Rule("buffer_past_arena", "EFM_BAD_BUFFER", _buffer(0, "I", 1 << 20)),
+    Rule("buffer_slots_past_arena", "EFM_BAD_BUFFER", _buffer(4, "I", 1 << 20)),
+    Rule("buffer_without_slots", "EFM_BAD_BUFFER", _buffer(8, "I", 0)),
+    Rule("buffer_with_too_many_slots", "EFM_BAD_BUFFER",
+         chain(header(24, "I", 1 << 26), _buffer(8, "I", 65536))),
+)
+
+STREAM_RULES = (
+    Rule("stream_without_rows", "EFM_BAD_STREAM", _stream(0, "I", 0)),
+    Rule("stream_with_too_many_rows", "EFM_BAD_STREAM", _stream(0, "I", 65536)),
+    Rule("stream_without_pixels", "EFM_BAD_STREAM", _stream(4, "I", 0)),
+    Rule("stream_with_too_many_pixels", "EFM_BAD_STREAM", _stream(4, "I", (1 << 24) + 1)),
+    Rule("stream_without_channels", "EFM_BAD_STREAM", _stream(8, "I", 0)),
+    Rule("stream_with_too_many_channels", "EFM_BAD_STREAM", _stream(8, "I", (1 << 21) + 1)),
+    Rule("stream_of_two_byte_elements", "EFM_BAD_STREAM", _stream(12, "B", 2)),
+    Rule("stream_reserved_byte_set", "EFM_BAD_STREAM", _stream(13, "B", 1)),
+    Rule("stream_reserved_field_set", "EFM_BAD_STREAM", _stream(18, "H", 1)),
+    Rule("stream_without_buffer", "EFM_BAD_STREAM", _stream(14, "H", 2)),
+    Rule("stream_without_producer", "EFM_BAD_STREAM", _stream(16, "H", 3)),
+    Rule("stream_that_nobody_makes", "EFM_BAD_STREAM",
+         replace(Section.STREAMS, lambda d: d + d[:STREAM.size])),
+    Rule("stream_past_slot", "EFM_BAD_STREAM", _stream(20, "I", 1 << 16)),
+    Rule("stream_at_slot_end", "EFM_BAD_STREAM", _stream(20, "I", 256)),
+    Rule("stream_unaligned", "EFM_BAD_STREAM",
+         chain(_stream(4, "I", 1), _stream(12, "B", 4), _stream(24, "I", 4), _stream(20, "I", 2))),
+    Rule("stream_pixels_unaligned", "EFM_BAD_STREAM",
+         chain(_stream(4, "I", 1), _stream(12, "B", 4), _stream(24, "I", 6))),
+    Rule("stream_slots_unaligned", "EFM_BAD_STREAM",
+         chain(_stream(4, "I", 1), _stream(12, "B", 4), _stream(24, "I", 4), _buffer(4, "I", 254))),
+    Rule("stream_pixels_overlap", "EFM_BAD_STREAM", _stream(24, "I", 1, index=1)),
+    Rule("stream_pixels_past_slot", "EFM_BAD_STREAM", _stream(24, "I", 1 << 16)),
+    Rule("stream_row_past_slot", "EFM_BAD_STREAM", _stream(4, "I", 257)),
+    Rule("stream_zero_point_too_small", "EFM_BAD_STREAM", _stream(28, "i", -129)),
+    Rule("stream_zero_point_too_large", "EFM_BAD_STREAM", _stream(28, "i", 128)),
+    Rule("stream_map_too_large", "EFM_BAD_STREAM",
+         chain(header(24, "I", INT32_MAX), _buffer(4, "I", 1 << 20), _stream(0, "I", 4096),
+               _stream(4, "I", 1 << 20))),
+)
+
+MAP_RULES = (
+    Rule("map_without_rows", "EFM_BAD_OPERATOR", _map(8, "I", 0), "outside"),
+    Rule("map_with_too_many_rows", "EFM_BAD_OPERATOR",
+         chain(header(32, "I", 1 << 20), _map(8, "I", 65536)), "outside"),
+    Rule("map_without_slot_bytes", "EFM_BAD_OPERATOR",
+         chain(_map(4, "I", 0), _map(12, "I", 0)), "outside"),
+    Rule("map_row_past_slot", "EFM_BAD_OPERATOR", _map(12, "I", 5), "outside"),
+    Rule("map_past_external_memory", "EFM_BAD_OPERATOR", _map(0, "I", 1 << 20), "outside"),
+    Rule("map_rows_past_external_memory", "EFM_BAD_OPERATOR", _map(0, "I", 32), "outside"),
+    Rule("map_address_unaligned", "EFM_BAD_OPERATOR",
+         chain(header(40, "H", 4), _map(0, "I", 2)), "outside"),
+    Rule("map_slot_unaligned", "EFM_BAD_OPERATOR",
+         chain(header(32, "I", 64), header(40, "H", 4), _map(4, "I", 6)), "outside"),
+    Rule("map_reserved_set", "EFM_BAD_OPERATOR", _map(36, "I", 1), "outside"),
+    Rule("map_tables_past_section", "EFM_BAD_CODEC", _map(24, "I", 100), "outside"),
+    Rule("map_directory_in_window", "EFM_BAD_CODEC", _map(28, "I", 88), "outside"),
+    Rule("map_directory_past_control", "EFM_BAD_CODEC", _map(28, "I", 116), "outside"),
+    Rule("map_without_store", "EFM_BAD_OPERATOR", _map(32, "I", 99), "outside"),
+    Rule("map_stored_by_load", "EFM_BAD_OPERATOR", _map(32, "I", LOAD), "outside"),
+    Rule("map_stored_by_store_of_another", "EFM_BAD_OPERATOR",
+         _map(32, "I", STORE_RESULT), "outside"),
+)
+
+TENSOR_RULES = (
+    Rule("tensors_too_few", "EFM_BAD_SECTION", replace(Section.TENSORS, lambda d: d[:TENSOR.size])),
+    Rule("tensor_rows_differ", "EFM_BAD_OPERATOR", _tensor(0, "I", 5)),
+    Rule("tensor_row_bytes_differ", "EFM_BAD_OPERATOR", _tensor(4, "I", 255)),
+    Rule("tensor_type_unknown", "EFM_BAD_OPERATOR", _tensor(8, "B", 5)),
+    Rule("tensor_type_of_another_size", "EFM_BAD_OPERATOR", _tensor(8, "B", 2)),
+    Rule("tensor_rank_five", "EFM_BAD_OPERATOR", _tensor(9, "B", 5)),
+    Rule("tensor_shape_of_another_size", "EFM_BAD_OPERATOR", _tensor(24, "I", 7)),
+    Rule("tensor_shape_with_zero", "EFM_BAD_OPERATOR", _tensor(20, "I", 0)),
+    Rule("tensor_name_past_section", "EFM_BAD_OPERATOR", _tensor(40, "I", 1 << 10)),
+)
+
+
+def inputs(count: int) -> Change:
+    """The example with as many inputs, of which only the first is used."""
+
+    def operators(data: bytes) -> bytes:
+        taken = [OPERATOR.pack(1, 0, 1, 0, 4 + i, 0, 0, 0, 0, 0, 0, 6, 1 + i)
+                 for i in range(count - 1)]
+        return data + b"".join(taken)
+
+    def streams(data: bytes) -> bytes:
+        one = bytearray(data[:STREAM.size])
+        more = b""
+        for i in range(count - 1):
+            struct.pack_into("<H", one, 16, 3 + i)
+            more += one
+        return data + more
+
+    return chain(
+        header(24, "I", 1 << 11), header(28, "I", 160), _buffer(0, "I", 256),
+        record(Section.BUFFERS, 1, 0, "I", 1032), _operator(CONV, 24, "I", 1544),
+        replace(Section.OPERATORS, operators), replace(Section.STREAMS, streams),
+        replace(Section.OPERANDS, lambda d: d + b"".join(
+            struct.pack("<H", 2 + i) for i in range(count - 1))),
+        replace(Section.TENSORS, lambda d: d[:TENSOR.size] * count + d[TENSOR.size:]),
+        replace(Section.FIRINGS, lambda d: d + b"".join(
+            FIRING.pack(3 + i, 1) for i in range(count - 1) for _ in range(6))),
+        record(Section.STAGES, 0, 4, "I", 12 + 6 * (count - 1)))
+
+
+# Row bytes and channels follow; what is missing is scratch to gather the row in.
+OUTPUT_OF_A_PART = chain(
+    record(Section.OPERANDS, OPERAND, 0, "H", PART),
+    record(Section.TENSORS, OUTPUT_TENSOR, 4, "I", 15),
+    record(Section.TENSORS, OUTPUT_TENSOR, 32, "I", 3))
+
+OPERATOR_RULES = (
+    Rule("operator_unknown", "EFM_BAD_FEATURE", _operator(CONV, 0, "B", 200)),
+    Rule("operator_zero", "EFM_BAD_FEATURE", _operator(CONV, 0, "B", 0)),
+    Rule("operator_reserved_set", "EFM_BAD_OPERATOR", _operator(CONV, 3, "B", 1)),
+    Rule("operator_wider_than_window", "EFM_BAD_OPERATOR", _operator(CONV, 1, "B", 2)),
+    Rule("operator_operands_past_section", "EFM_BAD_OPERATOR", _operator(CONV, 4, "I", 3)),
+    Rule("operator_params_past_section", "EFM_BAD_OPERATOR", _operator(CONV, 8, "I", 1)),
+    Rule("operator_weights_past_section", "EFM_BAD_OPERATOR", _operator(CONV, 16, "I", 1)),
+    Rule("operator_scratch_unaligned", "EFM_BAD_OPERATOR", _operator(CONV, 24, "I", 92)),
+    Rule("operator_scratch_in_control", "EFM_BAD_OPERATOR", _operator(CONV, 24, "I", 80)),
+    Rule("operator_scratch_past_arena", "EFM_BAD_OPERATOR", _operator(CONV, 24, "I", 1 << 20)),
+    Rule("operator_without_operands", "EFM_BAD_OPERATOR",
+         chain(_operator(CONV, 1, "B", 0), _operator(CONV, 2, "B", 0))),
+    Rule("operator_of_unknown_stream", "EFM_BAD_OPERATOR", record(Section.OPERANDS, 1, 0, "H", 2)),
+    Rule("operator_makes_stream_of_another", "EFM_BAD_OPERATOR",
+         record(Section.OPERANDS, 2, 0, "H", 0)),
+    Rule("operator_without_input", "EFM_BAD_OPERATOR",
+         chain(_operator(CONV, 1, "B", 0), _operator(CONV, 4, "I", 2))),
+    Rule("operator_without_result", "EFM_BAD_OPERATOR", _operator(CONV, 2, "B", 0)),
+    Rule("operator_rows_differ", "EFM_BAD_OPERATOR", _operator(CONV, 32, "I", 2)),
+    Rule("operator_parameter_missing", "EFM_BAD_OPERATOR", _operator(CONV, 12, "I", 13)),
+    Rule("operator_scratch_too_small", "EFM_BAD_OPERATOR", _operator(CONV, 28, "I", 17)),
+    Rule("input_that_reads", "EFM_BAD_OPERATOR",
+         chain(_operator(INPUT, 1, "B", 1), _operator(INPUT, 2, "B", 0))),
+    Rule("input_that_makes_two", "EFM_BAD_OPERATOR", _operator(INPUT, 2, "B", 2)),
+    Rule("input_with_parameters", "EFM_BAD_OPERATOR", _operator(INPUT, 12, "I", 1)),
+    Rule("input_with_weights", "EFM_BAD_OPERATOR", _operator(INPUT, 20, "I", 1)),
+    Rule("input_rows_differ", "EFM_BAD_OPERATOR", _operator(INPUT, 32, "I", 5)),
+    Rule("input_with_gaps", "EFM_BAD_OPERATOR",
+         chain(_stream(4, "I", 128), _stream(24, "I", 2), _tensor(4, "I", 128),
+               _tensor(28, "I", 128))),
+    Rule("input_link_unknown", "EFM_BAD_OPERATOR", _operator(INPUT, 36, "I", 1)),
+    Rule("input_link_twice", "EFM_BAD_OPERATOR", chain(inputs(2), _operator(3, 36, "I", 0))),
+    Rule("inputs_too_many", "EFM_BAD_OPERATOR", inputs(33)),
+    Rule("output_link_unknown", "EFM_BAD_OPERATOR", _operator(OUTPUT, 36, "I", 1)),
+    Rule("output_with_gaps_and_no_scratch", "EFM_BAD_OPERATOR",
+         OUTPUT_OF_A_PART, "ends"),
+    Rule("load_of_unknown_map", "EFM_BAD_OPERATOR", _operator(LOAD, 36, "I", 2), "outside"),
+    Rule("load_without_cursor", "EFM_BAD_OPERATOR", _operator(LOAD, 28, "I", 15), "outside"),
+    Rule("load_with_gaps", "EFM_BAD_OPERATOR",
+         chain(_stream(4, "I", 2, index=1), _stream(24, "I", 2, index=1)), "outside"),
+    Rule("load_beside_slot_start", "EFM_BAD_OPERATOR",
+         chain(_stream(4, "I", 3, index=1), _stream(20, "I", 1, index=1)), "outside"),
+    Rule("load_of_other_rows", "EFM_BAD_OPERATOR", _map(8, "I", 5), "outside"),
+    Rule("load_of_other_row_bytes", "EFM_BAD_OPERATOR", _map(12, "I", 3), "outside"),
+    Rule("load_transfer_past_slot", "EFM_BAD_OPERATOR",
+         chain(header(32, "I", 128), header(40, "H", 8), _map(4, "I", 8), _map(4, "I", 8, 1)),
+         "outside"),
+    Rule("store_of_map_with_another_store", "EFM_BAD_OPERATOR",
+         replace(Section.OPERATORS, lambda d: d + d[:OPERATOR.size]), "outside"),
+)
+
+CODEC_RULES = (
+    Rule("codec_unknown", "EFM_BAD_FEATURE", _map(16, "I", 99), "outside"),
+    Rule("codec_tables_refused", "EFM_BAD_CODEC", _map(24, "I", 11), "outside"),
+    Rule("codec_of_floats", "EFM_BAD_CODEC",
+         chain(*(_stream(4, "I", 1, i) for i in (0, 1)), *(_stream(12, "B", 4, i) for i in (0, 1)),
+               *(_stream(24, "I", 4, i) for i in (0, 1))), "outside"),
+    Rule("codec_rows_too_long", "EFM_BAD_CODEC",
+         chain(header(24, "I", 1 << 20), header(32, "I", 1 << 20), _buffer(4, "I", 1 << 16),
+               _stream(4, "I", 1 << 16), _map(4, "I", 1 << 16), _map(12, "I", 1 << 16)),
+         "outside"),
+    Rule("codec_scratch_without_code", "EFM_BAD_CODEC", _operator(STORE, 28, "I", 20), "outside"),
+    Rule("codec_scratch_without_state", "EFM_BAD_CODEC", _operator(STORE, 28, "I", 600), "outside"),
+)
+
+SCHEDULE_RULES = (
+    Rule("firing_of_unknown_operator", "EFM_BAD_SCHEDULE", record(Section.FIRINGS, 0, 0, "H", 3)),
+    Rule("firing_of_no_rows", "EFM_BAD_SCHEDULE", record(Section.FIRINGS, 0, 2, "H", 0)),
+    Rule("stage_begins_late", "EFM_BAD_SCHEDULE", record(Section.STAGES, 0, 0, "I", 1)),
+    Rule("stage_past_firings", "EFM_BAD_SCHEDULE", record(Section.STAGES, 0, 4, "I", 13)),
+    Rule("firings_without_stage", "EFM_BAD_SCHEDULE", record(Section.STAGES, 0, 4, "I", 11)),
+    Rule("rows_not_made_yet", "EFM_BAD_SCHEDULE",
+         record(Section.FIRINGS, 2, 0, "H", CONV), when_run=True),
+    Rule("rows_overwritten", "EFM_BAD_SCHEDULE",
+         record(Section.FIRINGS, 3, 0, "H", INPUT), when_run=True),
+    Rule("rows_more_than_the_ring", "EFM_BAD_SCHEDULE",
+         record(Section.FIRINGS, 0, 2, "H", 4), when_run=True),
+    Rule("rows_more_than_the_map", "EFM_BAD_SCHEDULE",
+         record(Section.FIRINGS, 11, 2, "H", 2), when_run=True),
+    Rule("rows_left_over", "EFM_BAD_SCHEDULE",
+         chain(replace(Section.FIRINGS, lambda d: d[:-FIRING.size]),
+               record(Section.STAGES, 0, 4, "I", 11)), when_run=True),
+    Rule("load_before_store", "EFM_BAD_SCHEDULE",
+         chain(record(Section.FIRINGS, 1, 0, "H", LOAD), record(Section.FIRINGS, 2, 0, "H", STORE)),
+         "outside", when_run=True),
+)
+
+# Too large to keep: tests build these.
+LARGE_RULES = (
+    Rule("operator_result_keeps_too_few_rows", "EFM_BAD_OPERATOR",
+         record(Section.BUFFERS, BOXES, 8, "I", 2), "detector"),
+    Rule("buffers_too_many", "EFM_BAD_SECTION",
+         replace(Section.BUFFERS, lambda d: d[:BUFFER.size] * 65536)),
+    Rule("streams_too_many", "EFM_BAD_SECTION",
+         replace(Section.STREAMS, lambda d: d[:STREAM.size] * 65536)),
+    Rule("operators_too_many", "EFM_BAD_SECTION",
+         replace(Section.OPERATORS, lambda d: d[:OPERATOR.size] * 65536)),
+)
+
+BROKEN = (*HEADER_RULES, *SECTION_RULES, *BUFFER_RULES, *STREAM_RULES, *MAP_RULES, *TENSOR_RULES,
+          *OPERATOR_RULES, *CODEC_RULES, *SCHEDULE_RULES)
+

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens and runs every damaged version of packages, each in memory of exactly its size.
+ *
+ *     mutate STEP a.efm b.efm ...   ->   one line "<refused> <stopped> <ran>" per package
+ *     mutate 0 a.efm b.efm ...      ->   one line per package as it is: the status of opening it and,
+ *                                        when that is well, of running it
+ *
+ * Damaged is: cut short anywhere; each byte set to each other value (every STEP-th of those); each buffer
+ * and each scratch moved to each other place of the arena, onto whatever is there. Package size and
+ * checksum are mended. Meant for a build with sanitizers; a version that runs for more than SECONDS ends
+ * the program. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../native/src/bytes.h"
+#include "../../native/src/crc32.h"
+#include "../../native/src/model.h"
+
+enum { AT_BYTES = 8, AT_CRC = 12, CHECKED = 16, HEADER = 64, FLIGHTS = 64, SECONDS = 20 };
+enum { BUFFER_OFFSET = 0, OPERATOR_SCRATCH = 24 };
+enum { LARGEST_MEMORY = 1 << 20, FILL = 0xA5 };
+
+typedef struct flight {
+    int busy, reads;
+    uint32_t address, bytes;
+    uint8_t *at;
+} flight;
+
+/* External memory whose transfers happen when they are waited for. */
+typedef struct board {
+    uint8_t *external;
+    uint32_t external_bytes;
+    uint32_t sum; /* of all outputs, so that every byte is looked at */
+    flight flights[FLIGHTS];
+} board;
+
+typedef struct tally {
+    unsigned long refused, stopped, ran;
+} tally;
+
+static int32_t on_input(void *context, uint32_t input, uint32_t y, uint8_t *row, uint32_t bytes)
+{
+    (void)context;
+    for (uint32_t i = 0; i < bytes; i++)
+        row[i] = (uint8_t)(31 * i + 7 * y + input);
+    return 0;
+}
+
+static int32_t on_output(void *context, uint32_t output, uint32_t y, const uint8_t *row, uint32_t bytes)
+{
+    board *b = context;
+    for (uint32_t i = 0; i < bytes; i++)
+        b->sum += row[i] * (y + output);
+    return 0;
+}
+
+static int32_t begin(board *b, int reads, uint32_t address, uint8_t *at, uint32_t bytes, uint32_t *ticket)
+{
+    if (address > b->external_bytes || bytes > b->external_bytes - address)
+        return -1;
+    for (uint32_t i = 0; i < FLIGHTS; i++)
+        if (!b->flights[i].busy) {
+            b->flights[i] = (flight){1, reads, address, bytes, at};
+            *ticket = i;
+            return 0;
+        }
+    return -1;
+}
+
+static int32_t on_read(void *port, uint32_t address, uint8_t *to, uint32_t bytes, uint32_t *ticket)
+{
+    return begin(port, 1, address, to, bytes, ticket);
+}
+
+static int32_t on_write(void *port, uint32_t address, const uint8_t *from, uint32_t bytes, uint32_t *ticket)
+{
+    return begin(port, 0, address, (uint8_t *)(uintptr_t)from, bytes, ticket);
+}
+
+static int32_t on_wait(void *port, uint32_t ticket)
+{
+    board *b = port;
+    if (ticket >= FLIGHTS || !b->flights[ticket].busy)
+        return -1;
+    flight *f = &b->flights[ticket];
+    f->busy = 0;
+    memcpy(f->reads ? f->at : b->external + f->address, f->reads ? b->external + f->address : f->at, f->bytes);
+    return 0;
+}
+
+static void *filled(size_t bytes)
+{
+    void *memory = malloc(bytes);
+    if (memory == NULL)
+        exit(2);
+    return memset(memory, FILL, bytes);
+}
+
+static efm_status run(const efm_model *model)
+{
+    efm_counters counters;
+    board b = {.external_bytes = efm_model_external_bytes(model)};
+    uint32_t arena_bytes = efm_model_arena_bytes(model);
+    if (arena_bytes > LARGEST_MEMORY || b.external_bytes > LARGEST_MEMORY)
+        return EFM_BAD_ARGUMENT;
+    uint8_t *arena = filled(arena_bytes);
+    b.external = filled(b.external_bytes);
+    efm_host host = {.context = &b, .input = on_input, .output = on_output,
+                     .port = {on_read, on_write, on_wait, &b}};
+    efm_status status = efm_run(model, &host, arena, arena_bytes, &counters);
+    free(b.external);
+    free(arena);
+    return status;
+}
+
+/* Asks about everything a host may ask; names lie in the package. */
+static void describe(const efm_model *model)
+{
+    efm_tensor tensor;
+    volatile uint8_t seen = 0;
+    for (uint32_t i = 0; efm_model_input(model, i, &tensor) == EFM_OK; i++)
+        for (uint32_t k = 0; k < tensor.name_bytes; k++)
+            seen = tensor.name[k];
+    for (uint32_t i = 0; efm_model_output(model, i, &tensor) == EFM_OK; i++)
+        for (uint32_t k = 0; k < tensor.name_bytes; k++)
+            seen = tensor.name[k];
+    (void)seen;
+}
+
+/* Mends the package, opens it at an odd address, runs it. */
+static void try(uint8_t *package, uint32_t bytes, tally *t)
+{
+    static uint64_t lent[EFM_OPEN_BYTES / 8];
+    efm_model model;
+    if (bytes >= HEADER)
+        store_le32(package + AT_CRC, efm_crc32(0, package + CHECKED, bytes - CHECKED));
+    alarm(SECONDS);
+    if (efm_model_open(&model, package, bytes, (uint8_t *)lent, sizeof lent) != EFM_OK) {
+        t->refused++;
+        return;
+    }
+    describe(&model);
+    if (run(&model) == EFM_OK)
+        t->ran++;
+    else
+        t->stopped++;
+}
+
+/* The first `cut` bytes, in memory of their own. */
+static void try_cut(const uint8_t *package, uint32_t cut, tally *t)
+{
+    uint8_t *memory = filled((size_t)cut + 1), *copy = memory + 1;
+    memcpy(copy, package, cut);
+    if (cut >= HEADER)
+        store_le32(copy + AT_BYTES, cut);
+    try(copy, cut, t);
+    free(memory);
+}
+
+/* Moves what a field of each record of a section says through the arena. */
+static void try_moved(uint8_t *package, uint32_t bytes, uint32_t section, uint32_t field, tally *t)
+{
+    static uint64_t lent[EFM_OPEN_BYTES / 8];
+    efm_model model;
+    if (efm_model_open(&model, package, bytes, (uint8_t *)lent, sizeof lent) != EFM_OK)
+        exit(2);
+    const efm_section *records = &model.section[section];
+    uint32_t places = efm_model_arena_bytes(&model) / 8, first = efm_model_control_bytes(&model) / 8;
+    for (uint32_t i = 0; i < records->count; i++) {
+        uint8_t *at = package + (records->at - package) + i * (records->bytes / records->count) + field;
+        uint32_t was = load_le32(at);
+        for (uint32_t place = first; place < places; place++) {
+            store_le32(at, 8 * place);
+            try(package, bytes, t);
+        }
+        store_le32(at, was);
+        store_le32(package + AT_CRC, efm_crc32(0, package + CHECKED, bytes - CHECKED));
+    }
+}
+
+static void try_changed(uint8_t *package, uint32_t bytes, uint32_t step, tally *t)
+{
+    for (unsigned long i = 0; i < bytes * 255ul; i += step) {
+        uint8_t was = package[i / 255];
+        package[i / 255] = (uint8_t)(was + 1 + i % 255);
+        try(package, bytes, t);
+        package[i / 255] = was;
+    }
+    store_le32(package + AT_CRC, efm_crc32(0, package + CHECKED, bytes - CHECKED));
+}
+
+static void try_all(const uint8_t *package, uint32_t bytes, uint32_t step)
+{
+    tally t = {0, 0, 0};
+    for (uint32_t cut = 0; cut < bytes; cut++)
+        try_cut(package, cut, &t);
+    uint8_t *memory = filled((size_t)bytes + 1), *copy = memory + 1;
+    memcpy(copy, package, bytes);
+    try_changed(copy, bytes, step, &t);
+    try_moved(copy, bytes, EFM_SECTION_BUFFERS, BUFFER_OFFSET, &t);
+    try_moved(copy, bytes, EFM_SECTION_OPERATORS, OPERATOR_SCRATCH, &t);
+    free(memory);
+    printf("%lu %lu %lu\n", t.refused, t.stopped, t.ran);
+}
+
+static void judge(const uint8_t *package, uint32_t bytes)
+{
+    static uint64_t lent[EFM_OPEN_BYTES / 8];
+    efm_model model;
+    uint8_t *copy = filled((size_t)bytes + 1);
+    memcpy(copy + 1, package, bytes);
+    efm_status status = efm_model_open(&model, copy + 1, bytes, (uint8_t *)lent, sizeof lent);
+    printf("%s%s%s\n", efm_status_name(status), status == EFM_OK ? " " : "",
+           status == EFM_OK ? efm_status_name(run(&model)) : "");
+    free(copy);
+}
+
+int main(int count, char **arguments)
+{
+    static uint8_t package[4 * LARGEST_MEMORY];
+    uint32_t step = count > 1 ? (uint32_t)strtoul(arguments[1], NULL, 10) : 0;
+    for (int i = 2; i < count; i++) {
+        FILE *file = fopen(arguments[i], "rb");
+        if (file == NULL)
+            return 2;
+        size_t bytes = fread(package, 1, sizeof package, file);
+        fclose(file);
+        if (step == 0)
+            judge(package, (uint32_t)bytes);
+        else
+            try_all(package, (uint32_t)bytes, step);
+    }
+    return 0;
+}

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/FORMAT.md against the constants of C and of Python; where they differ, the document wins."""
+
+import re
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgefm import container, meta
+from edgefm.codecs import CODECS
+from edgefm.container import Feature, Section
+from edgefm.plan import build
+from edgefm.program import ELEMENT_BYTES, OpKind
+from tests.golden import edit, rules
+from tests.golden.make import GOLDEN
+from tests.support.document import Row, chapter, layout, table, tables
+
+NATIVE = Path(__file__).resolve().parents[2] / "native"
+RECORDS = {
+    "## Header": (container.HEADER, "EFM_HEADER_BYTES"),
+    "## Section table": (container.SECTION_ENTRY, "EFM_SECTION_BYTES"),
+    "### Streams": (container.STREAM, "EFM_STREAM_BYTES"),
+    "### Buffers": (container.BUFFER, "EFM_BUFFER_BYTES"),
+    "### Operators": (container.OPERATOR, "EFM_OPERATOR_BYTES"),
+    "### Firings": (container.FIRING, "EFM_FIRING_BYTES"),
+    "### Stages": (container.STAGE, "EFM_STAGE_BYTES"),
+    "### Maps": (container.MAP, "EFM_MAP_BYTES"),
+    "### Tensors": (container.TENSOR, "EFM_TENSOR_BYTES"),
+}
+
+
+def source(path: str) -> str:
+    return (NATIVE / path).read_text(encoding="utf-8")
+
+
+def constants(path: str) -> dict[str, int]:
+    """What a C file's enums and macros say, as far as it is plain numbers and shifts."""
+    found = re.findall(r"\b([A-Z][A-Z0-9_]+) = ([-0-9a-fx<( )]+)[,\n }]", source(path))
+    return {name: eval(value.strip().rstrip(" )")) for name, value in found
+            if re.fullmatch(r"-?\w+( << \d+)?", value.strip())}
+
+
+def ids(rows: list[Row], key: str = "Id") -> dict[str, int]:
+    return {row["Name"]: int(row[key]) for row in rows}
+
+
+# -- records ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("heading", RECORDS)
+def test_byte_tables_are_what_python_packs_and_c_steps_by(heading: str) -> None:
+    packed, constant = RECORDS[heading]
+    code, _ = layout(heading)
+    assert struct.Struct(code).format == packed.format
+    assert constants("src/model.h")[constant] == packed.size
+
+
+def test_header_offsets_are_those_c_reads() -> None:
+    _, offsets = layout("## Header")
+    names = {"magic": "AT_MAGIC", "major": "AT_MAJOR", "bytes": "AT_BYTES", "crc": "AT_CRC",
+             "features": "AT_FEATURES", "sections": "AT_SECTIONS", "arena_bytes": "AT_ARENA",
+             "control_bytes": "AT_CONTROL", "external_bytes": "AT_EXTERNAL", "io_bytes": "AT_IO",
+             "alignment": "AT_ALIGNMENT", "port_buffers": "AT_PORT_BUFFERS", "burst": "AT_BURST",
+             "window": "AT_WINDOW", "reserved": "AT_RESERVED"}
+    known = constants("src/model.c")
+    assert {field: known[name] for field, name in names.items()} == {
+        field: at for field, at in offsets.items() if field != "minor"}
+    assert known["AT_CHECKED"] == container.CHECKED_FROM == offsets["features"]
+    assert (offsets["bytes"], offsets["sections"]) == (edit.PACKAGE_BYTES, edit.SECTION_COUNT)
+
+
+def test_magic_and_checksum_are_those_of_the_text() -> None:
+    magic = bytes.fromhex(re.findall(r"`([0-9A-F ]{11})`", table("## Header")[0]["Valid"])[0])
+    assert magic == container.MAGIC
+    assert f"0x{int.from_bytes(magic, 'little'):08x}" in source("src/model.c")
+    said = re.search(r"of the nine bytes `(\w+)` it is (\w+)", chapter("## Header"))
+    assert said
+    sealed = container.seal(bytes(16) + said[1].encode())
+    assert sealed[12:16] == int(said[2], 16).to_bytes(4, "little")
+
+
+# -- registries ------------------------------------------------------------------------------------
+
+
+def test_sections() -> None:
+    rows = table("### Sections")
+    assert ids(rows) == {s.name: s.value for s in Section}
+    assert ids(rows, "Record size") == {s.name: size for s, size in container.RECORD_BYTES.items()}
+    known = constants("src/model.h")
+    assert ids(rows) == {s.name: known[f"EFM_SECTION_{s.name}"] for s in Section}
+
+
+def test_features() -> None:
+    bits = {row["Name"]: 1 << int(row["Bit"]) for row in table("### Features")}
+    assert bits == {f.name: f.value for f in Feature}
+    known = constants("src/model.h")
+    assert bits == {name: known[f"EFM_FEATURE_{name}"] for name in bits}
+    assert known["EFM_FEATURES"] == sum(bits.values())
+
+
+def test_element_types() -> None:
+    rows = table("### Element types")
+    assert ids(rows) == {name: i for i, name in enumerate(container.TYPES)}
+    known = constants("include/edgefm.h")
+    assert ids(rows) == {row["Name"]: known[f"EFM_TYPE_{row['Name'].upper()}"] for row in rows}
+    assert ids(rows, "Bytes") == {**ELEMENT_BYTES, "uint8": 1}
+
+
+def test_statuses() -> None:
+    rows = table("### Statuses")
+    values = {f"EFM_{name}": value for name, value in ids(rows, "Value").items()}
+    assert values == {n: v for n, v in constants("src/status.h").items() if n.startswith("EFM_")}
+    listed = re.findall(r'"(EFM_\w+)"', source("src/model.c"))
+    assert listed == sorted(values, key=lambda name: -values[name])
+
+
+def operator_registry() -> list[Row]:
+    return next(rows for rows in tables("## Operators") if rows and "Kind" in rows[0])
+
+
+def test_operators() -> None:
+    registry = operator_registry()
+    assert ids(registry) == {kind.name: kind.value for kind in OpKind}
+    own = constants("src/model.h")
+    files = "".join(path.read_text() for path in (NATIVE / "src/ops").glob("*.c"))
+    classes = dict(re.findall(r"efm_op_class efm_op_(\w+) = \{(\d+), ", files))
+    for row in registry:
+        name = row["Name"]
+        if row["Kind"] == "executor":
+            assert own[f"EFM_OP_{name}"] == int(row["Id"])
+        else:
+            assert classes.pop(name.lower()) == row["Id"]
+    assert not classes
+
+
+def test_operators_of_the_goldens_have_the_operands_and_parameters_of_the_registry() -> None:
+    rows = {int(row["Id"]): row for row in operator_registry()}
+    for path in (GOLDEN / "good").glob("*.efm"):
+        data = edit.table(path.read_bytes())[Section.OPERATORS][1]
+        for kind, n_in, n_out, _, _, _, n_params, *_ in container.OPERATOR.iter_unpack(data):
+            row = rows[kind]
+            assert _counts(row["Inputs"], n_in), row
+            assert _counts(row["Outputs"], n_out), row
+            assert row["Parameters"] in (str(n_params), "as inputs"), row
+            assert row["Parameters"] != "as inputs" or n_params == n_in
+
+
+def _counts(said: str, number: int) -> bool:
+    if said.endswith(" or more"):
+        return number >= int(said.split()[0])
+    return str(number) in said.split(" or ")
+
+
+def test_codecs() -> None:
+    rows = table("## Codecs")
+    names = {row["codec"].split(":")[0]: int(row["id"]) for row in rows}
+    assert names == {name: codec.id for name, codec in CODECS.items()}
+    known = constants("src/codecs/lossless.h")
+    assert names == {name: known[f"EFM_CODEC_{name.upper()}"] for name in names}
+
+
+# -- execution -------------------------------------------------------------------------------------
+
+
+def test_the_control_region_and_the_cursor() -> None:
+    parts = {row["Part"]: int(row["Bytes"].split()[0]) for row in table("### The arena")}
+    own = constants("src/model.h")
+    assert parts == {"counters": build.COUNTER_BYTES, "window": build.WINDOW_BYTES,
+                     "directories": build.DIRECTORY_BYTES}
+    assert (own["EFM_COUNTER_BYTES"], own["EFM_WINDOW_BYTES"]) == (
+        parts["counters"], parts["window"])
+    cursor = table("### Maps in external memory")
+    fixed = sum(int(row["Bytes"]) for row in cursor if row["Bytes"].isdigit())
+    assert fixed == build.CURSOR_STATE == own["EFM_CURSOR_BYTES"]
+    inside = constants("src/memory.c")
+    assert [inside["AT_TICKET"], inside["AT_BUSY"]] == [int(r["Offset"]) for r in cursor[:2]]
+
+
+def test_limits() -> None:
+    said = {row["What"]: row["Most"] for row in table("## Limits")}
+    known = constants("src/model.c")
+    powers = {"MAX_DIMENSION": "pixels of a row", "MAX_SECTIONS": "sections",
+              "MAX_ENDS": "inputs; outputs", "MAX_OPERANDS": "operands of an operator",
+              "MAX_ALIGNMENT": "alignment", "MAX_BYTES": "arena, map without gaps",
+              "MAX_ROWS": "rows of a map, slots of a buffer, bytes of a coded row"}
+    for name, what in powers.items():
+        assert known[name] == eval(said[what].replace("^", "**")), name
+    assert eval(said["channels"].replace("^", "**")) == known["MAX_DIMENSION"] // 8
+    assert int(said["inputs; outputs"]) == container.MAX_ENDS
+
+
+# -- META ------------------------------------------------------------------------------------------
+
+
+def test_meta_keys() -> None:
+    said = {row["Key"]: row["Kind"] for row in table("## META")}
+    assert said == dict(_keys(meta.META, ""))
+
+
+def _keys(kind: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
+    found = []
+    for key, value in kind.items():
+        found += _key(value, f"{path}{key}")
+    return found
+
+
+def _key(kind: Any, path: str, null: str = "") -> list[tuple[str, str]]:
+    names = {str: "text", int: "integer", float: "number", bool: "boolean"}
+    if isinstance(kind, dict):
+        return [(path, f"object{null}"), *_keys(kind, f"{path}.")]
+    if isinstance(kind, list) and isinstance(kind[0], dict):
+        return [(path, f"list{null}"), *_keys(kind[0], f"{path}[].")]
+    if isinstance(kind, list):
+        return [(path, f"list{null}"), *_key(kind[0], f"{path}[]")]
+    if isinstance(kind, tuple) and kind[0] is None:
+        return _key(kind[1], path, " or null")
+    if isinstance(kind, tuple):
+        return [(path, f"list{null}")]
+    return [(path, names[kind])]
+
+
+# -- rules and the example -------------------------------------------------------------------------
+
+
+def test_every_rule_names_its_status_and_its_files() -> None:
+    said = {}
+    for row in table("## What a reader must refuse"):
+        marks = re.findall(r"(\w+)(?: \*\((\w+)\)\*)?", row["Files"])
+        for name, mark in marks:
+            assert name not in said, name
+            said[name] = f"EFM_{row['Status'].strip('`')}", mark
+    expected = {rule.name: (rule.status, "run" if rule.when_run else "") for rule in rules.BROKEN}
+    expected |= {rule.name: (rule.status, "built") for rule in rules.LARGE_RULES}
+    assert said == expected
+
+
+def test_statuses_in_the_tables_exist() -> None:
+    known = {row["Name"] for row in table("### Statuses")}
+    for heading in RECORDS:
+        for row in table(heading):
+            assert row["Otherwise"] in ("", "-") or row["Otherwise"].strip("`") in known
+
+
+def test_the_dump_is_the_example() -> None:
+    package = (GOLDEN / "good" / "example.efm").read_bytes()
+    dump, description = re.findall(r"```\n(.*?)\n```", chapter("## A worked example"), re.DOTALL)
+    rebuilt = bytearray(len(package))
+    for line in dump.splitlines():
+        at, data = int(line[:4], 16), bytes.fromhex(line[6:53])
+        rebuilt[at:at + len(data)] = data
+    text = "".join(description.splitlines()).encode()
+    rebuilt[len(package) - len(text):] = text
+    assert bytes(rebuilt) == package
+    assert len(rebuilt) == len(package)
