@@ -135,3 +135,18 @@ def test_memory_answers_at_once_and_counts_silence():
     line.write(b"abc")
     assert (line.read(9.0), line.clock()) == (b"cba", 0.0)
     assert (line.read(2.5), line.clock()) == (b"", 2.5)
+
+
+def test_a_port_that_is_unplugged_is_lost():
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    line = open_transport(os.ttyname(slave))
+    os.close(slave)
+    os.close(master)
+    with pytest.raises(LinkLost, match="gone while reading"):
+        line.read(1.0)
+    with pytest.raises(LinkLost, match="gone while writing"):
+        line.write(b"x")
+    line.close()
+    with pytest.raises(LinkLost, match="gone while reading"):
+        line.read(1.0)
