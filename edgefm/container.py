@@ -128,6 +128,20 @@ class PackageInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """What a package asks of a device; sizes in bytes, operators and codecs by number."""
+
+    major: int
+    bytes: int
+    features: int
+    fast_bytes: int
+    external_bytes: int
+    alignment: int
+    operators: frozenset[int]
+    codecs: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """What the package carries for people and hosts beside the plan."""
 
@@ -300,6 +314,19 @@ def read_info(package: bytes, name: str = "package") -> PackageInfo:
             meta.get("rate"))
     except (BadInput, KeyError, ValueError, IndexError, struct.error, RecursionError) as error:
         raise BadContainer(f"{name}: its description is damaged: {error!r}") from None
+
+
+def read_needs(package: bytes, name: str = "package") -> Needs:
+    """What a device must have to run the package. Raises BadContainer when it is damaged."""
+    sections = _read_sections(package, name)
+    try:
+        fields = HEADER.unpack_from(package)
+        operators, maps = sections[Section.OPERATORS], sections[Section.MAPS]
+        codecs = frozenset(codec for _, _, _, _, codec, *_ in MAP.iter_unpack(maps))
+        return Needs(fields[1], len(package), fields[5], fields[7], fields[9], fields[11],
+                     frozenset(operators[::OPERATOR.size]), codecs)
+    except (KeyError, struct.error) as error:
+        raise BadContainer(f"{name}: its sections are damaged: {error!r}") from None
 
 
 def _read_sections(package: bytes, name: str) -> dict[Section, bytes]:

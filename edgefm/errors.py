@@ -7,7 +7,12 @@ EdgefmError                 one clear line; the command line prints it and exits
 │   └── BadContainer        an .efm is damaged, truncated or from a newer format
 ├── Infeasible              no plan fits the memory that was offered
 ├── MissingTool             an optional package or program is not installed
-└── RuntimeFault            the C runtime stopped with a status other than EFM_OK
+├── RuntimeFault            the C runtime stopped with a status other than EFM_OK
+├── DeviceError             a device answered a request with a status other than OK
+└── LinkError               the line to a device does not do its work
+    ├── LinkTimeout         nothing came in time
+    ├── LinkLost            the port, the process or the session is gone
+    └── BadMessage          a frame arrived whole, but is not what the protocol says
 """
 
 from __future__ import annotations
@@ -48,3 +53,27 @@ class RuntimeFault(EdgefmError):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class DeviceError(EdgefmError):
+    """A device refused a request; `status` is the number of docs/PROTOCOL.md."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class LinkError(EdgefmError):
+    """The line to a device cannot be opened, or delivers what it should not."""
+
+
+class LinkTimeout(LinkError):
+    """A device did not answer in time."""
+
+
+class LinkLost(LinkError):
+    """The port vanished, the process ended, or the device started anew."""
+
+
+class BadMessage(LinkError):
+    """A frame arrived whole, but its payload is not what the protocol says."""

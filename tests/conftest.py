@@ -8,6 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from native_build import native_lib, native_program
+
+__all__ = ["native_lib", "native_program"]  # fixtures
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -36,6 +36,15 @@ NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("memory",),
     ("run",),
 )
+FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
+    ("status.h", "config.h", "bytes.h", "bits.h", "crc32.h", "edgefm.h"),
+    ("link",),
+)
+HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
+    ("frames", "transport"),
+    ("bulk", "fit"),
+    ("session",),
+)
 LIBC = {"stdint.h", "stddef.h", "stdbool.h", "string.h"}
 INTRINSICS = {"immintrin.h", "arm_neon.h", "arm_acle.h", "arm_mve.h", "sys/auxv.h"}
 
@@ -71,6 +80,35 @@ def test_python_imports_point_down(root: Path) -> None:
         targets = {name.split(".")[1] for name in _imports(path, "edgefm") if "." in name}
         wrong += [f"{'/'.join(parts)} imports {target}" for target in sorted(targets & known)
                   if target != parts[1] and _floor(PYTHON_FLOORS, target) >= floor]
+    assert not wrong
+
+
+def test_firmware_includes_point_down(root: Path) -> None:
+    wrong = []
+    for path in sorted((root / "firmware/common").glob("*.[ch]")):
+        floor = _floor(FIRMWARE_FLOORS, path.stem)
+        for kind, name in re.findall(r'^\s*#\s*include\s+([<"])([^>"]+)', path.read_text("utf-8"),
+                                     re.MULTILINE):
+            if kind == "<":
+                if name not in LIBC:
+                    wrong.append(f"{path.name} includes <{name}>")
+            elif Path(name).stem != path.stem and _floor(FIRMWARE_FLOORS, name,
+                                                         Path(name).stem) >= floor:
+                wrong.append(f"{path.name} includes {name}")
+    assert not wrong
+
+
+def test_host_tools_imports_point_down(root: Path) -> None:
+    wrong = []
+    for path in sorted((root / "host_tools").rglob("*.py")):
+        if path.stem == "__init__":
+            continue
+        floor = _floor(HOST_TOOLS_FLOORS, path.stem)
+        known = {name for names in HOST_TOOLS_FLOORS for name in names}
+        targets = {name.split(".")[2] for name in _imports(path, "host_tools")
+                   if name.count(".") >= 2} & known - {path.stem}
+        wrong += [f"{path.stem} imports {target}" for target in sorted(targets)
+                  if _floor(HOST_TOOLS_FLOORS, target) >= floor]
     assert not wrong
 
 

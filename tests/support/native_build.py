@@ -16,6 +16,7 @@ from cffi import FFI
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "native" / "src"
+FIRMWARE = ROOT / "firmware" / "common"
 CACHE = ROOT / "build" / "native-tests"
 FLAGS = ("-std=c11", "-O2", "-g", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror",
          "-Wno-unused-function", "-Wno-unused-parameter", "-Wno-cast-function-type",
@@ -32,7 +33,7 @@ def native_lib(need: Callable[[str], str]) -> Build:
     """`native_lib(cdef, source, sources)` compiles C and gives the cffi module (`.lib`, `.ffi`).
 
     `cdef` is what Python sees, `source` the C that declares or defines it, `sources` are files of
-    native/src to compile along (relative to it). Builds are kept under build/ by content.
+    native/src (relative to it), or any by full path. Builds are kept under build/ by content.
     """
     need("cc")
 
@@ -53,7 +54,7 @@ def native_program(need: Callable[[str], str]) -> Callable[[str], Path]:
     compiler = need("cc")
 
     def build(name: str) -> Path:
-        files = [Path(__file__).with_name(f"{name}.c"), *sorted(SOURCE.rglob("*.c"))]
+        files = [ROOT / "tests" / "native" / f"{name}.c", *sorted(SOURCE.rglob("*.c"))]
         target = CACHE / f"{name}_{_digest(name, '', files, SANITIZED)}"
         if not target.exists():
             CACHE.mkdir(parents=True, exist_ok=True)
@@ -70,7 +71,8 @@ def native_program(need: Callable[[str], str]) -> Callable[[str], Path]:
 def _digest(cdef: str, source: str, files: list[Path], flags: tuple[str, ...] = FLAGS) -> str:
     """Every source and header counts: whatever the C includes is in there."""
     state = hashlib.sha256(repr((cdef, source, flags, sys.version, sorted(files))).encode())
-    for path in sorted({*files, *SOURCE.rglob("*.h"), *(ROOT / "native" / "include").glob("*.h")}):
+    for path in sorted({*files, *SOURCE.rglob("*.h"), *FIRMWARE.glob("*.h"),
+                        *(ROOT / "native" / "include").glob("*.h")}):
         state.update(path.read_bytes())
     return state.hexdigest()[:16]
 
@@ -85,7 +87,7 @@ def _compile(name: str, cdef: str, source: str, files: list[Path]) -> Path:
     ffi = FFI()
     ffi.cdef(cdef)
     ffi.set_source(name, source, sources=[str(path) for path in files],
-                   include_dirs=[str(SOURCE), str(ROOT / "native" / "include")],
+                   include_dirs=[str(SOURCE), str(ROOT / "native" / "include"), str(FIRMWARE)],
                    extra_compile_args=list(FLAGS), extra_link_args=["-fsanitize=undefined"])
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         ffi.compile(tmpdir=folder)

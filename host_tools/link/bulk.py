@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bulk transfer as the host sees it: what is there, what is on its way, what is lost. No I/O."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from host_tools.link.frames import CHUNK_HEAD, FRAME_EXTRA, FRAME_MIN
+
+SMALLEST_CHUNK = FRAME_MIN - FRAME_EXTRA - CHUNK_HEAD.size
+LOSSES_TO_SHRINK = 3  # fewer are chance
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds: send again after `resend` of silence, twice as long each time; `silence` ends it."""
+
+    resend: float = 0.25
+    resend_least: float = 0.01
+    resend_most: float = 0.5
+    silence: float = 10.0
+
+
+@dataclass(slots=True)
+class Pace:
+    """How long to wait for an answer: short once answers come, longer with every silence."""
+
+    timing: Timing
+    heard: float
+    silent: bool = False
+    pause: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pause = self.timing.resend
+
+    def quiet(self) -> None:
+        """Nothing came within `pause`."""
+        self.silent = True
+        self.pause = min(2 * self.pause, self.timing.resend_most)
+
+    def answered(self, now: float) -> None:
+        """Four times the usual gap between answers, which includes a chunk's time on the line.
+
+        A gap in which something was sent again says nothing: the answer may be to either.
+        """
+        if not self.silent:
+            self.pause = min(max(0.75 * self.pause + now - self.heard, self.timing.resend_least),
+                             self.timing.resend_most)
+        self.silent, self.heard = False, now
+
+
+@dataclass(slots=True)
+class Bulk:
+    """A transfer as the host sees it. A line keeps order: what was sent before something that
+    is answered, and is not there, is lost."""
+
+    id: int
+    chunk: int
+    start: int
+    total: int
+    window: int
+    next: int = 0                                   # every chunk below is there
+    have: dict[int, bytes] = field(default_factory=dict)    # chunks above that are there
+    flying: deque[int] = field(default_factory=deque)       # sent or asked for, oldest first
+    sent_count: int = 0
+    lost_count: int = 0
+    answered: bool = False      # until then only a few chunks try the line
+
+    @property
+    def count(self) -> int:
+        """Chunks of the transfer."""
+        return -(-(self.total - self.start) // self.chunk)
+
+    def done(self) -> bool:
+        """Is every chunk there?"""
+        return self.next >= self.count
+
+    def offset(self, number: int) -> int:
+        """Where a chunk begins in the whole."""
+        return min(self.start + number * self.chunk, self.total)
+
+    def due(self) -> list[int]:
+        """Chunks inside the window that are neither there nor on their way."""
+        flying = set(self.flying)
+        window = self.window if self.answered else min(self.window, LOSSES_TO_SHRINK)
+        return [number for number in range(self.next, min(self.next + window, self.count))
+                if number not in self.have and number not in flying]
+
+    def sent(self, number: int) -> None:
+        """A chunk is on its way, or asked for."""
+        self.flying.append(number)
+        self.sent_count += 1
+
+    def lose_all(self) -> None:
+        """Nothing that is on its way will arrive."""
+        self.lost_count += len(self.flying)
+        self.flying.clear()
+
+    def should_shrink(self) -> bool:
+        """More than a third is lost: shorter frames have a better chance."""
+        return (self.chunk > SMALLEST_CHUNK and self.lost_count >= LOSSES_TO_SHRINK
+                and 3 * self.lost_count > self.sent_count)
+
+    def acknowledged(self, number: int, upto: int, have: Iterable[int]) -> bool:
+        """The device answers chunk `number` and lists what it has; False when that is absurd."""
+        if not self.next <= upto <= self.count:
+            return upto < self.next  # an older answer that stands behind a newer one
+        self.next = upto
+        self.have = dict.fromkeys(have, b"")
+        self._landed(number)
+        return True
+
+    def arrived(self, number: int, piece: bytes) -> bool:
+        """A chunk of a read; False when it was not asked for or has another size."""
+        if number >= self.count or len(piece) != self.offset(number + 1) - self.offset(number):
+            return False
+        if number >= self.next:
+            self.have[number] = piece
+        self._landed(number)
+        return True
+
+    def take(self) -> bytes:
+        """The bytes that now follow without a gap."""
+        data = bytearray()
+        while self.next in self.have:
+            data += self.have.pop(self.next)
+            self.next += 1
+        return bytes(data)
+
+    def _landed(self, number: int) -> None:
+        self.answered = True
+        if number not in self.flying:
+            return
+        while (older := self.flying.popleft()) != number:
+            self.lost_count += older >= self.next and older not in self.have

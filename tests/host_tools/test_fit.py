@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a package needs, and the refusal of one that the device lacks something for."""
+
+import dataclasses
+
+import pytest
+from link_device import INFO
+from networks import random_network
+
+from edgefm.compiler import Compiled, CompileOptions, Model, compile_loaded
+from edgefm.container import Needs, read_needs, seal
+from edgefm.errors import BadContainer, Infeasible, UnsupportedModel
+from host_tools.link.fit import check_fit
+
+NEEDS = Needs(1, 1000, 1, 60_000, 1000, 4, frozenset({5, 6}), frozenset({0, 4}))
+
+
+def test_a_package_that_fits_is_sent():
+    check_fit(NEEDS, INFO, "net.efm")
+
+
+@pytest.mark.parametrize(("change", "error", "text"), [
+    ({"major": 2}, UnsupportedModel, "package format 2, the device reads 1"),
+    ({"features": 4}, UnsupportedModel, "needs features 2; the device has 0, 1"),
+    ({"operators": frozenset({20})}, UnsupportedModel, "needs operators 20"),
+    ({"codecs": frozenset({0, 9})}, UnsupportedModel, "needs decoders 9"),
+    ({"alignment": 2}, UnsupportedModel, "aligned to 2 bytes, the device needs 4"),
+    ({"fast_bytes": 65537}, Infeasible, "needs 65537 bytes of fast memory, the device has 65536"),
+    ({"external_bytes": 1 << 21}, Infeasible, "bytes of external memory"),
+    ({"bytes": 1 << 19}, Infeasible, "bytes of room for one package")])
+def test_a_package_that_does_not_fit_is_refused_with_numbers(change, error, text):
+    with pytest.raises(error, match=text):
+        check_fit(dataclasses.replace(NEEDS, **change), INFO, "net.efm")
+
+
+@pytest.fixture(scope="module", params=[None, 1000], ids=["fast memory", "external memory"])
+def compiled(request: pytest.FixtureRequest) -> Compiled:
+    graph = random_network(4)
+    options = CompileOptions(fast=request.param)
+    made = compile_loaded(Model(graph, graph, None, "0" * 64), options)
+    assert bool(made.plan.maps) == (request.param is not None)
+    return made
+
+
+def test_needs_are_those_of_the_plan(compiled):
+    needs, plan = read_needs(compiled.package), compiled.plan
+    assert (needs.bytes, needs.major) == (len(compiled.package), 1)
+    assert (needs.fast_bytes, needs.external_bytes, needs.alignment) == (
+        plan.fast_bytes, plan.external_bytes, plan.alignment)
+    assert needs.operators == {op.kind for op in plan.ops}
+    assert needs.features == bool(plan.maps)
+    assert needs.codecs == ({0} if plan.maps else set())
+
+
+def test_a_damaged_package_has_no_needs(compiled):
+    package = compiled.package
+    for cut in (0, 10, 63, 64, len(package) - 1):
+        with pytest.raises(BadContainer):
+            read_needs(package[:cut], "net.efm")
+    with pytest.raises(BadContainer, match="net.efm: its sections are damaged"):
+        emptied = bytearray(package)
+        emptied[20:24] = bytes(4)  # number of sections
+        read_needs(seal(bytes(emptied)), "net.efm")
