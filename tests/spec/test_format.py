@@ -219,7 +219,7 @@ def _key(kind: Any, path: str, null: str = "") -> list[tuple[str, str]]:
         return _key(kind[1], path, " or null")
     if isinstance(kind, tuple):
         return [(path, f"list{null}")]
-    return [(path, names[kind])]
+    return [(path, names[kind] + null)]
 
 
 # -- rules and the example -------------------------------------------------------------------------
