@@ -34,7 +34,7 @@ def network() -> Graph:
 # -- the same bits, whatever the plan --------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 100_000), target=st.sampled_from(TARGETS),
        budget=st.sampled_from((1.0, 1.001, 1.2, 1.7, None)),
        objective=st.sampled_from(("cost", "maps")))

@@ -39,7 +39,7 @@ def chain(count: int = 3, rows: int = 10) -> Graph:
     return net.graph(x)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), target=st.sampled_from(TARGETS),
        share=st.sampled_from((0.0, 0.1, 0.4, 0.8, 1.0)),
        objective=st.sampled_from(("cost", "maps")))
@@ -107,7 +107,7 @@ def test_maps_that_are_never_outside_together_share_addresses() -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_external_maps_lie_apart_and_aligned(target: Target) -> None:
-    for seed in range(5):
+    for seed in range(3):
         layout = analyse(lower(random_network(seed)))
         plan, _ = smallest_plan(layout, target)
         replay(layout, plan)

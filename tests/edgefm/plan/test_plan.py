@@ -12,7 +12,7 @@ from edgefm.graph import Graph
 from edgefm.lower import lower
 from edgefm.plan import Layout, Target, analyse, make_plan, smallest_plan
 
-SEEDS = range(10)
+SEEDS = range(7)
 
 
 def network() -> Graph:
