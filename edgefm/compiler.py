@@ -29,7 +29,7 @@ from edgefm.program import OpKind, Program
 from edgefm.quantize import QuantizeOptions, quantize
 from edgefm.rate import Budget, Rate
 
-CALIBRATION_IMAGES = 200  # how many of --calib's files quantise a float network
+CALIBRATION_IMAGES = 500  # how many of --calib's files quantise a float network
 CODEC_IMAGES = 16         # how many of them codec tables are learned from
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".npy")
 
@@ -109,7 +109,9 @@ def load_model(path: Path, options: CompileOptions,
     graph = source
     if source.is_float():
         inputs = calibration_inputs(source, preprocess, options.calib)
-        limits = QuantizeOptions(input_range=value_range(preprocess) if preprocess else None)
+        limits = QuantizeOptions(
+            input_range=value_range(preprocess) if preprocess else None,
+            held_out=max(16, len(inputs) // 8))
         graph = quantize(source, inputs, limits, tick)
     return Model(source, graph, preprocess, digest)
 
