@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that a board supplies: one filled-in efm_board. docs/PORTING.md says how to write it.
+ *
+ *     static const efm_board board = {
+ *         .name = "my-board", .unit = EFM_TICKS_CYCLES, .ticks_per_second = 168000000,
+ *         .arena = arena, .arena_bytes = sizeof arena,
+ *         .flash = {.at = flash_map, .bytes = 1 << 20, .erase_bytes = 4096, .program_bytes = 4,
+ *                   .erase = flash_erase, .program = flash_program},
+ *         .read = uart_read, .write = uart_write, .ticks = cycle_counter, .reset = system_reset,
+ *     };
+ *     const efm_board *efm_board_start(void) { clocks_init(); uart_init(); return &board; }
+ */
+#ifndef EFM_PORT_H
+#define EFM_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "edgefm.h"
+
+/* What a tick of the board's timer is. Emulators count instructions, never cycles. */
+typedef enum efm_ticks_unit { EFM_TICKS_INSTRUCTIONS = 0, EFM_TICKS_CYCLES = 1, EFM_TICKS_MICROSECONDS = 2 } efm_ticks_unit;
+
+/* Memory-mapped memory for the model store. Erased bytes read 0xff; programming clears bits only.
+   erase() and program() return 0 when well; `context` is handed back. */
+typedef struct efm_flash {
+    const uint8_t *at;      /* where it is read, aligned to 16 */
+    uint32_t bytes;         /* a multiple of erase_bytes */
+    uint32_t erase_bytes;   /* what erase() erases, a power of two */
+    uint32_t program_bytes; /* unit of program(): offsets and lengths are multiples; a power of two up to 256 */
+    int32_t (*erase)(void *context, uint32_t offset);
+    int32_t (*program)(void *context, uint32_t offset, const uint8_t *from, uint32_t bytes);
+    void *context;
+} efm_flash;
+
+typedef struct efm_board {
+    const char *name;           /* up to 15 characters */
+    efm_ticks_unit unit;
+    uint32_t ticks_per_second;  /* 0 under emulation: a tick is no time there */
+    uint8_t *arena;             /* fast memory for the runtime, aligned to 8 */
+    uint32_t arena_bytes;
+    uint8_t *results;           /* where outputs of a run are kept for the host to read; need not be fast */
+    uint32_t results_bytes;
+    efm_port external;          /* all null when there is none */
+    uint32_t external_bytes;
+    uint32_t external_alignment; /* 1 where any address will do */
+    efm_flash flash;
+    void *context;              /* handed to the functions below */
+    /* Bytes from the line: at most `room`, at least one when `wait`, else as many as are there, maybe 0.
+       Negative when the line is gone for good (boards that are processes). */
+    int32_t (*read)(void *context, uint8_t *bytes, uint32_t room, bool wait);
+    void (*write)(void *context, const uint8_t *bytes, uint32_t count);
+    uint64_t (*ticks)(void *context); /* since some moment, never backwards */
+    void (*mark)(void *context, uint32_t stage); /* marker pins, may be null; called where efm_host.event is */
+    void (*reset)(void *context);     /* starts the firmware anew; returns only where that cannot be done */
+} efm_board;
+
+/* Brings the board up; called once, first. */
+const efm_board *efm_board_start(void);
+
+#endif
