@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far a changed network's decisions are from the original's: KL in nats, without labels.
 
-The scores are taken where they are finest: before softmax or argmax, from a row tap of the C
-runtime. A score map with several positions counts with the mean over them.
+A decision is read where it is finest, from row taps of the C runtime:
+
+* *classes*: the scores before softmax or argmax. A map of them counts with the mean over its
+  positions, before it is resized to the picture.
+* *objects*: what a detector says of each anchor before boxes are suppressed. The model is the one
+  such detectors are trained as: every class of every anchor is a decision of its own (a sigmoid),
+  and the four offsets are normal with a variance of 1, in the code units of the box regression;
+  they matter as much as the anchor is believed to show an object. The sum over anchors is divided
+  by the number of anchors that are believed to, so that it is nats per object, like nats per class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,33 +23,100 @@ import numpy.typing as npt
 from edgefm.binding import Runtime
 from edgefm.container import Description, write_package
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph
+from edgefm.graph import Array, Graph, Tensor
 from edgefm.lower import lower
 from edgefm.ops.quantize import dequantised
 from edgefm.plan import analyse, load_target, make_plan
 
-_ON_THE_WAY = frozenset({"softmax", "argmax", "reshape", "quantize", "dequantize"})
+_ON_THE_WAY = frozenset({"softmax", "argmax", "reshape", "quantize", "dequantize",
+                         "resize_bilinear", "resize_nearest"})
+_RELABELS = frozenset({"quantize", "dequantize", "reshape"})
+_LEAST_PROBABILITY = 1 / 512  # half a step of an 8-bit probability
 
-Divergences = npt.NDArray[np.float64]
-Scores = Sequence[npt.NDArray[np.float64]]
-"""Per sample, the log-probabilities [positions, classes]."""
+Real = npt.NDArray[np.float64]
+Divergences = Real
 
 
-def score_tensor(graph: Graph) -> int:
-    """The tensor that holds the class scores of the first output.
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """One sample's decision: log-probabilities [positions, classes], or a detector's logits
+    [anchors, classes] with its offsets [anchors, 4]."""
 
-    Raises BadInput when there are fewer than two classes or the output is made of boxes.
+    scores: Real
+    offsets: Real | None = None
+
+
+Scores = Sequence[Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which tensors of a graph hold its decision; `read` takes it from row taps.
+
+    `logits` is false where only a detector's probabilities are at hand; `skipped` classes before
+    the first real one are left out.
+    """
+
+    graph: str
+    scores: Tensor
+    offsets: Tensor | None = None
+    logits: bool = True
+    skipped: int = 0
+
+    def read(self, taps: Mapping[str, Array]) -> Answer:
+        """The decision of one run. Raises BadInput where its tensors enter no row stream."""
+        values = self._real(taps, self.scores).reshape(-1, self.scores.shape[-1])[:, self.skipped:]
+        if self.offsets is None:
+            return Answer(_log_probabilities(values))
+        if not self.logits:
+            p = np.clip(values, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+            values = np.log(p) - np.log1p(-p)
+        offsets = self._real(taps, self.offsets)
+        return Answer(values, offsets.reshape(-1, self.offsets.shape[-1])[:, :4])
+
+    def _real(self, taps: Mapping[str, Array], tensor: Tensor) -> Real:
+        if tensor.name not in taps:
+            raise BadInput(f"{self.graph}: its scores {tensor.name!r} are in no row stream")
+        values = taps[tensor.name]
+        real = values if tensor.dtype == "float32" else dequantised(values, tensor)
+        return np.asarray(real, np.float64)
+
+
+def decision_of(graph: Graph) -> Decision:
+    """Where the first output's decision is finest.
+
+    Raises BadInput when there are fewer than two classes, or no scores at all.
     """
     producer = graph.producer()
     t = graph.outputs[0]
     while t in producer and graph.nodes[producer[t]].op in _ON_THE_WAY:
         t = graph.nodes[producer[t]].inputs[0]
     made_by = graph.nodes[producer[t]].op if t in producer else "input"
+    if made_by == "detection_postprocess":
+        return _objects(graph, t)
     shape = graph.tensors[t].shape
-    if made_by in ("input", "detection_postprocess") or not shape or shape[-1] < 2:
+    if made_by == "input" or not shape or shape[-1] < 2:
         raise BadInput(f"{graph.name}: the loss of coarser maps is measured on class scores; its "
                        f"first output is {list(shape)} out of {made_by}")
-    return t
+    return Decision(graph.name, graph.tensors[t])
+
+
+def _objects(graph: Graph, boxes: int) -> Decision:
+    """A detector's decision: the inputs of its post-processing, logits where it has them."""
+    producer = graph.producer()
+    node = graph.nodes[producer[boxes]]
+
+    def behind(t: int, ops: frozenset[str]) -> int:
+        while t in producer and graph.nodes[producer[t]].op in ops:
+            t = graph.nodes[producer[t]].inputs[0]
+        return t
+
+    offsets, scores = (behind(t, _RELABELS - {"reshape"}) for t in node.inputs[:2])
+    logits = scores in producer and graph.nodes[producer[scores]].op == "logistic"
+    if logits:
+        scores = behind(graph.nodes[producer[scores]].inputs[0], _RELABELS - {"reshape"})
+    skipped = graph.tensors[scores].shape[-1] - int(node.attrs["num_classes"])
+    return Decision(graph.name, graph.tensors[scores], graph.tensors[offsets], logits, skipped)
 
 
 def package_of(graph: Graph) -> bytes:
@@ -53,25 +128,37 @@ def package_of(graph: Graph) -> bytes:
 
 def scores(graph: Graph, samples: Sequence[Array]) -> Scores:
     """What the C runtime makes of each sample, the graph's one input."""
-    tensor = graph.tensors[score_tensor(graph)]
-    found = []
+    decision = decision_of(graph)
     with Runtime(package_of(graph)) as runtime:
-        for sample in samples:
-            taps = runtime.run([sample], taps=True).taps
-            if tensor.name not in taps:
-                raise BadInput(f"{graph.name}: its scores {tensor.name!r} are in no row stream")
-            values = taps[tensor.name].reshape(-1, tensor.shape[-1])
-            real = values if tensor.dtype == "float32" else dequantised(values, tensor)
-            found.append(_log_probabilities(real.astype(np.float64)))
-    return found
+        return [decision.read(runtime.run([sample], taps=True).taps) for sample in samples]
 
 
 def divergences(reference: Scores, changed: Scores) -> Divergences:
-    """KL(reference || changed) of each sample, mean over its positions."""
-    return np.array([(np.exp(p) * (p - q)).sum(axis=1).mean()
-                     for p, q in zip(reference, changed, strict=True)])
+    """The divergence of each sample."""
+    return np.array([divergence(p, q) for p, q in zip(reference, changed, strict=True)])
 
 
-def _log_probabilities(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def divergence(reference: Answer, changed: Answer) -> float:
+    """KL(reference || changed) of one sample in nats: per position, or per object."""
+    p, q = reference.scores, changed.scores
+    if reference.offsets is None or changed.offsets is None:
+        return float((np.exp(p) * (p - q)).sum(axis=1).mean())
+    seen = _sigmoid(p)
+    classes = seen * (_log_sigmoid(p) - _log_sigmoid(q)) + (
+        1 - seen) * (_log_sigmoid(-p) - _log_sigmoid(-q))
+    believed = seen.max(axis=1)
+    moved = believed @ ((reference.offsets - changed.offsets) ** 2).sum(axis=1) / 2
+    return float((classes.sum() + moved) / max(believed.sum(), 1.0))
+
+
+def _log_probabilities(values: Real) -> Real:
     shifted = values - values.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def _sigmoid(values: Real) -> Real:
+    return np.exp(_log_sigmoid(values))
+
+
+def _log_sigmoid(values: Real) -> Real:
+    return np.asarray(-np.logaddexp(0, -values))

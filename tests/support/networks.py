@@ -201,6 +201,24 @@ class Network:
     def dequantize(self, x: int) -> int:
         return self.node("dequantize", (x,), self.shape(x), dtype="float32")
 
+    def detect(self, x: int, classes: int, most: int = 3) -> tuple[int, ...]:
+        """Boxes, classes, scores and count out of one anchor per position of a map; background
+        is a class before the `classes`."""
+        _, h, w, _ = self.shape(x)
+        codes = self.reshape(self.conv(x, 4, kernel=1), 1, h * w, 4)
+        logits = self.reshape(self.conv(x, 1 + classes, kernel=1), 1, h * w, 1 + classes)
+        anchors = [((i + 0.5) / h, (j + 0.5) / w, 0.8 / h, 0.8 / w)
+                   for i in range(h) for j in range(w)]
+        real = (self.dequantize(codes), self.dequantize(self.logistic(logits)),
+                self.constant(np.array(anchors, np.float32), Quant((1.0,), (0,))))
+        found = tuple(self.tensor(shape, dtype="float32")
+                      for shape in ((1, most, 4), (1, most), (1, most), (1,)))
+        self.nodes.append(Node("detection_postprocess", "boxes", real, found, {
+            "max_detections": most, "max_classes_per_detection": 1, "num_classes": classes,
+            "y_scale": 10.0, "x_scale": 10.0, "h_scale": 5.0, "w_scale": 5.0,
+            "nms_score_threshold": 0.3, "nms_iou_threshold": 0.5, "use_regular_nms": False}))
+        return found
+
 
 # -- random networks -------------------------------------------------------------------------------
 
