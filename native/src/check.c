@@ -19,7 +19,7 @@ static efm_status check_header(const uint8_t *package, uint32_t bytes)
         return EFM_BAD_SIZE;
     if (load_le32(package + EFM_AT_MAGIC) != EFM_MAGIC)
         return EFM_BAD_MAGIC;
-    if (load_le16(package + EFM_AT_MAJOR) != 1)
+    if (load_le16(package + EFM_AT_MAJOR) != EFM_FORMAT_MAJOR)
         return EFM_BAD_VERSION;
     if (load_le32(package + EFM_AT_BYTES) != bytes)
         return EFM_BAD_SIZE;

@@ -5,6 +5,9 @@
 
 #define EFM_MAGIC 0x314d4645u /* "EFM1" */
 
+/* Version of the layout that this runtime reads. */
+enum { EFM_FORMAT_MAJOR = 1, EFM_FORMAT_MINOR = 0 };
+
 /* Header fields of FORMAT.md, by offset. */
 enum {
     EFM_AT_MAGIC = 0, EFM_AT_MAJOR = 4, EFM_AT_BYTES = 8, EFM_AT_CRC = 12, EFM_AT_CHECKED = 16, EFM_AT_FEATURES = 16,

@@ -38,10 +38,13 @@ NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
 )
 FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("status.h", "config.h", "bytes.h", "bits.h", "crc32.h", "edgefm.h"),
-    ("link",),
+    ("port.h", "format.h", "codecs/codec.h", "ops/op.h"),
+    ("link", "capability"),
+    ("agent",),
+    ("main",),
 )
 HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("frames", "transport"),
+    ("build", "frames", "transport"),
     ("bulk", "fit"),
     ("session",),
 )

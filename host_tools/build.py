@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compile a board's firmware: firmware/boards/<name>/board.toml says with what, from which files.
+
+Programs are kept under build/firmware/ by the SHA-256 of their sources and options, whose first
+eight bytes are the build id that the device tells.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgefm.errors import BadInput, MissingTool
+
+ROOT = Path(__file__).resolve().parent.parent
+BOARDS = ROOT / "firmware" / "boards"
+INCLUDES = ("native/include", "native/src", "firmware/common")
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
+ALWAYS = ("-std=c11", "-ffp-contract=off", "-ffunction-sections", "-fdata-sections",
+          "-Wl,--gc-sections", *WARNINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a board.toml says. Folders and `script` are relative to the board's folder."""
+
+    name: str
+    description: str
+    compiler: str
+    flags: tuple[str, ...] = ()
+    link: tuple[str, ...] = ()
+    folders: tuple[str, ...] = (".",)
+    script: str = ""
+    main: bool = True  # firmware/common/main.c is its main()
+    defines: Mapping[str, Any] = field(default_factory=dict)
+
+
+def boards() -> list[str]:
+    """The names of all boards in the tree."""
+    return sorted(path.parent.name for path in BOARDS.glob("*/board.toml"))
+
+
+def recipe(board: str) -> Recipe:
+    """A board's recipe. Raises BadInput for a board that is not there, or a key not known."""
+    if board not in boards():
+        raise BadInput(f"board {board!r} is not known; expected one of {', '.join(boards())}")
+    path = BOARDS / board / "board.toml"
+    said = tomllib.loads(path.read_text(encoding="utf-8"))
+    unknown = sorted(set(said) - {name for name in Recipe.__slots__ if name != "name"})
+    if unknown:
+        raise BadInput(f"{path}: unknown key {unknown[0]!r}")
+    lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
+    return Recipe(board, **{**said, **lists})
+
+
+def sources(made: Recipe) -> list[Path]:
+    """The C and assembly files of a board's firmware."""
+    common = [path for path in (ROOT / "firmware/common").glob("*.c")
+              if made.main or path.name != "main.c"]
+    own = [path for folder in made.folders for pattern in ("*.c", "*.S")
+           for path in (BOARDS / made.name / folder).resolve().glob(pattern)]
+    return sorted({*(ROOT / "native/src").rglob("*.c"), *common, *own})
+
+
+def build(board: str, defines: Mapping[str, Any] | None = None) -> Path:
+    """The firmware's program, compiled if this one is not there yet.
+
+    `defines` are further -D options (`{"EFM_WITH_EBPC": 0}`). Raises BadInput with the compiler's
+    first complaint, MissingTool without a compiler.
+    """
+    made = recipe(board)
+    options = {**made.defines, **(defines or {})}
+    digest = _digest(made, options)
+    target = ROOT / "build" / "firmware" / board / digest[:16] / "firmware.elf"
+    if not target.exists():
+        _compile(made, {**options, "EFM_BUILD_ID": f"0x{digest[:16]}u"}, target)
+    return target
+
+
+def command(made: Recipe, defines: Mapping[str, Any], target: Path) -> list[str]:
+    """The one command that compiles and links the firmware."""
+    folders = [str((BOARDS / made.name / folder).resolve()) for folder in made.folders]
+    script = ["-T", str(BOARDS / made.name / made.script)] if made.script else []
+    return [made.compiler, *ALWAYS, *made.flags,
+            *(f"-D{name}={value}" for name, value in sorted(defines.items())),
+            *(f"-I{folder}" for folder in (*(str(ROOT / path) for path in INCLUDES), *folders)),
+            *map(str, sources(made)), *script, *made.link, "-o", str(target)]
+
+
+def _digest(made: Recipe, defines: Mapping[str, Any]) -> str:
+    """SHA-256 of all that the program depends on, in hex."""
+    digest = hashlib.sha256(repr((made.compiler, made.flags, made.link, ALWAYS,
+                                  sorted(defines.items()))).encode())
+    folders = {path.parent for path in sources(made)}
+    extra = [ROOT / path for path in INCLUDES] + [BOARDS / made.name]
+    texts = {path for folder in {*folders, *extra} for pattern in ("*.h", "*.ld")
+             for path in folder.glob(pattern)} | set(sources(made))
+    for path in sorted(texts):
+        digest.update(f"{os.path.relpath(path, ROOT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _compile(made: Recipe, defines: Mapping[str, Any], target: Path) -> None:
+    if shutil.which(made.compiler) is None:
+        raise MissingTool(f"{made.name}: the compiler {made.compiler} is not installed; "
+                          "./inv setup installs it")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        fresh = Path(folder) / target.name
+        _call(command(made, defines, fresh), made.name)
+        os.replace(fresh, target)  # two builds at once do not see each other's halves
+
+
+def _call(line: Sequence[str], board: str) -> None:
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        errors = [text for text in done.stderr.splitlines() if "error" in text] or ["no reason"]
+        raise BadInput(f"{board}: the firmware does not compile: {errors[0]}")
