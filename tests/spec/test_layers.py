@@ -89,7 +89,7 @@ def test_python_imports_point_down(root: Path) -> None:
 def test_firmware_includes_point_down(root: Path) -> None:
     wrong = []
     for path in sorted((root / "firmware/common").glob("*.[ch]")):
-        floor = _floor(FIRMWARE_FLOORS, path.stem)
+        floor = _floor(FIRMWARE_FLOORS, path.name, path.stem)
         for kind, name in re.findall(r'^\s*#\s*include\s+([<"])([^>"]+)', path.read_text("utf-8"),
                                      re.MULTILINE):
             if kind == "<":
