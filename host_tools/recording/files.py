@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files of a recording: in a folder, in a zip of it, or in a zip that lost its end."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from edgefm.errors import BadInput
+
+META = "meta.json"
+LOCK = "lock"
+CHANNEL = re.compile(r"\d{1,4}\.(samples|events)")
+LOCAL_HEADER = struct.Struct("<4sHHHHHIIIHH")
+MOST_MEMBER = 1 << 36  # bytes of one file in a zip that is unpacked to be read
+
+
+class FolderFiles:
+    """The files of a folder, which may be growing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.name = str(folder)
+        self._folder = folder
+        self._open: dict[str, IO[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def names(self) -> list[str]:
+        """Names of the channels' files, in order of their numbers."""
+        found = [p.name for p in self._folder.iterdir() if CHANNEL.fullmatch(p.name)]
+        return sorted(found, key=lambda name: (int(name.partition(".")[0]), name))
+
+    def meta(self) -> bytes:
+        """The bytes of meta.json, b"" without one."""
+        try:
+            return (self._folder / META).read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def size(self, name: str) -> int:
+        """Bytes of a file now."""
+        return os.fstat(self._file(name).fileno()).st_size
+
+    def read(self, name: str, at: int, count: int) -> bytes:
+        """Up to `count` bytes from `at` on."""
+        file = self._file(name)
+        file.seek(at)
+        return file.read(count)
+
+    def close(self) -> None:
+        """Close every file."""
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
+
+    def is_written(self) -> bool:
+        """True while a recorder on this machine has the folder."""
+        try:
+            import fcntl
+            with open(self._folder / LOCK, "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except (OSError, ImportError):  # no such file; a system without these locks
+            return False
+        return False
+
+    def _file(self, name: str) -> IO[bytes]:
+        if name not in self._open:
+            self._open[name] = (self._folder / name).open("rb", buffering=0)
+        return self._open[name]
+
+
+class ZipFiles(FolderFiles):
+    """The files of a zip. What is stored is read in place, what is packed is unpacked on disk."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._zip = path.open("rb")
+        self._members: dict[str, tuple[int, int]] = {}
+        self.complaint = ""
+        try:
+            self._list()
+        except (zipfile.BadZipFile, NotImplementedError, EOFError, struct.error) as error:
+            self.complaint = f"the zip is damaged ({error}); what is stored in front is read"
+            self._members = {n: (at, size) for n, at, size in _scan(self._zip)}
+
+    def _list(self) -> None:
+        with zipfile.ZipFile(self._zip) as archive:
+            for info in archive.infolist():
+                name = info.filename.rpartition("/")[2]
+                if name != META and not CHANNEL.fullmatch(name):
+                    continue
+                if info.compress_type == zipfile.ZIP_STORED:
+                    self._members[name] = (_data_of(self._zip, info.header_offset), info.file_size)
+                elif info.file_size <= MOST_MEMBER:
+                    file = self._open[name] = _unpacked(archive, info)
+                    self._members[name] = (-1, file.tell())
+                    if file.tell() < info.file_size:
+                        self.complaint = f"{name} is damaged in the zip; its front is read"
+
+    def names(self) -> list[str]:
+        """Names of the channels' files, in order of their numbers."""
+        return sorted(set(self._members) - {META},
+                      key=lambda name: (int(name.partition(".")[0]), name))
+
+    def meta(self) -> bytes:
+        """The bytes of meta.json, b"" without one."""
+        return self.read(META, 0, self.size(META)) if META in self._members else b""
+
+    def size(self, name: str) -> int:
+        """Bytes of a file."""
+        return self._members[name][1]
+
+    def read(self, name: str, at: int, count: int) -> bytes:
+        """Up to `count` bytes from `at` on."""
+        start, size = self._members[name]
+        file = self._open[name] if start < 0 else self._zip
+        file.seek(max(start, 0) + at)
+        return file.read(max(0, min(count, size - at)))
+
+    def close(self) -> None:
+        """Close the zip and what was unpacked."""
+        super().close()
+        self._zip.close()
+
+    def is_written(self) -> bool:
+        """A zip never grows."""
+        return False
+
+
+def open_files(path: Path) -> FolderFiles:
+    """The files of a recording. Raises BadInput when there is none at `path`."""
+    if path.is_dir():
+        files = FolderFiles(path)
+        if not files.names() and not (path / META).is_file():
+            raise BadInput(f"{path}: no recording: neither {META} nor a channel in it")
+        return files
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise BadInput(f"{path}: no recording: {error.strerror}") from None
+    if magic != b"PK\3\4":
+        raise BadInput(f"{path}: no recording: expected a folder or a zip of one")
+    return ZipFiles(path)
+
+
+def pack(folder: Path, target: Path) -> None:
+    """Put the files of a finished recording into a zip, unpacked: chunks are compressed already."""
+    part = target.with_name(f"{target.name}.part")
+    with FolderFiles(folder) as files, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        for name in [META, *files.names()]:
+            if (folder / name).is_file():
+                archive.write(folder / name, name)
+    part.replace(target)
+
+
+def _data_of(file: IO[bytes], at: int) -> int:
+    """Where the bytes of the member begin whose local header is at `at`."""
+    file.seek(at)
+    *_, name, extra = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
+    return at + LOCAL_HEADER.size + int(name) + int(extra)
+
+
+def _scan(file: IO[bytes]) -> Iterator[tuple[str, int, int]]:
+    """Members that are stored, by their local headers: name, position, bytes that are there."""
+    size, at = os.fstat(file.fileno()).st_size, 0
+    while at + LOCAL_HEADER.size <= size:
+        file.seek(at)
+        fields = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
+        magic, _, flags, method, *_, count, _, name_bytes, extra_bytes = fields
+        if magic != b"PK\3\4" or flags & 8 or method != zipfile.ZIP_STORED:
+            return
+        name = file.read(name_bytes).decode("utf-8", "replace").rpartition("/")[2]
+        start = at + LOCAL_HEADER.size + name_bytes + extra_bytes
+        extra = file.read(extra_bytes)
+        if count == 0xFFFFFFFF and len(extra) >= 12:  # a zip64 field: id, size, real sizes
+            count = int.from_bytes(extra[4:12], "little")
+        if name == META or CHANNEL.fullmatch(name):
+            yield name, start, max(0, min(count, size - start))
+        at = start + count
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    """A temporary file with a member's bytes, as many as are good."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 (its owner closes it)
+    try:
+        with archive.open(info) as member:
+            while data := member.read(1 << 20):
+                file.write(data)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError):
+        pass  # cut, damaged or locked: the reader says which chunks are missing
+    return file
