@@ -16,7 +16,9 @@ def _files(root: Path, suffixes: set[str]) -> Iterator[Path]:
     while folders:
         for path in folders.pop().iterdir():
             skipped = path.name in SKIPPED or path.name.endswith(("_cache", ".egg-info"))
-            if path.is_dir() and not skipped:
+            if skipped:  # .git is a file where the checkout is a worktree
+                continue
+            if path.is_dir():
                 folders.append(path)
             elif path.is_file() and path.suffix in suffixes and not _generated(path):
                 yield path

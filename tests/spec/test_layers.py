@@ -39,7 +39,8 @@ NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
 FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("status.h", "config.h", "bytes.h", "bits.h", "crc32.h", "edgefm.h"),
     ("port.h", "format.h", "codecs/codec.h", "ops/op.h"),
-    ("link", "capability"),
+    ("link", "capability", "store.h"),
+    ("store", "sha256"),
     ("agent",),
     ("main",),
 )
