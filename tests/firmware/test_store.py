@@ -1,0 +1,493 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model store: what is committed stays, whatever byte of whatever operation the power dies at."""
+
+import random
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import store_device
+from store_device import (
+    BAD_ARGUMENT,
+    BAD_CHECKSUM,
+    FOREVER,
+    INCOMPLETE,
+    NO_SPACE,
+    NOT_FOUND,
+    OK,
+    PORT_FAILED,
+    REFUSED,
+    TEARS,
+    Flash,
+    Store,
+)
+
+ERASE, PROGRAM, HEAD = 512, 4, 192
+GEOMETRIES = [(256, 1), (512, 4), (256, 64), (1024, 256)]
+
+
+@pytest.fixture(scope="module")
+def native(native_lib: Any) -> Any:
+    return store_device.build(native_lib)
+
+
+def package(seed: int, size: int) -> bytes:
+    """Bytes with stretches of ff and 00, as weights have."""
+    rng = random.Random(seed)
+    data = bytearray(rng.randbytes(size))
+    for _ in range(size // 256):
+        at = rng.randrange(size)
+        data[at:at + rng.randrange(150)] = rng.choice([b"\xff", b"\0"]) * 100
+    return bytes(data[:size]).ljust(size, b"\xff")
+
+
+@pytest.fixture
+def flash(native: Any) -> Flash:
+    return Flash(native, 16 * ERASE, ERASE, PROGRAM)
+
+
+# -- without power cuts --------------------------------------------------------------------------
+
+
+def test_what_is_committed_is_found_listed_and_there_after_a_mount(flash: Flash) -> None:
+    store = Store(flash)
+    models = {"a.efm": package(1, 1000), "b": package(2, 1), "c" * 32: package(3, 2000)}
+    for name, data in models.items():
+        assert store.write(name, data, piece=77) == OK
+        assert store.find(name) == data
+    assert store.all() == Store(flash).all() == models
+    assert Store(flash).find("d") is None
+    assert flash.nor.forbidden == 0
+
+
+def test_an_empty_flash_is_an_empty_store(flash: Flash) -> None:
+    store = Store(flash)
+    assert store.mounted == OK and store.all() == {}
+    assert store.space().free == store.space().bytes == 16 * ERASE
+    assert store.space().largest == 16 * ERASE - HEAD
+
+
+def test_a_package_is_not_there_before_its_commit(flash: Flash) -> None:
+    store, data = Store(flash), package(1, 900)
+    assert store.begin("a", data) == (OK, 0)
+    assert store.append(data[:500]) == OK
+    assert store.commit() == INCOMPLETE
+    assert store.all() == Store(flash).all() == {}
+    assert store.append(data[500:]) == OK
+    assert store.all() == {}
+    assert store.commit() == OK
+    assert store.all() == {"a": data}
+
+
+def test_a_package_of_no_bytes_is_a_package(flash: Flash) -> None:
+    assert Store(flash).write("a", b"") == OK
+    assert Store(flash).all() == {"a": b""}
+
+
+def test_the_old_package_stays_until_the_new_one_is_committed(flash: Flash) -> None:
+    store, old, new = Store(flash), package(1, 1000), package(2, 1500)
+    assert store.write("a", old) == OK
+    assert store.begin("a", new) == (OK, 0)
+    assert store.append(new) == OK
+    assert store.find("a") == old
+    assert store.commit() == OK
+    assert store.all() == Store(flash).all() == {"a": new}
+
+
+def test_bytes_of_another_crc_are_never_committed(flash: Flash) -> None:
+    store, data = Store(flash), package(1, 700)
+    assert store.write("a", b"old") == OK
+    assert store.begin("a", data) == (OK, 0)
+    assert store.append(data[:-1] + bytes([data[-1] ^ 1])) == OK
+    assert store.commit() == BAD_CHECKSUM
+    assert store.all() == Store(flash).all() == {"a": b"old"}
+    assert store.append(b"") == store.commit() == BAD_ARGUMENT
+
+
+def test_what_makes_no_sense_is_refused(flash: Flash) -> None:
+    store = Store(flash)
+    assert store.append(b"") == store.commit() == BAD_ARGUMENT
+    assert store.abort() == OK
+    assert store.remove("a") == NOT_FOUND
+    assert store.begin("", b"data")[0] == store.begin("n" * 33, b"data")[0] == BAD_ARGUMENT
+    assert store.begin("a", b"data") == (OK, 0)
+    assert store.append(b"data!") == BAD_ARGUMENT
+    assert store.append(b"data") == store.commit() == OK
+
+
+@pytest.mark.parametrize("change", [
+    {"erase_bytes": 500}, {"erase_bytes": 128}, {"program_bytes": 3}, {"program_bytes": 512},
+    {"program_bytes": 0}, {"erase_bytes": 0}, {"size": 16 * ERASE + 4}, {"size": 0},
+    {"erase_bytes": 32 * ERASE}])
+def test_flash_of_impossible_sizes_is_not_mounted(flash: Flash, change: dict[str, int]) -> None:
+    for name, value in change.items():
+        setattr(flash.nor, name, value)
+    assert Store(flash).mounted == BAD_ARGUMENT
+
+
+def test_removing_frees_the_room_and_nothing_else(flash: Flash) -> None:
+    store, models = Store(flash), {name: package(i, 900) for i, name in enumerate("abcd")}
+    for name, data in models.items():
+        assert store.write(name, data) == OK
+    free = store.space().free
+    assert store.remove("b") == OK
+    del models["b"]
+    assert store.space().free - free == 3 * ERASE
+    assert store.all() == Store(flash).all() == models
+    assert store.remove("b") == NOT_FOUND
+
+
+def test_another_write_drops_the_unfinished_one(flash: Flash) -> None:
+    store, data = Store(flash), package(1, 2000)
+    assert store.begin("a", data) == (OK, 0)
+    assert store.append(data[:1500]) == OK
+    assert store.write("b", b"other") == OK
+    assert store.all() == {"b": b"other"}
+    assert store.begin("a", data) == (OK, 0)
+
+
+def test_an_interrupted_write_goes_on_where_it_stopped(flash: Flash) -> None:
+    store, data = Store(flash), package(1, 2000)
+    assert store.begin("a", data) == (OK, 0)
+    assert store.append(data[:1501]) == OK
+    assert store.begin("a", data) == (OK, 1501)
+    store = Store(flash)  # a reset
+    status, start = store.begin("a", data)
+    assert status == OK and 0 < start <= 1501 and 1501 - start < 2 * ERASE
+    assert store.append(data[start:]) == store.commit() == OK
+    assert store.all() == {"a": data}
+
+
+@pytest.mark.parametrize(("name", "data"), [("b", b"1" * 2000), ("a", b"2" * 2000),
+                                            ("a", b"1" * 2001)])
+def test_a_write_of_another_name_size_or_crc_begins_anew(flash: Flash, name: str,
+                                                         data: bytes) -> None:
+    store = Store(flash)
+    assert store.begin("a", b"1" * 2000) == (OK, 0)
+    assert store.append(b"1" * 1500) == OK
+    store = Store(flash)
+    assert store.begin(name, data) == (OK, 0)
+    assert store.append(data) == store.commit() == OK
+    assert store.all() == {name: data}
+
+
+def test_df_tells_the_truth(flash: Flash) -> None:
+    """What it says fits, fits; one byte more does not. Free room is what removing gives back."""
+    rng, store, models = random.Random(5), Store(flash), {}
+    for step in range(200):
+        name = rng.choice("abcdef")
+        if rng.random() < 0.4:
+            store.remove(name)
+            models.pop(name, None)
+        else:
+            data = package(step, rng.randrange(2500))
+            if store.write(name, data) == OK:
+                models[name] = data
+        space = store.space()
+        held = sum(-(-(len(data) + HEAD) // ERASE) for data in models.values())
+        assert space.free == (16 - held) * ERASE
+        assert store.begin("probe", bytes(space.largest + 1))[0] == NO_SPACE
+        if space.largest:
+            saved, tried = flash.save(), Store(flash)
+            assert tried.write("probe", bytes(space.largest)) == OK
+            flash.restore(saved)
+    assert store.all() == models
+
+
+def test_a_package_that_never_fits_is_refused_and_nothing_is_lost(flash: Flash) -> None:
+    store = Store(flash)
+    assert store.write("a", b"old") == OK
+    for size in (16 * ERASE - HEAD + 1, 16 * ERASE, 20 * ERASE):
+        for replace in (False, True):
+            assert store.begin("a", bytes(size), replace)[0] == NO_SPACE
+    assert Store(flash).all() == {"a": b"old"}
+
+
+def test_two_that_cannot_coexist_need_to_be_told(flash: Flash) -> None:
+    store, old, new = Store(flash), package(1, 10 * ERASE), package(2, 10 * ERASE)
+    assert store.write("other", b"kept") == store.write("a", old) == OK
+    assert store.write("a", new) == REFUSED
+    assert store.write("b", new) == store.write("b", new, replace=True) == NO_SPACE
+    assert store.find("a") == old
+    assert store.write("a", new, replace=True) == OK
+    assert store.all() == Store(flash).all() == {"other": b"kept", "a": new}
+
+
+def test_replace_removes_nothing_where_both_fit(flash: Flash) -> None:
+    store, old, new = Store(flash), package(1, 1000), package(2, 1000)
+    assert store.write("a", old) == OK
+    assert store.begin("a", new, replace=True) == (OK, 0)
+    assert store.find("a") == old
+
+
+def test_a_package_whose_block_would_read_as_a_head_is_refused(flash: Flash) -> None:
+    """It would come to life as a package of its own when the one around it is removed."""
+    store = Store(flash)
+    assert store.write("evil", b"x") == OK
+    forged = bytearray(flash.image()[:HEAD])
+    for block in range(2, 6):
+        forged[8:12] = block.to_bytes(4, "little")
+        forged[60:64] = zlib.crc32(forged[:60]).to_bytes(4, "little")
+        store.state.cursor = 1
+        assert store.write("a", bytes((block - 1) * ERASE - HEAD) + forged + bytes(99)) == REFUSED
+        assert store.write("a", bytes((block - 1) * ERASE - HEAD + 1) + forged) == OK
+        assert store.remove("a") == OK
+    assert Store(flash).all() == {"evil": b"x"}
+
+
+def test_flash_that_does_not_hold_what_was_written_is_told(native: Any, flash: Flash) -> None:
+    store = Store(flash)
+    assert store.write("a", b"old") == OK
+    flash.fill(flash.image()[:ERASE] + bytes(15 * ERASE))  # worn out: nothing is erased any more
+    flash.nor.left, flash.nor.tear = 0, 4
+    assert store.write("a", package(1, 2000)) == PORT_FAILED
+    flash.power()
+    assert Store(flash).all() == {"a": b"old"}
+
+
+def test_wear_is_spread_over_the_blocks_and_counted(flash: Flash) -> None:
+    store = Store(flash)
+    assert store.write("fixed", package(0, 700)) == OK
+    for step in range(300):
+        if step % 7 == 0:
+            store = Store(flash)  # also over restarts
+        assert store.write("a", package(step, 100 + 337 * step % 2000)) == OK
+    fixed, *others = sorted(flash.erases())
+    assert fixed == 1
+    spread = [count for count in flash.erases() if count > 1]
+    assert len(spread) == 14
+    assert max(spread) <= 1.5 * sum(spread) / len(spread)
+    assert max(spread) <= store.space().erases <= 2 * max(spread)
+
+
+def test_random_operations_do_what_a_dictionary_does(native: Any) -> None:
+    for seed, (erase, program) in enumerate(GEOMETRIES * 3):
+        rng, flash = random.Random(seed), Flash(native, 24 * erase, erase, program)
+        store, models = Store(flash), {}
+        for step in range(150):
+            _random_step(rng, store, models, erase, step)
+            if rng.random() < 0.2:
+                store = Store(flash)
+            assert store.all() == models
+        assert flash.nor.forbidden == 0
+
+
+def _random_step(rng: random.Random, store: Store, models: dict[str, bytes], erase: int,
+                 step: int) -> None:
+    name, kind = rng.choice(["a", "bb", "model.efm", "x" * 32]), rng.random()
+    if kind < 0.3:
+        assert store.remove(name) == (OK if name in models else NOT_FOUND)
+        models.pop(name, None)
+    elif kind < 0.4:
+        assert store.abort() == OK
+    elif kind < 0.6:
+        data = package(step, rng.randrange(1, 6 * erase))
+        status, start = store.begin(name, data)
+        if status == OK:
+            assert store.append(data[start:rng.randrange(start, len(data) + 1)]) == OK
+    else:
+        data, replace = package(step % 5, rng.randrange(8 * erase)), rng.random() < 0.5
+        status = store.write(name, data, replace, rng.randrange(1, 999))
+        assert status in (OK, NO_SPACE) or (status == REFUSED and not replace)
+        if status == OK:
+            models[name] = data
+
+
+# -- power cuts ----------------------------------------------------------------------------------
+
+Operation = Callable[[Store], int]
+
+
+def _written(flash: Flash, operation: Operation) -> int:
+    """Bytes that an operation erases and programs; it must succeed."""
+    before = flash.nor.spent
+    assert operation(Store(flash)) == OK
+    return flash.nor.spent - before
+
+
+def _every_cut(flash: Flash, operation: Operation, allowed: list[dict[str, bytes]],
+               after: Callable[[Store], None] | None = None, stride: int = 1) -> int:
+    """Cut the power after every byte of an operation; returns how many cuts there were."""
+    start = flash.save()
+    total = _written(flash, operation)
+    done = Store(flash).all()
+    assert done in allowed
+    for count in range(0, total, stride):
+        for tear in range(TEARS) if stride > 1 else (count % TEARS, (count + 3) % TEARS):
+            flash.restore(start)
+            flash.cut_after(count, tear, 1 + count * 2654435761 % 2**32)
+            operation(Store(flash))
+            assert flash.nor.cut
+            flash.power()
+            found = Store(flash).all()
+            assert found in allowed, (count, tear)
+            assert Store(flash).all() == found  # what mount repaired is repaired
+            if after is not None:
+                after(Store(flash))
+            assert flash.nor.forbidden == 0, (count, tear)
+    return total
+
+
+def _stocked(native: Any, geometry: tuple[int, int]) -> tuple[Flash, dict[str, bytes]]:
+    """A used flash: every block was written before, three packages are there."""
+    erase, program = geometry
+    flash = Flash(native, 14 * erase, erase, program)
+    rng = random.Random(erase)
+    flash.fill(rng.randbytes(14 * erase))
+    store = Store(flash)
+    models = {"a": package(1, erase + 100), "b": package(2, 2 * erase), "c": package(3, 50)}
+    for name, size in (("x", 5), ("y", 6), ("x", 4)):
+        assert store.write(name, package(size, size * erase // 2)) == OK
+    assert store.remove("x") == store.remove("y") == OK
+    for name, data in models.items():
+        assert store.write(name, data) == OK
+    return flash, models
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_power_cut_at_any_byte_of_a_first_write(native: Any, geometry: tuple[int, int]) -> None:
+    flash, models = _stocked(native, geometry)
+    new = package(9, 2 * geometry[0] + 30)
+
+    def again(store: Store) -> None:
+        assert store.write("n", new) == OK
+        assert store.all() == {**models, "n": new}
+
+    _every_cut(flash, lambda store: store.write("n", new), [models, {**models, "n": new}], again)
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_power_cut_at_any_byte_leaves_the_old_package_or_the_new(
+        native: Any, geometry: tuple[int, int]) -> None:
+    flash, models = _stocked(native, geometry)
+    new = package(9, 2 * geometry[0] + 30)
+
+    def again(store: Store) -> None:
+        assert store.write("b", new) == OK
+        assert store.all() == {**models, "b": new}
+
+    _every_cut(flash, lambda store: store.write("b", new), [models, {**models, "b": new}], again)
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_power_cut_at_any_byte_of_a_removal(native: Any, geometry: tuple[int, int]) -> None:
+    flash, models = _stocked(native, geometry)
+    left = {name: data for name, data in models.items() if name != "b"}
+    _every_cut(flash, lambda store: store.remove("b"), [models, left])
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_power_cut_at_any_byte_of_a_replacement_loses_no_other(
+        native: Any, geometry: tuple[int, int]) -> None:
+    flash, models = _stocked(native, geometry)
+    name, new = next((name, package(9, blocks * geometry[0])) for blocks in range(13, 1, -1)
+                     for name in models
+                     if Store(flash).begin(name, bytes(blocks * geometry[0]))[0] == REFUSED)
+    left = {other: data for other, data in models.items() if other != name}
+    _every_cut(flash, lambda store: store.write(name, new, replace=True),
+               [models, left, {**left, name: new}], stride=7)
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_power_cut_at_any_byte_of_a_resumed_write(native: Any, geometry: tuple[int, int]) -> None:
+    """The first cut is somewhere in the third block, the second at every byte of what is left."""
+    flash, models = _stocked(native, geometry)
+    new, erase = package(9, 4 * geometry[0]), geometry[0]
+    flash.cut_after(5 * erase + 77, tear=2, seed=3)
+    assert Store(flash).write("b", new) == PORT_FAILED
+    flash.power()
+    resumed = []
+
+    def again(store: Store) -> None:
+        if store.find("b") == new:
+            return
+        status, start = store.begin("b", new)
+        resumed.append(start)
+        assert status == OK and store.append(new[start:]) == store.commit() == OK
+        assert store.all() == {**models, "b": new}
+
+    _every_cut(flash, lambda store: store.write("b", new), [models, {**models, "b": new}], again)
+    assert sum(start > 0 for start in resumed) > len(resumed) / 2
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_power_cut_at_any_byte_of_dropping_a_write(native: Any, geometry: tuple[int, int]) -> None:
+    flash, models = _stocked(native, geometry)
+    store = Store(flash)
+    assert store.begin("b", package(9, 999)) == (OK, 0)
+    assert store.append(package(9, 900)) == OK
+    _every_cut(flash, lambda store: store.abort(), [models])
+
+
+def test_power_cut_at_any_byte_of_the_repair_at_mount(native: Any) -> None:
+    """Between the commit and the removal of the package before, both are there."""
+    for geometry in GEOMETRIES:
+        flash, models = _stocked(native, geometry)
+        new = package(9, 700)
+        saved = flash.save()
+        total = _written(flash, lambda store: store.write("b", new))
+        flash.restore(saved)
+        flash.cut_after(total - max(geometry[1], 64) - 1 + 1)
+        Store(flash).write("b", new)
+        flash.power()
+        _every_cut(flash, lambda store: OK, [{**models, "b": new}])
+
+
+def test_random_operations_with_power_cuts_lose_nothing(native: Any) -> None:
+    """Also many cuts in a row, and operations on what a cut left behind."""
+    cuts = 0
+    for seed, (erase, program) in enumerate(GEOMETRIES * 6):
+        rng, flash = random.Random(seed), Flash(native, 16 * erase, erase, program)
+        flash.fill(rng.randbytes(16 * erase))
+        models: dict[str, bytes] = {}
+        for step in range(150):
+            name, data = rng.choice("abcd"), package(rng.randrange(6), rng.randrange(5 * erase))
+            remove = rng.random() < 0.3
+            flash.cut_after(rng.randrange(6 * erase) if rng.random() < 0.7 else FOREVER,
+                            rng.randrange(TEARS), rng.randrange(1, 2**32))
+            status = Store(flash).remove(name) if remove else Store(flash).write(name, data)
+            cut, found = flash.nor.cut, _after_power(flash)
+            done = {key: value for key, value in models.items() if key != name}
+            done.update({} if remove else {name: data})
+            assert found in ([done] if status == OK else [models, done] if cut else [models])
+            models, cuts = found, cuts + cut
+        assert flash.nor.forbidden == 0
+    assert cuts > 500
+
+
+def _after_power(flash: Flash) -> dict[str, bytes]:
+    flash.power()
+    return Store(flash).all()
+
+
+# -- garbage -------------------------------------------------------------------------------------
+
+
+def test_garbage_is_an_empty_store_that_works(native: Any) -> None:
+    for seed, (erase, program) in enumerate(GEOMETRIES * 5):
+        rng, flash = random.Random(seed), Flash(native, 16 * erase, erase, program)
+        flash.fill(rng.choice([rng.randbytes(16 * erase), bytes(16 * erase),
+                               b"EFMS" * (4 * erase)]))
+        store = Store(flash)
+        assert store.all() == {}
+        assert store.write("a", package(seed, 999)) == OK
+        assert Store(flash).all() == {"a": package(seed, 999)}
+
+
+def test_damaged_images_are_mounted_and_can_be_written(native: Any) -> None:
+    """Whatever is found has its CRC or not, but it lies inside the flash and nothing crashes."""
+    flash, _ = _stocked(native, (512, 4))
+    image = flash.image()
+    for seed in range(300):
+        rng, damaged = random.Random(seed), bytearray(image)
+        for _ in range(rng.randrange(1, 30)):
+            damaged[rng.randrange(len(damaged) // 512) * 512 + rng.randrange(200)] ^= rng.randrange(256)
+        flash.fill(bytes(damaged))
+        store = Store(flash)
+        names = [name for name, _ in store.entries(sound=False)]
+        assert len(names) <= 14
+        if store.write("new", b"data") == OK:
+            assert store.find("new") == b"data"
+        for name in names:
+            assert store.remove(name) == OK
