@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model store: what is committed stays, whatever byte of whatever operation the power dies at."""
+"""The model store: what is committed stays, whichever byte of an operation the power dies at."""
 
 import random
 import zlib
@@ -253,8 +253,7 @@ def test_wear_is_spread_over_the_blocks_and_counted(flash: Flash) -> None:
         if step % 7 == 0:
             store = Store(flash)  # also over restarts
         assert store.write("a", package(step, 100 + 337 * step % 2000)) == OK
-    fixed, *others = sorted(flash.erases())
-    assert fixed == 1
+    assert min(flash.erases()) == 1  # the package that stays
     spread = [count for count in flash.erases() if count > 1]
     assert len(spread) == 14
     assert max(spread) <= 1.5 * sum(spread) / len(spread)
@@ -422,13 +421,13 @@ def test_power_cut_at_any_byte_of_dropping_a_write(native: Any, geometry: tuple[
 
 def test_power_cut_at_any_byte_of_the_repair_at_mount(native: Any) -> None:
     """Between the commit and the removal of the package before, both are there."""
+    new = package(9, 700)
     for geometry in GEOMETRIES:
         flash, models = _stocked(native, geometry)
-        new = package(9, 700)
         saved = flash.save()
         total = _written(flash, lambda store: store.write("b", new))
         flash.restore(saved)
-        flash.cut_after(total - max(geometry[1], 64) - 1 + 1)
+        flash.cut_after(total - max(geometry[1], 64))
         Store(flash).write("b", new)
         flash.power()
         _every_cut(flash, lambda store: OK, [{**models, "b": new}])
@@ -441,7 +440,7 @@ def test_random_operations_with_power_cuts_lose_nothing(native: Any) -> None:
         rng, flash = random.Random(seed), Flash(native, 16 * erase, erase, program)
         flash.fill(rng.randbytes(16 * erase))
         models: dict[str, bytes] = {}
-        for step in range(150):
+        for _ in range(150):
             name, data = rng.choice("abcd"), package(rng.randrange(6), rng.randrange(5 * erase))
             remove = rng.random() < 0.3
             flash.cut_after(rng.randrange(6 * erase) if rng.random() < 0.7 else FOREVER,
@@ -482,7 +481,7 @@ def test_damaged_images_are_mounted_and_can_be_written(native: Any) -> None:
     for seed in range(300):
         rng, damaged = random.Random(seed), bytearray(image)
         for _ in range(rng.randrange(1, 30)):
-            damaged[rng.randrange(len(damaged) // 512) * 512 + rng.randrange(200)] ^= rng.randrange(256)
+            damaged[rng.randrange(14) * 512 + rng.randrange(200)] ^= rng.randrange(256)
         flash.fill(bytes(damaged))
         store = Store(flash)
         names = [name for name, _ in store.entries(sound=False)]

@@ -40,6 +40,7 @@ FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("status.h", "config.h", "bytes.h", "bits.h", "crc32.h", "edgefm.h"),
     ("port.h", "format.h", "codecs/codec.h", "ops/op.h"),
     ("link", "capability", "store.h"),
+    ("extents",),
     ("store", "sha256"),
     ("agent",),
     ("main",),

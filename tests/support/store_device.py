@@ -14,18 +14,20 @@ INCOMPLETE, NOT_FOUND, NO_SPACE, REFUSED = -37, -38, -39, -40
 FOREVER = 2**63
 TEARS = 6
 CDEF = """
-typedef struct { uint8_t *bytes, *written; uint32_t *erases; uint32_t size, erase_bytes, program_bytes;
+typedef struct { uint8_t *bytes, *written; uint32_t *erases, size, erase_bytes, program_bytes;
                  uint64_t left, spent; uint32_t tear, seed, forbidden; bool cut; ...; } nor_flash;
 typedef struct { const uint8_t *name; uint32_t name_bytes; const uint8_t *at; uint32_t bytes, crc; }
     efm_store_entry;
 typedef struct { const uint8_t *name; uint32_t name_bytes, bytes, crc; } efm_store_package;
 typedef struct { uint32_t bytes, free, largest, erases; } efm_store_space;
-typedef struct { uint32_t blocks, page, sequence, cursor, open, taken; bool resumed; ...; } efm_store;
+typedef struct { uint32_t blocks, page, sequence, cursor, open, taken; bool resumed; ...; }
+    efm_store;
 int mount(efm_store *store, nor_flash *nor);
 bool efm_store_next(const efm_store *store, uint32_t *cursor, efm_store_entry *entry);
 bool efm_store_find(const efm_store *store, const uint8_t *name, uint32_t name_bytes,
                     efm_store_entry *entry);
-int efm_store_begin(efm_store *store, const efm_store_package *package, bool replace, uint32_t *start);
+int efm_store_begin(efm_store *store, const efm_store_package *package, bool replace,
+                    uint32_t *start);
 int efm_store_append(efm_store *store, const uint8_t *bytes, uint32_t count);
 int efm_store_commit(efm_store *store);
 int efm_store_abort(efm_store *store);
