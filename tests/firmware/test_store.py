@@ -246,6 +246,19 @@ def test_flash_that_does_not_hold_what_was_written_is_told(native: Any, flash: F
     assert Store(flash).all() == {"a": b"old"}
 
 
+def test_a_write_that_could_not_be_dropped_never_comes_back(flash: Flash) -> None:
+    store, data, other = Store(flash), package(1, 5 * ERASE), package(2, 900)
+    assert store.begin("a", data) == (OK, 0)
+    assert store.append(data[:4 * ERASE]) == OK
+    flash.cut_after(0, tear=4)  # the flash fails for a while; the device goes on
+    assert store.write("b", other) == PORT_FAILED
+    flash.power()
+    store.state.cursor = 1  # inside the extent of "a"
+    assert store.write("b", other) == OK
+    assert Store(flash).all() == {"b": other}
+    assert Store(flash).begin("a", data) == (OK, 0)
+
+
 def test_wear_is_spread_over_the_blocks_and_counted(flash: Flash) -> None:
     store = Store(flash)
     assert store.write("fixed", package(0, 700)) == OK
