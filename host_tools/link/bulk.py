@@ -61,6 +61,7 @@ class Bulk:
     start: int
     total: int
     window: int
+    until: int = 1 << 32    # byte behind the last that is wanted
     next: int = 0                                   # every chunk below is there
     have: dict[int, bytes] = field(default_factory=dict)    # chunks above that are there
     flying: deque[int] = field(default_factory=deque)       # sent or asked for, oldest first
@@ -70,8 +71,8 @@ class Bulk:
 
     @property
     def count(self) -> int:
-        """Chunks of the transfer."""
-        return -(-(self.total - self.start) // self.chunk)
+        """Chunks of the transfer, up to the last that is wanted."""
+        return -(-(min(self.total, self.until) - self.start) // self.chunk)
 
     def done(self) -> bool:
         """Is every chunk there?"""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from edgefm.container import Needs
 from edgefm.errors import Infeasible, UnsupportedModel
-from host_tools.link.frames import Info
+from host_tools.link.capability import Info
 
 
 def check_fit(needs: Needs, info: Info, name: str) -> None:

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from edgefm.errors import BadMessage
 
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 1
 HEAD = struct.Struct("<BBH")
 CRC = struct.Struct("<I")
 FRAME_EXTRA = HEAD.size + CRC.size
@@ -32,7 +32,6 @@ READ_REPLY = struct.Struct("<BII")
 CLOSE_ARGS = struct.Struct("<BB")
 ACK = struct.Struct("<bIII")
 WANT = struct.Struct("<II")
-INFO = struct.Struct("<8s16sIIQIIIIHHHH")
 
 
 class FrameType(IntEnum):
@@ -47,7 +46,7 @@ class FrameType(IntEnum):
 
 
 class Command(IntEnum):
-    """Commands that every device knows; the firmware's own start at FIRST_COMMAND."""
+    """What a request asks for; below FIRST_COMMAND the link's own, the others the firmware's."""
 
     HELLO = 1
     INFO = 2
@@ -55,6 +54,10 @@ class Command(IntEnum):
     OPEN_WRITE = 4
     OPEN_READ = 5
     CLOSE = 6
+    REMOVE = 16
+    RUN = 17
+    SPACE = 18
+    RESET = 19
 
 
 FIRST_COMMAND = 16
@@ -199,24 +202,6 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Info:
-    """What a device says it is and can do; the capability record of docs/PROTOCOL.md."""
-
-    build: bytes
-    board: str
-    features: int
-    decoders: int
-    operators: int
-    fast_bytes: int
-    external_bytes: int
-    store_bytes: int
-    largest_package: int
-    format_major: int
-    format_minor: int
-    alignment: int
-
-
-@dataclass(frozen=True, slots=True)
 class Ack:
     """Answers chunk `number`: what the device has is every chunk below `next`, and `have`."""
 
@@ -259,22 +244,6 @@ def read_hello(data: bytes) -> tuple[tuple[int, int], int, Line]:
     if not FRAME_MIN <= frame <= FRAME_MAX or not 1 <= window <= WINDOW_MAX:
         raise BadMessage(f"HELLO reply: frame of {frame} bytes, window of {window} chunks")
     return (major, minor), nonce, Line(frame, window_bytes, window)
-
-
-def write_info(info: Info) -> bytes:
-    """The capability record as a device keeps it."""
-    return INFO.pack(info.build, info.board.encode(), info.features, info.decoders, info.operators,
-                     info.fast_bytes, info.external_bytes, info.store_bytes, info.largest_package,
-                     info.format_major, info.format_minor, info.alignment, 0)
-
-
-def read_info(record: bytes) -> Info:
-    """A capability record; what a later version appended to it is skipped."""
-    if len(record) < INFO.size:
-        raise BadMessage(f"capability record: {len(record)} bytes, expected {INFO.size} or more")
-    build, board, *numbers, _ = INFO.unpack_from(record)
-    name = board.rstrip(b"\0").decode("utf-8", "replace")
-    return Info(build, name, *numbers)
 
 
 def chunk(transfer: int, number: int, data: bytes) -> Frame:

@@ -74,13 +74,15 @@ typedef struct efm_port {
     void *port;
 } efm_port;
 
-/* What the caller lends for one run. `event` and `tap` may be null. */
+/* What the caller lends for one run. `event`, `poll` and `tap` may be null. */
 typedef struct efm_host {
     void *context;
     int32_t (*input)(void *context, uint32_t input, uint32_t y, uint8_t *row, uint32_t bytes);
     int32_t (*output)(void *context, uint32_t output, uint32_t y, const uint8_t *row, uint32_t bytes);
     /* A stage is about to begin (stage < number of stages) or everything is done. */
     void (*event)(void *context, uint32_t stage);
+    /* Between firings, so often: other than 0 gives the run up with HOST_FAILED. */
+    int32_t (*poll)(void *context);
     /* A row entered a ring (builds with EFM_WITH_TAP): pixels are pixel_stride bytes apart. */
     void (*tap)(void *context, uint32_t stream, uint32_t y, const uint8_t *row, uint32_t pixel_stride);
     efm_port port;          /* needed when the package has external maps */

@@ -199,8 +199,11 @@ static efm_status run_stage(const run *r, uint32_t stage)
     const uint8_t *at = r->model->section[EFM_SECTION_STAGES].at + stage * EFM_STAGE_BYTES;
     const uint8_t *firing = r->model->section[EFM_SECTION_FIRINGS].at + load_le32(at) * EFM_FIRING_BYTES;
     efm_status status = EFM_OK;
-    for (uint32_t left = load_le32(at + 4); status == EFM_OK && left > 0; left--, firing += EFM_FIRING_BYTES)
+    for (uint32_t left = load_le32(at + 4); status == EFM_OK && left > 0; left--, firing += EFM_FIRING_BYTES) {
+        if (r->host->poll != NULL && r->host->poll(r->host->context) != 0)
+            return EFM_HOST_FAILED;
         status = fire(r, load_le16(firing), load_le16(firing + 2));
+    }
     return status;
 }
 

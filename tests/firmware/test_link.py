@@ -10,6 +10,7 @@ import pytest
 from link_device import INFO, REVERSE, SLOW, LinkDevice
 
 from host_tools.link import frames
+from host_tools.link.capability import read_info
 from host_tools.link.frames import Command, Frame, FrameReader, Status
 
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
@@ -149,7 +150,7 @@ def status(found):
 def test_hello_agrees_on_the_smaller_frame_and_returns_the_nonce(native):
     code, data = greet(LinkDevice(native, frame=512, window=100), frame=4096)
     version, nonce, line = frames.read_hello(data)
-    assert (code, version, nonce) == (0, (1, 0), 0x01020304)
+    assert (code, version, nonce) == (0, (1, 1), 0x01020304)
     assert (line.frame, line.window_bytes, line.window) == (512, 100, 32)
 
 
@@ -229,7 +230,7 @@ def test_info_comes_in_pages(native):
                                             len(record).to_bytes(2, "little")))
         record += frames.read_reply(reply)[1][2:]
         sequence += 1
-    assert frames.read_info(record) == INFO and sequence == 5
+    assert read_info(record) == INFO and sequence == 5
 
 
 def open_write(device, data, size, sequence=1):

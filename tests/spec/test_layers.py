@@ -39,15 +39,18 @@ NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
 FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("status.h", "config.h", "bytes.h", "bits.h", "crc32.h", "edgefm.h"),
     ("port.h", "format.h", "codecs/codec.h", "ops/op.h"),
-    ("link", "capability", "store.h"),
+    ("link", "capability", "sha256", "profile", "store.h"),
     ("extents",),
-    ("store", "sha256"),
+    ("store",),
+    ("inference",),
+    ("bulk", "commands"),
     ("agent",),
     ("main",),
 )
 HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
     ("build", "frames", "transport"),
-    ("bulk", "fit"),
+    ("bulk", "capability"),
+    ("fit", "requests"),
     ("session",),
     ("chunks", "files"),
     ("writer", "channels"),

@@ -5,7 +5,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from host_tools.link.frames import FRAME_EXTRA, Info, Status, write_info
+from host_tools.link.capability import FIRST, Info, write_info
+from host_tools.link.frames import FRAME_EXTRA, Status
 
 LINK_C = Path(__file__).resolve().parents[2] / "firmware" / "common" / "link.c"
 INFO = Info(b"\x01\x02\x03\x04\x05\x06\x07\x08", "test", 3, 0x1f, 0xffff, 65536, 1 << 20, 1 << 19,
@@ -74,7 +75,7 @@ class LinkDevice:
         self.take_status = 0
         self.out = bytearray()
         ffi = native.ffi
-        info = info or write_info(INFO)
+        info = info or write_info(INFO)[:FIRST.size]  # what every version has
         self._lent = {"receive": ffi.new("uint8_t[]", frame),
                       "transmit": ffi.new("uint8_t[]", frame),
                       "window": ffi.new("uint8_t[]", window), "info": ffi.from_buffer(info)}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bulk.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "crc32.h"
+
+enum { AT_BYTES = 0, AT_CRC = 4, AT_NAME_BYTES = 8, AT_NAME = 16 };
+
+/* -- names ---------------------------------------------------------------------------------------- */
+
+/* Takes `prefix` off the front of the name when it is there. */
+static bool skip(efm_link_bulk *name, const char *prefix)
+{
+    uint32_t bytes = 0;
+    while (prefix[bytes] != 0 && bytes < name->name_bytes && name->name[bytes] == (uint8_t)prefix[bytes])
+        bytes++;
+    if (prefix[bytes] != 0)
+        return false;
+    name->name += bytes;
+    name->name_bytes -= bytes;
+    return true;
+}
+
+static bool is(efm_link_bulk name, const char *whole)
+{
+    return skip(&name, whole) && name.name_bytes == 0;
+}
+
+static bool read_number(const efm_link_bulk *name, uint32_t *number)
+{
+    *number = 0;
+    for (uint32_t i = 0; i < name->name_bytes; i++) {
+        if (name->name[i] < '0' || name->name[i] > '9' || i == 2)
+            return false;
+        *number = 10 * *number + name->name[i] - '0';
+    }
+    return name->name_bytes != 0;
+}
+
+/* -- reading -------------------------------------------------------------------------------------- */
+
+static int give_memory(efm_bulk *bulk, efm_link_bulk *asked, const uint8_t *at, uint32_t bytes)
+{
+    bulk->at = at;
+    asked->total = bytes;
+    asked->crc = efm_crc32(0, at, bytes);
+    return EFM_OK;
+}
+
+static void list_record(const efm_store *store, uint32_t index, uint8_t record[EFM_BULK_RECORD])
+{
+    uint32_t cursor = 0;
+    efm_store_entry entry;
+    memset(record, 0, EFM_BULK_RECORD);
+    for (bool there = true; there && index != UINT32_MAX; index--) {
+        there = efm_store_next(store, &cursor, &entry);
+        if (!there)
+            return;
+    }
+    store_le32(record + AT_BYTES, entry.bytes);
+    store_le32(record + AT_CRC, entry.crc);
+    record[AT_NAME_BYTES] = (uint8_t)entry.name_bytes;
+    memcpy(record + AT_NAME, entry.name, entry.name_bytes);
+}
+
+static int open_list(efm_bulk *bulk, efm_link_bulk *asked)
+{
+    uint8_t record[EFM_BULK_RECORD];
+    efm_store_entry entry;
+    bulk->at = NULL;
+    asked->total = 0;
+    asked->crc = 0;
+    for (uint32_t cursor = 0, i = 0; bulk->store != NULL && efm_store_next(bulk->store, &cursor, &entry); i++) {
+        list_record(bulk->store, i, record);
+        asked->crc = efm_crc32(asked->crc, record, sizeof record);
+        asked->total += EFM_BULK_RECORD;
+    }
+    return EFM_OK;
+}
+
+static int open_hash(efm_bulk *bulk, efm_link_bulk *asked, const efm_link_bulk *name)
+{
+    efm_store_entry entry;
+    efm_sha256 hash;
+    if (bulk->store == NULL || !efm_store_find(bulk->store, name->name, name->name_bytes, &entry))
+        return EFM_LINK_NOT_FOUND;
+    efm_sha256_start(&hash);
+    efm_sha256_add(&hash, entry.at, entry.bytes);
+    efm_sha256_end(&hash, bulk->small);
+    return give_memory(bulk, asked, bulk->small, EFM_SHA256_BYTES);
+}
+
+static int open_output(efm_bulk *bulk, efm_link_bulk *asked, const efm_link_bulk *name)
+{
+    uint32_t number, bytes;
+    const uint8_t *at;
+    if (!read_number(name, &number))
+        return EFM_LINK_BAD_REQUEST;
+    int status = efm_inference_output(bulk->inference, number, &at, &bytes);
+    return status == EFM_OK ? give_memory(bulk, asked, at, bytes) : status;
+}
+
+static int open_package(efm_bulk *bulk, efm_link_bulk *asked)
+{
+    efm_store_entry entry;
+    if (bulk->store == NULL || !efm_store_find(bulk->store, asked->name, asked->name_bytes, &entry))
+        return EFM_LINK_NOT_FOUND;
+    bulk->at = entry.at;
+    asked->total = entry.bytes;
+    asked->crc = entry.crc;
+    return EFM_OK;
+}
+
+static int open_read(efm_bulk *bulk, efm_link_bulk *asked)
+{
+    efm_link_bulk name = *asked;
+    if (is(name, ":list"))
+        return open_list(bulk, asked);
+    if (is(name, ":run")) {
+        if (bulk->inference->end.run == 0)
+            return EFM_LINK_NOT_FOUND;
+        efm_event_run_end(bulk->small, &bulk->inference->end);
+        return give_memory(bulk, asked, bulk->small, EFM_RUN_END_BYTES);
+    }
+    if (skip(&name, ":hash/"))
+        return open_hash(bulk, asked, &name);
+    if (skip(&name, ":output/"))
+        return open_output(bulk, asked, &name);
+    return open_package(bulk, asked);
+}
+
+static void give_list(const efm_bulk *bulk, uint32_t offset, uint8_t *bytes, uint32_t count)
+{
+    uint8_t record[EFM_BULK_RECORD];
+    while (count != 0) {
+        uint32_t from = offset % EFM_BULK_RECORD, rest = EFM_BULK_RECORD - from;
+        uint32_t part = count < rest ? count : rest;
+        list_record(bulk->store, offset / EFM_BULK_RECORD, record);
+        memcpy(bytes, record + from, part);
+        bytes += part;
+        offset += part;
+        count -= part;
+    }
+}
+
+int efm_bulk_give(const efm_bulk *bulk, uint32_t offset, uint8_t *bytes, uint32_t count)
+{
+    if (bulk->at != NULL)
+        memcpy(bytes, bulk->at + offset, count);
+    else
+        give_list(bulk, offset, bytes, count);
+    return EFM_OK;
+}
+
+/* -- writing -------------------------------------------------------------------------------------- */
+
+static int open_write(efm_bulk *bulk, efm_link_bulk *asked)
+{
+    efm_link_bulk name = *asked;
+    if (is(name, ":input")) {
+        asked->pulled = true;
+        return EFM_OK;
+    }
+    bool replace = skip(&name, ":replace/");
+    if (name.name_bytes == 0 || name.name[0] == ':')
+        return EFM_LINK_BAD_REQUEST;
+    if (bulk->store == NULL)
+        return EFM_LINK_NO_SPACE;
+    efm_store_package package = {name.name, name.name_bytes, asked->total, asked->crc};
+    return efm_store_begin(bulk->store, &package, replace, &asked->start);
+}
+
+int efm_bulk_open(efm_bulk *bulk, efm_link_bulk *asked)
+{
+    int status = asked->writing ? open_write(bulk, asked) : open_read(bulk, asked);
+    bulk->open = *asked;
+    bulk->open.name = NULL; /* it was the caller's */
+    return status;
+}
+
+int efm_bulk_take(efm_bulk *bulk, const uint8_t *bytes, uint32_t count)
+{
+    return bulk->store != NULL ? efm_store_append(bulk->store, bytes, count) : EFM_LINK_REFUSED;
+}
+
+int efm_bulk_close(const efm_bulk *bulk, bool commit)
+{
+    if (!bulk->open.writing || !commit)
+        return EFM_OK; /* what was written waits for an OPEN_WRITE that goes on */
+    if (bulk->open.pulled)
+        return bulk->inference->pulled_crc == bulk->open.crc ? EFM_OK : EFM_BAD_CHECKSUM;
+    return efm_store_commit(bulk->store);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "commands.h"
+
+#include <stddef.h>
+
+#include "bytes.h"
+
+enum { SPACE_REPLY = 16, RUN_HEAD = 4, RUN_REPLY = 4, DIGITS = 20 };
+
+/* -- text ----------------------------------------------------------------------------------------- */
+
+static void say(efm_request *request, const char *text)
+{
+    for (; *text != 0 && request->reply_bytes < request->room; text++)
+        request->reply[request->reply_bytes++] = (uint8_t)*text;
+}
+
+static void say_number(efm_request *request, uint64_t number)
+{
+    char text[DIGITS + 1];
+    uint32_t at = DIGITS;
+    text[at] = 0;
+    do
+        text[--at] = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    say(request, text + at);
+}
+
+static void say_reason(efm_request *request, const efm_reason *reason)
+{
+    if (reason->what == NULL)
+        return;
+    say(request, "needs ");
+    say_number(request, reason->need);
+    say(request, " ");
+    say(request, reason->what);
+    say(request, ", there are ");
+    say_number(request, reason->have);
+}
+
+/* -- requests ------------------------------------------------------------------------------------- */
+
+static int remove_package(const efm_commands *commands, const efm_request *request)
+{
+    if (request->args_bytes == 0)
+        return EFM_LINK_BAD_REQUEST;
+    return commands->store == NULL ? EFM_LINK_NOT_FOUND
+                                   : efm_store_remove(commands->store, request->args, request->args_bytes);
+}
+
+static int find(const efm_commands *commands, efm_request *request, const uint8_t *name, uint32_t bytes,
+                efm_store_entry *entry)
+{
+    if (commands->store != NULL && efm_store_find(commands->store, name, bytes, entry))
+        return EFM_OK;
+    for (uint32_t i = 0; i < bytes && request->reply_bytes < request->room; i++)
+        request->reply[request->reply_bytes++] = name[i];
+    return EFM_LINK_NOT_FOUND;
+}
+
+/* u8 flags, u16 times, u8 length of a package's name, the name, the input's name or nothing. */
+static int run(const efm_commands *commands, efm_request *request)
+{
+    const uint8_t *args = request->args;
+    efm_store_entry package, input;
+    efm_reason reason = {0};
+    if (request->args_bytes < RUN_HEAD || (args[0] & ~EFM_RUN_TELL_STAGES) != 0 ||
+        args[3] > request->args_bytes - RUN_HEAD || load_le16(args + 1) == 0)
+        return EFM_LINK_BAD_REQUEST;
+    uint32_t flags = args[0], times = load_le16(args + 1), name_bytes = args[3];
+    uint32_t input_bytes = request->args_bytes - RUN_HEAD - name_bytes;
+    int status = find(commands, request, args + RUN_HEAD, name_bytes, &package);
+    if (status == EFM_OK && input_bytes != 0)
+        status = find(commands, request, args + RUN_HEAD + name_bytes, input_bytes, &input);
+    if (status != EFM_OK)
+        return status;
+    status = efm_inference_run(commands->inference, &package, input_bytes != 0 ? &input : NULL, flags, times, &reason);
+    if (status != EFM_OK) {
+        say_reason(request, &reason);
+        return status;
+    }
+    store_le32(request->reply, commands->inference->end.run);
+    request->reply_bytes = RUN_REPLY;
+    return EFM_OK;
+}
+
+static int measure(const efm_commands *commands, efm_request *request)
+{
+    efm_store_space space = {0};
+    if (request->args_bytes != 0)
+        return EFM_LINK_BAD_REQUEST;
+    if (commands->store != NULL)
+        efm_store_measure(commands->store, &space);
+    store_le32(request->reply, space.bytes);
+    store_le32(request->reply + 4, space.free);
+    store_le32(request->reply + 8, space.largest);
+    store_le32(request->reply + 12, space.erases);
+    request->reply_bytes = SPACE_REPLY;
+    return EFM_OK;
+}
+
+int efm_commands_do(efm_commands *commands, efm_request *request)
+{
+    request->reply_bytes = 0;
+    switch (request->command) {
+    case EFM_COMMAND_REMOVE: return remove_package(commands, request);
+    case EFM_COMMAND_RUN: return run(commands, request);
+    case EFM_COMMAND_SPACE: return measure(commands, request);
+    case EFM_COMMAND_RESET: commands->reset = request->args_bytes == 0; return commands->reset ? EFM_OK : EFM_LINK_BAD_REQUEST;
+    default: return EFM_LINK_BAD_REQUEST;
+    }
+}

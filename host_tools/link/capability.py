@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The capability record: what a device says it is and can do. Bytes only, no I/O."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, replace
+
+from edgefm.errors import BadMessage
+
+FIRST = struct.Struct("<8s16sIIQIIIIHHHH")  # the record of version 1.0
+LATER = struct.Struct("<BBHII")             # what 1.1 appended
+UNITS = ("instructions", "cycles", "us")
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a device says it is and can do; the capability record of docs/PROTOCOL.md.
+
+    `unit` is what a tick of its timer is, `ticks_per_second` 0 where a tick is no time.
+    """
+
+    build: bytes
+    board: str
+    features: int
+    decoders: int
+    operators: int
+    fast_bytes: int
+    external_bytes: int
+    store_bytes: int
+    largest_package: int
+    format_major: int
+    format_minor: int
+    alignment: int
+    unit: str = "instructions"
+    timer_works: bool = False
+    ticks_per_second: int = 0
+    results_bytes: int = 0
+
+
+def write_info(info: Info) -> bytes:
+    """The capability record as a device keeps it."""
+    return FIRST.pack(info.build, info.board.encode(), info.features, info.decoders, info.operators,
+                      info.fast_bytes, info.external_bytes, info.store_bytes, info.largest_package,
+                      info.format_major, info.format_minor, info.alignment, 0) + LATER.pack(
+        UNITS.index(info.unit), info.timer_works, 0, info.ticks_per_second, info.results_bytes)
+
+
+def read_info(record: bytes) -> Info:
+    """A capability record of 1.0, of this version, or of a later one, whose rest is skipped."""
+    if len(record) < FIRST.size:
+        raise BadMessage(f"capability record: {len(record)} bytes, expected {FIRST.size} or more")
+    build, board, *numbers, _ = FIRST.unpack_from(record)
+    name = board.rstrip(b"\0").decode("utf-8", "replace")
+    info = Info(build, name, *numbers)
+    if len(record) < FIRST.size + LATER.size:
+        return info
+    unit, works, _, ticks_per_second, results_bytes = LATER.unpack_from(record, FIRST.size)
+    if unit >= len(UNITS):
+        raise BadMessage(f"capability record: unit {unit} of the timer is not known")
+    return replace(info, unit=UNITS[unit], timer_works=bool(works),
+                   ticks_per_second=ticks_per_second, results_bytes=results_bytes)

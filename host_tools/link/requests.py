@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests that are answered once, over a line that may lose them.
+
+The device only answers; every timer and every decision to send again is here and in session.py.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from edgefm.errors import BadMessage, DeviceError, LinkLost, LinkTimeout
+from host_tools.link import frames
+from host_tools.link.bulk import Timing
+from host_tools.link.capability import Info, read_info
+from host_tools.link.frames import Command, Frame, FrameType, Line, Status
+from host_tools.link.transport import Transport
+
+FRAME_SECONDS = 0.25    # a frame should not block a slow line for longer
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a device says unasked; `missed` events before it were lost on the line."""
+
+    payload: bytes
+    missed: int
+
+
+class Requests:
+    """One client's requests to one device; a context manager that owns its transport.
+
+    Raises LinkTimeout when the device is silent, LinkLost when line or session are gone,
+    DeviceError when the device refuses.
+    """
+
+    info: Info
+
+    def __init__(self, transport: Transport, *, frame: int = frames.FRAME_MAX,
+                 timing: Timing | None = None,
+                 on_event: Callable[[Event], None] = lambda event: None) -> None:
+        self._transport = transport
+        self._timing = timing or Timing()
+        self._on_event = on_event
+        self._reader = frames.FrameReader()
+        self._arrived: deque[Frame] = deque()
+        self._sequence = secrets.randbelow(256)
+        self._next_event = 0
+        try:
+            self.line = self._hello(_affordable(frame, transport.bytes_per_second))
+            self.info = self._read_info()
+        except BaseException:
+            transport.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the transport back."""
+        self._transport.close()
+
+    def restart(self) -> None:
+        """Open the session anew, on the same line; the device ends what it is doing."""
+        self._sequence = self._sequence + 1 & 255
+        self._next_event = 0
+        self.line = self._hello(self.line.frame)
+
+    # -- requests --------------------------------------------------------------------------------
+
+    def request(self, command: int, args: bytes = b"", patience: float | None = None) -> bytes:
+        """Have a command carried out exactly once; return its reply's data.
+
+        `patience` is how long (seconds) a device may say that it is still working; None: for ever.
+        """
+        return self._ask(command, args, name_of(command), patience)
+
+    def _ask(self, command: int, args: bytes, what: str, patience: float | None = None) -> bytes:
+        self._sequence = self._sequence + 1 & 255
+        status, data = self._exchange(frames.request(self._sequence, command, args),
+                                      self._is_reply, what, patience)
+        return self._data(status, data, what)
+
+    def _data(self, status: int, data: bytes, what: str) -> bytes:
+        """A reply's data, or the exception that its status stands for."""
+        if status == Status.NO_SESSION:
+            raise LinkLost(f"{self._transport.name}: the device started anew; connect again")
+        if status == Status.BAD_SEQUENCE:
+            raise LinkLost(f"{self._transport.name}: another client has taken the device over")
+        if status != Status.OK:
+            raise self._refusal(what, status, data)
+        return data
+
+    def _is_reply(self, frame: Frame) -> bool:
+        return frame.type == FrameType.REPLY and frame.sequence == self._sequence
+
+    def _exchange(self, message: Frame, is_reply: Callable[[Frame], bool], what: str,
+                  patience: float | None) -> tuple[int, bytes]:
+        """Send a request until its reply comes; what else arrives is late and dropped."""
+        wire, timing, clock = frames.encode_frame(message), self._timing, self._transport.clock
+        started = heard = clock()
+        pause = timing.resend
+        while clock() - heard < timing.silence:
+            self._transport.write(wire)
+            until = clock() + pause
+            while (frame := self._receive(until)) is not None:
+                if not is_reply(frame):
+                    continue
+                status, data = frames.read_reply(frame)
+                if status != Status.PENDING:
+                    return status, data
+                heard = clock()
+                if patience is not None and heard - started >= patience:
+                    raise LinkTimeout(f"{self._transport.name}: {what} still at work after "
+                                      f"{patience:g} s")
+            pause = min(2 * pause, timing.resend_most)
+        raise LinkTimeout(f"{self._transport.name}: no answer to {what} in {timing.silence:g} s")
+
+    def _hello(self, frame: int) -> Line:
+        nonce = secrets.randbits(32)
+
+        def is_reply(reply: Frame) -> bool:
+            """A late answer to another client's HELLO has another nonce; PENDING has none."""
+            if not self._is_reply(reply):
+                return False
+            status, data = frames.read_reply(reply)
+            named = status in (Status.OK, Status.BAD_PROTOCOL)
+            return not named or len(data) < 6 or data[2:6] == nonce.to_bytes(4, "little")
+
+        status, data = self._exchange(frames.hello(self._sequence, nonce, frame), is_reply,
+                                      "HELLO", None)
+        if status not in (Status.OK, Status.BAD_PROTOCOL):
+            raise self._refusal("HELLO", status, data)
+        version, _, line = frames.read_hello(data)
+        if version[0] != frames.MAJOR:
+            raise DeviceError(f"{self._transport.name}: speaks protocol {version[0]}.{version[1]}, "
+                              f"this host {frames.MAJOR}.{frames.MINOR}: flash the device or "
+                              "update edgefm", Status.BAD_PROTOCOL)
+        return line
+
+    def _read_info(self) -> Info:
+        record, total = b"", 1
+        while len(record) < total:
+            data = self.request(Command.INFO, len(record).to_bytes(2, "little"))
+            total = int.from_bytes(data[:2], "little")
+            if len(data) <= 2:
+                raise BadMessage(f"{self._transport.name}: capability record ends at "
+                                 f"{len(record)} of {total} bytes")
+            record += data[2:]
+        return read_info(record)
+
+    def _stopped(self, what: str, status: int) -> Exception:
+        if status in (Status.NO_SESSION, Status.NO_TRANSFER):
+            return LinkLost(f"{self._transport.name}: the device started anew or has another "
+                            f"client, while {what}; do it again to go on")
+        return self._refusal(what, status, b"")
+
+    def _refusal(self, what: str, status: int, data: bytes) -> DeviceError:
+        name = Status(status).name if status in Status.__members__.values() else "unknown status"
+        text = " ".join(data.decode("utf-8", "replace").split())
+        return DeviceError(f"{self._transport.name}: {what}: {name} ({status})"
+                           f"{': ' if text else ''}{text}", status)
+
+    # -- frames ----------------------------------------------------------------------------------
+
+    def _receive(self, until: float) -> Frame | None:
+        """The next frame that is no event; None when none comes before the clock says `until`."""
+        while True:
+            while self._arrived:
+                frame = self._arrived.popleft()
+                if frame.type != FrameType.EVENT:
+                    return frame
+                missed = frame.sequence - self._next_event & 255
+                self._next_event = frame.sequence + 1 & 255
+                self._on_event(Event(frame.payload, missed))
+            rest = until - self._transport.clock()
+            if rest <= 0:
+                return None
+            self._arrived.extend(self._reader.feed(self._transport.read(rest)))
+
+
+def _affordable(frame: int, bytes_per_second: float | None) -> int:
+    """The largest frame not above `frame` that does not block the line for long."""
+    if bytes_per_second is not None:
+        frame = min(frame, int(bytes_per_second * FRAME_SECONDS))
+    return max(frames.FRAME_MIN, min(frame, frames.FRAME_MAX))
+
+
+def name_of(command: int) -> str:
+    """What a command is called in messages."""
+    known = command in Command.__members__.values()
+    return Command(command).name if known else f"command {command}"
