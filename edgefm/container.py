@@ -299,9 +299,12 @@ def seal(package: bytes) -> bytes:
 # -- reading --------------------------------------------------------------------------------------
 
 
-def read_info(package: bytes, name: str = "package") -> PackageInfo:
-    """What the package says about itself. Raises BadContainer with one line when it is damaged."""
-    sections = _read_sections(package, name)
+def read_info(package: bytes, name: str = "package", whole: bool = True) -> PackageInfo:
+    """What the package says about itself. Raises BadContainer with one line when it is damaged.
+
+    `whole` False: sections that are not read here may be missing, so the checksum is not looked at.
+    """
+    sections = read_sections(package, name, whole)
     try:
         meta = read_meta(sections[Section.META])
         tensors = _read_tensors(sections)
@@ -318,7 +321,7 @@ def read_info(package: bytes, name: str = "package") -> PackageInfo:
 
 def read_needs(package: bytes, name: str = "package") -> Needs:
     """What a device must have to run the package. Raises BadContainer when it is damaged."""
-    sections = _read_sections(package, name)
+    sections = read_sections(package, name)
     try:
         fields = HEADER.unpack_from(package)
         operators, maps = sections[Section.OPERATORS], sections[Section.MAPS]
@@ -329,7 +332,8 @@ def read_needs(package: bytes, name: str = "package") -> Needs:
         raise BadContainer(f"{name}: its sections are damaged: {error!r}") from None
 
 
-def _read_sections(package: bytes, name: str) -> dict[Section, bytes]:
+def read_sections(package: bytes, name: str, whole: bool = True) -> dict[Section, bytes]:
+    """The known sections of a package whose header, and checksum where it is `whole`, are right."""
     if len(package) < HEADER.size or package[:4] != MAGIC:
         raise BadContainer(f"{name}: not an .efm package; expected it to begin with {MAGIC!r}")
     _, major, minor, size, crc, *_ = HEADER.unpack_from(package)
@@ -337,13 +341,14 @@ def _read_sections(package: bytes, name: str) -> dict[Section, bytes]:
         raise BadContainer(f"{name}: format {major}.{minor}, this edgefm reads {MAJOR}.x")
     if size != len(package):
         raise BadContainer(f"{name}: {len(package)} bytes, its header says {size}")
-    if crc != zlib.crc32(package[CHECKED_FROM:]):
+    if whole and crc != zlib.crc32(package[CHECKED_FROM:]):
         raise BadContainer(f"{name}: checksum differs: the file is damaged")
-    return {Section(i): package[at:at + size] for i, at, size in _entries(package, name)
+    return {Section(i): package[at:at + size] for i, at, size in read_entries(package, name)
             if i in Section.__members__.values()}
 
 
-def _entries(package: bytes, name: str = "package") -> list[tuple[int, int, int]]:
+def read_entries(package: bytes, name: str = "package") -> list[tuple[int, int, int]]:
+    """Number, offset and size of every section, all inside the package."""
     count = HEADER.unpack_from(package)[6]
     end = HEADER.size + SECTION_ENTRY.size * count
     if end > len(package):
@@ -360,7 +365,7 @@ def _entries(package: bytes, name: str = "package") -> list[tuple[int, int, int]
 def _section_infos(package: bytes) -> list[SectionInfo]:
     known = {int(s): s.name.lower() for s in Section}
     return [SectionInfo(known.get(i, f"unknown {i}"), at, size)
-            for i, at, size in _entries(package)]
+            for i, at, size in read_entries(package)]
 
 
 def _count_kind(sections: Mapping[Section, bytes], kind: OpKind) -> int:

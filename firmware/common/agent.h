@@ -8,9 +8,9 @@
 #ifndef EFM_AGENT_H
 #define EFM_AGENT_H
 
+#include "bulk.h"
 #include "capability.h"
-#include "link.h"
-#include "port.h"
+#include "commands.h"
 
 /* Memory for frames; a board with little of it sets less. The window takes chunks behind a lost one,
    and the rows of an input on their way: at least a frame. */
@@ -27,6 +27,10 @@
 typedef struct efm_agent {
     const efm_board *board;
     efm_link link;
+    efm_store store;
+    efm_inference inference;
+    efm_bulk bulk;
+    efm_commands commands;
     bool gone;             /* the line is, for good */
     uint32_t in_at, in_end; /* bytes of `in` that were read and not fed yet */
     uint32_t out_end;       /* bytes of `out` that were not sent yet */
@@ -40,8 +44,5 @@ typedef struct efm_agent {
 
 /* Serves the line until it is gone for good, which on most boards is never. */
 void efm_agent_serve(efm_agent *agent, const efm_board *board);
-
-/* Takes what the line has; with `wait` at least one byte. Also from within a command that takes long. */
-void efm_agent_listen(efm_agent *agent, bool wait);
 
 #endif

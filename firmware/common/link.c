@@ -151,7 +151,7 @@ static void accept_chunk(efm_link *link, uint32_t number, const uint8_t *bytes, 
     if (transfer->status != EFM_OK || number < transfer->next || number >= chunk_count(transfer) ||
         number - transfer->next >= transfer->slots || count != chunk_bytes(transfer, number))
         return;
-    if (number != transfer->next) {
+    if (number != transfer->next || transfer->pulled) {
         memcpy(slot(link, number), bytes, count);
         transfer->have |= (uint32_t)1 << (number - transfer->next);
         return;
@@ -170,6 +170,26 @@ static void send_ack(const efm_link *link, int status, uint32_t number)
     store_le32(payload + 5, link->transfer.next);
     store_le32(payload + 9, link->transfer.have);
     efm_link_send(&link->config, EFM_LINK_ACK, link->transfer.id, frame, ACK_BYTES);
+}
+
+uint32_t efm_link_pull(efm_link *link, uint8_t *bytes, uint32_t count)
+{
+    efm_link_transfer *transfer = &link->transfer;
+    uint32_t done = 0;
+    while (done < count && transfer->id != 0 && transfer->pulled && (transfer->have & 1u) != 0) {
+        uint32_t rest = chunk_bytes(transfer, transfer->next) - transfer->used;
+        uint32_t part = rest < count - done ? rest : count - done;
+        memcpy(bytes + done, slot(link, transfer->next) + transfer->used, part);
+        done += part;
+        transfer->used += part;
+        if (part < rest)
+            break;
+        transfer->used = 0;
+        transfer->next++;
+        transfer->have >>= 1;
+        send_ack(link, EFM_OK, transfer->next - 1);
+    }
+    return done;
 }
 
 /* To a chunk or a wish of a transfer that is not open. */
@@ -320,7 +340,7 @@ static int start_transfer(efm_link *link, efm_link_bulk *bulk, uint32_t chunk)
     int status = link->config.open(link->config.context, bulk);
     if (status != EFM_OK)
         return status;
-    if (bulk->start > bulk->total) {
+    if (bulk->start > bulk->total || (bulk->pulled && chunk > link->config.window_bytes)) {
         (void)link->config.close(link->config.context, false);
         return EFM_LINK_BAD_REQUEST;
     }
@@ -328,6 +348,7 @@ static int start_transfer(efm_link *link, efm_link_bulk *bulk, uint32_t chunk)
     link->transfers = link->transfers == UINT8_MAX ? 1 : (uint8_t)(link->transfers + 1);
     transfer->id = link->transfers;
     transfer->writing = bulk->writing;
+    transfer->pulled = bulk->pulled;
     transfer->total = bulk->total;
     transfer->start = bulk->start;
     transfer->chunk = chunk;
@@ -411,6 +432,7 @@ static void on_command(efm_link *link, const efm_link_frame *frame)
     link->sequence = frame->sequence;
     link->reply_bytes = 0;
     link->busy = true;
+    link->stop = false;
     reply[0] = (uint8_t)carry_out(link, &call);
     link->busy = false;
     link->reply_bytes = 1 + call.reply_bytes;
@@ -421,9 +443,10 @@ static void on_request(efm_link *link, const efm_link_frame *frame)
 {
     if (frame->bytes == 0)
         return;
-    if (link->busy)
+    if (link->busy) {
+        link->stop = link->stop || frame->payload[0] == EFM_LINK_HELLO;
         send_status(link, frame->sequence, EFM_LINK_PENDING);
-    else if (frame->payload[0] == EFM_LINK_HELLO)
+    } else if (frame->payload[0] == EFM_LINK_HELLO)
         on_hello(link, frame);
     else if (!link->session)
         send_status(link, frame->sequence, EFM_LINK_NO_SESSION);
@@ -456,7 +479,7 @@ void efm_link_feed(efm_link *link, uint8_t byte)
         return;
     if (frame.type == EFM_LINK_REQUEST)
         on_request(link, &frame);
-    else if (frame.type == EFM_LINK_CHUNK && !link->busy)
+    else if (frame.type == EFM_LINK_CHUNK && (!link->busy || link->transfer.pulled))
         on_chunk(link, &frame);
     else if (frame.type == EFM_LINK_WANT && !link->busy)
         on_want(link, &frame);

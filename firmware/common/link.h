@@ -24,7 +24,7 @@
 
 #include "status.h"
 
-enum { EFM_LINK_MAJOR = 1, EFM_LINK_MINOR = 0 };
+enum { EFM_LINK_MAJOR = 1, EFM_LINK_MINOR = 1 };
 
 /* A frame's bytes before stuffing: head, payload, CRC-32. */
 enum {
@@ -91,6 +91,7 @@ typedef struct efm_link_bulk {
     uint32_t total;  /* bytes of the whole; open() sets it when reading */
     uint32_t crc;    /* CRC-32 of the whole; open() sets it when reading */
     uint32_t start;  /* first byte of this transfer; open() sets it when writing (0: from the front) */
+    bool pulled;     /* open() sets it: what is written waits in the window for efm_link_pull() */
 } efm_link_bulk;
 
 /* What the firmware lends and supplies. Callbacks return an efm_status or an EFM_LINK_ status. */
@@ -119,11 +120,13 @@ typedef struct efm_link_config {
 typedef struct efm_link_transfer {
     uint8_t id;       /* 0: none open */
     bool writing;
+    bool pulled;
     int status;       /* EFM_OK until take() or give() fails; then it stays */
     uint32_t total, start, chunk; /* bytes */
     uint32_t next;    /* first chunk not taken yet */
     uint32_t have;    /* bit i: chunk next + i waits in its slot */
     uint32_t slots;   /* chunks the window holds */
+    uint32_t used;    /* bytes of chunk `next` that were pulled */
 } efm_link_transfer;
 
 typedef struct efm_link {
@@ -137,6 +140,7 @@ typedef struct efm_link {
     uint8_t transfers;     /* number of the last transfer */
     bool session;
     bool busy;             /* a command is being carried out */
+    bool stop;             /* a HELLO came meanwhile: it should end soon */
 } efm_link;
 
 /* EFM_BAD_ARGUMENT when a buffer is missing or too small, or the record too short. */
@@ -145,6 +149,9 @@ EFM_MUST_CHECK efm_status efm_link_init(efm_link *link, const efm_link_config *c
 /* Takes one byte from the line and answers what it completes. A command that takes long may feed
    bytes from within: the host is told that the device is still working. */
 void efm_link_feed(efm_link *link, uint8_t byte);
+
+/* Copies what has come of an open write that is pulled, up to `count` bytes; returns how many. */
+uint32_t efm_link_pull(efm_link *link, uint8_t *bytes, uint32_t count);
 
 /* Sends an event. `frame` lends room for the payload, which lies EFM_LINK_HEAD_BYTES into it, and
    EFM_LINK_CRC_BYTES after it; the whole is at most the agreed frame. Nothing without a session. */

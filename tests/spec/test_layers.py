@@ -17,7 +17,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("preprocess", "equalize", "integer", "refine", "plan"),
     ("quantize",),
     ("container",),
-    ("binding",),
+    ("binding", "outline"),
     ("coding", "rate"),
     ("compiler",),
     ("validate", "diff", "measure"),

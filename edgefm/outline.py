@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A package without its weights: what a host must know of one that lies elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgefm.container import (
+    FIRING,
+    HEADER,
+    MAGIC,
+    OPERATOR,
+    SECTION_ENTRY,
+    PackageInfo,
+    Section,
+    read_entries,
+    read_info,
+    read_sections,
+)
+from edgefm.errors import BadContainer, BadInput
+from edgefm.graph import Array
+from edgefm.program import OpKind
+
+SECTIONS_FIELD = 6  # of the header: how many there are
+_SKIPPED = (Section.WEIGHTS, Section.TABLES, Section.SIGNATURE, Section.PARAMS)
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """`order` has the input and row of every row that the runtime pulls, in that order."""
+
+    info: PackageInfo
+    order: tuple[tuple[int, int], ...]
+
+    def stream(self, inputs: Sequence[Array]) -> bytes:
+        """The bytes of all inputs in the order in which they are pulled.
+
+        Raises BadInput for an input of another shape or type.
+        """
+        if len(inputs) != len(self.info.inputs):
+            raise BadInput(f"{self.info.name}: {len(inputs)} inputs given, "
+                           f"expected {len(self.info.inputs)}")
+        rows: list[tuple[bytes, int]] = []
+        for array, tensor in zip(inputs, self.info.inputs, strict=True):
+            if tuple(array.shape) != tensor.shape or array.dtype != np.dtype(tensor.dtype):
+                raise BadInput(f"{self.info.name}: input {tensor.name!r} is {array.dtype} "
+                               f"{list(array.shape)}, expected {tensor.dtype} "
+                               f"{list(tensor.shape)}")
+            data = np.ascontiguousarray(array).tobytes()
+            count = sum(index == len(rows) for index, _ in self.order)
+            rows.append((data, len(data) // max(count, 1)))
+        if len(rows) == 1:
+            return rows[0][0]
+        return b"".join(rows[index][0][y * rows[index][1]:(y + 1) * rows[index][1]]
+                        for index, y in self.order)
+
+
+def read_outline(fetch: Callable[[int, int], bytes], size: int, name: str) -> Outline:
+    """The outline of a package of `size` bytes of which `fetch(start, count)` gives some.
+
+    Weights and tables are not asked for. Raises BadContainer with one line when it is damaged.
+    """
+    package = bytearray(size)
+    package[:HEADER.size] = fetch(0, HEADER.size)
+    if len(package) != size or package[:len(MAGIC)] != MAGIC:
+        raise BadContainer(f"{name}: not an .efm package")
+    table = SECTION_ENTRY.size * HEADER.unpack_from(package)[SECTIONS_FIELD]
+    package[HEADER.size:HEADER.size + table] = fetch(HEADER.size, table)
+    for number, at, length in read_entries(bytes(package), name):
+        if number not in _SKIPPED and length:
+            package[at:at + length] = fetch(at, length)
+    whole = bytes(package)
+    return Outline(read_info(whole, name, whole=False), _order(read_sections(whole, name, False)))
+
+
+def _order(sections: dict[Section, bytes]) -> tuple[tuple[int, int], ...]:
+    ops = [(row[0], row[-1]) for row in OPERATOR.iter_unpack(sections[Section.OPERATORS])]
+    fired = [0] * len(ops)
+    order = []
+    for index, rows in FIRING.iter_unpack(sections[Section.FIRINGS]):
+        if ops[index][0] == OpKind.INPUT:
+            order += [(ops[index][1], fired[index] + i) for i in range(rows)]
+        fired[index] += rows
+    return tuple(order)

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A device with edgefm firmware, typed: its store, its runs, its profiler.
+
+    with Device(open_transport("socket://127.0.0.1:5599")) as device:
+        device.put("net.efm", package)
+        run = device.run("net.efm", [picture])
+        print(run.outputs[0].argmax(), run.end.ticks)
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from edgefm.container import TensorInfo
+from edgefm.errors import BadInput, BadMessage, DeviceError, Infeasible, LinkError, LinkLost
+from edgefm.graph import Array
+from edgefm.outline import Outline, read_outline
+from host_tools.link.bulk import Timing
+from host_tools.link.capability import Info
+from host_tools.link.events import EventMessage, RunBegin, RunEnd, Stage, read_event, read_run_end
+from host_tools.link.frames import Command, Status
+from host_tools.link.session import Event, Progress, Session
+from host_tools.link.transport import Transport
+
+RECORD = struct.Struct("<IIB7x32s")  # of :list
+SPACE = struct.Struct("<IIII")
+RUN_ARGS = struct.Struct("<BHB")
+RUN_REPLY = struct.Struct("<I")
+TELL_STAGES = 1
+NAME_MOST = 32          # bytes
+LOSSY_TRIES = 5         # profiles of a line that loses events
+Listener = Callable[[EventMessage], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file of the store."""
+
+    name: str
+    bytes: int
+    crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Bytes of the store; `erases` is of the block that was erased most often."""
+
+    bytes: int
+    free: int
+    largest: int
+    erases: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What a run gave; `outputs` is None where the device had no room to keep them."""
+
+    end: RunEnd
+    outputs: list[Array] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One run's events: `stages` has one more than there are stages, its end."""
+
+    begin: RunBegin
+    stages: tuple[Stage, ...]
+    end: RunEnd
+
+
+def check_name(name: str) -> str:
+    """A name that the store takes. Raises BadInput."""
+    if not name or len(name.encode()) > NAME_MOST or name[0] == ":" or not name.isprintable():
+        raise BadInput(f"{name!r} is no name for a file on a device: expected 1 to {NAME_MOST} "
+                       "bytes that print, not beginning with ':'")
+    return name
+
+
+class Device:
+    """A context manager that owns its transport. Raises what Session raises."""
+
+    def __init__(self, transport: Transport, *, timing: Timing | None = None,
+                 on_event: Listener = lambda event: None) -> None:
+        self._name, self._on_event = transport.name, on_event
+        self._events: list[EventMessage] = []
+        self._missed = 0
+        self._session = Session(transport, timing=timing, on_event=self._take_event)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the transport back."""
+        self._session.close()
+
+    @property
+    def info(self) -> Info:
+        """What the device said of itself when it was asked last."""
+        return self._session.info
+
+    @property
+    def name(self) -> str:
+        """The line it is on."""
+        return self._name
+
+    # -- the store -------------------------------------------------------------------------------
+
+    def files(self) -> list[Stored]:
+        """What is stored, in order of place."""
+        data = self._session.get(":list")
+        if len(data) % RECORD.size:
+            raise BadMessage(f"{self._name}: list of {len(data)} bytes")
+        return [Stored(name[:length].decode("utf-8", "replace"), size, crc)
+                for size, crc, length, name in RECORD.iter_unpack(data)]
+
+    def find(self, name: str) -> Stored | None:
+        """The stored file of a name."""
+        return next((one for one in self.files() if one.name == name), None)
+
+    def space(self) -> Space:
+        """How full the store is."""
+        data = self._session.request(Command.SPACE)
+        if len(data) != SPACE.size:
+            raise BadMessage(f"{self._name}: space of {len(data)} bytes")
+        return Space(*SPACE.unpack(data))
+
+    def put(self, name: str, data: bytes, *, replace: bool = False,
+            progress: Progress = lambda done, total: None) -> None:
+        """Store `data`; the file of that name stays until the new one is whole.
+
+        `replace`: where there is no room for both, the old one goes first. Raises Infeasible where
+        there is no room.
+        """
+        prefix = ":replace/" if replace else ""
+        try:
+            self._session.put(prefix + check_name(name), data, progress)
+        except DeviceError as error:
+            raise self._no_room(name, len(data), error) from None
+
+    def _no_room(self, name: str, size: int, error: DeviceError) -> Exception:
+        if error.status not in (Status.NO_SPACE, Status.REFUSED):
+            return error
+        largest = self.space().largest
+        if error.status == Status.REFUSED and size > largest and self.find(name):
+            return Infeasible(
+                f"{self._name}: no room for {size} bytes beside the {name} that is there "
+                f"({largest} free in one piece); --replace takes the old one away first, and a "
+                "power cut then loses both", size, name)
+        return Infeasible(f"{self._name}: {name} needs {size} bytes of the store, the largest free "
+                          f"piece has {largest}", size, name)
+
+    def get(self, name: str, progress: Progress = lambda done, total: None) -> bytes:
+        """Read a file back."""
+        return self._session.get(check_name(name), progress=progress)
+
+    def remove(self, name: str) -> None:
+        """Take a file away."""
+        self._session.request(Command.REMOVE, check_name(name).encode())
+
+    def sha256(self, name: str) -> str:
+        """SHA-256 of a file, computed by the device, in hex."""
+        return self._session.get(f":hash/{check_name(name)}").hex()
+
+    def outline(self, name: str) -> Outline:
+        """What a stored package says of itself."""
+        stored = self.find(check_name(name))
+        if stored is None:
+            raise DeviceError(f"{self._name}: {name} is not there", Status.NOT_FOUND)
+        return read_outline(lambda start, count: self._session.get(name, start, count),
+                            stored.bytes, f":{name}")
+
+    # -- running ---------------------------------------------------------------------------------
+
+    def run(self, name: str, stream: bytes | None, *, stored: str = "", times: int = 1,
+            outputs: Sequence[TensorInfo] = ()) -> Run:
+        """Run a stored package on `stream`, an Outline's, or on one that is `stored` there.
+
+        Rows go over while the first stages run. `outputs` says how to read what comes out. When
+        interrupted (KeyboardInterrupt) the run is ended on the device too.
+        """
+        self._start(name, stream, stored, times, 0)
+        return Run(self.last_run(), self._outputs(outputs))
+
+    def last_run(self) -> RunEnd:
+        """How the last run ended."""
+        return read_run_end(self._session.get(":run"))
+
+    def profile(self, name: str, stream: bytes | None, *, stored: str = "") -> Profile:
+        """Run once with an event per stage. Raises LinkError on a line that keeps losing events."""
+        for _ in range(LOSSY_TRIES):
+            self._events.clear()
+            self._missed = 0
+            self._start(name, stream, stored, 1, TELL_STAGES)
+            found = _whole(self._events)
+            if found is not None and not self._missed:
+                return found
+        raise LinkError(f"{self._name}: the line lost events in each of {LOSSY_TRIES} runs")
+
+    def _start(self, name: str, stream: bytes | None, stored: str, times: int, flags: int) -> None:
+        package = check_name(name).encode()
+        args = RUN_ARGS.pack(flags, times, len(package)) + package + stored.encode()
+        try:
+            if stream is None:
+                reply = self._session.request(Command.RUN, args)
+            else:
+                reply = self._session.feed(Command.RUN, args, ":input", stream * times)
+        except KeyboardInterrupt:
+            self._session.restart()
+            raise
+        if len(reply) != RUN_REPLY.size:
+            raise BadMessage(f"{self._name}: RUN reply of {len(reply)} bytes")
+
+    def _outputs(self, tensors: Sequence[TensorInfo]) -> list[Array] | None:
+        found = []
+        for number, tensor in enumerate(tensors):
+            try:
+                data = self._session.get(f":output/{number}")
+            except DeviceError as error:
+                if error.status == Status.REFUSED:
+                    return None
+                raise
+            found.append(np.frombuffer(data, tensor.dtype).reshape(tensor.shape))
+        return found
+
+    def _take_event(self, event: Event) -> None:
+        self._missed += event.missed
+        message = read_event(event.payload)
+        self._events.append(message)
+        self._on_event(message)
+
+    # -- the device ------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Start the firmware anew; this session is over then."""
+        with suppress(LinkLost):  # it may be quicker than its reply
+            self._session.request(Command.RESET)
+        self.close()
+
+
+def _whole(events: Sequence[EventMessage]) -> Profile | None:
+    """The profile that the events of one run make, if none of them is missing."""
+    begin = next((e for e in events if isinstance(e, RunBegin)), None)
+    end = next((e for e in events if isinstance(e, RunEnd)), None)
+    stages = tuple(e for e in events if isinstance(e, Stage))
+    if begin is None or end is None or [s.stage for s in stages] != list(range(begin.stages + 1)):
+        return None
+    return Profile(begin, stages, end)

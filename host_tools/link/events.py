@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a running device says unasked: the events of docs/PROTOCOL.md. Bytes only, no I/O."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+
+from edgefm.errors import BadMessage
+
+RUN_BEGIN = struct.Struct("<BIQH8s")
+STAGE = struct.Struct("<BIHQ7Q")
+RUN_END = struct.Struct("<BIbQI7QQQ32s")
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Bytes since the run began, counted where they cross; `coded_values` are values."""
+
+    external_read_bytes: int
+    external_write_bytes: int
+    weight_read_bytes: int
+    input_read_bytes: int
+    output_write_bytes: int
+    coded_bytes: int
+    coded_values: int
+
+    def since(self, before: Counted) -> Counted:
+        """What was added since `before`."""
+        return Counted(*(getattr(self, field.name) - getattr(before, field.name)
+                         for field in fields(Counted)))
+
+
+NOTHING = Counted(0, 0, 0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class RunBegin:
+    """A run starts, of `stages` stages; `package` is the head of the package's SHA-256."""
+
+    run: int
+    ticks: int
+    stages: int
+    package: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Stage number `stage` begins; the number of stages: all are done."""
+
+    run: int
+    stage: int
+    ticks: int
+    counted: Counted
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """A run has ended with a status of the protocol; `ticks` are those of computing only."""
+
+    run: int
+    status: int
+    ticks: int
+    fast_high_water: int
+    counted: Counted
+    coded_rows: int
+    raw_rows: int
+    outputs_sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A line for a person."""
+
+    text: str
+
+
+EventMessage = RunBegin | Stage | RunEnd | Log
+
+
+def read_event(payload: bytes) -> EventMessage:
+    """One event. Raises BadMessage for a kind that is not known, or another size."""
+    read = _READERS.get(payload[0]) if payload else None
+    if read is None:
+        raise BadMessage(f"event of an unknown kind: {payload[:1].hex() or 'empty'}")
+    try:
+        return read(payload)
+    except struct.error:
+        raise BadMessage(f"event of kind {payload[0]}: {len(payload)} bytes") from None
+
+
+def read_run_end(payload: bytes) -> RunEnd:
+    """A RUN_END, as an event or as read under `:run`."""
+    found = read_event(payload)
+    if not isinstance(found, RunEnd):
+        raise BadMessage(f"expected a RUN_END, met kind {payload[0]}")
+    return found
+
+
+def _begin(payload: bytes) -> RunBegin:
+    _, run, ticks, stages, package = RUN_BEGIN.unpack(payload)
+    return RunBegin(run, ticks, stages, package)
+
+
+def _stage(payload: bytes) -> Stage:
+    _, run, stage, ticks, *counted = STAGE.unpack(payload)
+    return Stage(run, stage, ticks, Counted(*counted))
+
+
+def _end(payload: bytes) -> RunEnd:
+    _, run, status, ticks, high_water, *counted, coded_rows, raw_rows, digest = \
+        RUN_END.unpack(payload)
+    return RunEnd(run, status, ticks, high_water, Counted(*counted), coded_rows, raw_rows, digest)
+
+
+def _log(payload: bytes) -> Log:
+    return Log(payload[1:].decode("utf-8", "replace"))
+
+
+_READERS: Mapping[int, Callable[[bytes], EventMessage]] = MappingProxyType(
+    {1: _begin, 2: _stage, 3: _end, 4: _log})
