@@ -6,7 +6,6 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from link_device import INFO
 
 from edgefm.errors import BadMessage
 from host_tools.link import frames
@@ -61,14 +60,6 @@ def test_a_stream_without_delimiters_takes_no_memory():
 @pytest.mark.parametrize("content", [b"", b"\1\2\0", b"\1\2\0\0\0\0\0\0", b"\1\2\1\0\0\0\0\0"])
 def test_content_that_is_no_frame(content):
     assert frames.decode_content(content) is None
-
-
-def test_the_capability_record_comes_back_and_may_grow():
-    record = frames.write_info(INFO)
-    assert frames.read_info(record) == frames.read_info(record + b"later") == INFO
-    for cut in range(len(record)):
-        with pytest.raises(BadMessage, match=f"{cut} bytes, expected 64"):
-            frames.read_info(record[:cut])
 
 
 @pytest.mark.parametrize(("read", "payload"), [

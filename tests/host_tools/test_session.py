@@ -237,7 +237,7 @@ def test_a_babbling_device_is_a_timeout(native):
 
 def test_an_error_says_status_and_the_devices_words(device):
     session = connect(device)
-    with pytest.raises(DeviceError, match=r"command 18: PORT_FAILED \(-13\): on fire") as error:
+    with pytest.raises(DeviceError, match=r"command 202: PORT_FAILED \(-13\): on fire") as error:
         session.request(FAIL)
     assert error.value.status == Status.PORT_FAILED
     with pytest.raises(DeviceError, match="OPEN_READ of nothing: NOT_FOUND"):

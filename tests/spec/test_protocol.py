@@ -8,11 +8,12 @@ import link_device
 import pytest
 from link_device import LinkDevice
 
-from host_tools.link import frames
+from edgefm.errors import BadMessage
+from host_tools.link import capability, device, events, frames
 from host_tools.link.frames import Command, FrameReader, FrameType, Status
 
 PYTHON_LIMITS = {"FRAME_EXTRA": frames.FRAME_EXTRA, "CHUNK_HEAD": frames.CHUNK_HEAD.size,
-                 "INFO_MIN": frames.INFO.size}
+                 "INFO_MIN": capability.FIRST.size}
 LAYOUTS = {"u8": "B", "i8": "b", "u16": "H", "u32": "I", "u64": "Q"}
 
 
@@ -23,9 +24,10 @@ def document(root):
 
 @pytest.fixture(scope="module")
 def header(root):
-    """The numbers of link.h and status.h, by name."""
-    text = ((root / "firmware/common/link.h").read_text("utf-8")
-            + (root / "native/src/status.h").read_text("utf-8"))
+    """The numbers of link.h, status.h and the firmware's headers, by name."""
+    paths = ["native/src/status.h", *(f"firmware/common/{name}.h" for name in (
+        "link", "commands", "profile", "bulk", "capability", "inference"))]
+    text = "".join((root / path).read_text("utf-8") for path in paths)
     return {name: int(value) for name, value in re.findall(r"\bEFM_(\w+) = (-?\d+)", text)}
 
 
@@ -58,7 +60,16 @@ def test_limits(document, header):
 def test_types_and_commands(document, header, column, kind):
     told = numbers(document, column)
     assert told == {member.name: member.value for member in kind}
-    assert told == {name: header[f"LINK_{name}"] for name in told}
+    assert told == {name: header.get(f"LINK_{name}", header.get(f"COMMAND_{name}"))
+                    for name in told}
+
+
+def test_kinds_of_events(document, header):
+    told = numbers(document, "Kind", "Event")
+    assert told == {name: header[f"EVENT_{name}"] for name in told} and len(told) == 4
+    for kind in told.values():
+        with pytest.raises(BadMessage, match="bytes" if kind != told["LOG"] else "unknown"):
+            events.read_event(bytes([kind if kind != told["LOG"] else 9]))
 
 
 def test_status_numbers(document, header):
@@ -84,9 +95,11 @@ def test_sizes_of_arguments_and_replies(document):
     for name, args, reply in [
             ("HELLO", frames.HELLO_ARGS, frames.HELLO_REPLY),
             ("OPEN_WRITE", frames.WRITE_ARGS, frames.WRITE_REPLY),
-            ("OPEN_READ", frames.READ_ARGS, frames.READ_REPLY)]:
+            ("OPEN_READ", frames.READ_ARGS, frames.READ_REPLY),
+            ("RUN", device.RUN_ARGS, device.RUN_REPLY)]:
         assert [layout(cell) for cell in rows[name]] == [args.size, reply.size]
     assert layout(rows["CLOSE"][0]) == frames.CLOSE_ARGS.size
+    assert layout(rows["SPACE"][1]) == device.SPACE.size
 
 
 def test_byte_tables_have_no_gaps_and_their_structs_size(document):
@@ -102,7 +115,18 @@ def test_byte_tables_have_no_gaps_and_their_structs_size(document):
             assert kind not in LAYOUTS or struct.calcsize("<" + LAYOUTS[kind]) == int(size)
             at += int(size)
         sizes.append(at)
-    assert sizes == [frames.HEAD.size, frames.ACK.size, frames.WANT.size, frames.INFO.size]
+    assert sizes == [frames.HEAD.size, frames.ACK.size, frames.WANT.size,
+                     capability.FIRST.size + capability.LATER.size, device.RECORD.size,
+                     events.RUN_BEGIN.size, events.STAGE.size, events.RUN_END.size]
+
+
+def test_the_firmwares_sizes(header):
+    assert header["CAPABILITY_BYTES"] == capability.FIRST.size + capability.LATER.size
+    assert header["BULK_RECORD"] == device.RECORD.size
+    assert header["RUN_BEGIN_BYTES"] == events.RUN_BEGIN.size
+    assert header["STAGE_EVENT_BYTES"] == events.STAGE.size
+    assert header["RUN_END_BYTES"] == events.RUN_END.size
+    assert header["RUN_TELL_STAGES"] == device.TELL_STAGES
 
 
 def test_the_checksums_check_value(document):

@@ -55,7 +55,7 @@ static void feed_all(efm_link *link, const uint8_t *bytes, uint32_t count)
         efm_link_feed(link, bytes[i]);
 }
 """
-REVERSE, SLOW, FAIL = 16, 17, 18  # what this firmware can do
+REVERSE, SLOW, FAIL = 200, 201, 202  # what this firmware can do
 
 
 def build(native_lib: Any) -> Any:
