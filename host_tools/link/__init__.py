@@ -4,6 +4,10 @@
 frames      bytes <-> frames and messages, no I/O
 transport   where the bytes go: serial port, socket, process, memory
 bulk        what of a transfer is there, on its way or lost, no I/O
-session     requests that are answered, bulk data that arrives whole
+capability  what a device says it is and can do
+events      what a running device says unasked
+requests    requests that are carried out once
+session     the same, and bulk data that arrives whole
+device      store, runs and profiler of a device, typed
 fit         does a package run on a device
 """

@@ -298,7 +298,7 @@ def test_a_device_at_work_is_waited_for(native):
     session = Session(MemoryTransport(slow))
     assert session.request(SLOW) == b"" and calls == 10
     calls = -1000
-    with pytest.raises(LinkTimeout, match="command 17 still at work after 20 s"):
+    with pytest.raises(LinkTimeout, match="command 201 still at work after 20 s"):
         session.request(SLOW, patience=20)
 
 
@@ -313,7 +313,7 @@ def test_events_are_told_with_their_gaps(device):
 
 def test_another_protocol_version_is_refused(device, monkeypatch):
     monkeypatch.setattr(frames, "MAJOR", 2)
-    with pytest.raises(DeviceError, match=r"speaks protocol 1.0, this host 2.0"):
+    with pytest.raises(DeviceError, match=r"speaks protocol 1.1, this host 2.1"):
         connect(device)
 
 

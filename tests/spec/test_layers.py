@@ -49,9 +49,10 @@ FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
 )
 HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
     ("build", "frames", "transport"),
-    ("bulk", "capability"),
+    ("bulk", "capability", "events"),
     ("fit", "requests"),
     ("session",),
+    ("device",),
     ("chunks", "files"),
     ("writer", "channels"),
     ("reader",),
