@@ -92,6 +92,7 @@ def command(made: Recipe, defines: Mapping[str, Any], target: Path) -> list[str]
     return [made.compiler, *ALWAYS, *made.flags,
             *(f"-D{name}={value}" for name, value in sorted(defines.items())),
             *(f"-I{folder}" for folder in (*(str(ROOT / path) for path in INCLUDES), *folders)),
+            *(f"-L{folder}" for folder in folders),
             *map(str, sources(made)), *script, *made.link, "-o", str(target)]
 
 

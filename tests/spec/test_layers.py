@@ -48,7 +48,7 @@ FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("main",),
 )
 HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("build", "frames", "transport"),
+    ("build", "running", "frames", "transport"),
     ("bulk", "capability", "events"),
     ("fit", "requests"),
     ("session",),

@@ -60,6 +60,6 @@ const efm_board *efm_board_start(void)
     board.external = efm_ram_as_port(&psram);
     board.flash = efm_ram_as_flash((uint8_t *)MPS2_PSRAM + HALF_PSRAM, HALF_PSRAM);
     if (!efm_count_is_exact(&instructions))
-        board.ticks = 0;
+        board.ticks = efm_no_ticks;
     return &board;
 }

@@ -190,7 +190,7 @@ static void find_emulator(void)
     board.ticks_per_second = 0;
     board.flash = efm_ram_as_flash((uint8_t *)EMULATED_STORE_AT, EMULATED_STORE_BYTES);
     efm_register(TIM2)[TIM_CR1] = 1;
-    board.ticks = efm_count_is_exact(&counter) ? instructions : 0;
+    board.ticks = efm_count_is_exact(&counter) ? instructions : efm_no_ticks;
 }
 
 const efm_board *efm_board_start(void)
