@@ -100,12 +100,13 @@ class SampleWriter(_Channel):
                gaps: Sequence[tuple[int, int]] = ()) -> None:
         """Samples taken evenly: one array [n] per stored column; times of the first and last, ns.
 
-        `gaps` are (position, lost): so many samples are missing before the one at that position.
+        `gaps` are (position, lost): so many samples are missing before the one at that position,
+        position n: behind all of these.
         """
         with self._lock:
             stored = self._rounded(values)
             count = len(stored[0])
-            missing = sum(lost for at, lost in gaps if at)
+            missing = sum(lost for at, lost in gaps if 0 < at < count)
             if not count:
                 return self._lose(sum(lost for _, lost in gaps))
             if self._span and abs(start - self._expected(gaps, end - start, count + missing)) \
@@ -154,11 +155,11 @@ class SampleWriter(_Channel):
     def _take(self, stored: list[Ints], gaps: Sequence[tuple[int, int]]) -> None:
         if len({len(values) for values in stored}) != 1:
             raise ValueError("columns of different lengths")
-        merged = [(0, self._owed)] if self._owed else []
+        count = len(stored[0])
         self.lost += sum(lost for _, lost in gaps)
-        self._owed = 0
-        for at, lost in [*merged, *gaps]:
+        for at, lost in [(0, self._owed), *(gap for gap in gaps if gap[0] < count)]:
             self._note_gap(self._count + at, lost)
+        self._owed = sum(lost for at, lost in gaps if at >= count)
         self._pending.append(stored)
         self._count += len(stored[0])
         self.count += len(stored[0])

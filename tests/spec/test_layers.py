@@ -57,6 +57,10 @@ HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
     ("writer", "channels"),
     ("reader",),
     ("recording",),
+    ("meter",),
+    ("polled", "ppk2", "lpm01a", "joulescope", "otii"),
+    ("hwmon", "pmic"),
+    ("meters",),
 )
 LIBC = {"stdint.h", "stddef.h", "stdbool.h", "string.h"}
 INTRINSICS = {"immintrin.h", "arm_neon.h", "arm_acle.h", "arm_mve.h", "sys/auxv.h"}

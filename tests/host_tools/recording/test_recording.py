@@ -101,6 +101,17 @@ def test_lost_samples_are_gaps_and_not_values(tmp_path):
         np.testing.assert_allclose(got.times, got.index * 1e-4, atol=1e-8)
 
 
+def test_a_gap_behind_a_piece_is_in_front_of_the_next(tmp_path):
+    with Recorder(tmp_path) as recorder:
+        meter = recorder.samples("meter", COLUMNS, RATE)
+        feed(meter, 100, gaps=[(100, 7)])
+        feed(meter, 100, at=100, start=107 * STEP)
+    with Recording(tmp_path) as recording:
+        meter = recording.samples["meter"]
+        assert (meter.read().index == np.delete(np.arange(207), np.arange(100, 107))).all()
+        assert [(g.lost, g.why) for g in meter.gaps()] == [(7, "lost")] and meter.lost == 7
+
+
 def test_samples_that_go_on_later_leave_a_gap_of_unknown_size(tmp_path):
     with Recorder(tmp_path) as recorder:
         meter = recorder.samples("meter", COLUMNS, RATE)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Otii driver against a server that speaks the program's protocol."""
+
+import socket
+import threading
+
+import numpy as np
+import pytest
+from meters import OtiiServer
+
+from edgefm.errors import BadMessage, LinkError, LinkLost
+from host_tools.power import otii
+from host_tools.power.meter import Options
+from host_tools.power.otii import Connection
+
+
+class Time:
+    """A clock that a test moves."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def time():
+    return Time()
+
+
+@pytest.fixture
+def server(time):
+    server = OtiiServer(lambda n: 0.01 + 1e-6 * (n % 100), clock=time)
+    yield server
+    server.close()
+
+
+def test_samples_are_fetched_as_they_come(server, time):
+    meter = otii.open_meter(Options(server.address, {"volts": "3.3"}))
+    meter.start()
+    time.now = 0.25
+    first = meter.read(0.1)
+    time.now = 0.5
+    second = meter.read(0.1)
+    assert (first.count, second.count) == (1000, 1000) and meter.lost == 0
+    got = np.concatenate([first.values[0], second.values[0]])
+    np.testing.assert_allclose(got, 0.01 + 1e-6 * (np.arange(2000) % 100))
+    assert (first.values[1] == 3.3).all()
+    pins = np.concatenate([first.values[2], second.values[2]])
+    assert np.flatnonzero(np.diff(pins)).tolist() == [399, 799]
+    assert np.diff(first.times) == pytest.approx(250_000, abs=1)
+    meter.stop()
+    meter.close()
+    assert server.requests[-1] == "project_stop_recording"
+    assert "arc_set_main" in server.requests
+
+
+def test_nothing_new_is_no_piece(server):
+    meter = otii.open_meter(Options(server.address))
+    meter.start()
+    assert meter.read(0.01) is None
+    assert "arc_set_main" not in server.requests
+    meter.close()
+
+
+def test_a_program_that_ends_is_lost(server, time):
+    meter = otii.open_meter(Options(server.address))
+    meter.start()
+    server.close()
+    with pytest.raises(LinkLost):
+        for _ in range(3):
+            meter.read(0.01)
+
+
+def test_no_instrument_and_no_program_are_said(monkeypatch):
+    server = OtiiServer(lambda n: n, devices=0)
+    with pytest.raises(LinkError, match="plugged in"):
+        otii.open_meter(Options(server.address))
+    server.close()
+    for wrong in ("127.0.0.1:1", "nonsense", "127.0.0.1:x"):
+        with pytest.raises(LinkError, match="cannot be reached"):
+            otii.open_meter(Options(wrong))
+    monkeypatch.setattr(otii, "ADDRESS", "127.0.0.1:1")
+    assert otii.find() == []
+
+
+@pytest.mark.parametrize("answer", [b"[]\r\n", b"{\r\n", b"\xff\xfe\r\n"])
+def test_answers_that_are_none_are_refused(answer):
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        connection, _ = server.accept()
+        connection.sendall(answer)
+        connection.recv(1)
+
+    threading.Thread(target=serve, daemon=True).start()
+    connection = Connection(f"127.0.0.1:{server.getsockname()[1]}")
+    with pytest.raises(BadMessage, match="no JSON object"):
+        connection.ask("otii_get_devices")
+    connection.close()
+    server.close()
