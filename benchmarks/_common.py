@@ -84,12 +84,17 @@ def _published(path: Path) -> Network:
 
 
 def _ours(data: Path, source: Path) -> Network:
+    return quantised(source, data / "images" / "imagenet_sample")
+
+
+def quantised(source: Path, calib: Path, mark: str = "") -> Network:
+    """A float network quantised with the files of a folder; `mark` tells folders apart."""
     preprocess = PREPROCESS[source.stem]
-    name = f"{source.stem}_int8"
-    options = CompileOptions(calib=data / "images" / "imagenet_sample", preprocess=preprocess)
+    name = f"{source.stem}_int8{mark}"
+    options = CompileOptions(calib=calib, preprocess=preprocess)
     path = CACHE / f"{name}_{_key(source)}.tflite"
     if not path.is_file():
-        say(f"quantising {source.name}")
+        say(f"quantising {source.name}{mark}")
         CACHE.mkdir(parents=True, exist_ok=True)
         model = export_tflite(load_model(source, options).graph)
         part = path.with_suffix(".part")

@@ -1,42 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
 """Top-1 of our int8 networks against their float sources, on the validation photos.
 
-Differences are paired: per photo +1 where only the int8 network is right, -1 where only the float
-one is; the standard error is that of their mean. Float SqueezeNet is run by edgefm.ops in NumPy,
-float MobileNetV1 and the published MobileNetV2 by TFLite's reference kernels. KL is the mean of
-KL(judge || ours) in nats. Calibration sees imagenet_sample only.
+Every photo is judged in several views (mirrored, moved by 1 to 3 pixels; `edgefm.validate.views`);
+a published network, whose judge is the same network in TFLite's reference kernels, as it is.
+Differences are paired, photo by photo and view by view; standard errors take the photo as the unit.
+Float SqueezeNet is run by edgefm.ops in NumPy, float MobileNetV1 and the published MobileNetV2 by
+TFLite's reference kernels. KL is the mean of KL(judge || ours) in nats. Calibration sees
+imagenet_sample only. The second table quantises each float network again with random parts of the
+calibration photos: what the choice of photos alone moves.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from _common import (
+    CACHE,
     MOBILENET_V2,
     PREPROCESS,
+    Network,
     data_folder,
     networks,
     options_for,
     parser,
     print_command,
     print_table,
+    quantised,
     say,
 )
 
 from edgefm.compiler import compile_model
+from edgefm.executors import completed
 from edgefm.labels import LabelledFile, read_labels, spread
-from edgefm.validate import Outcome, make_units, process_pool, run_unit, summarise
+from edgefm.validate import Outcome, Validation, make_units, process_pool, run_unit, summarise
+
+PART = 400  # photos of a random part of the calibration folder
 
 
 def main() -> None:
-    """Print one row per network."""
+    """Print one row per network, then one per part of the calibration photos."""
     arguments = parser(__doc__)
     arguments.add_argument("--models", nargs="+", default=[MOBILENET_V2, *PREPROCESS],
                            metavar="NAME", help="parts of names")
     arguments.add_argument("--limit", type=int, metavar="N", help="photos (default: all)")
+    arguments.add_argument("--views", type=int, default=4, metavar="N", help="default 4")
+    arguments.add_argument("--parts", type=int, default=5, metavar="N",
+                           help=f"random {PART} of the calibration photos (default 5)")
+    arguments.add_argument("--workers", type=int, metavar="N")
     arguments.add_argument("--fast", type=int, default=96, metavar="KIB",
                            help="fast memory of the plan (default 96)")
     options = arguments.parse_args()
@@ -44,34 +59,76 @@ def main() -> None:
     folder = data / "images" / "imagenet_val"
     files = spread(read_labels(folder / "labels.csv", folder), options.limit)
     print_command()
-    print_table(("network", "photos", "top-1 %", "top-5 %", "oracle top-1 %", "float top-1 %",
-                 "int8 - float, points", "same top-1 %", "KL, nats", "judge"),
-                _rows(options, data, files))
+    judged: dict[str, list[Outcome]] = {}
+    print_table(("network", "photos", "views", "top-1 %", "top-5 %", "judge's top-1 %",
+                 "difference, points", "changed %", "KL, nats", "judge"),
+                _rows(options, data, files, judged))
+    if judged and options.parts:
+        print()
+        print_table(("network", "calibrated on", "top-1 %", "int8 - float, points", "changed %"),
+                    _parts(options, data, files, judged))
 
 
-def _rows(options: argparse.Namespace, data: Path,
-          files: tuple[LabelledFile, ...]) -> Iterator[tuple[object, ...]]:
+def _rows(options: argparse.Namespace, data: Path, files: tuple[LabelledFile, ...],
+          judged: dict[str, list[Outcome]]) -> Iterator[tuple[object, ...]]:
     for network in networks(data, options.models):
-        say(network.name)
-        compiled = compile_model(network.file, options_for(network, data, fast=options.fast << 10))
-        units = list(make_units(files, compiled.package, network.file.read_bytes(),
-                                network.source))
-        with process_pool() as pool:
-            outcomes = [o for unit in pool.map(run_unit, units) for o in unit]
-        yield network.name, *_figures(outcomes), _judge(network.source)
+        views = options.views if network.source else 1
+        oracle = None if network.source else network.file.read_bytes()
+        outcomes = _outcomes(network, data, files, options, views, oracle)
+        if network.source:
+            judged[str(network.source)] = outcomes
+        result = summarise(outcomes)
+        yield (network.name, result.n, result.views, result["top1"], result["top5"],
+               result["float_top1" if network.source else "reference_top1"],
+               _difference(result), result["changed"],
+               f"{result.kl:.5f} ± {result.kl_error:.5f}", _judge(network.source))
 
 
-def _figures(outcomes: list[Outcome]) -> tuple[object, ...]:
-    result = summarise(outcomes)
-    difference = "-"
-    if result.float_top1 is not None:
-        pairs = np.array([(o.ours[0] == o.label) - int(bool(o.source) and o.source[0] == o.label)
-                          for o in outcomes if o.source])
-        error = pairs.std(ddof=1) / len(pairs) ** 0.5
-        difference = f"{100 * pairs.mean():+.2f} ± {100 * error:.2f}"
-    return (result.n, result.top1, result.top5, f"{result.reference_top1:.2f}",
-            "-" if result.float_top1 is None else f"{result.float_top1:.2f}", difference,
-            f"{result.top1_agreement:.2f}", f"{result.kl:.5f}")
+def _parts(options: argparse.Namespace, data: Path, files: tuple[LabelledFile, ...],
+           judged: dict[str, list[Outcome]]) -> Iterator[tuple[object, ...]]:
+    """Other calibrations of the same sources; the float networks need not run again."""
+    for source, first in judged.items():
+        name = f"{Path(source).stem}_int8"
+        results = [summarise(first)]
+        yield name, "all", results[0]["top1"], _difference(results[0]), results[0]["changed"]
+        for seed in range(options.parts):
+            part = quantised(Path(source), _part(data, seed), f"_part{seed}")
+            outcomes = _outcomes(replace(part, source=None), data, files, options,
+                                 options.views, None)
+            results.append(summarise([
+                replace(mine, evidence={**mine.evidence, "source": known.evidence["source"]})
+                for mine, known in zip(outcomes, first, strict=True)]))
+            yield (name, f"{PART}, seed {seed}", results[-1]["top1"], _difference(results[-1]),
+                   results[-1]["changed"])
+        differences = [float(result["difference"] or 0) for result in results[1:]]
+        if len(differences) > 1:
+            yield (name, "mean of the parts", float(np.mean([r["top1"] or 0 for r in results[1:]])),
+                   f"{np.mean(differences):+.2f}, spread {np.std(differences, ddof=1):.2f}", "")
+
+
+def _part(data: Path, seed: int) -> Path:
+    """A folder with links to a random part of the calibration photos."""
+    photos = sorted((data / "images" / "imagenet_sample").glob("*.jpg"))
+    folder = CACHE / f"part{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for photo in random.Random(seed).sample(photos, min(PART, len(photos))):
+        if not (folder / photo.name).exists():
+            (folder / photo.name).symlink_to(photo)
+    return folder
+
+
+def _outcomes(network: Network, data: Path, files: tuple[LabelledFile, ...],
+              options: argparse.Namespace, views: int, oracle: bytes | None) -> list[Outcome]:
+    say(network.name)
+    compiled = compile_model(network.file, options_for(network, data, fast=options.fast << 10))
+    units = make_units(files, compiled.package, oracle, network.source, views=views)
+    with process_pool(options.workers) as pool:
+        found = [o for _, unit in completed(pool, run_unit, units) for o in unit]
+    return sorted(found, key=lambda outcome: outcome.number)
+
+
+def _difference(result: Validation) -> str:
+    return f"{result['difference']:+.2f} ± {result['difference_error']:.2f}"
 
 
 def _judge(source: Path | None) -> str:

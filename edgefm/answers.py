@@ -25,7 +25,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One detected object; edges in picture pixels."""
+    """One detected object; edges in picture pixels, `index` is its class's number."""
 
     name: str
     score: float
@@ -33,6 +33,7 @@ class Box:
     left: float
     bottom: float
     right: float
+    index: int = 0
 
 
 def kind(shapes: Sequence[tuple[int, ...]], source: tuple[int, ...] = ()) -> str:
@@ -80,8 +81,13 @@ def boxes(outputs: Sequence[Array], placement: Placement, names: Sequence[str],
     found = int(np.clip(np.nan_to_num(outputs[3].ravel()[0]), 0, len(scores)))
     corners = placement.boxes_to_picture(np.nan_to_num(edges[:found]))
     order = [i for i in np.argsort(-scores[:found], kind="stable") if scores[i] >= threshold]
-    return tuple(Box(name_of(int(np.nan_to_num(classes[i])), names), float(scores[i]),
-                     *(float(edge) for edge in corners[i])) for i in order)
+    numbers = np.nan_to_num(classes).astype(int)
+    return tuple(_box(int(numbers[i]), names, float(scores[i]), corners[i]) for i in order)
+
+
+def _box(index: int, names: Sequence[str], score: float, corners: Array) -> Box:
+    top, left, bottom, right = (float(edge) for edge in corners)
+    return Box(name_of(index, names), score, top, left, bottom, right, index)
 
 
 def mask(output: Array, placement: Placement) -> Array:

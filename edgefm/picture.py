@@ -18,8 +18,8 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", 
 
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 _MOST_PIXELS = 1 << 27  # after resizing; what Pillow opens is limited by Image.MAX_IMAGE_PIXELS
-# Pillow's decoders raise all of these on broken files.
-_BROKEN = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, EOFError,
+# What Pillow's decoders raise on broken files.
+BROKEN = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, EOFError,
            MemoryError, struct.error, Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
@@ -38,7 +38,7 @@ def load_picture(path: Path) -> Image.Image:
                 return _flatten(ImageOps.exif_transpose(image))
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file") from None
-    except _BROKEN as error:
+    except BROKEN as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadInput(f"{path}: not a readable picture ({reason})") from None
 

@@ -4,52 +4,116 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from edgefm.cli.arguments import add_compile_options, add_json, count, load_package
+from edgefm.annotations import read_boxes, read_masks
+from edgefm.cli.arguments import Package, add_compile_options, add_json, count, load_package
 from edgefm.cli.output import print_fields, print_json, progress_bar
 from edgefm.compiler import Compiled
-from edgefm.container import read_info
+from edgefm.container import PackageInfo, read_info
 from edgefm.errors import BadInput
+from edgefm.executors import executor
 from edgefm.exporters.tflite import export_tflite
 from edgefm.labels import read_labels, spread
+from edgefm.rate.divergence import Decision, decision_of, package_of
 from edgefm.reference import Reference, available
-from edgefm.validate import Validation, make_units, process_pool, validate
+from edgefm.validate import TASKS, Labelled, Validation, make_units, task_of, validate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `validate`."""
     parser.add_argument("net", type=Path, metavar="net.efm|MODEL")
-    parser.add_argument("--images", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--labels", type=Path, required=True, metavar="CSV",
-                        help="header file,label; then one line per picture")
-    parser.add_argument("--limit", type=count, metavar="N",
-                        help="judge N pictures, evenly spread over the list")
-    parser.add_argument("--workers", type=count, metavar="N",
-                        help="processes (default: one per core)")
+    add_files(parser)
     parser.add_argument("--no-reference", action="store_true",
                         help="do not run the oracle and the float network")
     add_json(parser)
     add_compile_options(parser)
 
 
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """What is judged, how, and where."""
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--labels", type=Path, required=True, metavar="CSV|DIR",
+                        help="classes: CSV file,label; boxes: CSV file,class,left,top,right,bottom "
+                             "or a folder with NAME.txt; masks: CSV file,mask or a folder with "
+                             "NAME.png")
+    parser.add_argument("--task", choices=TASKS,
+                        help="top-1, mAP at an overlap of 0.5, or mIoU (default: what the "
+                             "network's outputs are)")
+    parser.add_argument("--views", type=count, default=1, metavar="N",
+                        help="judge every picture N times, mirrored and moved by 1 to 3 pixels "
+                             "(default 1: as it is)")
+    parser.add_argument("--limit", type=count, metavar="N",
+                        help="judge N pictures, evenly spread over the list")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=count, metavar="N",
+                       help="processes (default: one per core)")
+    where.add_argument("--scheduler", metavar="tcp://HOST:PORT",
+                       help="run on a Dask cluster that sees the same files")
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Validate and print."""
-    files = spread(read_labels(arguments.labels, arguments.images), arguments.limit)
     package = load_package(arguments, arguments.net)
-    oracle, source = None, None
-    if package.compiled and not arguments.no_reference:
-        oracle = _oracle(package.compiled, arguments.net)
-        source = arguments.net if package.compiled.source.is_float() else None
-    with process_pool(arguments.workers) as pool, \
-            progress_bar("validate", len(files), "img") as bar:
-        result = validate(make_units(files, package.data, oracle, source), pool, bar.update)
     info = read_info(package.data, str(arguments.net))
+    task = arguments.task or task_of([t.shape for t in info.outputs], info.inputs[0].shape)
+    files = labelled_files(arguments, task, info)
+    judges = _Judges() if arguments.no_reference else _judges(package, arguments.net)
+    source = judges.source if task == "classify" else None
+    units = make_units(files, package.data, judges.oracle, source, task, arguments.views,
+                       judges.decisions)
+    with executor(arguments.scheduler, arguments.workers) as pool, \
+            progress_bar("validate", len(files), "img") as bar:
+        result = validate(units, pool, bar.update)
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
                     **result.to_json()})
     else:
         print_result(info.name, result)
+
+
+def labelled_files(arguments: argparse.Namespace, task: str, info: PackageInfo
+                   ) -> tuple[Labelled, ...]:
+    """The files of --images with their labels; boxes that are left out are said on stderr."""
+    labels, images = arguments.labels, arguments.images
+    if task == "segment":
+        return spread(read_masks(labels, images), arguments.limit)
+    if task == "classify":
+        if labels.is_dir():
+            raise BadInput(f"{labels}: a folder; expected a CSV file with the header file,label")
+        return spread(read_labels(labels, images), arguments.limit)
+    boxes = read_boxes(labels, images, info.labels)
+    if boxes.unknown:
+        names = ", ".join(sorted(boxes.unknown))
+        print(f"edgefm: {sum(boxes.unknown.values())} boxes left out, of classes that the network "
+              f"does not know: {names}", file=sys.stderr)
+    return spread(boxes.files, arguments.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judges:
+    """What to compare a package with."""
+
+    oracle: bytes | None = None
+    source: Path | None = None
+    decisions: tuple[Decision, Decision] | None = None
+
+
+def _judges(package: Package, model: Path) -> _Judges:
+    """TFLite and the float network; for coarser maps the package without them, which has the same
+    bits as TFLite and shows its decision."""
+    compiled = package.compiled
+    if compiled is None:
+        return _Judges()
+    source = model if compiled.source.is_float() else None
+    if compiled.rate is None:
+        return _Judges(_oracle(compiled, model), source)
+    decisions = (decision_of(compiled.graph), decision_of(compiled.uncompressed))
+    return _Judges(package_of(compiled.uncompressed), None, decisions)
 
 
 def _oracle(compiled: Compiled, model: Path) -> bytes | None:
@@ -68,15 +132,43 @@ def _oracle(compiled: Compiled, model: Path) -> bytes | None:
 
 def print_result(name: str, result: Validation) -> None:
     """A validation as two columns."""
-    error = (result.top1 * (100 - result.top1) / result.n) ** 0.5
+    figures = result.figures
     print_fields({
         "network": name, "pictures": result.n,
-        "top-1 %": f"{result.top1:.2f} (standard error {error:.2f})", "top-5 %": result.top5,
-        "oracle's top-1 %": result.reference_top1, "oracle's top-5 %": result.reference_top5,
-        "float network's top-1 %": result.float_top1,
-        "same top-1 as the judge %": result.top1_agreement,
-        "KL(judge || ours), nats": None if result.kl is None else f"{result.kl:.5f}",
+        **({"views of each": result.views} if result.views > 1 else {}),
+        **{"classify": _classified, "detect": _detected, "segment": _segmented}[result.task](
+            figures),
+        "difference from the judge, points": _with_error(figures, "difference", "+.2f"),
+        "decisions that changed %": figures["changed"],
+        "KL(judge || ours), nats": _with_error(result.to_json(), "kl", ".5f"),
         "bits per value of coded maps": result.bits_per_value,
         "external bytes read": result.external_read_bytes,
         "external bytes written": result.external_write_bytes,
         "pictures per second and worker": result.images_per_second})
+
+
+def _classified(figures: Mapping[str, Any]) -> dict[str, object]:
+    return {"top-1 %": _with_error(figures, "top1", ".2f"), "top-5 %": figures["top5"],
+            "oracle's top-1 %": figures["reference_top1"],
+            "oracle's top-5 %": figures["reference_top5"],
+            "float network's top-1 %": figures["float_top1"],
+            "same top-1 as the judge %": figures["top1_agreement"]}
+
+
+def _detected(figures: Mapping[str, Any]) -> dict[str, object]:
+    return {"labelled boxes, classes": f"{figures['boxes']}, {figures['classes']}",
+            "mAP@0.5 %": _with_error(figures, "map50", ".2f"),
+            "oracle's mAP@0.5 %": figures["reference_map50"]}
+
+
+def _segmented(figures: Mapping[str, Any]) -> dict[str, object]:
+    return {"labelled classes": figures["classes"],
+            "mIoU %": _with_error(figures, "miou", ".2f"),
+            "oracle's mIoU %": figures["reference_miou"]}
+
+
+def _with_error(figures: Mapping[str, Any], name: str, form: str) -> str | None:
+    value, error = figures[name], figures[f"{name}_error"]
+    if value is None or error is None:
+        return None if value is None else f"{value:{form}}"
+    return f"{value:{form}} (standard error {error:{form.lstrip('+')}})"

@@ -57,7 +57,7 @@ def _summary(run: Run) -> Markup:
         words.append(f" (layer by layer: {size(_external(run['layer_by_layer']))})")
     words.append(".")
     judged = run.get("validate")
-    if judged:
+    if judged and judged.get("top1") is not None:
         words.append(f" It names the right class on {number(judged['top1'], 1)} % of "
                      f"{number(judged['n'])} images")
         if judged.get("float_top1") is not None:

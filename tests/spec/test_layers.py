@@ -11,10 +11,10 @@ import pytest
 # Lowest floor first. A module imports from lower floors and from its own package only.
 PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("graph", "program", "meta"),
+    ("graph", "program", "meta", "executors"),
     ("geometry", "labels", "ops", "codecs", "importers", "reference", "zoo"),
     ("exporters", "answers", "picture", "optimize", "calibrate", "lower"),
-    ("preprocess", "equalize", "integer", "refine", "plan"),
+    ("preprocess", "annotations", "equalize", "integer", "refine", "plan"),
     ("quantize",),
     ("container",),
     ("binding", "outline"),

@@ -107,3 +107,13 @@ def edgefm_error(capfd: pytest.CaptureFixture[str]) -> Edgefm:
         return complaint
 
     return call
+
+
+@pytest.fixture
+def net(model: Path, tmp_path: Path, edgefm: Edgefm) -> Path:
+    """The small network compiled."""
+    path = tmp_path / "net.efm"
+    names = tmp_path / "names.txt"
+    names.write_text("ant\nbee\ncat\ndog\n")
+    edgefm("compile", model, "-o", path, "--names", names)
+    return path

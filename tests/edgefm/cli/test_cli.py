@@ -21,21 +21,8 @@ Edgefm = Callable[..., Any]
 PLAN_FIELDS = {"fast_bytes", "io_bytes", "external_bytes", "external_read_bytes",
                "external_write_bytes", "input_read_bytes", "output_write_bytes",
                "weight_read_bytes", "macs", "objective", "stages", "model_sha256", "plan_sha256"}
-VALIDATE_FIELDS = {"n", "top1", "top5", "reference_top1", "reference_top5", "float_top1",
-                   "top1_agreement", "kl", "bits_per_value", "external_read_bytes",
-                   "external_write_bytes", "images_per_second", "model_sha256", "plan_sha256"}
 DIFF_FIELDS = {"tensors", "folded", "max_abs_diff", "first_difference", "model_sha256",
                "plan_sha256"}
-
-
-@pytest.fixture
-def net(model: Path, tmp_path: Path, edgefm: Edgefm) -> Path:
-    """The small network compiled."""
-    path = tmp_path / "net.efm"
-    names = tmp_path / "names.txt"
-    names.write_text("ant\nbee\ncat\ndog\n")
-    edgefm("compile", model, "-o", path, "--names", names)
-    return path
 
 
 @pytest.mark.parametrize(("text", "expected"), [
@@ -142,28 +129,6 @@ def test_diff_finds_no_difference(model: Path, photos: Path, edgefm: Edgefm,
         assert (fields["max_abs_diff"], fields["first_difference"]) == (0, None)
         assert fields["tensors"] + len(fields["folded"]) == 4
     assert "largest difference" in edgefm("diff", model)
-
-
-def test_validate_json_has_the_promised_fields(model: Path, photos: Path,
-                                               need_module: Callable[[str], None],
-                                               edgefm_json: Edgefm) -> None:
-    need_module("ai_edge_litert")
-    fields = edgefm_json("validate", model, "--images", photos, "--labels", photos / "labels.csv",
-                         "--workers", "2")
-    assert set(fields) >= VALIDATE_FIELDS
-    assert (fields["n"], fields["top5"], fields["reference_top5"]) == (20, 100.0, 100.0)
-    assert (fields["top1"], fields["top1_agreement"]) == (fields["reference_top1"], 100.0)
-    assert fields["kl"] == pytest.approx(0, abs=1e-9)
-    assert (fields["float_top1"], fields["bits_per_value"]) == (None, None)
-
-
-def test_validate_of_a_package_has_no_judges(net: Path, photos: Path, edgefm: Edgefm,
-                                             edgefm_json: Edgefm) -> None:
-    arguments = ("validate", net, "--images", photos, "--labels", photos / "labels.csv",
-                 "--limit", "5", "--workers", "1")
-    fields = edgefm_json(*arguments)
-    assert (fields["n"], fields["reference_top1"], fields["kl"]) == (5, None, None)
-    assert "top-1 %" in edgefm(*arguments)
 
 
 def test_codecs_measures_every_codec_on_the_same_maps(model: Path, photos: Path, edgefm: Edgefm,

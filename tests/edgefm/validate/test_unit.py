@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Validation: exact figures from known outcomes, merging by key, and any executor."""
+"""Validation: merging by key, any executor, and what is kept of a file."""
 
 import json
 from collections.abc import Sequence
@@ -11,89 +11,49 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgefm import validate as module
 from edgefm.errors import BadInput
 from edgefm.graph import Array
 from edgefm.labels import LabelledFile
 from edgefm.preprocess import InputInfo
-from edgefm.validate import (
-    Outcome,
-    best,
-    class_scores,
-    divergence,
-    make_units,
-    summarise,
-    validate,
-)
+from edgefm.validate import Outcome, make_units, summarise, task_of, validate
+from edgefm.validate import unit as module
 
 COUNTERS = {"external_read_bytes": 10, "external_write_bytes": 4, "coded_bytes": 3,
             "coded_values": 8}
-GOOD = Outcome(0, 1, (1, 2), (1, 3), None, 0.5, COUNTERS, 0.25)
-BAD = replace(GOOD, number=1, ours=(2, 1), oracle=(1, 2), kl=1.5)
+SEEN = {"label": 1, "ours": [[1, 2]], "oracle": [[1, 3]], "source": None}
+GOOD = Outcome(0, SEEN, 0.5, 1, COUNTERS, 0.25)
+BAD = replace(GOOD, number=1, evidence={**SEEN, "ours": [[2, 1]], "oracle": [[1, 2]]}, kl=1.5)
 
 
 def test_figures_of_known_outcomes() -> None:
     result = summarise([GOOD, BAD])
-    assert (result.n, result.top1, result.top5) == (2, 50.0, 100.0)
-    assert (result.reference_top1, result.reference_top5, result.float_top1) == (100.0, 100.0, None)
-    assert (result.top1_agreement, result.kl) == (50.0, 1.0)
+    assert (result.task, result.n, result.views) == ("classify", 2, 1)
+    assert (result["top1"], result["top5"], result["difference"]) == (50.0, 100.0, -50.0)
+    assert (result.kl, result.kl_error) == (1.0, 0.5)
     assert (result.bits_per_value, result.images_per_second) == (3.0, 4.0)
     assert (result.external_read_bytes, result.external_write_bytes) == (10, 4)
 
 
-def test_the_float_network_is_the_judge_where_there_is_one() -> None:
-    result = summarise([replace(GOOD, source=(2, 1))])
-    assert (result.float_top1, result.reference_top1, result.top1_agreement) == (0.0, 100.0, 0.0)
+def test_bytes_and_speed_count_every_view() -> None:
+    twice = {name: 2 * value for name, value in COUNTERS.items()}
+    result = summarise([replace(GOOD, runs=2, counters=twice, seconds=0.5)])
+    assert (result.views, result.external_read_bytes, result.images_per_second) == (2, 10, 4.0)
 
 
 def test_figures_without_judges_or_coded_maps_are_null() -> None:
-    outcome = replace(GOOD, oracle=None, kl=None, counters={**COUNTERS, "coded_values": 0})
-    result = summarise([outcome])
+    alone = {**SEEN, "oracle": None}
+    result = summarise([replace(GOOD, evidence=alone, kl=None,
+                                counters={**COUNTERS, "coded_values": 0})])
     fields = json.loads(json.dumps(result.to_json()))
     nulls = {name for name, value in fields.items() if value is None}
-    assert nulls == {"reference_top1", "reference_top5", "float_top1", "top1_agreement", "kl",
+    assert nulls == {"top1_error", "reference_top1", "reference_top5", "float_top1", "difference",
+                     "difference_error", "top1_agreement", "changed", "kl", "kl_error",
                      "bits_per_value"}
 
 
 def test_nothing_to_judge_is_refused() -> None:
     with pytest.raises(BadInput, match="no files"):
         summarise([])
-
-
-def test_scores_drop_the_background_of_1001_classes() -> None:
-    scores = class_scores(np.arange(1001, dtype=np.float32)[None], 0, 0)
-    assert scores.shape == (1000,) and scores[0] == 1
-    assert class_scores(np.zeros((1, 1000), np.int8), 1, 0).shape == (1000,)
-
-
-def test_scores_are_dequantised() -> None:
-    assert class_scores(np.array([[130, 128]], np.uint8), 0.5, 128).tolist() == [1.0, 0.0]
-
-
-@pytest.mark.parametrize("shape", [(1, 4, 4, 3), (1, 10, 4), (1,), ()])
-def test_an_output_that_is_no_class_vector_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(BadInput, match="one score per class"):
-        class_scores(np.zeros(shape, np.int8), 1, 0)
-
-
-def test_equal_scores_rank_by_index() -> None:
-    assert best(np.array([0, 7, 9, 7, 7, 7, 7])) == (2, 1, 3, 4, 5)
-
-
-def test_divergence_of_probabilities_is_the_textbooks() -> None:
-    p, q = np.array([0.5, 0.5]), np.array([0.25, 0.75])
-    expected = 0.5 * np.log(2) + 0.5 * np.log(2 / 3)
-    assert divergence(p, q) == pytest.approx(expected, rel=1e-4)
-    assert divergence(p, p) == 0
-
-
-def test_divergence_passes_logits_through_a_softmax() -> None:
-    p = np.array([0.2, 0.8])
-    assert divergence(np.log(p) + 7, p) == pytest.approx(0, abs=1e-9)
-
-
-def test_a_probability_of_zero_costs_a_finite_amount() -> None:
-    assert 5 < divergence(np.array([0.5, 0.5]), np.array([0.0, 1.0])) < 6
 
 
 @dataclass
@@ -151,7 +111,7 @@ def test_threads_judge_every_file_once(files: tuple[LabelledFile, ...]) -> None:
     done: list[int] = []
     with ThreadPoolExecutor(3) as pool:
         result = validate(make_units(files, b"package"), pool, done.append)
-    assert (result.n, result.top1) == (40, 80.0)
+    assert (result.n, result["top1"]) == (40, 80.0)
     assert sum(done) == 40 and len(done) == 3
 
 
@@ -171,7 +131,7 @@ class _Lazy(Executor):
 
 
 def test_any_executor_will_do(files: tuple[LabelledFile, ...]) -> None:
-    assert validate(make_units(files, b"package"), _Lazy()).top1 == 80.0
+    assert validate(make_units(files, b"package"), _Lazy())["top1"] == 80.0
 
 
 def test_a_label_the_network_does_not_have_is_named(files: tuple[LabelledFile, ...]) -> None:
@@ -184,3 +144,20 @@ def test_an_unreadable_file_is_named(files: tuple[LabelledFile, ...]) -> None:
     files[3].path.write_bytes(b"")
     with ThreadPoolExecutor(1) as pool, pytest.raises(BadInput, match=r"3\.npy"):
         validate(make_units(files, b"package"), pool)
+
+
+@pytest.mark.parametrize(("shapes", "task"), [
+    ([(1, 1000)], "classify"), ([(1, 10, 4), (1, 10), (1, 10), (1,)], "detect"),
+    ([(1, 33, 33)], "segment"), ([(1, 33, 33, 21)], "segment")])
+def test_the_outputs_tell_the_task(shapes: list[tuple[int, ...]], task: str) -> None:
+    assert task_of(shapes, (1, 224, 224, 3)) == task
+
+
+def test_an_autoencoder_has_no_task() -> None:
+    with pytest.raises(BadInput, match="class scores, boxes or a class for every pixel"):
+        task_of([(1, 640)], (1, 640))
+
+
+def test_views_of_what_is_no_picture_are_refused(files: tuple[LabelledFile, ...]) -> None:
+    with ThreadPoolExecutor(1) as pool, pytest.raises(BadInput, match="takes no picture"):
+        validate(make_units(files, b"package", views=2), pool)

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Label files of detectors and of segmentation: boxes, and a class for every pixel.
+
+Boxes, either of
+* a CSV file with the header `file,class,left,top,right,bottom`, one box per line, in pixels of the
+  upright picture; a picture without objects has a line with five empty fields;
+* a folder that holds NAME.txt for every picture NAME.jpg (.png, …), with lines `class left top
+  right bottom`.
+A class is a number (the network's own, from 0) or one of the network's names; case, spaces, `_` and
+`-` do not matter, and the four names that Pascal VOC and COCO spell differently are one.
+
+Masks, either of
+* a CSV file with the header `file,mask`: a picture, and an image beside the CSV file whose pixels
+  are class numbers (grey, or a palette's indices), 255 for pixels to leave out;
+* a folder that holds NAME.png or NAME_….png for every picture NAME.jpg.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from edgefm.errors import BadInput
+from edgefm.graph import Array
+from edgefm.picture import BROKEN, SUFFIXES
+
+UNLABELLED = 255
+_VOC = {"aeroplane": "airplane", "motorbike": "motorcycle", "sofa": "couch", "tvmonitor": "tv"}
+_BOX_HEADER = ["file", "class", "left", "top", "right", "bottom"]
+_MASK_HEADER = ["file", "mask"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrueBox:
+    """A labelled object: the network's class, edges in picture pixels."""
+
+    index: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class BoxedFile:
+    """A picture and the objects in it."""
+
+    path: Path
+    boxes: tuple[TrueBox, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedFile:
+    """A picture and the image that labels its pixels."""
+
+    path: Path
+    mask: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Labelled pictures, and how many boxes of each unknown class were left out."""
+
+    files: tuple[BoxedFile, ...]
+    unknown: Mapping[str, int]
+
+
+def read_boxes(labels: Path, folder: Path, names: Sequence[str]) -> Boxes:
+    """Read the boxes of the pictures in `folder`; `names` are the network's classes.
+
+    Raises BadInput, naming file and line, for anything that is no box, for missing files, and when
+    no box at all is of a class that the network knows.
+    """
+    rows = _rows_of_folder(labels, folder) if labels.is_dir() else _rows(labels, _BOX_HEADER)
+    known = {_plain(name): index for index, name in enumerate(names)}
+    boxes: dict[str, list[TrueBox]] = {}
+    unknown: Counter[str] = Counter()
+    for where, (file, name, *edges) in rows:
+        path = _existing(folder, file, where)
+        found = boxes.setdefault(str(path), [])
+        if name or any(edges):
+            index = int(name) if name.isdecimal() else known.get(_plain(name))
+            box = _box(where, -1 if index is None else index, edges)
+            unknown.update([name] if index is None else [])
+            found.extend([] if index is None else [box])
+    files = tuple(BoxedFile(Path(path), tuple(found)) for path, found in boxes.items())
+    if not any(file.boxes for file in files):
+        met = ", ".join(sorted(unknown)[:5]) or "no boxes"
+        raise BadInput(f"{labels}: no box of a class that the network knows (met {met}); class "
+                       "names come from the package or from --names")
+    return Boxes(files, dict(unknown))
+
+
+def read_masks(labels: Path, folder: Path) -> tuple[MaskedFile, ...]:
+    """Read which image labels which picture of `folder`. Raises BadInput for missing files."""
+    if not labels.is_dir():
+        return tuple(MaskedFile(_existing(folder, file, where),
+                                _existing(labels.parent, mask, where))
+                     for where, (file, mask) in _rows(labels, _MASK_HEADER))
+    found = []
+    for picture in _pictures(folder):
+        if picture.suffix.lower() != ".png":
+            masks = [p for p in sorted(labels.glob("*.png"))
+                     if p.stem == picture.stem or p.stem.startswith(picture.stem + "_")]
+            if len(masks) != 1:
+                raise BadInput(f"{labels}: {len(masks)} masks for {picture.name}; expected one, "
+                               f"{picture.stem}.png or {picture.stem}_….png")
+            found.append(MaskedFile(picture, masks[0]))
+    if not found:
+        raise BadInput(f"{folder}: no pictures; expected .jpg beside masks in .png, or a CSV file "
+                       "with the header file,mask as --labels")
+    return tuple(found)
+
+
+def read_mask(path: Path) -> Array:
+    """The class of every pixel, uint8 [H, W]. Raises BadInput for an image with colours."""
+    try:
+        with Image.open(path, formats=("PNG", "BMP", "TIFF")) as image:
+            if image.mode not in ("L", "P", "1"):
+                raise BadInput(f"{path}: mode {image.mode}; expected class numbers as 8-bit grey "
+                               "or as a palette's indices")
+            return np.asarray(image).astype(np.uint8)
+    except BROKEN as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise BadInput(f"{path}: not a readable mask ({reason})") from None
+
+
+def _rows(path: Path, header: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Where and what, line by line; BadInput for another header or number of fields."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.reader(file, skipinitialspace=True)
+            first = [field.strip() for field in next(rows, [])]
+            if first != list(header):
+                raise BadInput(f"{path}: line 1: expected the header {','.join(header)}, "
+                               f"met {','.join(first)[:60]!r}")
+            for row in rows:
+                where = f"{path}: line {rows.line_num}"
+                if row and len(row) != len(header):
+                    raise BadInput(f"{where}: expected {len(header)} fields, met {len(row)}")
+                if row:
+                    yield where, [field.strip() for field in row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{path}: not a readable CSV file ({error})") from None
+
+
+def _rows_of_folder(labels: Path, folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """The same from one text file per picture."""
+    pictures = _pictures(folder)
+    if not pictures:
+        raise BadInput(f"{folder}: no pictures in it")
+    for picture in pictures:
+        path = labels / f"{picture.stem}.txt"
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"{path}: no readable boxes for {picture.name} ({error})") from None
+        yield str(path), [picture.name, *[""] * 5]
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                fields = line.rsplit(maxsplit=4)
+                if len(fields) != 5:
+                    raise BadInput(f"{path}: line {number}: expected class left top right bottom, "
+                                   f"met {line[:60]!r}")
+                yield f"{path}: line {number}", [picture.name, *fields]
+
+
+def _pictures(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: not a folder; expected one with pictures")
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+
+
+def _existing(folder: Path, file: str, where: str) -> Path:
+    if not file or not (folder / file).is_file():
+        raise BadInput(f"{where}: no file {file!r} in {folder}")
+    return folder / file
+
+
+def _box(where: str, index: int, edges: Sequence[str]) -> TrueBox:
+    try:
+        left, top, right, bottom = (float(edge) for edge in edges)
+    except ValueError:
+        left = right = top = bottom = float("nan")
+    if not (0 <= left < right < float("inf") and 0 <= top < bottom < float("inf")):
+        raise BadInput(f"{where}: expected left < right and top < bottom in pixels, "
+                       f"met {' '.join(edges)[:60]!r}")
+    return TrueBox(index, left, top, right, bottom)
+
+
+def _plain(name: str) -> str:
+    """A name without what spellings differ in."""
+    plain = re.sub(r"[\s_-]+", "", name).lower()
+    return _VOC.get(plain, plain)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The networks that look at a file: our runtime, the oracle, the float source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgefm import importers
+from edgefm.binding.runtime import Counters, Runtime
+from edgefm.container import MAGIC
+from edgefm.graph import Array
+from edgefm.ops import run_graph
+from edgefm.preprocess import InputInfo, Preprocess, load_image
+from edgefm.rate.divergence import Answer, Decision
+from edgefm.reference import Reference, available
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What a network makes of one input: outputs, its decision where one is read, counters."""
+
+    outputs: Sequence[Array]
+    decision: Answer | None = None
+    counters: Counters | None = None
+
+
+class Package:
+    """An .efm in our runtime; a decision is read from row taps where `decision` says how."""
+
+    def __init__(self, runtime: Runtime, decision: Decision | None = None) -> None:
+        self.runtime = runtime
+        self._decision = decision
+
+    def see(self, data: Array) -> Seen:
+        """Run once."""
+        taps = self._decision is not None
+        result = self.runtime.run([data], taps) if taps else self.runtime.run([data])
+        read = self._decision.read(result.taps) if self._decision else None
+        return Seen(result.outputs, read, result.counters)
+
+
+class Oracle:
+    """A .tflite in TFLite's reference kernels."""
+
+    def __init__(self, reference: Reference) -> None:
+        self._reference = reference
+
+    def see(self, data: Array) -> Seen:
+        """Run once."""
+        return Seen(self._reference.outputs([data]))
+
+
+def is_package(model: bytes) -> bool:
+    """True for an .efm, false for a .tflite."""
+    return model[:len(MAGIC)] == MAGIC
+
+
+def opened(model: bytes) -> AbstractContextManager[Any]:
+    """A Runtime or a Reference, by what the bytes are."""
+    return Runtime(model) if is_package(model) else Reference(model)
+
+
+def as_judge(opened_model: Any, decision: Decision | None) -> Package | Oracle:
+    """The judge around an opened model."""
+    if isinstance(opened_model, Reference):
+        return Oracle(opened_model)
+    return Package(opened_model, decision)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FloatNet:
+    """The float source network: by the oracle where it reads the file, else by edgefm.ops."""
+
+    graph: Any
+    oracle: Reference | None
+
+    @staticmethod
+    def load(path: Path) -> FloatNet:
+        """Open the source's file."""
+        judged = path.suffix.lower() == ".tflite" and available()
+        return FloatNet(importers.load(path), Reference(path.read_bytes()) if judged else None)
+
+    def input(self, path: Path, preprocess: Preprocess | None) -> Array:
+        """A file as this network's input."""
+        source = self.graph.tensors[self.graph.inputs[0]]
+        return load_image(path, preprocess, InputInfo(source.shape, source.dtype))
+
+    def output(self, data: Array) -> Array:
+        """The first output."""
+        if self.oracle:
+            return self.oracle.outputs([data])[0]
+        result: Array = run_graph(self.graph, [data])[self.graph.outputs[0]]
+        return result
