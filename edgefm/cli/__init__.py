@@ -9,10 +9,31 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from edgefm.cli import codecs, compile, diff, inspect, plan, run, validate, zoo
+from edgefm.cli import (
+    codecs,
+    compile,
+    connect,
+    cp,
+    devs,
+    df,
+    diff,
+    info,
+    inspect,
+    ls,
+    plan,
+    profile,
+    reset,
+    rm,
+    run,
+    sha256,
+    validate,
+    zoo,
+)
+from edgefm.cli.board import Board
 from edgefm.errors import EdgefmError
 
-VERBS = (compile, plan, inspect, run, diff, validate, codecs, zoo)
+VERBS = (compile, plan, inspect, run, diff, validate, codecs, zoo,
+         devs, connect, cp, ls, rm, df, sha256, info, reset, profile)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,8 +45,9 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    result = _Parser(prog="edgefm", description="Run quantised convolutional networks where fast "
-                                                "memory is small.")
+    result = _Parser(prog="edgefm", description=(
+        "Run quantised convolutional networks where fast memory is small. Verbs may be chained "
+        "with +; the board of device verbs is the only one there, or that of a `connect`."))
     verbs = result.add_subparsers(metavar="VERB", required=True, parser_class=_Parser)
     for verb in VERBS:
         name = verb.__name__.rpartition(".")[2]
@@ -40,8 +62,11 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 after one line of error, 130 when interrupted."""
     try:
-        arguments = parser().parse_args(argv)
-        arguments.run(arguments)
+        with Board() as board:
+            for command in _commands(sys.argv[1:] if argv is None else list(argv)):
+                arguments = parser().parse_args(command)
+                arguments.board = board
+                arguments.run(arguments)
         sys.stdout.flush()
     except EdgefmError as error:
         return _complain(str(error))
@@ -54,6 +79,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _commands(words: list[str]) -> list[list[str]]:
+    """The commands of a line: parted by `+`, and behind `connect PORT`."""
+    found: list[list[str]] = [[]]
+    for word in words:
+        named = len(found[-1]) == 2 and found[-1][0] == "connect"
+        if word == "+" or named:
+            found.append([])
+        if word != "+":
+            found[-1].append(word)
+    return found
 
 
 def _complain(message: str) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a package on pictures or arrays: top-5 classes, boxes, or a segmentation picture."""
+"""Run a package, here or on a device (`:net.efm`): top-5 classes, boxes, or a segmentation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 
 from edgefm import answers
 from edgefm.binding.runtime import Runtime
-from edgefm.cli.arguments import add_json
+from edgefm.cli.arguments import add_json, count
+from edgefm.cli.board import device_of, on_device
 from edgefm.cli.output import print_json, print_table, save_array, tensor_text
 from edgefm.container import PackageInfo, read_info
 from edgefm.errors import BadInput
@@ -27,20 +28,27 @@ _COUNTERS = ("external_read_bytes", "external_write_bytes", "weight_read_bytes",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `run`."""
-    parser.add_argument("net", type=Path, metavar="net.efm")
+    parser.add_argument("net", type=Path, metavar="net.efm", help="`:net.efm` is on a device")
     parser.add_argument("inputs", type=Path, nargs="+", metavar="INPUT",
-                        help="a picture or an .npy file for each input of the network")
+                        help="a picture or an .npy file for each input of the network; or one "
+                             "`:file` on the device that holds them")
     parser.add_argument("--out", type=Path, metavar="FILE",
                         help="save the first output (.npy) or all of them (.npz)")
     parser.add_argument("--draw", type=Path, metavar="PNG",
                         help="save the picture with its boxes or its segmentation")
     parser.add_argument("--threshold", type=float, default=0.5, metavar="SCORE",
                         help="least score of a box (default 0.5)")
+    parser.add_argument("--repeat", type=count, default=1, metavar="N",
+                        help="run so often on the device (default 1)")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Load the inputs, run once, show what came out."""
+    name = on_device(arguments.net)
+    if name is not None:
+        _run_on_device(arguments, name)
+        return
     package = arguments.net.read_bytes()
     info = read_info(package, str(arguments.net))
     with Runtime(package, str(arguments.net)) as runtime:
@@ -52,6 +60,43 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256, **fields,
                     **{name: getattr(result.counters, name) for name in _COUNTERS}})
+
+
+def _run_on_device(arguments: argparse.Namespace, name: str) -> None:
+    device = device_of(arguments)
+    outline, stream, stored = device_stream(arguments, device, name)
+    result = device.run(name, stream, stored=stored, times=arguments.repeat,
+                        outputs=outline.info.outputs)
+    end, info = result.end, outline.info
+    fields: dict[str, Any] = {}
+    if result.outputs is None:
+        size = end.counted.output_write_bytes
+        if not arguments.json:
+            print(f"the outputs take {size} bytes, {device.info.board} keeps "
+                  f"{device.info.results_bytes}; their SHA-256 is {end.outputs_sha256.hex()}")
+    else:
+        if arguments.out:
+            save_array(arguments.out, {tensor.name: value for tensor, value
+                                       in zip(info.outputs, result.outputs, strict=True)})
+        fields = _show(arguments, info, result.outputs)
+    if arguments.json:
+        print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256, **fields,
+                    "board": device.info.board, "unit": device.info.unit, "total": end.ticks,
+                    "fast_bytes_high_water": end.fast_high_water,
+                    "outputs_sha256": end.outputs_sha256.hex(),
+                    **{key: getattr(end.counted, key) for key in _COUNTERS}})
+
+
+def device_stream(arguments: argparse.Namespace, device: Any, name: str
+                  ) -> tuple[Any, bytes | None, str]:
+    """A stored package's Outline, and its inputs: bytes to send, or the name of a file there."""
+    outline = device.outline(name)
+    stored = on_device(arguments.inputs[0])
+    if stored is not None and len(arguments.inputs) == 1:
+        return outline, None, stored
+    wanted = outline.info.inputs
+    paths = argparse.Namespace(net=arguments.net, inputs=[Path(p) for p in arguments.inputs])
+    return outline, outline.stream(_inputs(paths, outline.info, wanted)), ""
 
 
 def _inputs(arguments: argparse.Namespace, info: PackageInfo, wanted: Sequence[Any]) -> list[Array]:
@@ -68,7 +113,8 @@ def _show(arguments: argparse.Namespace, info: PackageInfo, outputs: Sequence[Ar
     """Print (unless --json) and draw; gives the JSON fields."""
     shapes = [output.shape for output in outputs]
     kind = answers.kind(shapes, tuple(info.inputs[0].shape))
-    if kind in ("boxes", "mask") and arguments.inputs[0].suffix.lower() == ".npy":
+    if kind in ("boxes", "mask") and (arguments.inputs[0].suffix.lower() == ".npy"
+                                      or on_device(arguments.inputs[0]) is not None):
         kind = "tensors"
     show = {"boxes": _boxes, "mask": _mask, "scores": _scores, "tensors": _tensors}[kind]
     if arguments.draw and kind not in ("boxes", "mask"):

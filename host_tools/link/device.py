@@ -128,6 +128,15 @@ class Device:
         """The stored file of a name."""
         return next((one for one in self.files() if one.name == name), None)
 
+    def _there(self, name: str) -> Stored:
+        files = self.files()
+        found = next((one for one in files if one.name == check_name(name)), None)
+        if found is None:
+            names = ", ".join(f":{one.name}" for one in files) or "nothing"
+            raise DeviceError(f"{self._name}: there is no :{name}; the device holds {names}",
+                              Status.NOT_FOUND)
+        return found
+
     def space(self) -> Space:
         """How full the store is."""
         data = self._session.request(Command.SPACE)
@@ -162,21 +171,22 @@ class Device:
 
     def get(self, name: str, progress: Progress = lambda done, total: None) -> bytes:
         """Read a file back."""
+        self._there(name)
         return self._session.get(check_name(name), progress=progress)
 
     def remove(self, name: str) -> None:
         """Take a file away."""
+        self._there(name)
         self._session.request(Command.REMOVE, check_name(name).encode())
 
     def sha256(self, name: str) -> str:
         """SHA-256 of a file, computed by the device, in hex."""
+        self._there(name)
         return self._session.get(f":hash/{check_name(name)}").hex()
 
     def outline(self, name: str) -> Outline:
         """What a stored package says of itself."""
-        stored = self.find(check_name(name))
-        if stored is None:
-            raise DeviceError(f"{self._name}: {name} is not there", Status.NOT_FOUND)
+        stored = self._there(name)
         return read_outline(lambda start, count: self._session.get(name, start, count),
                             stored.bytes, f":{name}")
 

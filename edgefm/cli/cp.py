@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Copy files to, from and on the device: `cp net.efm :`, `cp :net.efm copy.efm`, `cp :a :b`."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edgefm.cli.board import device_of, on_device
+from edgefm.cli.output import progress_bar, size_text
+from edgefm.container import MAGIC, read_needs
+from edgefm.errors import BadInput, LinkError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `cp`."""
+    parser.add_argument("sources", nargs="+", metavar="FILE", help="`:name` is on the device")
+    parser.add_argument("target", metavar="TARGET", help="file, folder, `:name`, or `:`")
+    parser.add_argument("--replace", action="store_true",
+                        help="where there is no room beside the old file of that name, remove it "
+                             "first: a power cut then loses both")
+    parser.add_argument("-f", "--force", action="store_true",
+                        help="send a file also when the device has the same")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Copy one after the other."""
+    target = on_device(arguments.target)
+    if len(arguments.sources) > 1 and (target or (
+            target is None and not Path(arguments.target).is_dir())):
+        raise BadInput(f"cp: {len(arguments.sources)} files do not go into one, "
+                       f"{arguments.target}; expected `:` or a folder")
+    for source in arguments.sources:
+        name = on_device(source)
+        if target is None and name is None:
+            raise BadInput(f"cp: neither {source} nor {arguments.target} is on the device; "
+                           "its files are written :name")
+        if target is None:
+            assert name is not None
+            _download(arguments, name, Path(arguments.target))
+        else:
+            data = _fetch(arguments, name) if name is not None else Path(source).read_bytes()
+            _upload(arguments, source, data, target or Path(name or source).name)
+
+
+def _fetch(arguments: argparse.Namespace, name: str) -> bytes:
+    with _bar(f"read :{name}") as progress:
+        data: bytes = device_of(arguments).get(name, progress)
+    return data
+
+
+def _download(arguments: argparse.Namespace, name: str, target: Path) -> None:
+    path = target / name if target.is_dir() else target
+    data = _fetch(arguments, name)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(data)
+    os.replace(part, path)
+
+
+def _upload(arguments: argparse.Namespace, source: str, data: bytes, name: str) -> None:
+    """Refused before it is sent when the device cannot run it; skipped when it is there."""
+    device = device_of(arguments)
+    digest = hashlib.sha256(data).hexdigest()
+    _check(device, source, data)
+    there = device.find(name)
+    if (not arguments.force and there is not None and there.bytes == len(data)
+            and device.sha256(name) == digest):
+        print(f":{name} is there already, with the same SHA-256")
+        return
+    with _bar(f"write :{name}") as progress:
+        device.put(name, data, replace=arguments.replace, progress=progress)
+    if device.sha256(name) != digest:
+        raise LinkError(f"{device.name}: :{name} was written, but its SHA-256 is not that of "
+                        f"{source}")
+    print(f":{name}: {size_text(len(data))}, SHA-256 read back")
+
+
+def _check(device: Any, source: str, data: bytes) -> None:
+    from host_tools.link.fit import check_fit
+
+    if data[:len(MAGIC)] == MAGIC:  # room is put()'s to judge: an old file may go
+        info = replace(device.info, largest_package=max(device.info.store_bytes, len(data)))
+        check_fit(read_needs(data, source), info, source)
+
+
+class _bar:
+    """A progress bar as the `progress(done, total)` of a transfer."""
+
+    def __init__(self, what: str) -> None:
+        self._context = progress_bar(what, unit="B")
+
+    def __enter__(self) -> Any:
+        bar = self._context.__enter__()
+
+        def moved(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return moved
+
+    def __exit__(self, *error: Any) -> None:
+        self._context.__exit__(*error)

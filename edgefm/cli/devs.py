@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""List the boards that are there: those that run on this machine, and USB serial ports."""
+
+from __future__ import annotations
+
+import argparse
+
+from edgefm.cli.arguments import add_json
+from edgefm.cli.output import print_json, print_table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `devs`."""
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Look, without opening anything."""
+    from host_tools.boards import found
+
+    boards = found()
+    if arguments.json:
+        print_json({"boards": [{"name": board.name, "url": board.url,
+                                "runs_here": board.runs_here} for board in boards]})
+    elif boards:
+        print_table(("line", "board", "kind"),
+                    [(board.url, board.name, "process" if board.runs_here else "serial port")
+                     for board in boards])
+    else:
+        print("no board is connected or running (./inv flash --board sim starts one)")

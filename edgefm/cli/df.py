@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Show how full the device's store is."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from edgefm.cli.arguments import add_json
+from edgefm.cli.board import device_of
+from edgefm.cli.output import print_json, print_table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `df`."""
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Ask and print; `largest` is what one more file may have."""
+    space = device_of(arguments).space()
+    if arguments.json:
+        print_json(asdict(space))
+    else:
+        print_table(("bytes", "used", "free", "largest", "most erases"),
+                    [(space.bytes, space.bytes - space.free, space.free, space.largest,
+                      space.erases)])

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a package on the device and say what each stage took: ticks, and bytes per memory."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from itertools import pairwise
+from typing import Any
+
+from edgefm.cli.arguments import add_json
+from edgefm.cli.board import device_of, refuse_local
+from edgefm.cli.output import print_fields, print_json, print_table, short
+from edgefm.cli.run import device_stream
+
+BYTES = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "input_read_bytes",
+         "output_write_bytes", "coded_bytes", "coded_values")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `profile`."""
+    parser.add_argument("net", metavar=":net.efm")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT",
+                        help="a picture or an .npy file for each input, or one `:file` on the "
+                             "device that holds them")
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run once with an event per stage; print."""
+    name = refuse_local(arguments.net, "profile")
+    device = device_of(arguments)
+    outline, stream, stored = device_stream(arguments, device, name)
+    fields = profile_fields(device.info, outline.info.plan,
+                            device.profile(name, stream, stored=stored))
+    if arguments.json:
+        print_json(fields)
+    else:
+        _print(fields, device.info.unit)
+
+
+def profile_fields(info: Any, plan: Any, profile: Any) -> dict[str, Any]:
+    """The JSON of a profile: `info` of the device, `plan` of the package's META."""
+    names = [stage["name"] for stage in plan["stages"]]
+    stages = [{"name": names[first.stage] if first.stage < len(names) else str(first.stage),
+               "ticks": second.ticks - first.ticks,
+               **asdict(second.counted.since(first.counted))}
+              for first, second in pairwise(profile.stages)]
+    return {"board": info.board, "unit": info.unit, "ticks_per_second": info.ticks_per_second,
+            "total": profile.end.ticks, "fast_bytes": plan["fast_bytes"],
+            "fast_bytes_high_water": profile.end.fast_high_water, **asdict(profile.end.counted),
+            "coded_rows": profile.end.coded_rows, "raw_rows": profile.end.raw_rows,
+            "outputs_sha256": profile.end.outputs_sha256.hex(), "stages": stages}
+
+
+def _print(fields: dict[str, Any], unit: str) -> None:
+    print_table(("stage", unit, "%", "external read", "external written", "coded",
+                 "weights read"),
+                [(short(stage["name"]), stage["ticks"],
+                  100 * stage["ticks"] / max(fields["total"], 1), stage["external_read_bytes"],
+                  stage["external_write_bytes"], stage["coded_bytes"], stage["weight_read_bytes"])
+                 for stage in fields["stages"]])
+    print_fields({"board": fields["board"], f"total {unit}": fields["total"],
+                  "fast memory": f"{fields['fast_bytes_high_water']:,} of "
+                                 f"{fields['fast_bytes']:,} bytes touched",
+                  "external read": fields["external_read_bytes"],
+                  "external written": fields["external_write_bytes"],
+                  "of both, coded": f"{fields['coded_bytes']:,} for {fields['coded_values']:,} "
+                                    "values",
+                  "weights read": fields["weight_read_bytes"],
+                  "SHA-256 of outputs": fields["outputs_sha256"]})
