@@ -53,6 +53,7 @@ HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
     ("fit", "requests"),
     ("session",),
     ("device",),
+    ("boards",),
     ("chunks", "files"),
     ("writer", "channels"),
     ("reader",),
