@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Look, without opening anything."""
-    from host_tools.boards import found
+    from host_tools.lines import found
 
     boards = found()
     if arguments.json:

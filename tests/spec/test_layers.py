@@ -53,7 +53,7 @@ HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
     ("fit", "requests"),
     ("session",),
     ("device",),
-    ("boards",),
+    ("lines",),
     ("chunks", "files"),
     ("writer", "channels"),
     ("reader",),
