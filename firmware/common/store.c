@@ -241,7 +241,9 @@ static int begin_anew(efm_store *store, const efm_store_package *package, bool r
             return status;
         block = efm_extent_room(store, blocks, store->blocks);
     }
-    return store->sequence == UINT32_MAX ? EFM_LINK_NO_SPACE : start_write(store, package, block, blocks);
+    if (block == store->blocks || store->sequence == UINT32_MAX) /* a forged head, or four billion writes */
+        return EFM_LINK_NO_SPACE;
+    return start_write(store, package, block, blocks);
 }
 
 int efm_store_begin(efm_store *store, const efm_store_package *package, bool replace, uint32_t *start)

@@ -39,7 +39,7 @@ class NoFuzzer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A fuzzer: its C file, what is compiled along (below native/src), where its inputs are.
+    """A fuzzer: its C file, what is compiled along (below the root), where its inputs are.
 
     `corpus` names the folder of inputs that it keeps, `seeds` are others that it begins with.
     """
@@ -53,11 +53,14 @@ class Target:
 
 
 MODEL, CODEC = HERE / "fuzz_model.c", HERE / "fuzz_codec.c"
-WHOLE = ("*.c", "codecs/*.c", "kernels/*.c", "ops/*.c")
+NATIVE, COMMON = "native/src", "firmware/common"
+WHOLE = tuple(f"{NATIVE}/{path}" for path in ("*.c", "codecs/*.c", "kernels/*.c", "ops/*.c"))
+STORE = (f"{COMMON}/store.c", f"{COMMON}/extents.c", f"{NATIVE}/crc32.c")
 TARGETS = (
     Target("model", MODEL, WHOLE, "model", MODEL_SEEDS),
     Target("portable", MODEL, WHOLE, "model", MODEL_SEEDS, ("-DEFM_KERNEL_X86=0",)),
-    Target("codec", CODEC, ("bits.c", "codecs/*.c"), "codec"),
+    Target("codec", CODEC, (f"{NATIVE}/bits.c", f"{NATIVE}/codecs/*.c"), "codec"),
+    Target("store", HERE / "fuzz_store.c", STORE, "store"),
 )
 
 
@@ -79,13 +82,12 @@ def build(target: Target) -> Path:
     """Compile a fuzzer. Raises NoFuzzer where none builds, FuzzError when this one does not."""
     clang = _clang()
     BUILD.mkdir(parents=True, exist_ok=True)
-    native = ROOT / "native"
-    along = sorted(str(path) for pattern in target.along
-                   for path in (native / "src").glob(pattern))
+    along = sorted(str(path) for pattern in target.along for path in ROOT.glob(pattern))
+    folders = [f"-I{ROOT / name}" for name in (NATIVE, "native/include", COMMON, "tests/support")]
     binary = BUILD / f"fuzz_{target.name}"
     done = subprocess.run(
-        [clang, *FLAGS, *target.flags, "-DEFM_WITH_TAP=1", f"-I{native / 'src'}",
-         f"-I{native / 'include'}", str(target.source), *along, "-o", str(binary)],
+        [clang, *FLAGS, *target.flags, "-DEFM_WITH_TAP=1", *folders, str(target.source), *along,
+         "-o", str(binary)],
         capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise FuzzError(f"{done.stderr.strip()}\n{target.source.name}: does not build")
