@@ -42,8 +42,12 @@ static bool listen(void *context, bool wait)
     efm_agent *agent = context;
     if (agent->in_at == agent->in_end && !agent->gone)
         fill(agent, wait);
-    while (agent->in_at != agent->in_end)
-        efm_link_feed(&agent->link, agent->in[agent->in_at++]);
+    while (agent->in_at != agent->in_end) {
+        uint8_t byte = agent->in[agent->in_at++];
+        efm_link_feed(&agent->link, byte);
+        if (EFM_WITH_TEXT)
+            efm_text_feed(&agent->text, byte);
+    }
     flush(agent);
     return !agent->gone;
 }
@@ -122,6 +126,7 @@ static bool start(efm_agent *agent, const efm_board *board)
     agent->bulk = (efm_bulk){.store = store, .inference = &agent->inference};
     agent->commands = (efm_commands){.board = board, .store = store, .inference = &agent->inference};
     efm_inference_init(&agent->inference, &host);
+    efm_text_init(&agent->text, board, store, &agent->inference, send, agent);
     efm_capability_fill(agent->capability, board, timer_works);
     tell_space(agent);
     return start_link(agent);

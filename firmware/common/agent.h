@@ -11,6 +11,7 @@
 #include "bulk.h"
 #include "capability.h"
 #include "commands.h"
+#include "text.h"
 
 /* Memory for frames; a board with little of it sets less. The window takes chunks behind a lost one,
    and the rows of an input on their way: at least a frame. */
@@ -31,6 +32,7 @@ typedef struct efm_agent {
     efm_inference inference;
     efm_bulk bulk;
     efm_commands commands;
+    efm_text text;
     bool gone;             /* the line is, for good */
     uint32_t in_at, in_end; /* bytes of `in` that were read and not fed yet */
     uint32_t out_end;       /* bytes of `out` that were not sent yet */

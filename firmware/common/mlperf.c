@@ -15,7 +15,7 @@ typedef struct words {
 
 static void put_bytes(const efm_mlperf *text, const uint8_t *bytes, uint32_t count)
 {
-    text->host.write(text->host.context, bytes, count);
+    text->host.write(text->host.line, bytes, count);
 }
 
 static void put(const efm_mlperf *text, const char *string)
@@ -127,7 +127,7 @@ static void tell_profile(const efm_mlperf *text)
 
 static void tell_lap(const efm_mlperf *text)
 {
-    uint64_t ticks = text->host.ticks(text->host.context), second = text->host.ticks_per_second;
+    uint64_t ticks = text->host.ticks(text->host.clock), second = text->host.ticks_per_second;
     if (second == 0)
         put(text, "e-[timestamp: the ticks of this board are no time]\r\n");
     else
@@ -181,7 +181,8 @@ static void load(efm_mlperf *text, words hex)
         text->host.input[text->loaded + i] = (uint8_t)(high << 4 | low);
     }
     text->loaded += count;
-    if (text->loaded == text->expected)
+    text->fresh = text->loaded == text->expected;
+    if (text->fresh)
         put(text, "m-load-done\r\n");
 }
 
@@ -197,8 +198,10 @@ static void fill_input(efm_mlperf *text, words rest)
 static bool repeat(efm_mlperf *text, uint32_t times)
 {
     int status = 0;
-    for (; status == 0 && times != 0; times--)
-        status = text->host.infer(text->host.context, text->host.input, text->loaded);
+    for (; status == 0 && times != 0; times--) {
+        status = text->host.infer(text->host.context, text->host.input, text->loaded, text->fresh);
+        text->fresh = false;
+    }
     if (status != 0)
         put_count(text, "e-[infer: status -", (uint32_t)-status, "]\r\n");
     return status == 0;
@@ -261,16 +264,11 @@ void efm_mlperf_init(efm_mlperf *text, const efm_mlperf_host *host)
 {
     memset(text, 0, sizeof *text);
     text->host = *host;
-    put(text, "m-timestamp-mode-performance\r\nm-init-done\r\nm-ready\r\n");
 }
 
-static void end_line(efm_mlperf *text)
+void efm_mlperf_greet(const efm_mlperf *text)
 {
-    if (!text->spoilt)
-        carry_out(text);
-    else if (text->line_bytes == EFM_MLPERF_LINE)
-        put_count(text, "e-[expected % after at most bytes: ", EFM_MLPERF_LINE, "]\r\n");
-    put(text, "m-ready\r\n");
+    put(text, "m-timestamp-mode-performance\r\nm-init-done\r\nm-ready\r\n");
 }
 
 static void forget(efm_mlperf *text)
@@ -279,18 +277,29 @@ static void forget(efm_mlperf *text)
     text->spoilt = false;
 }
 
+static void end_line(efm_mlperf *text)
+{
+    if (text->spoilt && text->framed)
+        return;
+    if (!text->spoilt)
+        carry_out(text);
+    else if (text->line_bytes == EFM_MLPERF_LINE)
+        put_count(text, "e-[expected % after at most bytes: ", EFM_MLPERF_LINE, "]\r\n");
+    if (!text->spoilt || text->line_bytes == EFM_MLPERF_LINE)
+        put(text, "m-ready\r\n");
+    forget(text);
+}
+
 void efm_mlperf_feed(efm_mlperf *text, uint8_t byte)
 {
     if (byte == '\r' || byte == '\n')
         return;
-    if (byte == 0) {
+    if (byte == 0)
         forget(text);
-    } else if (byte == END) {
+    else if (byte == END)
         end_line(text);
-        forget(text);
-    } else if (byte < SPACE || byte > '~' || text->line_bytes == EFM_MLPERF_LINE) {
+    else if (byte < SPACE || byte > '~' || text->line_bytes == EFM_MLPERF_LINE)
         text->spoilt = true;
-    } else {
+    else
         text->line[text->line_bytes++] = byte;
-    }
 }

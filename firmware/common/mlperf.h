@@ -2,12 +2,12 @@
 /* The text commands of MLPerf Tiny's runner, so that it drives a board as it is; docs/PROTOCOL.md, "Text".
  *
  *     efm_mlperf text;
- *     efm_mlperf_init(&text, &host);           // says that it is ready
+ *     efm_mlperf_init(&text, &host);
  *     for (;;)
  *         efm_mlperf_feed(&text, uart_read()); // "name%" -> "m-name-dut-[my-board]\r\nm-ready\r\n"
  *
- * Bytes in, bytes out. Feeding it frames of the link does no harm: what lies between two zeros and is
- * not all text is dropped, as the link drops text. */
+ * Bytes in, bytes out. Frames of the link may be on the same line, and are fed as well: what is not all text
+ * is dropped, as the link drops text. */
 #ifndef EFM_MLPERF_H
 #define EFM_MLPERF_H
 
@@ -18,16 +18,18 @@ enum { EFM_MLPERF_LINE = 80 }; /* bytes of a command before its '%' */
 
 /* What the firmware lends and supplies. Callbacks that return int return an efm_status or one of link.h. */
 typedef struct efm_mlperf_host {
-    void *context;
+    void *context;             /* of model, infer and result */
+    void *line, *clock;        /* contexts of write and ticks */
     const char *board;
     uint8_t *input;            /* room for one set of inputs, which infer() is given */
     uint32_t input_bytes;
     uint32_t ticks_per_second; /* 0: a tick is no time, laps are refused */
-    uint64_t (*ticks)(void *context);
-    void (*write)(void *context, const uint8_t *bytes, uint32_t count);
+    uint64_t (*ticks)(void *clock);
+    void (*write)(void *line, const uint8_t *bytes, uint32_t count);
     /* Name of the model that runs; false when there is none. */
     bool (*model)(void *context, const uint8_t **name, uint32_t *name_bytes);
-    int (*infer)(void *context, uint8_t *input, uint32_t bytes);
+    /* `fresh`: the first time since these bytes were loaded. */
+    int (*infer)(void *context, uint8_t *input, uint32_t bytes, bool fresh);
     /* Value `index` of the last inference's output, in thousandths; false when there are no more. */
     bool (*result)(void *context, uint32_t index, int64_t *thousandths);
 } efm_mlperf_host;
@@ -35,14 +37,19 @@ typedef struct efm_mlperf_host {
 typedef struct efm_mlperf {
     efm_mlperf_host host;
     uint32_t line_bytes;
+    bool framed;         /* the caller's: frames are about, so what is no text spoils all up to a zero */
     bool spoilt;         /* the line holds what is no text, or is too long */
     bool inferred;       /* there are results */
+    bool fresh;          /* the input was not used yet */
     uint32_t expected;   /* bytes of input announced by "db load" */
     uint32_t loaded;     /* of them, so far */
     uint8_t line[EFM_MLPERF_LINE];
 } efm_mlperf;
 
+/* Says nothing; efm_mlperf_greet() is what the reference firmware says when it starts. */
 void efm_mlperf_init(efm_mlperf *text, const efm_mlperf_host *host);
+
+void efm_mlperf_greet(const efm_mlperf *text);
 
 /* Takes a byte from the line, carries out the command that it ends, and answers. */
 void efm_mlperf_feed(efm_mlperf *text, uint8_t byte);

@@ -16,15 +16,17 @@ MLPERF_C = Path(__file__).resolve().parents[2] / "firmware" / "common" / "mlperf
 ROOM = 3000
 CDEF = """
 typedef struct {
-    void *context; const char *board; uint8_t *input; uint32_t input_bytes, ticks_per_second;
+    void *context, *line, *clock; const char *board;
+    uint8_t *input; uint32_t input_bytes, ticks_per_second;
     uint64_t (*ticks)(void *context);
     void (*write)(void *context, const uint8_t *bytes, uint32_t count);
     bool (*model)(void *context, const uint8_t **name, uint32_t *name_bytes);
-    int (*infer)(void *context, uint8_t *input, uint32_t bytes);
+    int (*infer)(void *context, uint8_t *input, uint32_t bytes, bool fresh);
     bool (*result)(void *context, uint32_t index, int64_t *thousandths);
 } efm_mlperf_host;
-typedef struct { uint32_t expected, loaded; ...; } efm_mlperf;
+typedef struct { bool framed; ...; } efm_mlperf;
 void efm_mlperf_init(efm_mlperf *text, const efm_mlperf_host *host);
+void efm_mlperf_greet(const efm_mlperf *text);
 void feed_all(efm_mlperf *text, const uint8_t *bytes, uint32_t count);
 int64_t efm_mlperf_thousandths(int64_t code, uint32_t scale);
 """
@@ -49,12 +51,13 @@ class Device:
     def __init__(self, native: Any, second: int = 1_000_000) -> None:
         self.native, self.out, self.status = native, bytearray(), 0
         self.inputs: list[bytes] = []
+        self.fresh: list[bool] = []
         self.time, ffi = 0, native.ffi
         self._lent = [ffi.new("uint8_t[]", ROOM), ffi.new("char[]", b"board"),
                       ffi.new("uint8_t[]", b"kws.efm")]
         calls = {"ticks": "uint64_t(void *)", "write": "void(void *, const uint8_t *, uint32_t)",
                  "model": "bool(void *, const uint8_t **, uint32_t *)",
-                 "infer": "int(void *, uint8_t *, uint32_t)",
+                 "infer": "int(void *, uint8_t *, uint32_t, bool)",
                  "result": "bool(void *, uint32_t, int64_t *)"}
         self._calls = {name: ffi.callback(kind, getattr(self, f"_{name}"))
                        for name, kind in calls.items()}
@@ -81,7 +84,8 @@ class Device:
         name[0], count[0] = self._lent[2], 7
         return True
 
-    def _infer(self, _: Any, data: Any, count: int) -> int:
+    def _infer(self, _: Any, data: Any, count: int, fresh: bool) -> int:
+        self.fresh.append(fresh)
         self.inputs.append(bytes(self.native.ffi.buffer(data, count)))
         self.time += 1000
         return self.status
@@ -97,7 +101,6 @@ class Client:
 
     def __init__(self, device: Any) -> None:
         self.device = device
-        self.greeting = device(b"").decode().splitlines()
 
     def ask(self, command: str) -> list[str]:
         lines: list[str] = self.device(command.encode() + b"%").decode().split("\r\n")
@@ -116,9 +119,18 @@ class Client:
             assert answer == (["m-load-done"] if at + piece >= len(data) else [])
 
 
-def test_the_device_says_at_its_start_that_it_is_ready(native: Any) -> None:
-    assert Client(Device(native)).greeting == ["m-timestamp-mode-performance", "m-init-done",
-                                              "m-ready"]
+def test_the_commands_of_the_document_are_known(native: Any, root: Path) -> None:
+    section = (root / "docs/PROTOCOL.md").read_text("utf-8").partition("\n## Text\n")[2]
+    told = re.findall(r"^\| `([a-z]+)(?: load)?", section.partition("\n## ")[0], re.MULTILINE)
+    assert sorted(set(told)) == ["db", "infer", "name", "profile", "results", "timestamp"]
+    client = Client(Device(native))
+    assert not [line for word in told for line in client.ask(word) if "Unknown" in line]
+
+
+def test_the_greeting_ends_like_any_answer(native: Any) -> None:
+    device = Device(native)
+    native.lib.efm_mlperf_greet(device.text)
+    assert Client(device).ask("") == ["m-timestamp-mode-performance", "m-init-done", "m-ready"]
 
 
 def test_a_client_loads_infers_and_reads_times_and_results(native: Any) -> None:
@@ -136,7 +148,7 @@ def test_a_client_loads_infers_and_reads_times_and_results(native: Any) -> None:
     assert [line for line in lines if "lap" not in line] == [
         "m-warmup-start-2", "m-warmup-done", "m-infer-start-3", "m-infer-done",
         *client.ask("results")]
-    assert device.inputs == [data] * 5
+    assert device.inputs == [data] * 5 and device.fresh == [True] + [False] * 4
     found = [Fraction(text) for text in client.value("results", r"m-results-\[(.+)\]").split(",")]
     assert found == [data.count(i) - Fraction(3, 2) + Fraction(i, 1000) for i in range(4)]
 
@@ -157,8 +169,8 @@ def test_a_line_end_or_blanks_change_nothing(native: Any) -> None:
 
 
 @pytest.mark.parametrize("command", [
-    "hello", "db", "db load", "db load x", "db load 0", f"db load {ROOM + 1}", "db load 99999999999",
-    "db 00", "db zz", "db 0", "infer", "infer 0", "infer x", "infer 1 x", "results",
+    "hello", "db", "db load", "db load x", "db load 0", f"db load {ROOM + 1}",
+    "db load 99999999999", "db 00", "db zz", "db 0", "infer", "infer 0", "infer x", "infer 1 x", "results",
     "name" + "x" * 80])
 def test_what_makes_no_sense_is_told_and_the_device_goes_on(native: Any, command: str) -> None:
     client = Client(Device(native))
@@ -206,10 +218,18 @@ def test_ticks_become_microseconds_without_overflow(native: Any) -> None:
 
 def test_what_is_no_text_is_dropped_as_the_link_drops_text(native: Any) -> None:
     client = Client(Device(native))
-    frame = b"\0\x04\x01name%\x07\0"
-    assert b"dut" not in client.device(frame)
-    assert client.device(b"noise\0") == b""
-    assert client.ask("name") == ["m-name-dut-[board]"]
+    for framed in (False, True):
+        client.device.text.framed = framed
+        assert client.device(b"\0\x04\x01name%\x07\0noise\0") == b""
+        assert client.ask("name") == ["m-name-dut-[board]"]
+
+
+def test_text_within_a_frame_is_no_command(native: Any) -> None:
+    client = Client(Device(native))
+    client.device.text.framed = True
+    assert client.device(b"\0\x09\x04x%name%infer%\0") == b""
+    client.device.text.framed = False
+    assert b"dut" in client.device(b"\x09\x04x%name%")
 
 
 def test_any_bytes_are_survived(native: Any) -> None:

@@ -24,6 +24,7 @@ typedef struct bench {
     efm_flash flash;
     efm_store store;
     const uint8_t *pattern; /* what packages are made of: LARGEST * BLOCKS bytes */
+    bool forged;            /* a head inside another extent may come to light, even a newer one */
 } bench;
 
 static void check(bool holds)
@@ -104,6 +105,7 @@ static void forge(bench *b, input *in)
     }
     refresh(b);
     mount(b);
+    b->forged = true;
 }
 
 static void poke(bench *b, input *in)
@@ -113,6 +115,7 @@ static void poke(bench *b, input *in)
         b->nor.bytes[at + i] = (uint8_t)next(in, 1);
     refresh(b);
     mount(b);
+    b->forged = true;
 }
 
 /* As much of a write as the input says; what is committed must be found. */
@@ -133,7 +136,7 @@ static void do_write(bench *b, input *in)
     if (efm_store_append(&b->store, b->pattern + start, end - start) == EFM_OK &&
         efm_store_commit(&b->store) == EFM_OK)
         check(efm_store_find(&b->store, package.name, package.name_bytes, &entry) &&
-              entry.bytes == package.bytes && memcmp(entry.at, b->pattern, package.bytes) == 0);
+              (b->forged || (entry.bytes == package.bytes && memcmp(entry.at, b->pattern, entry.bytes) == 0)));
 }
 
 static void step(bench *b, input *in)

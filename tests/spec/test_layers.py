@@ -42,8 +42,8 @@ FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("link", "capability", "sha256", "profile", "store.h"),
     ("extents",),
     ("store",),
-    ("inference",),
-    ("bulk", "commands"),
+    ("inference", "mlperf"),
+    ("bulk", "commands", "text"),
     ("agent",),
     ("main",),
 )

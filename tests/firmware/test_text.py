@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MLPerf Tiny's text commands on the `sim` board: real packages, the results that the host gets."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import packages
+import pytest
+from networks import Network, scale
+
+from edgefm.binding import Runtime
+from edgefm.container import TensorInfo, read_info
+from edgefm.graph import Array, Quant
+from host_tools.build import build
+from host_tools.link.device import Device
+from host_tools.link.transport import ProcessTransport
+
+HASTE = 5.0  # seconds without an answer
+
+
+@pytest.fixture(scope="module")
+def firmware(need: Callable[[str], str]) -> str:
+    need("cc")
+    return str(build("sim"))
+
+
+class Runner:
+    """What drives a board with the text commands, as MLPerf Tiny's does."""
+
+    def __init__(self, transport: ProcessTransport) -> None:
+        self.line = transport
+
+    def ask(self, command: str) -> list[str]:
+        self.line.write(command.encode() + b"%")
+        answer = b""
+        while not answer.endswith(b"m-ready\r\n"):
+            piece = self.line.read(HASTE)
+            assert piece, answer
+            answer += piece
+        return answer.decode().split("\r\n")[:-2]
+
+    def infer(self, data: bytes, times: int = 1) -> list[str]:
+        self.ask(f"db load {len(data)}")
+        lines = [data[at:at + 31].hex() for at in range(0, len(data), 31)]
+        assert [self.ask(f"db {line}") for line in lines][-1] == ["m-load-done"]
+        return self.ask(f"infer {times} 1")
+
+
+@pytest.fixture
+def stored(firmware: str, tmp_path: Path) -> Callable[..., ProcessTransport]:
+    """`stored({"a": package}, "--option")`: a board whose store holds these."""
+
+    def start(packages: dict[str, bytes], *options: str) -> ProcessTransport:
+        command = [firmware, "--flash", str(tmp_path / "flash"), *options]
+        with Device(ProcessTransport(command)) as device:
+            for name, package in packages.items():
+                device.put(name, package)
+        return ProcessTransport(command)
+
+    return start
+
+
+def _results(lines: list[str]) -> list[float]:
+    (found,) = [match[1] for line in lines if (match := re.fullmatch(r"m-results-\[(.+)\]", line))]
+    return [float(text) for text in found.split(",")]
+
+
+def _values(array: Array, tensor: TensorInfo) -> list[float]:
+    scale = tensor.scale or 1.0
+    return [float(v) for v in (array.astype(np.float64).ravel() - tensor.zero_point) * scale]
+
+
+def _packages(root: Path) -> Iterator[tuple[str, bytes]]:
+    for name in ("example", "uint8", "float", "rings", "context"):
+        yield name, (root / "tests/golden/good" / f"{name}.efm").read_bytes()
+
+
+def _random(tensor: TensorInfo) -> Array:
+    random = np.random.default_rng(len(tensor.name))
+    if tensor.dtype == "float32":
+        return (random.random(tensor.shape) * 2 - 1).astype(np.float32)
+    limits = np.iinfo(tensor.dtype)
+    return random.integers(limits.min, limits.max, tensor.shape, tensor.dtype, True)
+
+
+def _as_sent(array: Array, tensor: TensorInfo) -> bytes:
+    """A runner sends pixels as 0 to 255, anything else as it is."""
+    pixels = tensor.dtype == "int8" and tensor.zero_point == -128
+    return (array.view(np.uint8) ^ 128 if pixels else array).tobytes()
+
+
+def test_a_runner_gets_the_results_of_the_host(
+        root: Path, stored: Callable[..., ProcessTransport]) -> None:
+    for name, package in _packages(root):
+        info = read_info(package)
+        data = _random(info.inputs[0])
+        with Runtime(package) as runtime:
+            expected = runtime.run([data]).outputs[0]
+        line = stored({"mlperf.efm": package})
+        try:
+            lines = Runner(line).infer(_as_sent(data, info.inputs[0]), times=2)
+        finally:
+            line.close()
+        assert lines[-2] == "m-infer-done", (name, lines)
+        assert _results(lines) == pytest.approx(_values(expected, info.outputs[0]), abs=6e-4)
+
+
+def test_pixels_are_taken_as_the_reference_takes_them(
+        stored: Callable[..., ProcessTransport]) -> None:
+    """0 to 255 for an int8 input whose zero point is -128; once, however often it is inferred."""
+    net = Network()
+    net.inputs.append(net.tensor((1, 8, 8, 3), Quant(scale(1.0), (-128,))))
+    graph = net.graph(net.pool(net.inputs[0], "max_pool", 1, 1))
+    line = stored({"a.efm": packages.build(graph).package})
+    try:
+        runner, data = Runner(line), bytes(range(0, 192))
+        assert runner.ask("profile")[1] == "m-model-[a.efm]"
+        for times in (1, 3):
+            assert _results(runner.infer(data, times)) == [float(v) for v in data]
+    finally:
+        line.close()
+
+
+def test_text_and_frames_share_a_line(root: Path, firmware: str) -> None:
+    (_, package), *_ = _packages(root)
+    line = ProcessTransport([firmware])
+    runner = Runner(line)
+    assert runner.ask("name") == ["m-name-dut-[sim]"]
+    with Device(line) as device:
+        assert runner.ask("name") == ["m-name-dut-[sim]"]
+        assert runner.ask("infer")[0].startswith("e-[")
+        device.put("a.efm", package)
+        assert runner.ask("profile") == ["m-profile-[edgefm]", "m-model-[a.efm]"]
+        assert device.get("a.efm") == package
+
+
+def test_what_the_board_cannot_do_is_told(
+        root: Path, stored: Callable[..., ProcessTransport]) -> None:
+    (_, package), *_ = _packages(root)
+    size = 1536
+    for files, options in (({}, ()), ({"a": b"no package"}, ()),
+                              ({"a": package}, ("--fast-bytes", "256")),
+                              ({"a": package}, ("--results-bytes", str(size + 100)))):
+        line = stored(files, *options)
+        try:
+            assert Runner(line).ask("name") == ["m-name-dut-[sim]"]
+            refused = [text for text in Runner(line).ask(f"db load {size}") if text[0] == "e"]
+            lines = refused or Runner(line).infer(bytes(size))
+            assert lines[-1].startswith("e-["), (files, options)
+        finally:
+            line.close()
