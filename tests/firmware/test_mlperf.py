@@ -170,8 +170,8 @@ def test_a_line_end_or_blanks_change_nothing(native: Any) -> None:
 
 @pytest.mark.parametrize("command", [
     "hello", "db", "db load", "db load x", "db load 0", f"db load {ROOM + 1}",
-    "db load 99999999999", "db 00", "db zz", "db 0", "infer", "infer 0", "infer x", "infer 1 x", "results",
-    "name" + "x" * 80])
+    "db load 99999999999", "db 00", "db zz", "db 0", "infer", "infer 0", "infer x", "infer 1 x",
+    "results", "name" + "x" * 80])
 def test_what_makes_no_sense_is_told_and_the_device_goes_on(native: Any, command: str) -> None:
     client = Client(Device(native))
     (line,) = client.ask(command)
