@@ -29,7 +29,7 @@ from _common import (
 )
 
 from edgefm.binding import RunResult, Runtime
-from edgefm.codecs import CODECS
+from edgefm.codecs import LOSSLESS_CODECS
 from edgefm.coding import LOSSLESS
 from edgefm.compiler import (
     Compiled,
@@ -64,7 +64,8 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--models", nargs="+", default=[], metavar="NAME",
                            help="parts of names (default: all)")
-    arguments.add_argument("--codecs", nargs="+", default=[*CODECS, LOSSLESS], metavar="CODEC")
+    arguments.add_argument("--codecs", nargs="+", metavar="CODEC",
+                           default=[*LOSSLESS_CODECS, LOSSLESS])
     arguments.add_argument("--inputs", type=int, default=2, metavar="N",
                            help="random inputs per network, and photos (default 2)")
     arguments.add_argument("--objective", choices=("cost", "maps"), default="cost")

@@ -13,7 +13,7 @@ import numpy as np
 
 from edgefm.binding import Runtime
 from edgefm.binding.coder import code_map
-from edgefm.codecs import CODECS, RowShape, coded_bytes, fit_maps
+from edgefm.codecs import CODECS, LOSSLESS_CODECS, RowShape, coded_bytes, fit_maps
 from edgefm.container import CodedMap
 from edgefm.errors import BadInput
 from edgefm.graph import Array
@@ -22,14 +22,14 @@ from edgefm.program import Program, Stream
 
 LOSSLESS = "lossless"         # the shortest of them all, map by map
 TABLE_SHARE = 0.03            # of the weights' bytes, for all tables together
-LEARNED = frozenset({"context"})
+LEARNED = frozenset({"context", "gf2"})
 _MAX_ROW_BYTES = 0xFFFF       # lengths in the directory are 16 bits
 
 
 def candidates(codec: str) -> tuple[str, ...]:
     """The codecs `--codec` leaves to choose from; none for raw. BadInput for an unknown one."""
     if codec == LOSSLESS:
-        return tuple(name for name in CODECS if name != "raw")
+        return tuple(name for name in LOSSLESS_CODECS if name != "raw")
     if codec not in CODECS:
         raise BadInput(f"codec {codec!r}: expected {LOSSLESS} or one of {', '.join(CODECS)}")
     return () if codec == "raw" else (codec,)
@@ -88,8 +88,8 @@ def code_maps(program: Program, plan: Plan, codec: str, package: bytes,
     per_map = [(shape_of(program.streams[plan.maps[i].stream]), maps[plan.maps[i].stream])
                for i in coded]
     limit = table_limit(program)
-    tables = {name: fit_maps(per_map, limit) if name in LEARNED
-              else [CODECS[name].fit(rows, shape, limit) for shape, rows in per_map]
+    tables = {name: fit_maps(per_map, limit) if name == "context"
+              else [CODECS[name].fit(rows, shape, limit // len(coded)) for shape, rows in per_map]
               for name in names}
     return {i: _shortest(names, tables, n, *per_map[n]) for n, i in enumerate(coded)}
 

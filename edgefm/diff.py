@@ -15,6 +15,7 @@ import numpy as np
 
 from edgefm import reference
 from edgefm.binding import Runtime
+from edgefm.codecs import CODECS
 from edgefm.compiler import Compiled, CompileOptions, compile_loaded, load_model
 from edgefm.errors import BadInput
 from edgefm.exporters.tflite import export_tflite
@@ -80,6 +81,7 @@ def diff_model(path: Path, options: CompileOptions,
 def diff_compiled(compiled: Compiled, inputs: Sequence[Sequence[Array]],
                   original: bytes | None = None) -> DiffResult:
     """Compare the compiled package with the witness; `original` is the .tflite it came from."""
+    _refuse_loss(compiled)
     name, witness = _witness(compiled.graph, original)
     made_by = {compiled.graph.tensors[t].name: node.name for node in compiled.graph.nodes
                for t in node.outputs}
@@ -98,6 +100,14 @@ def diff_compiled(compiled: Compiled, inputs: Sequence[Sequence[Array]],
     folded = tuple(t for t in made_by if t not in compared)
     return DiffResult(name, len(inputs), len(compared), folded, worst, first, info.model_sha256,
                       info.plan_sha256)
+
+
+def _refuse_loss(compiled: Compiled) -> None:
+    """BadInput where a stored map's codec loses: what follows it has other bits on purpose."""
+    for stored in compiled.plan.maps:
+        if stored.codec in CODECS and not CODECS[stored.codec].lossless:
+            raise BadInput(f"{compiled.graph.name}: stored maps are coded with {stored.codec}, "
+                           "which loses; diff expects a lossless codec")
 
 
 def _tensors(graph: Graph, runtime: Runtime, values: Sequence[Array]) -> dict[str, Array]:

@@ -16,7 +16,8 @@ import numpy as np
 
 from edgefm.binding import Runtime
 from edgefm.binding.coder import code_map
-from edgefm.codecs import CODECS, RowShape, coded_bytes, fit_maps
+from edgefm.codecs import LOSSLESS_CODECS as CODECS
+from edgefm.codecs import RowShape, coded_bytes, fit_maps
 from edgefm.coding import table_limit
 from edgefm.compiler import Compiled
 from edgefm.errors import BadInput

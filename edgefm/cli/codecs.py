@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgefm.cli.arguments import add_compile_options, add_json, compile_options, count
 from edgefm.cli.output import print_json, print_table, progress_bar, short
-from edgefm.codecs import CODECS
+from edgefm.codecs import LOSSLESS_CODECS
 from edgefm.compiler import Compiled, calibration_inputs, compile_model
 from edgefm.container import read_info
 from edgefm.graph import Array
@@ -63,6 +63,6 @@ def _print(result: Measurement) -> None:
                   c.decode_ns_per_value) for c in result.codecs])
     print(f"(all tables together may take {result.table_limit:,} bytes; times are this machine's)")
     print("\nBits per value of each map")
-    print_table(("map", "values", "transfers", *CODECS),
+    print_table(("map", "values", "transfers", *LOSSLESS_CODECS),
                 [(short(m.name), m.values, m.transfers, *m.bits_per_value.values())
                  for m in result.maps])

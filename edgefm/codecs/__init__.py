@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lossless row codecs: the registry, whole maps, and tables for many maps under one budget.
+"""Row codecs: the registry, whole maps, and tables for many maps under one budget.
 
 Every codec is the twin, bit for bit, of native/src/codecs/<name>.c.
 """
@@ -11,9 +11,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from edgefm.codecs import context, context_fit
+from edgefm.codecs import context, context_fit, gf2, gf2_fit
 from edgefm.codecs.ebpc import EBPC
-from edgefm.codecs.interface import LENGTH_BYTES, Codec, Rows, RowShape
+from edgefm.codecs.interface import LENGTH_BYTES, Codec, Rows, RowShape, no_state
 from edgefm.codecs.raw import RAW
 from edgefm.codecs.rle import RLE
 from edgefm.codecs.zvc import ZVC
@@ -21,11 +21,15 @@ from edgefm.errors import BadContainer
 
 CONTEXT = Codec(4, "context", context_fit.fit, context.start, context.encode, context.decode,
                 context.skip, context.state_bytes)
+GF2 = Codec(8, "gf2", gf2_fit.fit, gf2.start, gf2.encode, gf2.decode, gf2.skip, no_state,
+            lossless=False)
 CODECS: Mapping[str, Codec] = MappingProxyType(
-    {codec.name: codec for codec in (RAW, RLE, ZVC, EBPC, CONTEXT)})
+    {codec.name: codec for codec in (RAW, RLE, ZVC, EBPC, CONTEXT, GF2)})
+LOSSLESS_CODECS: Mapping[str, Codec] = MappingProxyType(
+    {name: codec for name, codec in CODECS.items() if codec.lossless})
 
-__all__ = ["CODECS", "LENGTH_BYTES", "Codec", "RowShape", "coded_bytes", "decode_map", "encode_map",
-           "fit_maps", "worst_case"]
+__all__ = ["CODECS", "LENGTH_BYTES", "LOSSLESS_CODECS", "Codec", "RowShape", "coded_bytes",
+           "decode_map", "encode_map", "fit_maps", "worst_case"]
 
 
 def encode_map(codec: Codec, tables: bytes, shape: RowShape, rows: Rows) -> list[bytes]:

