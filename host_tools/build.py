@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +70,15 @@ def sources(made: Recipe) -> list[Path]:
     return sorted({*(ROOT / "native/src").rglob("*.c"), *common, *own})
 
 
-def build(board: str, defines: Mapping[str, Any] | None = None) -> Path:
+def build(board: str, defines: Mapping[str, Any] | None = None,
+          flags: Sequence[str] = ()) -> Path:
     """The firmware's program, compiled if this one is not there yet.
 
-    `defines` are further -D options (`{"EFM_WITH_EBPC": 0}`). Raises BadInput with the compiler's
-    first complaint, MissingTool without a compiler.
+    `defines` are further -D options (`{"EFM_WITH_EBPC": 0}`), `flags` any others. Raises BadInput
+    with the compiler's first complaint, MissingTool without a compiler.
     """
     made = recipe(board)
+    made = replace(made, flags=(*made.flags, *flags))
     options = {**made.defines, **(defines or {})}
     digest = _digest(made, options)
     target = ROOT / "build" / "firmware" / board / digest[:16] / "firmware.elf"

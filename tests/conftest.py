@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from native_build import native_lib, native_program
+from sim_board import firmware, sim
 
-__all__ = ["native_lib", "native_program"]  # fixtures
+__all__ = ["firmware", "native_lib", "native_program", "sim"]  # fixtures
 
 ROOT = Path(__file__).resolve().parent.parent
 
