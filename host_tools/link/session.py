@@ -11,7 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 
-from edgefm.errors import BadMessage, LinkError, LinkTimeout
+from edgefm.errors import BadMessage, DeviceError, LinkError, LinkTimeout
 from host_tools.link import frames
 from host_tools.link.bulk import SMALLEST_CHUNK, Bulk, Pace
 from host_tools.link.frames import Command, Frame, FrameType, Status
@@ -84,7 +84,11 @@ class Session(Requests):
         size = self.line.chunk
         while not self._fill(bulk := self._open_write(name, data, size), data, name):
             size = max(SMALLEST_CHUNK, size // 4)
-        reply = self._drive(command, args, bulk, data)
+        try:
+            reply = self._drive(command, args, bulk, data)
+        except DeviceError:  # what is left of the data is for nobody
+            self._ask(Command.CLOSE, frames.CLOSE_ARGS.pack(bulk.id, 0), f"CLOSE of {name}")
+            raise
         self._ask(Command.CLOSE, frames.CLOSE_ARGS.pack(bulk.id, 1), f"CLOSE of {name}")
         return reply
 

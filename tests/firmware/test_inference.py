@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs on the `sim` board: the host's bits, the plan's bytes, events, and every way to fail."""
+
+import hashlib
+import json
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+from networks import random_network
+from packages import build
+from sim_board import Bad, Interrupted, dial, listening
+
+from edgefm.binding import Runtime
+from edgefm.cli.profile import profile_fields
+from edgefm.container import FIRING, Section, read_entries, read_info, seal
+from edgefm.diff import random_inputs
+from edgefm.errors import DeviceError, Infeasible, LinkError
+from edgefm.ops import run_graph
+from edgefm.plan import Target
+from host_tools.build import build as build_firmware
+from host_tools.link import frames
+from host_tools.link.device import Device
+from host_tools.link.events import NOTHING, RunBegin, RunEnd, Stage
+from host_tools.link.frames import Command, Status
+from host_tools.link.transport import ProcessTransport
+
+COUNTED = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "input_read_bytes",
+           "output_write_bytes")
+
+
+def made(seed=1):
+    """A package, inputs, and what the slow Python twin makes of them."""
+    built = build(random_network(seed), Target())
+    inputs = random_inputs(built.graph, seed)
+    values = run_graph(built.graph, inputs)
+    return built, inputs, [values[t] for t in built.graph.outputs]
+
+
+def smallest(graph, codec="raw"):
+    """Planned for as little fast memory as will do."""
+    with pytest.raises(Infeasible) as error:
+        build(graph, Target(fast_bytes=1), codec=codec)
+    return build(graph, Target(fast_bytes=error.value.smallest), codec=codec)
+
+
+def digest(outputs):
+    return hashlib.sha256(b"".join(value.tobytes() for value in outputs)).digest()
+
+
+@pytest.mark.parametrize("codec", ["raw", "ebpc"])
+@pytest.mark.parametrize("seed", range(6))
+def test_outputs_are_the_hosts_and_bytes_are_the_plans(sim, seed, codec):
+    graph = random_network(seed)
+    built = smallest(graph, codec)
+    inputs = random_inputs(graph, seed)
+    with Runtime(built.package) as runtime:
+        expected = runtime.run(inputs)
+    with sim("--fast-bytes", -(-built.plan.fast_bytes // 640) * 640) as device:
+        device.put("n", built.package)
+        outline = device.outline("n")
+        result = device.run("n", outline.stream(inputs), outputs=outline.info.outputs)
+    for value, wanted in zip(result.outputs, expected.outputs, strict=True):
+        assert value.tobytes() == wanted.tobytes()
+    assert result.end.outputs_sha256 == digest(expected.outputs)
+    assert result.end.fast_high_water <= built.plan.fast_bytes
+    counted = expected.counters
+    assert astuple(result.end.counted) == astuple(counted)[:7]
+    assert (result.end.coded_rows, result.end.raw_rows) == (counted.coded_rows, counted.raw_rows)
+    if not any(m.codec != "raw" for m in built.plan.maps):
+        for name in COUNTED:
+            assert getattr(result.end.counted, name) == getattr(built.plan, name)
+
+
+@pytest.mark.parametrize("name", ["external", "float", "ends", "detector", "rings", "context",
+                                  "overlapped"])
+def test_golden_packages_give_their_outputs(sim, root, name):
+    package = (root / f"tests/golden/good/{name}.efm").read_bytes()
+    inputs = random_inputs_of(package)
+    with Runtime(package) as runtime:
+        expected = runtime.run(inputs).outputs
+    with sim("--alignment", 1) as device:
+        device.put(name, package)
+        outline = device.outline(name)
+        result = device.run(name, outline.stream(inputs), outputs=outline.info.outputs)
+    assert [v.tobytes() for v in result.outputs] == [v.tobytes() for v in expected]
+
+
+def random_inputs_of(package):
+    random = np.random.default_rng(5)
+    return [random.integers(0, 100, t.shape).astype(t.dtype) for t in read_info(package).inputs]
+
+
+def test_events_tell_every_stage_with_its_bytes(sim):
+    built, inputs, outputs = made(5)
+    seen = []
+    with sim(on_event=seen.append) as device:
+        device.put("n", built.package)
+        profile = device.profile("n", device.outline("n").stream(inputs))
+    begin, *stages, end = seen
+    assert isinstance(begin, RunBegin) and isinstance(end, RunEnd)
+    assert begin.package == hashlib.sha256(built.package).digest()[:8]
+    assert begin.stages == len(built.plan.stages) == len(stages) - 1
+    assert all(isinstance(one, Stage) for one in stages)
+    assert [one.stage for one in stages] == list(range(len(stages)))
+    assert stages[0].counted == NOTHING and stages[-1].counted == end.counted
+    for first, second, stage in zip(stages, stages[1:], built.plan.stages, strict=False):
+        took = second.counted.since(first.counted)
+        assert took.external_read_bytes == stage.external_read_bytes
+        assert took.external_write_bytes == stage.external_write_bytes
+        assert took.weight_read_bytes == stage.weight_read_bytes
+    ticks = [begin.ticks, *(one.ticks for one in stages)]
+    assert ticks == sorted(ticks) and end.outputs_sha256 == digest(outputs)
+    assert profile.stages == tuple(stages)
+
+
+def test_telling_stages_does_not_change_what_is_measured(sim):
+    """With a timer that counts bytes on the line: to the tick."""
+    built, inputs, _ = made(3)
+    with sim("--clock", "line") as device:
+        device.put("n", built.package)
+        stream = device.outline("n").stream(inputs)
+        device.put("x", stream)
+        plain = device.run("n", None, stored="x").end.ticks
+        told = device.profile("n", None, stored="x").end.ticks
+        streamed = device.profile("n", stream).end.ticks
+    assert plain == told == streamed > 0
+
+
+def test_a_timer_that_stands_still_is_an_error_and_no_profile(sim):
+    built, inputs, outputs = made(1)
+    with sim("--clock", "stuck") as device:
+        device.put("n", built.package)
+        stream = device.outline("n").stream(inputs)
+        with pytest.raises(DeviceError, match="needs 1 ticks of a timer that advances"):
+            device.profile("n", stream)
+        assert device.run("n", stream).end.outputs_sha256 == digest(outputs)
+
+
+def test_a_run_is_repeated(sim):
+    built, inputs, outputs = made(2)
+    seen = []
+    with sim(on_event=seen.append) as device:
+        device.put("n", built.package)
+        stream = device.outline("n").stream(inputs)
+        device.put("x", stream)
+        end = device.run("n", stream, times=3).end
+        assert end.run == 3 and end.outputs_sha256 == digest(outputs)
+        assert device.run("n", None, stored="x", times=2).end.run == 5
+    ends = [one for one in seen if isinstance(one, RunEnd)]
+    assert [one.run for one in ends] == [1, 2, 3, 4, 5]
+    assert len({one.outputs_sha256 for one in ends}) == 1
+
+
+def test_an_input_longer_than_the_window_goes_over_while_the_run_takes_it(need):
+    need("cc")
+    small = build_firmware("sim", {"EFM_AGENT_FRAME_BYTES": 256, "EFM_AGENT_WINDOW_BYTES": 256,
+                                   "EFM_AGENT_LINE_BYTES": 16})
+    built, inputs, outputs = made(4)
+    with Device(ProcessTransport([str(small)])) as device:
+        device.put("n", built.package)
+        stream = device.outline("n").stream(inputs) * 7
+        assert len(stream) > 256
+        device._session.feed(Command.RUN, b"\0\7\0\1n", ":input", stream)
+        assert device.last_run().outputs_sha256 == digest(outputs)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_bad_line_gives_the_same_run(sim, seed):
+    built, inputs, outputs = made(1)
+    with sim(line=lambda line: Bad(line, 0.002, seed)) as device:
+        device.put("n", built.package)
+        outline = device.outline("n")
+        result = device.run("n", outline.stream(inputs), times=20, outputs=outline.info.outputs)
+    assert result.end.run == 20 and result.end.outputs_sha256 == digest(outputs)
+    assert [v.tobytes() for v in result.outputs] == [v.tobytes() for v in outputs]
+
+
+def test_a_line_that_keeps_losing_events_is_an_error(sim, monkeypatch):
+    built, inputs, _ = made(1)
+    with sim() as device:
+        device.put("n", built.package)
+        stream = device.outline("n").stream(inputs)
+        take = device._session._on_event
+        monkeypatch.setattr(device._session, "_on_event", lambda event: (
+            take(event) if event.payload[0] != 2 else None))
+        with pytest.raises(LinkError, match="lost events in each of 5 runs"):
+            device.profile("n", stream)
+
+
+def test_outputs_that_do_not_fit_are_not_kept_but_hashed(sim):
+    built, inputs, outputs = made(1)
+    size = sum(value.nbytes for value in outputs)
+    with sim("--results-bytes", size - 1) as device:
+        device.put("n", built.package)
+        outline = device.outline("n")
+        result = device.run("n", outline.stream(inputs), outputs=outline.info.outputs)
+    assert result.outputs is None
+    assert len(outputs) > 1 or result.end.outputs_sha256 == digest(outputs)
+    assert result.end.counted.output_write_bytes == size
+
+
+# -- what cannot be run ----------------------------------------------------------------------------
+
+
+def refused(device, name, stream, status, text):
+    with pytest.raises(DeviceError, match=text) as error:
+        device.run(name, stream)
+    assert error.value.status == status
+
+
+def test_what_does_not_fit_is_refused_with_need_and_have(sim):
+    built, inputs, outputs = made(1)
+    with sim("--fast-bytes", 640) as device:
+        device.put("n", built.package)
+        refused(device, "n", b"", Status.REFUSED,
+                f"needs {built.plan.fast_bytes} bytes of fast memory, there are 640")
+    external, inputs, outputs = stored_outside()
+    with sim("--external-bytes", 8) as device:
+        device.put("n", external.package)
+        refused(device, "n", b"", Status.REFUSED, "bytes of external memory, there are 8")
+    with sim("--alignment", 64) as device:
+        device.put("n", external.package)
+        refused(device, "n", b"", Status.REFUSED, "alignment of external memory, there are 64")
+    with sim() as device:
+        device.put("n", external.package)
+        stream = device.outline("n").stream(inputs)
+        refused(device, "n", stream + b"x", Status.REFUSED, "bytes of input, there are")
+        with pytest.raises(DeviceError, match=f"needs {len(stream)} bytes of input, there are 0"):
+            device._session.request(Command.RUN, b"\0\1\0\1n")
+        assert device.run("n", stream).end.outputs_sha256 == digest(outputs)
+
+
+def stored_outside():
+    """A package with maps in external memory, its inputs and outputs."""
+    for seed in range(100):
+        built = smallest(random_network(seed))
+        if built.plan.external_bytes:
+            inputs = random_inputs(built.graph, seed)
+            with Runtime(built.package) as runtime:
+                return built, inputs, runtime.run(inputs).outputs
+    raise AssertionError("no seed has one")
+
+
+def test_damaged_packages_are_refused_and_the_device_goes_on(sim, root):
+    built, inputs, outputs = made(1)
+    with sim() as device:
+        device.put("good", built.package)
+        stream = device.outline("good").stream(inputs)
+        damaged = bytearray(built.package)
+        damaged[100] ^= 1
+        device.put("bad", bytes(damaged))
+        refused(device, "bad", stream, Status.BAD_CHECKSUM, "BAD_CHECKSUM")
+        device.put("bad", b"no package at all")
+        refused(device, "bad", stream, Status.BAD_SIZE, "RUN: BAD_")
+        with pytest.raises(DeviceError, match="NOT_FOUND"):
+            device._session.request(Command.RUN, b"\0\1\0\1y")
+        assert device.run("good", stream).end.outputs_sha256 == digest(outputs)
+
+
+def test_every_bad_golden_package_is_refused_by_its_name(sim, root):
+    with sim() as device:
+        for path in sorted((root / "tests/golden/bad").glob("*.efm"))[::4]:
+            device.put("bad", path.read_bytes())
+            with pytest.raises(DeviceError) as error:
+                device._session.feed(Command.RUN, b"\0\1\0\3bad", ":input", b"")
+            assert error.value.status < 0
+            device.remove("bad")
+        assert device.files() == []
+
+
+def test_a_package_that_stops_in_the_middle_says_why(sim):
+    """Firings that need what is not there: the device finds it while it runs."""
+    built, inputs, outputs = made(1)
+    with sim() as device:
+        device.put("good", built.package)
+        stream = device.outline("good").stream(inputs)
+        device.put("bad", without_last_firing(built.package))
+        refused(device, "bad", stream, Status.BAD_SCHEDULE, "BAD_SCHEDULE")
+        assert device.last_run().status == Status.BAD_SCHEDULE
+        with pytest.raises(DeviceError, match="NOT_FOUND"):
+            device._session.get(":output/0")
+        assert device.run("good", stream).end.outputs_sha256 == digest(outputs)
+
+
+def without_last_firing(package):
+    """The last firing becomes a second one of the operator before."""
+    at, size = next((at, size) for number, at, size in read_entries(package)
+                    if number == Section.FIRINGS)
+    data = bytearray(package)
+    data[at + size - FIRING.size:at + size] = data[at:at + FIRING.size]
+    return seal(bytes(data))
+
+
+# -- who ends a run --------------------------------------------------------------------------------
+
+
+def test_ctrl_c_ends_the_run_and_the_device_stays_usable(sim):
+    built, inputs, outputs = made(1)
+    lines = []
+
+    def line(inner):
+        lines.append(Interrupted(inner, 4))
+        return lines[0]
+
+    with sim(line=line) as device:
+        device.put("n", built.package)
+        stream = device.outline("n").stream(inputs)
+        lines[0].armed = True
+        with pytest.raises(KeyboardInterrupt):
+            device.run("n", stream, times=60_000 // len(stream))
+        assert device.run("n", stream).end.outputs_sha256 == digest(outputs)
+
+
+def test_a_new_client_ends_a_run_that_waits_for_its_input(firmware):
+    built, inputs, outputs = made(1)
+    with listening(firmware) as (_, url), dial(url) as first:
+        first.put("n", built.package)
+        stream = first.outline("n").stream(inputs)
+        session = first._session
+        session._open_write(":input", stream, 16)
+        session._transport.write(frames.encode_frame(frames.request(
+            session._sequence + 1 & 255, Command.RUN, b"\0\1\0\1n")))
+        while not first._events:  # until it has begun
+            session._receive(session._transport.clock() + 1)
+        with dial(url) as second:
+            end = second.last_run()
+            assert end.status == Status.HOST_FAILED
+            assert second.run("n", stream).end.outputs_sha256 == digest(outputs)
+
+
+def test_profiles_as_the_command_line_prints_them(sim):
+    built, inputs, outputs = made(2)
+    with sim() as device:
+        device.put("n", built.package)
+        outline = device.outline("n")
+        fields = profile_fields(device.info, outline.info.plan,
+                                device.profile("n", outline.stream(inputs)))
+    json.dumps(fields)
+    assert sum(stage["weight_read_bytes"] for stage in fields["stages"]) \
+        == fields["weight_read_bytes"] == built.plan.weight_read_bytes
+    assert fields["outputs_sha256"] == digest(outputs).hex()
