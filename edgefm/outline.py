@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,8 @@ from edgefm.errors import BadContainer, BadInput
 from edgefm.graph import Array
 from edgefm.program import OpKind
 
-SECTIONS_FIELD = 6  # of the header: how many there are
+_SECTIONS_FIELD = 6     # of the header: how many there are
+_MOST_SECTIONS = 64
 _SKIPPED = (Section.WEIGHTS, Section.TABLES, Section.SIGNATURE, Section.PARAMS)
 
 
@@ -64,24 +66,35 @@ def read_outline(fetch: Callable[[int, int], bytes], size: int, name: str) -> Ou
     Weights and tables are not asked for. Raises BadContainer with one line when it is damaged.
     """
     package = bytearray(size)
-    package[:HEADER.size] = fetch(0, HEADER.size)
-    if len(package) != size or package[:len(MAGIC)] != MAGIC:
+
+    def read(start: int, count: int) -> None:
+        package[start:start + count] = fetch(start, count)[:count].ljust(count, b"\0")
+
+    if size < HEADER.size:
+        raise BadContainer(f"{name}: not an .efm package: {size} bytes")
+    read(0, HEADER.size)
+    count = HEADER.unpack_from(package)[_SECTIONS_FIELD]
+    if package[:len(MAGIC)] != MAGIC or count > _MOST_SECTIONS:
         raise BadContainer(f"{name}: not an .efm package")
-    table = SECTION_ENTRY.size * HEADER.unpack_from(package)[SECTIONS_FIELD]
-    package[HEADER.size:HEADER.size + table] = fetch(HEADER.size, table)
+    read(HEADER.size, min(SECTION_ENTRY.size * count, size - HEADER.size))
     for number, at, length in read_entries(bytes(package), name):
         if number not in _SKIPPED and length:
-            package[at:at + length] = fetch(at, length)
+            read(at, length)
     whole = bytes(package)
-    return Outline(read_info(whole, name, whole=False), _order(read_sections(whole, name, False)))
+    info = read_info(whole, name, whole=False)
+    try:
+        return Outline(info, _order(read_sections(whole, name, False), len(info.inputs)))
+    except (KeyError, IndexError, struct.error) as error:
+        raise BadContainer(f"{name}: its schedule is damaged: {error!r}") from None
 
 
-def _order(sections: dict[Section, bytes]) -> tuple[tuple[int, int], ...]:
+def _order(sections: dict[Section, bytes], inputs: int) -> tuple[tuple[int, int], ...]:
     ops = [(row[0], row[-1]) for row in OPERATOR.iter_unpack(sections[Section.OPERATORS])]
     fired = [0] * len(ops)
     order = []
     for index, rows in FIRING.iter_unpack(sections[Section.FIRINGS]):
-        if ops[index][0] == OpKind.INPUT:
-            order += [(ops[index][1], fired[index] + i) for i in range(rows)]
+        kind, link = ops[index]
+        if kind == OpKind.INPUT:
+            order += [(range(inputs)[link], fired[index] + i) for i in range(rows)]
         fired[index] += rows
     return tuple(order)

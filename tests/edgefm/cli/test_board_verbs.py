@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The device verbs against the firmware on `sim`: what they print, skip and refuse."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sim_board import listening
+
+from edgefm.binding import Runtime
+from edgefm.cli import main
+from edgefm.cli.board import Board, device_name, on_device
+from edgefm.container import read_info
+from edgefm.errors import BadInput
+from host_tools.running import Running, announce
+
+BYTES = ("external_read_bytes", "external_write_bytes", "weight_read_bytes")
+
+
+@pytest.fixture(autouse=True)
+def boards(tmp_path, monkeypatch):
+    """No board but those of the test."""
+    monkeypatch.setenv("EDGEFM_BOARDS", str(tmp_path / "boards"))
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: [])
+
+
+@pytest.fixture
+def start(firmware, tmp_path):
+    """`start(...)` runs a board with these options until the test is over; gives its URL."""
+    running = []
+
+    def run(*options, name="sim"):
+        running.append(listening(firmware, "--name", name, *options))
+        process, url = running[-1].__enter__()
+        announce(Running(name, url, process.pid))
+        return url
+
+    yield run
+    for one in running:
+        one.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def net(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("net") / "net.efm"
+    assert main(["compile", str(model), "-o", str(path)]) == 0
+    return path
+
+
+@pytest.fixture
+def fails(capfd):
+    """`fails("rm", ":a")` gives the one line of complaint."""
+
+    def call(*arguments):
+        assert main([str(argument) for argument in arguments]) == 2
+        printed, complaint = capfd.readouterr()
+        assert printed == "" and complaint.count("\n") == 1
+        return complaint
+
+    return call
+
+
+def test_a_package_is_copied_listed_hashed_and_removed(start, edgefm, net):
+    start()
+    assert "SHA-256 read back" in edgefm("cp", net, ":net.efm")
+    assert "is there already" in edgefm("cp", net, ":")
+    digest = hashlib.sha256(net.read_bytes()).hexdigest()
+    printed = edgefm("ls", "+", "sha256", ":net.efm", "+", "rm", "net.efm", "+", "ls", "--json")
+    lines = printed.splitlines()
+    assert lines[0].split() == [f"{net.stat().st_size:,}", "net.efm"]
+    assert lines[1] == f"{digest}  :net.efm"
+    assert json.loads(lines[2])["files"] == []
+
+
+def test_force_sends_again_what_is_there(start, edgefm, net):
+    start()
+    edgefm("cp", net, ":")
+    assert "read back" in edgefm("cp", "-f", net, ":")
+
+
+def test_files_are_copied_back_and_on_the_device(start, edgefm, net, tmp_path):
+    start()
+    edgefm("cp", net, ":a", "+", "cp", ":a", ":b", "+", "cp", ":a", ":b", tmp_path)
+    for name in "ab":
+        assert (tmp_path / name).read_bytes() == net.read_bytes()
+
+
+def test_a_run_on_the_device_prints_what_a_run_here_prints(start, edgefm, net, photos):
+    start()
+    here = edgefm("run", net, photos / "3.png")
+    assert edgefm("cp", net, ":", "+", "run", ":net.efm", photos / "3.png").endswith(here)
+    assert "class" in here
+
+
+def test_json_of_a_run_has_the_hosts_digest(start, edgefm, edgefm_json, net, photos, tmp_path):
+    start()
+    edgefm("cp", net, ":")
+    there = edgefm_json("run", ":net.efm", photos / "3.png", "--out", tmp_path / "there.npy",
+                        "--repeat", "2")
+    here = edgefm_json("run", net, photos / "3.png", "--out", tmp_path / "here.npy")
+    assert {key: there[key] for key in here} == here
+    value = np.load(tmp_path / "here.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "there.npy"), value)
+    assert there["outputs_sha256"] == hashlib.sha256(value.tobytes()).hexdigest()
+
+
+def test_a_run_takes_an_input_that_is_stored(start, edgefm, edgefm_json, net, tmp_path):
+    start()
+    pixels = np.random.default_rng(2).integers(0, 256, (1, 16, 16, 3), np.uint8)
+    np.save(tmp_path / "x.npy", pixels)
+    (tmp_path / "x.bin").write_bytes(pixels.tobytes())
+    edgefm("cp", net, tmp_path / "x.bin", ":")
+    sent = edgefm_json("run", ":net.efm", tmp_path / "x.npy")
+    stored = edgefm_json("run", ":net.efm", ":x.bin")
+    assert sent["outputs_sha256"] == stored["outputs_sha256"]
+
+
+def test_profile_has_the_promised_fields(start, edgefm, edgefm_json, net, photos):
+    start()
+    edgefm("cp", net, ":")
+    fields = edgefm_json("profile", ":net.efm", photos / "1.png")
+    plan = read_info(net.read_bytes()).plan
+    assert fields["board"] == "sim" and fields["unit"] == "us" and fields["total"] > 0
+    assert 0 < fields["fast_bytes_high_water"] <= plan["fast_bytes"]
+    assert [stage["name"] for stage in fields["stages"]] == [s["name"] for s in plan["stages"]]
+    for stage, planned in zip(fields["stages"], plan["stages"], strict=True):
+        assert {name: stage[name] for name in BYTES} == {name: planned[name] for name in BYTES}
+    assert {name: fields[name] for name in BYTES} == {name: plan[name] for name in BYTES}
+    with Runtime(net.read_bytes()) as runtime:
+        assert len(fields["outputs_sha256"]) == 64 and runtime.inputs
+    printed = edgefm("profile", ":net.efm", photos / "1.png")
+    assert "SHA-256 of outputs" in printed and fields["outputs_sha256"] in printed
+
+
+def test_info_df_and_devs_say_what_is_there(start, edgefm, edgefm_json):
+    url = start("--fast-bytes", 65536)
+    assert url in edgefm("devs")
+    assert edgefm_json("devs")["boards"] == [{"name": "sim", "url": url, "runs_here": True}]
+    assert edgefm_json("info")["fast_bytes"] == 65536
+    assert "64.0 KiB" in edgefm("info")
+    assert edgefm_json("df")["free"] == edgefm_json("info")["store_bytes"]
+    assert "largest" in edgefm("df")
+
+
+def test_reset_keeps_the_store(start, edgefm, net, tmp_path):
+    start("--flash", tmp_path / "flash")
+    assert "net.efm" in edgefm("cp", net, ":", "+", "reset", "+", "ls").splitlines()[-1]
+
+
+def test_connect_names_the_board_of_what_follows(start, edgefm, firmware):
+    start(name="one")
+    url = start("--fast-bytes", 4096, name="two")
+    assert "4.0 KiB" in edgefm("connect", "two", "info")
+    assert "4.0 KiB" in edgefm("connect", url, "+", "info")
+    assert "1.0 MiB" in edgefm("connect", "one", "ls", "+", "info")
+    assert "2.0 KiB" in edgefm("connect", f"exec:{firmware} --fast-bytes 2048", "info")
+
+
+def test_no_board_or_several_without_a_name_are_an_error(start, fails, edgefm):
+    assert "no board is connected or running" in fails("ls")
+    assert "no board is connected" in edgefm("devs")
+    urls = start(name="one"), start(name="two")
+    complaint = fails("ls")
+    assert "2 boards are there" in complaint and all(url in complaint for url in urls)
+
+
+def test_what_the_device_cannot_run_is_refused_before_it_is_sent(start, fails, edgefm, net):
+    start("--fast-bytes", 640)
+    plan = read_info(net.read_bytes()).plan
+    complaint = fails("cp", net, ":")
+    assert f"needs {plan['fast_bytes']} bytes of fast memory, the device has 640" in complaint
+    assert edgefm("ls") == ""
+
+
+def test_a_damaged_package_is_refused_before_it_is_sent(start, fails, edgefm, net, tmp_path):
+    start()
+    data = bytearray(net.read_bytes())
+    data[99] ^= 1
+    (tmp_path / "bad.efm").write_bytes(data)
+    assert "checksum differs" in fails("cp", tmp_path / "bad.efm", ":")
+    assert edgefm("ls") == ""
+
+
+def test_a_full_store_is_told_with_need_and_have(start, fails, edgefm, net, tmp_path):
+    start("--flash-bytes", 32768)
+    (tmp_path / "big").write_bytes(bytes(20_000))
+    edgefm("cp", tmp_path / "big", ":")
+    complaint = fails("cp", tmp_path / "big", ":other")
+    assert "other needs 20000 bytes of the store, the largest free piece has" in complaint
+    (tmp_path / "big").write_bytes(bytes(21_000))
+    assert "--replace takes the old one away first" in fails("cp", tmp_path / "big", ":")
+    assert "read back" in edgefm("cp", "--replace", tmp_path / "big", ":")
+
+
+@pytest.mark.parametrize(("line", "said"), [
+    (("rm", ":nothing"), "there is no :nothing; the device holds :net.efm"),
+    (("sha256", ":nothing"), "there is no :nothing"),
+    (("cp", ":nothing", "x"), "there is no :nothing"),
+    (("run", ":nothing", "x.npy"), "there is no :nothing"),
+    (("run", ":net.efm", "x.npy"), "x.npy"),
+    (("run", ":net.efm", ":x.bin"), "NOT_FOUND (-38): x.bin"),
+    (("run", ":net.efm", "a.npy", "b.npy"), "met 2 input files, expected 1"),
+    (("profile", "net.efm", "x.npy"), "write it :net.efm"),
+    (("cp", "a", "b"), "neither a nor b is on the device"),
+    (("cp", "a", "b", ":c"), "2 files do not go into one, :c"),
+    (("cp", "missing", ":"), "missing: No such file"),
+    (("rm", ":"), "is no name for a file on a device"),
+    (("cp", __file__, ":" + 33 * "x"), "expected 1 to 32 bytes"),
+    (("connect", "/dev/null-and-void"), "cannot be opened")])
+def test_mistakes_are_one_line(start, fails, edgefm, net, line, said):
+    start()
+    edgefm("cp", net, ":")
+    assert said in fails(*line)
+
+
+def test_a_package_that_was_cut_on_the_device_is_one_line(start, fails, edgefm, net, tmp_path,
+                                                          photos):
+    start()
+    data = net.read_bytes()
+    for name, part in (("half", data[:len(data) // 2]), ("head", data[:70]), ("none", b"EF")):
+        (tmp_path / name).write_bytes(part)
+        with Board() as board:
+            board.device().put(name, part)
+        assert fails("run", f":{name}", photos / "1.png").startswith("edgefm: ")
+
+
+def test_a_board_that_died_is_not_listed(edgefm, firmware):
+    with listening(firmware) as (process, url):
+        announce(Running("sim", url, process.pid))
+        assert url in edgefm("devs")
+    assert url not in edgefm("devs")
+
+
+def test_names_on_the_device():
+    assert on_device(":a") == "a" and on_device(Path("a")) is None and on_device(":") == ""
+    assert device_name(":a") == device_name("a") == "a"
+    with pytest.raises(BadInput):
+        device_name("::a")
