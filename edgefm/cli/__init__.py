@@ -26,13 +26,14 @@ from edgefm.cli import (
     rm,
     run,
     sha256,
+    sweep,
     validate,
     zoo,
 )
 from edgefm.cli.board import Board
 from edgefm.errors import EdgefmError
 
-VERBS = (compile, plan, inspect, run, diff, validate, codecs, zoo,
+VERBS = (compile, plan, inspect, run, diff, validate, sweep, codecs, zoo,
          devs, connect, cp, ls, rm, df, sha256, info, reset, profile)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from edgefm.annotations import read_boxes, read_masks
 from edgefm.cli.arguments import Package, add_compile_options, add_json, count, load_package
 from edgefm.cli.output import print_fields, print_json, progress_bar
 from edgefm.compiler import Compiled
-from edgefm.container import PackageInfo, read_info
+from edgefm.container import read_info
 from edgefm.errors import BadInput
 from edgefm.executors import executor
 from edgefm.exporters.tflite import export_tflite
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
     package = load_package(arguments, arguments.net)
     info = read_info(package.data, str(arguments.net))
     task = arguments.task or task_of([t.shape for t in info.outputs], info.inputs[0].shape)
-    files = labelled_files(arguments, task, info)
+    files = labelled_files(arguments, task, info.labels)
     judges = _Judges() if arguments.no_reference else _judges(package, arguments.net)
     source = judges.source if task == "classify" else None
     units = make_units(files, package.data, judges.oracle, source, task, arguments.views,
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
         print_result(info.name, result)
 
 
-def labelled_files(arguments: argparse.Namespace, task: str, info: PackageInfo
+def labelled_files(arguments: argparse.Namespace, task: str, names: Sequence[str]
                    ) -> tuple[Labelled, ...]:
     """The files of --images with their labels; boxes that are left out are said on stderr."""
     labels, images = arguments.labels, arguments.images
@@ -86,7 +86,7 @@ def labelled_files(arguments: argparse.Namespace, task: str, info: PackageInfo
         if labels.is_dir():
             raise BadInput(f"{labels}: a folder; expected a CSV file with the header file,label")
         return spread(read_labels(labels, images), arguments.limit)
-    boxes = read_boxes(labels, images, info.labels)
+    boxes = read_boxes(labels, images, names)
     if boxes.unknown:
         names = ", ".join(sorted(boxes.unknown))
         print(f"edgefm: {sum(boxes.unknown.values())} boxes left out, of classes that the network "

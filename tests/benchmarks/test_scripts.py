@@ -17,7 +17,8 @@ def _run(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_there_is_a_script_for_every_kind_of_result() -> None:
-    assert {"accuracy", "codecs", "exactness", "plans", "speed"} <= {path.stem for path in SCRIPTS}
+    assert {"accuracy", "codecs", "exactness", "plans", "points", "speed", "tasks"} <= {
+        path.stem for path in SCRIPTS}
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)

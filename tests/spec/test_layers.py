@@ -22,6 +22,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("compiler",),
     ("validate", "diff", "measure"),
     ("report",),
+    ("sweep",),
     ("demo",),
     ("training", "cli"),
 )

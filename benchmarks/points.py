@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many points of top-1 a nat of KL costs: the table behind `--accuracy-budget`.
+
+Every operator's output gets coarser steps within KL budgets that are kept on imagenet_sample; KL
+and points are then measured on imagenet_val against the network without them, each photo in several
+views. Nothing is coded, which does not change a bit. `points per nat` is points over KL with the
+error of the points; the last rows pool all budgets: least squares through nought, weighted by the
+inverse variance of the points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from _common import (
+    MOBILENET_V2,
+    SQUEEZENET,
+    Network,
+    data_folder,
+    networks,
+    options_for,
+    parser,
+    print_command,
+    print_table,
+    say,
+)
+
+from edgefm.binding import Runtime
+from edgefm.compiler import Model, calibration_inputs, load_model
+from edgefm.executors import completed, process_pool
+from edgefm.graph import Graph
+from edgefm.labels import LabelledFile, read_labels, spread
+from edgefm.preprocess import Preprocess, load_image
+from edgefm.rate import IMAGES, Budget, coarsen, groups
+from edgefm.rate.divergence import Answer, Decision, decision_of, divergence, package_of
+from edgefm.validate.statistics import mean_and_error
+from edgefm.validate.views import views
+
+_UNIT = 26  # photos
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Photos that several packages of one network look at, the reference first."""
+
+    files: tuple[LabelledFile, ...]
+    packages: tuple[bytes, ...]
+    decisions: tuple[Decision, ...]
+    preprocess: Preprocess | None
+    views: int
+
+
+def main() -> None:
+    """Print one row per network and budget, then the pooled ones."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--models", nargs="+", default=[MOBILENET_V2, SQUEEZENET],
+                           metavar="NAME", help="parts of names")
+    arguments.add_argument("--budgets", type=float, nargs="+", default=[0.005, 0.014, 0.03, 0.08],
+                           metavar="NATS")
+    arguments.add_argument("--limit", type=int, metavar="N", help="photos (default: all)")
+    arguments.add_argument("--views", type=int, default=4, metavar="N", help="default 4")
+    arguments.add_argument("--workers", type=int, metavar="N")
+    options = arguments.parse_args()
+    data = data_folder(options.data)
+    folder = data / "images" / "imagenet_val"
+    files = spread(read_labels(folder / "labels.csv", folder), options.limit)
+    print_command()
+    lost: list[tuple[float, float, float]] = []
+    print_table(("network", "budget, nats", "photos", "views", "KL, nats", "points lost",
+                 "changed %", "points per nat"),
+                _rows(options.models, data, files, options.budgets, options.views,
+                      options.workers, lost))
+
+
+def _rows(models: Sequence[str], data: Path, files: tuple[LabelledFile, ...],
+          budgets: Sequence[float], seen: int, workers: int | None,
+          lost: list[tuple[float, float, float]]) -> Iterator[tuple[object, ...]]:
+    for network in networks(data, models):
+        model = load_model(network.file, options_for(network, data))
+        graphs = [model.graph, *(_coarser(model, network, data, budget) for budget in budgets)]
+        own: list[tuple[float, float, float]] = []
+        for budget, (kl, points, changed) in zip(
+                budgets, _measured(model, graphs, files, seen, workers), strict=True):
+            nats, nats_error = mean_and_error(kl)
+            mean, error = mean_and_error(points)
+            own.append((nats, mean, error or 0))
+            yield (network.name, f"{budget:g}", len(files), seen, f"{nats:.4f} ± {nats_error:.4f}",
+                   f"{mean:+.2f} ± {error:.2f}", 100 * float(np.mean(changed)),
+                   f"{mean / nats:.0f} ± {(error or 0) / nats:.0f}")
+        lost += own
+        yield _pooled(f"{network.name}, pooled", own, len(files), seen)
+    yield _pooled("all, pooled", lost, len(files), seen)
+
+
+def _pooled(name: str, lost: Sequence[tuple[float, float, float]], files: int, seen: int
+            ) -> tuple[object, ...]:
+    kl, points, error = (np.array(column) for column in zip(*lost, strict=True))
+    weight = 1 / np.maximum(error, 1e-3) ** 2
+    information = float((weight * kl ** 2).sum())
+    slope = float((weight * kl * points).sum()) / information
+    return (name, "", files, seen, "", "", float("nan"),
+            f"{slope:.0f} ± {information ** -0.5:.0f}")
+
+
+def _coarser(model: Model, network: Network, data: Path, budget: float) -> Graph:
+    say(f"{network.name} {budget:g} nats")
+    graph = model.graph
+    stored = {t: 2 * int(np.prod(graph.tensors[t].shape)) for g in groups(graph) for t in g}
+    samples = calibration_inputs(graph, model.preprocess, data / "images" / "imagenet_sample",
+                                 IMAGES)
+    return coarsen(graph, stored, samples, Budget(kl=budget), "slope", package_of)[0]
+
+
+Measured = tuple[list[float], list[float], list[float]]  # per photo: KL, points lost, changed
+
+
+def _measured(model: Model, graphs: Sequence[Graph], files: tuple[LabelledFile, ...], seen: int,
+              workers: int | None) -> list[Measured]:
+    """KL, points and changed decisions of all but the first graph, photo by photo."""
+    packages = tuple(package_of(graph) for graph in graphs)
+    decisions = tuple(decision_of(graph) for graph in graphs)
+    units = [Looked(files[i:i + _UNIT], packages, decisions, model.preprocess, seen)
+             for i in range(0, len(files), _UNIT)]
+    found: list[Measured] = [([], [], []) for _ in graphs[1:]]
+    with process_pool(workers) as pool:
+        for _, rows in completed(pool, look, units, ahead=4):
+            for row in rows:
+                for total, one in zip(found, row, strict=True):
+                    for column, value in zip(total, one, strict=True):
+                        column.append(value)
+    return found
+
+
+def look(unit: Looked) -> list[list[tuple[float, float, float]]]:
+    """Per photo and package the means over views."""
+    runtimes = [Runtime(package) for package in unit.packages]
+    result = []
+    for file in unit.files:
+        data = load_image(file.path, unit.preprocess, runtimes[0].inputs[0])
+        answers = [[d.read(r.run([view.of(data)], taps=True).taps) for view in views(unit.views)]
+                   for r, d in zip(runtimes, unit.decisions, strict=True)]
+        result.append([_one(answers[0], other, file.label) for other in answers[1:]])
+    return result
+
+
+def _one(judge: Sequence[Answer], ours: Sequence[Answer], label: int
+         ) -> tuple[float, float, float]:
+    named = [[_named(answer) for answer in one] for one in (judge, ours)]
+    right = [np.mean([name == label for name in names]) for names in named]
+    return (float(np.mean([divergence(a, b) for a, b in zip(judge, ours, strict=True)])),
+            100 * float(right[0] - right[1]),
+            float(np.mean([a != b for a, b in zip(*named, strict=True)])))
+
+
+def _named(answer: Answer) -> int:
+    """The class that a network of 1,000 classes, or of 1,001 with background, names."""
+    scores = answer.scores[0]
+    return int(scores[len(scores) - 1000:].argmax())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measure a network's accuracy over the bytes of its maps: table, JSON and picture."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from edgefm import importers
+from edgefm.cli.arguments import add_compile_options, add_json, compile_options, positive
+from edgefm.cli.output import SCHEMA, print_json, print_table, progress_bar
+from edgefm.cli.validate import add_files, labelled_files
+from edgefm.executors import executor
+from edgefm.sweep import BUDGETS, Request, sweep
+from edgefm.sweep.picture import header, markdown, page, rows, svg
+from edgefm.validate import task_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `sweep`."""
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR",
+                        help="sweep.json, table.md, curve.svg, index.html, and units/ with the "
+                             "results of finished work: a sweep that was interrupted goes on")
+    parser.add_argument("--budgets", type=_budgets, default=BUDGETS, metavar="NATS,…",
+                        help=f"KL budgets (default {','.join(f'{b:g}' for b in BUDGETS)})")
+    add_files(parser)
+    add_json(parser)
+    add_compile_options(parser)
+
+
+def _budgets(text: str) -> tuple[float, ...]:
+    return tuple(positive(part) for part in text.split(","))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Sweep, write the curve, print its table."""
+    options = compile_options(arguments, arguments.model)
+    graph = importers.load(arguments.model)
+    task = arguments.task or task_of([graph.tensors[t].shape for t in graph.outputs],
+                                     graph.tensors[graph.inputs[0]].shape)
+    files = labelled_files(arguments, task, options.labels)
+    request = Request(arguments.model, options, files, task, arguments.views, arguments.budgets)
+    total = len(files) * (2 + len(set(arguments.budgets)))
+    with executor(arguments.scheduler, arguments.workers) as pool, \
+            progress_bar(f"sweep {arguments.model.name}", total, "img") as bar:
+
+        def tick(what: str, judged: int) -> None:
+            bar.set_postfix_str(what, refresh=False)
+            bar.update(judged)
+
+        curve = sweep(request, arguments.output, pool, tick)
+    fields = {"schema": SCHEMA, **curve.to_json()}
+    for name, text in (("sweep.json", json.dumps(fields, indent=1) + "\n"),
+                       ("table.md", markdown(curve)), ("curve.svg", svg(curve)),
+                       ("index.html", page(curve))):
+        (arguments.output / name).write_text(text, encoding="utf-8")
+    if arguments.json:
+        print_json(curve.to_json())
+    else:
+        print_table(header(curve), rows(curve))
+        print(f"\npicture: {arguments.output / 'index.html'}")
