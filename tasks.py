@@ -16,7 +16,7 @@ APT = {
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
     "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross",
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
-    "qemu-arm": "qemu-user",
+    "qemu-arm": "qemu-user", "qemu-system-arm": "qemu-system-arm",
 }
 
 
@@ -88,3 +88,26 @@ def bench(context: Context, name: str = "") -> None:
         raise Exit(f"bench: no {name!r}; expected one of {', '.join(scripts)}", code=2)
     for path in [scripts[name]] if name else scripts.values():
         _run(context, f"{PYTHON} {shlex.quote(str(path))}")
+
+
+@task
+def boards(context: Context) -> None:
+    """List which boards are supported, what runs or is plugged in, which tools are missing."""
+    _run(context, f"{PYTHON} -m host_tools.boards list")
+
+
+@task(help={"board": "one of ./inv boards", "tool": "what to flash with (default: what is there)",
+            "to": "serial number, drive, or USER@HOST", "only": "a package: leave out what it does "
+            "not use"})
+def flash(context: Context, board: str, tool: str = "", to: str = "", only: str = "") -> None:
+    """Build a board's firmware and put it there; an emulated board is started."""
+    options = {"board": board, "tool": tool, "to": to, "only": only}
+    words = " ".join(f"--{name} {shlex.quote(word)}" for name, word in options.items() if word)
+    _run(context, f"{PYTHON} -m host_tools.boards flash {words}")
+
+
+@task(help={"board": "(default: all)"})
+def stop(context: Context, board: str = "") -> None:
+    """End the boards that run on this machine."""
+    words = f" --board {shlex.quote(board)}" if board else ""
+    _run(context, f"{PYTHON} -m host_tools.boards stop{words}")

@@ -24,6 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 BOARDS = ROOT / "firmware" / "boards"
 INCLUDES = ("native/include", "native/src", "firmware/common")
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
+PACKAGES = {"cc": "gcc", "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+            "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+            "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"}
 ALWAYS = ("-std=c11", "-ffp-contract=off", "-ffunction-sections", "-fdata-sections",
           "-Wl,--gc-sections", *WARNINGS)
 
@@ -41,6 +44,8 @@ class Recipe:
     script: str = ""
     main: bool = True  # firmware/common/main.c is its main()
     defines: Mapping[str, Any] = field(default_factory=dict)
+    status: str = ""   # what was tried: "runs in the tests", "built, not run here"
+    flash: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by tool, best first
 
 
 def boards() -> list[str]:
@@ -59,6 +64,13 @@ def recipe(board: str) -> Recipe:
         raise BadInput(f"{path}: unknown key {unknown[0]!r}")
     lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
     return Recipe(board, **{**said, **lists})
+
+
+def missing(made: Recipe) -> str | None:
+    """What has to be typed before a board can be compiled here; None: nothing."""
+    if shutil.which(made.compiler) is not None:
+        return None
+    return f"sudo apt-get install {PACKAGES.get(made.compiler, made.compiler)}"
 
 
 def sources(made: Recipe) -> list[Path]:
@@ -112,9 +124,10 @@ def _digest(made: Recipe, defines: Mapping[str, Any]) -> str:
 
 
 def _compile(made: Recipe, defines: Mapping[str, Any], target: Path) -> None:
-    if shutil.which(made.compiler) is None:
-        raise MissingTool(f"{made.name}: the compiler {made.compiler} is not installed; "
-                          "./inv setup installs it")
+    line = missing(made)
+    if line is not None:
+        raise MissingTool(f"{made.name}: the compiler {made.compiler} is not installed; type: "
+                          f"{line}")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         fresh = Path(folder) / target.name

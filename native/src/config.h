@@ -12,6 +12,11 @@
 #endif
 #endif
 
+/* The row tap of edgefm.h, for comparing with a PC: 160 bytes. */
+#ifndef EFM_WITH_TAP
+#define EFM_WITH_TAP 0
+#endif
+
 /* Operators: 0 leaves one out, and its code with it where the linker drops unused sections. */
 #ifndef EFM_WITH_VIEW
 #define EFM_WITH_VIEW 1

@@ -49,12 +49,13 @@ FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("main",),
 )
 HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("build", "running", "frames", "transport"),
+    ("build", "running", "image", "switches", "frames", "transport"),
     ("bulk", "capability", "events"),
     ("fit", "requests"),
     ("session",),
-    ("device",),
-    ("lines",),
+    ("device", "launch"),
+    ("lines", "flash"),
+    ("boards",),
     ("chunks", "files"),
     ("writer", "channels"),
     ("reader",),

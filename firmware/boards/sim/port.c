@@ -53,7 +53,7 @@ static uint8_t *map_memory(const char *path, uint32_t bytes, uint8_t fill)
 {
     int fd = path == NULL ? -1 : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     struct stat now = {0};
-    if (path != NULL && (fd < 0 || fstat(fd, &now) != 0 || ftruncate(fd, bytes) != 0))
+    if (path != NULL && (fd < 0 || fstat(fd, &now) != 0 || ftruncate(fd, (off_t)bytes) != 0))
         fail(path);
     void *at = mmap(NULL, bytes + !bytes, PROT_READ | PROT_WRITE, fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
     if (at == MAP_FAILED)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""python -m host_tools.boards list | flash --board NAME | stop [--board NAME]
+
+Which boards there are, what runs or is plugged in; build and flash one; end those that run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from serial.tools import list_ports
+
+from edgefm.errors import BadInput, EdgefmError
+from host_tools import build, running
+from host_tools.flash import flash, missing
+from host_tools.switches import only
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the words say; 0, or 2 after one line of error."""
+    parser = argparse.ArgumentParser(prog="boards", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    verbs.add_parser("list").set_defaults(run=_list)
+    put = verbs.add_parser("flash")
+    put.add_argument("--board", required=True)
+    put.add_argument("--tool", help="pyocd, openocd, … (default: the first that is installed)")
+    put.add_argument("--to", help="serial number, drive, or USER@HOST")
+    put.add_argument("--only", type=Path, metavar="NET.EFM", help="leave out every operator and "
+                     "codec that this package does not use")
+    put.set_defaults(run=_flash)
+    end = verbs.add_parser("stop")
+    end.add_argument("--board", help="(default: all)")
+    end.set_defaults(run=_stop)
+    said = parser.parse_args(arguments)
+    try:
+        said.run(said)
+    except (EdgefmError, OSError) as error:
+        print("boards:", " ".join(str(error).split()), file=sys.stderr)
+        return 2
+    return 0
+
+
+def _list(said: argparse.Namespace) -> None:
+    for name in build.boards():
+        made = build.recipe(name)
+        print(f"{name:<17}{made.description}; {made.status}")
+        compiler = build.missing(made)
+        lacks = [] if compiler is None else [f"{made.compiler}: {compiler}"]
+        lacks += [f"{tool}: {line}" for tool, options in made.flash.items()
+                  if (line := missing(tool, options)) is not None]
+        for line in lacks:
+            print(f"{'':<17}lacks {line}")
+    for board in running.running():
+        print(f"running: {board.board} at {board.url}, process {board.pid}")
+    for port in list_ports.comports():
+        print(f"plugged in: {port.device} ({port.description})")
+
+
+def _flash(said: argparse.Namespace) -> None:
+    made = build.recipe(said.board)
+    program = build.build(said.board, only(said.only) if said.only else None)
+    started = flash(made.name, made.flash, program, tool=said.tool, to=said.to)
+    where = f" at {started.url}, process {started.pid}" if started else ""
+    print(f"{made.name} runs {program.parent.name}{where}")
+
+
+def _stop(said: argparse.Namespace) -> None:
+    found = [b for b in running.running() if said.board in (None, b.board)]
+    if said.board and not found:
+        raise BadInput(f"no board {said.board!r} runs here")
+    for board in found:
+        running.stop(board)
+        print(f"stopped {board.board} at {board.url}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Put firmware on a board: which program does it, with which words ([flash] of board.toml)."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from edgefm.errors import BadInput, EdgefmError, MissingTool
+from host_tools.image import flash_image, write_uf2
+from host_tools.launch import start_process, start_qemu
+from host_tools.running import Running
+
+Options = Mapping[str, Any]
+Command = list[str]
+DRIVES = ("/media/*/{}", "/run/media/*/{}", "/Volumes/{}", "/mnt/{}")
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program that flashes: what installs it, and the commands that it takes for a board.
+
+    `commands(options, program, to)` writes the files that they need beside the program.
+    """
+
+    needs: tuple[str, ...]
+    install: str
+    commands: Callable[[Options, Path, str | None], list[Command]]
+
+
+def _pyocd(options: Options, program: Path, to: str | None) -> list[Command]:
+    probe = ["-u", to] if to else []
+    return [["pyocd", "load", "-t", str(options["target"]), *probe, str(program)]]
+
+
+def _openocd(options: Options, program: Path, to: str | None) -> list[Command]:
+    files = [word for name in options["files"] for word in ("-f", str(name))]
+    serial = ["-c", f"adapter serial {to}"] if to else []
+    return [["openocd", *files, *serial, "-c", f"program {{{program}}} verify reset exit"]]
+
+
+def _dfu_util(options: Options, program: Path, to: str | None) -> list[Command]:
+    address, image = flash_image(program.read_bytes())
+    raw = program.with_suffix(".bin")
+    raw.write_bytes(image)
+    serial = ["-S", to] if to else []
+    return [["dfu-util", "-d", str(options["device"]), *serial, "-a", "0",
+             "-s", f"{address:#010x}:leave", "-D", str(raw)]]
+
+
+def _uf2(options: Options, program: Path, to: str | None) -> list[Command]:
+    packed = program.with_suffix(".uf2")
+    packed.write_bytes(write_uf2(*flash_image(program.read_bytes()), int(options["family"])))
+    return [["cp", str(packed), str(Path(to) if to else _drive(str(options["drive"])))]]
+
+
+def _ssh(options: Options, program: Path, to: str | None) -> list[Command]:
+    if not to:
+        raise BadInput("which machine? give --to USER@HOST")
+    unit = Path(__file__).resolve().parent.parent / "firmware/boards" / str(options["unit"])
+    place = ("install -D -m 755 {} ~/.local/bin/edgefm-board && "
+             "install -D -m 644 {} ~/.config/systemd/user/{} && rm {} {} && "
+             "systemctl --user daemon-reload && systemctl --user enable {} && "
+             "systemctl --user restart {}")
+    file, name = program.name, unit.name
+    return [["scp", str(program), str(unit), f"{to}:"],
+            ["ssh", to, place.format(file, name, name, file, name, name, name)]]
+
+
+def _drive(name: str) -> Path:
+    """Where the boot drive of that name is mounted."""
+    for pattern in DRIVES:
+        for found in Path("/").glob(pattern.format(name).lstrip("/")):
+            return found
+    raise EdgefmError(f"no drive {name} is mounted: hold the board's BOOTSEL button while it is "
+                      "plugged in, or say where it is with --to FOLDER")
+
+
+TOOLS: Mapping[str, Tool] = MappingProxyType({
+    "pyocd": Tool(("pyocd",), "pip install pyocd", _pyocd),
+    "openocd": Tool(("openocd",), "sudo apt-get install openocd", _openocd),
+    "dfu-util": Tool(("dfu-util",), "sudo apt-get install dfu-util", _dfu_util),
+    "uf2": Tool(("cp",), "sudo apt-get install coreutils", _uf2),
+    "ssh": Tool(("scp", "ssh"), "sudo apt-get install openssh-client", _ssh),
+})
+STARTS: Mapping[str, Callable[..., Running]] = MappingProxyType(
+    {"qemu": start_qemu, "process": start_process})
+QEMU = Tool(("qemu-system-arm",), "sudo apt-get install qemu-system-arm", lambda *_: [])
+
+
+def missing(tool: str, options: Options) -> str | None:
+    """What has to be typed before a tool can be used here; None: nothing."""
+    if tool == "process":
+        runner = options.get("runner")
+        lacks = runner and shutil.which(str(runner[0])) is None
+        return "sudo apt-get install qemu-user" if lacks else None
+    entry = QEMU if tool == "qemu" else TOOLS[tool]
+    return entry.install if any(shutil.which(name) is None for name in entry.needs) else None
+
+
+def choose(board: str, tools: Mapping[str, Options], wanted: str | None) -> str:
+    """The tool to flash a board with: the wanted one, else the first that is installed."""
+    if wanted is not None and wanted not in tools:
+        raise BadInput(f"{board} cannot be flashed with {wanted!r}; expected one of "
+                       f"{', '.join(tools)}")
+    names = [wanted] if wanted is not None else list(tools)
+    lines = {name: missing(name, tools[name]) for name in names}
+    for name, line in lines.items():
+        if line is None:
+            return name
+    raise MissingTool(f"{board}: needs {' or '.join(names)}; type: {lines[names[0]]}")
+
+
+def flash(board: str, tools: Mapping[str, Options], program: Path, *, tool: str | None = None,
+          to: str | None = None, say: Callable[[str], None] = print) -> Running | None:
+    """Put the program on the board, or start the board with it; `say` is told every command.
+
+    `to` is a probe's or device's serial number, a drive, or USER@HOST. Returns the board where it
+    is a process. Raises MissingTool, or EdgefmError with the tool's last line when it fails.
+    """
+    name = choose(board, tools, tool)
+    if name in STARTS:
+        return STARTS[name](board, tools[name], program, say)
+    for command in TOOLS[name].commands(tools[name], program, to):
+        say(shlex.join(command))
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip().splitlines() or ["it says nothing"]
+            raise EdgefmError(f"{board}: {command[0]} failed with {done.returncode}: {said[-1]}")
+    return None

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start boards that are processes: QEMU with the firmware in it, or the firmware itself.
+
+A board that was started runs in the background until `running.stop()`.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shlex
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgefm.errors import EdgefmError, MissingTool
+from host_tools import running
+from host_tools.running import Running, SharedMemory
+
+TRIES = 3                # ports that others take between our look and QEMU's
+START_SECONDS = 10.0
+Say = Callable[[str], None]
+
+
+def qemu_command(options: Mapping[str, Any], program: Path, port: int, memory: Path,
+                 pid: Path) -> list[str]:
+    """The command that starts QEMU with a board's firmware, its UART at a TCP port.
+
+    `options`: machine, icount (the shift), and where memory is shared also memory_bytes.
+    """
+    machine, share = str(options["machine"]), []
+    if "memory_bytes" in options:
+        machine += ",memory-backend=shared"
+        share = ["-object", f"memory-backend-file,id=shared,size={options['memory_bytes']},"
+                            f"mem-path={memory},share=on"]
+    return ["qemu-system-arm", "-M", machine, *share, "-display", "none", "-monitor", "none",
+            "-icount", f"shift={options['icount']}",
+            "-serial", f"tcp:127.0.0.1:{port},server=on,wait=off",
+            "-daemonize", "-pidfile", str(pid), "-kernel", str(program)]
+
+
+def start_qemu(board: str, options: Mapping[str, Any], program: Path,
+               say: Say = lambda line: None) -> Running:
+    """Start an emulated board and announce it; `say` is told the command.
+
+    Raises MissingTool without QEMU, EdgefmError when it does not start.
+    """
+    if shutil.which("qemu-system-arm") is None:
+        raise MissingTool(f"{board}: qemu-system-arm is not installed; type: "
+                          "sudo apt-get install qemu-system-arm")
+    reason = ""
+    for _ in range(TRIES):
+        port = _free_port()
+        memory, pid = (running.folder() / f"{board}-{port}.{end}" for end in ("memory", "pid"))
+        line = qemu_command(options, program, port, memory, pid)
+        say(shlex.join(line))
+        done = subprocess.run(line, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            started = Running(board, f"socket://127.0.0.1:{port}",
+                              int(pid.read_text(encoding="utf-8")), _shared(options, memory))
+            pid.unlink(missing_ok=True)
+            running.announce(started)
+            return started
+        memory.unlink(missing_ok=True)
+        reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
+    raise EdgefmError(f"{board}: QEMU does not start: {reason}")
+
+
+def start_process(board: str, options: Mapping[str, Any], program: Path,
+                  say: Say = lambda line: None) -> Running:
+    """Start a board that is a program of this machine, or of one that qemu-user knows.
+
+    `options`: runner (the emulator, or nothing) and memory_bytes of its external memory.
+    """
+    runner = [str(word) for word in options.get("runner", ())]
+    if runner and shutil.which(runner[0]) is None:
+        raise MissingTool(f"{board}: {runner[0]} is not installed; type: "
+                          "sudo apt-get install qemu-user")
+    memory = running.folder() / f"{board}-{os.getpid()}-{os.urandom(4).hex()}.memory"
+    line = [*runner, str(program), "--tcp", "0", "--external", str(memory),
+            "--external-bytes", str(options["memory_bytes"])]
+    say(shlex.join(line))
+    process, url = _first_line(board, line)
+    started = Running(board, url, process.pid, _shared(options, memory))
+    running.announce(started)
+    return started
+
+
+def _first_line(board: str, line: Sequence[str]) -> tuple[subprocess.Popen[str], str]:
+    """Start a process that says where it listens."""
+    process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout is not None and process.stderr is not None
+    there = select.select([process.stdout], [], [], START_SECONDS)[0]
+    url = process.stdout.readline().strip() if there else ""
+    process.stdout.close()
+    if not url:
+        process.kill()
+        reason = " ".join(process.communicate()[1].split()) or "it says nothing"
+        raise EdgefmError(f"{board}: does not start: {reason}")
+    process.stderr.close()
+    return process, url
+
+
+def _shared(options: Mapping[str, Any], memory: Path) -> SharedMemory | None:
+    size = options.get("external_bytes", options.get("memory_bytes"))
+    return None if size is None else SharedMemory(memory, 0, int(size))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

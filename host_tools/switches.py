@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Switches of native/src/config.h that leave out what one package does not use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from edgefm.codecs import CODECS
+from edgefm.container import Needs, read_needs
+from edgefm.program import OpKind
+
+OWN = frozenset({OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE})  # the executor's
+
+
+def switches(needs: Needs) -> Mapping[str, int]:
+    """`{"EFM_WITH_CONV": 1, "EFM_WITH_PAD": 0, …}` for every operator and codec."""
+    operators = {f"EFM_WITH_{kind.name}": int(kind in needs.operators)
+                 for kind in OpKind if kind not in OWN}
+    return operators | {f"EFM_WITH_{codec.name.upper()}": int(codec.id in needs.codecs)
+                        for codec in CODECS.values() if codec.id != 0}
+
+
+def only(package: Path) -> Mapping[str, int]:
+    """The switches for one package file. Raises BadContainer, OSError."""
+    return switches(read_needs(package.read_bytes(), str(package)))

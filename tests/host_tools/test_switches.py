@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Switches that leave out what a package does not use."""
+
+import re
+
+from edgefm.container import read_needs
+from host_tools.switches import only, switches
+
+NOT_CHOSEN = {"EFM_WITH_TAP"}
+
+
+def test_every_operator_and_codec_of_the_runtime_has_its_switch(root):
+    package = root / "tests/golden/good/example.efm"
+    config = (root / "native/src/config.h").read_text()
+    named = set(re.findall(r"#ifndef (EFM_WITH_\w+)", config)) - NOT_CHOSEN
+    assert set(switches(read_needs(package.read_bytes()))) == named
+
+
+def test_what_a_package_uses_stays(root):
+    chosen = only(root / "tests/golden/good/ebpc.efm")
+    assert chosen["EFM_WITH_EBPC"] == 1 and chosen["EFM_WITH_CONTEXT"] == 0
+    assert chosen["EFM_WITH_DETECTION"] == 0 and 1 in chosen.values()
