@@ -49,7 +49,7 @@ static uint64_t ticks(void *context)
 static efm_board board = {
     .name = EFM_BOARD_NAME, .unit = EFM_TICKS_INSTRUCTIONS,
     .arena = arena, .arena_bytes = sizeof arena, .results = results, .results_bytes = sizeof results,
-    .external_bytes = HALF_PSRAM, .external_alignment = 4,
+    .external_bytes = HALF_PSRAM, .external_alignment = 1,
     .read = read, .write = write, .ticks = ticks, .reset = efm_reset,
 };
 

@@ -58,7 +58,7 @@ static uint8_t *map_memory(const char *path, uint32_t bytes, uint8_t fill)
     void *at = mmap(NULL, bytes + !bytes, PROT_READ | PROT_WRITE, fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
     if (at == MAP_FAILED)
         fail(path != NULL ? path : "memory");
-    if (now.st_size < bytes)
+    if (now.st_size < (off_t)bytes)
         memset((uint8_t *)at + now.st_size, fill, bytes - (size_t)now.st_size);
     return at;
 }

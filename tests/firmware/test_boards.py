@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Emulated boards, run for real: the host's bytes, the plan's counters, ticks that repeat."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from edgefm.errors import DeviceError
+from edgefm.outline import read_outline
+from host_tools import build, running
+from host_tools.flash import flash
+from host_tools.link.device import Device
+from host_tools.link.transport import open_transport
+from tests.golden.make import _digest, made_up
+
+SMOKE = ("example", "operators", "lossless")
+
+
+@pytest.fixture(scope="module")
+def boards_folder(tmp_path_factory):
+    """Boards of these tests are nobody else's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGEFM_BOARDS", str(tmp_path_factory.mktemp("boards")))
+        yield
+        for board in running.running():
+            running.stop(board)
+
+
+@pytest.fixture(scope="module")
+def start(need, boards_folder):
+    """Start a board once; further calls find it."""
+    started = {}
+
+    def find(name):
+        if name not in started:
+            made = build.recipe(name)
+            tool = "process" if "process" in made.flash else "qemu"
+            need(made.compiler)
+            need(*made.flash[tool].get("runner", ["qemu-system-arm"]))
+            started[name] = flash(name, made.flash, build.build(name), tool=tool,
+                                  say=lambda line: None)
+        return started[name]
+
+    return find
+
+
+def check(device, path):
+    """Copy a golden package, run it, compare with what it always gave."""
+    package, expected = path.read_bytes(), json.loads(path.with_suffix(".json").read_text())
+    outline = read_outline(lambda at, count: package[at:at + count], len(package), path.name)
+    inputs = [made_up(tensor.shape, tensor.dtype) for tensor in outline.info.inputs]
+    device.put(path.name, package)
+    run = device.run(path.name, outline.stream(inputs), outputs=outline.info.outputs)
+    assert [_digest(output) for output in run.outputs] == expected["outputs"]
+    counted = asdict(run.end.counted)
+    assert counted == {key: expected["counters"][key] for key in counted}
+    assert run.end.fast_high_water <= expected["fast_bytes"]
+    device.remove(path.name)
+    return run.end
+
+
+@pytest.mark.parametrize("board", ["qemu-an500", "qemu-an547", "qemu-pyboard", "raspberry-pi",
+                                   "raspberry-pi-32"])
+def test_a_board_gives_the_hosts_bytes_and_the_plans_counters(start, root, board):
+    with Device(open_transport(start(board).url)) as device:
+        assert device.info.board == board and device.info.timer_works
+        for name in SMOKE:
+            if device.info.external_bytes or name == "example":
+                check(device, root / f"tests/golden/good/{name}.efm")
+
+
+def test_the_default_board_runs_every_golden_package(start, root):
+    with Device(open_transport(start("qemu-an386").url)) as device:
+        for path in sorted((root / "tests/golden/good").glob("*.efm")):
+            check(device, path)
+
+
+@pytest.mark.parametrize("board", ["qemu-an386", "qemu-an547", "qemu-pyboard"])
+def test_instructions_are_counted_alike_every_time(start, root, board):
+    with Device(open_transport(start(board).url)) as device:
+        assert device.info.unit == "instructions" and device.info.ticks_per_second == 0
+        path = root / "tests/golden/good/example.efm"
+        first, second = check(device, path), check(device, path)
+    assert first.ticks == second.ticks > 1000
+
+
+def test_a_timer_without_icount_is_reported_not_used(start, need, root, tmp_path):
+    need("qemu-system-arm")
+    made = build.recipe("qemu-an386")
+    options = {**made.flash["qemu"], "icount": 6}  # not what the board's clock counts on
+    wrong = flash("qemu-an386", {"qemu": options}, build.build("qemu-an386"),
+                  say=lambda line: None)
+    with Device(open_transport(wrong.url)) as device:
+        assert not device.info.timer_works
+        package = (root / "tests/golden/good/example.efm").read_bytes()
+        device.put("e.efm", package)
+        with pytest.raises(DeviceError, match="timer"):
+            device.profile("e.efm", bytes(6 * 256))
+    running.stop(wrong)
+
+
+def test_a_store_in_psram_outlives_a_reset_and_external_memory_is_another(start, root):
+    package = (root / "tests/golden/good/outside.efm").read_bytes()
+    board = start("qemu-an386")
+    with Device(open_transport(board.url)) as device:
+        device.put("kept.efm", package)
+        device.reset()
+    with open(board.memory.path, "r+b") as memory:  # all that the external port can reach
+        memory.seek(board.memory.offset)
+        memory.write(b"\xa5" * board.memory.bytes)
+    with Device(open_transport(board.url)) as device:
+        assert device.get("kept.efm") == package
+        device.remove("kept.efm")
+    assert board.memory.bytes == 8 << 20 and board.memory.path.stat().st_size == 16 << 20
