@@ -17,11 +17,14 @@ from edgefm.cli import (
     devs,
     df,
     diff,
+    export,
     info,
     inspect,
     ls,
+    meters,
     plan,
     profile,
+    record,
     reset,
     rm,
     run,
@@ -34,7 +37,8 @@ from edgefm.cli.board import Board
 from edgefm.errors import EdgefmError
 
 VERBS = (compile, plan, inspect, run, diff, validate, sweep, codecs, zoo,
-         devs, connect, cp, ls, rm, df, sha256, info, reset, profile)
+         devs, connect, cp, ls, rm, df, sha256, info, reset, profile,
+         record, export, meters)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ TELL_STAGES = 1
 NAME_MOST = 32          # bytes
 LOSSY_TRIES = 5         # profiles of a line that loses events
 Listener = Callable[[EventMessage], None]
+Tap = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,10 @@ class Device:
     def __init__(self, transport: Transport, *, timing: Timing | None = None,
                  on_event: Listener = lambda event: None) -> None:
         self._name, self._on_event = transport.name, on_event
-        self._events: list[EventMessage] = []
+        self.bytes_per_second = transport.bytes_per_second
+        self._events: list[EventMessage] | None = None
         self._missed = 0
+        self._tap: Tap | None = None
         self._session = Session(transport, timing=timing, on_event=self._take_event)
 
     def __enter__(self) -> Self:
@@ -199,7 +203,7 @@ class Device:
         Rows go over while the first stages run. `outputs` says how to read what comes out. When
         interrupted (KeyboardInterrupt) the run is ended on the device too.
         """
-        self._start(name, stream, stored, times, 0)
+        self._start(name, stream, stored, times, TELL_STAGES if self._tap else 0)
         return Run(self.last_run(), self._outputs(outputs))
 
     def last_run(self) -> RunEnd:
@@ -209,13 +213,25 @@ class Device:
     def profile(self, name: str, stream: bytes | None, *, stored: str = "") -> Profile:
         """Run once with an event per stage. Raises LinkError on a line that keeps losing events."""
         for _ in range(LOSSY_TRIES):
-            self._events.clear()
-            self._missed = 0
+            self._events, self._missed = [], 0
             self._start(name, stream, stored, 1, TELL_STAGES)
-            found = _whole(self._events)
+            found, self._events = _whole(self._events), None
             if found is not None and not self._missed:
                 return found
         raise LinkError(f"{self._name}: the line lost events in each of {LOSSY_TRIES} runs")
+
+    def watch(self, tap: Tap | None) -> None:
+        """Hand every event to `tap` as it comes, undecoded, and have all runs tell their stages.
+
+        Until watch(None).
+        """
+        self._tap = tap
+
+    def round_trip(self) -> tuple[int, int]:
+        """time.monotonic_ns() before the smallest request and after its reply."""
+        before = time.monotonic_ns()
+        self._session.request(Command.ECHO)
+        return before, time.monotonic_ns()
 
     def _start(self, name: str, stream: bytes | None, stored: str, times: int, flags: int) -> None:
         package = check_name(name).encode()
@@ -245,8 +261,16 @@ class Device:
 
     def _take_event(self, event: Event) -> None:
         self._missed += event.missed
-        message = read_event(event.payload)
-        self._events.append(message)
+        if self._tap:
+            self._tap(event)
+        try:
+            message = read_event(event.payload)
+        except BadMessage:
+            if self._tap:
+                return  # a later firmware's; whoever listens has its bytes
+            raise
+        if self._events is not None:
+            self._events.append(message)
         self._on_event(message)
 
     # -- the device ------------------------------------------------------------------------------

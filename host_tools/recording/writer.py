@@ -260,6 +260,12 @@ class Recorder:
         """Nanoseconds since the recording began."""
         return time.monotonic_ns() - self.origin
 
+    @property
+    def meta(self) -> Json:
+        """What meta.json holds now."""
+        with self._lock:
+            return dict(self._meta)
+
     def set(self, key: str, value: object) -> None:
         """Put a value that JSON knows into meta.json."""
         with self._lock:

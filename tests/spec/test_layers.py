@@ -64,6 +64,11 @@ HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
     ("polled", "ppk2", "lpm01a", "joulescope", "otii"),
     ("hwmon", "pmic"),
     ("meters",),
+    ("runs",),
+    ("align",),
+    ("energy", "costs", "record"),
+    ("trace",),
+    ("tables",),
 )
 LIBC = {"stdint.h", "stddef.h", "stdbool.h", "string.h"}
 INTRINSICS = {"immintrin.h", "arm_neon.h", "arm_acle.h", "arm_mve.h", "sys/auxv.h"}

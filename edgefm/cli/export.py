@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turn a recording into CSV files, or into a trace for ui.perfetto.dev."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from edgefm.cli.arguments import count
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `export`."""
+    parser.add_argument("recording", type=Path, metavar="RUN", help="folder or zip of a recording")
+    kind = parser.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--csv", action="store_true",
+                      help="a folder of tables: samples, events, stages, energy")
+    kind.add_argument("--chrome-trace", action="store_true",
+                      help="one JSON file: stages as slices, power and bytes as counters")
+    parser.add_argument("-o", "--output", type=Path, metavar="PATH",
+                        help="default: the recording's name with -csv or .trace.json")
+    parser.add_argument("--from", dest="start", type=float, default=float("-inf"), metavar="S",
+                        help="first second of samples and events in the tables")
+    parser.add_argument("--to", dest="stop", type=float, default=float("inf"), metavar="S",
+                        help="where they end")
+    parser.add_argument("--points", type=count, default=20_000, metavar="N",
+                        help="of each power counter of the trace (default 20000)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Read, write, say what was written and what is missing."""
+    from host_tools.recording import Recording
+    from host_tools.tables import write_tables
+    from host_tools.trace import write_trace
+
+    path = arguments.recording
+    stem = path.with_suffix("") if path.suffix.lower() == ".zip" else path
+    with Recording(path) as recording:
+        if arguments.csv:
+            target = arguments.output or stem.with_name(f"{stem.name}-csv")
+            for written in write_tables(recording, target, arguments.start, arguments.stop):
+                print(written)
+        else:
+            target = arguments.output or stem.with_name(f"{stem.name}.trace.json")
+            with target.open("w", encoding="utf-8") as file:
+                events = write_trace(recording, file, arguments.points)
+            print(f"{target}: {events} events; open it in ui.perfetto.dev")
+        for problem in recording.problems:
+            print(f"{path}: {problem}", file=sys.stderr)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""List the power meters that are plugged in and test each for a moment."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from edgefm.cli.arguments import add_json, positive
+from edgefm.cli.output import print_json, print_table
+from edgefm.errors import BadInput, EdgefmError
+
+if TYPE_CHECKING:
+    from host_tools.power.meters import Tested
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `meters`."""
+    parser.add_argument("meters", nargs="*", metavar="KIND[:WHERE][,key=value…]",
+                        help="test these (default: all that are found; see docs/POWER.md)")
+    parser.add_argument("--seconds", type=positive, default=0.5, metavar="S",
+                        help="how long to measure with each (default 0.5)")
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Find, test, print. A meter that fails its test makes the verb fail when it was named."""
+    from host_tools.power.meters import KINDS, find_meters
+
+    named = arguments.meters or [f"{found.kind}:{found.where}" for found in find_meters()]
+    tested = [(text, _test(text, arguments.seconds)) for text in named]
+    if arguments.json:
+        print_json({"meters": [{"meter": text, **asdict(one)} for text, one in tested]})
+    elif not tested:
+        print(f"no power meter is plugged in (looked for {', '.join(KINDS)})")
+    else:
+        print_table(("meter", "rails", "samples/s", "lost", "mean W", "test"), [
+            (text, " ".join(one.rails), round(one.samples / one.seconds) if one.seconds else 0,
+             one.lost, "-" if one.watts is None else f"{one.watts:.6g}", one.problem or "good")
+            for text, one in tested])
+    bad = [f"{text}: {one.problem}" for text, one in tested if one.problem]
+    if arguments.meters and bad:
+        raise BadInput(f"meters: {bad[0]}")
+
+
+def _test(text: str, seconds: float) -> Tested:
+    from host_tools.power.meters import Tested, check_meter, open_meter, parse
+
+    parse(text)
+    try:
+        meter = open_meter(text)
+        if meter is None:
+            return Tested(text, (), 0, 0, 0.0, None, "no meter")
+        try:
+            return check_meter(meter, seconds)
+        finally:
+            meter.close()
+    except EdgefmError as error:
+        return Tested(text, (), 0, 0, 0.0, None, str(error))

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a device verb and record what the device says and a power meter measures meanwhile."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgefm.cli.board import on_device
+from edgefm.cli.output import print_table
+from edgefm.errors import BadInput
+
+if TYPE_CHECKING:
+    from host_tools.record import RunRecorder
+
+RECORDED = ("run", "profile")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `record`."""
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN",
+                        help="a new folder, or a new .zip")
+    parser.add_argument("--meter", default="auto", metavar="KIND[:WHERE][,key=value…]",
+                        help="power meter, auto (default) or none; docs/POWER.md has the kinds")
+    parser.add_argument("--costs", type=Path, metavar="FILE",
+                        help="costs per byte and operation (TOML) where no meter is")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- run :net.efm INPUT …",
+                        help="the device verb, with its own options")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Record while the verb runs, then say what was recorded and what each stage took."""
+    from host_tools.power.meters import open_meter
+    from host_tools.record import RunRecorder
+
+    inner, name, words = _inner(arguments)
+    device = arguments.board.device()
+    outline = device.outline(name)
+    meter = open_meter(arguments.meter)
+    meta = {"run": {"command": shlex.join(words)}}
+    with RunRecorder(arguments.output, meta, meter, _complain) as recorder:
+        recorder.describe_model(outline.info, device.sha256(name))
+        recorder.watch(device)
+        try:
+            inner.run(inner)
+        finally:
+            device.watch(None)
+        recorder.measure_link(device)
+    _summary(arguments, recorder, sys.stderr if getattr(inner, "json", False) else sys.stdout)
+
+
+def _inner(arguments: argparse.Namespace) -> tuple[argparse.Namespace, str, list[str]]:
+    """The verb that is recorded, the package on the device that it runs, its words."""
+    from edgefm.cli import parser
+
+    words = [word for at, word in enumerate(arguments.command) if at or word != "--"]
+    if not words or words[0] not in RECORDED:
+        raise BadInput(f"record: expected -- {' or '.join(RECORDED)} :net.efm …, met "
+                       f"{shlex.join(words) or 'nothing'}")
+    inner = parser().parse_args(words)
+    inner.board = arguments.board
+    name = on_device(inner.net)
+    if not name:
+        raise BadInput(f"record: {inner.net} runs here; only a device can be recorded: write "
+                       f":{Path(inner.net).name}")
+    return inner, name, words
+
+
+def _summary(arguments: argparse.Namespace, recorder: RunRecorder, out: Any) -> None:
+    from host_tools.energy import energy_by_stage
+    from host_tools.recording import Recording
+    from host_tools.runs import read_runs
+    from host_tools.trace import stage_names
+
+    with Recording(arguments.output) as recording:
+        runs = list(read_runs(recording.events["device"]))
+        lost = sum(run.missed for run in runs)
+        print(f"{arguments.output}: {len(runs)} runs, {recording.events['device'].count} events "
+              f"({lost} lost on the line)", file=out)
+        for channel in recording.samples.values():
+            print(f"  {channel.name}: {channel.count:,} samples, {channel.lost:,} lost"
+                  + (f"; ended: {channel.ended}" if channel.ended else ""), file=out)
+        table, names = energy_by_stage(recording), stage_names(recording)
+        rows = _measured(table, names) if table else _modelled(arguments, recording, runs, names)
+    if rows:
+        _print_to(out, rows)
+    if table:
+        print(f"aligned by {table.alignment.method}, off by at most "
+              f"{1e3 * table.alignment.error:.3g} ms: {table.alignment.why}", file=out)
+    elif rows:
+        print("modelled: bytes and operations times published costs (docs/POWER.md); nothing was "
+              "measured", file=out)
+
+
+def _name(stage: int, names: list[str]) -> str:
+    return "whole run" if stage < 0 else names[stage] if stage < len(names) else f"stage {stage}"
+
+
+def _measured(table: Any, names: list[str]) -> list[tuple[str, str, str, str]]:
+    return [(_name(row.stage, names), row.rail, amount(row.value, row.unit),
+             f"± {amount(row.error, row.unit)} (alignment {amount(row.alignment_error, row.unit)})")
+            for row in table.rows]
+
+
+def amount(value: float, unit: str) -> str:
+    """A small amount as a person reads it: 12.3 uJ."""
+    scale, prefix = next(((s, p) for s, p in ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
+                          if abs(value) >= s), (1e-12, "p"))
+    return f"{value / scale:.4g} {prefix}{unit}" if value else f"0 {unit}"
+
+
+def _modelled(arguments: argparse.Namespace, recording: Any, runs: list[Any], names: list[str]
+              ) -> list[tuple[str, str, str, str]]:
+    """Of the last whole run, by the table of costs."""
+    from host_tools.costs import load_costs, modelled
+
+    costs = load_costs(arguments.costs)
+    whole = [run for run in runs if run.stages and run.end]
+    if not whole:
+        return []
+    last = whole[-1]
+    macs = recording.meta.get("model", {}).get("plan", {}).get("macs", 0)
+    found = [(_name(i, names), modelled(costs, b.counted.since(a.counted)))
+             for i, (a, b) in enumerate(zip(last.stages, last.stages[1:], strict=False))]
+    found.append(("whole run, with operations", modelled(costs, last.end.counted, macs)))
+    return [(name, one.label, amount(one.value, "J"),
+             f"± {amount(one.error, 'J')} (range of costs)") for name, one in found]
+
+
+def _print_to(out: Any, rows: list[tuple[str, str, str, str]]) -> None:
+    from contextlib import redirect_stdout
+
+    with redirect_stdout(out):
+        print_table(("stage", "rail", "energy", "error"), rows)
+
+
+def _complain(text: str) -> None:
+    print(f"edgefm: {' '.join(text.split())}", file=sys.stderr)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Record what a device says and a meter measures while somebody has the device do something."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from edgefm.container import PackageInfo
+from edgefm.errors import BadInput, BadMessage
+from host_tools.align import ROUND_TRIP
+from host_tools.link.device import Device
+from host_tools.link.events import read_event
+from host_tools.link.session import Event
+from host_tools.power.meter import Meter
+from host_tools.power.meters import MeterRecording
+from host_tools.recording.files import pack
+from host_tools.recording.writer import Recorder
+
+ROUND_TRIPS = 8         # measured before and after
+QUIET_SECONDS = 0.2     # of the meter alone, before and after
+Complain = Callable[[str], None]
+
+
+class RunRecorder:
+    """A recording of one device and at most one meter; a context manager.
+
+    `target` is a new folder, or a .zip that is packed at the end. `complain` is told what went
+    wrong on the way without ending the recording.
+    """
+
+    def __init__(self, target: Path, meta: Mapping[str, Any], meter: Meter | None = None,
+                 complain: Complain = lambda text: None) -> None:
+        self.target = target
+        self._zip = target.suffix.lower() == ".zip"
+        if self._zip and target.exists():
+            raise BadInput(f"{target}: exists already; expected a new name")
+        folder = target.with_name(f"{target.name}.recording") if self._zip else target
+        self._complain, self._unknown = complain, False
+        try:
+            self.recorder = Recorder(folder, meta)
+        except BaseException:
+            if meter:
+                meter.close()
+            raise
+        self._device = self.recorder.events("device")
+        self._clock = self.recorder.events("clock")
+        self._meter = MeterRecording(meter, self.recorder, complain) if meter else None
+
+    def __enter__(self) -> Self:
+        try:
+            if self._meter:
+                self._meter.start()
+                time.sleep(QUIET_SECONDS)
+        except BaseException:
+            if self._meter:
+                self._meter.meter.close()
+            self.recorder.close("stopped: the meter did not start")
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        if self._meter:
+            if kind is None:
+                time.sleep(QUIET_SECONDS)
+            self._meter.stop()
+        self.recorder.__exit__(kind, error, trace)
+        if self.recorder.failed:
+            self._complain(f"{self.recorder.folder}: recording ended early: "
+                           f"{self.recorder.failed.strerror}")
+        if self._zip:
+            pack(self.recorder.folder, self.target)
+            shutil.rmtree(self.recorder.folder)
+
+    def watch(self, device: Device) -> None:
+        """Record a device's events from now on, after what it says of itself."""
+        info = device.info
+        self.recorder.set("device", {
+            "board": info.board, "build": info.build.hex(), "line": device.name,
+            "unit": info.unit, "ticks_per_second": info.ticks_per_second,
+            "bytes_per_second": device.bytes_per_second, "fast_bytes": info.fast_bytes,
+            "external_bytes": info.external_bytes, "known": True})
+        self.measure_link(device)
+        device.watch(self.take)
+
+    def measure_link(self, device: Device) -> None:
+        """Measure some round trips: half of the shortest is how late events may be."""
+        for _ in range(ROUND_TRIPS):
+            before, after = (at - self.recorder.origin for at in device.round_trip())
+            self._clock.append(after, ROUND_TRIP.pack(before, -1, after))
+
+    def take(self, event: Event) -> None:
+        """Record an event, whatever is in it."""
+        self._device.append(self.recorder.now(), event.payload, event.missed)
+        if not self._unknown:
+            self._check(event)
+
+    def describe_model(self, info: PackageInfo, sha256: str) -> None:
+        """Say which package runs."""
+        self.recorder.set("model", {
+            "name": info.name, "model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
+            "package_sha256": sha256, "plan": info.plan,
+            "codecs": sorted({str(one.get("codec")) for one in info.plan.get("maps", [])})})
+
+    def _check(self, event: Event) -> None:
+        try:
+            read_event(event.payload)
+        except BadMessage as error:
+            self._unknown = True
+            device = dict(self.recorder.meta.get("device") or {})
+            self.recorder.set("device", {**device, "known": False})
+            self._complain(f"{error}: this edgefm does not know this firmware (build "
+                           f"{device.get('build', 'unknown')}); its events are recorded as they "
+                           "are")

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The CSV files hold what was recorded, and nothing that was not."""
+
+import csv
+
+import pytest
+from recorded import record_run
+
+from host_tools.recording import Recording
+from host_tools.tables import write_tables
+
+
+def rows_of(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_tables_hold_samples_events_stages_and_energy(tmp_path):
+    edges, charge = record_run(tmp_path / "r", lost=0.001)
+    with Recording(tmp_path / "r") as recording:
+        meter = recording.samples["ppk2"]
+        written = write_tables(recording, tmp_path / "csv")
+        assert [path.name for path in written] == ["samples-0-ppk2.csv", "events.csv",
+                                                   "stages.csv", "energy.csv"]
+        samples = rows_of(written[0])
+        assert len(samples) == meter.count
+        numbers = [int(row["sample"]) for row in samples]
+        assert numbers[-1] - numbers[0] + 1 == meter.count + meter.lost
+        assert float(samples[-1]["VDD W"]) == pytest.approx(0.001 * 3.3, rel=1e-3)
+        assert len(rows_of(written[1])) == 3 * 6 + 3
+    stages = rows_of(written[2])
+    assert [row["name"] for row in stages] == ["conv <1>", "dw & 2", "head"] * 3
+    assert float(stages[3]["start_s"]) == pytest.approx(edges[1, 0], abs=1e-4)
+    assert stages[0]["alignment"] == "markers" and float(stages[0]["alignment_error_s"]) > 0
+    energy = rows_of(written[3])
+    assert [row["name"] for row in energy] == ["whole run", "conv <1>", "dw & 2", "head"]
+    assert float(energy[1]["value"]) == pytest.approx(charge[0] * 3.3, rel=0.02)
+
+
+def test_a_part_of_the_samples_is_written(tmp_path):
+    record_run(tmp_path / "r")
+    with Recording(tmp_path / "r") as recording:
+        samples = rows_of(write_tables(recording, tmp_path / "csv", 0.1, 0.15)[0])
+    assert len(samples) == 500
+    assert all(0.1 <= float(row["time_s"]) < 0.15 for row in samples)
+
+
+def test_a_meters_name_is_no_path(tmp_path):
+    from host_tools.recording import Column, Recorder
+
+    with Recorder(tmp_path / "r") as recorder:
+        recorder.samples("../../x", [Column("VDD", "watts")], 10).append([[1.0]], 0, 0)
+    with Recording(tmp_path / "r") as recording:
+        assert write_tables(recording, tmp_path / "csv")[0].name == "samples-0-_x.csv"
