@@ -56,7 +56,9 @@ def choose(named: str | None) -> str:
 def open_board(named: str | None) -> Device:
     """A device by a board's name, a port (`/dev/ttyACM0`, `/dev/ttyUSB0@921600`), `socket://…` or
     `exec:COMMAND`. Raises LinkError when it cannot be opened or does not answer."""
-    return Device(_transport(choose(named)))
+    url = choose(named)
+    memory = next((board.memory for board in running() if board.url == url), None)
+    return Device(_transport(url), memory=memory)
 
 
 def _transport(url: str) -> Transport:

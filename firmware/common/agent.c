@@ -70,7 +70,7 @@ static int command(void *context, uint8_t number, const uint8_t *args, uint32_t 
     efm_request request = {.command = number, .args = args, .args_bytes = args_bytes, .reply = reply, .room = room};
     int status = efm_commands_do(&agent->commands, &request);
     *reply_bytes = request.reply_bytes;
-    if (number == EFM_COMMAND_REMOVE)
+    if (number == EFM_COMMAND_REMOVE || number == EFM_COMMAND_IMPORT)
         tell_space(agent);
     return status;
 }

@@ -5,7 +5,7 @@
 
 #include "bytes.h"
 
-enum { SPACE_REPLY = 16, RUN_HEAD = 4, RUN_REPLY = 4, DIGITS = 20 };
+enum { SPACE_REPLY = 16, RUN_HEAD = 4, RUN_REPLY = 4, DIGITS = 20, IMPORT_HEAD = 13, IMPORT_PIECE = 4096 };
 
 /* -- text ----------------------------------------------------------------------------------------- */
 
@@ -84,6 +84,59 @@ static int run(const efm_commands *commands, efm_request *request)
     return EFM_OK;
 }
 
+/* Reads external memory into the arena, which no run uses now; lengths are what the port likes. */
+static int read_external(const efm_board *board, uint32_t at, uint32_t bytes)
+{
+    uint32_t ticket, over = bytes % board->external_alignment;
+    uint32_t whole = over == 0 ? bytes : bytes - over + board->external_alignment;
+    const efm_port *port = &board->external;
+    return port->begin_read(port->port, at, board->arena, whole, &ticket) == 0 && port->wait(port->port, ticket) == 0
+               ? EFM_OK : EFM_PORT_FAILED;
+}
+
+/* The line is served in between: the host is told that this takes a while. The request's arguments are
+   overwritten then. */
+static int copy_external(const efm_commands *commands, uint32_t at, uint32_t bytes)
+{
+    const efm_inference_host *host = &commands->inference->host;
+    uint32_t room = commands->board->arena_bytes < IMPORT_PIECE ? commands->board->arena_bytes : IMPORT_PIECE;
+    int status = EFM_OK;
+    while (status == EFM_OK && bytes != 0) {
+        uint32_t part = bytes < room ? bytes : room;
+        status = read_external(commands->board, at, part);
+        if (status == EFM_OK)
+            status = efm_store_append(commands->store, commands->board->arena, part);
+        at += part;
+        bytes -= part;
+        (void)host->listen(host->context, false);
+    }
+    return status;
+}
+
+/* u8 replace, u32 address, u32 bytes, u32 CRC-32, name. */
+static int import(const efm_commands *commands, const efm_request *request)
+{
+    const efm_board *board = commands->board;
+    const uint8_t *args = request->args;
+    if (request->args_bytes <= IMPORT_HEAD || args[0] > 1 || args[IMPORT_HEAD] == ':')
+        return EFM_LINK_BAD_REQUEST;
+    uint32_t at = load_le32(args + 1), bytes = load_le32(args + 5), there = board->external_bytes, start = 0;
+    if (commands->store == NULL || board->external.begin_read == NULL)
+        return EFM_LINK_REFUSED;
+    if (at > there || bytes > there - at || at % board->external_alignment != 0)
+        return EFM_LINK_BAD_REQUEST;
+    efm_store_package package = {args + IMPORT_HEAD, request->args_bytes - IMPORT_HEAD, bytes, load_le32(args + 9)};
+    int status = efm_store_begin(commands->store, &package, args[0] == 1, &start);
+    if (status == EFM_OK && start % board->external_alignment != 0) { /* what came over the line is no use */
+        status = efm_store_abort(commands->store);
+        if (status == EFM_OK)
+            status = efm_store_begin(commands->store, &package, args[0] == 1, &start);
+    }
+    if (status == EFM_OK)
+        status = copy_external(commands, at + start, bytes - start);
+    return status == EFM_OK ? efm_store_commit(commands->store) : status;
+}
+
 static int measure(const efm_commands *commands, efm_request *request)
 {
     efm_store_space space = {0};
@@ -105,6 +158,7 @@ int efm_commands_do(efm_commands *commands, efm_request *request)
     switch (request->command) {
     case EFM_COMMAND_REMOVE: return remove_package(commands, request);
     case EFM_COMMAND_RUN: return run(commands, request);
+    case EFM_COMMAND_IMPORT: return import(commands, request);
     case EFM_COMMAND_SPACE: return measure(commands, request);
     case EFM_COMMAND_RESET: commands->reset = request->args_bytes == 0; return commands->reset ? EFM_OK : EFM_LINK_BAD_REQUEST;
     default: return EFM_LINK_BAD_REQUEST;

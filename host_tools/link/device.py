@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,13 +30,16 @@ from host_tools.link.events import EventMessage, RunBegin, RunEnd, Stage, read_e
 from host_tools.link.frames import Command, Status
 from host_tools.link.session import Event, Progress, Session
 from host_tools.link.transport import Transport
+from host_tools.running import SharedMemory
 
 RECORD = struct.Struct("<IIB7x32s")  # of :list
 SPACE = struct.Struct("<IIII")
 RUN_ARGS = struct.Struct("<BHB")
 RUN_REPLY = struct.Struct("<I")
+IMPORT_ARGS = struct.Struct("<BIII")
 TELL_STAGES = 1
 NAME_MOST = 32          # bytes
+WORTH_SHARING = 1 << 15  # bytes from which on shared memory is used where there is one
 LOSSY_TRIES = 5         # profiles of a line that loses events
 Listener = Callable[[EventMessage], None]
 Tap = Callable[[Event], None]
@@ -86,11 +90,16 @@ def check_name(name: str) -> str:
 
 
 class Device:
-    """A context manager that owns its transport. Raises what Session raises."""
+    """A context manager that owns its transport. Raises what Session raises.
+
+    `memory` is the board's external memory where it is a file of this machine: large files are put
+    there and imported by the device, which checks them as ever.
+    """
 
     def __init__(self, transport: Transport, *, timing: Timing | None = None,
-                 on_event: Listener = lambda event: None) -> None:
-        self._name, self._on_event = transport.name, on_event
+                 on_event: Listener = lambda event: None,
+                 memory: SharedMemory | None = None) -> None:
+        self._name, self._on_event, self._memory = transport.name, on_event, memory
         self.bytes_per_second = transport.bytes_per_second
         self._events: list[EventMessage] | None = None
         self._missed = 0
@@ -155,11 +164,23 @@ class Device:
         `replace`: where there is no room for both, the old one goes first. Raises Infeasible where
         there is no room.
         """
-        prefix = ":replace/" if replace else ""
+        shared = self._memory
         try:
-            self._session.put(prefix + check_name(name), data, progress)
+            if shared is not None and WORTH_SHARING <= len(data) <= shared.bytes:
+                self._import(shared, check_name(name), data, replace)
+                progress(len(data), len(data))
+            else:
+                prefix = ":replace/" if replace else ""
+                self._session.put(prefix + check_name(name), data, progress)
         except DeviceError as error:
             raise self._no_room(name, len(data), error) from None
+
+    def _import(self, shared: SharedMemory, name: str, data: bytes, replace: bool) -> None:
+        with shared.path.open("r+b") as memory:
+            memory.seek(shared.offset)
+            memory.write(data)
+        self._session.request(Command.IMPORT, IMPORT_ARGS.pack(
+            replace, 0, len(data), zlib.crc32(data)) + name.encode())
 
     def _no_room(self, name: str, size: int, error: DeviceError) -> Exception:
         if error.status not in (Status.NO_SPACE, Status.REFUSED):

@@ -58,6 +58,7 @@ class Command(IntEnum):
     RUN = 17
     SPACE = 18
     RESET = 19
+    IMPORT = 20
 
 
 FIRST_COMMAND = 16

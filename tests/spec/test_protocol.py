@@ -96,7 +96,8 @@ def test_sizes_of_arguments_and_replies(document):
             ("HELLO", frames.HELLO_ARGS, frames.HELLO_REPLY),
             ("OPEN_WRITE", frames.WRITE_ARGS, frames.WRITE_REPLY),
             ("OPEN_READ", frames.READ_ARGS, frames.READ_REPLY),
-            ("RUN", device.RUN_ARGS, device.RUN_REPLY)]:
+            ("RUN", device.RUN_ARGS, device.RUN_REPLY),
+            ("IMPORT", device.IMPORT_ARGS, struct.Struct(""))]:
         assert [layout(cell) for cell in rows[name]] == [args.size, reply.size]
     assert layout(rows["CLOSE"][0]) == frames.CLOSE_ARGS.size
     assert layout(rows["SPACE"][1]) == device.SPACE.size
