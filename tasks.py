@@ -111,3 +111,25 @@ def stop(context: Context, board: str = "") -> None:
     """End the boards that run on this machine."""
     words = f" --board {shlex.quote(board)}" if board else ""
     _run(context, f"{PYTHON} -m host_tools.boards stop{words}")
+
+
+@task(pre=[build], help={"board": "a board that runs here, or a port (default: the only one)",
+                         "model": ".tflite, .onnx, .npz or .efm", "options": "of edgefm deploy"})
+def deploy(context: Context, model: str, board: str = "", options: str = "") -> None:
+    """Compile a model for a board and copy it there; its firmware stays."""
+    _run(context, f"{_edgefm(board)} deploy {shlex.quote(model)} {options}")
+
+
+@task(pre=[build], help={"board": "as for deploy", "model": "as for deploy", "input": "a picture "
+                         "or .npy file (default: noise)", "options": "of edgefm deploy"})
+def profile(context: Context, model: str, board: str = "", input: str = "",
+            options: str = "") -> None:
+    """Deploy a model and say what each of its stages takes on the board."""
+    name = shlex.quote(f":{Path(model).stem}.efm")
+    _run(context, f"{_edgefm(board)} deploy {shlex.quote(model)} {name} {options} "
+                  f"+ profile {name} {shlex.quote(input) if input else ''}")
+
+
+def _edgefm(board: str) -> str:
+    """The command line, connected to a board."""
+    return f"{PYTHON} -m edgefm.cli" + (f" connect {shlex.quote(board)}" if board else "")

@@ -14,6 +14,7 @@ from edgefm.cli import (
     compile,
     connect,
     cp,
+    deploy,
     devs,
     df,
     diff,
@@ -37,7 +38,7 @@ from edgefm.cli.board import Board
 from edgefm.errors import EdgefmError
 
 VERBS = (compile, plan, inspect, run, diff, validate, sweep, codecs, zoo,
-         devs, connect, cp, ls, rm, df, sha256, info, reset, profile,
+         devs, connect, deploy, cp, ls, rm, df, sha256, info, reset, profile,
          record, export, meters)
 
 

@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
             _download(arguments, name, Path(arguments.target))
         else:
             data = _fetch(arguments, name) if name is not None else Path(source).read_bytes()
-            _upload(arguments, source, data, target or Path(name or source).name)
+            upload(arguments, source, data, target or Path(name or source).name)
 
 
 def _fetch(arguments: argparse.Namespace, name: str) -> bytes:
@@ -61,8 +61,9 @@ def _download(arguments: argparse.Namespace, name: str, target: Path) -> None:
     os.replace(part, path)
 
 
-def _upload(arguments: argparse.Namespace, source: str, data: bytes, name: str) -> None:
-    """Refused before it is sent when the device cannot run it; skipped when it is there."""
+def upload(arguments: argparse.Namespace, source: str, data: bytes, name: str) -> None:
+    """Store `data`, which is `source`'s. Refused before it is sent when the device cannot run it,
+    skipped when it is there, hashed there afterwards."""
     device = device_of(arguments)
     digest = hashlib.sha256(data).hexdigest()
     _check(device, source, data)

@@ -20,9 +20,9 @@ BYTES = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "in
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `profile`."""
     parser.add_argument("net", metavar=":net.efm")
-    parser.add_argument("inputs", nargs="+", metavar="INPUT",
+    parser.add_argument("inputs", nargs="*", metavar="INPUT",
                         help="a picture or an .npy file for each input, or one `:file` on the "
-                             "device that holds them")
+                             "device that holds them (default: noise)")
     add_json(parser)
 
 

@@ -91,12 +91,24 @@ def device_stream(arguments: argparse.Namespace, device: Any, name: str
                   ) -> tuple[Any, bytes | None, str]:
     """A stored package's Outline, and its inputs: bytes to send, or the name of a file there."""
     outline = device.outline(name)
+    if not arguments.inputs:
+        return outline, outline.stream([_noise(tensor) for tensor in outline.info.inputs]), ""
     stored = on_device(arguments.inputs[0])
     if stored is not None and len(arguments.inputs) == 1:
         return outline, None, stored
     wanted = outline.info.inputs
     paths = argparse.Namespace(net=arguments.net, inputs=[Path(p) for p in arguments.inputs])
     return outline, outline.stream(_inputs(paths, outline.info, wanted)), ""
+
+
+def _noise(tensor: Any) -> Array:
+    """The same for every run: numbers over the whole range of integers, 0 to 1 for floats."""
+    random = np.random.default_rng(1)
+    kind = np.dtype(tensor.dtype)
+    if kind.kind == "f":
+        return np.asarray(random.random(tensor.shape), kind)
+    bounds = np.iinfo(kind)
+    return np.asarray(random.integers(bounds.min, bounds.max, tensor.shape, kind, endpoint=True))
 
 
 def _inputs(arguments: argparse.Namespace, info: PackageInfo, wanted: Sequence[Any]) -> list[Array]:

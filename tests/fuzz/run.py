@@ -55,12 +55,14 @@ class Target:
 MODEL, CODEC = HERE / "fuzz_model.c", HERE / "fuzz_codec.c"
 NATIVE, COMMON = "native/src", "firmware/common"
 WHOLE = tuple(f"{NATIVE}/{path}" for path in ("*.c", "codecs/*.c", "kernels/*.c", "ops/*.c"))
+FIRMWARE = (*WHOLE, *(f"{COMMON}/{path}" for path in ("[!m]*.c", "mlperf.c")))  # not main.c
 STORE = (f"{COMMON}/store.c", f"{COMMON}/extents.c", f"{NATIVE}/crc32.c")
 TARGETS = (
     Target("model", MODEL, WHOLE, "model", MODEL_SEEDS),
     Target("portable", MODEL, WHOLE, "model", MODEL_SEEDS, ("-DEFM_KERNEL_X86=0",)),
     Target("codec", CODEC, (f"{NATIVE}/bits.c", f"{NATIVE}/codecs/*.c"), "codec"),
     Target("store", HERE / "fuzz_store.c", STORE, "store"),
+    Target("agent", HERE / "fuzz_agent.c", FIRMWARE, "agent"),
 )
 
 

@@ -134,6 +134,26 @@ def test_profile_has_the_promised_fields(start, edgefm, edgefm_json, net, photos
     assert "SHA-256 of outputs" in printed and fields["outputs_sha256"] in printed
 
 
+def test_deploy_compiles_for_the_board(start, edgefm, edgefm_json, model, net):
+    start("--fast-bytes", 2048)
+    edgefm("deploy", model, "+", "cp", ":small.efm", net.parent / "small.efm")
+    plan = read_info((net.parent / "small.efm").read_bytes()).plan
+    assert plan["fast_bytes"] <= 2048
+    assert edgefm_json("profile", ":small.efm")["fast_bytes"] == plan["fast_bytes"]
+    assert "there already" in edgefm("deploy", model, ":small.efm")
+    assert "read back" in edgefm("deploy", model, ":other", "--fast", "1900")
+
+
+def test_a_package_is_deployed_as_it_is(start, edgefm, net):
+    start()
+    assert "read back" in edgefm("deploy", net)
+    assert "there already" in edgefm("cp", net, ":")
+
+
+def test_a_board_that_does_not_run_is_told_by_name(fails):
+    assert "./inv flash --board sim starts one" in fails("connect", "sim")
+
+
 def test_info_df_and_devs_say_what_is_there(start, edgefm, edgefm_json):
     url = start("--fast-bytes", 65536)
     assert url in edgefm("devs")
