@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from serial.tools import list_ports
 
 from edgefm.errors import BadInput
-from host_tools.build import boards as known_boards
+from host_tools import build
 from host_tools.link.device import Device
 from host_tools.link.transport import SerialTransport, Transport, open_transport
 from host_tools.running import running
@@ -44,7 +44,7 @@ def choose(named: str | None) -> str:
         if len(lines) > 1:
             raise BadInput(f"{len(lines)} boards are called {named} ({', '.join(lines)}); "
                            "connect one of these")
-        if not lines and named in known_boards():
+        if not lines and named in build.boards():
             raise BadInput(f"no board {named} is running; ./inv flash --board {named} starts one")
         return lines[0] if lines else named
     if len(boards) == 1:

@@ -317,11 +317,12 @@ def test_a_new_client_ends_a_run_that_waits_for_its_input(firmware):
     with listening(firmware) as (_, url), dial(url) as first:
         first.put("n", built.package)
         stream = first.outline("n").stream(inputs)
-        session = first._session
+        session, seen = first._session, []
+        first._on_event = seen.append
         session._open_write(":input", stream, 16)
         session._transport.write(frames.encode_frame(frames.request(
             session._sequence + 1 & 255, Command.RUN, b"\0\1\0\1n")))
-        while not first._events:  # until it has begun
+        while not seen:  # until it has begun
             session._receive(session._transport.clock() + 1)
         with dial(url) as second:
             end = second.last_run()
