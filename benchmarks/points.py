@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many points of top-1 a nat of KL costs: the table behind `--accuracy-budget`.
 
-Every operator's output gets coarser steps within KL budgets that are kept on imagenet_sample; KL
+Every operator's output gets coarser steps, chosen for a KL that is predicted on imagenet_sample; KL
 and points are then measured on imagenet_val against the network without them, each photo in several
 views. Nothing is coded, which does not change a bit. `points per nat` is points over KL with the
-error of the points; the last rows pool all budgets: least squares through nought, weighted by the
-inverse variance of the points.
+error of the points; the last rows pool all: least squares through nought, weighted by the inverse
+variance of the points (the rows of one network share their photos, so the error is optimistic).
 """
 
 from __future__ import annotations
@@ -34,12 +34,15 @@ from edgefm.executors import completed, process_pool
 from edgefm.graph import Graph
 from edgefm.labels import LabelledFile, read_labels, spread
 from edgefm.preprocess import Preprocess, load_image
-from edgefm.rate import IMAGES, Budget, coarsen, groups
+from edgefm.rate.allocate import factors_at, start_for, weights
 from edgefm.rate.divergence import Answer, Decision, decision_of, divergence, package_of
+from edgefm.rate.requantise import groups, requantise
+from edgefm.rate.sensitivity import measure
 from edgefm.validate.statistics import mean_and_error
 from edgefm.validate.views import views
 
-_UNIT = 26  # photos
+_UNIT = 26    # photos
+_FITTED = 12  # calibration photos
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def main() -> None:
     arguments.add_argument("--models", nargs="+", default=[MOBILENET_V2, SQUEEZENET],
                            metavar="NAME", help="parts of names")
     arguments.add_argument("--budgets", type=float, nargs="+", default=[0.005, 0.014, 0.03, 0.08],
-                           metavar="NATS")
+                           metavar="NATS", help="predicted KL")
     arguments.add_argument("--limit", type=int, metavar="N", help="photos (default: all)")
     arguments.add_argument("--views", type=int, default=4, metavar="N", help="default 4")
     arguments.add_argument("--workers", type=int, metavar="N")
@@ -69,7 +72,7 @@ def main() -> None:
     files = spread(read_labels(folder / "labels.csv", folder), options.limit)
     print_command()
     lost: list[tuple[float, float, float]] = []
-    print_table(("network", "budget, nats", "photos", "views", "KL, nats", "points lost",
+    print_table(("network", "predicted, nats", "photos", "views", "KL, nats", "points lost",
                  "changed %", "points per nat"),
                 _rows(options.models, data, files, options.budgets, options.views,
                       options.workers, lost))
@@ -80,7 +83,7 @@ def _rows(models: Sequence[str], data: Path, files: tuple[LabelledFile, ...],
           lost: list[tuple[float, float, float]]) -> Iterator[tuple[object, ...]]:
     for network in networks(data, models):
         model = load_model(network.file, options_for(network, data))
-        graphs = [model.graph, *(_coarser(model, network, data, budget) for budget in budgets)]
+        graphs = [model.graph, *_coarser(model, network, data, budgets)]
         own: list[tuple[float, float, float]] = []
         for budget, (kl, points, changed) in zip(
                 budgets, _measured(model, graphs, files, seen, workers), strict=True):
@@ -105,13 +108,20 @@ def _pooled(name: str, lost: Sequence[tuple[float, float, float]], files: int, s
             f"{slope:.0f} ± {information ** -0.5:.0f}")
 
 
-def _coarser(model: Model, network: Network, data: Path, budget: float) -> Graph:
-    say(f"{network.name} {budget:g} nats")
+def _coarser(model: Model, network: Network, data: Path, wanted: Sequence[float]) -> list[Graph]:
+    say(network.name)
     graph = model.graph
-    stored = {t: 2 * int(np.prod(graph.tensors[t].shape)) for g in groups(graph) for t in g}
+    sizes = {g: sum(int(np.prod(graph.tensors[t].shape)) for t in g) for g in groups(graph)}
     samples = calibration_inputs(graph, model.preprocess, data / "images" / "imagenet_sample",
-                                 IMAGES)
-    return coarsen(graph, stored, samples, Budget(kl=budget), "slope", package_of)[0]
+                                 _FITTED)
+    found = measure(graph, sizes, samples)
+    shares = weights(found, "slope")
+    made = []
+    for nats in wanted:
+        factors = factors_at(start_for(nats, found, shares), shares)
+        made.append(requantise(graph, {s.group[0]: factor
+                                       for s, factor in zip(found, factors, strict=True)}))
+    return made
 
 
 Measured = tuple[list[float], list[float], list[float]]  # per photo: KL, points lost, changed

@@ -190,6 +190,13 @@ def write_package(graph: Graph, program: Program, plan: Plan, coded: Mapping[int
     return _assemble(plan, sections)
 
 
+def with_rate(package: bytes, plan: Plan, rate: Mapping[str, object]) -> bytes:
+    """The package of a plan with another `rate` in its description."""
+    sections = read_sections(package, "package")
+    meta = {**read_meta(sections[Section.META]), "rate": rate}
+    return _assemble(plan, {**sections, Section.META: write_meta(meta)})
+
+
 def _plan_sections(graph: Graph, program: Program, plan: Plan,
                    coded: Mapping[int, CodedMap]) -> dict[Section, bytes]:
     names, params, weights, tables = _Blob(), _Blob(), _Blob(), _Blob()

@@ -27,9 +27,11 @@ PLAN = {"fast_bytes": int, "control_bytes": int, "io_bytes": int, "external_byte
 STREAM = (TENSOR_NAME, int, int, int, ELEMENT_TYPE)  # name, rows, pixels, channels, type
 PREPROCESS = {"raw": bool, "mean": [float], "std": [float], "order": str, "geometry": str}
 MAP_STEP = {"name": str, "scale": float, "factor": float}
+CHECK = {"figure": str, "files": int, "views": int, "points": float,
+         "points_error": (None, float), "kl": float, "kl_error": (None, float)}
 RATE = {"rule": str, "kl_budget": (None, float), "byte_budget": (None, int), "kl": float,
         "kl_error": float, "images": int, "map_bytes": int, "points": (float, float),
-        "steps": [MAP_STEP]}
+        "steps": [MAP_STEP], "check": (None, CHECK)}  # "check" may be left out
 META = {"name": str, "model_sha256": str, "plan_sha256": str, "preprocess": (None, PREPROCESS),
         "labels": [str], "plan": PLAN, "streams": [(None, STREAM)],
         "rate": (None, RATE)}  # "rate" may be left out

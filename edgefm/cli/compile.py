@@ -8,11 +8,23 @@ import os
 from pathlib import Path
 
 from edgefm import answers
-from edgefm.cli.arguments import add_compile_options, add_json, load_package
+from edgefm.check import Check, Judged, compile_checked
+from edgefm.cli.arguments import (
+    add_compile_options,
+    add_json,
+    compile_options,
+    count,
+    load_package,
+)
 from edgefm.cli.inspect import print_summary
-from edgefm.cli.output import print_json, size_text
+from edgefm.cli.output import print_json, print_table, progress_bar, size_text
+from edgefm.cli.validate import labelled_files
+from edgefm.compiler import load_model
 from edgefm.container import read_info
+from edgefm.errors import BadInput
+from edgefm.executors import executor
 from edgefm.labels import names_for
+from edgefm.validate import task_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,11 +33,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="net.efm")
     add_json(parser)
     add_compile_options(parser)
+    group = parser.add_argument_group("check of a budget")
+    group.add_argument("--check", type=Path, metavar="DIR",
+                       help="measure the package on labelled files (of --labels), and tighten the "
+                            "budget until they keep it")
+    group.add_argument("--labels", type=Path, metavar="CSV|DIR", help="labels as for validate")
+    group.add_argument("--views", type=count, default=1, metavar="N",
+                       help="judge every file N times, mirrored and moved (default 1)")
+    group.add_argument("--workers", type=count, metavar="N",
+                       help="processes that judge (default: one per core)")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Compile and write; the file appears whole or not at all."""
-    package = load_package(arguments, arguments.model).data
+    if (arguments.check is None) != (arguments.labels is None):
+        raise BadInput("compile: --check and --labels belong together; expected both or neither")
+    package, check = _checked(arguments) if arguments.check else (
+        load_package(arguments, arguments.model).data, None)
     info = read_info(package)
     if info.labels and answers.kind([tensor.shape for tensor in info.outputs]) == "scores":
         names_for(info.labels, max(info.outputs[0].shape))  # refuses another number of names
@@ -35,7 +59,37 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
                     "output": str(arguments.output), "bytes": len(package),
-                    **({"rate": info.rate} if info.rate else {})})
+                    **({"rate": info.rate} if info.rate else {}),
+                    **({"check": check.to_json()} if check else {})})
     else:
         print(f"{arguments.output}: {size_text(len(package))}")
         print_summary(info)
+        if check:
+            _print_check(check)
+
+
+def _checked(arguments: argparse.Namespace) -> tuple[bytes, Check]:
+    options = compile_options(arguments, arguments.model)
+    with progress_bar(f"compile {arguments.model.name}") as bar, \
+            executor(None, arguments.workers) as pool:
+        model = load_model(arguments.model, options, lambda: bar.update())
+        graph = model.graph
+        task = task_of([graph.tensors[t].shape for t in graph.outputs],
+                       graph.tensors[graph.inputs[0]].shape)
+        files = labelled_files(arguments.labels, arguments.check, task, options.labels)
+        judged = Judged(files, task, arguments.views)
+        compiled, check = compile_checked(model, options, judged, pool, lambda: bar.update())
+    return compiled.package, check
+
+
+def _print_check(check: Check) -> None:
+    """Every round; the last is the package that was written."""
+    print(f"\nChecked on {check.files} labelled files, {check.views} view(s) of each; points of "
+          f"{check.figure}")
+    words = {True: "kept", False: "exceeded", None: "not judged: a budget in bytes"}
+    print_table(("KL budget", "KL, nats", "points lost", "changed %", "map bytes", "budget"),
+                [("-" if one.kl_budget is None else f"{one.kl_budget:.5f}", f"{one.kl:.5f}",
+                  f"{one.points:+.2f} ± {one.points_error or 0:.2f}", one.changed, one.map_bytes,
+                  words[one.met]) for one in check.rounds])
+    if check.rounds[-1].kl_budget == 0:
+        print("No coarser steps kept the budget: maps are coded without loss.")

@@ -65,8 +65,20 @@ def rate_fields(rate: Mapping[str, Any]) -> dict[str, object]:
         "coarser maps": ", ".join(f"{short(s['name'])} x{s['factor']:.2f}" for s in rate["steps"]),
         "KL from uncompressed, nats": f"{rate['kl']:.5f} (standard error {rate['kl_error']:.5f}, "
                                       f"{rate['images']} held-out files)",
-        "top-1 points lost": f"{low:.2f} to {high:.2f}, estimated from KL, not checked",
+        **(checked_fields(rate["check"]) if rate.get("check") else {
+            "top-1 points lost": f"{low:.2f} to {high:.2f}, estimated from KL, not checked"}),
         "map bytes per inference": size_text(rate["map_bytes"])}
+
+
+def checked_fields(check: Mapping[str, Any]) -> dict[str, object]:
+    """What labelled files said of coarser steps."""
+    seen = f", {check['views']} views of each" if check["views"] > 1 else ""
+    error = check["points_error"]
+    return {
+        f"{check['figure']} points lost": f"{check['points']:.2f}" + (
+            "" if error is None else f" (standard error {error:.2f})")
+        + f", checked on {check['files']} labelled files{seen}",
+        "KL on these files, nats": f"{check['kl']:.5f}"}
 
 
 def _tensor(tensor: object) -> dict[str, object]:

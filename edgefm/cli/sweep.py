@@ -40,7 +40,8 @@ def run(arguments: argparse.Namespace) -> None:
     graph = importers.load(arguments.model)
     task = arguments.task or task_of([graph.tensors[t].shape for t in graph.outputs],
                                      graph.tensors[graph.inputs[0]].shape)
-    files = labelled_files(arguments, task, options.labels)
+    files = labelled_files(arguments.labels, arguments.images, task, options.labels,
+                           arguments.limit)
     request = Request(arguments.model, options, files, task, arguments.views, arguments.budgets)
     total = len(files) * (2 + len(set(arguments.budgets)))
     with executor(arguments.scheduler, arguments.workers) as pool, \

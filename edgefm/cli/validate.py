@@ -61,7 +61,8 @@ def run(arguments: argparse.Namespace) -> None:
     package = load_package(arguments, arguments.net)
     info = read_info(package.data, str(arguments.net))
     task = arguments.task or task_of([t.shape for t in info.outputs], info.inputs[0].shape)
-    files = labelled_files(arguments, task, info.labels)
+    files = labelled_files(arguments.labels, arguments.images, task, info.labels,
+                           arguments.limit)
     judges = _Judges() if arguments.no_reference else _judges(package, arguments.net)
     source = judges.source if task == "classify" else None
     units = make_units(files, package.data, judges.oracle, source, task, arguments.views,
@@ -76,22 +77,21 @@ def run(arguments: argparse.Namespace) -> None:
         print_result(info.name, result)
 
 
-def labelled_files(arguments: argparse.Namespace, task: str, names: Sequence[str]
-                   ) -> tuple[Labelled, ...]:
-    """The files of --images with their labels; boxes that are left out are said on stderr."""
-    labels, images = arguments.labels, arguments.images
+def labelled_files(labels: Path, images: Path, task: str, names: Sequence[str],
+                   limit: int | None = None) -> tuple[Labelled, ...]:
+    """The files of a folder with their labels; boxes that are left out are said on stderr."""
     if task == "segment":
-        return spread(read_masks(labels, images), arguments.limit)
+        return spread(read_masks(labels, images), limit)
     if task == "classify":
         if labels.is_dir():
             raise BadInput(f"{labels}: a folder; expected a CSV file with the header file,label")
-        return spread(read_labels(labels, images), arguments.limit)
+        return spread(read_labels(labels, images), limit)
     boxes = read_boxes(labels, images, names)
     if boxes.unknown:
         names = ", ".join(sorted(boxes.unknown))
         print(f"edgefm: {sum(boxes.unknown.values())} boxes left out, of classes that the network "
               f"does not know: {names}", file=sys.stderr)
-    return spread(boxes.files, arguments.limit)
+    return spread(boxes.files, limit)
 
 
 @dataclass(frozen=True, slots=True)

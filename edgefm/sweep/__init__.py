@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from edgefm import importers
@@ -30,10 +29,17 @@ from edgefm.sweep.units import (
     digest,
     judge_unit,
 )
-from edgefm.validate import Labelled, Outcome, Validation, make_units, run_unit, summarise
+from edgefm.validate import (
+    FIGURES,
+    Labelled,
+    Outcome,
+    Validation,
+    make_units,
+    run_unit,
+    summarise,
+)
 
 BUDGETS = (0.003, 0.006, 0.012, 0.025, 0.05, 0.1)  # nats
-FIGURES = MappingProxyType({"classify": "top1", "detect": "map50", "segment": "miou"})
 
 Tick = Callable[[str, int], None]
 """Told what a finished unit was for, and how many files it judged."""

@@ -33,11 +33,12 @@ from edgefm.validate import classify, detect, segment
 from edgefm.validate.statistics import mean_and_error
 from edgefm.validate.unit import TASKS, Labelled, Outcome, Unit, run_unit, task_of
 
-__all__ = ["TASKS", "Labelled", "Outcome", "Unit", "Validation", "make_units", "process_pool",
-           "run_unit", "summarise", "task_of", "validate"]
+__all__ = ["FIGURES", "TASKS", "Labelled", "Outcome", "Unit", "Validation", "make_units",
+           "process_pool", "run_unit", "summarise", "task_of", "validate"]
 
 _UNIT = 16  # files: long enough to pay for opening the network, short enough to balance
-_FIGURES: Mapping[str, Callable[[Sequence[Any]], dict[str, float | None]]] = MappingProxyType({
+FIGURES = MappingProxyType({"classify": "top1", "detect": "map50", "segment": "miou"})
+_OF_TASK: Mapping[str, Callable[[Sequence[Any]], dict[str, float | None]]] = MappingProxyType({
     "classify": classify.figures, "detect": detect.figures, "segment": segment.figures})
 
 
@@ -56,6 +57,11 @@ class Validation:
     external_read_bytes: int
     external_write_bytes: int
     images_per_second: float
+
+    @property
+    def figure(self) -> str:
+        """The name of the task's accuracy among the figures."""
+        return FIGURES[self.task]
 
     def __getitem__(self, name: str) -> float | None:
         """One of the task's figures."""
@@ -103,7 +109,7 @@ def summarise(outcomes: Sequence[Outcome], task: str = "classify") -> Validation
     kls = [o.kl for o in outcomes if o.kl is not None]
     kl, kl_error = mean_and_error(kls) if kls else (None, None)
     return Validation(
-        task, len(outcomes), outcomes[0].runs, _FIGURES[task]([o.evidence for o in outcomes]),
+        task, len(outcomes), outcomes[0].runs, _OF_TASK[task]([o.evidence for o in outcomes]),
         kl, kl_error, 8 * total["coded_bytes"] / values if values else None,
         round(total["external_read_bytes"] / runs), round(total["external_write_bytes"] / runs),
         runs / max(sum(o.seconds for o in outcomes), 1e-9))

@@ -22,7 +22,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("compiler",),
     ("validate", "diff", "measure"),
     ("report",),
-    ("sweep",),
+    ("sweep", "check"),
     ("demo",),
     ("training", "cli"),
 )

@@ -154,3 +154,35 @@ def test_mistakes_are_one_line(model: Path, photos: Path, scenes: Path, edgefm_e
     told = [part.replace("MODEL", str(model)).replace("PHOTOS", str(photos)).replace(
         "DETECTOR", str(scenes / "detector.tflite")) for part in arguments]
     assert message in edgefm_error("validate", *told, "--images", photos, "--workers", "1")
+
+
+def test_compile_checks_its_budget_on_labelled_files(model: Path, photos: Path, tmp_path: Path,
+                                                     edgefm: Edgefm, edgefm_json: Edgefm) -> None:
+    net = tmp_path / "net.efm"
+    arguments = ("compile", model, "-o", net, "--cut", "ops", "--fast", "4K", "--calib", photos,
+                 "--accuracy-budget", "90", "--check", photos, "--labels", photos / "labels.csv",
+                 "--workers", "1")
+    fields = edgefm_json(*arguments)
+    (only,) = fields["check"]["rounds"]
+    assert only["met"] and fields["rate"]["check"]["points"] == only["points"]
+    assert "Checked on 20 labelled files" in edgefm(*arguments)
+    assert "checked on 20 labelled files" in edgefm("inspect", net)
+
+
+def test_a_check_without_labels_is_refused(model: Path, photos: Path, edgefm_error: Edgefm) -> None:
+    assert "--check and --labels belong together" in edgefm_error(
+        "compile", model, "-o", "net.efm", "--kl-budget", "1", "--check", photos)
+
+
+def test_sweep_writes_table_json_and_picture(model: Path, photos: Path, tmp_path: Path,
+                                             edgefm: Edgefm, edgefm_json: Edgefm) -> None:
+    arguments = ("sweep", model, "--calib", photos, "--images", photos, "--labels",
+                 photos / "labels.csv", "-o", tmp_path, "--cut", "ops", "--fast", "4K",
+                 "--budgets", "0.02,0.2", "--workers", "1")
+    fields = edgefm_json(*arguments)
+    assert [point["name"] for point in fields["points"]] == ["raw", "lossless", "0.02 nats",
+                                                              "0.2 nats"]
+    assert "images_per_second" not in fields["points"][0] and fields["figure"] == "top1"
+    assert {path.name for path in tmp_path.iterdir()} == {"sweep.json", "table.md", "curve.svg",
+                                                          "index.html", "units"}
+    assert "0.02 nats" in edgefm(*arguments)
