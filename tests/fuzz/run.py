@@ -63,6 +63,7 @@ TARGETS = (
     Target("codec", CODEC, (f"{NATIVE}/bits.c", f"{NATIVE}/codecs/*.c"), "codec"),
     Target("store", HERE / "fuzz_store.c", STORE, "store"),
     Target("agent", HERE / "fuzz_agent.c", FIRMWARE, "agent"),
+    Target("link", HERE / "fuzz_link.c", FIRMWARE, "link"),
 )
 
 
