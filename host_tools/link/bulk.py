@@ -11,6 +11,7 @@ from host_tools.link.frames import CHUNK_HEAD, FRAME_EXTRA, FRAME_MIN
 
 SMALLEST_CHUNK = FRAME_MIN - FRAME_EXTRA - CHUNK_HEAD.size
 LOSSES_TO_SHRINK = 3  # fewer are chance
+SPARE_BYTES = 256     # sent again on a lossy line that would stand idle
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,29 +26,40 @@ class Timing:
 
 @dataclass(slots=True)
 class Pace:
-    """How long to wait for an answer: short once answers come, longer with every silence."""
+    """How long to wait for an answer: a chunk's way there and back, with what waits for the line
+    before it, and four times the usual gap between answers; longer with every silence."""
 
     timing: Timing
     heard: float
     silent: bool = False
-    pause: float = field(init=False)
+    trip: float = 0.0
+    gaps: float = field(init=False)
+    left: dict[int, float | None] = field(default_factory=dict)  # None: more than once
 
     def __post_init__(self) -> None:
-        self.pause = self.timing.resend
+        self.gaps = self.timing.resend
+
+    @property
+    def pause(self) -> float:
+        """Seconds to wait."""
+        return min(max(self.gaps + self.trip, self.timing.resend_least), self.timing.resend_most)
 
     def quiet(self) -> None:
         """Nothing came within `pause`."""
         self.silent = True
-        self.pause = min(2 * self.pause, self.timing.resend_most)
+        self.gaps = min(2 * self.gaps, self.timing.resend_most)
 
-    def answered(self, now: float) -> None:
-        """Four times the usual gap between answers, which includes a chunk's time on the line.
+    def sent(self, number: int, now: float) -> None:
+        """A chunk was sent. When it is sent again its answer says nothing about the time."""
+        self.left[number] = None if number in self.left else now
 
-        A gap in which something was sent again says nothing: the answer may be to either.
-        """
+    def answered(self, now: float, number: int | None = None) -> None:
+        """An answer came, to this chunk. A gap in which all was sent again says nothing."""
+        began = self.left.pop(number, None) if number is not None else None
+        if began is not None:
+            self.trip += (now - began - self.trip) / 4
         if not self.silent:
-            self.pause = min(max(0.75 * self.pause + now - self.heard, self.timing.resend_least),
-                             self.timing.resend_most)
+            self.gaps = 0.75 * self.gaps + now - self.heard
         self.silent, self.heard = False, now
 
 
@@ -85,9 +97,20 @@ class Bulk:
     def due(self) -> list[int]:
         """Chunks inside the window that are neither there nor on their way."""
         flying = set(self.flying)
+        return [number for number in self._missing() if number not in flying]
+
+    def spare(self) -> list[int]:
+        """Chunks to send once more on a lossy line that would stand idle until the few on their way
+        are answered or missed: waiting costs more than they do."""
+        missing = self._missing()
+        room = SPARE_BYTES // self.chunk - len(self.flying) if self.lost_count and missing else 0
+        return [missing[i % len(missing)] for i in range(room)]
+
+    def _missing(self) -> list[int]:
+        """Chunks inside the window that are not there."""
         window = self.window if self.answered else min(self.window, LOSSES_TO_SHRINK)
         return [number for number in range(self.next, min(self.next + window, self.count))
-                if number not in self.have and number not in flying]
+                if number not in self.have]
 
     def sent(self, number: int) -> None:
         """A chunk is on its way, or asked for."""

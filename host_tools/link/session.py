@@ -61,15 +61,18 @@ class Session(Requests):
         while not bulk.done():
             if bulk.should_shrink():
                 return False
-            self._send_due(bulk, data)
+            self._send_due(bulk, data, pace)
             if self._heard(bulk, pace, f"writing {name}"):
                 progress(bulk.offset(bulk.next), len(data))
         return True
 
-    def _send_due(self, bulk: Bulk, data: bytes) -> None:
-        for number in bulk.due():
-            self._send_chunk(bulk, data, number)
-            bulk.sent(number)
+    def _send_due(self, bulk: Bulk, data: bytes, pace: Pace | None = None) -> None:
+        for chosen in (bulk.due, bulk.spare):
+            for number in chosen():
+                self._send_chunk(bulk, data, number)
+                bulk.sent(number)
+                if pace is not None:
+                    pace.sent(number, self._transport.clock())
 
     def _send_chunk(self, bulk: Bulk, data: bytes, number: int) -> None:
         piece = data[bulk.offset(number):bulk.offset(number + 1)]
@@ -98,7 +101,7 @@ class Session(Requests):
         while bulk.due() or bulk.flying:
             if bulk.should_shrink():
                 return False
-            self._send_due(bulk, data)
+            self._send_due(bulk, data, pace)
             self._heard(bulk, pace, f"writing {name}")
         return True
 
@@ -161,6 +164,7 @@ class Session(Requests):
                     frames.want(bulk.id, bulk.next, numbers)))
                 for number in numbers:
                     bulk.sent(number)
+                    pace.sent(number, self._transport.clock())
             if self._heard(bulk, pace, f"reading {name}"):
                 data += bulk.take()
                 progress(bulk.offset(bulk.next), bulk.total)
@@ -180,7 +184,7 @@ class Session(Requests):
             return False
         known = self._landed(bulk, frame, what)
         if known:
-            pace.answered(now)
+            pace.answered(now, _number(frame))
         return known
 
     def _landed(self, bulk: Bulk, frame: Frame, what: str) -> bool:
@@ -196,3 +200,9 @@ class Session(Requests):
             number, piece = frames.read_chunk(frame)
             return bulk.arrived(number, piece)
         return False
+
+
+def _number(frame: Frame) -> int:
+    """The chunk that a frame of a transfer is about."""
+    is_chunk = frame.type == FrameType.CHUNK
+    return frames.read_chunk(frame)[0] if is_chunk else frames.read_ack(frame).number

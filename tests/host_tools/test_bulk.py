@@ -68,3 +68,28 @@ def test_the_wait_grows_with_silence_and_follows_the_answers():
     for moment in range(1, 50):
         pace.answered(1.0 + moment / 50)
     assert pace.pause == pytest.approx(4 / 50, rel=0.01)
+
+
+def test_the_wait_includes_the_way_of_a_chunk_sent_once():
+    pace = Pace(Timing(), 0.0)
+    for moment in range(100):
+        pace.sent(moment, moment / 50)
+        pace.answered(moment / 50 + 0.1, moment)
+    assert pace.pause == pytest.approx(4 / 50 + 0.1, rel=0.01)
+    for moment in range(100, 200):
+        pace.sent(moment, moment / 50)
+        pace.sent(moment, moment / 50)
+        pace.answered(moment / 50 + 0.3, moment)
+    assert pace.pause == pytest.approx(4 / 50 + 0.1, rel=0.01)
+
+
+def test_on_a_lossy_line_the_few_that_are_missing_are_sent_more_than_once():
+    bulk = flying()
+    assert bulk.spare() == []
+    bulk.acknowledged(7, 0, [1, 2, 3, 5, 6, 7])  # 0 and 4 are lost
+    for number in bulk.due():
+        bulk.sent(number)
+    assert len(bulk.flying) == 2
+    assert bulk.spare() == [0, 4] * 5
+    bulk.acknowledged(4, 10, [])
+    assert bulk.spare() == []

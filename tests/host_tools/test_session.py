@@ -10,6 +10,7 @@ import tty
 import link_device
 import pytest
 from link_device import FAIL, INFO, REVERSE, SLOW, LinkDevice
+from virtual_line import VirtualLine
 
 from edgefm.errors import BadMessage, DeviceError, LinkLost, LinkTimeout
 from host_tools.link import frames
@@ -357,3 +358,17 @@ def test_a_session_over_a_real_port_in_real_time(device):
         assert device.files["f"] == DATA == session.get("f")
     os.close(slave)
     os.close(master)
+
+
+@pytest.mark.parametrize(("rate", "noise", "share"), [(11_520, 0, 0.95), (300_000, 0, 0.9),
+                                                      (11_520, 0.01, 0.2), (46_080, 0.01, 0.2)])
+def test_a_line_is_used_well(native, rate, noise, share):
+    """Share of the line's bytes that are data, with 2 ms there and back; no real clock."""
+    device = LinkDevice(native, frame=1024, window=4096)
+    line = VirtualLine(device, rate, noise=noise)
+    data = DATA * 6
+    with Session(line) as session:
+        begin = line.clock()
+        session.put("f", data)
+        assert device.files["f"] == data
+        assert len(data) / (line.clock() - begin) > share * rate
