@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from edgefm.cli import (
     codecs,
+    compare,
     compile,
     connect,
     cp,
@@ -26,6 +27,7 @@ from edgefm.cli import (
     plan,
     profile,
     record,
+    report,
     reset,
     rm,
     run,
@@ -39,7 +41,7 @@ from edgefm.errors import EdgefmError
 
 VERBS = (compile, plan, inspect, run, diff, validate, sweep, codecs, zoo,
          devs, connect, deploy, cp, ls, rm, df, sha256, info, reset, profile,
-         record, export, meters)
+         record, report, compare, export, meters)
 
 
 class _Parser(argparse.ArgumentParser):

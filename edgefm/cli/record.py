@@ -100,22 +100,18 @@ def _name(stage: int, names: list[str]) -> str:
 
 
 def _measured(table: Any, names: list[str]) -> list[tuple[str, str, str, str]]:
+    from host_tools.report.words import amount
+
     return [(_name(row.stage, names), row.rail, amount(row.value, row.unit),
              f"± {amount(row.error, row.unit)} (alignment {amount(row.alignment_error, row.unit)})")
             for row in table.rows]
-
-
-def amount(value: float, unit: str) -> str:
-    """A small amount as a person reads it: 12.3 uJ."""
-    scale, prefix = next(((s, p) for s, p in ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
-                          if abs(value) >= s), (1e-12, "p"))
-    return f"{value / scale:.4g} {prefix}{unit}" if value else f"0 {unit}"
 
 
 def _modelled(arguments: argparse.Namespace, recording: Any, runs: list[Any], names: list[str]
               ) -> list[tuple[str, str, str, str]]:
     """Of the last whole run, by the table of costs."""
     from host_tools.costs import load_costs, modelled
+    from host_tools.report.words import amount
 
     costs = load_costs(arguments.costs)
     whole = [run for run in runs if run.stages and run.end]

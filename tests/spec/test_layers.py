@@ -68,7 +68,8 @@ HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
     ("align",),
     ("energy", "costs", "record"),
     ("trace",),
-    ("tables",),
+    ("tables", "summary"),
+    ("report", "compare"),
 )
 LIBC = {"stdint.h", "stddef.h", "stdbool.h", "string.h"}
 INTRINSICS = {"immintrin.h", "arm_neon.h", "arm_acle.h", "arm_mve.h", "sys/auxv.h"}

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare two recordings: time, bytes, memory, energy, accuracy, with what they may be off by."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgefm.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from host_tools.compare import Line
+    from host_tools.summary import Estimate
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `compare`."""
+    parser.add_argument("first", type=Path, metavar="RUN", help="folder or zip of a recording")
+    parser.add_argument("second", type=Path, metavar="RUN", help="the other")
+    parser.add_argument("--validation", type=Path, action="append", default=[], metavar="FILE",
+                        help="what `edgefm validate --json` printed; may be given several times")
+    parser.add_argument("--costs", type=Path, metavar="FILE",
+                        help="costs per byte and operation (TOML) where no meter is")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Sum both up and print the table."""
+    from host_tools.compare import compare
+    from host_tools.costs import load_costs
+    from host_tools.recording import Recording
+    from host_tools.summary import read_validation, summarise, validation_for
+
+    costs, judged = load_costs(arguments.costs), [read_validation(p) for p in arguments.validation]
+    found = []
+    for path in (arguments.first, arguments.second):
+        with Recording(path) as recording:
+            found.append(summarise(recording, costs,
+                                   validation=validation_for(recording, judged)))
+    lines = compare(*found)
+    if arguments.json:
+        print_json({"schema": 1, "first": found[0].name, "second": found[1].name,
+                    "lines": [_plain(line) for line in lines]})
+        return
+    rows = [(line.name, _shown(line.first, line.unit), _shown(line.second, line.unit),
+             _shown(line.difference, line.unit, "+"), _percent(line)) for line in lines]
+    print_table(("", found[0].name, found[1].name, "difference", ""), rows)
+    print("± is what a figure may be off by; a difference marked = is not larger than that")
+
+
+def _plain(line: Line) -> dict[str, Any]:
+    return {**asdict(line), "difference": asdict(line.difference) if line.difference else None,
+            "percent": line.percent, "clear": line.is_clear}
+
+
+def _shown(estimate: Estimate | None, unit: str, sign: str = "") -> str:
+    from host_tools.report.words import amount
+
+    if estimate is None:
+        return "–"
+    def one(value: float, sign: str = "") -> str:
+        if unit in ("s", "J", "C"):
+            return f"{'+' if sign and value > 0 else ''}{amount(value, unit)}"
+        digits = {"bytes": 0, "%": 2, "bits": 2, "nats": 4}.get(unit, 0)
+        return f"{value:{sign},.{digits}f} {unit}"
+
+    return one(estimate.value, sign) + (f" ± {one(estimate.error)}" if estimate.error else "")
+
+
+def _percent(line: Line) -> str:
+    if line.percent is None:
+        return ""
+    return f"{line.percent:+.1f} %" + ("" if line.is_clear else " =")

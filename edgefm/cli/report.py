@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write one HTML page about recordings, side by side."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from edgefm.errors import BadInput
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `report`."""
+    parser.add_argument("recordings", type=Path, nargs="+", metavar="RUN",
+                        help="folders or zips of recordings")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html")
+    parser.add_argument("--validation", type=Path, action="append", default=[], metavar="FILE",
+                        help="what `edgefm validate --json` printed for the same package or "
+                             "network; may be given several times")
+    parser.add_argument("--meter", metavar="NAME", help="whose power (default: the first meter)")
+    parser.add_argument("--costs", type=Path, metavar="FILE",
+                        help="costs per byte and operation (TOML) where no meter is")
+    parser.add_argument("--title", default="edgefm recording")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Read, write the page, say where it is and what is missing."""
+    from host_tools.costs import load_costs
+    from host_tools.recording import Recording
+    from host_tools.report.page import chapter, write_page
+    from host_tools.summary import read_validation, validation_for
+
+    costs, judged = load_costs(arguments.costs), [read_validation(p) for p in arguments.validation]
+    chapters, used = [], []
+    for path in arguments.recordings:
+        with Recording(path) as recording:
+            mine = validation_for(recording, judged)
+            used.append(mine)
+            chapters.append(chapter(recording, costs, arguments.meter, mine))
+            for problem in recording.problems:
+                print(f"{path}: {problem}", file=sys.stderr)
+    for file, one in zip(arguments.validation, judged, strict=True):
+        if not any(one is mine for mine in used):
+            print(f"{file}: of another network than any recording's; left out", file=sys.stderr)
+    try:
+        write_page(arguments.output, chapters, arguments.title)
+    except OSError as error:
+        raise BadInput(f"{arguments.output}: cannot be written: {error.strerror}") from None
+    print(f"{arguments.output}: {len(chapters)} recordings" if len(chapters) > 1 else
+          str(arguments.output))

@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One self-contained HTML page about one or more recordings, side by side.
+
+Opens from disk, loads nothing, prints. Names out of a recording are escaped; the only script sorts
+tables, and the page's policy names its hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgefm.report.markup import Markup, join, number, short, size, tag
+from edgefm.report.pictures import Bar, bars, memory
+from edgefm.report.style import STYLE
+from host_tools.align import align
+from host_tools.costs import Costs
+from host_tools.recording.channels import SampleChannel
+from host_tools.recording.reader import Recording
+from host_tools.report import charts
+from host_tools.report.script import DIGEST, SCRIPT
+from host_tools.report.words import lead, points, ticks, with_error
+from host_tools.summary import (
+    MEASURED,
+    MODELLED,
+    StageSummary,
+    Summary,
+    bits,
+    mapping,
+    summarise,
+    whole_number,
+)
+
+POLICY = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{DIGEST}'"
+MOST_BANDS = 120   # stages drawn over the whole recording
+MOST_GAPS = 400
+LOOKS = """
+svg .shade { fill: var(--bar); fill-opacity: .3; } svg .mean { fill: none; stroke: var(--bar); }
+svg .band { fill: var(--soft); fill-opacity: .07; } svg .band1 { fill-opacity: .17; }
+svg .gap { fill: var(--map); fill-opacity: .55; }
+table.sortable thead th { cursor: pointer; } th[aria-sort=ascending]::after { content: " ▲"; }
+th[aria-sort=descending]::after { content: " ▼"; }
+.problem { border-left: 4px solid var(--map-line); padding-left: .8rem; }
+thead th.id { font-family: ui-monospace, monospace; font-size: .68rem; max-width: 8.5rem; }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One recording's part of the page."""
+
+    summary: Summary
+    body: Markup
+
+
+def chapter(recording: Recording, costs: Costs | None = None, meter: str | None = None,
+            validation: Mapping[str, Any] | None = None) -> Chapter:
+    """Everything about one recording; needs it open. Raises BadInput for an unknown meter."""
+    summary = summarise(recording, costs, meter, validation)
+    body = tag("section", tag("h2", summary.name), _problems(summary), _facts(summary),
+               _power(recording, summary), _traffic(summary), _memory(summary), _stages(summary),
+               _energy(summary), _maps(summary))
+    return Chapter(summary, body)
+
+
+def write_page(path: Path, chapters: Sequence[Chapter], title: str) -> None:
+    """Write the page. Raises OSError."""
+    path.write_text(page(chapters, title), encoding="utf-8")
+
+
+def page(chapters: Sequence[Chapter], title: str = "edgefm recording") -> str:
+    """The page as text; well-formed as XML but for its script."""
+    head = tag("head", tag("meta", charset="utf-8"),
+               tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+               tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+               tag("title", title), tag("style", Markup(STYLE + LOOKS)))
+    body = tag("body", tag("h1", title), *(_lead(one.summary) for one in chapters),
+               _overview([one.summary for one in chapters]), *(one.body for one in chapters),
+               tag("script", Markup(SCRIPT)))
+    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _lead(summary: Summary) -> Markup:
+    return tag("p", tag("strong", summary.name), f": {lead(summary)}", class_="lead")
+
+
+Figure = tuple[str, Callable[[Summary], str]]
+FIGURES: Sequence[tuple[str, Sequence[Figure]]] = (
+    ("What ran", (
+        ("board", lambda s: str(mapping(s.meta.get("device")).get("board", "–"))),
+        ("network", lambda s: short(str(mapping(s.meta.get("model")).get("name", "–")))),
+        ("codecs", lambda s: _codecs(s)),
+        ("whole runs", lambda s: number(s.runs)))),
+    ("Per inference", (
+        ("time", lambda s: ticks(s, s.total)),
+        ("energy", lambda s: _joined(s.total)),
+        ("feature maps, external, coded", lambda s: size(_external(s))),
+        ("feature maps, external, raw", lambda s: size(_raw(s.total))),
+        ("bits per value of coded maps", lambda s: number(s.bits_per_value, 2)),
+        ("weights read", lambda s: size(s.total.moved["weight_read_bytes"] if s.total else None)))),
+    ("Memory", (
+        ("fast memory, planned", lambda s: size(whole_number(s.plan.get("fast_bytes")))),
+        ("fast memory, high water", lambda s: size(s.high_water)),
+        ("external memory", lambda s: size(whole_number(s.plan.get("external_bytes")))))),
+    ("Accuracy", (
+        ("images", lambda s: number(points(s, "n"))),
+        ("top-1, this package", lambda s: _share(s, "top1")),
+        ("top-1, reference", lambda s: _share(s, "reference_top1")),
+        ("KL divergence, nats", lambda s: number(points(s, "kl"), 5)))),
+)
+
+
+def _overview(summaries: Sequence[Summary]) -> Markup:
+    """All recordings side by side, one figure per line."""
+    lines: list[Markup] = []
+    for part, figures in FIGURES:
+        lines.append(tag("tr", tag("th", part, colspan=len(summaries) + 1), class_="part"))
+        lines += [tag("tr", tag("th", name, scope="row"),
+                      *(tag("td", show(one), class_="n") for one in summaries))
+                  for name, show in figures]
+    names = (tag("th", one.name, class_="n", scope="col") for one in summaries)
+    table = tag("table", tag("thead", tag("tr", tag("th"), *names)), tag("tbody", *lines))
+    return tag("div", table, class_="wide")
+
+
+def _codecs(summary: Summary) -> str:
+    named = mapping(summary.meta.get("model")).get("codecs")
+    return ", ".join(map(str, named)) if isinstance(named, list) and named else "–"
+
+
+def _joined(stage: StageSummary | None) -> str:
+    return "; ".join(f"{one.rail}: {with_error(one.amount, one.unit)}" for one in stage.energy) \
+        if stage else "–"
+
+
+def _external(summary: Summary) -> float | None:
+    if summary.total is None:
+        return None
+    moved = summary.total.moved
+    return moved["external_read_bytes"] + moved["external_write_bytes"]
+
+
+def _raw(stage: StageSummary | None) -> float | None:
+    known = stage is not None and stage.raw_read is not None and stage.raw_write is not None
+    return stage.raw_read + stage.raw_write if stage and known else None  # type: ignore[operator]
+
+
+def _share(summary: Summary, field: str) -> str:
+    """An accuracy with its 95 % confidence interval (normal approximation)."""
+    share, count = points(summary, field), points(summary, "n")
+    if share is None or not count:
+        return "–"
+    half = 1.96 * (share * (100 - share) / count) ** 0.5
+    return f"{share:.2f} % ({max(0.0, share - half):.2f} to {min(100.0, share + half):.2f})"
+
+
+def _problems(summary: Summary) -> Markup | None:
+    said = list(summary.problems)
+    if summary.failed:
+        said.append(f"{summary.failed} runs ended with an error and are left out")
+    if summary.missed:
+        said.append(f"{summary.missed} events were lost on the line; runs that lack one are left "
+                    "out")
+    if len(summary.outputs) > 1:
+        said.append(f"the runs gave {len(summary.outputs)} different outputs")
+    if not summary.runs:
+        said.append("no run was recorded whole: nothing can be said of stages")
+    return tag("div", *(tag("p", line) for line in said), class_="problem") if said else None
+
+
+def _facts(summary: Summary) -> Markup:
+    run = mapping(summary.meta.get("run")).get("command")
+    device = mapping(summary.meta.get("device"))
+    words = [f"Recorded {summary.meta.get('started', 'at an unknown time')}"]
+    if run:
+        words.append(f": {run}")
+    if device.get("build"):
+        words.append(f"; firmware build {device['build']}")
+    if device.get("known") is False:
+        words.append(", which this edgefm does not know: its events are kept as they came")
+    return tag("p", "".join(map(str, words)), ".", class_="note")
+
+
+# -- power ----------------------------------------------------------------------------------------
+
+def _power(recording: Recording, summary: Summary) -> Markup | None:
+    """All of it, then one run: the shortest, so that nothing but the network is in it."""
+    if not recording.samples:
+        return None
+    name = summary.energy_source if summary.energy_kind == MEASURED else next(
+        iter(recording.samples))
+    channel = recording.samples[name]
+    found = [(i, c.rail, "W") for i, c in enumerate(channel.columns) if c.quantity == "watts"] or \
+        [(i, c.rail, "A") for i, c in enumerate(channel.columns) if c.quantity == "amperes"]
+    if channel.span is None or not found:
+        return tag("p", f"{name}: nothing was measured.", class_="note")
+    stages = align(recording, channel)
+    names = [stage.name for stage in summary.stages]
+    bands = [charts.Band(float(a), float(b), names[n] if n < len(names) else f"stage {n}")
+             for a, b, n in zip(stages.start, stages.stop, stages.stage, strict=True)]
+    drawn = [tag("h3", f"Power, measured with {name}")]
+    for column, rail, unit in found:
+        drawn.append(_chart(channel, column, rail, unit, channel.span, bands))
+    window = _one_run(stages.run, stages.start, stages.stop)
+    if window:
+        drawn.append(tag("h3", "One run"))
+        for column, rail, unit in found:
+            drawn.append(_chart(channel, column, rail, unit, window, bands))
+    note = (f"{channel.count:,} samples, {channel.lost:,} lost"
+            + (f"; the meter ended: {channel.ended}" if channel.ended else "")
+            + f". Stages on the meter's clock {summary.alignment}.")
+    return join(*drawn, tag("p", note, class_="note"))
+
+
+def _chart(channel: SampleChannel, column: int, rail: str, unit: str, window: tuple[float, float],
+           bands: Sequence[charts.Band]) -> Markup:
+    start, stop = window
+    expected = (stop - start) * (channel.count / max(channel.span[1] - channel.span[0], 1e-9)
+                                 if channel.span else 0)
+    drawn = channel.envelope(column, start, stop,
+                             buckets=max(2, min(charts.BUCKETS, int(expected / 2))))
+    inside = [band for band in bands if band.stop > start and band.start < stop]
+    missing = list(islice(channel.gaps(start, stop), MOST_GAPS))
+    return charts.power(drawn, unit, f"{rail} over time", inside[:MOST_BANDS]
+                        if len(inside) <= MOST_BANDS else (), missing)
+
+
+def _one_run(run: np.ndarray, start: np.ndarray, stop: np.ndarray) -> tuple[float, float] | None:
+    """Begin and end (s) of the shortest run."""
+    windows = [(float(start[run == r].min()), float(stop[run == r].max())) for r in np.unique(run)]
+    windows = [(a, b) for a, b in windows if b > a]
+    return min(windows, key=lambda w: w[1] - w[0]) if windows else None
+
+
+# -- bytes and memory ------------------------------------------------------------------------------
+
+def _traffic(summary: Summary) -> Markup | None:
+    total = summary.total
+    if total is None:
+        return None
+    moved = total.moved
+    rows = []
+    for name, raw, key in (("maps read", total.raw_read, "external_read_bytes"),
+                           ("maps written", total.raw_write, "external_write_bytes")):
+        if raw is not None and raw != moved[key]:
+            rows.append(Bar(f"{name}, raw", raw, size(raw), True))
+        rows.append(Bar(f"{name}, coded" if raw not in (None, moved[key]) else name, moved[key],
+                        size(moved[key])))
+    rows += [Bar("weights read", moved["weight_read_bytes"], size(moved["weight_read_bytes"])),
+             Bar("input rows", moved["input_read_bytes"], size(moved["input_read_bytes"]))]
+    return join(tag("h3", "Bytes per inference, counted on the device"),
+                bars(rows, "Bytes through each memory"))
+
+
+def _memory(summary: Summary) -> Markup | None:
+    """The planned arena over the stages, where the recording holds the plan."""
+    fast = whole_number(summary.plan.get("fast_bytes"))
+    stages = summary.plan.get("stages")
+    if not fast or not isinstance(stages, list) or not all(
+            isinstance(mapping(stage).get("buffers"), list) for stage in stages):
+        return None
+    high = "" if summary.high_water is None else \
+        f" The device touched {number(summary.high_water)} of {number(fast)} bytes."
+    return join(tag("h3", "Fast memory over the stages"), memory(stages, fast),
+                tag("p", f"As planned.{high}", class_="note"))
+
+
+COLUMNS = ("inference_time", "dram_feature_map_read_bytes_raw",
+           "dram_feature_map_read_bytes_coded", "dram_feature_map_write_bytes_raw",
+           "dram_feature_map_write_bytes_coded", "off_chip_flash_weight_read_bytes",
+           "sram_memory_used")
+
+
+def _stages(summary: Summary) -> Markup | None:
+    """A line per stage in Vela's words, then the whole run."""
+    if summary.total is None:
+        return None
+    rails = [one.rail if summary.energy_kind == MEASURED else MODELLED
+             for one in summary.stages[0].energy] if summary.stages else []
+    heads = [tag("th", "#"), tag("th", "stage"),
+             *(tag("th", name.replace("_", "_\u200b"), class_="n id") for name in COLUMNS),
+             *(tag("th", f"energy, {rail}", class_="n") for rail in rails)]
+    lines = [_stage_line(summary, stage, len(rails)) for stage in summary.stages]
+    lines.append(_stage_line(summary, summary.total, len(rails)))
+    table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *lines), class_="sortable")
+    note = (f"Means over {summary.runs} runs; time in {summary.unit}. Bytes: coded is what "
+            "crossed, raw what the plan would move uncoded. Energy: "
+            + ("an integral of the measured power, ± what it may be off by."
+               if summary.energy_kind == MEASURED else
+               f"{MODELLED} from bytes with published costs ({summary.energy_source}); nothing "
+               "was measured. The whole run also counts multiply-adds."))
+    return join(tag("h3", "Stages"), tag("div", table, class_="wide"),
+                tag("p", note, class_="note"))
+
+
+def _stage_line(summary: Summary, stage: StageSummary, rails: int) -> Markup:
+    moved = stage.moved
+    values = (stage.raw_read, moved["external_read_bytes"], stage.raw_write,
+              moved["external_write_bytes"], moved["weight_read_bytes"], stage.fast_bytes)
+    time = tag("td", ticks(summary, stage), class_="n", data_value=stage.ticks.value)
+    cells = [tag("td", number(value), class_="n", data_value="" if value is None else value)
+             for value in values]
+    energy = [tag("td", with_error(one.amount, one.unit), class_="n",
+                  data_value=one.amount.value) for one in stage.energy[:rails]]
+    number_shown = "" if stage.number < 0 else stage.number
+    return tag("tr", tag("td", number_shown, data_value=number_shown),
+               tag("td", stage.name, class_="name"), time, *cells, *energy,
+               class_="sum" if stage.number < 0 else None)
+
+
+def _energy(summary: Summary) -> Markup | None:
+    """Bars of each rail's stages."""
+    drawn = []
+    for at in range(len(summary.stages[0].energy) if summary.stages else 0):
+        rail = summary.stages[0].energy[at]
+        rows = [Bar(stage.name, max(stage.energy[at].amount.value, 0.0),
+                    with_error(stage.energy[at].amount, rail.unit)) for stage in summary.stages]
+        drawn.append(bars(rows, f"Energy of each stage, {rail.rail}"))
+    if not drawn:
+        return None
+    kind = f"measured with {summary.energy_source}" if summary.energy_kind == MEASURED else \
+        f"{MODELLED}, not measured"
+    return join(tag("h3", f"Energy per stage, {kind}"), *drawn)
+
+
+def _maps(summary: Summary) -> Markup | None:
+    """Stored maps as planned, then bits per value of what each stage moved coded."""
+    maps = summary.plan.get("maps")
+    if not isinstance(maps, list) or not maps:
+        return None
+    heads = (tag("th", "map"), tag("th", "codec"), tag("th", "rows", class_="n"),
+             tag("th", "raw bytes", class_="n"))
+    lines = []
+    for one in map(mapping, maps):
+        rows, row_bytes = whole_number(one.get("rows")), whole_number(one.get("row_bytes"))
+        raw = None if rows is None or row_bytes is None else rows * row_bytes
+        lines.append(tag("tr", tag("td", short(str(one.get("name", "–"))), class_="name"),
+                         tag("td", str(one.get("codec", "–"))), tag("td", number(rows), class_="n"),
+                         tag("td", number(raw), class_="n", data_value=raw)))
+    coded = [Bar(stage.name, found, f"{found:.2f} bits") for stage in summary.stages
+             if (found := bits(stage.moved)) is not None]
+    return join(
+        tag("h3", "Stored maps"),
+        tag("div", tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *lines),
+                       class_="sortable"), class_="wide"),
+        join(tag("h3", "Bits per value of the coded maps that each stage reads and writes"),
+             bars(coded, "Bits per value")) if coded else None)
+

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a recording comes to: time, bytes and energy per stage and in all, with their errors.
+
+Bytes are means over the runs that were recorded whole: `coded` is what crossed the port, `raw`
+what the plan says would have crossed it uncoded. Energy is measured where there is a meter,
+otherwise modelled from bytes and operations, and always says which.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from edgefm.errors import BadInput
+from host_tools.align import align
+from host_tools.costs import Costs, load_costs, modelled
+from host_tools.energy import EnergyTable, energy_by_stage
+from host_tools.link.events import Counted
+from host_tools.recording.reader import Recording
+from host_tools.runs import RecordedRun, read_runs
+from host_tools.trace import stage_names
+
+MEASURED, MODELLED = "measured", "modelled"
+PLANNED = ("external_read_bytes", "external_write_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure and what it may be off by; `error` None where nobody knows, 0 where it is exact."""
+
+    value: float
+    error: float | None = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """Of one rail (or all memories and operations, where it is modelled); J, or C without volts."""
+
+    rail: str
+    unit: str
+    amount: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class StageSummary:
+    """One stage, or the whole run (number -1): means over the runs.
+
+    `seconds` None where ticks are no time; `raw_read`, `raw_write` None without a plan.
+    """
+
+    number: int
+    name: str
+    ticks: Estimate
+    seconds: float | None
+    moved: Mapping[str, float]
+    raw_read: float | None
+    raw_write: float | None
+    fast_bytes: int | None
+    energy: tuple[Energy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One recording; `stages` are empty where no run was recorded whole."""
+
+    name: str
+    meta: Mapping[str, Any]
+    unit: str
+    runs: int
+    failed: int
+    missed: int
+    stages: tuple[StageSummary, ...]
+    total: StageSummary | None
+    high_water: int | None
+    energy_kind: str
+    energy_source: str
+    alignment: str
+    outputs: tuple[str, ...]
+    problems: tuple[str, ...]
+    validation: Mapping[str, Any] | None
+
+    @property
+    def plan(self) -> Mapping[str, Any]:
+        """The package's plan, empty when it is not known."""
+        return mapping(mapping(self.meta.get("model")).get("plan"))
+
+    @property
+    def bits_per_value(self) -> float | None:
+        """Of the values of coded maps that crossed the port; None when there were none."""
+        return bits(self.total.moved) if self.total else None
+
+
+def bits(moved: Mapping[str, float]) -> float | None:
+    """Bits per value of what was moved coded."""
+    return 8 * moved["coded_bytes"] / moved["coded_values"] if moved["coded_values"] else None
+
+
+def summarise(recording: Recording, costs: Costs | None = None, meter: str | None = None,
+              validation: Mapping[str, Any] | None = None) -> Summary:
+    """Sum a recording up. Raises BadInput for a meter that is not there."""
+    if meter is not None and meter not in recording.samples:
+        raise BadInput(f"{recording.path}: no meter {meter!r}; it has "
+                       f"{', '.join(recording.samples) or 'none'}")
+    device = recording.events.get("device")
+    runs = list(read_runs(device)) if device else []
+    whole = [run for run in runs if run.stages and run.end and run.end.status == 0]
+    table = energy_by_stage(recording, meter)
+    costs = costs or load_costs()
+    stages = _stages(recording, whole, table, costs)
+    ends = [run.end for run in whole if run.end]
+    return Summary(
+        recording.path.name or str(recording.path), recording.meta, _unit(recording), len(whole),
+        sum(1 for run in runs if run.end and run.end.status != 0),
+        sum(run.missed for run in runs), tuple(stages[:-1]), stages[-1] if stages else None,
+        max((end.fast_high_water for end in ends), default=None),
+        MEASURED if table else MODELLED, table.meter if table else costs.name,
+        _alignment(recording, table), tuple(dict.fromkeys(e.outputs_sha256.hex() for e in ends)),
+        tuple(recording.problems), validation)
+
+
+def read_validation(path: Path) -> Mapping[str, Any]:
+    """What `edgefm validate --json` printed. Raises BadInput for anything else."""
+    import json
+
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path}: no JSON: {error}") from None
+    if not isinstance(found, dict) or "n" not in found or "model_sha256" not in found:
+        raise BadInput(f"{path}: expected what `edgefm validate --json` prints")
+    return found
+
+
+def validation_for(recording: Recording, given: Sequence[Mapping[str, Any]]
+                   ) -> Mapping[str, Any] | None:
+    """The validation of the same plan, else of the same network; None when none is of it."""
+    model = mapping(recording.meta.get("model"))
+    for key in ("plan_sha256", "model_sha256"):
+        for one in given:
+            if model.get(key) and one.get(key) == model[key]:
+                return one
+    return None
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """A JSON object, empty where a recording holds something else."""
+    return value if isinstance(value, dict) else {}
+
+
+def whole_number(value: object) -> int | None:
+    """A number of a recording's description, None where it holds something else."""
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2 ** 63
+    return int(value) if good and isinstance(value, (int, float)) and math.isfinite(value) else None
+
+
+def _unit(recording: Recording) -> str:
+    unit = mapping(recording.meta.get("device")).get("unit")
+    return unit if unit in ("instructions", "cycles", "us") else "ticks"
+
+
+def _alignment(recording: Recording, table: EnergyTable | None) -> str:
+    found = table.alignment if table else align(recording).alignment
+    if found.method == "none":
+        return found.why
+    return f"by {found.method}, off by at most {1e3 * found.error:.3g} ms: {found.why}"
+
+
+def _stages(recording: Recording, runs: Sequence[RecordedRun], table: EnergyTable | None,
+            costs: Costs) -> list[StageSummary]:
+    """Every stage, then the whole run; runs of another package than the last are left out."""
+    if not runs:
+        return []
+    count = len(runs[-1].stages)
+    runs = [run for run in runs if len(run.stages) == count]
+    names = stage_names(recording)
+    plan = mapping(mapping(recording.meta.get("model")).get("plan"))
+    stages = plan.get("stages")
+    planned = stages if isinstance(stages, list) else []
+    per_second = whole_number(mapping(recording.meta.get("device")).get("ticks_per_second")) or 0
+    found = []
+    for i in range(count - 1):
+        ticks = [float(run.stages[i + 1].ticks - run.stages[i].ticks) for run in runs]
+        moved = [run.stages[i + 1].counted.since(run.stages[i].counted) for run in runs]
+        own = mapping(planned[i]) if i < len(planned) else {}
+        name = names[i] if i < len(names) else f"stage {i}"
+        found.append(_summary(i, name, ticks, moved, own, per_second,
+                              _energy(i, table, costs, moved, 0)))
+    ends = [run.end for run in runs if run.end]
+    ticks, moved = [float(end.ticks) for end in ends], [end.counted for end in ends]
+    macs = whole_number(plan.get("macs")) or 0
+    found.append(_summary(-1, "whole run", ticks, moved, plan, per_second,
+                          _energy(-1, table, costs, moved, macs)))
+    return found
+
+
+def _summary(number: int, name: str, ticks: Sequence[float], moved: Sequence[Counted],
+             planned: Mapping[str, Any], per_second: int, energy: tuple[Energy, ...]
+             ) -> StageSummary:
+    mean = fmean(ticks)
+    spread = stdev(ticks) / len(ticks) ** 0.5 if len(ticks) > 1 else None
+    raw = [whole_number(planned.get(key)) for key in PLANNED]
+    return StageSummary(
+        number, name, Estimate(mean, spread), mean / per_second if per_second else None,
+        {f.name: fmean(getattr(one, f.name) for one in moved) for f in fields(Counted)},
+        raw[0], raw[1], whole_number(planned.get("fast_bytes")), energy)
+
+
+def _energy(stage: int, table: EnergyTable | None, costs: Costs, moved: Sequence[Counted],
+            macs: int) -> tuple[Energy, ...]:
+    if table:
+        return tuple(Energy(row.rail, row.unit, Estimate(row.value, row.error))
+                     for row in table.rows if row.stage == stage)
+    each = [modelled(costs, one, macs) for one in moved]
+    return (Energy("memories and operations" if macs else "memories", "J",
+                   Estimate(fmean(e.value for e in each), fmean(e.error for e in each))),)

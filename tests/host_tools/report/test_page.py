@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page says what the recordings hold, escapes every name, and loads nothing."""
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+from recorded import PLAN, UNKNOWN_EVENT, record_run
+
+from host_tools.recording import Recorder, Recording
+from host_tools.report.page import chapter, page
+from host_tools.report.script import SCRIPT
+
+HOSTILE = '</script><script>alert("x")</script><img src=x onerror=alert(1)>\x00"\''
+
+
+def page_of(*folders, **options):
+    chapters = []
+    for folder in folders:
+        with Recording(folder) as recording:
+            chapters.append(chapter(recording, **options))
+    return page(chapters, "Title & more")
+
+
+def parsed(text):
+    """The page as a tree, its own script taken out (it is no XML)."""
+    assert text.count(SCRIPT) == 1
+    return ElementTree.fromstring(text.replace(SCRIPT, "").partition("\n")[2])
+
+
+def words(tree):
+    return " ".join("".join(tree.itertext()).split())
+
+
+def test_two_recordings_stand_side_by_side(tmp_path):
+    record_run(tmp_path / "one")
+    record_run(tmp_path / "two", amperes=(0.01, 0.002, 0.015))
+    tree = parsed(page_of(tmp_path / "one", tmp_path / "two"))
+    said = words(tree)
+    assert "one: an inference takes 80 ms (mean of 3 runs), 58.6 KiB of fast memory" in said
+    assert len(tree.findall(".//section")) == 2
+    assert said.count("Power, measured with ppk2") == 2
+    assert "by markers, off by at most 0.05 ms" in said
+    names = {cell.text for cell in tree.iter("td")}
+    assert {"conv <1>", "dw & 2", "head", "whole run", "sim <b>"} <= names
+
+
+def test_columns_have_velas_names(tmp_path):
+    record_run(tmp_path / "r")
+    heads = [(head.text or "").replace("\u200b", "") for head in
+             parsed(page_of(tmp_path / "r")).iter("th")]
+    for name in ("inference_time", "dram_feature_map_read_bytes_raw",
+                 "dram_feature_map_read_bytes_coded", "dram_feature_map_write_bytes_coded",
+                 "off_chip_flash_weight_read_bytes", "sram_memory_used"):
+        assert name in heads
+
+
+@pytest.mark.parametrize("where", ["board", "name", "stage", "command", "rail", "log", "codec"])
+def test_hostile_names_stay_text(tmp_path, where):
+    def name(place):
+        return HOSTILE if place == where else "plain"
+
+    plan = {**PLAN, "stages": [{"name": name("stage")}] * 3,
+            "maps": [{"name": name("name"), "codec": name("codec"), "rows": 3, "row_bytes": 9}]}
+    record_run(tmp_path / "r", rails=(name("rail"),), meta={
+        "run": {"command": name("command")},
+        "device": {"board": name("board"), "unit": "us", "ticks_per_second": 1_000_000},
+        "model": {"name": name("name"), "plan": plan, "codecs": [name("codec")]}},
+        extra=[(0.05, b"\x04" + HOSTILE.encode())] if where == "log" else ())
+    text = page_of(tmp_path / "r")
+    tree = parsed(text)
+    assert len(tree.findall(".//script")) == 1
+    assert not tree.findall(".//img")
+    assert "<script>alert" not in text
+
+
+def test_the_page_loads_nothing_and_its_policy_says_so(tmp_path):
+    record_run(tmp_path / "r")
+    text = page_of(tmp_path / "r")
+    assert "default-src &#x27;none&#x27;" in text
+    assert not re.findall(r"(?:src|href)=", text)
+    assert "http" not in text.replace("http-equiv", "")
+
+
+def test_coded_maps_show_what_coding_saved(tmp_path):
+    plan = {**PLAN, "external_read_bytes": 6000, "external_write_bytes": 3000}
+    record_run(tmp_path / "r", meta={"model": {"name": "net", "plan": plan}})
+    assert "instead of 8.8 KiB: coding saves 50 %" in words(parsed(page_of(tmp_path / "r")))
+
+
+def test_accuracy_has_a_confidence_interval(tmp_path):
+    record_run(tmp_path / "r")
+    judged = {"n": 650, "top1": 80.0, "reference_top1": 80.0, "kl": 0.01}
+    said = words(parsed(page_of(tmp_path / "r", validation=judged)))
+    assert "80.00 % (76.92 to 83.08)" in said
+
+
+@pytest.mark.parametrize("options", [{"lost": 0.3}, {"markers": False, "round_trip": None}],
+                         ids=str)
+def test_losses_and_poor_alignment_are_said(tmp_path, options):
+    record_run(tmp_path / "r", **options)
+    said = words(parsed(page_of(tmp_path / "r")))
+    assert ("lost" in said) if "lost" in options else "no round trip was measured" in said
+
+
+def test_a_recording_of_next_to_nothing_gives_a_page_that_says_so(tmp_path):
+    with Recorder(tmp_path / "a", {"device": "hostile", "model": [1]}) as recorder:
+        recorder.events("device").append(0, UNKNOWN_EVENT)
+    assert "no run was recorded whole" in words(parsed(page_of(tmp_path / "a")))
