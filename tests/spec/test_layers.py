@@ -69,7 +69,10 @@ HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
     ("energy", "costs", "record"),
     ("trace",),
     ("tables", "summary"),
-    ("report", "compare"),
+    ("script", "words"),
+    ("charts", "compare"),
+    ("page",),
+    ("report",),
 )
 LIBC = {"stdint.h", "stddef.h", "stdbool.h", "string.h"}
 INTRINSICS = {"immintrin.h", "arm_neon.h", "arm_acle.h", "arm_mve.h", "sys/auxv.h"}
