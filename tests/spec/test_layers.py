@@ -70,9 +70,10 @@ HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
     ("trace",),
     ("tables", "summary"),
     ("script", "words"),
-    ("charts", "compare"),
+    ("charts",),
     ("page",),
     ("report",),
+    ("compare",),
 )
 LIBC = {"stdint.h", "stddef.h", "stdbool.h", "string.h"}
 INTRINSICS = {"immintrin.h", "arm_neon.h", "arm_acle.h", "arm_mve.h", "sys/auxv.h"}
