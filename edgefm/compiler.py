@@ -8,21 +8,24 @@ coarser scales, and the package is made of the coarser network.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from warnings import warn
 
 from edgefm import coding, importers, rate
 from edgefm.container import CodedMap, Description, write_package
-from edgefm.errors import BadInput
+from edgefm.errors import BadInput, CalibrationWarning
 from edgefm.graph import Array, Graph
 from edgefm.lower import lower
+from edgefm.picture import load_picture
 from edgefm.plan import Layout, Plan, analyse, load_target, make_plan
 from edgefm.preprocess import (
     InputInfo,
     Preprocess,
     choose_preprocess,
     load_image,
+    picture_size,
     value_range,
 )
 from edgefm.program import OpKind, Program
@@ -31,6 +34,9 @@ from edgefm.rate import Budget, Rate
 
 CALIBRATION_IMAGES = 500  # how many of --calib's files quantise a float network
 CODEC_IMAGES = 16         # how many of them codec tables are learned from
+FEW = 32                  # files below which a float network's ranges are hardly known
+FEW_FOR_TABLES = 4        # the same for codec tables
+FEW_FOR_BUDGET = 20       # the same for a budget that is kept on four in five of them
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".npy")
 
 
@@ -109,6 +115,8 @@ def load_model(path: Path, options: CompileOptions,
     graph = source
     if source.is_float():
         inputs = calibration_inputs(source, preprocess, options.calib)
+        _warn_of_few(options.calib, len(inputs), FEW, "the ranges of all maps are taken from them, "
+                     "and other files will be clipped or rounded coarsely")
         limits = QuantizeOptions(
             input_range=value_range(preprocess) if preprocess else None,
             held_out=max(16, len(inputs) // 8))
@@ -141,7 +149,27 @@ def calibration_inputs(graph: Graph, preprocess: Preprocess | None, directory: P
     info = graph.tensors[graph.inputs[0]]
     target = InputInfo(info.shape, info.dtype) if info.quant is None else InputInfo(
         info.shape, info.dtype, info.scale, info.zero_point)
-    return [load_image(f, preprocess, target) for f in files[::step][:most]]
+    chosen = files[::step][:most]
+    _warn_of_small(chosen, preprocess, target)
+    return [load_image(f, preprocess, target) for f in chosen]
+
+
+def _warn_of_few(directory: Path | None, met: int, few: int, consequence: str) -> None:
+    if met < few:
+        warn(CalibrationWarning(f"{directory}: {met} calibration file{'s' * (met != 1)}, expected "
+                                f"at least {few}: {consequence}"), stacklevel=3)
+
+
+def _warn_of_small(files: Sequence[Path], preprocess: Preprocess | None, target: InputInfo) -> None:
+    """Say when the first picture has less than half the input's pixels on either side."""
+    pictures = [path for path in files if path.suffix.lower() != ".npy"]
+    if preprocess is None or not pictures:
+        return
+    size, wanted = load_picture(pictures[0]).size, picture_size(target.shape)
+    if all(2 * met < side for met, side in zip(size, wanted, strict=True)):
+        warn(CalibrationWarning(
+            f"{pictures[0]}: {size[0]}x{size[1]} pixels are enlarged to {wanted[0]}x{wanted[1]}: "
+            "ranges, codec tables and budgets are fitted to blurred pictures"), stacklevel=3)
 
 
 def compile_model(path: Path, options: CompileOptions,
@@ -176,6 +204,8 @@ def compile_loaded(model: Model, options: CompileOptions,
     if budget is None:
         return built(model.graph)
     samples = calibration_inputs(model.graph, model.preprocess, options.calib, rate.IMAGES)
+    _warn_of_few(options.calib, len(samples), FEW_FOR_BUDGET, "the budget is measured on four in "
+                 "five of them, and other files may lose several times as much")
     return built(*rate.coarsen(model.graph, _stored(layout.program, plan), samples, budget,
                                options.rate_rule, lambda graph: built(graph).package, tick))
 
@@ -203,6 +233,8 @@ def _coded_maps(model: Model, graph: Graph, layout: Layout, plan: Plan,
     if coding.needs_calibration(codec):
         samples = [[x] for x in calibration_inputs(graph, model.preprocess, options.calib,
                                                    CODEC_IMAGES)]
+        _warn_of_few(options.calib, len(samples), FEW_FOR_TABLES, "codec tables are learned from "
+                     "them, and maps of other files take more bytes")
     roomy = make_plan(layout, load_target(None), "cost", "auto")
     package = write_package(graph, layout.program, roomy, {}, Description(model.sha256))
     return coding.code_maps(layout.program, plan, codec, package, samples)

@@ -13,6 +13,8 @@ EdgefmError                 one clear line; the command line prints it and exits
     ├── LinkTimeout         nothing came in time
     ├── LinkLost            the port, the process or the session is gone
     └── BadMessage          a frame arrived whole, but is not what the protocol says
+
+CalibrationWarning          calibration goes on, with a consequence that the message names
 """
 
 from __future__ import annotations
@@ -77,3 +79,7 @@ class LinkLost(LinkError):
 
 class BadMessage(LinkError):
     """A frame arrived whole, but its payload is not what the protocol says."""
+
+
+class CalibrationWarning(UserWarning):
+    """Calibration files that can be used, but not well; the message names the consequence."""

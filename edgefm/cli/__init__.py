@@ -6,8 +6,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn, TextIO
 
 from edgefm.cli import (
     codecs,
@@ -37,7 +39,7 @@ from edgefm.cli import (
     zoo,
 )
 from edgefm.cli.board import Board
-from edgefm.errors import EdgefmError
+from edgefm.errors import CalibrationWarning, EdgefmError
 
 VERBS = (compile, plan, inspect, run, diff, validate, sweep, codecs, zoo,
          devs, connect, deploy, cp, ls, rm, df, sha256, info, reset, profile,
@@ -70,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 after one line of error, 130 when interrupted."""
     try:
-        with Board() as board:
+        with Board() as board, _warnings_as_lines():
             for command in _commands(sys.argv[1:] if argv is None else list(argv)):
                 arguments = parser().parse_args(command)
                 arguments.board = board
@@ -99,6 +101,24 @@ def _commands(words: list[str]) -> list[list[str]]:
         if word != "+":
             found[-1].append(word)
     return found
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Warnings about calibration as one line each, each once; others as Python shows them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("once", CalibrationWarning)
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], filename: str, lineno: int,
+                 file: TextIO | None = None, line: str | None = None) -> None:
+            if issubclass(category, CalibrationWarning):
+                _complain(f"warning: {message}")
+            else:
+                shown(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield
 
 
 def _complain(message: str) -> int:

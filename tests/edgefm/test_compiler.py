@@ -2,6 +2,7 @@
 """The pipeline from a model file to a package: what goes in, what comes out, what is refused."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from edgefm.compiler import (
     load_quantised,
 )
 from edgefm.diff import random_inputs
-from edgefm.errors import BadInput, Infeasible
+from edgefm.errors import BadInput, CalibrationWarning, Infeasible
 from edgefm.exporters.tflite import export_tflite
 from edgefm.graph import Graph
 from edgefm.plan import analyse
@@ -159,3 +160,25 @@ def test_no_calibration_files_are_one_clear_line(tmp_path: Path) -> None:
         calibration_files(tmp_path / "nowhere", "net")
     with pytest.raises(BadInput, match=r"no pictures or \.npy files in it"):
         calibration_files(tmp_path, "net")
+
+
+def test_few_calibration_files_name_the_consequence(model: Path, samples: Path, tmp_path: Path
+                                                    ) -> None:
+    (tmp_path / "0.npy").write_bytes((samples / "00.npy").read_bytes())
+    options = CompileOptions(calib=tmp_path, cut="ops", codec="context")
+    with pytest.warns(CalibrationWarning, match="1 calibration file, expected at least 4: codec "
+                                                "tables are learned from them"):
+        compile_model(model, options)
+    with pytest.raises(BadInput, match="one calibration file; expected at least two"), \
+            pytest.warns(CalibrationWarning, match="expected at least 20: the budget"):
+        compile_model(model, replace(options, kl_budget=0.1))
+
+
+def test_unreadable_calibration_files_are_named(model: Path, tmp_path: Path) -> None:
+    options = CompileOptions(calib=tmp_path, cut="ops", codec="context")
+    np.save(tmp_path / "0.npy", np.zeros((1, 3, 3, 3), np.int8))
+    with pytest.raises(BadInput, match=r"0\.npy: holds int8 \[1, 3, 3, 3\], expected"):
+        compile_model(model, options)
+    (tmp_path / "0.npy").write_bytes(b"")
+    with pytest.raises(BadInput, match=r"0\.npy: not a readable \.npy file"):
+        compile_model(model, options)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edgefm.cli import main
 from edgefm.cli.arguments import size
 
 Edgefm = Callable[..., Any]
@@ -228,3 +229,14 @@ def test_boxes_and_masks_of_real_networks(data_dir: Path, tmp_path: Path, edgefm
     found = edgefm_json("run", tmp_path / "a.efm", room, "--draw", tmp_path / "a.png")["boxes"]
     assert found and all(box["name"] and 0 <= box["left"] <= box["right"] for box in found)
     assert Image.open(tmp_path / "a.png").size == Image.open(room).size
+
+
+def test_small_calibration_pictures_are_a_warning_and_not_an_error(
+        model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for number in range(5):
+        Image.new("RGB", (7, 6), (number, 90, 30)).save(tmp_path / f"{number}.png")
+    assert main(["plan", str(model), "--cut", "ops", "--fast", "4K", "--codec", "context",
+                 "--calib", str(tmp_path)]) == 0
+    complaint = capfd.readouterr().err
+    assert complaint.count("\n") == 1 and complaint.startswith("edgefm: warning: ")
+    assert "0.png: 7x6 pixels are enlarged to 16x16: ranges, codec tables and budgets" in complaint
