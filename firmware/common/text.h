@@ -17,6 +17,7 @@ typedef struct efm_text {
     const efm_board *board;
     const efm_store *store; /* null when there is none */
     efm_inference *inference;
+    uint64_t apart;         /* ticks of runs that were not computing */
 } efm_text;
 
 /* `write` sends what the commands answer. */

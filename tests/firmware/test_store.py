@@ -2,8 +2,10 @@
 """The model store: what is committed stays, whichever byte of an operation the power dies at."""
 
 import random
+import subprocess
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -503,3 +505,38 @@ def test_damaged_images_are_mounted_and_can_be_written(native: Any) -> None:
             assert store.find("new") == b"data"
         for name in names:
             assert store.remove(name) == OK
+
+
+# -- code ----------------------------------------------------------------------------------------
+
+STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+
+
+def _compile(root: Path, command: list[str], folder: Path) -> Iterator[Path]:
+    includes = [f"-I{root / path}" for path in ("native/src", "native/include", "firmware/common")]
+    for source in store_device.FILES:
+        target = folder / f"{source.stem}.o"
+        subprocess.run([*command, *STRICT, *includes, "-c", str(source), "-o", str(target)],
+                       check=True)
+        yield target
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_strict_compilers_have_nothing_to_say(root: Path, need: Callable[[str], str],
+                                              tmp_path: Path, compiler: str) -> None:
+    assert len(list(_compile(root, [need(compiler)], tmp_path))) == 2
+
+
+def test_stack_and_size_are_small_and_nothing_is_global(root: Path, need: Callable[[str], str],
+                                                        tmp_path: Path) -> None:
+    command = [need("arm-none-eabi-gcc"), "-Os", "-mcpu=cortex-m4", "-mthumb", "-ffreestanding",
+               "-fstack-usage"]
+    code = 0
+    for target in _compile(root, command, tmp_path):
+        usage = [line.split("\t") for line in target.with_suffix(".su").read_text().splitlines()]
+        assert usage and all(int(size) <= 256 and kind == "static" for _, size, kind in usage)
+        sizes = subprocess.run(["arm-none-eabi-size", str(target)], check=True, text=True,
+                               capture_output=True).stdout.splitlines()[1].split()
+        assert sizes[1:3] == ["0", "0"]
+        code += int(sizes[0])
+    assert code <= 3072

@@ -133,6 +133,8 @@ def test_text_and_frames_share_a_line(root: Path, firmware: str) -> None:
         assert runner.ask("infer")[0].startswith("e-[")
         device.put("a.efm", package)
         assert runner.ask("profile") == ["m-profile-[edgefm]", "m-model-[a.efm]"]
+        answer = runner.infer(bytes(1536))  # decodes: no events of a run between the lines
+        assert answer[-2] == "m-infer-done"
         assert device.get("a.efm") == package
 
 
@@ -151,3 +153,18 @@ def test_what_the_board_cannot_do_is_told(
             assert lines[-1].startswith("e-["), (files, options)
         finally:
             line.close()
+
+
+def test_laps_count_computing_only(root: Path, stored: Callable[..., ProcessTransport]) -> None:
+    """On a timer that goes on with each look at it and with bytes that are sent."""
+    (_, package), *_ = _packages(root)
+    line = stored({"a.efm": package}, "--clock", "line")
+    try:
+        took = {}
+        for times in (1, 2, 4):
+            first, second = (int(text.removeprefix("m-lap-us-"))
+                             for text in Runner(line).infer(bytes(1536), times) if "lap" in text)
+            took[times] = second - first
+        assert took[4] - took[2] == 2 * (took[2] - took[1])
+    finally:
+        line.close()
