@@ -9,7 +9,7 @@ link     An event says that a stage begins, and the host notes when it came. It 
          the shortest measured round trip and no time before: half of that is taken off, half of it
          is the error. Added to the error are the time that the event took on a line of known
          speed (nobody knows whether the device waited for it), what arrivals contradict the
-         device's own timer by, and what the meter's own times may be off.
+         device's own timer by, what the meter's own times may be off, and half a sample.
 
 How long a stage takes is the device's own count where its ticks are time.
 """
@@ -109,11 +109,9 @@ def _by_markers(runs: Sequence[RecordedRun], edges: Floats, meter: SampleChannel
         own = [edges[(edges > run.began - REACH) & (edges < run.ended + REACH)] for run in runs]
     if any(len(mine) != len(run.stages) for mine, run in zip(own, runs, strict=True)):
         return None
-    span = meter.span or (0.0, 0.0)
-    rate = meter.rate or (meter.count - 1) / max(span[1] - span[0], 1e-9)
-    error = 0.5 / rate
     return _stages(runs, own, Alignment(
-        "markers", error, f"{len(edges)} edges of the marker input, each to half a sample"))
+        "markers", 0.5 / _rate(meter),
+        f"{len(edges)} edges of the marker input, each to half a sample"))
 
 
 def _by_link(recording: Recording, runs: Sequence[RecordedRun], meter: SampleChannel | None
@@ -125,7 +123,7 @@ def _by_link(recording: Recording, runs: Sequence[RecordedRun], meter: SampleCha
     frame = (FRAME_BYTES + STAGE_BYTES) / per_second if per_second else 0.0
     begins = [np.array(run.arrived) - half for run in runs]
     against = max((_contradiction(run, ticks) for run in runs), default=0.0) if ticks else 0.0
-    own = _number(meter.description, "clock_error") if meter else 0.0
+    own = _number(meter.description, "clock_error") + 0.5 / _rate(meter) if meter else 0.0
     trip_text = "no round trip was measured" if trip is None else f"round trip {trip * 1e3:.3g} ms"
     why = (f"{trip_text}, an event's frame {frame * 1e3:.3g} ms, arrivals against ticks "
            f"{against * 1e3:.3g} ms, meter {own * 1e3:.3g} ms")
@@ -134,6 +132,12 @@ def _by_link(recording: Recording, runs: Sequence[RecordedRun], meter: SampleCha
         return stages
     took = np.concatenate([np.diff([s.ticks for s in run.stages]) / ticks for run in runs])
     return Stages(stages.run, stages.stage, stages.start, stages.start + took, stages.alignment)
+
+
+def _rate(meter: SampleChannel) -> float:
+    """Samples per second, also of a meter whose samples have times of their own."""
+    span = meter.span or (0.0, 0.0)
+    return meter.rate or max(meter.count - 1, 1) / max(span[1] - span[0], 1e-6)
 
 
 def _contradiction(run: RecordedRun, ticks_per_second: float) -> float:

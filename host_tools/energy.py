@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from host_tools.align import Alignment, Stages, align
-from host_tools.recording.channels import SampleChannel, Samples
+from host_tools.recording.channels import SampleChannel
 from host_tools.recording.chunks import Column, Floats, Ints
 from host_tools.recording.reader import Recording
+from host_tools.recording.views import Samples
 
 UNITS = {"watts": "J", "amperes": "C"}
 

@@ -19,7 +19,7 @@ from host_tools.link.session import Event
 from host_tools.power.meter import Meter
 from host_tools.power.meters import MeterRecording
 from host_tools.recording.files import pack
-from host_tools.recording.writer import Recorder
+from host_tools.recording.recorder import Recorder
 
 ROUND_TRIPS = 8         # measured before and after
 QUIET_SECONDS = 0.2     # of the meter alone, before and after

@@ -70,7 +70,7 @@ class Ina(PolledMeter):
                     row.append(int(path.read_text()) * unit)
                 except GONE as error:
                     raise LinkLost(f"{self.name}: {path.name} is gone: {error.strerror}") from None
-                except (OSError, ValueError):  # a bus that did not answer, half a number
+                except (OSError, ValueError, OverflowError):  # a silent bus, half a number
                     return None
         return row
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from edgefm.errors import BadInput, LinkError, LinkLost, MissingTool
+from edgefm.errors import BadInput, BadMessage, LinkError, LinkLost, MissingTool
 from host_tools.power.meter import Floats, Meter, Options, Piece, SampleClock
 from host_tools.recording.chunks import Column
 
@@ -122,8 +122,12 @@ class Joulescope(Meter):
             return None
         while not self._queue.empty():
             messages.append(self._queue.get())
-        for topic, message, _ in messages:
-            self._take(topic, message)
+        try:
+            for topic, message, _ in messages:
+                self._take(topic, message)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise BadMessage(f"{self._path}: a message that is none: {type(error).__name__} "
+                             f"{error}") from None
         return self._piece(messages[-1][2])
 
     def _take(self, topic: str, message: Mapping[str, Any]) -> None:

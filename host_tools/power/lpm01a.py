@@ -35,7 +35,7 @@ ANSWER_SECONDS = 3.0
 MOST_LINE = 256
 LSB = 1e-9
 _SAMPLE = re.compile(rb"(\d{4})([+-])(\d\d)")
-_STAMP = re.compile(rb"TimeStamp: (\d+)s (\d+)ms, buff (\d+)%")
+_STAMP = re.compile(rb"TimeStamp: (\d{1,9})s (\d{1,3})ms, buff (\d{1,3})%")
 _OTHER = re.compile(rb"(PowerShield >.*|event .*|Acquisition .*|end|summary.*|)")
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -14,7 +15,8 @@ import numpy as np
 from edgefm.errors import BadInput, EdgefmError, LinkLost
 from host_tools.power import hwmon, joulescope, lpm01a, otii, pmic, ppk2
 from host_tools.power.meter import Meter, Options, Piece
-from host_tools.recording.writer import Recorder, SampleWriter
+from host_tools.recording.recorder import Recorder
+from host_tools.recording.writer import SampleWriter
 
 DRIVERS: tuple[ModuleType, ...] = (ppk2, joulescope, lpm01a, otii, pmic, hwmon)
 KINDS = tuple(str(driver.KIND) for driver in DRIVERS)
@@ -152,13 +154,15 @@ class MeterRecording:
         try:
             self._read_until_told()
             self.meter.stop()
-        except EdgefmError as error:
-            self.channel.finish(str(error), self._recorder.now())
+        except (EdgefmError, ValueError, OSError) as error:  # it, its samples, or our disk
             self._complain(f"{self.meter.name}: {error}; its channel ends here")
+            with suppress(OSError):
+                self.channel.finish(str(error), self._recorder.now())
         finally:
-            error_seconds = self.meter.clock_error()
-            self.channel.describe({"clock_error": error_seconds}, self._recorder.now())
-            self.meter.close()
+            with suppress(OSError, EdgefmError):
+                self.channel.describe({"clock_error": self.meter.clock_error()},
+                                      self._recorder.now())
+                self.meter.close()
 
     def _read_until_told(self) -> None:
         heard = time.monotonic()

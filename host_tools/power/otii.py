@@ -142,6 +142,13 @@ class Otii(Meter):
 
     def read(self, timeout: float) -> Piece | None:
         """The samples that are new."""
+        try:
+            return self._new(timeout)
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            raise BadMessage(f"{self._connection.name}: an answer that is none: "
+                             f"{type(error).__name__} {error}") from None
+
+    def _new(self, timeout: float) -> Piece | None:
         count = self._count("mc") - self._taken["mc"]
         now = time.monotonic_ns()
         if count <= 0:
@@ -149,14 +156,10 @@ class Otii(Meter):
             return None
         self._fetch_slow()
         data = self._fetch("mc", min(count, MOST_SAMPLES))
-        try:
-            current = np.array(data["values"], np.float64)
-            began, interval = float(data["timestamp"]), float(data["interval"])
-            finite = np.isfinite(current).all() and interval > 0 and current.ndim == 1
-        except (KeyError, TypeError, ValueError):
-            finite = False
-        if not finite:
-            raise BadMessage(f"{self._connection.name}: samples of mc that are none")
+        current = np.array(data["values"], np.float64)
+        began, interval = float(data["timestamp"]), float(data["interval"])
+        if current.ndim != 1 or not np.isfinite(current).all() or not 0 < interval < 10:
+            raise ValueError("samples of mc that are none")
         return self._piece(current, began, interval, count, now)
 
     def _piece(self, current: Floats, began: float, interval: float, count: int,

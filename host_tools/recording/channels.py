@@ -5,78 +5,26 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from host_tools.recording import chunks
-from host_tools.recording.chunks import BadChunk, Column, Floats, Head, Ints, Summary
+from host_tools.recording.chunks import BadChunk, Column, Head, Summary
 from host_tools.recording.files import FolderFiles
+from host_tools.recording.views import (
+    Buckets,
+    Envelope,
+    Gap,
+    RecordedEvent,
+    Samples,
+    find_column,
+)
 
 SCAN_BYTES = 1 << 20
 FOREVER = float("inf")
 JUMP_SECONDS = 0.002  # evenly taken samples that go on later than this have a gap of unknown size
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Between these two times (s) nothing is known; `lost` samples or events, -1: unknown.
-
-    `why` is "lost" (the instrument or line dropped them) or "damaged" (this recording did).
-    """
-
-    start: float
-    end: float
-    lost: int
-    why: str = "lost"
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """A piece of a channel: `times` [n] s, `values` [columns, n] in each column's unit.
-
-    `index` [n] counts samples from the channel's first on, lost ones included: where it steps by
-    more than one, something is missing.
-    """
-
-    columns: tuple[Column, ...]
-    times: Floats
-    values: Floats
-    index: Ints
-
-    def column(self, quantity: str, rail: str | None = None) -> Floats:
-        """The first column of a quantity (of a rail). Raises KeyError."""
-        found: Floats = self.values[find_column(self.columns, quantity, rail)]
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """One column in buckets: edges [b + 1] s; low, high, mean [b], NaN where nothing was taken."""
-
-    edges: Floats
-    low: Floats
-    high: Floats
-    mean: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedEvent:
-    """Bytes and when (s) they came; `missed` events were lost right before."""
-
-    time: float
-    payload: bytes
-    missed: int
-
-
-def find_column(columns: tuple[Column, ...], quantity: str, rail: str | None = None) -> int:
-    """Position of the first column of a quantity (of a rail). Raises KeyError."""
-    for number, column in enumerate(columns):
-        if column.quantity == quantity and rail in (None, column.rail):
-            return number
-    raise KeyError(f"no {quantity}{f' of {rail}' if rail else ''}")
 
 
 class Channel:
@@ -277,11 +225,10 @@ class SampleChannel(Channel):
                   ) -> Iterator[tuple[Head, Summary]]:
         """Head and summary of every sound chunk: blocks of 512 samples, cheap to read."""
         for number in self._numbers(start, stop):
-            body, (_, head) = self._load(number), self._places[number]
-            if body is None:
-                continue
+            at, head = self._places[number]
+            packed = self._files.read(self.file, at + chunks.HEAD_BYTES, head.summary_bytes)
             try:
-                yield head, chunks.read_summary(head, body[0])
+                yield head, chunks.unpack_summary(head, packed)
             except BadChunk as error:
                 self._damage(number, error)
 
@@ -311,7 +258,7 @@ class SampleChannel(Channel):
         start = first if start is None else start
         stop = last + 1e-9 if stop is None else stop
         edges = np.linspace(start, max(stop, start + 1e-9), buckets + 1)
-        drawn = _Buckets(edges)
+        drawn = Buckets(edges)
         inside = sum(head.count for _, head in (self._places[i] for i in
                                                 self._numbers(start, stop)))
         if inside > 2 * chunks.BLOCK * buckets:
@@ -346,33 +293,6 @@ def _gap_between(before: Head, head: Head) -> Iterator[Gap]:
         late = (head.start - before.end - (before.end - before.start) / steps) / 1e9
         if late > JUMP_SECONDS:
             yield Gap(before.end / 1e9, head.start / 1e9, -1)
-
-
-class _Buckets:
-    """Gathers values into buckets of time."""
-
-    def __init__(self, edges: Floats) -> None:
-        count = len(edges) - 1
-        self.edges = edges
-        self.low, self.high = np.full(count, np.inf), np.full(count, -np.inf)
-        self.total, self.sizes = np.zeros(count), np.zeros(count)
-
-    def add(self, times: Floats, low: Floats, high: Floats, total: Floats, sizes: Ints) -> None:
-        count = len(self.low)
-        width = (self.edges[-1] - self.edges[0]) / count
-        at = np.floor((times - self.edges[0]) / width)
-        good = (at >= 0) & (at < count)
-        where = at[good].astype(np.int64)
-        np.minimum.at(self.low, where, low[good])
-        np.maximum.at(self.high, where, high[good])
-        np.add.at(self.total, where, total[good])
-        np.add.at(self.sizes, where, sizes[good])
-
-    def result(self) -> Envelope:
-        empty = self.sizes == 0
-        mean = np.where(empty, np.nan, self.total / np.where(empty, 1, self.sizes))
-        return Envelope(self.edges, np.where(empty, np.nan, self.low),
-                        np.where(empty, np.nan, self.high), mean)
 
 
 class EventChannel(Channel):

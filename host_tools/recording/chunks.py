@@ -22,7 +22,7 @@ HEAD = struct.Struct("<4sBBHQIIIqqIIIII")
 HEAD_BYTES = HEAD.size
 DESCRIPTION, UNIFORM, TIMED, EVENTS = 0, 1, 2, 3  # kinds of chunks
 BLOCK = 512                 # samples per entry of the summary
-MOST_COUNT = 1 << 20        # samples or events of one chunk
+MOST_COUNT = 1 << 17        # samples or events of one chunk
 MOST_PLAIN = 1 << 26        # bytes of a chunk's body, unpacked
 MOST_COLUMNS = 64
 MOST_INDEX = 1 << 62
@@ -138,16 +138,28 @@ def unpack_body(head: Head, body: bytes) -> tuple[bytes, bytes]:
         raise BadChunk("cut in its body")
     if zlib.crc32(body) != head.body_crc:
         raise BadChunk("a damaged body")
-    parts = []
-    for part in (body[:head.summary_bytes], body[head.summary_bytes:]):
-        try:
-            unpacker = zlib.decompressobj()
-            parts.append(unpacker.decompress(part, MOST_PLAIN) if part else b"")
-        except zlib.error as error:
-            raise BadChunk(f"a body that does not unpack ({error})") from None
-    if sum(map(len, parts)) != head.plain_bytes:
+    summary, data = _unpacked(body[:head.summary_bytes]), _unpacked(body[head.summary_bytes:])
+    if len(summary) + len(data) != head.plain_bytes:
         raise BadChunk("a body of another size than its head says")
-    return parts[0], parts[1]
+    return summary, data
+
+
+def unpack_summary(head: Head, packed: bytes) -> Summary:
+    """The summary alone, from its packed bytes: zlib has a checksum of its own. Raises BadChunk."""
+    if len(packed) != head.summary_bytes:
+        raise BadChunk("cut in its summary")
+    return read_summary(head, _unpacked(packed))
+
+
+def _unpacked(packed: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    try:
+        data = unpacker.decompress(packed, MOST_PLAIN)
+    except zlib.error as error:
+        raise BadChunk(f"a body that does not unpack ({error})") from None
+    if packed and not unpacker.eof:
+        raise BadChunk("a body that does not unpack (cut, or too long)")
+    return data
 
 
 # -- descriptions --------------------------------------------------------------------------------

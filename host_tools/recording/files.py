@@ -16,6 +16,8 @@ from typing import IO, Self
 
 from edgefm.errors import BadInput
 
+FORMAT = "edgefm-recording"
+VERSION = 1
 META = "meta.json"
 LOCK = "lock"
 CHANNEL = re.compile(r"\d{1,4}\.(samples|events)")

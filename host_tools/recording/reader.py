@@ -20,8 +20,7 @@ from typing import Any, Self, TypeVar
 
 from edgefm.errors import BadInput
 from host_tools.recording.channels import EventChannel, SampleChannel
-from host_tools.recording.files import ZipFiles, open_files
-from host_tools.recording.writer import FORMAT, VERSION
+from host_tools.recording.files import FORMAT, VERSION, ZipFiles, open_files
 
 AnyChannel = TypeVar("AnyChannel", SampleChannel, EventChannel)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "benchmarks").glob("[!_]*.py"))
-NEED_MODELS = [path for path in SCRIPTS if path.stem not in ("bench_kernels", "link")]
+WITHOUT_MODELS = ("bench_kernels", "link", "recording")
+NEED_MODELS = [path for path in SCRIPTS if path.stem not in WITHOUT_MODELS]
 
 
 def _run(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

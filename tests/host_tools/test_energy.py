@@ -122,6 +122,23 @@ def test_gaps_are_not_filled_but_in_the_error(tmp_path):
         assert row.gap_error > 0.1 * charge[0] * 3.3 and row.missing_seconds > 0.001
 
 
+@pytest.mark.parametrize("size", [1, 10, 1000])
+def test_samples_beside_a_gap_stand_for_half_a_distance_only(tmp_path, size):
+    with Recorder(tmp_path) as recorder:
+        meter = recorder.samples("m", [Column("VDD", "watts", 1e-9)], 1000)
+        for first, watts in ((0, 1.0), (150, 3.0)):
+            for at in range(first, first + 100, size):
+                part = np.full(min(size, first + 100 - at), watts)
+                meter.append([part], at * 10**6, (at + len(part) - 1) * 10**6)
+                meter.flush()
+            meter.lose(50)
+    with Recording(tmp_path) as recording:
+        found = integrate(recording.samples["m"], 0, np.array([-1.0, 0.0, 0.12]),
+                          np.array([1.0, 0.12, 0.16]))
+    np.testing.assert_allclose(found.value, [0.4, 0.0995, 0.0315], atol=1e-9)
+    np.testing.assert_allclose(found.covered, [0.2, 0.0995, 0.0105], atol=1e-9)
+
+
 def test_a_meter_without_volts_gives_charge(tmp_path):
     with Recorder(tmp_path) as recorder:
         meter = recorder.samples("m", [Column("VDD", "amperes", 1e-9)], 1000)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from meters import JoulescopeDriver
 
-from edgefm.errors import BadInput, LinkError, LinkLost, MissingTool
+from edgefm.errors import BadInput, BadMessage, LinkError, LinkLost, MissingTool
 from host_tools.power import joulescope
 from host_tools.power.joulescope import Joulescope
 from host_tools.power.meter import Options
@@ -62,6 +62,15 @@ def test_missing_and_impossible_samples_are_lost(driver, meter):
     piece = meter.read(0.1)
     assert piece.gaps == ((0, 16), (5, 2)) and piece.count == 78 and meter.lost == 18
     assert np.isfinite(piece.values[0]).all()
+
+
+@pytest.mark.parametrize("wrong", [{}, {"sample_id": "x"}, {"sample_id": 0, "decimate_factor": 0},
+                                   {"sample_id": 0, "decimate_factor": 1, "data": ["a"]}], ids=str)
+def test_a_message_that_is_none_is_refused(driver, meter, wrong):
+    topic = f"{driver.path}/s/i/!data"
+    driver.functions[topic](topic, wrong)
+    with pytest.raises(BadMessage, match="a message that is none"):
+        meter.read(0.1)
 
 
 def test_an_instrument_that_is_unplugged_says_so(driver, meter):

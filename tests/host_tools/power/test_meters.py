@@ -2,30 +2,21 @@
 """Meters by name, tested, and recorded in a thread; known charge per stage on every one of them."""
 
 import time
-from itertools import pairwise
+from dataclasses import replace
 
+import known_charge
 import numpy as np
 import pytest
-from meters import (
-    BoardTransport,
-    JoulescopeDriver,
-    Lpm01aBoard,
-    OtiiServer,
-    Ppk2Board,
-    fake_vcgencmd,
-    hwmon_folder,
-    stages,
-)
+from meters import BoardTransport, Lpm01aBoard, Ppk2Board, fake_vcgencmd, hwmon_folder, stages
 
 from edgefm.errors import BadInput
 from host_tools.power import hwmon, meters, otii
 from host_tools.power.hwmon import Ina
-from host_tools.power.joulescope import Joulescope
 from host_tools.power.lpm01a import Lpm01a
 from host_tools.power.meter import Options
 from host_tools.power.meters import MeterRecording, check_meter, parse
-from host_tools.power.pmic import PiPmic
-from host_tools.power.ppk2 import Ppk2
+from host_tools.power.pmic import read_rails
+from host_tools.power.ppk2 import Ppk2, read_calibration, split_words
 from host_tools.recording import Recorder, Recording
 
 
@@ -88,149 +79,49 @@ def test_a_meter_that_disappears_ends_its_channel_and_not_the_recording(tmp_path
     assert len(complaints) == 1 and "its channel ends here" in complaints[0]
 
 
-SECONDS = [0.13, 0.31, 0.07, 0.29]
-AMPERES = [12e-3, 3e-3, 40e-3, 0.5e-3]
+@pytest.mark.parametrize("name", known_charge.SCENARIOS)
+def test_known_charge_per_stage_is_measured_within_a_percent(tmp_path, name):
+    measured, charge = known_charge.SCENARIOS[name](tmp_path / "r")
+    assert len(measured) == 4
+    assert measured == pytest.approx(charge, rel=0.01)
 
 
-def charge_by_stage(pieces, edges):
-    """Amperes times the time to the next sample, by stage; samples before the first edge do not
-    count."""
-    times = np.concatenate([piece.seconds for piece in pieces])
-    current = np.concatenate([piece.values[0] for piece in pieces])
-    steps = np.append(np.diff(times), np.diff(times).mean())
-    return [float((current * steps)[(times >= a - 1e-9) & (times < b - 1e-9)].sum())
-            for a, b in pairwise(edges)]
+def test_samples_that_are_no_numbers_end_the_channel_and_not_the_recording(tmp_path):
+    board, said = Ppk2Board(lambda n: np.full(len(n), 0.01)), []
+    meter = Ppk2(BoardTransport(board, lambda b, n: b.words(n).tobytes()), Options())
+    read = meter.read
+
+    def spoilt(timeout):
+        piece = read(timeout)
+        return replace(piece, values=(piece.values[0] * np.nan, piece.values[1]))
+
+    meter.read = spoilt
+    with Recorder(tmp_path) as recorder:
+        recording = MeterRecording(meter, recorder, said.append)
+        recording.start()
+        recording._thread.join(10)
+        recording.stop()
+    with Recording(tmp_path) as recording:
+        assert "no number" in recording.samples["ppk2"].ended and "no number" in said[0]
+        assert recording.meta["state"] == "complete"
 
 
-def within_a_percent(got, charge):
-    assert got == pytest.approx(charge, rel=0.01)
-
-
-def edges_from(start):
-    return start + np.concatenate([[0], np.cumsum(SECONDS)])
-
-
-def by_number(pieces, rate):
-    """Pieces whose times are those of their sample numbers, so that a test depends on no clock."""
-    index, result = 0, []
-    for piece in pieces:
-        here = np.arange(piece.count)
-        for at, lost in piece.gaps:
-            here[at:] += lost
-        result.append(type(piece)(piece.values, times=(
-            (index + here) * (1e9 / rate)).round().astype(np.int64)))
-        index += piece.count + piece.lost
-    return result
-
-
-def test_known_charge_per_stage_on_a_ppk2():
-    load, pins, charge = stages(SECONDS, AMPERES, 100_000)
-    meter = Ppk2(BoardTransport(Ppk2Board(load, pins), lambda b, n: b.words(n).tobytes(),
-                                samples=8000), Options())
-    meter.start()
-    pieces = by_number([meter.read(0.1) for _ in range(10)], 100_000)
-    within_a_percent(charge_by_stage(pieces, edges_from(0)), charge)
-
-
-def test_known_charge_per_stage_on_an_lpm01a():
-    load, _, charge = stages(SECONDS, [a / 5 for a in AMPERES], 5000)
-    meter = Lpm01a(BoardTransport(Lpm01aBoard(load), lambda b, n: b"".join(b.lines(n))),
-                   Options(values={"rate": "5000"}))
-    meter.start()
-    pieces = by_number([meter.read(0.1) for _ in range(4)], 5000)
-    within_a_percent(charge_by_stage(pieces, edges_from(0)), charge)
-
-
-def test_known_charge_per_stage_on_a_joulescope():
-    load, _, charge = stages(SECONDS, AMPERES, 100_000)
-    driver = JoulescopeDriver()
-    meter = Joulescope(driver, driver.path, Options())
-    meter.start()
-    for at in range(0, 80_000, 8000):
-        driver.send("s/i", at, load(np.arange(at, at + 8000)).astype(np.float32))
-        driver.send("s/v", at, np.full(8000, 3.3, np.float32))
-        driver.send("s/gpi/0", at, np.zeros(1000, np.uint8))
-    pieces = by_number([meter.read(0.1)], 100_000)
-    within_a_percent(charge_by_stage(pieces, edges_from(0)), charge)
-
-
-def test_known_charge_per_stage_on_an_otii():
-    load, _, charge = stages(SECONDS, AMPERES, 4000)
-    now = [0.0]
-    server = OtiiServer(load, clock=lambda: now[0])
-    meter = otii.open_meter(Options(server.address))
-    meter.start()
-    pieces = []
-    for now[0] in np.arange(1, 18) * 0.05:
-        pieces += [piece for piece in [meter.read(0.01)] if piece]
-    meter.close()
-    server.close()
-    within_a_percent(charge_by_stage(by_number(pieces, 4000), edges_from(0)), charge)
-
-
-class Simulated:
-    """A clock that only polls move, and the load at that time."""
-
-    def __init__(self, seconds=20.0):
-        self.now = 10**9
-        self.load, _, charge = stages([s * seconds for s in SECONDS], AMPERES, 1000)
-        self.charge = charge
-        self.edges = 1.0 + np.concatenate([[0], np.cumsum(SECONDS)]) * seconds
-
-    def clock(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += round(seconds * 1e9)
-
-    def amperes(self):
-        return float(self.load(np.array([(self.now - 10**9) // 10**6]))[0])
-
-    def pieces(self, meter):
-        meter._clock, meter._sleep = self.clock, self.sleep
-        meter.start()
-        got = []
-        while self.now < (self.edges[-1] + 0.1) * 1e9:
-            got.append(meter.read(0.05))
-        return got
-
-
-def test_known_charge_per_stage_on_a_chip_behind_hwmon(tmp_path):
-    folder = hwmon_folder(tmp_path)
-    time = Simulated(seconds=10.0)
-    meter = Ina(folder, Options(values={"polls": "200"}))
-    poll = meter.poll
-
-    shown = [""]
-
-    def measured():
-        text = str(round(time.amperes() * 1e3))
-        if text != shown[0]:
-            shown[0] = text
-            (folder / "curr1_input").write_text(text)
-        return poll()
-
-    meter.poll = measured
-    pieces = [type(p)((p.values[1],), times=p.times) for p in time.pieces(meter)]
-    charge = [round(a * 1e3) * 1e-3 * (b - c) for a, b, c in
-              zip(AMPERES, time.edges[1:], time.edges, strict=False)]  # the kernel's unit is 1 mA
-    within_a_percent(charge_by_stage(pieces, time.edges), charge)
-
-
-def test_known_charge_per_stage_on_a_pi(tmp_path):
-    program = fake_vcgencmd(tmp_path)
-    time = Simulated(seconds=10.0)
-    meter = PiPmic(Options(str(program), {"polls": "50"}))
-    meter._ask = lambda: (f"DDR_VDD2_A current(3)={time.amperes():.8f}A\n"
-                          "DDR_VDD2_V volt(11)=1.10842500V\n")
-    meter._rails = ("DDR_VDD2",)
-    meter.columns = meter.columns[:3]
-    pieces = [type(p)((p.values[1],), times=p.times) for p in time.pieces(meter)]
-    within_a_percent(charge_by_stage(pieces, time.edges), time.charge)
+def test_random_bytes_are_no_samples_and_no_end(monkeypatch):
+    monkeypatch.setattr("host_tools.power.meter.BATCH_SECONDS", 0)
+    random = np.random.default_rng(11)
+    board = Lpm01a(BoardTransport(Lpm01aBoard(lambda n: n), None), Options())
+    for _ in range(100):
+        data = random.bytes(random.integers(1, 600))
+        split_words(data, None)
+        split_words(data, int(random.integers(64)))
+        read_calibration(data.decode("latin-1"))
+        read_rails(data.decode("latin-1"))
+        board._transport._pending = data
+        board.read(0.0)
 
 
 def test_recording_needs_no_more_than_the_meter_gives(tmp_path):
-    load, _, _ = stages(SECONDS, AMPERES, 100_000)
+    load, _, _ = stages(known_charge.SECONDS, known_charge.AMPERES, 100_000)
     with Recorder(tmp_path) as recorder:
         meter = Ppk2(BoardTransport(Ppk2Board(load), lambda b, n: b.words(n).tobytes()),
                      Options(values={"mode": "source", "volts": "3.3"}))

@@ -84,6 +84,44 @@ def test_no_instrument_and_no_program_are_said(monkeypatch):
     assert otii.find() == []
 
 
+WRONG = [{}, {"values": "x"}, {"values": [1, None], "timestamp": 0, "interval": 1},
+         {"values": [[1]], "timestamp": 0, "interval": 1}, {"values": [1], "timestamp": 0},
+         {"values": [1], "timestamp": 0, "interval": 0},
+         {"values": [1e999], "timestamp": 0, "interval": 1}]
+
+
+def answering(server, channel, data):
+    """The server, whose data of one channel are these."""
+    given = server._data
+    server._data = lambda name, *where: data if name == channel else given(name, *where)
+    meter = otii.open_meter(Options(server.address))
+    meter.start()
+    return meter
+
+
+@pytest.mark.parametrize("data", WRONG, ids=str)
+def test_currents_that_are_none_are_refused(server, time, data):
+    meter = answering(server, "mc", data)
+    time.now = 0.25
+    with pytest.raises(BadMessage, match="an answer that is none"):
+        meter.read(0.01)
+    meter.close()
+
+
+@pytest.mark.parametrize("channel", ["mv", "i1"])
+@pytest.mark.parametrize("data", WRONG, ids=str)
+def test_slow_channels_that_are_none_are_refused_or_leave_no_sample(server, time, channel, data):
+    meter = answering(server, channel, data)
+    time.now = 0.25
+    try:
+        piece = meter.read(0.01)
+    except BadMessage:
+        pass
+    else:
+        assert piece.count in (0, 1000) and np.isfinite(piece.values).all()
+    meter.close()
+
+
 @pytest.mark.parametrize("answer", [b"[]\r\n", b"{\r\n", b"\xff\xfe\r\n"])
 def test_answers_that_are_none_are_refused(answer):
     server = socket.create_server(("127.0.0.1", 0))

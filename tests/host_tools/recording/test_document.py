@@ -34,8 +34,8 @@ def test_kinds_and_limits_are_the_documents(text):
         (chunks.TIMED, "timed samples"), (chunks.EVENTS, "events")]
     assert f"| `{chunks.MAGIC.decode()}` |" in text
     assert (chunks.MOST_COUNT, chunks.MOST_PLAIN, chunks.MOST_INDEX, chunks.MOST_TIME) == (
-        1 << 20, 1 << 26, 1 << 62, 1 << 61)
-    for limit in ("at most 2^20", "at most 2^26", "at most 2^62", "within ±2^61",
+        1 << 17, 1 << 26, 1 << 62, 1 << 61)
+    for limit in ("at most 2^17", "at most 2^26", "at most 2^62", "within ±2^61",
                   f"at most {chunks.MOST_COLUMNS}", f"entry of the summary, {chunks.BLOCK};"):
         assert limit in text
 

@@ -101,6 +101,29 @@ def test_lost_samples_are_gaps_and_not_values(tmp_path):
         np.testing.assert_allclose(got.times, got.index * 1e-4, atol=1e-8)
 
 
+@pytest.mark.parametrize("timed", [False, True])
+def test_a_large_piece_is_parted(tmp_path, timed):
+    count = 300_000
+    with Recorder(tmp_path) as recorder:
+        meter = recorder.samples("m", [Column("VDD", "watts", 1e-6)], None if timed else RATE)
+        values = np.arange(count) * 1e-6
+        gaps = [(0, 3), (65_536, 5), (200_000, 7)]
+        index = np.arange(count)
+        index[65_536:] += 5
+        index[200_000:] += 7
+        if timed:
+            meter.append_timed([values], index * STEP, gaps)
+        else:
+            meter.append([values], 0, int(index[-1]) * STEP, gaps)
+    with Recording(tmp_path) as recording:
+        meter = recording.samples["m"]
+        got = meter.read()
+        assert recording.problems == [] and meter.lost == 15
+        assert (got.index == index + 3).all()
+        np.testing.assert_allclose(got.times, index * 1e-4, atol=2e-9)
+        assert [g.lost for g in meter.gaps()] == [5, 7]
+
+
 def test_a_gap_behind_a_piece_is_in_front_of_the_next(tmp_path):
     with Recorder(tmp_path) as recorder:
         meter = recorder.samples("meter", COLUMNS, RATE)
@@ -335,6 +358,24 @@ def test_a_damaged_head_costs_its_own_samples_only(folder):
     with Recording(folder) as recording:
         assert (recording.samples["meter"].read().index == np.arange(10_000, 20_000)).all()
         assert any("damaged and left out" in problem for problem in recording.problems)
+
+
+def test_a_gap_that_the_recording_made_is_told_from_one_that_the_meter_made(tmp_path):
+    with Recorder(tmp_path) as recorder:
+        meter = recorder.samples("meter", COLUMNS, RATE)
+        for piece in range(3):
+            feed(meter, 1000, piece * 1000)
+            recorder.flush()
+        meter.lose(10)
+        feed(meter, 1000, 3000, start=3010 * STEP)
+    path = tmp_path / "0.samples"
+    data = bytearray(path.read_bytes())
+    second = data.index(b"EFRC", data.index(b"EFRC", 1) + 1)
+    data[second + 8] ^= 1
+    path.write_bytes(data)
+    with Recording(tmp_path) as recording:
+        gaps = [(g.lost, g.why) for g in recording.samples["meter"].gaps()]
+    assert gaps == [(1000, "damaged"), (10, "lost")]
 
 
 def test_every_truncation_opens_as_far_as_it_is_good(folder):
