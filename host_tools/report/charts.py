@@ -10,7 +10,7 @@ import numpy as np
 
 from edgefm.report.markup import Markup, join, tag
 from edgefm.report.pictures import WIDTH, clip, picture
-from host_tools.recording.channels import Envelope, Gap
+from host_tools.recording.views import Envelope, Gap
 
 HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 240, 74, 8, 22, 34
 BUCKETS = WIDTH - LEFT - RIGHT
