@@ -14,6 +14,7 @@ import numpy as np
 from edgefm.binding import Runtime
 from edgefm.binding.coder import code_map
 from edgefm.codecs import CODECS, LOSSLESS_CODECS, RowShape, coded_bytes, fit_maps
+from edgefm.codecs.interface import no_fit
 from edgefm.container import CodedMap
 from edgefm.errors import BadInput
 from edgefm.graph import Array
@@ -22,7 +23,7 @@ from edgefm.program import Program, Stream
 
 LOSSLESS = "lossless"         # the shortest of them all, map by map
 TABLE_SHARE = 0.03            # of the weights' bytes, for all tables together
-LEARNED = frozenset({"context", "gf2"})
+LEARNED = frozenset(name for name, codec in CODECS.items() if codec.fit is not no_fit)
 _MAX_ROW_BYTES = 0xFFFF       # lengths in the directory are 16 bits
 
 
@@ -88,9 +89,7 @@ def code_maps(program: Program, plan: Plan, codec: str, package: bytes,
     per_map = [(shape_of(program.streams[plan.maps[i].stream]), maps[plan.maps[i].stream])
                for i in coded]
     limit = table_limit(program)
-    tables = {name: fit_maps(per_map, limit) if name == "context"
-              else [CODECS[name].fit(rows, shape, limit // len(coded)) for shape, rows in per_map]
-              for name in names}
+    tables = {name: fit_maps(CODECS[name], per_map, limit) for name in names}
     return {i: _shortest(names, tables, n, *per_map[n]) for n, i in enumerate(coded)}
 
 

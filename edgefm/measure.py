@@ -152,9 +152,7 @@ def _tables(boundaries: Sequence[Boundary], samples: Sequence[Sequence[Array]],
     """Per codec the tables of every map, within the limit together."""
     per_map = [(boundary.shape, [maps[i] for maps in samples])
                for i, boundary in enumerate(boundaries)]
-    learned = {"context": fit_maps(per_map, limit)}
-    return {name: learned.get(name) or [codec.fit(maps, shape, limit) for shape, maps in per_map]
-            for name, codec in CODECS.items()}
+    return {name: fit_maps(codec, per_map, limit) for name, codec in CODECS.items()}
 
 
 def _add(sums: Mapping[tuple[str, int], _Sums], boundaries: Sequence[Boundary],

@@ -11,20 +11,32 @@ from types import MappingProxyType
 
 import numpy as np
 
-from edgefm.codecs import context, context_fit, gf2, gf2_fit
+from edgefm.codecs import context, context_fit, gf2, gf2_fit, rice, static, static_fit, tans
 from edgefm.codecs.ebpc import EBPC
-from edgefm.codecs.interface import LENGTH_BYTES, Codec, Rows, RowShape, no_state
+from edgefm.codecs.interface import (
+    LENGTH_BYTES,
+    Candidate,
+    Codec,
+    Rows,
+    RowShape,
+    fit_of,
+    no_state,
+)
 from edgefm.codecs.raw import RAW
 from edgefm.codecs.rle import RLE
 from edgefm.codecs.zvc import ZVC
 from edgefm.errors import BadContainer
 
-CONTEXT = Codec(4, "context", context_fit.fit, context.start, context.encode, context.decode,
-                context.skip, context.state_bytes)
+CONTEXT = Codec(4, "context", fit_of(context_fit.candidates), context.start, context.encode,
+                context.decode, context.skip, context.state_bytes, context_fit.candidates)
+RICE = Codec(5, "rice", fit_of(static_fit.fit_rice), rice.start, rice.encode, rice.decode,
+             rice.skip, static.state_bytes, static_fit.fit_rice)
+TANS = Codec(6, "tans", fit_of(static_fit.fit_tans), tans.start, tans.encode, tans.decode,
+             tans.skip, tans.state_bytes, static_fit.fit_tans)
 GF2 = Codec(8, "gf2", gf2_fit.fit, gf2.start, gf2.encode, gf2.decode, gf2.skip, no_state,
             lossless=False)
 CODECS: Mapping[str, Codec] = MappingProxyType(
-    {codec.name: codec for codec in (RAW, RLE, ZVC, EBPC, CONTEXT, GF2)})
+    {codec.name: codec for codec in (RAW, RLE, ZVC, EBPC, CONTEXT, RICE, TANS, GF2)})
 LOSSLESS_CODECS: Mapping[str, Codec] = MappingProxyType(
     {name: codec for name, codec in CODECS.items() if codec.lossless})
 
@@ -71,14 +83,17 @@ def worst_case(shape: RowShape, height: int) -> int:
     return height * (shape.values + LENGTH_BYTES)
 
 
-def fit_maps(maps: Sequence[tuple[RowShape, Sequence[Rows]]], limit: int) -> list[bytes]:
-    """Tables of the context codec for many maps, of at most `limit` bytes together.
+def fit_maps(codec: Codec, maps: Sequence[tuple[RowShape, Sequence[Rows]]],
+             limit: int) -> list[bytes]:
+    """A codec's tables for many maps, of at most `limit` bytes together.
 
     `maps` gives each map's shape and calibration samples. Starting from the smallest tables, the
-    next larger ones go where a table byte saves most code per inference. The smallest take 12
-    bytes each, even when that is more than `limit`.
+    next larger ones go where a table byte saves most code per inference. The smallest are given
+    even when they are more than `limit`.
     """
-    choices = [_efficient(context_fit.candidates(samples, shape), shape.values * len(samples[0]))
+    if codec.candidates is None:
+        return [codec.fit(samples, shape, limit // len(maps)) for shape, samples in maps]
+    choices = [_efficient(codec.candidates(samples, shape), shape.values * len(samples[0]))
                for shape, samples in maps]
     steps = sorted((-gain, i, j) for i, choice in enumerate(choices)
                    for j, (gain, _) in enumerate(choice) if j)
@@ -91,7 +106,7 @@ def fit_maps(maps: Sequence[tuple[RowShape, Sequence[Rows]]], limit: int) -> lis
     return [choice[j][1] for choice, j in zip(choices, taken, strict=True)]
 
 
-def _efficient(candidates: Sequence[context_fit.Candidate],
+def _efficient(candidates: Sequence[Candidate],
                values: int) -> list[tuple[float, bytes]]:
     """The candidates worth their size, growing, each with the bits saved per byte more."""
     rest = sorted(candidates, key=lambda c: (len(c.tables), c.bits_per_value))

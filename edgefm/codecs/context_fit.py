@@ -27,7 +27,7 @@ from edgefm.codecs.context import (
     ZERO_CONTEXTS,
     Tables,
 )
-from edgefm.codecs.interface import Rows, RowShape
+from edgefm.codecs.interface import Candidate, Rows, RowShape
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -37,14 +37,6 @@ ZERO_SHARE = 1 / 16  # a map with this share of zero points gets the zero flag
 USUAL_TAPS = (26, 26, -6, 13)  # 64ths, where there is no evidence
 RIDGE = 40.0  # samples that "no cross term" is worth
 TERMS = (0, 1, 2, 4, 6)  # cross terms that tables may have: each costs 2 bytes per channel
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """Tables of one size and the bits that one value then costs (entropy of the sample)."""
-
-    tables: bytes
-    bits_per_value: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,14 +50,6 @@ class Sample:
     def flat(self, array: Ints) -> Ints:
         """The used rows of an array [N, H, W, C] as [pixels, C]."""
         return array[:, self.used].reshape(-1, array.shape[-1])
-
-
-def fit(maps: Sequence[Rows], shape: RowShape, limit: int) -> bytes:
-    """The tables of at most `limit` bytes (but never less than the 12 of the smallest) that
-    promise the shortest code for maps like these."""
-    found = candidates(maps, shape)
-    fitting = [c for c in found if len(c.tables) <= limit] or found[:1]
-    return min(fitting, key=lambda c: c.bits_per_value).tables
 
 
 def candidates(maps: Sequence[Rows], shape: RowShape) -> list[Candidate]:

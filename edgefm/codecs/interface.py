@@ -35,6 +35,14 @@ class RowShape:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """Tables of one size, and the bits that one value is expected to cost with them."""
+
+    tables: bytes
+    bits_per_value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Codec:
     """One codec; docs/FORMAT.md gives its bits, docs/CODECS.md its reasons.
 
@@ -42,8 +50,9 @@ class Codec:
     int8 [H, W, C]. `start(tables, shape)` gives the state before row 0 (BadContainer when the
     tables do not fit the shape). `encode(state, row)` and `decode(state, code)` go on by one row
     int8 [W, C]; `skip(state, row)` says that the row was stored as it is instead.
-    `state_bytes(shape)` is what one cursor needs in fast memory; C says the same number. A codec
-    that is not `lossless` gives rows back as near as its tables can; only who names it gets it.
+    `state_bytes(shape)` is what one cursor needs in fast memory; C says the same number.
+    `candidates(maps, shape)`, where there are some, gives tables of growing size to choose from. A
+    codec that is not `lossless` gives rows back as near as its tables can; only who names it gets it.
     """
 
     id: int
@@ -54,7 +63,20 @@ class Codec:
     decode: Callable[[Any, bytes], Rows]
     skip: Callable[[Any, Rows], None]
     state_bytes: Callable[[RowShape], int]
+    candidates: Callable[[Sequence[Rows], RowShape], Sequence[Candidate]] | None = None
     lossless: bool = True
+
+
+def fit_of(candidates: Callable[[Sequence[Rows], RowShape], Sequence[Candidate]],
+           ) -> Callable[[Sequence[Rows], RowShape, int], bytes]:
+    """The `fit` that takes the best of `candidates` within the limit, or else the smallest."""
+    def fit(maps: Sequence[Rows], shape: RowShape, limit: int) -> bytes:
+        found = candidates(maps, shape)
+        fitting = [c for c in found if len(c.tables) <= limit]
+        return min(fitting or [min(found, key=lambda c: len(c.tables))],
+                   key=lambda c: c.bits_per_value).tables
+
+    return fit
 
 
 def no_fit(maps: Sequence[Rows], shape: RowShape, limit: int) -> bytes:

@@ -95,6 +95,15 @@
 #ifndef EFM_WITH_CONTEXT
 #define EFM_WITH_CONTEXT 1
 #endif
+#ifndef EFM_WITH_RICE
+#define EFM_WITH_RICE 1
+#endif
+#ifndef EFM_WITH_TANS
+#define EFM_WITH_TANS 1
+#endif
+#ifndef EFM_WITH_DCTCM
+#define EFM_WITH_DCTCM 1
+#endif
 #ifndef EFM_WITH_GF2
 #define EFM_WITH_GF2 1
 #endif

@@ -12,10 +12,14 @@ enum {
     EFM_CODEC_ZVC = 2,
     EFM_CODEC_EBPC = 3,
     EFM_CODEC_CONTEXT = 4,
+    EFM_CODEC_RICE = 5,
+    EFM_CODEC_TANS = 6,
+    EFM_CODEC_DCTCM = 7,
     EFM_CODEC_GF2 = 8,
 };
 
-extern const efm_codec_class efm_codec_rle, efm_codec_zvc, efm_codec_ebpc, efm_codec_context, efm_codec_gf2;
+extern const efm_codec_class efm_codec_rle, efm_codec_zvc, efm_codec_ebpc, efm_codec_context;
+extern const efm_codec_class efm_codec_rice, efm_codec_tans, efm_codec_dctcm, efm_codec_gf2;
 
 static inline int8_t efm_int8(uint32_t byte)
 {

@@ -15,6 +15,12 @@ static const efm_codec_class *const classes[] = {
 #if EFM_WITH_CONTEXT
     &efm_codec_context,
 #endif
+#if EFM_WITH_RICE
+    &efm_codec_rice,
+#endif
+#if EFM_WITH_TANS
+    &efm_codec_tans,
+#endif
 #if EFM_WITH_GF2
     &efm_codec_gf2,
 #endif
