@@ -94,10 +94,10 @@ def measure_codecs(compiled: Compiled, fit: Sequence[Array], judge: Sequence[Arr
                        if not boundaries else "codecs: no files to fit on or to measure")
     limit = table_limit(compiled.program)
     with Runtime(compiled.package) as runtime:
-        tables = _tables(boundaries, [_maps(runtime, boundaries, data) for data in fit], limit)
+        tables = _tables(boundaries, [maps_of(runtime, boundaries, data) for data in fit], limit)
         sums = {(codec, i): _Sums() for codec in CODECS for i in range(len(boundaries))}
         for data in judge:
-            _add(sums, boundaries, tables, _maps(runtime, boundaries, data))
+            _add(sums, boundaries, tables, maps_of(runtime, boundaries, data))
             tick()
         heights = [_height(runtime, boundary) for boundary in boundaries]
     return _summary(sums, boundaries, heights, tables, len(judge), limit)
@@ -136,7 +136,7 @@ def _root(program: Program, stream: int) -> int:
     return stream
 
 
-def _maps(runtime: Runtime, boundaries: Sequence[Boundary], data: Array) -> list[Array]:
+def maps_of(runtime: Runtime, boundaries: Sequence[Boundary], data: Array) -> list[Array]:
     """The int8 maps [H, W, C] of one inference, as the runtime holds them."""
     taps = runtime.run([data], taps=True).taps
     maps = []
