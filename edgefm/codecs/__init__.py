@@ -11,7 +11,18 @@ from types import MappingProxyType
 
 import numpy as np
 
-from edgefm.codecs import context, context_fit, gf2, gf2_fit, rice, static, static_fit, tans
+from edgefm.codecs import (
+    context,
+    context_fit,
+    dctcm,
+    dctcm_fit,
+    gf2,
+    gf2_fit,
+    rice,
+    static,
+    static_fit,
+    tans,
+)
 from edgefm.codecs.ebpc import EBPC
 from edgefm.codecs.interface import (
     LENGTH_BYTES,
@@ -33,10 +44,12 @@ RICE = Codec(5, "rice", fit_of(static_fit.fit_rice), rice.start, rice.encode, ri
              rice.skip, static.state_bytes, static_fit.fit_rice)
 TANS = Codec(6, "tans", fit_of(static_fit.fit_tans), tans.start, tans.encode, tans.decode,
              tans.skip, tans.state_bytes, static_fit.fit_tans)
+DCTCM = Codec(7, "dctcm", fit_of(dctcm_fit.candidates), dctcm.start, dctcm.encode, dctcm.decode,
+              dctcm.skip, no_state, dctcm_fit.candidates, lossless=False)
 GF2 = Codec(8, "gf2", gf2_fit.fit, gf2.start, gf2.encode, gf2.decode, gf2.skip, no_state,
             lossless=False)
 CODECS: Mapping[str, Codec] = MappingProxyType(
-    {codec.name: codec for codec in (RAW, RLE, ZVC, EBPC, CONTEXT, RICE, TANS, GF2)})
+    {codec.name: codec for codec in (RAW, RLE, ZVC, EBPC, CONTEXT, RICE, TANS, DCTCM, GF2)})
 LOSSLESS_CODECS: Mapping[str, Codec] = MappingProxyType(
     {name: codec for name, codec in CODECS.items() if codec.lossless})
 

@@ -52,7 +52,8 @@ class Codec:
     int8 [W, C]; `skip(state, row)` says that the row was stored as it is instead.
     `state_bytes(shape)` is what one cursor needs in fast memory; C says the same number.
     `candidates(maps, shape)`, where there are some, gives tables of growing size to choose from. A
-    codec that is not `lossless` gives rows back as near as its tables can; only who names it gets it.
+    codec that is not `lossless` gives rows back as near as its tables can; who does not name it
+    does not get it.
     """
 
     id: int

@@ -47,7 +47,7 @@ class Survey:
 
 
 def fit_rice(maps: Sequence[Rows], shape: RowShape) -> list[Candidate]:
-    """Tables for rice: growing numbers of class maps, and plain ones where those are nearly as good."""
+    """Tables for rice: plain ones, and growing numbers of class maps."""
     seen = survey(maps, shape)
     costs = _mode_costs(seen)
     out = []
@@ -208,7 +208,7 @@ def _rice_tables(seen: Survey, costs: Floats, which: npt.NDArray[np.intp], count
 
 
 def _plain(seen: Survey) -> Candidate:
-    """A parameter and a centre per channel, around the median of all values or of those not zero."""
+    """A parameter and a centre per channel: a median of all values or of those not zero, or 0."""
     out, total = bytearray(static.HEAD), 0.0
     for c in range(seen.channels):
         own = seen.value[seen.channel == c]

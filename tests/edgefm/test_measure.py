@@ -11,7 +11,7 @@ from edgefm.errors import BadInput
 MAP = np.random.default_rng(3).geometric(0.6, (6, 10, 8)).astype(np.int8) - np.int8(1)
 
 
-@pytest.mark.parametrize("name", ["rle", "zvc", "ebpc", "context"])
+@pytest.mark.parametrize("name", ["rle", "zvc", "ebpc", "context", "rice", "tans"])
 def test_the_c_coder_writes_what_the_python_twin_writes(name: str) -> None:
     shape = RowShape(10, 8, 0)
     codec = CODECS[name]

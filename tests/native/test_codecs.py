@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgefm.codecs import CODECS, Codec, RowShape, context, encode_map, gf2
+from edgefm.codecs import CODECS, Codec, RowShape, context, dctcm, encode_map, gf2, static
 from edgefm.errors import BadContainer
 
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE = ROOT / "native" / "src"
 FILES = ["bits.c", "codecs/table.c", "codecs/lossless.c", "codecs/rle.c", "codecs/zvc.c",
-         "codecs/ebpc.c", "codecs/context.c", "codecs/gf2.c"]
+         "codecs/ebpc.c", "codecs/context.c", "codecs/gf2.c", "codecs/rice.c", "codecs/tans.c",
+         "codecs/dctcm.c"]
 CDEF = """
 typedef struct { uint32_t width, channels; int32_t zero_point; const uint8_t *tables;
                  uint32_t tables_bytes; uint8_t *state; uint32_t y; } efm_codec_args;
@@ -60,7 +61,7 @@ static void codec_skip(uint32_t id, const efm_codec_args *args, const int8_t *ro
     efm_codec_find(id)->skip(args, row);
 }
 """
-NAMES = ["rle", "zvc", "ebpc", "context", "gf2"]
+NAMES = ["rle", "zvc", "ebpc", "context", "rice", "tans", "dctcm", "gf2"]
 GUARD = b"\x5a" * 16
 
 
@@ -148,6 +149,10 @@ def tables_for(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes]:
     rng = np.random.default_rng(shape.values)
     if codec.name == "gf2":
         return [gf2.pack(random_net(rng, block, shape.channels)) for block in (1, 2, 5)]
+    if codec.name in ("rice", "tans"):
+        return static_tables(codec, shape, rows)
+    if codec.name == "dctcm":
+        return cosine_tables(codec, shape, rows)
     if codec.name != "context":
         return [b""]
     cross = tuple(tuple((int(rng.integers(1, min(c, 255) + 1)), int(rng.integers(-128, 128)))
@@ -155,6 +160,38 @@ def tables_for(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes]:
     wild = context.Tables(True, 255, (255, 255, 255, 255, 255), (127, 127, -128, 127), cross)
     return [codec.fit([rows], shape, 12), codec.fit([rows], shape, 10_000), context.pack(wild),
             context.pack(context.Tables(False, 0, (0, 0, 0, 0, 0), (0, 0, 0, 0)))]
+
+
+def cosine_tables(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes]:
+    """Tables that fit; every mode with other steps and codes; an order that repeats a channel."""
+    rng = np.random.default_rng(shape.values)
+    order = tuple(rng.permutation(shape.channels).tolist())
+    twice = tuple(rng.integers(0, shape.channels, shape.channels).tolist())
+    return [c.tables for c in codec.candidates([rows], shape)] + [dctcm.pack(t) for t in (
+        dctcm.Tables(dctcm.BYPASS, order=order), dctcm.Tables(dctcm.DCT, order=twice),
+        dctcm.Tables(dctcm.DCT, tuple(range(8)), (7, 0, 3, 1, 2, 0, 5, 4)),
+        dctcm.Tables(dctcm.DCT_WITH_ZEROS, (1,) * 8, (1,) * 8, order),
+        dctcm.Tables(dctcm.DCT_WITH_ZEROS, (9,) * 8))]
+
+
+def static_tables(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes]:
+    """Tables that fit, plain ones where there are some, and ones that fit as badly as can be."""
+    rng = np.random.default_rng(shape.values)
+    flag = shape.zero_point == -128
+    out = [c.tables for c in codec.candidates([rows], shape)]
+    for maps, own in ((1, 0), (8, 7), (3, 2)):
+        modes = 8 * (own + 1) if codec.name == "tans" else 16 if flag else 8
+        which = bytes(rng.integers(0, maps, shape.channels).tolist()) if maps > 1 else b""
+        classes = tuple(bytes(rng.integers(0, modes, 81).tolist()) for _ in range(maps))
+        tap = int(rng.integers(0, 65))
+        front = static.Front((tap, 64 - tap), int(rng.integers(0, 256)), classes, which)
+        counts = np.zeros((own + 1, 16), int)
+        counts[:, 15], counts[:, 0] = 1, flag
+        for c in counts:
+            c[1:15] += rng.multinomial(64 - c.sum(), rng.dirichlet(np.full(14, 0.3)))
+        middle = counts.astype(np.uint8).tobytes() if codec.name == "tans" else b""
+        out.append(static.pack(front, own if codec.name == "tans" else 0, middle))
+    return out
 
 
 def random_net(rng: np.random.Generator, block: int, channels: int) -> gf2.Learned:
@@ -173,7 +210,7 @@ def random_net(rng: np.random.Generator, block: int, channels: int) -> gf2.Learn
 
 
 def test_find_knows_the_registry(native):
-    assert [native.lib.codec_known(i) for i in range(10)] == [0, 1, 1, 1, 1, 0, 0, 0, 1, 0]
+    assert [native.lib.codec_known(i) for i in range(10)] == [0, 1, 1, 1, 1, 1, 1, 1, 1, 0]
 
 
 @pytest.mark.parametrize("i", range(len(cases())))
@@ -256,6 +293,32 @@ def test_broken_context_tables_are_refused(native, change):
     args = native.ffi.new("efm_codec_args *", {"width": 3, "channels": 2, "tables": memory,
                                                "tables_bytes": len(data)})
     assert native.lib.codec_check(4, args) == -10
+
+
+@pytest.mark.parametrize("name", ["rice", "tans", "dctcm"])
+@pytest.mark.parametrize("zero_point", [-128, 3])
+def test_broken_tables_are_refused_as_in_python(native, name, zero_point):
+    codec, shape = CODECS[name], RowShape(9, 4, zero_point)
+    rows = np.random.default_rng(1).integers(-128, 20, (3, 9, 4)).astype(np.int8)
+    accepted = refused = 0
+    for good in tables_for(codec, shape, rows):
+        broken = [good[:n] for n in (*range(13), len(good) - 1)] + [good, good + b"\0"]
+        for i in range(len(good)):
+            broken += [good[:i] + bytes([good[i] ^ 1 << bit]) + good[i + 1:] for bit in range(8)]
+        for data in broken:
+            try:
+                codec.start(data, shape)
+                expected = 0
+            except BadContainer:
+                expected = -10
+            memory = native.ffi.new("uint8_t[]", data + b"\0")
+            args = native.ffi.new("efm_codec_args *", {
+                "width": 9, "channels": 4, "zero_point": zero_point, "tables": memory,
+                "tables_bytes": len(data)})
+            assert native.lib.codec_check(codec.id, args) == expected
+            accepted += expected == 0
+            refused += expected != 0
+    assert accepted and refused
 
 
 def test_broken_gf2_tables_are_refused_as_in_python(native):

@@ -21,6 +21,9 @@ static const efm_codec_class *const classes[] = {
 #if EFM_WITH_TANS
     &efm_codec_tans,
 #endif
+#if EFM_WITH_DCTCM
+    &efm_codec_dctcm,
+#endif
 #if EFM_WITH_GF2
     &efm_codec_gf2,
 #endif

@@ -32,7 +32,8 @@ def codec(request):
 
 def test_ids_are_those_of_the_registry():
     assert {c.name: c.id for c in CODECS.values()} == {
-        "raw": 0, "rle": 1, "zvc": 2, "ebpc": 3, "context": 4, "gf2": 8}
+        "raw": 0, "rle": 1, "zvc": 2, "ebpc": 3, "context": 4, "rice": 5, "tans": 6,
+        "dctcm": 7, "gf2": 8}
 
 
 def test_every_map_comes_back(codec, case):
@@ -116,17 +117,19 @@ def test_codecs_without_tables_refuse_tables(name):
         CODECS[name].start(b"x", RowShape(2, 2, 0))
 
 
-def test_only_context_has_state():
+def test_state_is_a_row_and_what_was_learned():
     shape = RowShape(14, 96, -128)
     assert {c.name: c.state_bytes(shape) for c in CODECS.values()} == {
-        "raw": 0, "rle": 0, "zvc": 0, "ebpc": 0, "context": 600 + 5 * 96 + 14 * 96, "gf2": 0}
+        "raw": 0, "rle": 0, "zvc": 0, "ebpc": 0, "context": 600 + 5 * 96 + 14 * 96,
+        "rice": 96 * (14 + 2), "tans": 1024 + 8 + 64 + 5 * 14 + 96 * (14 + 2), "dctcm": 0,
+        "gf2": 0}
 
 
 def golden_file(codec: Codec) -> dict:
     return json.loads((GOLDEN / codec.name / "rows.json").read_text())
 
 
-@pytest.mark.parametrize("name", ["rle", "zvc", "ebpc", "context", "gf2"])
+@pytest.mark.parametrize("name", ["rle", "zvc", "ebpc", "context", "rice", "tans", "dctcm", "gf2"])
 def test_golden_rows_stay_the_same_bytes(name):
     codec, golden = CODECS[name], golden_file(CODECS[name])
     for each in golden["maps"]:
@@ -144,10 +147,11 @@ def test_fit_maps_keeps_the_limit_and_spends_it_where_it_helps(smooth_maps):
     alike = RowShape(10, 8, 0)
     noise = [np.random.default_rng(i).integers(-9, 9, (16, 10, 8)).astype(np.int8)
              for i in range(6)]
-    tables = fit_maps([(alike, smooth_maps), (alike, noise)], 150)
+    tables = fit_maps(CODECS["context"], [(alike, smooth_maps), (alike, noise)], 150)
     assert sum(map(len, tables)) <= 150
     assert len(tables[0]) > len(tables[1]) == context.HEAD.size
 
 
 def test_fit_maps_never_gives_less_than_the_smallest_tables(smooth_maps):
-    assert [len(t) for t in fit_maps([(RowShape(10, 8, 0), smooth_maps)] * 2, 0)] == [12, 12]
+    maps = [(RowShape(10, 8, 0), smooth_maps)] * 2
+    assert [len(t) for t in fit_maps(CODECS["context"], maps, 0)] == [12, 12]

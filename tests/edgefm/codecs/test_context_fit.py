@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgefm.codecs import CODECS, RowShape, coded_bytes, context, encode_map
-from edgefm.codecs.context_fit import _mean, _sample, _signs, candidates, fit
+from edgefm.codecs.context_fit import _mean, _sample, _signs, candidates
 
 CODEC = CODECS["context"]
 
@@ -55,7 +55,7 @@ def test_channels_that_follow_others_get_cross_terms(smooth_maps):
     rng = np.random.default_rng(1)
     first = rng.integers(-100, 100, (3, 12, 12, 1))
     maps = np.clip(np.concatenate([first, first // 2, -first], 3), -128, 127).astype(np.int8)
-    tables = context.unpack(fit(list(maps), RowShape(12, 3, 0), 1000), 3)
+    tables = context.unpack(CODEC.fit(list(maps), RowShape(12, 3, 0), 1000), 3)
     assert tables.cross[1][0][0] == 1 and 25 <= tables.cross[1][0][1] <= 40
     assert {d for d, w in tables.cross[2] if w} <= {1, 2}
 
@@ -63,16 +63,16 @@ def test_channels_that_follow_others_get_cross_terms(smooth_maps):
 def test_the_limit_counts():
     rows = np.zeros((4, 4, 8), np.int8)
     shape = RowShape(4, 8, 0)
-    assert len(fit([rows], shape, 0)) == 12
-    assert len(fit([rows], shape, 30)) <= 30
+    assert len(CODEC.fit([rows], shape, 0)) == 12
+    assert len(CODEC.fit([rows], shape, 30)) <= 30
 
 
 def test_the_zero_flag_follows_the_share_of_zero_points():
     shape = RowShape(8, 4, 0)
     few, many = np.ones((8, 8, 4), np.int8), np.ones((8, 8, 4), np.int8)
     many[:, ::4] = 0
-    assert not context.unpack(fit([few], shape, 12), 4).zero_flag
-    assert context.unpack(fit([many], shape, 12), 4).zero_flag
+    assert not context.unpack(CODEC.fit([few], shape, 12), 4).zero_flag
+    assert context.unpack(CODEC.fit([many], shape, 12), 4).zero_flag
 
 
 def test_large_maps_are_sampled_in_bands(monkeypatch):
