@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Codec 7: a cosine transform over channels, masks, and what is not zero, after Shi, Wang, Chen, Wei
-and Wang (arXiv 2106.12850; of the paper only the abstract could be read).
+"""Codec 7: a cosine transform over channels, masks, and what is not zero, after Shi, Wang, Chen,
+Wei and Wang (arXiv 2106.12850; of the paper only the abstract could be read).
 
 The transform loses. A map may pass it by (`BYPASS`), which suits sparse ones and does not lose.
 """
