@@ -61,13 +61,14 @@ class CompileOptions:
     kl_budget: float | None = None
     accuracy_budget: float | None = None
     byte_budget: int | None = None
+    points_per_nat: tuple[float, float] = rate.PER_NAT
     rate_rule: str = "slope"
 
     @property
     def budget(self) -> Budget | None:
         """The budget, if there is one. Raises BadInput for several at once."""
         given = (self.kl_budget, self.accuracy_budget, self.byte_budget)
-        return None if given == (None, None, None) else Budget(*given)
+        return None if given == (None, None, None) else Budget(*given, self.points_per_nat)
 
     @property
     def map_codec(self) -> str:

@@ -14,6 +14,7 @@ from edgefm.compiler import Compiled, CompileOptions, compile_model
 from edgefm.errors import BadInput
 from edgefm.labels import read_names
 from edgefm.rate import RULES
+from edgefm.rate.points import PER_NAT, read_per_nat
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -73,6 +74,9 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
     budget.add_argument("--byte-budget", type=size, metavar="SIZE",
                         help="coarser steps until stored maps take no more bytes per inference, "
                              "written and read")
+    group.add_argument("--points", type=Path, metavar="sweep.json",
+                       help="points per nat as `edgefm sweep` measured them on this network "
+                            f"(default: at most {PER_NAT[1]:g})")
     group.add_argument("--rate-rule", choices=RULES, default="slope",
                        help="equal loss per byte everywhere (default), or steps in proportion to "
                             "each map's standard deviation")
@@ -102,7 +106,8 @@ def compile_options(arguments: argparse.Namespace, model: Path) -> CompileOption
         objective=arguments.objective, cut=arguments.cut, target=arguments.target,
         calib=arguments.calib, preprocess=preprocess, geometry=geometry, labels=names,
         kl_budget=arguments.kl_budget, accuracy_budget=arguments.accuracy_budget,
-        byte_budget=arguments.byte_budget, rate_rule=arguments.rate_rule)
+        byte_budget=arguments.byte_budget, rate_rule=arguments.rate_rule,
+        points_per_nat=read_per_nat(arguments.points) if arguments.points else PER_NAT)
 
 
 def _zoo_names(entry: zoo.Entry) -> tuple[str, ...]:

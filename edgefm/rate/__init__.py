@@ -26,26 +26,28 @@ from edgefm.rate.allocate import (
     weights,
 )
 from edgefm.rate.divergence import Divergences, Scores, divergences, scores
+from edgefm.rate.points import PER_NAT
 from edgefm.rate.requantise import groups, requantise
 from edgefm.rate.sensitivity import Sensitivity, measure
 
-__all__ = ["IMAGES", "POINTS_PER_NAT", "RULES", "Budget", "MapStep", "Rate", "coarsen", "groups",
+__all__ = ["IMAGES", "PER_NAT", "RULES", "Budget", "MapStep", "Rate", "coarsen", "groups",
            "requantise"]
 
 IMAGES = 80                    # calibration samples: one in `_FITTED` fits the model, the others
 _FITTED = 5                    # hold the budget
-POINTS_PER_NAT = (21.0, 30.0)  # top-1 points lost per nat, likely and cautious
 _START = 0.01                  # nats at which a search for bytes begins
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
     """What may be lost or spent, exactly one of them: `kl` in nats, `points` of top-1 estimated
-    from KL, or `bytes` of feature maps that cross the port per inference, both ways."""
+    from KL by `per_nat` (likely, cautious), or `bytes` of feature maps that cross the port per
+    inference, both ways."""
 
     kl: float | None = None
     points: float | None = None
     bytes: int | None = None
+    per_nat: tuple[float, float] = PER_NAT
 
     def __post_init__(self) -> None:
         """Raise BadInput unless one positive budget is given."""
@@ -56,7 +58,7 @@ class Budget:
     @property
     def nats(self) -> float | None:
         """The budget in KL; None for one in bytes."""
-        return self.kl if self.points is None else self.points / POINTS_PER_NAT[1]
+        return self.kl if self.points is None else self.points / self.per_nat[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def coarsen(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], b
     error = float(kls.std(ddof=1) / len(kls) ** 0.5) if len(kls) > 1 else 0.0
     return coarse, Rate(rule, budget.nats, budget.bytes, kl, error, len(held),
                         search.bytes_at(number),
-                        (POINTS_PER_NAT[0] * kl, POINTS_PER_NAT[1] * kl), steps)
+                        (budget.per_nat[0] * kl, budget.per_nat[1] * kl), steps)
 
 
 def _transferred(graph: Graph, stored: Mapping[int, int]) -> dict[tuple[int, ...], int]:

@@ -18,7 +18,7 @@ from edgefm.graph import Array, Graph, Quant
 from edgefm.lower import lower
 from edgefm.meta import read_meta, write_meta
 from edgefm.program import OpKind
-from edgefm.rate import IMAGES, POINTS_PER_NAT, Budget, groups
+from edgefm.rate import IMAGES, PER_NAT, Budget, groups
 from edgefm.rate.divergence import divergences, scores
 
 Build = Callable[..., Compiled]
@@ -46,7 +46,7 @@ def test_a_kl_budget_is_kept_on_held_out_samples(build: Build, samples: list[Arr
     held = [*samples[1:5], *samples[6:]]
     met = divergences(scores(compiled.uncompressed, held), scores(compiled.graph, held))
     assert (rate.images, rate.kl) == (7, pytest.approx(met.mean()))
-    assert rate.points == (POINTS_PER_NAT[0] * rate.kl, POINTS_PER_NAT[1] * rate.kl)
+    assert rate.points == (PER_NAT[0] * rate.kl, PER_NAT[1] * rate.kl)
 
 
 def test_more_loss_takes_fewer_bytes(build: Build) -> None:
@@ -78,7 +78,7 @@ def test_bytes_that_suffice_anyway_cost_nothing(build: Build) -> None:
 
 def test_an_accuracy_budget_is_the_cautious_kl_budget(build: Build) -> None:
     compiled = build(accuracy_budget=0.6)
-    assert compiled.rate == build(kl_budget=0.6 / POINTS_PER_NAT[1]).rate
+    assert compiled.rate == build(kl_budget=0.6 / PER_NAT[1]).rate
 
 
 def test_only_maps_outside_get_coarser(build: Build, classifier: Graph,
