@@ -29,7 +29,8 @@ def qemu_command(options: Mapping[str, Any], program: Path, port: int, memory: P
                  pid: Path) -> list[str]:
     """The command that starts QEMU with a board's firmware, its UART at a TCP port.
 
-    `options`: machine, icount (the shift), and where memory is shared also memory_bytes.
+    `options`: machine, icount (the shift), where memory is shared also memory_bytes, and what
+    `more` QEMU is to be told.
     """
     machine, share = str(options["machine"]), []
     if "memory_bytes" in options:
@@ -39,6 +40,7 @@ def qemu_command(options: Mapping[str, Any], program: Path, port: int, memory: P
     return ["qemu-system-arm", "-M", machine, *share, "-display", "none", "-monitor", "none",
             "-icount", f"shift={options['icount']}",
             "-serial", f"tcp:127.0.0.1:{port},server=on,wait=off",
+            *map(str, options.get("more", ())),
             "-daemonize", "-pidfile", str(pid), "-kernel", str(program)]
 
 

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every network on emulated boards: the host's bytes, the plan's counters, instructions, firmware sizes.
+
+Each package is run on every board; its outputs (SHA-256) must be the host's and what it counts must
+be what the host counts and, uncoded, what the plan says, to the byte. Where a plan leaves external
+memory alone, that memory is filled before and must be untouched after. Instructions are counted by
+the board in virtual time; they are not cycles. Aarch64 and the PC process have no such count.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from _common import (
+    MOBILENET_V2,
+    Network,
+    data_folder,
+    networks,
+    options_for,
+    parser,
+    print_command,
+    print_table,
+    say,
+)
+from _firmware import FirmwareSize, firmware_size, stack_used
+
+from edgefm.binding import Runtime
+from edgefm.compiler import Compiled, CompileOptions, Model, compile_loaded, load_model
+from edgefm.container import read_needs
+from edgefm.diff import random_inputs
+from edgefm.errors import Infeasible
+from edgefm.outline import read_outline
+from host_tools import build, running
+from host_tools.flash import flash
+from host_tools.link.device import Device
+from host_tools.link.events import RunEnd
+from host_tools.link.transport import open_transport
+from host_tools.running import Running
+from host_tools.switches import switches
+
+KIB = 1024
+BOARDS = ("qemu-an386", "qemu-an547", "sim", "raspberry-pi")
+COUNTED = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "input_read_bytes",
+           "output_write_bytes")
+# Instructions per inference of TFLite Micro with CMSIS-NN on a Cortex-M4 (-O2), and with its
+# reference kernels, counted on the same emulated board (TFLM 90b983c2, gcc 12.2).
+PEERS = {"person_detect": (22_928_589, 95_660_876), "vww_96_int8": (24_102_102, 100_250_693),
+         "pretrainedResnet_quant": (29_863_432, 107_404_967),
+         "kws_ref_model": (7_699_960, 43_042_539), MOBILENET_V2: (797_084_606, 3_352_427_114)}
+PATTERN = b"\xa5"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A network under a budget (bytes) with a codec."""
+
+    network: Network
+    budget: int
+    codec: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a board made of a package; `ticks` are instructions where `counts`."""
+
+    same_bytes: bool
+    same_counts: bool
+    untouched: bool
+    end: RunEnd
+    counts: bool
+
+    @property
+    def cell(self) -> object:
+        """For the table: the instructions, or yes, or what is wrong."""
+        wrong = [text for well, text in ((self.same_bytes, "OTHER BYTES"),
+                                         (self.same_counts, "OTHER COUNTS"),
+                                         (self.untouched, "TOUCHED")) if not well]
+        return " ".join(wrong) or (self.end.ticks if self.counts else "same")
+
+
+def main() -> None:
+    """Print the tables that were asked for."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--tables", nargs="+", default=["size", "peers", "runs"],
+                           choices=("size", "peers", "runs"))
+    arguments.add_argument("--boards", nargs="+", default=list(BOARDS), metavar="NAME")
+    arguments.add_argument("--budgets", type=int, nargs="+", default=[160, 96, 64], metavar="KIB")
+    arguments.add_argument("--codecs", nargs="+", default=["raw", "zvc"], metavar="NAME")
+    arguments.add_argument("--models", nargs="+", default=[], metavar="NAME",
+                           help="parts of names (default: all)")
+    options = arguments.parse_args()
+    data = data_folder(options.data)
+    chosen = networks(data, options.models)
+    print_command()
+    with _started(options.boards if "runs" in options.tables else ["qemu-an386"]) as boards:
+        if "size" in options.tables:
+            print_sizes(chosen, data)
+        if "peers" in options.tables:
+            print_peers([n for n in chosen if n.name in PEERS], data, boards["qemu-an386"])
+        if "runs" in options.tables:
+            cases = [Case(network, budget * KIB, codec) for network in chosen
+                     for budget in options.budgets for codec in options.codecs]
+            print_runs(cases, data, boards)
+
+
+@contextlib.contextmanager
+def _started(names: list[str]) -> Iterator[dict[str, Running]]:
+    """Boards that nobody else has, ended in the end."""
+    folder = tempfile.mkdtemp()
+    os.environ["EDGEFM_BOARDS"] = folder
+    try:
+        yield {name: _start(name) for name in names}
+    finally:
+        for board in running.running():
+            running.stop(board)
+        shutil.rmtree(folder)
+
+
+def _start(name: str) -> Running:
+    made = build.recipe(name)
+    tool = "process" if "process" in made.flash else "qemu"
+    options = made.flash[tool]
+    if tool == "qemu":
+        options = {**options, "more": ["-qmp", f"unix:{_qmp(name)},server=on,wait=off"]}
+    board = flash(name, {tool: options}, build.build(name), say=say)
+    assert board is not None
+    return board
+
+
+def _qmp(name: str) -> Path:
+    return running.folder() / f"{name}.qmp"
+
+
+# -- runs ------------------------------------------------------------------------------------------
+
+
+def compiled_within(model: Model, options: CompileOptions) -> Compiled:
+    """The network under its budget, or under the smallest one that is feasible."""
+    try:
+        return compile_loaded(model, options)
+    except Infeasible as error:
+        return compile_loaded(model, replace(options, fast=error.smallest))
+
+
+def run_on(board: Running, compiled: Compiled) -> Outcome:
+    """Copy the package and its input, run, compare with this machine's run."""
+    inputs = random_inputs(compiled.graph, 0)
+    with Runtime(compiled.package) as runtime:
+        here = runtime.run(inputs)
+    digest = hashlib.sha256(b"".join(output.tobytes() for output in here.outputs)).digest()
+    package = compiled.package
+    stream = read_outline(lambda at, count: package[at:at + count], len(package),
+                          "package").stream(inputs)
+    with Device(open_transport(board.url), memory=board.memory) as device:
+        device.put("net", package)
+        device.put("input", stream)
+        _fill(board)
+        device.run("net", None, stored="input")
+        end = device.last_run()
+        unchanged = _is_filled(board)
+        device.remove("net")
+        device.remove("input")
+        counted = asdict(end.counted)
+        planned = compiled.plan if not counted["coded_bytes"] else here.counters
+        return Outcome(
+            same_bytes=end.outputs_sha256 == digest,
+            same_counts=all(counted[key] == getattr(here.counters, key) for key in counted)
+            and all(counted[key] == getattr(planned, key) for key in COUNTED),
+            untouched=unchanged or bool(read_needs(package).external_bytes),
+            end=end, counts=device.info.unit == "instructions")
+
+
+def _fill(board: Running) -> None:
+    if board.memory is not None:
+        with board.memory.path.open("r+b") as memory:
+            memory.seek(board.memory.offset)
+            memory.write(PATTERN * board.memory.bytes)
+
+
+def _is_filled(board: Running) -> bool:
+    if board.memory is None:
+        return True
+    with board.memory.path.open("rb") as memory:
+        memory.seek(board.memory.offset)
+        return memory.read(board.memory.bytes) == PATTERN * board.memory.bytes
+
+
+def print_runs(cases: list[Case], data: Path, boards: dict[str, Running]) -> None:
+    """A row per package; packages that came before are left out."""
+    wrong = 0
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        nonlocal wrong
+        seen: set[bytes] = set()
+        model: tuple[str, Model] | None = None
+        for case in cases:
+            options = options_for(case.network, data, fast=case.budget, objective="maps",
+                                  codec=case.codec)
+            if model is None or model[0] != case.network.name:
+                model = case.network.name, load_model(case.network.file, options)
+            say(f"{case.network.name} {case.budget // KIB} KiB {case.codec}")
+            compiled = compiled_within(model[1], options)
+            if compiled.package in seen:
+                continue
+            seen.add(compiled.package)
+            outcomes = [run_on(board, compiled) for board in boards.values()]
+            end = outcomes[0].end
+            wrong += sum(isinstance(outcome.cell, str) and outcome.cell != "same"
+                         for outcome in outcomes)
+            yield (case.network.name, f"{case.budget // KIB} KiB", case.codec,
+                   compiled.plan.fast_bytes, end.fast_high_water,
+                   end.counted.external_read_bytes + end.counted.external_write_bytes,
+                   end.counted.weight_read_bytes, *(outcome.cell for outcome in outcomes))
+
+    print_table(("network", "budget", "codec", "fast planned", "fast used", "external bytes",
+                 "weight bytes", *boards), rows())
+    print(f"\nBytes or counts that differ from this machine's or from the plan's: {wrong}.\n")
+    for name in boards:
+        if _qmp(name).exists():
+            used = stack_used(build.build(name), _qmp(name), running.folder() / "stack")
+            print(f"Stack of {name} after all runs: {used:,} bytes.")
+
+
+# -- beside others ---------------------------------------------------------------------------------
+
+
+def print_peers(chosen: list[Network], data: Path, board: Running) -> None:
+    """Instructions per inference beside TFLite Micro's."""
+    def rows() -> Iterator[tuple[object, ...]]:
+        for network in chosen:
+            say(network.name)
+            options = options_for(network, data, fast=160 * KIB, objective="maps")
+            outcome = run_on(board, compile_loaded(load_model(network.file, options), options))
+            fast, slow = PEERS[network.name]
+            yield (network.name, outcome.end.ticks if outcome.same_bytes else outcome.cell,
+                   fast, outcome.end.ticks / fast, slow, outcome.end.ticks / slow)
+
+    print_table(("network", "edgefm, 160 KiB", "TFLM + CMSIS-NN", "ratio", "TFLM reference",
+                 "ratio"), rows())
+    print()
+
+
+def print_sizes(chosen: list[Network], data: Path) -> None:
+    """Flash, static RAM and stack of each firmware; of the default board also for one model."""
+    def rows() -> Iterator[tuple[object, ...]]:
+        for name in build.boards():
+            made = build.recipe(name)
+            if made.compiler.startswith("arm-none-eabi"):
+                yield _size_row(name, "everything", firmware_size(build.build(name)))
+        for network in chosen:
+            options = options_for(network, data, fast=160 * KIB, objective="maps")
+            compiled = compile_loaded(load_model(network.file, options), options)
+            only = build.build("qemu-an386", switches(read_needs(compiled.package)))
+            yield _size_row("qemu-an386", network.name, firmware_size(only))
+
+    print_table(("board", "operators and codecs for", "flash", "static RAM", "of it stack",
+                 "lent to the runtime"), rows())
+    print()
+
+
+def _size_row(board: str, what: str, size: FirmwareSize) -> tuple[object, ...]:
+    return board, what, size.flash, size.ram, size.stack, size.lent
+
+
+if __name__ == "__main__":
+    main()
