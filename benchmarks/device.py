@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every network on emulated boards: the host's bytes, the plan's counters, instructions, firmware sizes.
+"""Emulated boards run every network: the host's bytes, the plan's counters, instructions, sizes.
 
 Each package is run on every board; its outputs (SHA-256) must be the host's and what it counts must
 be what the host counts and, uncoded, what the plan says, to the byte. Where a plan leaves external

@@ -14,7 +14,9 @@ import subprocess
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,8 @@ PACKAGES = {"cc": "gcc", "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-n
             "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
             "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"}
 ALWAYS = ("-std=c11", "-ffp-contract=off", "-ffunction-sections", "-fdata-sections",
-          "-Wl,--gc-sections", *WARNINGS)
+          *WARNINGS)
+HOT = ("native/src/kernels", "native/src/ops", "native/src/codecs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Recipe:
     description: str
     compiler: str
     flags: tuple[str, ...] = ()
+    cold: tuple[str, ...] = ()  # after them, for all but operators, codecs and kernels
     link: tuple[str, ...] = ()
     folders: tuple[str, ...] = (".",)
     script: str = ""
@@ -99,20 +103,31 @@ def build(board: str, defines: Mapping[str, Any] | None = None,
     return target
 
 
-def command(made: Recipe, defines: Mapping[str, Any], target: Path) -> list[str]:
-    """The one command that compiles and links the firmware."""
-    folders = [str((BOARDS / made.name / folder).resolve()) for folder in made.folders]
-    script = ["-T", str(BOARDS / made.name / made.script)] if made.script else []
-    return [made.compiler, *ALWAYS, *made.flags,
+def compile_command(made: Recipe, defines: Mapping[str, Any], source: Path,
+                    target: Path) -> list[str]:
+    """The command that compiles one file."""
+    folders = [*(str(ROOT / path) for path in INCLUDES), *_folders(made)]
+    hot = any(source.is_relative_to(ROOT / path) for path in HOT)
+    return [made.compiler, *ALWAYS, *made.flags, *(() if hot else made.cold),
             *(f"-D{name}={value}" for name, value in sorted(defines.items())),
-            *(f"-I{folder}" for folder in (*(str(ROOT / path) for path in INCLUDES), *folders)),
-            *(f"-L{folder}" for folder in folders),
-            *map(str, sources(made)), *script, *made.link, "-o", str(target)]
+            *(f"-I{folder}" for folder in folders), "-c", str(source), "-o", str(target)]
+
+
+def link_command(made: Recipe, objects: Sequence[Path], target: Path) -> list[str]:
+    """The command that links the firmware."""
+    script = ["-T", str(BOARDS / made.name / made.script)] if made.script else []
+    return [made.compiler, *made.flags, "-Wl,--gc-sections",
+            *(f"-L{folder}" for folder in _folders(made)), *map(str, objects), *script,
+            *made.link, "-o", str(target)]
+
+
+def _folders(made: Recipe) -> list[str]:
+    return [str((BOARDS / made.name / folder).resolve()) for folder in made.folders]
 
 
 def _digest(made: Recipe, defines: Mapping[str, Any]) -> str:
     """SHA-256 of all that the program depends on, in hex."""
-    digest = hashlib.sha256(repr((made.compiler, made.flags, made.link, ALWAYS,
+    digest = hashlib.sha256(repr((made.compiler, made.flags, made.cold, made.link, ALWAYS,
                                   sorted(defines.items()))).encode())
     folders = {path.parent for path in sources(made)}
     extra = [ROOT / path for path in INCLUDES] + [BOARDS / made.name]
@@ -130,8 +145,13 @@ def _compile(made: Recipe, defines: Mapping[str, Any], target: Path) -> None:
                           f"{line}")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        fresh = Path(folder) / target.name
-        _call(command(made, defines, fresh), made.name)
+        fresh, files = Path(folder) / target.name, sources(made)
+        objects = [Path(folder) / f"{number}.o" for number in range(len(files))]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            lines = (compile_command(made, defines, *pair)
+                     for pair in zip(files, objects, strict=True))
+            list(pool.map(_call, lines, repeat(made.name)))
+        _call(link_command(made, objects, fresh), made.name)
         os.replace(fresh, target)  # two builds at once do not see each other's halves
 
 

@@ -12,6 +12,15 @@
 #endif
 #endif
 
+/* A kernel with the SIMD instructions of Cortex-M4 and others beside the portable one: 0.5 KB. */
+#ifndef EFM_KERNEL_DSP
+#if defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__) && !defined(__ARM_BIG_ENDIAN)
+#define EFM_KERNEL_DSP 1
+#else
+#define EFM_KERNEL_DSP 0
+#endif
+#endif
+
 /* The row tap of edgefm.h, for comparing with a PC: 160 bytes. */
 #ifndef EFM_WITH_TAP
 #define EFM_WITH_TAP 0

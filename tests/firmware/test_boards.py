@@ -2,6 +2,7 @@
 """Emulated boards, run for real: the host's bytes, the plan's counters, ticks that repeat."""
 
 import json
+import subprocess
 from dataclasses import asdict
 
 import pytest
@@ -12,6 +13,7 @@ from host_tools import build, running
 from host_tools.flash import flash
 from host_tools.link.device import Device
 from host_tools.link.transport import open_transport
+from host_tools.switches import only
 from tests.golden.make import _digest, made_up
 
 SMOKE = ("example", "operators", "lossless")
@@ -113,3 +115,18 @@ def test_a_store_in_psram_outlives_a_reset_and_external_memory_is_another(start,
         assert device.get("kept.efm") == package
         device.remove("kept.efm")
     assert board.memory.bytes == 8 << 20 and board.memory.path.stat().st_size == 16 << 20
+
+
+def flash_bytes(program):
+    """Code, constants and initial values."""
+    printed = subprocess.run(["arm-none-eabi-size", program], check=True, text=True,
+                             capture_output=True).stdout.splitlines()[1].split()
+    return int(printed[0]) + int(printed[1])
+
+
+@pytest.mark.parametrize(("package", "limit"), [(None, 64 << 10), ("example", 32 << 10),
+                                                ("rings", 32 << 10)])
+def test_firmware_stays_within_its_budget(need, root, package, limit):
+    need("arm-none-eabi-gcc")
+    chosen = only(root / f"tests/golden/good/{package}.efm") if package else None
+    assert flash_bytes(build.build("qemu-an386", chosen)) <= limit

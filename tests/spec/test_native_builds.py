@@ -122,3 +122,17 @@ def test_other_machines_give_the_same_bytes(root: Path, need: Need, tmp_path: Pa
                                             compiler: str, emulator: str) -> None:
     target = _selfcheck(root, need(compiler), tmp_path / "cross", "-static")
     assert _report(root, need(emulator), str(target)) == expected
+
+
+@pytest.mark.parametrize(("compiler", "emulator"), [
+    ("gcc", "env"), ("arm-linux-gnueabihf-gcc", "qemu-arm"),
+    ("aarch64-linux-gnu-gcc", "qemu-aarch64")])
+def test_the_chosen_kernel_gives_the_portable_ones_bits(root: Path, need: Need, tmp_path: Path,
+                                                        compiler: str, emulator: str) -> None:
+    program = tmp_path / "kernels"
+    kernels = sorted(str(path) for path in (root / "native/src/kernels").glob("*.c"))
+    _compile(root, need(compiler), "-std=c11", "-O2", "-static", f"-I{root / 'native/src'}",
+             str(root / "tests/native/kernels_alike.c"), *kernels, "-o", str(program))
+    done = subprocess.run([need(emulator), program], text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("another") == (compiler != "aarch64-linux-gnu-gcc")

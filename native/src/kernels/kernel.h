@@ -53,6 +53,7 @@ static inline void efm_four_rows(const int8_t *w, uint32_t w_stride, uint32_t r,
 
 extern const efm_kernel efm_kernel_portable;
 extern const efm_kernel efm_kernel_x86;
+extern const efm_kernel efm_kernel_dsp;
 
 /* The best kernel of this build for the processor that runs it. */
 const efm_kernel *efm_kernel_choose(void);

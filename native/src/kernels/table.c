@@ -5,6 +5,9 @@ static const efm_kernel *const kernels[] = { /* best first */
 #if EFM_KERNEL_X86
     &efm_kernel_x86,
 #endif
+#if EFM_KERNEL_DSP
+    &efm_kernel_dsp,
+#endif
     &efm_kernel_portable,
 };
 
