@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All lossless codecs on identical tensors: the maps that cross a plan's stage boundaries.
+"""All codecs on identical tensors: the maps that cross a plan's stage boundaries.
 
 The maps come out of the C runtime's row taps, the bytes out of its codecs; every map is decoded
-again and compared. A coded map counts with its directory of row lengths; tables are counted on
-their own, and those that are learned see other files than the ones that are measured.
+again and compared, or its error taken where the codec loses. A coded map counts with its directory
+of row lengths; tables are counted on their own, and those that are learned see other files than the
+ones that are measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from edgefm.binding import Runtime
 from edgefm.binding.coder import code_map
-from edgefm.codecs import LOSSLESS_CODECS as CODECS
-from edgefm.codecs import RowShape, coded_bytes, fit_maps
+from edgefm.codecs import CODECS, Codec, RowShape, coded_bytes, fit_maps
 from edgefm.coding import table_limit
 from edgefm.compiler import Compiled
 from edgefm.errors import BadInput
@@ -38,21 +38,42 @@ class Boundary:
 
 @dataclass(frozen=True, slots=True)
 class MapCost:
-    """One map: its values, and per codec the mean bits that each of them takes."""
+    """One map: its values; per codec the mean bits that each takes, and the bytes of its tables.
+
+    `errors` has the mean squared error, in squared steps of the map, of codecs that lose.
+    """
 
     name: str
     values: int
     transfers: int
     bits_per_value: Mapping[str, float]
+    table_bytes: Mapping[str, int]
+    errors: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class CodecCost:
-    """One codec over all maps, each weighted with its transfers; speed on this machine."""
+    """One codec over all maps, each weighted with its transfers.
+
+    Bits per value: mean, 99th percentile and largest over the files. `tables_share` is of the
+    weights' bytes. `state_bytes` and `buffer_bytes` are those of the most demanding cursor: what
+    the codec keeps, and the row's code. `raw_rows` is the share of rows stored as they are;
+    `raw_maps` counts maps that the codec does not take. `error`: as in MapCost, None when nothing
+    is lost. Speed on this machine.
+    """
 
     codec: str
+    lossless: bool
     bits_per_value: float
+    p99: float
+    largest: float
     table_bytes: int
+    tables_share: float
+    state_bytes: int
+    buffer_bytes: int
+    raw_rows: float
+    raw_maps: int
+    error: float | None
     encode_ns_per_value: float
     decode_ns_per_value: float
 
@@ -75,9 +96,13 @@ class Measurement:
 
 @dataclass(slots=True)
 class _Sums:
-    """Bytes and seconds of one codec on one map, over all files."""
+    """One codec on one map: its tables (None: it does not take the map), bytes of every file, and
+    sums over all files."""
 
-    bytes: int = 0
+    tables: bytes | None
+    bytes: list[int] = field(default_factory=list)
+    raw_rows: int = 0
+    error: float = 0.0
     encode: float = 0.0
     decode: float = 0.0
 
@@ -94,13 +119,22 @@ def measure_codecs(compiled: Compiled, fit: Sequence[Array], judge: Sequence[Arr
                        if not boundaries else "codecs: no files to fit on or to measure")
     limit = table_limit(compiled.program)
     with Runtime(compiled.package) as runtime:
-        tables = _tables(boundaries, [maps_of(runtime, boundaries, data) for data in fit], limit)
-        sums = {(codec, i): _Sums() for codec in CODECS for i in range(len(boundaries))}
+        samples = [maps_of(runtime, boundaries, data) for data in fit]
+        sums = {name: [_Sums(t) for t in _tables(codec, boundaries, samples, limit)]
+                for name, codec in CODECS.items()}
         for data in judge:
-            _add(sums, boundaries, tables, maps_of(runtime, boundaries, data))
+            maps = maps_of(runtime, boundaries, data)
+            for name, codec in CODECS.items():
+                for total, boundary, values in zip(sums[name], boundaries, maps, strict=True):
+                    _add(total, codec, boundary.shape, values)
             tick()
-        heights = [_height(runtime, boundary) for boundary in boundaries]
-    return _summary(sums, boundaries, heights, tables, len(judge), limit)
+    heights = [len(values) for values in maps]
+    weights = sum(len(op.weights) for op in compiled.program.ops)
+    return Measurement(len(judge), limit,
+                       tuple(_codec_cost(CODECS[name], boundaries, heights, own, weights)
+                             for name, own in sums.items()),
+                       tuple(_map_cost(boundary, heights[i], {n: s[i] for n, s in sums.items()})
+                             for i, boundary in enumerate(boundaries)))
 
 
 def boundaries_of(compiled: Compiled) -> tuple[Boundary, ...]:
@@ -147,45 +181,62 @@ def maps_of(runtime: Runtime, boundaries: Sequence[Boundary], data: Array) -> li
     return maps
 
 
-def _tables(boundaries: Sequence[Boundary], samples: Sequence[Sequence[Array]],
-            limit: int) -> dict[str, list[bytes]]:
-    """Per codec the tables of every map, within the limit together."""
+def _tables(codec: Codec, boundaries: Sequence[Boundary], samples: Sequence[Sequence[Array]],
+            limit: int) -> list[bytes | None]:
+    """The codec's tables for every map, within the limit together; None where it takes no such."""
     per_map = [(boundary.shape, [maps[i] for maps in samples])
                for i, boundary in enumerate(boundaries)]
-    return {name: fit_maps(codec, per_map, limit) for name, codec in CODECS.items()}
+    if codec.candidates is not None:
+        return list(fit_maps(codec, per_map, limit))
+    found: list[bytes | None] = []
+    for one in per_map:
+        try:
+            found += fit_maps(codec, [one], limit // len(per_map))
+        except BadInput:
+            found.append(None)
+    return found
 
 
-def _add(sums: Mapping[tuple[str, int], _Sums], boundaries: Sequence[Boundary],
-         tables: Mapping[str, Sequence[bytes]], maps: Sequence[Array]) -> None:
-    for (name, i), total in sums.items():
-        shape = boundaries[i].shape
-        if CODECS[name].id == 0:
-            total.bytes += maps[i].size
-            continue
-        coded = code_map(CODECS[name].id, tables[name][i], shape.zero_point, maps[i])
-        total.bytes += coded_bytes(coded.rows)
-        total.encode += coded.encode_seconds
-        total.decode += coded.decode_seconds
+def _add(total: _Sums, codec: Codec, shape: RowShape, values: Array) -> None:
+    """One file's map; raw maps have no directory."""
+    if codec.id == 0 or total.tables is None:
+        total.bytes.append(values.size)
+        return
+    coded = code_map(codec.id, total.tables, shape.zero_point, values, codec.lossless)
+    total.bytes.append(coded_bytes(coded.rows))
+    total.raw_rows += sum(len(row) == shape.values for row in coded.rows)
+    total.error += coded.squared_error
+    total.encode += coded.encode_seconds
+    total.decode += coded.decode_seconds
 
 
-def _height(runtime: Runtime, boundary: Boundary) -> int:
-    return next(s.height for s in runtime.info.streams if s and s.tensor == boundary.name)
+def _codec_cost(codec: Codec, boundaries: Sequence[Boundary], heights: Sequence[int],
+                sums: Sequence[_Sums], weights: int) -> CodecCost:
+    transfers = np.array([b.transfers for b in boundaries])
+    values = np.array([b.shape.values * h for b, h in zip(boundaries, heights, strict=True)])
+    bits = 8 * transfers @ np.array([s.bytes for s in sums]) / (transfers @ values)
+    files, tables = len(bits), sum(len(s.tables or b"") for s in sums)
+    errors = transfers @ np.array([s.error for s in sums]) / (transfers @ values) / files
+    taken = [b.shape for b, s in zip(boundaries, sums, strict=True) if s.tables is not None]
+    return CodecCost(
+        codec.name, codec.lossless, float(bits.mean()), float(np.percentile(bits, 99)),
+        float(bits.max()), tables, tables / weights,
+        max((codec.state_bytes(shape) for shape in taken), default=0),
+        max((shape.values for shape in taken if codec.id), default=0),
+        sum(s.raw_rows for s in sums) / (files * sum(heights)),
+        sum(s.tables is None for s in sums), None if codec.lossless else float(errors),
+        *(1e9 * sum(getattr(s, part) for s in sums) / (float(values.sum()) * files)
+          for part in ("encode", "decode")))
 
 
-def _summary(sums: Mapping[tuple[str, int], _Sums], boundaries: Sequence[Boundary],
-             heights: Sequence[int], tables: Mapping[str, Sequence[bytes]], files: int,
-             limit: int) -> Measurement:
-    values = [b.shape.values * height for b, height in zip(boundaries, heights, strict=True)]
-    moved = sum(b.transfers * n for b, n in zip(boundaries, values, strict=True)) * files
-    codecs = tuple(CodecCost(
-        name, sum(8 * b.transfers * sums[name, i].bytes for i, b in enumerate(boundaries)) / moved,
-        sum(map(len, tables[name])),
-        *(1e9 * sum(getattr(sums[name, i], part) for i in range(len(values)))
-          / (sum(values) * files) for part in ("encode", "decode"))) for name in CODECS)
-    maps = tuple(MapCost(b.name, values[i], b.transfers,
-                         {name: 8 * sums[name, i].bytes / (values[i] * files) for name in CODECS})
-                 for i, b in enumerate(boundaries))
-    return Measurement(files, limit, codecs, maps)
+def _map_cost(boundary: Boundary, height: int, sums: Mapping[str, _Sums]) -> MapCost:
+    values = boundary.shape.values * height
+    return MapCost(
+        boundary.name, values, boundary.transfers,
+        {name: 8 * float(np.mean(s.bytes)) / values for name, s in sums.items()},
+        {name: len(s.tables or b"") for name, s in sums.items()},
+        {name: s.error / (values * len(s.bytes)) for name, s in sums.items()
+         if not CODECS[name].lossless})
 
 
 def _plain(record: CodecCost | MapCost) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure every lossless codec on a network's own feature maps."""
+"""Measure every codec on a network's own feature maps."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 
 from edgefm.cli.arguments import add_compile_options, add_json, compile_options, count
 from edgefm.cli.output import print_json, print_table, progress_bar, short
-from edgefm.codecs import LOSSLESS_CODECS
 from edgefm.compiler import Compiled, calibration_inputs, compile_model
 from edgefm.container import read_info
 from edgefm.graph import Array
-from edgefm.measure import Measurement, measure_codecs
+from edgefm.measure import CodecCost, Measurement, measure_codecs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,11 +57,23 @@ def _inputs(arguments: argparse.Namespace, compiled: Compiled) -> tuple[list[Arr
 def _print(result: Measurement) -> None:
     print(f"{result.files} files, {len(result.maps)} maps; bits per value with every row's length, "
           "weighted by transfers")
-    print_table(("codec", "bits/value", "table bytes", "encode ns/value", "decode ns/value"),
-                [(c.codec, c.bits_per_value, c.table_bytes, c.encode_ns_per_value,
-                  c.decode_ns_per_value) for c in result.codecs])
-    print(f"(all tables together may take {result.table_limit:,} bytes; times are this machine's)")
+    print_table(("codec", "bits/value", "p99", "largest", "table bytes", "of weights", "error",
+                 "state", "buffer", "raw rows", "encode ns", "decode ns"),
+                [(c.codec, c.bits_per_value, c.p99, c.largest, c.table_bytes,
+                  f"{100 * c.tables_share:.2f} %", _error(c), c.state_bytes, c.buffer_bytes,
+                  f"{100 * c.raw_rows:.1f} %", c.encode_ns_per_value, c.decode_ns_per_value)
+                 for c in result.codecs])
+    print(f"(all tables together may take {result.table_limit:,} bytes; error: mean squared, in "
+          "steps, of codecs that lose;\nstate and code buffer of the largest cursor, in bytes; ns "
+          "per value on this machine)")
+    for c in result.codecs:
+        if c.raw_maps:
+            print(f"({c.codec} does not take {c.raw_maps} of these maps; they count as raw)")
     print("\nBits per value of each map")
-    print_table(("map", "values", "transfers", *LOSSLESS_CODECS),
+    print_table(("map", "values", "transfers", *(c.codec for c in result.codecs)),
                 [(short(m.name), m.values, m.transfers, *m.bits_per_value.values())
                  for m in result.maps])
+
+
+def _error(cost: CodecCost) -> str:
+    return "-" if cost.error is None else f"{cost.error:.2f}"

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from edgefm.binding.coder import code_map
-from edgefm.codecs import CODECS, LENGTH_BYTES, RowShape, encode_map
-from edgefm.errors import BadInput
+from edgefm.codecs import CODECS, LENGTH_BYTES, RowShape, dctcm, decode_map, encode_map
+from edgefm.errors import BadInput, RuntimeFault
 
 MAP = np.random.default_rng(3).geometric(0.6, (6, 10, 8)).astype(np.int8) - np.int8(1)
 
@@ -35,3 +35,18 @@ def test_an_unknown_codec_is_refused() -> None:
 def test_broken_tables_are_refused() -> None:
     with pytest.raises(BadInput, match="refuses its tables"):
         code_map(CODECS["context"].id, b"\xff" * 7, 0, MAP)
+
+
+def test_a_codec_that_loses_says_how_much() -> None:
+    maps = [MAP * 3]
+    codec = CODECS["dctcm"]
+    tables = codec.candidates(maps, RowShape(10, 8, 0))[0].tables if codec.candidates else b""
+    coded = code_map(codec.id, tables, 0, maps[0], lossless=False)
+    back = decode_map(codec, tables, RowShape(10, 8, 0), coded.rows)
+    assert coded.squared_error == ((back.astype(int) - maps[0]) ** 2).sum()
+
+
+def test_a_lossless_codec_must_not_lose() -> None:
+    tables = dctcm.pack(dctcm.Tables(dctcm.DCT, (6,) * 8, (0,) * 8))
+    with pytest.raises(RuntimeFault, match="came back changed"):
+        code_map(CODECS["dctcm"].id, tables, 0, MAP * 3)
