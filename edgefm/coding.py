@@ -7,7 +7,7 @@ needs calibration maps, can follow it. Maps come out of the C runtime's row taps
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from edgefm.binding import Runtime
 from edgefm.binding.coder import code_map
 from edgefm.codecs import CODECS, LOSSLESS_CODECS, RowShape, coded_bytes, fit_maps
 from edgefm.codecs.interface import no_fit
+from edgefm.codecs.shift import HEAD_BYTES, Cap
 from edgefm.container import CodedMap
 from edgefm.errors import BadInput
 from edgefm.graph import Array
@@ -41,8 +42,14 @@ def needs_calibration(codec: str) -> bool:
     return any(name in LEARNED for name in candidates(codec))
 
 
-def storage_for(program: Program, codec: str) -> Storage:
-    """What the planner reserves: every map that a codec can take is coded."""
+def storage_for(program: Program, codec: str,
+                cap_for: Callable[[Stream], Cap | None] | None = None,
+                pooled: bool = False) -> Storage:
+    """What the planner reserves: every map that a codec can take is coded.
+
+    `cap_for` gives what each of them may take at most, where the codec loses nothing itself;
+    `pooled` allows them to be in the page pool.
+    """
     names = candidates(codec)
 
     def codec_of(stream: int) -> str:
@@ -52,7 +59,13 @@ def storage_for(program: Program, codec: str) -> Storage:
         shape = shape_of(program.streams[stream])
         return max(CODECS[name].state_bytes(shape) for name in names)
 
-    return Storage(codec_of, state_bytes)
+    def cap_of(stream: int) -> Cap | None:
+        shape = program.streams[stream]
+        fits = (names and all(CODECS[name].lossless for name in names) and is_codable(shape)
+                and shape.row_bytes + HEAD_BYTES <= _MAX_ROW_BYTES)
+        return cap_for(shape) if cap_for and fits else None
+
+    return Storage(codec_of, state_bytes, cap_of, pooled)
 
 
 def is_codable(stream: Stream) -> bool:
@@ -91,6 +104,16 @@ def code_maps(program: Program, plan: Plan, codec: str, package: bytes,
     limit = table_limit(program)
     tables = {name: fit_maps(CODECS[name], per_map, limit) for name in names}
     return {i: _shortest(names, tables, n, *per_map[n]) for n, i in enumerate(coded)}
+
+
+def row_lengths(program: Program, plan: Plan, coded: Mapping[int, CodedMap], package: bytes,
+                samples: Sequence[Sequence[Array]]) -> dict[int, list[list[int]]]:
+    """Bytes of each stored row, per stream of a coded map and sample, when nothing limits them."""
+    streams = {plan.maps[i].stream: one for i, one in coded.items()}
+    maps = _maps(program, plan, package, samples, set(streams))
+    return {s: [[len(row) for row in code_map(one.codec, one.tables, program.streams[s].zero_point,
+                                              rows).rows] for rows in maps[s]]
+            for s, one in streams.items()}
 
 
 def _shortest(names: Sequence[str], tables: Mapping[str, Sequence[bytes]], n: int, shape: RowShape,

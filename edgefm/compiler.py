@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from warnings import warn
 
-from edgefm import coding, importers, rate
+from edgefm import coding, importers, pooling, rate
 from edgefm.container import CodedMap, Description, write_package
 from edgefm.errors import BadInput, CalibrationWarning
 from edgefm.graph import Array, Graph
 from edgefm.lower import lower
 from edgefm.picture import load_picture
-from edgefm.plan import Layout, Plan, analyse, load_target, make_plan
+from edgefm.plan import Layout, Plan, Target, analyse, load_target, make_plan
 from edgefm.preprocess import (
     InputInfo,
     Preprocess,
@@ -189,6 +189,8 @@ def compile_loaded(model: Model, options: CompileOptions,
         storage = coding.storage_for(layout.program, options.map_codec)
         return make_plan(layout, target, options.objective, options.cut, storage)
 
+    if target.external_bytes == 0 and options.map_codec != "raw":
+        return _pooled(model, options, target, tick)
     layout = analyse(lower(model.graph))
     plan = planned(layout)
 
@@ -209,6 +211,24 @@ def compile_loaded(model: Model, options: CompileOptions,
                  "five of them, and other files may lose several times as much")
     return built(*rate.coarsen(model.graph, _stored(layout.program, plan), samples, budget,
                                options.rate_rule, lambda graph: built(graph).package, tick))
+
+
+def _pooled(model: Model, options: CompileOptions, target: Target,
+            tick: Callable[[], None]) -> Compiled:
+    """A package for a board without external memory."""
+    budget = options.budget
+    if budget is not None and budget.nats is None:
+        raise BadInput(f"{model.graph.name}: a budget in bytes is for external memory; without "
+                       "any, expected a budget for loss, and --fast for the bytes")
+    samples = calibration_inputs(model.graph, model.preprocess, options.calib, pooling.IMAGES)
+    made = pooling.Pooling(model.graph, samples, target, options.objective, options.cut,
+                           options.map_codec, tick).run(budget.nats if budget else None,
+                                                        options.rate_rule)
+    description = Description(model.sha256, model.preprocess, options.labels,
+                              made.rate.to_json() if made.rate else None)
+    package = write_package(made.graph, made.layout.program, made.plan, made.coded, description)
+    return Compiled(package, model.source, model.graph, made.graph, made.layout.program, made.plan,
+                    model.preprocess, made.rate)
 
 
 def _alike(a: Program, b: Program) -> bool:

@@ -20,7 +20,7 @@ from edgefm.program import ELEMENT_BYTES, OpKind, Program
 
 MAGIC = b"EFM1"
 MAJOR, MINOR = 1, 0
-HEADER = struct.Struct("<4sHHIIIIIIIIHHII12x")
+HEADER = struct.Struct("<4sHHIIIIIIIIHHIIIHH4x")
 CHECKED_FROM = 16   # the checksum covers everything from here on
 SECTION_ENTRY = struct.Struct("<HHIII")
 SECTION_ALIGNMENT = 16
@@ -32,6 +32,7 @@ FIRING = struct.Struct("<HH")
 STAGE = struct.Struct("<II")
 MAP = struct.Struct("<IIIIIIIIII")
 TENSOR = struct.Struct("<IIBBHfi4IIII")
+CAP = struct.Struct("<IIIIBBHI")
 MAX_ENDS = 32       # inputs, and outputs
 TYPES = ("int8", "uint8", "int32", "int64", "float32")
 
@@ -53,13 +54,15 @@ class Section(IntEnum):
     NAMES = 12
     META = 13
     SIGNATURE = 14
+    CAPS = 15
 
 
 RECORD_BYTES = {
     Section.STREAMS: STREAM.size, Section.BUFFERS: BUFFER.size, Section.OPERATORS: OPERATOR.size,
     Section.OPERANDS: 2, Section.PARAMS: 4, Section.WEIGHTS: 1, Section.FIRINGS: FIRING.size,
     Section.STAGES: STAGE.size, Section.MAPS: MAP.size, Section.TABLES: 1,
-    Section.TENSORS: TENSOR.size, Section.NAMES: 1, Section.META: 1, Section.SIGNATURE: 1}
+    Section.TENSORS: TENSOR.size, Section.NAMES: 1, Section.META: 1, Section.SIGNATURE: 1,
+    Section.CAPS: CAP.size}
 
 REQUIRED = 1  # section flag: a reader that does not know the section must refuse the package
 
@@ -69,11 +72,12 @@ class Feature(IntFlag):
 
     EXTERNAL = 1
     CODED = 2
+    CAPPED = 4
 
 
 @dataclass(frozen=True, slots=True)
 class CodedMap:
-    """Codec number and learned tables of an external map."""
+    """Codec number and learned tables of a stored map."""
 
     codec: int
     tables: bytes
@@ -204,11 +208,12 @@ def _plan_sections(graph: Graph, program: Program, plan: Plan,
     for placed in plan.ops:
         operators.append(_operator(program, placed, operands, params, weights))
     maps = b"".join(_map(plan, i, coded.get(i), tables) for i in range(len(plan.maps)))
+    caps = b"".join(_cap(plan, i, tables) for i in _capped(plan))
     tensors = b"".join(_tensor(graph, program, t, kind, k, names)
                        for kind, ends in ((OpKind.INPUT, graph.inputs),
                                           (OpKind.OUTPUT, graph.outputs))
                        for k, t in enumerate(ends))
-    return {
+    sections = {
         Section.STREAMS: b"".join(_stream(program, plan, i) for i in range(len(plan.streams))),
         Section.BUFFERS: b"".join(BUFFER.pack(b.offset, b.slot_bytes, b.slots)
                                   for b in plan.buffers),
@@ -218,6 +223,7 @@ def _plan_sections(graph: Graph, program: Program, plan: Plan,
         Section.STAGES: b"".join(STAGE.pack(s.first_firing, s.firings) for s in plan.stages),
         Section.MAPS: maps, Section.TABLES: bytes(tables.data), Section.TENSORS: tensors,
         Section.NAMES: bytes(names.data)}
+    return {**sections, Section.CAPS: caps} if caps else sections
 
 
 def _stream(program: Program, plan: Plan, index: int) -> bytes:
@@ -252,7 +258,20 @@ def _map(plan: Plan, index: int, coded: CodedMap | None, tables: _Blob) -> bytes
     store = next(i for i, op in enumerate(plan.ops) if op.kind == OpKind.STORE and op.map == index)
     at = tables.append(coded.tables, 4) if coded else 0
     return MAP.pack(m.address, m.slot_bytes, m.rows, m.row_bytes, coded.codec if coded else 0, at,
-                    len(coded.tables) if coded else 0, m.directory, store, 0)
+                    len(coded.tables) if coded else 0, m.directory, store,
+                    _capped(plan).index(index) + 1 if m.cap else 0)
+
+
+def _capped(plan: Plan) -> list[int]:
+    return [i for i, m in enumerate(plan.maps) if m.cap]
+
+
+def _cap(plan: Plan, index: int, tables: _Blob) -> bytes:
+    m = plan.maps[index]
+    assert m.cap is not None
+    floors = tables.append(m.cap.floors) if m.cap.floors else 0
+    return CAP.pack(index, m.cap.rate, m.cap.depth, m.release, m.pooled, bool(m.cap.floors), 0,
+                    floors)
 
 
 def _tensor(graph: Graph, program: Program, index: int, kind: OpKind, number: int,
@@ -284,14 +303,17 @@ def _assemble(plan: Plan, sections: Mapping[Section, bytes]) -> bytes:
         entries.append(SECTION_ENTRY.pack(section, flags, at, len(data),
                                           len(data) // RECORD_BYTES[section]))
     features = Feature(0)
-    if plan.maps:
+    if any(not m.pooled for m in plan.maps):
         features |= Feature.EXTERNAL
     if any(m.codec != "raw" for m in plan.maps):
         features |= Feature.CODED
+    if _capped(plan):
+        features |= Feature.CAPPED
     window = max(len(op.inputs) + len(op.outputs) for op in plan.ops)
     fields = (MAJOR, MINOR, len(body.data), 0, features, len(sections), plan.fast_bytes,
               plan.control_bytes, plan.external_bytes, plan.io_bytes, plan.alignment,
-              plan.port_buffers, plan.burst, window)
+              plan.port_buffers, plan.burst, window, plan.pool_offset, plan.pool_pages,
+              plan.page_bytes)
     body.data[:HEADER.size] = HEADER.pack(MAGIC, *fields)
     body.data[HEADER.size:HEADER.size + SECTION_ENTRY.size * len(entries)] = b"".join(entries)
     return seal(bytes(body.data))

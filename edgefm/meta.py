@@ -19,11 +19,14 @@ BUFFER = {"name": str, "offset": int, "bytes": int, "slots": int, "first_stage":
 STAGE = {"name": str, "operators": [str], "strips": int, "first": str, "last": str, "firings": int,
          "fast_bytes": int, "external_read_bytes": int, "external_write_bytes": int,
          "weight_read_bytes": int, "buffers": [BUFFER]}
-MAP = {"name": str, "address": int, "bytes": int, "rows": int, "row_bytes": int, "codec": str}
+MAP = {"name": str, "address": int, "bytes": int, "rows": int, "row_bytes": int, "codec": str,
+       "pooled": (None, bool), "rate": (None, int), "depth": (None, int),
+       "most_bytes": (None, int)}  # the last four may be left out: they are there with a cap
+POOL = {"offset": int, "pages": int, "page_bytes": int}
 PLAN = {"fast_bytes": int, "control_bytes": int, "io_bytes": int, "external_bytes": int,
         "external_read_bytes": int, "external_write_bytes": int, "input_read_bytes": int,
         "output_write_bytes": int, "weight_read_bytes": int, "macs": int, "objective": str,
-        "stages": [STAGE], "maps": [MAP]}
+        "stages": [STAGE], "maps": [MAP], "pool": (None, POOL)}  # "pool" may be left out
 STREAM = (TENSOR_NAME, int, int, int, ELEMENT_TYPE)  # name, rows, pixels, channels, type
 PREPROCESS = {"raw": bool, "mean": [float], "std": [float], "order": str, "geometry": str}
 MAP_STEP = {"name": str, "scale": float, "factor": float}

@@ -14,6 +14,11 @@ typedef struct efm_counters {
     uint64_t coded_values;
     uint64_t coded_rows;
     uint64_t raw_rows;
+    uint64_t pool_bytes;
+    uint64_t pool_values;
+    uint64_t pool_pages;
+    uint64_t capped_rows;
+    uint64_t largest_shift;
 } efm_counters;
 
 typedef struct efm_pc {

@@ -33,6 +33,11 @@ class Counters:
     coded_values: int
     coded_rows: int
     raw_rows: int
+    pool_bytes: int
+    pool_values: int
+    pool_pages: int
+    capped_rows: int
+    largest_shift: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

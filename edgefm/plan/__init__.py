@@ -8,18 +8,29 @@ cut, `build` makes the schedule, `place` fills the arena, `target` says what mem
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from edgefm.errors import BadInput, Infeasible
-from edgefm.plan.build import Storage, build_plan
+from edgefm.plan.build import build_plan
 from edgefm.plan.layout import Layout, analyse
 from edgefm.plan.model import Plan
-from edgefm.plan.search import OBJECTIVES, Choice, Search, block_cuts, named_cuts
+from edgefm.plan.search import (
+    EXTERNAL,
+    NOWHERE,
+    OBJECTIVES,
+    POOL,
+    Choice,
+    Search,
+    block_cuts,
+    named_cuts,
+)
 from edgefm.plan.stages import Stage
+from edgefm.plan.storage import Storage
 from edgefm.plan.target import Target, load_target
 
 __all__ = ["Layout", "Plan", "Storage", "Target", "analyse", "load_target", "make_plan",
-           "smallest_plan"]
+           "plan_storing", "smallest_plan"]
 
 _ROUNDS = 12  # how often the search is repeated with a smaller estimate
 
@@ -38,7 +49,7 @@ def make_plan(layout: Layout, target: Target, objective: str = "cost", cut: str 
         return _fixed_plan(layout, target, objective, cut, storage)
     if target.fast_bytes is None:
         return build_plan(layout, _everything_once(layout), target, objective, storage)
-    search = Search(layout, target, objective)
+    search = Search(layout, target, objective, storage=storage)
     plan = _plan_within(layout, target, objective, search, storage)
     if plan is not None:
         return plan
@@ -67,13 +78,21 @@ def smallest_plan(layout: Layout, target: Target, objective: str = "cost",
     else:
         operator = max(outside.stages, key=lambda stage: stage.fast_bytes).name
         least = min(least, outside, key=lambda plan: plan.fast_bytes)
-    search = Search(layout, target, objective)
+    search = Search(layout, target, objective, storage=storage)
     while True:
         lower = target.with_budget(least.fast_bytes - 1, None)
         smaller = _plan_within(layout, lower, objective, search, storage)
         if smaller is None:
             return least, operator
         least = smaller
+
+
+def plan_storing(layout: Layout, target: Target, storage: Storage, streams: Sequence[int]) -> Plan:
+    """A plan without limits on fast memory that puts these streams into the page pool: what it
+    computes is what any plan computes that stores the same ones."""
+    stored = {layout.group[s] for s in streams}
+    choice = replace(_everything_once(layout), fast=frozenset(layout.group) - stored, pooled=True)
+    return build_plan(layout, choice, target.with_budget(1 << 30, 0), "cost", storage)
 
 
 def _row_by_row(layout: Layout, cuts: Sequence[int]) -> Choice:
@@ -89,20 +108,22 @@ def _everything_once(layout: Layout) -> Choice:
 
 def _plan_within(layout: Layout, target: Target, objective: str, search: Search,
                  storage: Storage | None) -> Plan | None:
-    """The best plan within both memories; one without external maps where those would not fit."""
+    """The best plan within both memories; where external maps would not fit, one with a page pool
+    if there may be one, else one that stores nothing."""
     once = build_plan(layout, _everything_once(layout), target, objective, storage)
     if once.fast_bytes <= (target.fast_bytes or 0):
         return once  # no map leaves fast memory, every weight is read once: nothing is cheaper
     if target.external_bytes > 0:
         try:
-            return _home_in(layout, target, objective, search, storage, True)
+            return _home_in(layout, target, objective, search, storage, EXTERNAL)
         except Infeasible:
             pass
-    return _home_in(layout, target, objective, search, storage, False)
+    pool = storage is not None and storage.pooled
+    return _home_in(layout, target, objective, search, storage, POOL if pool else NOWHERE)
 
 
 def _home_in(layout: Layout, target: Target, objective: str, search: Search,
-             storage: Storage | None, outside: bool) -> Plan | None:
+             storage: Storage | None, place: str) -> Plan | None:
     """Search with an estimate of the fast memory, place exactly, and home in on the best estimate.
 
     The estimate is optimistic where live bytes do not stack perfectly, so it is lowered by what was
@@ -114,10 +135,8 @@ def _home_in(layout: Layout, target: Target, objective: str, search: Search,
     fits, fails = 0, budget + 1
     estimate = budget
     for _ in range(_ROUNDS):
-        choice = search.best(estimate, outside)
+        choice = search.best(estimate, place)
         if choice is None or (best is not None and choice.price >= best[0].price):
-            if best is None:
-                break
             fits = max(fits, estimate)
         else:
             plan = build_plan(layout, choice, target, objective, storage)
@@ -126,19 +145,39 @@ def _home_in(layout: Layout, target: Target, objective: str, search: Search,
                 fits = estimate
             else:
                 fails = min(fails, estimate)
-                if best is None:
+                if best is None and fails - max(plan.fast_bytes - budget, 64) > fits:
                     estimate = fails - max(plan.fast_bytes - budget, 64)
                     continue
         if fails - fits < 512:
             break
         estimate = (fits + fails) // 2
-    return best and best[1]
+    return best[1] if best else _stage_by_stage(layout, target, objective, search, storage, place)
+
+
+def _stage_by_stage(layout: Layout, target: Target, objective: str, search: Search,
+                    storage: Storage | None, place: str) -> Plan | None:
+    """Search with the whole budget; what a placed stage needs beyond it is added to the estimate of
+    that stage alone. For where one stage leaves no room for a smaller estimate of all."""
+    budget = target.fast_bytes or 0
+    excess: dict[Stage, int] = {}
+    for _ in range(_ROUNDS):
+        choice = search.best(budget, place, excess)
+        if choice is None:
+            return None
+        plan = build_plan(layout, choice, target, objective, storage)
+        if plan.fast_bytes <= budget:
+            return plan
+        for stage, placed in zip(choice.stages, plan.stages, strict=True):
+            if placed.fast_bytes > budget:
+                excess[stage] = excess.get(stage, 0) + placed.fast_bytes - budget
+    return None
 
 
 def _fixed_plan(layout: Layout, target: Target, objective: str, cut: str,
                 storage: Storage | None) -> Plan:
     ends = [0, *_cut_positions(layout, cut), len(layout.program.ops)]
-    choice = _row_by_row(layout, sorted(set(ends)))
+    pool = storage is not None and storage.pooled and target.external_bytes == 0
+    choice = replace(_row_by_row(layout, sorted(set(ends))), pooled=pool)
     plan = build_plan(layout, choice, target, objective, storage)
     if target.fast_bytes is not None and plan.fast_bytes > target.fast_bytes:
         tallest = max(plan.stages, key=lambda s: s.fast_bytes)

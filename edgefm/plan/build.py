@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from edgefm.codecs.shift import HEAD_BYTES
 from edgefm.errors import Infeasible
 from edgefm.plan.firing import Task, Trace
 from edgefm.plan.layout import Layout
-from edgefm.plan.model import Buffer, ExternalMap, PlacedOp, PlacedStage, PlacedStream, Plan
+from edgefm.plan.model import Buffer, PlacedOp, PlacedStage, PlacedStream, Plan, StoredMap
 from edgefm.plan.place import Item, place, solid
+from edgefm.plan.pool import Pooled, control_bytes, pool_item
 from edgefm.plan.search import Choice
 from edgefm.plan.stages import (
     Boundary,
@@ -23,26 +24,14 @@ from edgefm.plan.stages import (
     run_stage,
     stage_tasks,
 )
+from edgefm.plan.storage import Storage
 from edgefm.plan.target import Target
 from edgefm.program import ELEMENT_BYTES, OpKind
 
 COUNTER_BYTES = 2          # per operator: the next row it fires
 WINDOW_BYTES = 40          # per operand of the operator with most of them
 DIRECTORY_BYTES = 2        # per row of a coded map: its length
-CURSOR_STATE = 16          # per LOAD and STORE: tickets in flight
 _FAST = -1                 # stage number of a buffer that outlives its stage
-
-CodecState = Callable[[str, int], int]
-"""(codec, stream) -> bytes of codec state per cursor."""
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """Which codec each external map uses (raw when left out), and what its state takes."""
-
-    codec_of: Callable[[int], str] = field(default=lambda stream: "raw")
-    state_bytes: CodecState = field(default=lambda codec, stream: 0)
-
 
 @dataclass(frozen=True, slots=True)
 class _Run:
@@ -79,10 +68,12 @@ class _Builder:
         self.runs = self._simulate()
         self.ops: list[PlacedOp] = []
         self.streams: list[PlacedStream] = []
-        self.maps: list[ExternalMap] = []
+        self.maps: list[StoredMap] = []
         self.buffer_keys: dict[tuple[int, int], int] = {}
         self.items: list[Item] = []
         self.scratch_items: dict[int, int] = {}  # op index -> item
+        self.pool_pages = 0
+        self.pool_at = -1                        # its item
 
     def _simulate(self) -> list[_Run]:
         runs, start = [], 0
@@ -107,6 +98,8 @@ class _Builder:
             self._place_operators(k, run)
         operands = max(len(op.inputs) + len(op.outputs) for op in self.ops)
         control = round_up(COUNTER_BYTES * len(self.ops)) + WINDOW_BYTES * operands
+        self._pool()
+        control += control_bytes(sum(m.cap is not None for m in self.maps), self.pool_pages)
         control = self._directories(control)
         self._scratch()
         enough = (self.target.fast_bytes or 1 << 62) - control
@@ -117,7 +110,8 @@ class _Builder:
                                    control + offsets[item], op.scratch_bytes, op.map)
         placed = [Buffer(b.name, control + offsets[i], b.slot_bytes, b.slots, b.first_stage,
                          b.last_stage) for i, b in enumerate(buffers)]
-        return self._finish(placed, control, control + height)
+        pool_offset = control + offsets[self.pool_at] if self.pool_pages else 0
+        return self._finish(placed, control, control + height, pool_offset)
 
     # -- buffers ---------------------------------------------------------------------------------
 
@@ -212,12 +206,8 @@ class _Builder:
     def _place_cursor(self, kind: OpKind, stream: int, inputs: tuple[int, ...],
                       outputs: tuple[int, ...], index: int) -> None:
         s = self.program.streams[stream]
-        codec = self.storage.codec_of(stream)
-        scratch = CURSOR_STATE
-        if codec != "raw":
-            code = round_up(self.target.transfer_bytes(s.row_bytes))
-            state = round_up(self.storage.state_bytes(codec, stream))
-            scratch += code * self.target.buffers + state
+        scratch = self.storage.cursor_bytes(stream, s, self.target, kind == OpKind.STORE,
+                                            self.choice.pooled)
         self.ops.append(PlacedOp(kind, f"{kind.name.lower()} {s.name}", -1, inputs, outputs,
                                  s.height, 0, scratch, index))
 
@@ -233,16 +223,47 @@ class _Builder:
         return PlacedStream(stream, self.buffer_keys[self._key(k, stream)], channel * element,
                             channels * element, producer)
 
-    def _map(self, stream: int) -> ExternalMap:
+    def _map(self, stream: int) -> StoredMap:
         s = self.program.streams[stream]
-        return ExternalMap(s.name, stream, 0, self.target.transfer_bytes(s.row_bytes), s.height,
-                           s.row_bytes, self.storage.codec_of(stream))
+        cap, pooled = self.storage.cap_of(stream), self.choice.pooled
+        if pooled and cap is None:
+            raise Infeasible(f"{self.program.name}: {s.name} does not fit fast memory, and as it "
+                             "cannot be coded, not the page pool either", 0, "")
+        longest = min(s.row_bytes + HEAD_BYTES, cap.rate + cap.depth) if cap else s.row_bytes
+        slot = 0 if pooled else self.target.transfer_bytes(longest)
+        return StoredMap(s.name, stream, 0, slot, s.height, s.row_bytes,
+                         self.storage.codec_of(stream), cap=cap, pooled=pooled)
+
+    def _pool(self) -> None:
+        """Size the page pool by the rows that live at each firing."""
+        pooled = []
+        for i, m in enumerate(self.maps):
+            if m.pooled:
+                cursors = [k for k, op in enumerate(self.ops) if op.map == i]
+                self.maps[i] = m = replace(m, release=cursors[-1])
+                made, read = self._progress(cursors[0]), self._progress(cursors[-1])
+                assert m.cap is not None
+                pooled.append(Pooled(m.cap, m.row_bytes, np.append(0, read[:-1]), made))
+        if pooled:
+            self.pool_pages, item = pool_item(pooled, self.target.page)
+            self.pool_at = len(self.items)
+            self.items.append(item)
+
+    def _progress(self, op: int) -> npt.NDArray[np.int32]:
+        """Rows that an operator has fired after each firing of the schedule."""
+        rows: list[int] = []
+        base = 0
+        for run in self.runs:
+            rows += [n if base + t == op else 0 for t, n in run.trace.firings]
+            base += len(run.tasks)
+        return np.cumsum(rows, dtype=np.int32)
 
     def _directories(self, control: int) -> int:
         """Give coded maps their directories and all maps their addresses; returns the new end."""
         last = {m: k for k, run in enumerate(self.runs) for m in self._maps_read(run)}
-        items = []
-        for i, m in enumerate(self.maps):
+        items, outside = [], [i for i, m in enumerate(self.maps) if not m.pooled]
+        for i in outside:
+            m = self.maps[i]
             made = next(k for k, run in enumerate(self.runs) if m.stream in run.boundary.stores)
             size = round_up(m.bytes, max(self.target.alignment, 8))
             items.append(solid(m.name, size, made, max(last.get(i, made), made) + 1))
@@ -250,13 +271,12 @@ class _Builder:
         if self.external_bytes > self.target.external_bytes:
             raise Infeasible(f"{self.program.name}: the plan needs {self.external_bytes} bytes of "
                              f"external memory, {self.target.external_bytes} are offered", 0, "")
+        for i, address in zip(outside, addresses, strict=True):
+            self.maps[i] = replace(self.maps[i], address=address)
         for i, m in enumerate(self.maps):
-            directory = 0
             if m.codec != "raw":
-                directory = control
+                self.maps[i] = replace(m, directory=control)
                 control += round_up(DIRECTORY_BYTES * m.rows)
-            self.maps[i] = ExternalMap(m.name, m.stream, addresses[i], m.slot_bytes, m.rows,
-                                       m.row_bytes, m.codec, directory)
         return control
 
     def _maps_read(self, run: _Run) -> list[int]:
@@ -284,12 +304,13 @@ class _Builder:
 
     # -- figures ---------------------------------------------------------------------------------
 
-    def _finish(self, buffers: list[Buffer], control: int, fast_bytes: int) -> Plan:
+    def _finish(self, buffers: list[Buffer], control: int, fast_bytes: int,
+                pool_offset: int) -> Plan:
         stages, firings = [], []
         base = 0
         for k, run in enumerate(self.runs):
             firings += [(base + t, n) for t, n in run.trace.firings]
-            stages.append(self._stage(k, run, base, buffers))
+            stages.append(self._stage(k, run, base, buffers, pool_offset))
             base += len(run.tasks)
         io = {kind: [self.program.streams[s] for op in self.program.ops if op.kind == kind
                      for s in (*op.inputs, *op.outputs)] for kind in (OpKind.INPUT, OpKind.OUTPUT)}
@@ -306,9 +327,12 @@ class _Builder:
             burst=self.target.burst, alignment=self.target.alignment,
             port_buffers=self.target.buffers,
             buffers=tuple(buffers), streams=tuple(self.streams), ops=tuple(self.ops),
-            maps=tuple(self.maps), firings=tuple(firings), stages=tuple(stages))
+            maps=tuple(self.maps), firings=tuple(firings), stages=tuple(stages),
+            pool_offset=pool_offset, pool_pages=self.pool_pages,
+            page_bytes=self.target.page if self.pool_pages else 0)
 
-    def _stage(self, k: int, run: _Run, base: int, buffers: list[Buffer]) -> PlacedStage:
+    def _stage(self, k: int, run: _Run, base: int, buffers: list[Buffer],
+               pool_offset: int) -> PlacedStage:
         ops = self.program.ops[run.stage.first:run.stage.last]
         weights = sum(len(self.program.ops[op.op].weights) for op in
                       (self.ops[base + t] for t, _ in run.trace.firings) if op.op >= 0)
@@ -316,9 +340,13 @@ class _Builder:
                   default=0)
         top = max([top, *(op.scratch_offset + op.scratch_bytes
                           for op in self.ops[base:base + len(run.tasks)])])
+        if self.pool_pages:
+            pool = self.items[self.pool_at]
+            reach = pool.high[max(run.start - pool.start, 0):max(run.stop - pool.start, 0)]
+            top = max(top, pool_offset + int(reach.max(initial=0)))
 
         def moved(streams: tuple[int, ...]) -> int:
-            return sum(self.program.streams[s].height
+            return 0 if self.choice.pooled else sum(self.program.streams[s].height
                        * self.target.transfer_bytes(self.program.streams[s].row_bytes)
                        for s in streams)
 

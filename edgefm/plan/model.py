@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edgefm.codecs.shift import Cap
 from edgefm.program import OpKind
 
 
@@ -53,8 +54,12 @@ class PlacedOp:
 
 
 @dataclass(frozen=True, slots=True)
-class ExternalMap:
-    """A whole feature map in external memory, one slot per row."""
+class StoredMap:
+    """A whole feature map in external memory, one slot per row, or coded in the page pool.
+
+    A map in the pool has neither address nor slots, but a cap; `release` is the LOAD (index in
+    Plan.ops) that gives its pages back.
+    """
 
     name: str
     stream: int
@@ -64,11 +69,19 @@ class ExternalMap:
     row_bytes: int
     codec: str = "raw"
     directory: int = 0  # arena offset of the coded rows' lengths
+    cap: Cap | None = None
+    pooled: bool = False
+    release: int = 0
 
     @property
     def bytes(self) -> int:
         """Bytes reserved in external memory."""
         return self.slot_bytes * self.rows
+
+    @property
+    def most_bytes(self) -> int:
+        """The most bytes that the map can take, whatever the picture."""
+        return self.cap.most_bytes(self.rows, self.row_bytes) if self.cap else self.bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +120,12 @@ class Plan:
     buffers: tuple[Buffer, ...]
     streams: tuple[PlacedStream, ...]
     ops: tuple[PlacedOp, ...]
-    maps: tuple[ExternalMap, ...]
+    maps: tuple[StoredMap, ...]
     firings: tuple[tuple[int, int], ...]  # (index in ops, rows)
     stages: tuple[PlacedStage, ...]
+    pool_offset: int = 0
+    pool_pages: int = 0
+    page_bytes: int = 0
 
     def to_json(self) -> dict[str, object]:
         """The plan's figures, stages and buffers as plain data (sizes in bytes)."""
@@ -120,7 +136,12 @@ class Plan:
         figures["stages"] = [self._stage_json(i) for i in range(len(self.stages))]
         figures["maps"] = [
             {"name": m.name, "address": m.address, "bytes": m.bytes, "rows": m.rows,
-             "row_bytes": m.row_bytes, "codec": m.codec} for m in self.maps]
+             "row_bytes": m.row_bytes, "codec": m.codec,
+             **({"pooled": m.pooled, "rate": m.cap.rate, "depth": m.cap.depth,
+                 "most_bytes": m.most_bytes} if m.cap else {})} for m in self.maps]
+        if self.pool_pages:
+            figures["pool"] = {"offset": self.pool_offset, "pages": self.pool_pages,
+                               "page_bytes": self.page_bytes}
         return figures
 
     def _stage_json(self, index: int) -> Mapping[str, object]:

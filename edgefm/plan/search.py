@@ -9,18 +9,22 @@ the worst moment; `place.py` settles the truth afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
+from types import MappingProxyType
 
 import numpy as np
 
+from edgefm.codecs.shift import Cap
 from edgefm.plan.layout import Layout
 from edgefm.plan.stages import Stage, StageCost, evaluate
+from edgefm.plan.storage import Storage
 from edgefm.plan.target import Target
 from edgefm.program import OpKind
 
 OBJECTIVES = ("cost", "maps")
+EXTERNAL, POOL, NOWHERE = "external", "pool", "nowhere"
 STRIPS = (56, 28, 14, 10, 7, 5, 4, 3, 2, 1)
 _MOST_MAPS = 3   # with more new maps than this at a cut, not every combination is tried
 _MOST_STATES = 16
@@ -34,11 +38,15 @@ Price = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A chain of stages and the storage groups kept in fast memory across cuts."""
+    """A chain of stages and the storage groups kept in fast memory across cuts.
+
+    All others are stored: in external memory, or `pooled` in the page pool.
+    """
 
     stages: tuple[Stage, ...]
     fast: frozenset[int]
     price: Price
+    pooled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +63,16 @@ class Search:
     """The search over one layout; simulated stages are kept between budgets."""
 
     def __init__(self, layout: Layout, target: Target, objective: str,
-                 cuts: Iterable[int] | None = None,
-                 ratio: Callable[[int], float] = lambda stream: 1.0) -> None:
-        """`cuts` fixes the stage ends; `ratio` says how many bytes a stream's stored byte takes."""
+                 cuts: Iterable[int] | None = None, storage: Storage | None = None) -> None:
+        """`cuts` fixes the stage ends; `storage` is for choices with a page pool."""
         self.layout = layout
+        self.storage = storage or Storage()
         self.target = target
         self.objective = objective
         self.fixed = None if cuts is None else sorted({0, len(layout.program.ops), *cuts})
-        self.ratio = ratio
         self._costs: dict[Stage, StageCost] = {}
         self._live: dict[int, frozenset[int]] = {}
+        self._excess: Mapping[Stage, int] = {}
 
     def cost(self, stage: Stage) -> StageCost:
         """The stage's simulation, from the cache."""
@@ -78,21 +86,26 @@ class Search:
             self._live[cut] = frozenset(self.layout.group[s] for s in self.layout.crossing(cut))
         return self._live[cut]
 
-    def best(self, budget: int | None, external: bool) -> Choice | None:
+    def best(self, budget: int | None, place: str,
+             excess: Mapping[Stage, int] = MappingProxyType({})) -> Choice | None:
         """The cheapest chain whose estimate fits `budget` bytes (None: no limit), or None.
 
-        `external` False forbids external maps.
+        `place` says where maps may be stored that do not stay in fast memory as they are: external,
+        pool, or nowhere. What the pool holds is coded and may lose something, so as little as
+        possible goes there, whatever the objective. `excess` are bytes to add to the estimates of
+        single stages.
         """
         limit = float("inf") if budget is None else float(budget)
+        self._excess = excess
         last = len(self.layout.program.ops)
         states: dict[int, dict[frozenset[int], _Node]] = {
             0: {frozenset(): _Node((0.0, 0.0), None, None)}}
         for start in self._positions():
             if start in states and start < last:
                 states[start] = self._worth_keeping(states[start])
-                self._extend(states, start, limit, external)
+                self._extend(states, start, limit, place)
         goal = states.get(last, {}).get(frozenset())
-        return None if goal is None else self._trace_back(states, goal)
+        return None if goal is None else self._trace_back(states, goal, place == POOL)
 
     def _worth_keeping(self, reached: dict[frozenset[int], _Node]) -> dict[frozenset[int], _Node]:
         """States that no other beats in both price and bytes held, at most `_MOST_STATES`."""
@@ -113,17 +126,18 @@ class Search:
         return [c for c in self.layout.cuts if c == len(ops) or ops[c].kind not in _PASSING]
 
     def _extend(self, states: dict[int, dict[frozenset[int], _Node]], start: int, limit: float,
-                external: bool) -> None:
+                place: str) -> None:
         over = 0
         ends = [c for c in self._positions() if c > start]
         for end in ends if self.fixed is None else ends[:1]:
             fitted = False
             for stage in self._strip_choices(start, end):
                 cost = self.cost(stage)
+                own = limit - self._excess.get(stage, 0)
                 if cost.inner_bytes() > limit:
                     break  # fewer strips only need more
                 fitted = True
-                self._relax(states, stage, cost, limit, external)
+                self._relax(states, stage, cost, own, place)
             over = 0 if fitted else over + 1
             if over >= _PATIENCE:
                 break
@@ -140,30 +154,32 @@ class Search:
                 yield Stage(start, end, strips)
 
     def _relax(self, states: dict[int, dict[frozenset[int], _Node]], stage: Stage, cost: StageCost,
-               limit: float, external: bool) -> None:
+               limit: float, place: str) -> None:
         after = self.live(stage.last)
         new = after - self.live(stage.first)
         reached = states.setdefault(stage.last, {})
         for held, node in states[stage.first].items():
             for chosen in _subsets(self.layout, new):
-                if not external and (new - chosen):
+                if not self._may_store(new - chosen, place):
                     continue
                 fast = (held & after) | chosen
-                price = self._price(node.price, cost, held, chosen)
+                price = self._price(node.price, cost, held, chosen, place)
                 if fast in reached and reached[fast].price <= price:
                     continue
-                if self._fast_bytes(cost, held, chosen, after) <= limit:
+                bytes_ = self._fast_bytes(cost, held, chosen, after)
+                if place == POOL and bytes_ <= limit:
+                    bytes_ += self._pool_bytes(cost, held, chosen, after)
+                if bytes_ <= limit:
                     reached[fast] = _Node(price, stage, (stage.first, held), node.fast | chosen)
 
     def _price(self, so_far: Price, cost: StageCost, held: frozenset[int],
-               chosen: frozenset[int]) -> Price:
+               chosen: frozenset[int], place: str) -> Price:
         streams = self.layout.program.streams
         group = self.layout.group
         moved = sum(streams[s].height * self.target.transfer_bytes(streams[s].row_bytes)
-                    * self.ratio(s)
                     for names, kept in ((cost.boundary.loads, held), (cost.boundary.stores, chosen))
                     for s in names if group[s] not in kept)
-        if self.objective == "maps":
+        if self.objective == "maps" or place == POOL:
             return so_far[0] + moved, so_far[1] + cost.weight_bytes
         paid = moved * self.target.external_cost + cost.weight_bytes * self.target.weight_cost
         return so_far[0] + paid, so_far[1] + moved
@@ -181,13 +197,45 @@ class Search:
                      if g in cost.live and g not in held and g not in chosen)
         return total + float(moving.max())
 
-    def _trace_back(self, states: dict[int, dict[frozenset[int], _Node]], goal: _Node) -> Choice:
+    def _may_store(self, groups: frozenset[int], place: str) -> bool:
+        return not groups or place == EXTERNAL or (
+            place == POOL and all(self._widest(g)[1] is not None for g in groups))
+
+    def _widest(self, group: int) -> tuple[int, Cap | None]:
+        """The group's largest stream and its cap."""
+        streams = self.layout.program.streams
+        widest = max((s for s, g in enumerate(self.layout.group) if g == group),
+                     key=lambda s: streams[s].map_bytes)
+        return widest, self.storage.cap_of(widest)
+
+    def _pool_bytes(self, cost: StageCost, held: frozenset[int], chosen: frozenset[int],
+                    after: frozenset[int]) -> float:
+        """The pool at the stage's worst moment, and the cursors of its maps."""
+        streams, moving, total = self.layout.program.streams, np.zeros(1), 0.0
+        before = self.live(cost.stage.first)
+        for g in (before - held) | (after - held - chosen):
+            widest, cap = self._widest(g)
+            if cap is None:
+                continue
+            share = cap.rate / streams[widest].row_bytes
+            total += cap.depth
+            if g in cost.live:
+                total += self.storage.cursor_bytes(widest, streams[widest], self.target,
+                                                   g not in before, True)
+            if g in cost.live and not (g in before and g in after):
+                moving = moving + cost.live[g] * share
+            else:
+                total += _map_bytes(self.layout, g) * share
+        return total + float(moving.max())
+
+    def _trace_back(self, states: dict[int, dict[frozenset[int], _Node]], goal: _Node,
+                    pooled: bool) -> Choice:
         stages: list[Stage] = []
         node = goal
         while node.back is not None and node.stage is not None:
             stages.append(node.stage)
             node = states[node.back[0]][node.back[1]]
-        return Choice(tuple(reversed(stages)), goal.fast, goal.price)
+        return Choice(tuple(reversed(stages)), goal.fast, goal.price, pooled)
 
 
 def _map_bytes(layout: Layout, group: int) -> int:

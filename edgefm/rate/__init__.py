@@ -91,13 +91,14 @@ class Rate:
 
 
 def coarsen(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], budget: Budget,
-            rule: str, deploy: Callable[[Graph], bytes], tick: Callable[[], None] = lambda: None
-            ) -> tuple[Graph, Rate]:
+            rule: str, deploy: Callable[[Graph], bytes], tick: Callable[[], None] = lambda: None,
+            capped: bool = False) -> tuple[Graph, Rate]:
     """`graph` with coarser steps for the maps in `stored`, as coarse as `budget` allows.
 
     `stored` gives the values that cross the port per inference, by tensor; maps whose scale is
-    prescribed stay. `deploy` makes the package whose bytes count. Raises BadInput when there are
-    fewer than two samples, nothing to coarsen, or too few bytes.
+    prescribed stay. `deploy` makes the package whose bytes count; with `capped`, where its caps
+    lose something too, its loss is what is measured. Raises BadInput when there are fewer than two
+    samples, nothing to coarsen, or too few bytes.
     """
     if len(samples) < 2:
         raise BadInput(f"{graph.name}: one calibration file; expected at least two, so that the "
@@ -109,7 +110,7 @@ def coarsen(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], b
     fitted, held = samples[::_FITTED], [x for i, x in enumerate(samples) if i % _FITTED]
     sensitivities = measure(graph, transferred, fitted, tick)
     search = _Search(graph, sensitivities, weights(sensitivities, rule), held,
-                     scores(graph, held), deploy, tick)
+                     scores(graph, held), deploy, tick, capped)
     number = search.for_kl(budget.nats) if budget.nats else search.for_bytes(budget.bytes or 0)
     coarse = search.graph_at(number)
     kls = search.divergences_at(number)
@@ -140,19 +141,22 @@ class _Search:
     reference: Scores
     deploy: Callable[[Graph], bytes]
     tick: Callable[[], None]
+    capped: bool
 
     def graph_at(self, number: float) -> Graph:
         chosen = zip(self.sensitivities, factors_at(number, self.shares), strict=True)
         return requantise(self.graph, {s.group[0]: factor for s, factor in chosen})
 
     def divergences_at(self, number: float) -> Divergences:
-        return divergences(self.reference, scores(self.graph_at(number), self.held))
+        graph = self.graph_at(number)
+        package = self.deploy(graph) if self.capped else None
+        return divergences(self.reference, scores(graph, self.held, package))
 
     def bytes_at(self, number: float) -> int:
-        """Mean over the held-out samples of the bytes that cross the external port."""
+        """Mean over the held-out samples of the bytes that cross the external port or the pool."""
         with Runtime(self.deploy(self.graph_at(number))) as runtime:
             counters = [runtime.run([sample]).counters for sample in self.held]
-        return round(float(np.mean([c.external_read_bytes + c.external_write_bytes
+        return round(float(np.mean([c.external_read_bytes + c.external_write_bytes + c.pool_bytes
                                     for c in counters])))
 
     def for_kl(self, nats: float) -> float:

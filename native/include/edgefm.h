@@ -99,6 +99,11 @@ typedef struct efm_counters {
     uint64_t coded_values;  /* values that those bytes stand for */
     uint64_t coded_rows;
     uint64_t raw_rows;      /* rows of coded maps that were stored as they are */
+    uint64_t pool_bytes;    /* of coded rows into and out of the page pool */
+    uint64_t pool_values;   /* values that those bytes stand for */
+    uint64_t pool_pages;    /* most pages in use at once */
+    uint64_t capped_rows;   /* rows of capped maps that had to be made coarser */
+    uint64_t largest_shift; /* the most bits that a value of them lost; 0 when there were none */
 } efm_counters;
 
 /* What efm_model_open() borrows of the arena while it checks. */

@@ -3,15 +3,10 @@
 #include <stddef.h>
 
 #include "bytes.h"
+#include "check.h"
 #include "crc32.h"
-#include "model.h"
 
 _Static_assert(EFM_MAX_OPERANDS * sizeof(efm_rows) <= EFM_OPEN_BYTES, "efm_model_open() borrows too little");
-
-static int fits(uint32_t offset, uint32_t bytes, uint32_t total)
-{
-    return offset <= total && bytes <= total - offset;
-}
 
 static efm_status check_header(const uint8_t *package, uint32_t bytes)
 {
@@ -67,7 +62,7 @@ static efm_status check_sections(efm_model *model)
         if (model->section[id].at == NULL)
             return EFM_BAD_SECTION;
     if (efm_model_count(model, EFM_SECTION_OPERATORS) > 0xffff || efm_model_count(model, EFM_SECTION_STREAMS) > 0xffff ||
-        efm_model_count(model, EFM_SECTION_BUFFERS) > 0xffff)
+        efm_model_count(model, EFM_SECTION_BUFFERS) > 0xffff || efm_model_count(model, EFM_SECTION_CAPS) > 0xffff)
         return EFM_BAD_SECTION;
     return EFM_OK;
 }
@@ -88,11 +83,6 @@ static efm_status check_buffers(const efm_model *model)
 static int product_fits(uint32_t a, uint32_t b, uint32_t limit)
 {
     return a == 0 || b <= limit / a;
-}
-
-static uint32_t row_bytes(const efm_rows *rows)
-{
-    return rows->width * rows->channels * rows->element;
 }
 
 static efm_status check_stream(const efm_model *model, uint32_t index)
@@ -157,77 +147,6 @@ static efm_status check_tensor(const efm_model *model, uint32_t index, const efm
     return EFM_OK;
 }
 
-static int is_packed(const efm_rows *rows)
-{
-    return rows->pixel_stride == rows->channels * rows->element;
-}
-
-static efm_status check_codec(const efm_model *model, const efm_op_view *op, const efm_map_view *map,
-                              const efm_rows *rows)
-{
-    const efm_codec_class *codec = efm_codec_find(map->codec);
-    if (codec == NULL)
-        return EFM_BAD_FEATURE;
-    if (rows->element != 1 || map->row_bytes > 0xffff)
-        return EFM_BAD_CODEC;
-    efm_codec_args args;
-    efm_model_codec_args(map, rows, &args);
-    efm_status status = codec->check(&args);
-    if (status != EFM_OK)
-        return status;
-    uint32_t code = efm_model_code_bytes(model, map) * efm_model_port_buffers(model), state = codec->state_bytes(&args);
-    uint32_t left = op->scratch_bytes - EFM_CURSOR_BYTES;
-    if (code > left || state > left - code)
-        return EFM_BAD_CODEC;
-    return EFM_OK;
-}
-
-/* LOAD and STORE: rows without gaps that fill their slots, a map of the same rows, enough scratch. */
-static efm_status check_cursor(const efm_model *model, uint32_t index, const efm_op_view *op, const efm_rows *rows)
-{
-    const uint8_t *stream = efm_model_record(model, EFM_SECTION_STREAMS, load_le16(op->operands));
-    if (op->link >= efm_model_count(model, EFM_SECTION_MAPS) || op->scratch_bytes < EFM_CURSOR_BYTES || !is_packed(rows) ||
-        load_le32(stream + 20) != 0)
-        return EFM_BAD_OPERATOR;
-    efm_map_view map;
-    efm_model_map(model, op->link, &map);
-    uint32_t slot = efm_model_transfer(model, map.row_bytes);
-    if (map.rows != rows->height || map.row_bytes != row_bytes(rows) || slot > rows->row_stride ||
-        (op->kind == EFM_OP_STORE && map.store != index))
-        return EFM_BAD_OPERATOR;
-    return map.codec == 0 ? EFM_OK : check_codec(model, op, &map, rows);
-}
-
-static efm_status check_map(const efm_model *model, uint32_t index)
-{
-    uint32_t external = efm_model_external_bytes(model), alignment = efm_model_alignment(model);
-    const uint8_t *at = efm_model_record(model, EFM_SECTION_MAPS, index);
-    if (!fits(load_le32(at + 20), load_le32(at + 24), model->section[EFM_SECTION_TABLES].bytes))
-        return EFM_BAD_CODEC;
-    efm_map_view map;
-    efm_model_map(model, index, &map);
-    if (map.rows == 0 || map.rows > EFM_MAX_ROWS || map.slot_bytes == 0 || map.row_bytes > map.slot_bytes ||
-        map.address > external || map.slot_bytes > (external - map.address) / map.rows ||
-        map.address % alignment != 0 || map.slot_bytes % alignment != 0 || load_le32(at + 36) != 0)
-        return EFM_BAD_OPERATOR;
-    uint32_t window_end = efm_model_window_offset(model) + efm_model_window_operands(model) * EFM_WINDOW_BYTES;
-    if (map.codec != 0 &&
-        (map.directory < window_end || !fits(map.directory, 2 * map.rows, efm_model_control_bytes(model))))
-        return EFM_BAD_CODEC;
-    if (map.store >= efm_model_count(model, EFM_SECTION_OPERATORS))
-        return EFM_BAD_OPERATOR;
-    const uint8_t *store = efm_model_record(model, EFM_SECTION_OPERATORS, map.store);
-    return store[0] == EFM_OP_STORE && load_le32(store + 36) == index ? EFM_OK : EFM_BAD_OPERATOR;
-}
-
-static efm_status check_maps(const efm_model *model)
-{
-    efm_status status = EFM_OK;
-    for (uint32_t i = 0; status == EFM_OK && i < efm_model_count(model, EFM_SECTION_MAPS); i++)
-        status = check_map(model, i);
-    return status;
-}
-
 static efm_status check_op_ranges(const efm_model *model, uint32_t index)
 {
     const uint8_t *at = efm_model_record(model, EFM_SECTION_OPERATORS, index);
@@ -263,7 +182,7 @@ static efm_status check_mover(const efm_model *model, uint32_t index, const efm_
         return EFM_BAD_OPERATOR;
     if (op->kind == EFM_OP_INPUT || op->kind == EFM_OP_OUTPUT)
         return check_end(model, op, rows);
-    return check_cursor(model, index, op, rows);
+    return efm_check_cursor(model, index, op, rows);
 }
 
 static efm_status check_compute(const efm_op_view *op, const efm_op_args *args)
@@ -380,7 +299,20 @@ static efm_status check_control(const efm_model *model)
     uint32_t window = efm_model_window_operands(model), control = efm_model_control_bytes(model);
     uint32_t arena = efm_model_arena_bytes(model);
     if (window > EFM_MAX_OPERANDS || control % 8 != 0 || arena > EFM_MAX_BYTES || control > arena ||
-        !fits(efm_model_window_offset(model), window * EFM_WINDOW_BYTES, control))
+        efm_model_states_end(model) > control)
+        return EFM_BAD_BUFFER;
+    return EFM_OK;
+}
+
+/* The page pool, where there is one, lies behind the control region; a package without one says nothing. */
+static efm_status check_pool(const efm_model *model)
+{
+    uint32_t arena = efm_model_arena_bytes(model), offset = efm_model_field(model, EFM_AT_POOL);
+    uint32_t pages = efm_model_pool_pages(model), bytes = efm_model_page_bytes(model);
+    if (pages == 0)
+        return offset == 0 && bytes == 0 ? EFM_OK : EFM_BAD_BUFFER;
+    if (bytes < EFM_MIN_PAGE || bytes > EFM_MAX_PAGE || offset % 8 != 0 || offset < efm_model_control_bytes(model) ||
+        offset > arena || bytes > (arena - offset) / pages)
         return EFM_BAD_BUFFER;
     return EFM_OK;
 }
@@ -389,7 +321,7 @@ efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t byt
                           uint32_t arena_bytes)
 {
     static efm_status (*const CHECKS[])(const efm_model *) = {
-        check_control, check_buffers, check_streams, check_maps, check_ends, check_schedule
+        check_control, check_pool, check_buffers, check_streams, efm_check_maps, check_ends, check_schedule
     };
     if (arena_bytes < EFM_OPEN_BYTES || ((uintptr_t)arena & 7u) != 0)
         return EFM_BAD_ARGUMENT;

@@ -12,13 +12,14 @@ enum { EFM_FORMAT_MAJOR = 1, EFM_FORMAT_MINOR = 0 };
 enum {
     EFM_AT_MAGIC = 0, EFM_AT_MAJOR = 4, EFM_AT_BYTES = 8, EFM_AT_CRC = 12, EFM_AT_CHECKED = 16, EFM_AT_FEATURES = 16,
     EFM_AT_SECTIONS = 20, EFM_AT_ARENA = 24, EFM_AT_CONTROL = 28, EFM_AT_EXTERNAL = 32, EFM_AT_IO = 36, EFM_AT_ALIGNMENT = 40,
-    EFM_AT_PORT_BUFFERS = 42, EFM_AT_BURST = 44, EFM_AT_WINDOW = 48, EFM_AT_RESERVED = 52
+    EFM_AT_PORT_BUFFERS = 42, EFM_AT_BURST = 44, EFM_AT_WINDOW = 48, EFM_AT_POOL = 52, EFM_AT_POOL_PAGES = 56,
+    EFM_AT_PAGE = 58, EFM_AT_RESERVED = 60
 };
 
 /* Flag of a section that a reader must know, and limits. */
 enum {
     EFM_SECTION_REQUIRED = 1, EFM_MAX_SECTIONS = 64, EFM_MAX_DIMENSION = 1 << 24, EFM_MAX_ROWS = 0xffff, EFM_MAX_BYTES = 0x7fffffff,
-    EFM_MAX_ENDS = 32, EFM_MAX_OPERANDS = 16, EFM_MAX_ALIGNMENT = 4096
+    EFM_MAX_ENDS = 32, EFM_MAX_OPERANDS = 16, EFM_MAX_ALIGNMENT = 4096, EFM_MIN_PAGE = 16, EFM_MAX_PAGE = 32768
 };
 
 /* Section ids of FORMAT.md. */
@@ -36,7 +37,8 @@ enum {
     EFM_SECTION_TENSORS = 11,
     EFM_SECTION_NAMES = 12,
     EFM_SECTION_META = 13,
-    EFM_SECTION_SIGNATURE = 14
+    EFM_SECTION_SIGNATURE = 14,
+    EFM_SECTION_CAPS = 15
 };
 
 /* Operator ids that the executor itself carries out. */
@@ -52,16 +54,24 @@ enum {
     EFM_FIRING_BYTES = 4,
     EFM_STAGE_BYTES = 8,
     EFM_MAP_BYTES = 40,
-    EFM_TENSOR_BYTES = 48
+    EFM_TENSOR_BYTES = 48,
+    EFM_CAP_BYTES = 24
 };
 
 /* The control region: one 16-bit row counter per operator, then a window of operands. */
 enum { EFM_COUNTER_BYTES = 2, EFM_WINDOW_BYTES = 40 };
 
+/* Behind the window: the state of each cap, then of the page pool with one link per page. */
+enum { EFM_CAP_STATE_BYTES = 24, EFM_POOL_STATE_BYTES = 8, EFM_LINK_BYTES = 2 };
+
+/* Where a capped map is; where its least shifts come from; the coarsest shift; a stored row's first byte. */
+enum { EFM_PLACE_EXTERNAL = 0, EFM_PLACE_POOL = 1, EFM_QUALITY_EVEN = 0, EFM_QUALITY_ROWS = 1,
+       EFM_MAX_SHIFT = 8, EFM_ROW_SHIFT = 15, EFM_ROW_FRESH = 16 };
+
 /* A cursor's scratch begins with its ticket. */
 enum { EFM_CURSOR_BYTES = 16 };
 
 /* Bits of required_features. */
-enum { EFM_FEATURE_EXTERNAL = 1, EFM_FEATURE_CODED = 2, EFM_FEATURES = 3 };
+enum { EFM_FEATURE_EXTERNAL = 1, EFM_FEATURE_CODED = 2, EFM_FEATURE_CAPPED = 4, EFM_FEATURES = 7 };
 
 #endif

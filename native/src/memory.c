@@ -5,8 +5,12 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "caps.h"
+#include "codecs/shift.h"
+#include "pool.h"
 
-/* A cursor's scratch: u32 ticket, u32 busy (0 or 1), 8 bytes unused, code buffers, codec state. */
+/* A cursor's scratch: u32 ticket, u32 busy (0 or 1), 8 bytes for the pool's reader, code buffers, codec
+   state, and in a capped map's STORE a row. */
 enum { AT_TICKET = 0, AT_BUSY = 4 };
 
 static uint8_t *cursor_state(const efm_cursor *c)
@@ -16,7 +20,7 @@ static uint8_t *cursor_state(const efm_cursor *c)
 
 static uint8_t *code_buffer(const efm_cursor *c, uint32_t y)
 {
-    uint32_t which = y % efm_model_port_buffers(c->model);
+    uint32_t which = y % efm_model_code_buffers(c->model, &c->map);
     return cursor_state(c) + EFM_CURSOR_BYTES + which * efm_model_code_bytes(c->model, &c->map);
 }
 
@@ -25,7 +29,7 @@ static efm_codec_args codec_args(const efm_cursor *c, uint32_t y)
     efm_codec_args args;
     efm_model_codec_args(&c->map, c->rows, &args);
     args.state = cursor_state(c) + EFM_CURSOR_BYTES +
-                 efm_model_port_buffers(c->model) * efm_model_code_bytes(c->model, &c->map);
+                 efm_model_code_buffers(c->model, &c->map) * efm_model_code_bytes(c->model, &c->map);
     args.y = y;
     return args;
 }
@@ -39,8 +43,10 @@ static uint32_t row_length(const efm_cursor *c, uint32_t y)
 {
     if (c->map.codec == 0)
         return c->map.row_bytes;
-    uint32_t bytes = load_le16(length_at(c, y));
-    return bytes > c->map.row_bytes ? c->map.row_bytes : bytes;
+    uint32_t bytes = load_le16(length_at(c, y)), longest = c->map.row_bytes + (c->map.cap != 0);
+    if (c->map.cap != 0 && c->cap.place == EFM_PLACE_EXTERNAL && longest > c->map.slot_bytes)
+        longest = c->map.slot_bytes;
+    return bytes > longest ? longest : bytes;
 }
 
 efm_status efm_memory_settle(const efm_port *port, uint8_t *scratch)
@@ -102,6 +108,8 @@ static efm_status decode_row(const efm_cursor *c, uint32_t y)
     efm_codec_args args = codec_args(c, y);
     int8_t *row = (int8_t *)efm_row(c->rows, y);
     uint32_t bytes = row_length(c, y);
+    if (c->map.cap != 0)
+        return efm_shift_decode(codec, &args, code_buffer(c, y), bytes, row);
     if (bytes < c->map.row_bytes)
         return codec->decode(&args, code_buffer(c, y), bytes, row);
     memmove(row, code_buffer(c, y), bytes);
@@ -123,13 +131,27 @@ static efm_status load_row(const efm_cursor *c, uint32_t y, int ahead)
     return status;
 }
 
+static efm_status take_row(const efm_cursor *c, uint32_t y)
+{
+    uint32_t bytes = row_length(c, y);
+    efm_status status = bytes == 0 ? EFM_BAD_CODEC : efm_pool_read(c, y, code_buffer(c, y), bytes);
+    c->counters->pool_bytes += bytes;
+    c->counters->pool_values += c->map.row_bytes;
+    if (status == EFM_OK)
+        status = decode_row(c, y);
+    if (status == EFM_OK && c->index == c->cap.release)
+        status = efm_pool_release(c, y, bytes);
+    return status;
+}
+
 efm_status efm_memory_load(const efm_cursor *cursor, uint32_t first, uint32_t count)
 {
+    int pooled = efm_model_is_pooled(cursor->model, &cursor->map);
     efm_status status = EFM_OK;
     if (first == 0)
         store_le32(cursor_state(cursor) + AT_BUSY, 0);
     for (uint32_t y = first; status == EFM_OK && y < first + count; y++)
-        status = load_row(cursor, y, efm_model_port_buffers(cursor->model) > 1);
+        status = pooled ? take_row(cursor, y) : load_row(cursor, y, efm_model_port_buffers(cursor->model) > 1);
     if (status != EFM_OK)
         (void)wait_pending(cursor);
     return status;
@@ -145,8 +167,11 @@ static void encode_row(const efm_cursor *c, uint32_t y)
     const int8_t *row = (const int8_t *)efm_row(c->rows, y);
     uint8_t *code = code_buffer(c, y);
     uint32_t bytes = 0;
-    codec->encode(&args, row, code, c->map.row_bytes - 1, &bytes);
     c->counters->coded_rows++;
+    if (c->map.cap != 0)
+        bytes = efm_cap_encode(c, &args, y, code);
+    else
+        codec->encode(&args, row, code, c->map.row_bytes - 1, &bytes);
     if (bytes == 0) {
         c->counters->raw_rows++;
         bytes = c->map.row_bytes;
@@ -154,6 +179,14 @@ static void encode_row(const efm_cursor *c, uint32_t y)
         codec->skip(&args, row);
     }
     store_le16(length_at(c, y), (uint16_t)bytes);
+}
+
+static efm_status give_row(const efm_cursor *c, uint32_t y)
+{
+    encode_row(c, y);
+    c->counters->pool_bytes += row_length(c, y);
+    c->counters->pool_values += c->map.row_bytes;
+    return efm_pool_append(c, code_buffer(c, y), row_length(c, y));
 }
 
 static efm_status store_row(const efm_cursor *c, uint32_t y, int overlap)
@@ -171,11 +204,12 @@ static efm_status store_row(const efm_cursor *c, uint32_t y, int overlap)
 
 efm_status efm_memory_store(const efm_cursor *cursor, uint32_t first, uint32_t count)
 {
+    int pooled = efm_model_is_pooled(cursor->model, &cursor->map);
     efm_status status = EFM_OK;
     if (first == 0)
         store_le32(cursor_state(cursor) + AT_BUSY, 0);
     for (uint32_t y = first; status == EFM_OK && y < first + count; y++)
-        status = store_row(cursor, y, efm_model_port_buffers(cursor->model) > 1);
+        status = pooled ? give_row(cursor, y) : store_row(cursor, y, efm_model_port_buffers(cursor->model) > 1);
     if (status != EFM_OK)
         (void)wait_pending(cursor);
     return status;

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "bytes.h"
+#include "codecs/shift.h"
 
 static const uint8_t RECORD_BYTES[EFM_SECTIONS] = {
     [EFM_SECTION_STREAMS] = EFM_STREAM_BYTES, [EFM_SECTION_BUFFERS] = EFM_BUFFER_BYTES,
@@ -11,7 +12,7 @@ static const uint8_t RECORD_BYTES[EFM_SECTIONS] = {
     [EFM_SECTION_PARAMS] = 4, [EFM_SECTION_WEIGHTS] = 1, [EFM_SECTION_FIRINGS] = EFM_FIRING_BYTES,
     [EFM_SECTION_STAGES] = EFM_STAGE_BYTES, [EFM_SECTION_MAPS] = EFM_MAP_BYTES,
     [EFM_SECTION_TABLES] = 1, [EFM_SECTION_TENSORS] = EFM_TENSOR_BYTES, [EFM_SECTION_NAMES] = 1,
-    [EFM_SECTION_META] = 1, [EFM_SECTION_SIGNATURE] = 1
+    [EFM_SECTION_META] = 1, [EFM_SECTION_SIGNATURE] = 1, [EFM_SECTION_CAPS] = EFM_CAP_BYTES
 };
 
 uint32_t efm_model_record_bytes(uint32_t section)
@@ -79,6 +80,40 @@ void efm_model_map(const efm_model *model, uint32_t index, efm_map_view *map)
     map->tables_bytes = load_le32(at + 24);
     map->directory = load_le32(at + 28);
     map->store = load_le32(at + 32);
+    map->cap = load_le32(at + 36);
+}
+
+void efm_model_cap(const efm_model *model, uint32_t index, efm_cap_view *cap)
+{
+    const uint8_t *at = efm_model_record(model, EFM_SECTION_CAPS, index);
+    cap->map = load_le32(at);
+    cap->rate = load_le32(at + 4);
+    cap->depth = load_le32(at + 8);
+    cap->release = load_le32(at + 12);
+    cap->place = at[16];
+    cap->quality = at[17];
+    cap->floors = model->section[EFM_SECTION_TABLES].at + load_le32(at + 20);
+}
+
+uint32_t efm_model_pool_pages(const efm_model *model) { return load_le16(model->package + EFM_AT_POOL_PAGES); }
+
+uint32_t efm_model_page_bytes(const efm_model *model) { return load_le16(model->package + EFM_AT_PAGE); }
+
+uint32_t efm_model_caps_offset(const efm_model *model)
+{
+    return efm_model_window_offset(model) + efm_model_window_operands(model) * EFM_WINDOW_BYTES;
+}
+
+uint32_t efm_model_pool_offset(const efm_model *model)
+{
+    return efm_model_caps_offset(model) + efm_model_count(model, EFM_SECTION_CAPS) * EFM_CAP_STATE_BYTES;
+}
+
+uint32_t efm_model_states_end(const efm_model *model)
+{
+    uint32_t pages = efm_model_pool_pages(model);
+    return efm_model_pool_offset(model) +
+           (pages == 0 ? 0 : (EFM_POOL_STATE_BYTES + pages * EFM_LINK_BYTES + 7u) & ~7u);
 }
 
 void efm_model_rows(const efm_model *model, uint32_t stream, uint8_t *arena, efm_rows *rows)
@@ -120,7 +155,19 @@ void efm_model_codec_args(const efm_map_view *map, const efm_rows *rows, efm_cod
 
 uint32_t efm_model_code_bytes(const efm_model *model, const efm_map_view *map)
 {
-    return (efm_model_transfer(model, map->row_bytes) + 7u) & ~7u;
+    uint32_t longest = map->row_bytes + (map->cap != 0 ? 1 + EFM_SHIFT_SPARE : 0);
+    return (efm_model_transfer(model, longest) + 7u) & ~7u;
+}
+
+uint32_t efm_model_code_buffers(const efm_model *model, const efm_map_view *map)
+{
+    return efm_model_is_pooled(model, map) ? 1 : efm_model_port_buffers(model);
+}
+
+int efm_model_is_pooled(const efm_model *model, const efm_map_view *map)
+{
+    return map->cap != 0 &&
+           efm_model_record(model, EFM_SECTION_CAPS, map->cap - 1)[16] == EFM_PLACE_POOL;
 }
 
 /* -- inputs and outputs ----------------------------------------------------------------------- */

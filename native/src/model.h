@@ -33,7 +33,18 @@ typedef struct efm_map_view {
     uint32_t tables_bytes;
     uint32_t directory;       /* arena offset of u16 lengths; coded maps only */
     uint32_t store;           /* operator that writes the map */
+    uint32_t cap;             /* 0, or one more than the number of its cap */
 } efm_map_view;
+
+typedef struct efm_cap_view {
+    uint32_t map;             /* that it belongs to */
+    uint32_t rate;            /* bytes that each row adds to the credit */
+    uint32_t depth;           /* most credit that is kept */
+    uint32_t release;         /* operator that gives the pages of its rows back; pool only */
+    uint32_t place;
+    uint32_t quality;
+    const uint8_t *floors;    /* least shift of each row; EFM_QUALITY_ROWS only */
+} efm_cap_view;
 
 /* Record `index` of a section; how many there are; bytes of each. */
 const uint8_t *efm_model_record(const efm_model *model, uint32_t section, uint32_t index);
@@ -56,6 +67,15 @@ uint32_t efm_model_burst(const efm_model *model);
 
 void efm_model_op(const efm_model *model, uint32_t index, efm_op_view *op);
 void efm_model_map(const efm_model *model, uint32_t index, efm_map_view *map);
+void efm_model_cap(const efm_model *model, uint32_t index, efm_cap_view *cap);
+
+uint32_t efm_model_pool_pages(const efm_model *model);
+uint32_t efm_model_page_bytes(const efm_model *model);
+
+/* Arena offsets in the control region: of the first cap's state, of the pool's, and where both end. */
+uint32_t efm_model_caps_offset(const efm_model *model);
+uint32_t efm_model_pool_offset(const efm_model *model);
+uint32_t efm_model_states_end(const efm_model *model);
 
 /* A stream as rows; `arena` may be null while nothing is to be read. */
 void efm_model_rows(const efm_model *model, uint32_t stream, uint8_t *arena, efm_rows *rows);
@@ -67,7 +87,11 @@ uint32_t efm_model_transfer(const efm_model *model, uint32_t bytes);
 /* What a codec is told about the rows of a map. */
 void efm_model_codec_args(const efm_map_view *map, const efm_rows *rows, efm_codec_args *args);
 
-/* Bytes of one code buffer; a cursor of a coded map has one per transfer in flight. */
+/* Bytes of one code buffer, and how many a cursor of a coded map has: one per transfer in flight. */
 uint32_t efm_model_code_bytes(const efm_model *model, const efm_map_view *map);
+uint32_t efm_model_code_buffers(const efm_model *model, const efm_map_view *map);
+
+/* True when the map's rows are in the page pool. */
+int efm_model_is_pooled(const efm_model *model, const efm_map_view *map);
 
 #endif

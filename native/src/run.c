@@ -96,11 +96,13 @@ static efm_status give_output(const run *r, const efm_op_view *op, const efm_row
     return failed == 0 ? EFM_OK : EFM_HOST_FAILED;
 }
 
-static efm_status move_map(const run *r, const efm_op_view *op, uint32_t first, uint32_t count)
+static efm_status move_map(const run *r, const efm_op_view *op, uint32_t index, uint32_t first, uint32_t count)
 {
     efm_cursor cursor = {.model = r->model, .port = &r->host->port, .counters = r->counters,
-                         .arena = r->arena, .op = op, .rows = r->window};
+                         .arena = r->arena, .op = op, .index = index, .rows = r->window};
     efm_model_map(r->model, op->link, &cursor.map);
+    if (cursor.map.cap != 0)
+        efm_model_cap(r->model, cursor.map.cap - 1, &cursor.cap);
     if (op->kind == EFM_OP_STORE)
         return efm_memory_store(&cursor, first, count);
     if (next_row(r, cursor.map.store) != cursor.map.rows)
@@ -108,11 +110,11 @@ static efm_status move_map(const run *r, const efm_op_view *op, uint32_t first, 
     return efm_memory_load(&cursor, first, count);
 }
 
-static efm_status move_rows(const run *r, const efm_op_view *op, uint32_t first, uint32_t count)
+static efm_status move_rows(const run *r, const efm_op_view *op, uint32_t index, uint32_t first, uint32_t count)
 {
     efm_status status = EFM_OK;
     if (op->kind == EFM_OP_LOAD || op->kind == EFM_OP_STORE)
-        return move_map(r, op, first, count);
+        return move_map(r, op, index, first, count);
     for (uint32_t y = first; status == EFM_OK && y < first + count; y++)
         status = op->kind == EFM_OP_INPUT ? take_input(r, op, r->window, y) : give_output(r, op, r->window, y);
     return status;
@@ -183,7 +185,7 @@ static efm_status fire(const run *r, uint32_t index, uint32_t count)
     if (op.kind <= EFM_OP_STORE) {
         status = check_mover_rows(r, &op, first, count);
         if (status == EFM_OK)
-            status = move_rows(r, &op, first, count);
+            status = move_rows(r, &op, index, first, count);
     } else {
         status = compute(r, &op, first, count);
     }

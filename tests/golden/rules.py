@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from edgefm.container import (
     BUFFER,
+    CAP,
     FIRING,
     HEADER,
     OPERATOR,
@@ -16,7 +17,7 @@ from edgefm.container import (
     TENSOR,
     Section,
 )
-from tests.golden.edit import Change, chain, entry, header, put, record, replace, without
+from tests.golden.edit import Change, chain, entry, header, put, record, replace, table, without
 
 # Records of example.efm: streams 0 (input) and 1 (result), each with its buffer; operators:
 INPUT, CONV, OUTPUT = 0, 1, 2
@@ -28,6 +29,7 @@ OPERAND, OUTPUT_TENSOR, PART = 13, 3, 4
 OUTPUT_RECORD = 8
 BOXES = 6  # the buffer of detector.efm's boxes
 INT32_MAX = 2**31 - 1
+POOL, PAGES, PAGE = 52, 56, 58  # of the header
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,35 @@ def _map(offset: int, kind: str, value: int, index: int = 0) -> Change:
     return record(Section.MAPS, index, offset, kind, value)
 
 
+def _cap(offset: int, kind: str, value: int) -> Change:
+    return record(Section.CAPS, 0, offset, kind, value)
+
+
+def _scratch(package: bytes, operator: int) -> int:
+    """Bytes of an operator's scratch."""
+    data = table(package)[Section.OPERATORS][1]
+    return int(OPERATOR.unpack_from(data, operator * OPERATOR.size)[10])
+
+
+def read_twice(package: bytes) -> bytes:
+    """pool.efm with one more LOAD of map 0, behind everything, after its rows were given back."""
+    sections = table(package)
+    count = len(sections[Section.OPERATORS][1]) // OPERATOR.size
+    streams = len(sections[Section.STREAMS][1]) // STREAM.size
+    load = list(OPERATOR.unpack_from(sections[Section.OPERATORS][1], LOAD * OPERATOR.size))
+    stream = bytearray(sections[Section.STREAMS][1][STREAM.size:2 * STREAM.size])
+    struct.pack_into("<H", stream, 16, count)
+    load[4] = len(sections[Section.OPERANDS][1]) // 2
+    firings = len(sections[Section.FIRINGS][1]) // FIRING.size
+    stage = struct.pack("<II", firings, load[11])
+    return chain(
+        replace(Section.OPERATORS, lambda d: d + OPERATOR.pack(*load)),
+        replace(Section.OPERANDS, lambda d: d + struct.pack("<H", streams)),
+        replace(Section.STREAMS, lambda d: d + bytes(stream)),
+        replace(Section.FIRINGS, lambda d: d + FIRING.pack(count, 1) * load[11]),
+        replace(Section.STAGES, lambda d: d + stage))(package)
+
+
 def _tensor(offset: int, kind: str, value: int) -> Change:
     return record(Section.TENSORS, 0, offset, kind, value)
 
@@ -83,7 +114,7 @@ HEADER_RULES = (
     Rule("package_cut_short", "EFM_BAD_SIZE", lambda p: p[:-1]),
     Rule("package_with_more_behind", "EFM_BAD_SIZE", lambda p: p + b"\0"),
     Rule("checksum", "EFM_BAD_CHECKSUM", _unsealed(36, "I", 77)),
-    Rule("feature_unknown", "EFM_BAD_FEATURE", header(16, "I", 4)),
+    Rule("feature_unknown", "EFM_BAD_FEATURE", header(16, "I", 1 << 31)),
     Rule("header_reserved_set", "EFM_BAD_FEATURE", header(60, "I", 1)),
     Rule("alignment_zero", "EFM_BAD_FEATURE", header(40, "H", 0)),
     Rule("alignment_too_large", "EFM_BAD_FEATURE", header(40, "H", 4097)),
@@ -167,7 +198,7 @@ MAP_RULES = (
          chain(header(40, "H", 4), _map(0, "I", 2)), "outside"),
     Rule("map_slot_unaligned", "EFM_BAD_OPERATOR",
          chain(header(32, "I", 64), header(40, "H", 4), _map(4, "I", 6)), "outside"),
-    Rule("map_reserved_set", "EFM_BAD_OPERATOR", _map(36, "I", 1), "outside"),
+    Rule("map_of_unknown_cap", "EFM_BAD_OPERATOR", _map(36, "I", 1), "outside"),
     Rule("map_tables_past_section", "EFM_BAD_CODEC", _map(24, "I", 100), "outside"),
     Rule("map_directory_in_window", "EFM_BAD_CODEC", _map(28, "I", 88), "outside"),
     Rule("map_directory_past_control", "EFM_BAD_CODEC", _map(28, "I", 116), "outside"),
@@ -175,6 +206,47 @@ MAP_RULES = (
     Rule("map_stored_by_load", "EFM_BAD_OPERATOR", _map(32, "I", LOAD), "outside"),
     Rule("map_stored_by_store_of_another", "EFM_BAD_OPERATOR",
          _map(32, "I", STORE_RESULT), "outside"),
+)
+
+# pool.efm is outside.efm with both maps in a pool, each with a cap.
+POOL_RULES = (
+    Rule("pool_of_small_pages", "EFM_BAD_BUFFER", header(PAGE, "H", 15), "pool"),
+    Rule("pool_of_large_pages", "EFM_BAD_BUFFER",
+         chain(header(24, "I", 1 << 20), header(PAGE, "H", 32769)), "pool"),
+    Rule("pool_unaligned", "EFM_BAD_BUFFER",
+         chain(header(24, "I", 1 << 16), header(POOL, "I", 1004)), "pool"),
+    Rule("pool_in_control", "EFM_BAD_BUFFER", header(POOL, "I", 88), "pool"),
+    Rule("pool_past_arena", "EFM_BAD_BUFFER", header(POOL, "I", 1 << 16), "pool"),
+    Rule("pool_without_pages", "EFM_BAD_BUFFER", header(POOL, "I", 1000)),
+    Rule("pool_states_past_control", "EFM_BAD_BUFFER", header(PAGES, "H", 200), "pool"),
+    Rule("pooled_map_with_address", "EFM_BAD_OPERATOR", _map(0, "I", 1), "pool"),
+    Rule("pooled_map_with_slots", "EFM_BAD_OPERATOR", _map(4, "I", 4), "pool"),
+    Rule("cap_of_raw_map", "EFM_BAD_CODEC", _map(16, "I", 0), "pool"),
+    Rule("cap_of_another_map", "EFM_BAD_CODEC", _map(36, "I", 2), "pool"),
+    Rule("cap_rate_zero", "EFM_BAD_CODEC", _cap(4, "I", 0), "pool"),
+    Rule("cap_rate_too_large", "EFM_BAD_CODEC", _cap(4, "I", INT32_MAX + 1), "pool"),
+    Rule("cap_depth_too_large", "EFM_BAD_CODEC", _cap(8, "I", INT32_MAX + 1), "pool"),
+    Rule("cap_place_unknown", "EFM_BAD_CODEC", _cap(16, "B", 2), "pool"),
+    Rule("cap_quality_unknown", "EFM_BAD_CODEC", _cap(17, "B", 2), "pool"),
+    Rule("cap_floors_unused", "EFM_BAD_CODEC", _cap(20, "I", 1), "pool"),
+    Rule("cap_floors_past_tables", "EFM_BAD_CODEC",
+         chain(_cap(17, "B", 1), _cap(20, "I", 1 << 16)), "pool"),
+    Rule("cap_floor_too_large", "EFM_BAD_CODEC",
+         chain(replace(Section.TABLES, lambda d: d + bytes([9] * 6)), _cap(17, "B", 1),
+               lambda p: _cap(20, "I", len(table(p)[Section.TABLES][1]) - 6)(p)), "pool"),
+    Rule("cap_reserved_set", "EFM_BAD_CODEC", _cap(18, "H", 1), "pool"),
+    Rule("cap_outside_with_release", "EFM_BAD_CODEC", _cap(12, "I", 1), "capped"),
+    Rule("cap_rate_below_alignment", "EFM_BAD_CODEC", _cap(4, "I", 3), "capped"),
+    Rule("cap_in_no_pool", "EFM_BAD_CODEC", _cap(16, "B", 1), "capped"),
+    Rule("cap_released_by_store", "EFM_BAD_OPERATOR", _cap(12, "I", STORE), "pool"),
+    Rule("cap_released_by_nobody", "EFM_BAD_OPERATOR", _cap(12, "I", 99), "pool"),
+    Rule("map_directory_in_states", "EFM_BAD_CODEC",
+         chain(_map(28, "I", 96)), "pool"),
+    Rule("capped_scratch_without_row", "EFM_BAD_CODEC",
+         lambda p: _operator(STORE, 28, "I", _scratch(p, STORE) - 8)(p), "pool"),
+    Rule("pool_too_small", "EFM_BAD_SCHEDULE", header(PAGES, "H", 1), "pooled", when_run=True),
+    Rule("pool_row_given_back", "EFM_BAD_SCHEDULE", lambda p: read_twice(p), "pool",
+         when_run=True),
 )
 
 TENSOR_RULES = (
@@ -320,10 +392,13 @@ LARGE_RULES = (
          replace(Section.BUFFERS, lambda d: d[:BUFFER.size] * 65536)),
     Rule("streams_too_many", "EFM_BAD_SECTION",
          replace(Section.STREAMS, lambda d: d[:STREAM.size] * 65536)),
+    Rule("caps_too_many", "EFM_BAD_SECTION",
+         replace(Section.CAPS, lambda d: d[:CAP.size] * 65536), "pool"),
     Rule("operators_too_many", "EFM_BAD_SECTION",
          replace(Section.OPERATORS, lambda d: d[:OPERATOR.size] * 65536)),
 )
 
-BROKEN = (*HEADER_RULES, *SECTION_RULES, *BUFFER_RULES, *STREAM_RULES, *MAP_RULES, *TENSOR_RULES,
+BROKEN = (*HEADER_RULES, *SECTION_RULES, *BUFFER_RULES, *STREAM_RULES, *MAP_RULES, *POOL_RULES,
+          *TENSOR_RULES,
           *OPERATOR_RULES, *CODEC_RULES, *SCHEDULE_RULES)
 

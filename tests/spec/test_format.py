@@ -12,7 +12,7 @@ import pytest
 from edgefm import container, meta
 from edgefm.codecs import CODECS
 from edgefm.container import Feature, Section
-from edgefm.plan import build
+from edgefm.plan import build, pool, storage
 from edgefm.program import ELEMENT_BYTES, OpKind
 from tests.golden import edit, rules
 from tests.golden.make import GOLDEN
@@ -28,6 +28,7 @@ RECORDS = {
     "### Firings": (container.FIRING, "EFM_FIRING_BYTES"),
     "### Stages": (container.STAGE, "EFM_STAGE_BYTES"),
     "### Maps": (container.MAP, "EFM_MAP_BYTES"),
+    "### Caps": (container.CAP, "EFM_CAP_BYTES"),
     "### Tensors": (container.TENSOR, "EFM_TENSOR_BYTES"),
 }
 
@@ -64,7 +65,8 @@ def test_header_offsets_are_those_c_reads() -> None:
              "features": "FEATURES", "sections": "SECTIONS", "arena_bytes": "ARENA",
              "control_bytes": "CONTROL", "external_bytes": "EXTERNAL", "io_bytes": "IO",
              "alignment": "ALIGNMENT", "port_buffers": "PORT_BUFFERS", "burst": "BURST",
-             "window": "WINDOW", "reserved": "RESERVED"}
+             "window": "WINDOW", "pool": "POOL", "pool_pages": "POOL_PAGES", "page": "PAGE",
+             "reserved": "RESERVED"}
     known = constants("src/format.h")
     assert {field: known[f"EFM_AT_{name}"] for field, name in names.items()} == {
         field: at for field, at in offsets.items() if field != "minor"}
@@ -169,12 +171,15 @@ def test_the_control_region_and_the_cursor() -> None:
     parts = {row["Part"]: int(row["Bytes"].split()[0]) for row in table("### The arena")}
     own = constants("src/format.h")
     assert parts == {"counters": build.COUNTER_BYTES, "window": build.WINDOW_BYTES,
+                     "caps": pool.CAP_STATE_BYTES, "pool": pool.STATE_BYTES,
                      "directories": build.DIRECTORY_BYTES}
     assert (own["EFM_COUNTER_BYTES"], own["EFM_WINDOW_BYTES"]) == (
         parts["counters"], parts["window"])
     cursor = table("### Maps in external memory")
     fixed = sum(int(row["Bytes"]) for row in cursor if row["Bytes"].isdigit())
-    assert fixed == build.CURSOR_STATE == own["EFM_CURSOR_BYTES"]
+    assert (own["EFM_CAP_STATE_BYTES"], own["EFM_POOL_STATE_BYTES"], own["EFM_LINK_BYTES"]) == (
+        parts["caps"], parts["pool"], pool.LINK_BYTES)
+    assert fixed == storage.CURSOR_STATE == own["EFM_CURSOR_BYTES"]
     inside = constants("src/memory.c")
     assert [inside["AT_TICKET"], inside["AT_BUSY"]] == [int(r["Offset"]) for r in cursor[:2]]
 

@@ -18,7 +18,12 @@ PACKAGES = sorted((GOLDEN / "good").glob("*.efm"))
 @pytest.mark.parametrize("path", PACKAGES, ids=lambda path: path.stem)
 def test_a_golden_gives_what_it_always_gave(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    assert outcome(path.read_bytes()) == expected
+    now = outcome(path.read_bytes())
+    counters = now["counters"]
+    assert isinstance(counters, dict)
+    for later in counters.keys() - expected["counters"].keys():  # counted by later versions only
+        assert counters.pop(later) == 0
+    assert now == expected
 
 
 def test_goldens_use_every_operator_and_every_codec() -> None:
@@ -34,4 +39,4 @@ def test_goldens_use_every_operator_and_every_codec() -> None:
 def test_goldens_stay_small_and_have_a_maker() -> None:
     assert {path.stem for path in PACKAGES} == set(GOOD)
     assert sum(path.stat().st_size for folder in ("good", "bad")
-               for path in (GOLDEN / folder).iterdir()) < 200_000
+               for path in (GOLDEN / folder).iterdir()) < 300_000

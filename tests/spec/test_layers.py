@@ -19,6 +19,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("container",),
     ("binding", "outline"),
     ("coding", "rate"),
+    ("pooling",),
     ("compiler",),
     ("validate", "diff", "measure"),
     ("report",),
@@ -33,8 +34,9 @@ NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("codecs", "ops"),
     ("edgefm.h",),
     ("model",),
-    ("check",),
-    ("memory",),
+    ("check.h", "cursor.h"),
+    ("check_maps", "caps", "pool"),
+    ("check", "memory"),
     ("run",),
 )
 FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (

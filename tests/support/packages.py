@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a graph to a package in one call, and what a run of it must give."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from edgefm.binding import Runtime
+from edgefm.codecs.shift import Cap
 from edgefm.coding import code_maps, needs_calibration, storage_for
 from edgefm.container import Description, write_package
 from edgefm.diff import random_inputs
@@ -14,6 +15,7 @@ from edgefm.graph import Array, Graph
 from edgefm.lower import lower
 from edgefm.ops import run_graph
 from edgefm.plan import Layout, Plan, Target, analyse, make_plan
+from edgefm.program import Stream
 
 DESCRIPTION = Description("0" * 64)
 COUNTED = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "input_read_bytes",
@@ -37,6 +39,18 @@ def build(graph: Graph, target: Target | None = None, objective: str = "cost", c
     storage = storage_for(layout.program, codec)
     plan = make_plan(layout, target or Target(), objective, cut, storage)
     samples = [random_inputs(graph, seed) for seed in range(2 * needs_calibration(codec))]
+    coded = code_maps(layout.program, plan, codec, plain_package(graph, layout), samples)
+    package = write_package(graph, layout.program, plan, coded, DESCRIPTION)
+    return Built(package, graph, layout, plan)
+
+
+def capped(graph: Graph, target: Target, cap_for: Callable[[Stream], Cap | None], codec: str,
+           cut: str = "ops") -> Built:
+    """As `build`, with a cap for each stored map that `cap_for` gives one."""
+    layout = analyse(lower(graph))
+    storage = storage_for(layout.program, codec, cap_for, pooled=target.external_bytes == 0)
+    plan = make_plan(layout, target, "cost", cut, storage)
+    samples = [random_inputs(graph, seed) for seed in range(2)]
     coded = code_maps(layout.program, plan, codec, plain_package(graph, layout), samples)
     package = write_package(graph, layout.program, plan, coded, DESCRIPTION)
     return Built(package, graph, layout, plan)

@@ -26,16 +26,83 @@ class _State:
     done: list[int]
     outside: dict[int, int] = field(default_factory=dict)  # map -> rows that were stored
     peak: int = 0                                          # bytes that were ever written
+    pool: "_Pool | None" = None
 
 
 def replay(layout: Layout, plan: Plan) -> int:
     """Fire the whole schedule; AssertionError names what was overwritten. Returns the top byte."""
     state = _State(layout, plan, [None] * plan.fast_bytes, [0] * len(plan.ops))
+    state.pool = _Pool(plan)
     for index, rows in plan.firings:
         _fire(state, index, rows)
     for index, op in enumerate(plan.ops):
         assert state.done[index] == op.rows, f"{op.name}: {state.done[index]} of {op.rows} rows"
     return state.peak
+
+
+class _Pool:
+    """Pages as the runtime deals them out; every row takes all that its map's cap leaves."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.free: list[int] = []
+        self.fresh = self.used = 0
+        self.rows: dict[int, list[int]] = {}     # map -> bytes of its rows
+        self.credit: dict[int, int] = {}
+        self.chain: dict[int, list[int]] = {}    # map -> pages
+        self.ends: dict[int, tuple[int, int]] = {}  # map -> bytes in, bytes given back
+
+    def take(self, pages: int) -> int:
+        self.used += 1
+        if self.free:
+            return self.free.pop()
+        self.fresh += 1
+        assert self.fresh <= pages, "the pool is out of pages"
+        return self.fresh - 1
+
+    def give(self, page: int) -> None:
+        self.free.append(page)
+        self.used -= 1
+        if self.used == 0:
+            self.free, self.fresh = [], 0
+
+
+def _store_in_pool(state: _State, index: int, rows: int) -> None:
+    m, pool, plan = state.plan.maps[index], state.pool, state.plan
+    assert m.cap is not None and pool is not None
+    for _ in range(rows):
+        credit = pool.credit.get(index, m.cap.depth) + m.cap.rate
+        size = min(credit, m.row_bytes + 1)
+        pool.credit[index] = min(credit - size, m.cap.depth)
+        pool.rows.setdefault(index, []).append(size)
+        put, back = pool.ends.get(index, (0, 0))
+        chain = pool.chain.setdefault(index, [])
+        while put + size > len(chain) * plan.page_bytes:
+            chain.append(pool.take(plan.pool_pages))
+            start = plan.pool_offset + chain[-1] * plan.page_bytes
+            stop = start + plan.page_bytes
+            state.arena[start:stop] = [("page", index)] * plan.page_bytes
+            state.peak = max(state.peak, stop)
+        pool.ends[index] = put + size, back
+
+
+def _load_from_pool(state: _State, op: int, index: int, first: int, rows: int) -> None:
+    m, pool, plan = state.plan.maps[index], state.pool, state.plan
+    assert pool is not None
+    for page in pool.chain[index]:
+        start = plan.pool_offset + page * plan.page_bytes
+        assert all(held == ("page", index) for held in state.arena[start:start + plan.page_bytes])
+    for y in range(first, first + rows):
+        if op != m.release:
+            continue
+        put, back = pool.ends[index]
+        back += pool.rows[index][y]
+        while back >= plan.page_bytes:
+            pool.give(pool.chain[index].pop(0))
+            put, back = put - plan.page_bytes, back - plan.page_bytes
+        if put == back and pool.chain[index]:
+            pool.give(pool.chain[index].pop())
+            put = back = 0
+        pool.ends[index] = put, back
 
 
 def _fire(state: _State, index: int, rows: int) -> None:
@@ -49,10 +116,14 @@ def _fire(state: _State, index: int, rows: int) -> None:
     _use_scratch(state, index, op, first)
     if op.kind == OpKind.STORE:
         state.outside[op.map] = last + 1
+        if state.plan.maps[op.map].pooled:
+            _store_in_pool(state, op.map, rows)
     if op.kind == OpKind.LOAD:
         assert state.outside[op.map] == state.plan.maps[op.map].rows, f"{op.name}: not stored yet"
         if first > 0 and state.plan.port_buffers > 1:
             _check(state, op.outputs[0], first, f"{op.name}, row read ahead")
+        if state.plan.maps[op.map].pooled:
+            _load_from_pool(state, index, op.map, first, rows)
     state.done[index] = last + 1
     for stream in op.outputs:
         for y in _written(state, op, stream, first, last):

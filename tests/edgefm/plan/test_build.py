@@ -14,9 +14,10 @@ from edgefm.errors import Infeasible
 from edgefm.graph import Graph
 from edgefm.lower import lower
 from edgefm.plan import Layout, Plan, Storage, Target, analyse, make_plan, smallest_plan
-from edgefm.plan.build import CURSOR_STATE, build_plan
+from edgefm.plan.build import build_plan
 from edgefm.plan.search import Choice
 from edgefm.plan.stages import Stage
+from edgefm.plan.storage import CURSOR_STATE
 from edgefm.program import OpKind
 
 TARGETS = (Target(), Target(alignment=4, burst=16, buffers=2), Target(alignment=16, buffers=2),

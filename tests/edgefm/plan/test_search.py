@@ -27,7 +27,7 @@ def layout() -> Layout:
 
 
 def test_without_a_limit_one_stage_or_fast_maps_move_nothing(layout: Layout) -> None:
-    choice = Search(layout, Target(), "maps").best(None, True)
+    choice = Search(layout, Target(), "maps").best(None, "external")
     assert choice is not None
     assert choice.price[0] == 0
 
@@ -35,7 +35,7 @@ def test_without_a_limit_one_stage_or_fast_maps_move_nothing(layout: Layout) -> 
 def test_a_chain_of_stages_covers_every_operator_once(layout: Layout) -> None:
     search = Search(layout, Target(), "cost")
     for budget in (3000, 5000, 9000, 20000, None):
-        choice = search.best(budget, True)
+        choice = search.best(budget, "external")
         assert choice is not None
         ends = [0, *(s.last for s in choice.stages)]
         assert [s.first for s in choice.stages] == ends[:-1]
@@ -45,20 +45,20 @@ def test_a_chain_of_stages_covers_every_operator_once(layout: Layout) -> None:
 def test_less_memory_never_costs_less(layout: Layout) -> None:
     for objective in ("cost", "maps"):
         search = Search(layout, Target(), objective)
-        choices = [search.best(budget, True) for budget in (3000, 4000, 6000, 9000, 20000)]
+        choices = [search.best(budget, "external") for budget in (3000, 4000, 6000, 9000, 20000)]
         prices = [c.price for c in choices if c is not None]
         assert prices == sorted(prices, reverse=True)
         assert prices[0] > prices[-1]
 
 
 def test_nothing_fits_a_budget_below_every_ring(layout: Layout) -> None:
-    assert Search(layout, Target(), "cost").best(64, True) is None
+    assert Search(layout, Target(), "cost").best(64, "external") is None
 
 
 def test_without_external_memory_all_boundary_maps_are_fast(layout: Layout) -> None:
     search = Search(layout, Target(), "maps")
     for budget in (3000, 9000, 60000):
-        choice = search.best(budget, False)
+        choice = search.best(budget, "nowhere")
         if choice is not None:
             live = [search.live(s.last) for s in choice.stages]
             assert all(groups <= choice.fast for groups in live)
@@ -66,8 +66,8 @@ def test_without_external_memory_all_boundary_maps_are_fast(layout: Layout) -> N
 
 def test_maps_objective_moves_least_and_cost_pays_least(layout: Layout) -> None:
     """With little memory, keeping maps inside means reading weights again for every row."""
-    maps = Search(layout, Target(), "maps").best(4000, True)
-    cost = Search(layout, Target(), "cost").best(4000, True)
+    maps = Search(layout, Target(), "maps").best(4000, "external")
+    cost = Search(layout, Target(), "cost").best(4000, "external")
     assert maps is not None and cost is not None
     moved, weights = maps.price
     paid, also_moved = cost.price
@@ -78,7 +78,7 @@ def test_maps_objective_moves_least_and_cost_pays_least(layout: Layout) -> None:
 def test_expensive_external_memory_is_avoided_where_it_can_be(layout: Layout) -> None:
     def moved(external_cost: float) -> float:
         target = replace(Target(), external_cost=external_cost)
-        choice = Search(layout, target, "cost").best(6000, True)
+        choice = Search(layout, target, "cost").best(6000, "external")
         assert choice is not None
         return choice.price[1]
 

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the planner is told of stored maps: how they are coded, and what a cap lets them take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edgefm.codecs.shift import HEAD_BYTES, SPARE_BYTES, Cap
+from edgefm.plan.stages import round_up
+from edgefm.plan.target import Target
+from edgefm.program import Stream
+
+CURSOR_STATE = 16  # per LOAD and STORE: tickets in flight, or where in the pool it reads
+
+CodecState = Callable[[str, int], int]
+"""(codec, stream) -> bytes of codec state per cursor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Which codec each stored map uses (raw when left out), what its state takes, and its cap.
+
+    With `pooled`, maps that have a cap may be stored in the page pool instead of external memory.
+    """
+
+    codec_of: Callable[[int], str] = field(default=lambda stream: "raw")
+    state_bytes: CodecState = field(default=lambda codec, stream: 0)
+    cap_of: Callable[[int], Cap | None] = field(default=lambda stream: None)
+    pooled: bool = False
+
+    def cursor_bytes(self, stream: int, shape: Stream, target: Target, writes: bool,
+                     pooled: bool) -> int:
+        """Scratch of a LOAD or STORE: cursor, code buffers, codec state, a row of coarser steps."""
+        codec, cap = self.codec_of(stream), self.cap_of(stream)
+        if codec == "raw":
+            return CURSOR_STATE
+        longest = shape.row_bytes + (HEAD_BYTES + SPARE_BYTES if cap else 0)
+        code = round_up(target.transfer_bytes(longest)) * (1 if pooled else target.buffers)
+        state = round_up(self.state_bytes(codec, stream))
+        return CURSOR_STATE + code + state + (round_up(shape.row_bytes) if cap and writes else 0)

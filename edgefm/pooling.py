@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No external memory: what does not fit fast memory as it is, coded and capped in a page pool.
+
+Two numbers per map decide what the pool takes and what is lost: the step of its values (`rate`) and
+the cap of its rows. A cap is set where the usual calibration picture fits it; others lose bits in
+some of their rows. Steps are then as coarse as the budget allows, caps included: what is measured
+is what the package computes, on files that neither steps, tables nor caps were fitted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edgefm import coding, rate
+from edgefm.codecs.shift import HEAD_BYTES, Cap
+from edgefm.container import CodedMap, Description, write_package
+from edgefm.errors import BadInput, Infeasible
+from edgefm.graph import Array, Graph
+from edgefm.lower import lower
+from edgefm.plan import Layout, Plan, Storage, Target, analyse, make_plan, plan_storing
+from edgefm.program import Program, Stream
+from edgefm.rate.divergence import package_of
+
+IMAGES = 112     # calibration files: of seven, one fits tables and sensitivities, two fit caps,
+_PARTS = 7       # four hold the budget
+_CAPPING = (1, 2)
+USUAL = 0.5      # share of calibration pictures whose rows fit the rate on average
+DEPTH_ROWS = 8   # rows' worth that busy places may borrow from calm ones before
+_SHARES = (0.4, 0.3, 0.2)  # of a raw row, to find out which maps have to be stored
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pooled:
+    """A network with its plan, tables per index in `plan.maps`, and what was decided."""
+
+    graph: Graph
+    layout: Layout
+    plan: Plan
+    coded: Mapping[int, CodedMap]
+    rate: rate.Rate | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Candidate:
+    """A network with caps and tables by name of the stored stream, in a package without limits."""
+
+    graph: Graph
+    caps: Mapping[str, Cap]
+    coded: Mapping[str, CodedMap]
+    package: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Pooling:
+    """One compilation into a page pool; `run` is the way in."""
+
+    graph: Graph
+    samples: Sequence[Array]
+    target: Target
+    objective: str
+    cut: str
+    codec: str
+    tick: Callable[[], None] = lambda: None
+    stored: set[str] = field(default_factory=set)
+
+    def run(self, kl: float | None, rule: str) -> Pooled:
+        """The network within `kl` nats (None: no coarser steps) and the target's fast memory.
+
+        Raises BadInput for too few samples, Infeasible when no pool is small enough.
+        """
+        layout, plan = self._first_plan()
+        if not plan.maps:
+            return Pooled(self.graph, layout, plan, {}, None)
+        if len(self.samples) < _PARTS:
+            raise BadInput(f"{self.graph.name}: {len(self.samples)} calibration files; expected "
+                           f"{_PARTS} at least, for tables, caps and the budget")
+        while True:
+            self.stored.update(m.name for m in plan.maps)
+            made, decided = self._within(kl, rule)
+            layout, plan = self._plan(made.graph, made.caps)
+            if all(m.name in self.stored for m in plan.maps):
+                coded = {i: made.coded[m.name] for i, m in enumerate(plan.maps)}
+                return Pooled(made.graph, layout, plan, coded, decided)
+
+    # -- plans -------------------------------------------------------------------------------------
+
+    def _first_plan(self) -> tuple[Layout, Plan]:
+        """Any plan with a pool, to see which maps it stores."""
+        for share in _SHARES[:-1]:
+            try:
+                return self._plan(self.graph, {}, share)
+            except Infeasible:
+                pass
+        return self._plan(self.graph, {}, _SHARES[-1])
+
+    def _plan(self, graph: Graph, caps: Mapping[str, Cap],
+              share: float = _SHARES[0]) -> tuple[Layout, Plan]:
+        layout = analyse(lower(graph))
+        return layout, make_plan(layout, self.target, self.objective, self.cut,
+                                 self._storage(layout.program, caps, share))
+
+    def _storage(self, program: Program, caps: Mapping[str, Cap],
+                 share: float = _SHARES[0]) -> Storage:
+        def cap_for(stream: Stream) -> Cap:
+            rate_ = max(int(stream.row_bytes * share), 1)
+            return caps.get(stream.name, Cap(rate_, DEPTH_ROWS * rate_))
+
+        return coding.storage_for(program, self.codec, cap_for, pooled=True)
+
+    # -- steps and caps ----------------------------------------------------------------------------
+
+    def _within(self, kl: float | None, rule: str) -> tuple[_Candidate, rate.Rate | None]:
+        """The coarsest steps within the budget, with their caps."""
+        values = {s.tensor: s.height * s.width * s.channels
+                  for s in lower(self.graph).streams if s.name in self.stored}
+        made: dict[object, _Candidate] = {}
+
+        def deploy(graph: Graph) -> _Candidate:
+            scales = tuple(tensor.quant for tensor in graph.tensors)
+            if scales not in made:
+                self.tick()
+                made[scales] = self._candidate(graph)
+            return made[scales]
+
+        if kl is None:
+            return deploy(self.graph), None
+        judged = [x for i, x in enumerate(self.samples) if i % _PARTS not in _CAPPING]
+        graph, decided = rate.coarsen(self.graph, values, judged, rate.Budget(kl=kl), rule,
+                                      lambda coarse: deploy(coarse).package, self.tick, capped=True)
+        return deploy(graph), decided
+
+    def _candidate(self, graph: Graph) -> _Candidate:
+        """Tables and caps of a network, each learned from its own files."""
+        layout, roomy = analyse(lower(graph)), package_of(graph)
+        program = layout.program
+        streams = [i for i, s in enumerate(program.streams) if s.name in self.stored]
+        fitted = [[x] for x in self.samples[::_PARTS]]
+        capping = [[x] for i, x in enumerate(self.samples) if i % _PARTS in _CAPPING]
+        loose = plan_storing(layout, self.target, self._storage(program, {}), streams)
+        coded = coding.code_maps(program, loose, self.codec, roomy, fitted)
+        lengths = coding.row_lengths(program, loose, coded, roomy, capping)
+        caps = {program.streams[s].name: usual_cap(rows) for s, rows in lengths.items()}
+        plan = plan_storing(layout, self.target, self._storage(program, caps), streams)
+        package = write_package(graph, program, plan, coded, Description(""))
+        return _Candidate(graph, caps, {m.name: coded[i] for i, m in enumerate(plan.maps)}, package)
+
+
+def usual_cap(lengths: Sequence[Sequence[int]]) -> Cap:
+    """The cap of a map whose rows took these bytes, per picture, when nothing limited them."""
+    means = [float(np.mean(rows)) for rows in lengths]
+    most = int(np.ceil(np.quantile(means, USUAL))) + HEAD_BYTES
+    return Cap(most, DEPTH_ROWS * most)
+

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "caps.h"
+
+#include <stddef.h>
+
+#include "bytes.h"
+#include "codecs/shift.h"
+
+/* In a cap's state. */
+enum { CAP_CREDIT = 0, CAP_SHIFT = 18 };
+
+uint32_t efm_cap_floor(const efm_cap_view *cap, uint32_t y)
+{
+    return cap->quality == EFM_QUALITY_ROWS ? cap->floors[y] : 0;
+}
+
+/* The shift to try first: after a coarser row a finer one, once half of the depth has been saved up. */
+static uint32_t first_shift(const efm_cap_view *cap, uint32_t y, uint32_t credit, uint32_t before)
+{
+    uint32_t floor = efm_cap_floor(cap, y);
+    if (before > 0 && credit >= cap->rate + cap->depth / 2)
+        before--;
+    return before > floor ? before : floor;
+}
+
+static void count(efm_counters *counters, uint32_t shift, uint32_t floor)
+{
+    counters->capped_rows += shift > floor;
+    if (shift > floor && shift > counters->largest_shift)
+        counters->largest_shift = shift;
+}
+
+uint32_t efm_cap_encode(const efm_cursor *c, efm_codec_args *args, uint32_t y, uint8_t *code)
+{
+    const efm_codec_class *codec = efm_codec_find(c->map.codec);
+    uint8_t *state = efm_cursor_cap_state(c);
+    const int8_t *row = (const int8_t *)efm_row(c->rows, y);
+    int8_t *spare = (int8_t *)args->state + ((codec->state_bytes(args) + 7u) & ~7u);
+    uint32_t credit = (y == 0 ? c->cap.depth : load_le32(state + CAP_CREDIT)) + c->cap.rate;
+    uint32_t before = y == 0 ? efm_cap_floor(&c->cap, 0) : state[CAP_SHIFT], room = c->map.row_bytes + 1;
+    uint32_t shift = first_shift(&c->cap, y, credit, before), unit = 1;
+    if (c->cap.place == EFM_PLACE_EXTERNAL) {
+        unit = efm_model_alignment(c->model);
+        room = room < c->map.slot_bytes ? room : c->map.slot_bytes;
+    }
+    if (room > credit - credit % unit)
+        room = credit - credit % unit;
+    uint32_t bytes = efm_shift_encode(codec, args, row, spare, room, shift != before ? EFM_ROW_FRESH : 0, code, &shift);
+    credit -= unit == 1 ? bytes : efm_model_transfer(c->model, bytes);
+    store_le32(state + CAP_CREDIT, credit < c->cap.depth ? credit : c->cap.depth);
+    state[CAP_SHIFT] = (uint8_t)shift;
+    count(c->counters, shift, efm_cap_floor(&c->cap, y));
+    c->counters->raw_rows += shift == 0 && bytes == c->map.row_bytes + 1;
+    return bytes;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks what LOAD and STORE work on: stored maps, their codecs and caps. Behind the window of the control
+ * region lie the states of caps and pool, then directories; nothing in a package reaches the states, so
+ * that a page is free or in one chain whatever the package says. */
+#include <stddef.h>
+
+#include "bytes.h"
+#include "check.h"
+
+static efm_status check_codec(const efm_model *model, const efm_op_view *op, const efm_map_view *map,
+                              const efm_rows *rows)
+{
+    const efm_codec_class *codec = efm_codec_find(map->codec);
+    if (codec == NULL)
+        return EFM_BAD_FEATURE;
+    if (rows->element != 1 || map->row_bytes + (map->cap != 0) > 0xffff)
+        return EFM_BAD_CODEC;
+    efm_codec_args args;
+    efm_model_codec_args(map, rows, &args);
+    efm_status status = codec->check(&args);
+    if (status != EFM_OK)
+        return status;
+    uint32_t code = efm_model_code_bytes(model, map) * efm_model_code_buffers(model, map);
+    uint32_t state = codec->state_bytes(&args), left = op->scratch_bytes - EFM_CURSOR_BYTES;
+    if (map->cap != 0 && op->kind == EFM_OP_STORE)
+        state = ((state + 7u) & ~7u) + map->row_bytes; /* a row with coarser steps */
+    if (code > left || state > left - code)
+        return EFM_BAD_CODEC;
+    return EFM_OK;
+}
+
+efm_status efm_check_cursor(const efm_model *model, uint32_t index, const efm_op_view *op, const efm_rows *rows)
+{
+    const uint8_t *stream = efm_model_record(model, EFM_SECTION_STREAMS, load_le16(op->operands));
+    if (op->link >= efm_model_count(model, EFM_SECTION_MAPS) || op->scratch_bytes < EFM_CURSOR_BYTES || !is_packed(rows) ||
+        load_le32(stream + 20) != 0)
+        return EFM_BAD_OPERATOR;
+    efm_map_view map;
+    efm_model_map(model, op->link, &map);
+    uint32_t slot = efm_model_transfer(model, map.row_bytes);
+    if (map.rows != rows->height || map.row_bytes != row_bytes(rows) || slot > rows->row_stride ||
+        (op->kind == EFM_OP_STORE && map.store != index))
+        return EFM_BAD_OPERATOR;
+    return map.codec == 0 ? EFM_OK : check_codec(model, op, &map, rows);
+}
+
+/* A map in external memory; rows of a capped one may be stored in less than they have. */
+static int fits_outside(const efm_model *model, const efm_map_view *map)
+{
+    uint32_t external = efm_model_external_bytes(model), alignment = efm_model_alignment(model);
+    return map->slot_bytes != 0 && (map->cap != 0 || map->row_bytes <= map->slot_bytes) && map->address <= external &&
+           map->slot_bytes <= (external - map->address) / map->rows && map->address % alignment == 0 &&
+           map->slot_bytes % alignment == 0;
+}
+
+static int is_cursor(const efm_model *model, uint32_t op, uint32_t kind, uint32_t map)
+{
+    if (op >= efm_model_count(model, EFM_SECTION_OPERATORS))
+        return 0;
+    const uint8_t *at = efm_model_record(model, EFM_SECTION_OPERATORS, op);
+    return at[0] == kind && load_le32(at + 36) == map;
+}
+
+/* The least shift of each row, where the cap has them. */
+static int floors_fit(const efm_model *model, const efm_map_view *map, const efm_cap_view *cap, uint32_t offset)
+{
+    if (cap->quality != EFM_QUALITY_ROWS)
+        return cap->quality == EFM_QUALITY_EVEN && offset == 0;
+    if (!fits(offset, map->rows, model->section[EFM_SECTION_TABLES].bytes))
+        return 0;
+    uint32_t y = 0;
+    while (y < map->rows && cap->floors[y] <= EFM_MAX_SHIFT)
+        y++;
+    return y == map->rows;
+}
+
+/* The cap belongs to this map, and any row fits what it adds: one byte, in whole transfers. */
+static efm_status check_cap(const efm_model *model, uint32_t index, const efm_map_view *map)
+{
+    if (map->cap > efm_model_count(model, EFM_SECTION_CAPS))
+        return EFM_BAD_OPERATOR;
+    const uint8_t *at = efm_model_record(model, EFM_SECTION_CAPS, map->cap - 1);
+    efm_cap_view cap;
+    efm_model_cap(model, map->cap - 1, &cap);
+    uint32_t least = cap.place == EFM_PLACE_POOL ? 1 : efm_model_alignment(model);
+    if (map->codec == 0 || cap.map != index || cap.place > EFM_PLACE_POOL || cap.rate < least || cap.rate > EFM_MAX_BYTES ||
+        cap.depth > EFM_MAX_BYTES || load_le16(at + 18) != 0 || !floors_fit(model, map, &cap, load_le32(at + 20)))
+        return EFM_BAD_CODEC;
+    if (cap.place == EFM_PLACE_EXTERNAL)
+        return cap.release == 0 ? EFM_OK : EFM_BAD_CODEC;
+    if (efm_model_pool_pages(model) == 0)
+        return EFM_BAD_CODEC;
+    return is_cursor(model, cap.release, EFM_OP_LOAD, index) ? EFM_OK : EFM_BAD_OPERATOR;
+}
+
+static efm_status check_map(const efm_model *model, uint32_t index)
+{
+    const uint8_t *at = efm_model_record(model, EFM_SECTION_MAPS, index);
+    if (!fits(load_le32(at + 20), load_le32(at + 24), model->section[EFM_SECTION_TABLES].bytes))
+        return EFM_BAD_CODEC;
+    efm_map_view map;
+    efm_model_map(model, index, &map);
+    if (map.rows == 0 || map.rows > EFM_MAX_ROWS)
+        return EFM_BAD_OPERATOR;
+    efm_status status = map.cap == 0 ? EFM_OK : check_cap(model, index, &map);
+    if (status != EFM_OK)
+        return status;
+    if (efm_model_is_pooled(model, &map) ? map.address != 0 || map.slot_bytes != 0 : !fits_outside(model, &map))
+        return EFM_BAD_OPERATOR;
+    if (map.codec != 0 && (map.directory < efm_model_states_end(model) ||
+                           !fits(map.directory, 2 * map.rows, efm_model_control_bytes(model))))
+        return EFM_BAD_CODEC;
+    return is_cursor(model, map.store, EFM_OP_STORE, index) ? EFM_OK : EFM_BAD_OPERATOR;
+}
+
+efm_status efm_check_maps(const efm_model *model)
+{
+    efm_status status = EFM_OK;
+    for (uint32_t i = 0; status == EFM_OK && i < efm_model_count(model, EFM_SECTION_MAPS); i++)
+        status = check_map(model, i);
+    return status;
+}

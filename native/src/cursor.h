@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EFM_CURSOR_H
+#define EFM_CURSOR_H
+
+#include "model.h"
+
+/* What LOAD and STORE work on. */
+typedef struct efm_cursor {
+    const efm_model *model;
+    const efm_port *port;
+    efm_counters *counters;
+    uint8_t *arena;
+    const efm_op_view *op;
+    uint32_t index;           /* of the operator */
+    const efm_rows *rows;
+    efm_map_view map;
+    efm_cap_view cap;         /* capped maps only */
+} efm_cursor;
+
+/* The state of the map's cap, in the control region. */
+static inline uint8_t *efm_cursor_cap_state(const efm_cursor *cursor)
+{
+    return cursor->arena + efm_model_caps_offset(cursor->model) + (cursor->map.cap - 1) * EFM_CAP_STATE_BYTES;
+}
+
+#endif
