@@ -26,6 +26,7 @@ from edgefm.cli import (
     inspect,
     ls,
     meters,
+    monitor,
     plan,
     profile,
     record,
@@ -43,7 +44,7 @@ from edgefm.errors import CalibrationWarning, EdgefmError
 
 VERBS = (compile, plan, inspect, run, diff, validate, sweep, codecs, zoo,
          devs, connect, deploy, cp, ls, rm, df, sha256, info, reset, profile,
-         record, report, compare, export, meters)
+         record, monitor, report, compare, export, meters)
 
 
 class _Parser(argparse.ArgumentParser):

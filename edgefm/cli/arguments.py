@@ -47,6 +47,11 @@ def count(text: str) -> int:
     return int(text)
 
 
+def times(text: str) -> int:
+    """A whole number; 0 stands for no end."""
+    return 0 if text == "0" else count(text)
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """`--json`."""
     parser.add_argument("--json", action="store_true",

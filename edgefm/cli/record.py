@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     from host_tools.power.meters import open_meter
     from host_tools.record import RunRecorder
 
-    inner, name, words = _inner(arguments)
+    inner, name, words = inner_verb(arguments, "record")
     device = arguments.board.device()
     outline = device.outline(name)
     meter = open_meter(arguments.meter)
@@ -52,19 +52,20 @@ def run(arguments: argparse.Namespace) -> None:
     _summary(arguments, recorder, sys.stderr if getattr(inner, "json", False) else sys.stdout)
 
 
-def _inner(arguments: argparse.Namespace) -> tuple[argparse.Namespace, str, list[str]]:
-    """The verb that is recorded, the package on the device that it runs, its words."""
+def inner_verb(arguments: argparse.Namespace, outer: str
+               ) -> tuple[argparse.Namespace, str, list[str]]:
+    """The verb that `outer` has the device do, the package there that it runs, its words."""
     from edgefm.cli import parser
 
     words = [word for at, word in enumerate(arguments.command) if at or word != "--"]
     if not words or words[0] not in RECORDED:
-        raise BadInput(f"record: expected -- {' or '.join(RECORDED)} :net.efm …, met "
+        raise BadInput(f"{outer}: expected -- {' or '.join(RECORDED)} :net.efm …, met "
                        f"{shlex.join(words) or 'nothing'}")
     inner = parser().parse_args(words)
     inner.board = arguments.board
     name = on_device(inner.net)
     if not name:
-        raise BadInput(f"record: {inner.net} runs here; only a device can be recorded: write "
+        raise BadInput(f"{outer}: {inner.net} runs here; it has to be on a device: write "
                        f":{Path(inner.net).name}")
     return inner, name, words
 

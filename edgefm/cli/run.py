@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from edgefm import answers
 from edgefm.binding.runtime import Runtime
-from edgefm.cli.arguments import add_json, count
+from edgefm.cli.arguments import add_json, times
 from edgefm.cli.board import device_of, on_device
 from edgefm.cli.output import print_json, print_table, save_array, tensor_text
 from edgefm.container import PackageInfo, read_info
@@ -38,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="save the picture with its boxes or its segmentation")
     parser.add_argument("--threshold", type=float, default=0.5, metavar="SCORE",
                         help="least score of a box (default 0.5)")
-    parser.add_argument("--repeat", type=count, default=1, metavar="N",
-                        help="run so often on the device (default 1)")
+    parser.add_argument("--repeat", type=times, default=1, metavar="N",
+                        help="run so often on the device (default 1; 0: until Ctrl-C)")
     add_json(parser)
 
 
@@ -65,8 +66,11 @@ def run(arguments: argparse.Namespace) -> None:
 def _run_on_device(arguments: argparse.Namespace, name: str) -> None:
     device = device_of(arguments)
     outline, stream, stored = device_stream(arguments, device, name)
-    result = device.run(name, stream, stored=stored, times=arguments.repeat,
+    result = device.run(name, stream, stored=stored, times=arguments.repeat or 1,
                         outputs=outline.info.outputs)
+    with suppress(KeyboardInterrupt):
+        while arguments.repeat == 0:
+            result = device.run(name, stream, stored=stored, outputs=outline.info.outputs)
     end, info = result.end, outline.info
     fields: dict[str, Any] = {}
     if result.outputs is None:

@@ -76,7 +76,9 @@ HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
     ("charts",),
     ("page",),
     ("report",),
-    ("compare",),
+    ("compare", "follow"),
+    ("server", "table"),
+    ("monitor",),
 )
 LIBC = {"stdint.h", "stddef.h", "stdbool.h", "string.h"}
 INTRINSICS = {"immintrin.h", "arm_neon.h", "arm_acle.h", "arm_mve.h", "sys/auxv.h"}

@@ -13,6 +13,7 @@ from PIL import Image
 from edgefm.cli import main
 from edgefm.exporters.tflite import export_tflite
 from edgefm.graph import Graph, Node, Quant, Tensor
+from host_tools.build import build
 
 Edgefm = Callable[..., Any]
 
@@ -116,4 +117,19 @@ def net(model: Path, tmp_path: Path, edgefm: Edgefm) -> Path:
     names = tmp_path / "names.txt"
     names.write_text("ant\nbee\ncat\ndog\n")
     edgefm("compile", model, "-o", path, "--names", names)
+    return path
+
+
+@pytest.fixture
+def line(need: Callable[[str], None]) -> str:
+    """The sim board's line."""
+    need("gcc")
+    return f"exec:{build('sim')} --external-bytes 65536"
+
+
+@pytest.fixture
+def package(edgefm: Edgefm, model: Path, tmp_path: Path) -> Path:
+    """A small network with external maps."""
+    path = tmp_path / "net.efm"
+    edgefm("compile", model, "-o", path, "--preprocess", "raw", "--cut", "ops")
     return path

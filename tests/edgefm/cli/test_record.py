@@ -7,24 +7,9 @@ import numpy as np
 import pytest
 from meters import Ppk2Board, hwmon_folder, serve
 
-from host_tools.build import build
 from host_tools.power import hwmon
 from host_tools.recording import Recording
 from host_tools.runs import read_runs
-
-
-@pytest.fixture(scope="module")
-def line(need):
-    """The sim board's line."""
-    need("gcc")
-    return f"exec:{build('sim')} --external-bytes 65536"
-
-
-@pytest.fixture
-def package(edgefm, model, tmp_path):
-    path = tmp_path / "net.efm"
-    edgefm("compile", model, "-o", path, "--preprocess", "raw", "--cut", "ops")
-    return path
 
 
 @pytest.fixture

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watch a device in the browser and the terminal while it runs, or a recording while it grows."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgefm.cli.record import inner_verb
+from edgefm.cli.run import device_stream
+from edgefm.errors import LinkError
+
+if TYPE_CHECKING:
+    from host_tools.monitor.follow import Follower
+    from host_tools.record import RunRecorder
+
+DRAWN_SECONDS = 0.5
+AGAIN_SECONDS = 1.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `monitor`."""
+    parser.add_argument("-o", "--output", type=Path, metavar="RUN",
+                        help="keep the recording: a new folder (default: a temporary one)")
+    parser.add_argument("--meter", default="auto", metavar="KIND[:WHERE][,key=value…]",
+                        help="power meter, auto (default) or none; docs/POWER.md has the kinds")
+    parser.add_argument("--host", default="127.0.0.1",
+                        help="address to listen at; default: this machine only")
+    parser.add_argument("--port", type=int, default=0, help="default: any free one")
+    parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="RUN | -- run :net.efm …",
+                        help="a recording that grows, or the device verb with its options; "
+                             "--repeat 0 goes on until Ctrl-C")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Attach to a recording, or have the device run and record it; show both ways until the end."""
+    words = arguments.command
+    if len(words) == 1 and Path(words[0]).exists():
+        _attach(arguments, Path(words[0]))
+    else:
+        _record(arguments)
+
+
+def _attach(arguments: argparse.Namespace, path: Path) -> None:
+    from host_tools.recording import Recording
+
+    with Recording(path) as recording:
+        _show(arguments, recording, lambda: not recording.is_growing())
+
+
+def _record(arguments: argparse.Namespace) -> None:
+    from host_tools.power.meters import open_meter
+    from host_tools.record import RunRecorder
+    from host_tools.recording import Recording
+
+    inner, name, words = inner_verb(arguments, "monitor")
+    with ExitStack() as stack:
+        scratch = stack.enter_context(tempfile.TemporaryDirectory())
+        folder = arguments.output or Path(scratch) / "run"
+        meta = {"run": {"command": shlex.join(words)}}
+        recorder = stack.enter_context(RunRecorder(folder, meta, open_meter(arguments.meter),
+                                                   _complain))
+        work = _Work(arguments, inner, name, recorder)
+        recording = stack.enter_context(Recording(folder))
+        thread = threading.Thread(target=work.go_on, daemon=True)
+        thread.start()
+        try:
+            _show(arguments, recording, lambda: not thread.is_alive())
+        finally:
+            work.stop.set()
+            thread.join(timeout=10)
+    if work.error:
+        raise work.error
+
+
+class _Work:
+    """The device's runs, in a thread of their own; a device that comes back is taken up again."""
+
+    def __init__(self, arguments: argparse.Namespace, inner: argparse.Namespace, name: str,
+                 recorder: RunRecorder) -> None:
+        self._board, self._inner, self._name = arguments.board, inner, name
+        self._recorder = recorder
+        self.stop = threading.Event()
+        self.error: BaseException | None = None
+
+    def go_on(self) -> None:
+        """Run as often as was asked, 0: until stopped."""
+        left = getattr(self._inner, "repeat", 1) or sys.maxsize
+        again = left == sys.maxsize
+        while left and not self.stop.is_set():
+            try:
+                left -= self._some(left)
+            except LinkError as error:
+                if not again:
+                    self.error = error
+                    return
+                _complain(f"{error}; trying again")
+                self._board.close()
+                self.stop.wait(AGAIN_SECONDS)
+            except BaseException as error:
+                self.error = error
+                return
+
+    def _some(self, left: int) -> int:
+        """Runs until the line breaks; how many were made."""
+        device, made = self._board.device(), 0
+        outline, stream, stored = device_stream(self._inner, device, self._name)
+        self._recorder.describe_model(outline.info, device.sha256(self._name))
+        self._recorder.watch(device)
+        try:
+            while made < left and not self.stop.is_set():
+                device.run(self._name, stream, stored=stored, times=1,
+                           outputs=outline.info.outputs)
+                made += 1
+        finally:
+            device.watch(None)
+        return made
+
+
+def _show(arguments: argparse.Namespace, recording: Any, ended: Callable[[], bool]) -> None:
+    """The page and the table until `ended()` or Ctrl-C."""
+    from host_tools.monitor.follow import Follower
+    from host_tools.monitor.server import Server
+    from host_tools.monitor.table import Drawer
+
+    follower = Follower(recording)
+    drawer = Drawer(sys.stdout)
+    with Server(follower, arguments.host, arguments.port) as server:
+        print(f"{server.url} (Ctrl-C ends)", flush=True)
+        if not arguments.no_browser:
+            _open(server.url)
+        pause = threading.Event()
+        try:
+            while not ended():
+                _draw(drawer, follower)
+                pause.wait(DRAWN_SECONDS)
+        except KeyboardInterrupt:
+            pass
+        _draw(drawer, follower)
+
+
+def _draw(drawer: Any, follower: Follower) -> None:
+    drawer.draw(follower.look(), shutil.get_terminal_size((100, 30)).columns)
+
+
+def _open(url: str) -> None:
+    import webbrowser
+
+    try:
+        webbrowser.open(url)
+    except webbrowser.Error as error:
+        _complain(f"no browser: {error}; open {url}")
+
+
+def _complain(text: str) -> None:
+    print(f"edgefm: {' '.join(text.split())}", file=sys.stderr)

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The live page over HTTP, with the standard library: server-sent events and JSON.
+
+| path | answer |
+|---|---|
+| `/` | the page; `/page.js`, `/page.css` |
+| `/events` | a state whenever something was added, at most `PER_SECOND` a second |
+| `/power?start=&stop=&buckets=` | power, stage bands and gaps between two times |
+
+It listens on this machine only unless it is told otherwise, and answers requests that name it by
+the address it has: a page from elsewhere cannot have a browser read it under another name.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+from edgefm.errors import BadInput
+from host_tools.monitor.follow import Follower
+
+PER_SECOND = 5
+HEARTBEAT_SECONDS = 2.0   # a comment so that a browser that went away is noticed
+LOCAL = "127.0.0.1"
+POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+          "img-src data:")
+FILES = {"/": ("page.html", "text/html"), "/page.js": ("page.js", "text/javascript"),
+         "/page.css": ("page.css", "text/css")}
+
+
+class Server:
+    """The page of one recording; a context manager. Raises BadInput when it cannot listen."""
+
+    def __init__(self, follower: Follower, host: str = LOCAL, port: int = 0) -> None:
+        try:
+            self._http = _Http((host, port), _Handler)
+        except OSError as error:
+            raise BadInput(f"{host}:{port}: cannot listen there: {error.strerror}") from None
+        self._http.follower = follower
+        self._http.anyone = host not in (LOCAL, "localhost", "::1")
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.1,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        host, port = self._http.server_address[:2]
+        return f"http://{host if isinstance(host, str) else host.decode()}:{port}/"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._http.stopped.set()
+        self._http.shutdown()
+        self._http.server_close()
+
+
+class _Http(ThreadingHTTPServer):
+    """The server with what its handlers need."""
+
+    daemon_threads = True
+    follower: Follower
+    anyone = False
+
+    def __init__(self, address: tuple[str, int], handler: type[_Handler]) -> None:
+        self.stopped = threading.Event()
+        super().__init__(address, handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that went away in the middle is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Http
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Answer one request."""
+        parts = urlsplit(self.path)
+        if not self._is_for_us():
+            self._answer(HTTPStatus.FORBIDDEN, "text/plain", b"not under this name")
+        elif parts.path in FILES:
+            name, kind = FILES[parts.path]
+            data = resources.files("host_tools.monitor").joinpath(name).read_bytes()
+            self._answer(HTTPStatus.OK, kind, data)
+        elif parts.path == "/events":
+            self._stream()
+        elif parts.path == "/power":
+            self._power(parse_qs(parts.query))
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"no such page")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet: the terminal has a table."""
+
+    def _is_for_us(self) -> bool:
+        """The name in the request is that of this machine, or everybody was let in."""
+        name = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
+        return self.server.anyone or name in (LOCAL, "localhost", "[::1]")
+
+    def _power(self, query: dict[str, list[str]]) -> None:
+        try:
+            start, stop = (float(query[key][0]) for key in ("start", "stop"))
+            buckets = int(query["buckets"][0])
+        except (KeyError, ValueError):
+            start = stop = math.nan
+            buckets = 0
+        if not (math.isfinite(start) and math.isfinite(stop) and start < stop and buckets > 0):
+            self._answer(HTTPStatus.BAD_REQUEST, "text/plain", b"expected start < stop and buckets")
+            return
+        self._answer(HTTPStatus.OK, "application/json",
+                     _json(self.server.follower.power(start, stop, buckets)))
+
+    def _stream(self) -> None:
+        self._head(HTTPStatus.OK, "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        sent, spoke = (-1, False), 0.0
+        while not self.server.stopped.is_set():
+            state = self.server.follower.look()
+            mark = (state["version"], state["growing"])
+            if mark != sent:
+                self.wfile.write(b"data: " + _json(state) + b"\n\n")
+                sent, spoke = mark, time.monotonic()
+            elif time.monotonic() - spoke > HEARTBEAT_SECONDS:
+                self.wfile.write(b": still here\n\n")
+                spoke = time.monotonic()
+            self.wfile.flush()
+            self.server.stopped.wait(1 / PER_SECOND)
+
+    def _head(self, status: HTTPStatus, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cache-Control", "no-store")
+
+    def _answer(self, status: HTTPStatus, kind: str, data: bytes) -> None:
+        self._head(status, kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def _json(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, allow_nan=False, separators=(",", ":")).encode()

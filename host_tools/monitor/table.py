@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs now as a compact table of text, drawn over itself on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+from edgefm.report.markup import number, size
+from host_tools.report.words import amount
+
+MOST_STAGES = 12
+NAME = 28
+
+
+def lines(state: Mapping[str, Any], width: int = 100) -> list[str]:
+    """The table of a state (`Follower.look`), no line longer than `width`."""
+    shown = [_head(state)]
+    last = state["last"]
+    if last is None:
+        shown.append("waiting for the first whole run")
+    else:
+        shown.append(f"{'stage':{NAME}} {'time':>14} {'maps read':>12} {'written':>12} "
+                     f"{'weights':>12} {'bits/value':>10}")
+        slowest = sorted(range(len(last["stages"])), key=lambda i: -last["stages"][i]["ticks"])
+        shown += [_stage(state, last["stages"][i]) for i in sorted(slowest[:MOST_STAGES])]
+        if len(slowest) > MOST_STAGES:
+            shown.append(f"({len(slowest) - MOST_STAGES} quicker stages not shown)")
+        shown.append(_stage(state, last["total"]))
+    shown += [f"! {problem}" for problem in state["problems"][-3:]]
+    return [_printable(line)[:width] for line in shown]
+
+
+def _head(state: Mapping[str, Any]) -> str:
+    parts = [f"{state['board'] or 'device'}: {state['network'] or 'no network yet'}",
+             f"{number(state['runs'])} runs"]
+    if state["failed"]:
+        parts.append(f"{state['failed']} failed")
+    if state["last"]:
+        parts.append(f"fast memory {size(state['last']['high_water'])}"
+                     + (f" of {size(state['fast_bytes'])}" if state["fast_bytes"] else ""))
+    parts += [f"{now['rail']} {amount(now['mean'], now['unit'])}" for now in state["now"]
+              if now["mean"] is not None]
+    lost = sum(meter["lost"] for meter in state["meters"])
+    if lost:
+        parts.append(f"{number(lost)} samples lost")
+    return ", ".join(parts)
+
+
+def _stage(state: Mapping[str, Any], stage: Mapping[str, Any]) -> str:
+    name = str(stage["name"])
+    name = name if len(name) <= NAME else "…" + name[1 - NAME:]
+    time = amount(stage["seconds"], "s") if stage["seconds"] is not None else \
+        f"{stage['ticks']:,} {'ins' if state['unit'] == 'instructions' else state['unit']}"
+    bits = f"{8 * stage['coded_bytes'] / stage['coded_values']:.2f}" if stage["coded_values"] \
+        else "–"
+    return (f"{name:{NAME}} {time:>14} {stage['external_read_bytes']:>12,} "
+            f"{stage['external_write_bytes']:>12,} {stage['weight_read_bytes']:>12,} {bits:>10}")
+
+
+def _printable(line: str) -> str:
+    """No control character of a device reaches the terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+
+
+class Drawer:
+    """Draws tables over each other on a terminal; elsewhere prints a first line that is new."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out, self._height, self._said = out, 0, ""
+
+    def draw(self, state: Mapping[str, Any], width: int) -> None:
+        """Show a state."""
+        shown = lines(state, width - 1)
+        if self._out.isatty():
+            up = f"\x1b[{self._height}A" if self._height else ""
+            self._out.write(up + "".join(f"\x1b[2K{line}\n" for line in shown) + "\x1b[J")
+            self._height = len(shown)
+        elif shown[0] != self._said:
+            self._said = shown[0]
+            self._out.write(f"{shown[0]}\n")
+        self._out.flush()
