@@ -36,6 +36,10 @@ def main() -> None:
         {"meter": emulate_meter, "device": emulate_device}[arguments.child](arguments)
         return
     print_command()
+    if arguments.hour:
+        with tempfile.TemporaryDirectory() as folder:
+            _hour(Path(folder) / "run")
+        return
     with tempfile.TemporaryDirectory() as folder:
         _ingest(arguments, Path(folder) / "run")
     print()
@@ -49,6 +53,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=600.0, help="how long (default 600)")
     parser.add_argument("--drop", type=float, default=0.001,
                         help="part of the samples that the meter loses (default 0.001)")
+    parser.add_argument("--hour", action="store_true",
+                        help="instead, write an hour's samples and events as fast as that goes, "
+                             "and read them (about 1 GB in the temporary folder)")
     parser.add_argument("--child", choices=("meter", "device"), help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -241,6 +248,46 @@ def _report(arguments: argparse.Namespace, folder: Path, took: float, used: floa
         print_table(("what", "measured"), rows)
         for problem in recording.problems:
             say(problem)
+
+
+def _hour(folder: Path) -> None:
+    """Memory while an hour is written and read; no line, no waiting."""
+    from host_tools.link.events import STAGE
+    from host_tools.recording import Column, Recorder, Recording
+
+    random = np.random.default_rng(0)
+    load = np.repeat([12e-3, 3e-3, 40e-3, 5e-3], RATE // 4)
+    steps = np.rint(random.normal(load, 60e-6) / 47e-6) * 47e-6  # as a PPK2's range 3 has them
+    volts = np.full(RATE, 3.3)
+    payload = STAGE.pack(2, 1, 0, 0, *range(7))
+    columns = [Column("VDD", "amperes", 1e-9), Column("VDD", "volts", 1e-3),
+               Column("VDD", "watts", product=(0, 1))]
+    memory, used = [_memory()], time.process_time()
+    with Recorder(folder) as recorder:
+        power = recorder.samples("power", columns, RATE)
+        device = recorder.events("device")
+        for second in range(3600):
+            start = second * 10**9
+            power.append([np.roll(steps, 77 * second), volts], start, start + 10**9 - 10**4)
+            for number in range(EVENTS):
+                device.append(start + number * 500_000, payload)
+            if second in (60, 900, 3599):
+                memory.append(_memory())
+    written = time.process_time() - used
+    with Recording(folder) as recording:
+        power_channel = recording.samples["power"]
+        began = time.perf_counter()
+        power_channel.envelope("watts", buckets=2000)
+        drawn = time.perf_counter() - began
+        counts = power_channel.count, recording.events["device"].count
+        memory.append(_memory())
+    print_table(("what", "measured"), [
+        ("samples, events", f"{counts[0]:,}, {counts[1]:,}"),
+        ("processor time to write", f"{written:.0f} s, {100 * written / 3600:.1f} % of the hour"),
+        ("on disk", f"{sum(p.stat().st_size for p in folder.iterdir()) / 1e6:.0f} MB"),
+        ("memory before, after 1, 15, 60 minutes, after reading",
+         ", ".join(f"{m / 2**20:.1f}" for m in memory) + " MiB"),
+        ("draw 2,000 points", f"{drawn:.2f} s")])
 
 
 def _charge(folder: Path) -> None:

@@ -82,7 +82,7 @@ def align(recording: Recording, meter: SampleChannel | None = None, bit: int = 0
     if meter is None or not digital:
         return by_link
     edges = find_edges(meter, digital[0], bit)
-    return _by_markers(runs, edges, meter) or by_link
+    return _by_markers(recording, runs, edges, meter) or by_link
 
 
 def find_edges(meter: SampleChannel, column: int, bit: int) -> Floats:
@@ -100,8 +100,13 @@ def find_edges(meter: SampleChannel, column: int, bit: int) -> Floats:
     return np.concatenate(found) if found else np.zeros(0)
 
 
-def _by_markers(runs: Sequence[RecordedRun], edges: Floats, meter: SampleChannel) -> Stages | None:
-    """Stages between edges; None unless every run finds as many edges as it has stage events."""
+def _by_markers(recording: Recording, runs: Sequence[RecordedRun], edges: Floats,
+                meter: SampleChannel) -> Stages | None:
+    """Stages before edges; None unless every run finds as many edges as it has stage events.
+
+    A device marks, then says so, then computes until the next mark: where ticks are time, a stage
+    is its ticks before the next edge, and the time of saying so belongs to none.
+    """
     if len(edges) == sum(len(run.stages) for run in runs):
         cuts = np.cumsum([len(run.stages) for run in runs])[:-1]
         own = np.split(edges, cuts)
@@ -109,9 +114,14 @@ def _by_markers(runs: Sequence[RecordedRun], edges: Floats, meter: SampleChannel
         own = [edges[(edges > run.began - REACH) & (edges < run.ended + REACH)] for run in runs]
     if any(len(mine) != len(run.stages) for mine, run in zip(own, runs, strict=True)):
         return None
-    return _stages(runs, own, Alignment(
+    stages = _stages(runs, own, Alignment(
         "markers", 0.5 / _rate(meter),
         f"{len(edges)} edges of the marker input, each to half a sample"))
+    took = _ticked(recording, runs)
+    if took is None:
+        return stages
+    return Stages(stages.run, stages.stage, np.maximum(stages.start, stages.stop - took),
+                  stages.stop, stages.alignment)
 
 
 def _by_link(recording: Recording, runs: Sequence[RecordedRun], meter: SampleChannel | None
@@ -128,10 +138,19 @@ def _by_link(recording: Recording, runs: Sequence[RecordedRun], meter: SampleCha
     why = (f"{trip_text}, an event's frame {frame * 1e3:.3g} ms, arrivals against ticks "
            f"{against * 1e3:.3g} ms, meter {own * 1e3:.3g} ms")
     stages = _stages(runs, begins, Alignment("link", half + frame + against + own, why))
-    if not ticks:
+    took = _ticked(recording, runs)
+    if took is None:
         return stages
-    took = np.concatenate([np.diff([s.ticks for s in run.stages]) / ticks for run in runs])
     return Stages(stages.run, stages.stage, stages.start, stages.start + took, stages.alignment)
+
+
+def _ticked(recording: Recording, runs: Sequence[RecordedRun]) -> Floats | None:
+    """How long (s) each stage computed by the device's timer; None where ticks are no time."""
+    ticks = _number(_fields(recording.meta.get("device")), "ticks_per_second")
+    if not ticks:
+        return None
+    took: Floats = np.concatenate([np.diff([s.ticks for s in run.stages]) for run in runs]) / ticks
+    return took
 
 
 def _rate(meter: SampleChannel) -> float:

@@ -105,6 +105,20 @@ def test_known_energy_is_measured_within_a_percent_by_markers(tmp_path, options)
     assert {row.rail for row in table.rows} == set(options.get("rails", ("VDD",)))
 
 
+@pytest.mark.parametrize("markers", [True, False])
+def test_what_the_device_spends_on_saying_so_belongs_to_no_stage(tmp_path, markers):
+    edges, charge = record_run(tmp_path / "r", saying=0.007, markers=markers, latency=0.0005,
+                               round_trip=0.001)
+    with Recording(tmp_path / "r") as recording:
+        stages = align(recording, recording.samples["ppk2"])
+        np.testing.assert_allclose(stages.start, edges[:, :-1].ravel() + 0.007,
+                                   atol=stages.alignment.error + 2e-6)
+        for row in energy_by_stage(recording).rows:
+            if row.stage >= 0:
+                assert abs(row.value - charge[row.stage] * 3.3) <= row.error
+                assert row.error < 0.1 * row.value
+
+
 def test_known_energy_is_within_its_error_by_link(tmp_path):
     _, charge = record_run(tmp_path / "r", markers=False, latency=0.003, round_trip=0.004)
     with Recording(tmp_path / "r") as recording:

@@ -22,21 +22,25 @@ def counted(stage, run):
             400 * stage, 800 * stage]
 
 
-def device_events(runs, seconds, idle, latency=lambda i: 0.0, begin=0.1, first=1):
-    """(time s, payload) of whole runs; each stage's true edges [runs, stages + 1] in s."""
+def device_events(runs, seconds, idle, latency=lambda i: 0.0, begin=0.1, first=1, saying=0.0):
+    """(time s, payload) of whole runs; marks [runs, stages + 1] in s.
+
+    The device marks, spends `saying` s on the event, and computes for a stage's seconds.
+    """
     events, edges, now = [], [], begin
     for run in range(first, first + runs):
-        starts = now + np.concatenate([[0], np.cumsum(seconds)])
+        starts = now + np.concatenate([[0], np.cumsum(np.array(seconds) + saying)])
+        ticks = now + np.concatenate([[0], np.cumsum(seconds)])
         events.append((now - 0.001, RUN_BEGIN.pack(1, run, round(now * TICKS), len(seconds),
                                                    b"\x11" * 8)))
         for stage, at in enumerate(starts):
-            events.append((at, STAGE.pack(2, run, stage, round(at * TICKS),
+            events.append((at + saying, STAGE.pack(2, run, stage, round(ticks[stage] * TICKS),
                                           *counted(stage, run))))
-        events.append((starts[-1] + 1e-4, RUN_END.pack(
+        events.append((starts[-1] + saying + 1e-4, RUN_END.pack(
             3, run, 0, round(sum(seconds) * TICKS), 60_000, *counted(len(seconds), run), 12, 3,
             b"\x22" * 32)))
         edges.append(starts)
-        now = starts[-1] + idle
+        now = starts[-1] + saying + idle
     late = np.maximum.accumulate([at + latency(i) for i, (at, _) in enumerate(events)])
     return [(float(at), payload) for at, (_, payload) in zip(late, events, strict=True)], \
         np.array(edges)
@@ -44,20 +48,22 @@ def device_events(runs, seconds, idle, latency=lambda i: 0.0, begin=0.1, first=1
 
 def record_run(folder, runs=3, seconds=(0.02, 0.05, 0.01), amperes=(0.02, 0.005, 0.03), idle=0.03,
                rate=10_000, markers=True, round_trip=0.002, latency=0.001, noise=0.0, lost=0.0,
-               meta=None, volts=3.3, jitter=0.0, extra=(), rails=("VDD",)):
-    """Record it; returns true edges [runs, stages + 1] and charge (C) of each stage.
+               meta=None, volts=3.3, jitter=0.0, extra=(), rails=("VDD",), saying=0.0):
+    """Record it; returns marks [runs, stages + 1] and charge (C) of each stage.
 
     The meter samples evenly; its input 0 toggles at each edge.
     """
     random = np.random.default_rng(7)
     events, edges = device_events(runs, seconds, idle,
-                                  lambda i: latency + jitter * random.random())
+                                  lambda i: latency + jitter * random.random(), saying=saying)
     flat = edges.ravel()
     count = round((flat[-1] + 0.1) * rate)
     times = (np.arange(count) + 0.5) / rate
     which = np.searchsorted(flat, times, side="right")  # edges passed
     level = np.concatenate([np.append(amperes, 0.001)] * runs)
     current = np.where(which == 0, 0.001, level[np.maximum(which - 1, 0)])
+    since = times - flat[np.maximum(which - 1, 0)]
+    current = np.where((which > 0) & (since < saying), 0.001, current)
     current = current + noise * random.standard_normal(count)
     keep = random.random(count) >= lost
     keep[[0, -1]] = True
