@@ -90,7 +90,7 @@ def emulate_meter(arguments: argparse.Namespace) -> None:
             began, sent = time.monotonic(), 0
             if not _alive(sys.stdin):
                 break
-        else:
+        elif _alive(sys.stdin):
             count = int((time.monotonic() - began) * RATE) - sent
             words = np.take(block, np.arange(sent, sent + count), mode="wrap")
             keep = random.random(count) >= arguments.drop
