@@ -10,6 +10,7 @@ qemu-system-arm and arm-none-eabi-gcc.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import struct
 import subprocess
@@ -35,6 +36,7 @@ from edgefm.binding import Runtime
 from edgefm.codecs import CODECS, Codec, Rows, RowShape
 from edgefm.codecs.static import HEAD
 from edgefm.compiler import calibration_inputs, compile_model
+from edgefm.errors import BadInput
 from edgefm.measure import boundaries_of, maps_of
 
 TOOLS = ("qemu-system-arm", "arm-none-eabi-gcc")
@@ -94,9 +96,11 @@ def _maps(options: argparse.Namespace,
 
 
 def _tables(codec: Codec, fit: Sequence[Rows], shape: RowShape) -> Iterator[tuple[str, bytes]]:
-    """The smallest and the largest tables, where they are learned; rice's plain ones besides."""
+    """The smallest and the largest tables, where they are learned; rice's plain ones besides; none
+    where the codec does not take such a map."""
     if codec.candidates is None:
-        yield "", codec.fit(fit, shape, 1 << 16)
+        with contextlib.suppress(BadInput):
+            yield "", codec.fit(fit, shape, 1 << 16)
         return
     found = sorted((c.tables for c in codec.candidates(fit, shape)), key=len)
     if codec.name == "rice":
