@@ -104,7 +104,7 @@ def _pooled(name: str, lost: Sequence[tuple[float, float, float]], files: int, s
     weight = 1 / np.maximum(error, 1e-3) ** 2
     information = float((weight * kl ** 2).sum())
     slope = float((weight * kl * points).sum()) / information
-    return (name, "", files, seen, "", "", float("nan"),
+    return (name, "", files, seen, "", "", "",
             f"{slope:.0f} ± {information ** -0.5:.0f}")
 
 
