@@ -66,8 +66,15 @@ def rate_fields(rate: Mapping[str, Any]) -> dict[str, object]:
         "KL from uncompressed, nats": f"{rate['kl']:.5f} (standard error {rate['kl_error']:.5f}, "
                                       f"{rate['images']} held-out files)",
         **(checked_fields(rate["check"]) if rate.get("check") else {
-            "top-1 points lost": f"{low:.2f} to {high:.2f}, estimated from KL, not checked"}),
+            "top-1 points lost": f"{low:.2f} to {high:.2f} {_slopes(rate)}, estimated from KL, not "
+                                 "checked"}),
         "map bytes per inference": size_text(rate["map_bytes"])}
+
+
+def _slopes(rate: Mapping[str, Any]) -> str:
+    """The points per nat behind an estimate."""
+    slopes = [points / rate["kl"] for points in rate["points"]] if rate["kl"] > 0 else []
+    return "({:.0f} to {:.0f} points per nat)".format(*slopes) if slopes else ""
 
 
 def checked_fields(check: Mapping[str, Any]) -> dict[str, object]:
