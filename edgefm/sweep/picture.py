@@ -26,7 +26,7 @@ svg .lossless { fill: var(--map); stroke: var(--map-line); }
 def header(curve: Curve) -> tuple[str, ...]:
     """The table's columns."""
     figure = WORDS[curve.figure]
-    return ("maps", "bytes", "of raw %", "bits/value", f"{figure} %", "difference, points",
+    return ("maps", "bytes", "of raw %", "bits per value", f"{figure} %", "difference, points",
             "changed %", "KL, nats", "points per nat")
 
 
@@ -78,7 +78,7 @@ def page(curve: Curve) -> str:
                tag("style", Markup(STYLE + _MORE)))
     titles = tag("tr", *(tag("th", name, class_=None if i == 0 else "n", scope="col")
                          for i, name in enumerate(header(curve))))
-    lines = [tag("tr", *(tag("td", _cell(value), class_=None if i == 0 else "n")
+    lines = [tag("tr", *(tag("td", _cell(value), class_="name" if i == 0 else "n")
                          for i, value in enumerate(row))) for row in rows(curve)]
     result = curve.points[0].result
     seen = f", each in {result.views} views" if result.views > 1 else ""
@@ -110,6 +110,7 @@ class _Panel:
     value: Callable[[Measured], float | None]
     error: Callable[[Measured], float | None]
     unit: str
+    names: int  # pixels from a point down to its name, where the curve is not
 
 
 def drawing(curve: Curve) -> Markup:
@@ -117,9 +118,9 @@ def drawing(curve: Curve) -> Markup:
     word = WORDS[curve.figure]
     panels = (_Panel(f"{word} minus that of uncompressed maps, points", 0,
                      lambda p: p.result["difference"],
-                     lambda p: p.result["difference_error"], "+.2g"),
+                     lambda p: p.result["difference_error"], "+.2g", 17),
               _Panel("KL from the network with uncompressed maps, nats", HEIGHT,
-                     lambda p: p.result.kl, lambda p: p.result.kl_error, ".3g"))
+                     lambda p: p.result.kl, lambda p: p.result.kl_error, ".3g", -8))
     shown = [p for p in curve.points if p.point.name != "raw" and p.bytes]
     most = max((p.bytes for p in curve.points), default=0) or 1
     drawn = [part for panel in panels for part in _panel(panel, shown, most)]
@@ -146,7 +147,8 @@ def _panel(panel: _Panel, shown: Sequence[Measured], most: int) -> list[Markup]:
     line = " ".join(f"{x(p.bytes)},{y(v)}" for p, v, _ in ordered)
     drawn.append(tag("polyline", points=line, class_="curve"))
     for one, value, error in ordered:
-        drawn += _mark(one, (x(one.bytes), y(value)), (y(value - error), y(value + error)))
+        drawn += _mark(one, (x(one.bytes), y(value)), (y(value - error), y(value + error)),
+                       panel.names)
     return drawn
 
 
@@ -171,7 +173,8 @@ def _grid(panel: _Panel, ends: tuple[float, float], most: int, x: Callable[[floa
     return drawn
 
 
-def _mark(one: Measured, at: tuple[float, float], bar: tuple[float, float]) -> list[Markup]:
+def _mark(one: Measured, at: tuple[float, float], bar: tuple[float, float], names: int
+          ) -> list[Markup]:
     """A point with its error; hovering tells all about it."""
     hint = (f"{one.point.name}: {number(one.bytes)} B, difference "
             f"{_pair(one.result['difference'], one.result['difference_error'], '+.2f')}, KL "
@@ -180,7 +183,8 @@ def _mark(one: Measured, at: tuple[float, float], bar: tuple[float, float]) -> l
     return [tag("line", x1=at[0], x2=at[0], y1=bar[0], y2=bar[1], class_="error"),
             tag("circle", tag("title", hint), cx=at[0], cy=at[1], r=5,
                 class_="lossless" if lossless else "point"),
-            tag("text", one.point.name.removesuffix(" nats"), x=at[0] + 8, y=at[1] - 8)]
+            tag("text", one.point.name.removesuffix(" nats"), x=at[0] + 8,
+                y=round(at[1] + (-24 if lossless else names), 1))]
 
 
 def ticks(low: float, high: float, about: int = 6) -> list[float]:
