@@ -66,7 +66,8 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--fast", type=size, metavar="SIZE",
                        help="fast memory, e.g. 64K (default: as much as is useful)")
     group.add_argument("--external", type=size, metavar="SIZE",
-                       help="external memory, e.g. 16M (default: the target's)")
+                       help="external memory, e.g. 16M (default: the target's); with 0 and a codec "
+                            "or a budget, maps that do not fit are kept in a page pool")
     group.add_argument("--codec", metavar="raw|lossless|ID",
                        help="coding of feature maps in external memory (default raw, or context "
                             "under a budget)")

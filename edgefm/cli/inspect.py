@@ -50,6 +50,9 @@ def print_summary(info: PackageInfo) -> None:
     fields["class names"] = len(info.labels) or "none"
     fields["fast memory"] = size_text(info.plan["fast_bytes"])
     fields["external memory"] = size_text(info.plan["external_bytes"])
+    if info.plan.get("pool"):
+        pool = info.plan["pool"]
+        fields["of it, page pool"] = size_text(pool["pages"] * pool["page_bytes"])
     fields["caller's rows"] = size_text(info.plan["io_bytes"])
     if info.rate:
         fields.update(rate_fields(info.rate))

@@ -41,7 +41,8 @@ def run(arguments: argparse.Namespace) -> None:
                   "multiply-adds": plan["macs"], **(rate_fields(info.rate) if info.rate else {})})
     _print_stages(plan["stages"])
     _print_buffers(plan["stages"])
-    _print_maps(plan.get("maps", ()))
+    _print_maps([m for m in plan.get("maps", ()) if not m.get("pooled")])
+    _print_pool(plan)
 
 
 def _print_stages(stages: Sequence[Mapping[str, Any]]) -> None:
@@ -69,3 +70,15 @@ def _print_maps(maps: Sequence[Mapping[str, Any]]) -> None:
         print_table(("name", "address", "bytes", "rows", "codec"),
                     [(short(m["name"]), m["address"], m["bytes"], m["rows"], m["codec"])
                      for m in maps])
+
+
+def _print_pool(plan: Mapping[str, Any]) -> None:
+    """The page pool, and what each map in it takes at most, whatever the picture."""
+    pool = plan.get("pool")
+    if pool:
+        print(f"\nPage pool at {pool['offset']}: {pool['pages']} pages of {pool['page_bytes']} "
+              "bytes; its maps take at most")
+        print_table(("name", "bytes", "per row", "borrowed", "rows", "raw", "codec"),
+                    [(short(m["name"]), m["most_bytes"], m["rate"], m["depth"], m["rows"],
+                      m["rows"] * m["row_bytes"], m["codec"])
+                     for m in plan["maps"] if m.get("pooled")])

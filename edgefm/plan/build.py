@@ -14,7 +14,7 @@ from edgefm.plan.firing import Task, Trace
 from edgefm.plan.layout import Layout
 from edgefm.plan.model import Buffer, PlacedOp, PlacedStage, PlacedStream, Plan, StoredMap
 from edgefm.plan.place import Item, place, solid
-from edgefm.plan.pool import Pooled, control_bytes, pool_item
+from edgefm.plan.pool import MOST_PAGES, Pooled, control_bytes, pool_item
 from edgefm.plan.search import Choice
 from edgefm.plan.stages import (
     Boundary,
@@ -246,6 +246,9 @@ class _Builder:
                 pooled.append(Pooled(m.cap, m.row_bytes, np.append(0, read[:-1]), made))
         if pooled:
             self.pool_pages, item = pool_item(pooled, self.target.page)
+            if self.pool_pages > MOST_PAGES:
+                raise Infeasible(f"{self.program.name}: {self.pool_pages} pages of "
+                                 f"{self.target.page} bytes; expected {MOST_PAGES} at most", 0, "")
             self.pool_at = len(self.items)
             self.items.append(item)
 

@@ -17,7 +17,8 @@ class Target:
 
     `alignment` and `burst` (0 = no limit) are the external memory's: every transfer starts at and
     is rounded up to `alignment` bytes, and none is longer than `burst`. `buffers` is how many
-    transfers a cursor keeps in flight: 1 waits for each, 2 overlap with computing.
+    transfers a cursor keeps in flight: 1 waits for each, 2 overlap with computing. `page` is the
+    size of the page pool's pages.
     """
 
     name: str = "generic"
@@ -50,7 +51,8 @@ BUILT_IN = {
 }
 
 _POSITIVE = ("alignment", "page", "buffers")
-_MOST = {"alignment": 4096, "buffers": 2}  # limits of the package format
+_LEAST = {"page": 16}
+_MOST = {"alignment": 4096, "buffers": 2, "page": 32768}  # limits of the package format
 _MOST_BYTES = 2**31 - 1
 
 
@@ -97,6 +99,7 @@ def _check_value(path: Path, key: str, value: object) -> None:
     cost = key.endswith("_cost")
     if isinstance(value, bool) or not isinstance(value, (int, float) if cost else int):
         raise BadInput(f"{path}: {key} = {value!r}; expected {'a' if cost else 'a whole'} number")
-    least, most = int(key in _POSITIVE), math.inf if cost else _MOST.get(key, _MOST_BYTES)
+    least = _LEAST.get(key, int(key in _POSITIVE))
+    most = math.inf if cost else _MOST.get(key, _MOST_BYTES)
     if not math.isfinite(value) or not least <= value <= most:
         raise BadInput(f"{path}: {key} = {value} is out of range; expected {least} to {most}")
