@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames and messages of the serial link as bytes: pure functions, no I/O.
 
-docs/PROTOCOL.md is the contract; firmware/common/link.c is the device's end of it.
+docs/PROTOCOL.md is the contract; firmware/common/frames.c and link.c are the device's end of it.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("status.h", "config.h", "bytes.h", "bits.h", "crc32.h", "edgefm.h"),
     ("port.h", "format.h", "codecs/codec.h", "ops/op.h"),
     ("link", "capability", "sha256", "profile", "store.h"),
-    ("extents",),
+    ("frames", "extents"),
     ("store",),
     ("inference", "mlperf"),
     ("bulk", "commands", "text"),

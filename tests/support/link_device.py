@@ -8,7 +8,8 @@ from typing import Any
 from host_tools.link.capability import FIRST, Info, write_info
 from host_tools.link.frames import FRAME_EXTRA, Status
 
-LINK_C = Path(__file__).resolve().parents[2] / "firmware" / "common" / "link.c"
+COMMON = Path(__file__).resolve().parents[2] / "firmware" / "common"
+SOURCES = (COMMON / "frames.c", COMMON / "link.c")
 INFO = Info(b"\x01\x02\x03\x04\x05\x06\x07\x08", "test", 3, 0x1f, 0xffff, 65536, 1 << 20, 1 << 19,
             1 << 18, 1, 0, 4)
 CDEF = """
@@ -60,7 +61,7 @@ REVERSE, SLOW, FAIL = 200, 201, 202  # what this firmware can do
 
 def build(native_lib: Any) -> Any:
     """The compiled link with its internals in view."""
-    return native_lib(CDEF, SOURCE, [LINK_C, "crc32.c"])
+    return native_lib(CDEF, SOURCE, [*SOURCES, "crc32.c"])
 
 
 class LinkDevice:
