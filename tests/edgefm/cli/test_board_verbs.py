@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The device verbs against the firmware on `sim`: what they print, skip and refuse."""
 
+import functools
 import hashlib
 import json
+import socket
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sim_board import listening
+from sim_board import QUICK, listening
 
 from edgefm.binding import Runtime
 from edgefm.cli import main
 from edgefm.cli.board import Board, device_name, on_device
 from edgefm.container import read_info
-from edgefm.errors import BadInput
+from edgefm.errors import BadInput, LinkLost
+from host_tools.link.device import Device
 from host_tools.running import Running, announce
 
 BYTES = ("external_read_bytes", "external_write_bytes", "weight_read_bytes")
@@ -192,6 +195,32 @@ def test_what_the_device_cannot_run_is_refused_before_it_is_sent(start, fails, e
     complaint = fails("cp", net, ":")
     assert f"needs {plan['fast_bytes']} bytes of fast memory, the device has 640" in complaint
     assert edgefm("ls") == ""
+
+
+def test_a_package_for_another_target_is_refused_before_it_is_sent(start, fails, edgefm, root):
+    start("--alignment", 64)
+    package = root / "tests/golden/good/external.efm"
+    assert "transfers of external memory aligned to" in fails("cp", package, ":")
+    assert edgefm("ls") == ""
+
+
+def test_a_silent_device_is_one_line(fails, monkeypatch):
+    monkeypatch.setattr("host_tools.lines.Device", functools.partial(Device, timing=QUICK))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"socket://127.0.0.1:{server.getsockname()[1]}"
+        assert f"{url}: no answer to HELLO in 2 s" in fails("connect", url)
+
+
+def test_a_device_that_dies_is_one_line(fails, firmware, monkeypatch):
+    with listening(firmware) as (process, url):
+        board = Board()
+        board.connect(url)
+        process.kill()
+        process.wait()
+        with pytest.raises(LinkLost, match="gone while"):
+            board.device().files()
+        board.close()
+    assert "cannot be opened" in fails("connect", url)
 
 
 def test_a_damaged_package_is_refused_before_it_is_sent(start, fails, edgefm, net, tmp_path):
