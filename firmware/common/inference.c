@@ -211,10 +211,13 @@ static int check_telling(const efm_inference *inference, efm_reason *reason)
     return EFM_OK;
 }
 
-/* SHA-256 of the package; the line is served meanwhile. */
+/* SHA-256 of the package, unless it is the last one's; the line is served meanwhile. */
 static void hash_package(efm_inference *inference, const efm_store_entry *package)
 {
+    const efm_store_entry *last = &inference->hashed;
     uint8_t digest[EFM_SHA256_BYTES];
+    if (last->at == package->at && last->bytes == package->bytes && last->crc == package->crc)
+        return;
     efm_sha256_start(&inference->hash);
     for (uint32_t at = 0; at < package->bytes; at += HASH_PIECE) {
         uint32_t rest = package->bytes - at;
@@ -223,6 +226,7 @@ static void hash_package(efm_inference *inference, const efm_store_entry *packag
     }
     efm_sha256_end(&inference->hash, digest);
     memcpy(inference->package, digest, sizeof inference->package);
+    inference->hashed = *package;
 }
 
 void efm_inference_init(efm_inference *inference, const efm_inference_host *host)

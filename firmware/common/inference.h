@@ -33,7 +33,8 @@ typedef struct efm_inference {
     uint32_t output_at;    /* bytes of outputs so far */
     uint32_t outputs;      /* of the last run */
     uint32_t output_end[EFM_MAX_ENDS]; /* byte behind each; the package may be gone when they are read */
-    uint8_t package[8];    /* of the package's SHA-256 */
+    uint8_t package[8];    /* of the SHA-256 of the package `hashed` */
+    efm_store_entry hashed;
     efm_sha256 hash;
     uint8_t frame[EFM_LINK_HEAD_BYTES + EFM_RUN_END_BYTES + EFM_LINK_CRC_BYTES];
 } efm_inference;

@@ -20,6 +20,7 @@ from host_tools.link.capability import Info, read_info
 from host_tools.link.frames import Command, Frame, FrameType, Line, Status
 from host_tools.link.transport import Transport
 
+HELLO_PATIENCE = 3      # silences that a device may take to end what another client began
 FRAME_SECONDS = 0.25    # a frame should not block a slow line for longer
 
 
@@ -136,7 +137,7 @@ class Requests:
             return not named or len(data) < 6 or data[2:6] == nonce.to_bytes(4, "little")
 
         status, data = self._exchange(frames.hello(self._sequence, nonce, frame), is_reply,
-                                      "HELLO", None)
+                                      "HELLO", HELLO_PATIENCE * self._timing.silence)
         if status not in (Status.OK, Status.BAD_PROTOCOL):
             raise self._refusal("HELLO", status, data)
         version, _, line = frames.read_hello(data)

@@ -114,6 +114,19 @@ def test_events_tell_every_stage_with_its_bytes(sim):
     assert profile.stages == tuple(stages)
 
 
+def test_events_name_the_package_that_ran(sim):
+    first, second = made(1), made(2)
+    seen = []
+    with sim(on_event=seen.append) as device:
+        for name, (built, inputs, _) in (("a", first), ("b", second), ("b", second), ("a", first)):
+            device.put(name, built.package)
+            device.run(name, device.outline(name).stream(inputs))
+            device.remove(name)
+    told = [one.package for one in seen if isinstance(one, RunBegin)]
+    a, b = (hashlib.sha256(built.package).digest()[:8] for built, _, _ in (first, second))
+    assert told == [a, b, b, a]
+
+
 def test_telling_stages_does_not_change_what_is_measured(sim):
     """With a timer that counts bytes on the line: to the tick."""
     built, inputs, _ = made(3)

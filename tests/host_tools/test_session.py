@@ -303,6 +303,15 @@ def test_a_device_at_work_is_waited_for(native):
         session.request(SLOW, patience=20)
 
 
+def test_a_device_that_never_ends_what_it_does_is_given_up():
+    def busy(data):
+        return b"".join(frames.encode_frame(frames.Frame(2, frame.sequence, bytes([1])))
+                        for frame in frames.FrameReader().feed(data))
+
+    with pytest.raises(LinkTimeout, match="HELLO still at work after 30 s"):
+        Session(MemoryTransport(busy))
+
+
 def test_events_are_told_with_their_gaps(device):
     seen = []
     session = connect(device, on_event=seen.append)
