@@ -22,6 +22,9 @@ META = "meta.json"
 LOCK = "lock"
 CHANNEL = re.compile(r"\d{1,4}\.(samples|events)")
 LOCAL_HEADER = struct.Struct("<4sHHHHHIIIHH")
+# what zipfile raises on a forged zip, and seek() on a forged position
+BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError,
+              OverflowError, struct.error, zlib.error)
 MOST_MEMBER = 1 << 36  # bytes of one file in a zip that is unpacked to be read
 
 
@@ -96,9 +99,13 @@ class ZipFiles(FolderFiles):
         self.complaint = ""
         try:
             self._list()
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, struct.error) as error:
+        except BROKEN_ZIP as error:
             self.complaint = f"the zip is damaged ({error}); what is stored in front is read"
-            self._members = {n: (at, size) for n, at, size in _scan(self._zip)}
+            self._members.clear()
+        for name, at, size in _scan(self._zip):
+            if name not in self._members:
+                self.complaint = self.complaint or f"the zip's directory lacks {name}; it is read"
+                self._members[name] = at, size
 
     def _list(self) -> None:
         with zipfile.ZipFile(self._zip) as archive:
@@ -204,6 +211,6 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
         with archive.open(info) as member:
             while data := member.read(1 << 20):
                 file.write(data)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError):
+    except BROKEN_ZIP:
         pass  # cut, damaged or locked: the reader says which chunks are missing
     return file
