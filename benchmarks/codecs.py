@@ -37,6 +37,8 @@ def main() -> None:
                            help="validation photos to measure on (default 50)")
     arguments.add_argument("--fit", type=int, default=16, metavar="N",
                            help="other photos to learn tables from (default 16)")
+    arguments.add_argument("--every", type=int, default=1, metavar="N",
+                           help="only every N-th map (default 1: all)")
     arguments.add_argument("--cut", default="ops", help="where stages end (default ops)")
     options = arguments.parse_args()
     data = data_folder(options.data)
@@ -54,7 +56,7 @@ def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...
                                          data / "images" / folder, most)
                       for folder, most in (("imagenet_sample", options.fit),
                                            ("imagenet_val", options.images)))
-        result = measure_codecs(compiled, fit, judge, lambda: say("."))
+        result = measure_codecs(compiled, fit, judge, lambda: say("."), options.every)
         values = sum(m.values for m in result.maps)
         for c in result.codecs:
             yield (network.name, values, result.files, c.codec, c.bits_per_value, c.p99, c.largest,

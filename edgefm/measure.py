@@ -108,16 +108,17 @@ class _Sums:
 
 
 def measure_codecs(compiled: Compiled, fit: Sequence[Array], judge: Sequence[Array],
-                   tick: Callable[[], None] = lambda: None) -> Measurement:
+                   tick: Callable[[], None] = lambda: None, every: int = 1) -> Measurement:
     """Measure every codec on the maps of `judge`, with tables learned on the maps of `fit`.
 
-    Raises BadInput when the plan has no stage boundary or there are no inputs.
+    Only each `every`-th map is looked at, with that part of the bytes for tables. Raises BadInput
+    when the plan has no stage boundary or there are no inputs.
     """
-    boundaries = boundaries_of(compiled)
+    boundaries = boundaries_of(compiled)[::every]
     if not boundaries or not fit or not judge:
         raise BadInput(f"{compiled.graph.name}: no map crosses a stage boundary; try --cut ops"
                        if not boundaries else "codecs: no files to fit on or to measure")
-    limit = table_limit(compiled.program)
+    limit = table_limit(compiled.program) // every
     with Runtime(compiled.package) as runtime:
         samples = [maps_of(runtime, boundaries, data) for data in fit]
         sums = {name: [_Sums(t) for t in _tables(codec, boundaries, samples, limit)]

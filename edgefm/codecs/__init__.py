@@ -22,6 +22,7 @@ from edgefm.codecs import (
     static,
     static_fit,
     tans,
+    tans_fit,
 )
 from edgefm.codecs.ebpc import EBPC
 from edgefm.codecs.interface import (
@@ -40,10 +41,10 @@ from edgefm.errors import BadContainer
 
 CONTEXT = Codec(4, "context", fit_of(context_fit.candidates), context.start, context.encode,
                 context.decode, context.skip, context.state_bytes, context_fit.candidates)
-RICE = Codec(5, "rice", fit_of(static_fit.fit_rice), rice.start, rice.encode, rice.decode,
-             rice.skip, static.state_bytes, static_fit.fit_rice)
-TANS = Codec(6, "tans", fit_of(static_fit.fit_tans), tans.start, tans.encode, tans.decode,
-             tans.skip, tans.state_bytes, static_fit.fit_tans)
+RICE = Codec(5, "rice", fit_of(static_fit.candidates), rice.start, rice.encode, rice.decode,
+             rice.skip, static.state_bytes, static_fit.candidates)
+TANS = Codec(6, "tans", fit_of(tans_fit.candidates), tans.start, tans.encode, tans.decode,
+             tans.skip, tans.state_bytes, tans_fit.candidates)
 DCTCM = Codec(7, "dctcm", fit_of(dctcm_fit.candidates), dctcm.start, dctcm.encode, dctcm.decode,
               dctcm.skip, no_state, dctcm_fit.candidates, lossless=False)
 GF2 = Codec(8, "gf2", gf2_fit.fit, gf2.start, gf2.encode, gf2.decode, gf2.skip, no_state,

@@ -37,7 +37,7 @@ static efm_status check(const efm_codec_args *args)
     return good ? EFM_OK : EFM_BAD_CODEC;
 }
 
-/* As an offset value. *bad passes 255 when something was wrong, *distance is for learning. A set
+/* As an offset value, unless *bad, which passes 255 when something was wrong; *distance is for learning. A set
    flag puts one more bit before the steps, which is a one for zero. */
 static inline uint32_t read_value(efm_bits_in *in, uint32_t mode, uint32_t prediction,
                                   uint32_t *distance, uint32_t *bad)
@@ -48,7 +48,7 @@ static inline uint32_t read_value(efm_bits_in *in, uint32_t mode, uint32_t predi
     uint32_t u;
 
     if (steps < LONGEST) {
-        u = (steps << k) - (1u << k) + (in->window << zeros >> (31 - k));
+        u = ((steps - 1) << k) + (in->window << zeros >> (31 - k)); /* with the one */
         efm_bits_drop(in, zeros + 1 + k);
     } else if (zeros < low) {
         efm_bits_drop(in, 1);
@@ -62,7 +62,7 @@ static inline uint32_t read_value(efm_bits_in *in, uint32_t mode, uint32_t predi
     *distance = u;
     u = efm_static_unfold(u, prediction, low);
     *bad |= u;
-    return (uint8_t)u;
+    return u;
 }
 
 static inline void write_value(efm_bits_out *out, uint32_t mode, uint32_t prediction,
@@ -102,7 +102,7 @@ static EFM_APART void decode_channel(const efm_static *shared, efm_bits_in *from
             uint32_t p = efm_static_predict(&s, *above);
 
             efm_bits_fill(&in);
-            s.west = read_value(&in, efm_static_class(classes, p), p, &distance, &wrong);
+            s.west = (uint8_t)read_value(&in, efm_static_class(classes, p), p, &distance, &wrong);
             sum += distance;
             *above++ = (uint8_t)s.west;
             *row = (uint8_t)(s.west ^ 128);
