@@ -63,6 +63,7 @@ class CompileOptions:
     byte_budget: int | None = None
     points_per_nat: tuple[float, float] = rate.PER_NAT
     rate_rule: str = "slope"
+    transform: str = "channels"
 
     @property
     def budget(self) -> Budget | None:
@@ -81,7 +82,8 @@ class Compiled:
     """A package with everything it was made from.
 
     `source` is the graph before quantisation, `uncompressed` the one before its stored maps got
-    coarser steps, `graph` the one in the package.
+    coarser steps, `graph` the one in the package; `coded` says how each of `plan.maps` is coded
+    that is not raw.
     """
 
     package: bytes
@@ -91,6 +93,7 @@ class Compiled:
     program: Program
     plan: Plan
     preprocess: Preprocess | None
+    coded: Mapping[int, CodedMap]
     rate: Rate | None = None
 
 
@@ -194,15 +197,20 @@ def compile_loaded(model: Model, options: CompileOptions,
     layout = analyse(lower(model.graph))
     plan = planned(layout)
 
+    learned: dict[Graph, dict[int, CodedMap]] = {}  # of the last graph: learning takes long
+
     def built(graph: Graph, decided: Rate | None = None) -> Compiled:
         own = analyse(lower(graph))
         fits = plan if _alike(own.program, layout.program) else planned(own)
-        coded = _coded_maps(model, graph, own, fits, options)
+        if graph not in learned:
+            learned.clear()
+            learned[graph] = _coded_maps(model, graph, own, fits, options)
+        coded = learned[graph]
         description = Description(model.sha256, model.preprocess, options.labels,
                                   decided.to_json() if decided else None)
         package = write_package(graph, own.program, fits, coded, description)
         return Compiled(package, model.source, model.graph, graph, own.program, fits,
-                        model.preprocess, decided)
+                        model.preprocess, coded, decided)
 
     if budget is None:
         return built(model.graph)
@@ -210,7 +218,8 @@ def compile_loaded(model: Model, options: CompileOptions,
     _warn_of_few(options.calib, len(samples), FEW_FOR_BUDGET, "the budget is measured on four in "
                  "five of them, and other files may lose several times as much")
     return built(*rate.coarsen(model.graph, _stored(layout.program, plan), samples, budget,
-                               options.rate_rule, lambda graph: built(graph).package, tick))
+                               (options.rate_rule, options.transform),
+                               lambda graph: built(graph).package, tick))
 
 
 def _pooled(model: Model, options: CompileOptions, target: Target,
@@ -223,12 +232,12 @@ def _pooled(model: Model, options: CompileOptions, target: Target,
     samples = calibration_inputs(model.graph, model.preprocess, options.calib, pooling.IMAGES)
     made = pooling.Pooling(model.graph, samples, target, options.objective, options.cut,
                            options.map_codec, tick).run(budget.nats if budget else None,
-                                                        options.rate_rule)
+                                                        (options.rate_rule, options.transform))
     description = Description(model.sha256, model.preprocess, options.labels,
                               made.rate.to_json() if made.rate else None)
     package = write_package(made.graph, made.layout.program, made.plan, made.coded, description)
     return Compiled(package, model.source, model.graph, made.graph, made.layout.program, made.plan,
-                    model.preprocess, made.rate)
+                    model.preprocess, made.coded, made.rate)
 
 
 def _alike(a: Program, b: Program) -> bool:

@@ -34,7 +34,8 @@ CHECK = {"figure": str, "files": int, "views": int, "points": float,
          "points_error": (None, float), "kl": float, "kl_error": (None, float)}
 RATE = {"rule": str, "kl_budget": (None, float), "byte_budget": (None, int), "kl": float,
         "kl_error": float, "images": int, "map_bytes": int, "points": (float, float),
-        "steps": [MAP_STEP], "check": (None, CHECK)}  # "check" may be left out
+        "steps": [MAP_STEP], "transform": (None, str), "transformed": (None, [str]),
+        "check": (None, CHECK)}  # the keys with None may be left out
 META = {"name": str, "model_sha256": str, "plan_sha256": str, "preprocess": (None, PREPROCESS),
         "labels": [str], "plan": PLAN, "streams": [(None, STREAM)],
         "rate": (None, RATE)}  # "rate" may be left out

@@ -66,8 +66,9 @@ class Pooling:
     tick: Callable[[], None] = lambda: None
     stored: set[str] = field(default_factory=set)
 
-    def run(self, kl: float | None, rule: str) -> Pooled:
-        """The network within `kl` nats (None: no coarser steps) and the target's fast memory.
+    def run(self, kl: float | None, how: tuple[str, str]) -> Pooled:
+        """The network within `kl` nats (None: no coarser steps) and the target's fast memory; `how`
+        is the rule and the transform of `rate.coarsen`.
 
         Raises BadInput for too few samples, Infeasible when no pool is small enough.
         """
@@ -79,7 +80,7 @@ class Pooling:
                            f"{_PARTS} at least, for tables, caps and the budget")
         while True:
             self.stored.update(m.name for m in plan.maps)
-            made, decided = self._within(kl, rule)
+            made, decided = self._within(kl, how)
             layout, plan = self._plan(made.graph, made.caps)
             if all(m.name in self.stored for m in plan.maps):
                 coded = {i: made.coded[m.name] for i, m in enumerate(plan.maps)}
@@ -112,7 +113,7 @@ class Pooling:
 
     # -- steps and caps ----------------------------------------------------------------------------
 
-    def _within(self, kl: float | None, rule: str) -> tuple[_Candidate, rate.Rate | None]:
+    def _within(self, kl: float | None, how: tuple[str, str]) -> tuple[_Candidate, rate.Rate | None]:
         """The coarsest steps within the budget, with their caps."""
         values = {s.tensor: s.height * s.width * s.channels
                   for s in lower(self.graph).streams if s.name in self.stored}
@@ -128,7 +129,7 @@ class Pooling:
         if kl is None:
             return deploy(self.graph), None
         judged = [x for i, x in enumerate(self.samples) if i % _PARTS not in _CAPPING]
-        graph, decided = rate.coarsen(self.graph, values, judged, rate.Budget(kl=kl), rule,
+        graph, decided = rate.coarsen(self.graph, values, judged, rate.Budget(kl=kl), how,
                                       lambda coarse: deploy(coarse).package, self.tick, capped=True)
         return deploy(graph), decided
 

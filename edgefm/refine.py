@@ -67,10 +67,10 @@ def _refined_node(graph: Graph, integer: Graph, pair: tuple[Node, Node], real: _
     assert weights.data is not None and old.quant is not None and bias.quant is not None
     rows = _rows(weights.data.astype(np.float64), node)
     scale = np.array(old.quant.scale).reshape(rows.shape[:2])
-    wanted = _mean([_taps(values[node.inputs[0]], node, weights.shape) for values in real])
-    met = [_taps(dequantised(values[twin.inputs[0]], entry), node, weights.shape)
+    wanted = _mean([taps_of(values[node.inputs[0]], node, weights.shape) for values in real])
+    met = [taps_of(dequantised(values[twin.inputs[0]], entry), node, weights.shape)
            for values in whole]
-    steps = _rounded(rows, scale, _covariance(met))
+    steps = rounded(rows, scale, covariance_of(met))
     shift = _products(rows, wanted) - _products(steps * scale[..., None], _mean(met))
     stored = graph.tensors[node.inputs[2]].data if node.inputs[2] >= 0 else None
     shift = shift if stored is None else shift + stored
@@ -95,7 +95,7 @@ def _unrows(steps: Floats, shape: tuple[int, ...], node: Node) -> Array:
     return np.ascontiguousarray(ordered.reshape(shape).astype(np.int8))
 
 
-def _taps(x: Array, node: Node, shape: tuple[int, ...]) -> Array:
+def taps_of(x: Array, node: Node, shape: tuple[int, ...]) -> Array:
     """What the rows are multiplied with: float32 [blocks, positions, K]."""
     if node.op == "fully_connected":
         return x.reshape(1, -1, shape[1])
@@ -116,7 +116,7 @@ def _products(rows: Floats, taps: Floats) -> Floats:
     return np.asarray(np.einsum("brk,bk->br", rows, taps).ravel())
 
 
-def _covariance(taps: Sequence[Array]) -> Floats:
+def covariance_of(taps: Sequence[Array]) -> Floats:
     """Covariance [blocks, K, K], shrunk towards its diagonal as far as positions are too few."""
     seen = np.concatenate([t[:, ::-(-t.shape[1] // _PIXELS)] for t in taps], axis=1)
     centred = seen - seen.mean(axis=1, keepdims=True, dtype=np.float64)
@@ -128,8 +128,9 @@ def _covariance(taps: Sequence[Array]) -> Floats:
     return np.asarray(full * share + np.eye(k) * (variances * (1 - share) + floor)[:, None, :])
 
 
-def _rounded(rows: Floats, scale: Floats, covariance: Floats) -> Floats:
-    """Integer steps of `rows`: tap by tap, later taps make up for the error of earlier ones."""
+def rounded(rows: Floats, scale: Floats, covariance: Floats) -> Floats:
+    """Integer steps of `rows` [blocks, rows, K] at `scale` [blocks, rows]: tap by tap, later taps
+    make up for the error of earlier ones, as far as `covariance` [blocks, K, K] says they can."""
     influence = np.linalg.cholesky(np.linalg.inv(covariance)).transpose(0, 2, 1)
     left, steps = rows.copy(), np.empty_like(rows)
     for k in range(rows.shape[2]):

@@ -13,7 +13,7 @@ from edgefm.cli.output import progress_bar
 from edgefm.compiler import Compiled, CompileOptions, compile_model
 from edgefm.errors import BadInput
 from edgefm.labels import read_names
-from edgefm.rate import RULES
+from edgefm.rate import RULES, TRANSFORMS
 from edgefm.rate.points import PER_NAT, read_per_nat
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?", re.IGNORECASE)
@@ -86,6 +86,10 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--rate-rule", choices=RULES, default="slope",
                        help="equal loss per byte everywhere (default), or steps in proportion to "
                             "each map's standard deviation")
+    group.add_argument("--transform", choices=TRANSFORMS, default="channels",
+                       help="under a budget: a step per channel where the operators around a map "
+                            "absorb it (default), channels mixed as well where nothing rectifies "
+                            "between (klt), or one step per map (none)")
     group.add_argument("--target", metavar="FILE|NAME", help="memories of a board (TOML)")
     group.add_argument("--objective", choices=("cost", "maps"), default="cost",
                        help="minimise the cost of all bytes, or feature-map bytes first")
@@ -113,6 +117,7 @@ def compile_options(arguments: argparse.Namespace, model: Path) -> CompileOption
         calib=arguments.calib, preprocess=preprocess, geometry=geometry, labels=names,
         kl_budget=arguments.kl_budget, accuracy_budget=arguments.accuracy_budget,
         byte_budget=arguments.byte_budget, rate_rule=arguments.rate_rule,
+        transform=arguments.transform,
         points_per_nat=read_per_nat(arguments.points) if arguments.points else PER_NAT)
 
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rate allocation: which maps get coarser steps, and how coarse, for a budget of loss or of bytes.
 
-`requantise` changes the graph, `divergence` measures what that does to the output, `sensitivity`
-fits a model per map, `allocate` shares a budget out by it. Budgets are kept on samples that the
-model was not fitted on.
+`requantise` changes steps, `channels` and `transform` the coordinates that they are steps in;
+`divergence` measures what that does to the output, `fisher` and `sensitivity` foretell it,
+`allocate` shares a budget out by that. Budgets are kept on samples that the model was not fitted
+on.
 """
 
 from __future__ import annotations
@@ -17,24 +18,21 @@ import numpy as np
 from edgefm.binding import Runtime
 from edgefm.errors import BadInput
 from edgefm.graph import Array, Graph
-from edgefm.rate.allocate import (
-    RULES,
-    crossing,
-    factors_at,
-    range_for,
-    start_for,
-    weights,
-)
+from edgefm.rate.allocate import RULES, Ladder, crossing, ladder
+from edgefm.rate.channels import TRANSFORMS, in_good_coordinates
 from edgefm.rate.divergence import Divergences, Scores, divergences, scores
 from edgefm.rate.points import PER_NAT
 from edgefm.rate.requantise import groups, requantise
 from edgefm.rate.sensitivity import Sensitivity, measure
 
-__all__ = ["IMAGES", "PER_NAT", "RULES", "Budget", "MapStep", "Rate", "coarsen", "groups",
-           "requantise"]
+__all__ = ["IMAGES", "PER_NAT", "RULES", "TRANSFORMS", "Budget", "MapStep", "Rate", "coarsen",
+           "groups", "requantise"]
 
-IMAGES = 80                    # calibration samples: one in `_FITTED` fits the model, the others
-_FITTED = 5                    # hold the budget
+IMAGES = 288                   # calibration samples: one in 9 (of few: one in 5) fits the model,
+_FEW = 45                      # the others hold the budget
+_MARGIN = 0.5                  # standard errors of the mean KL that stay below a budget
+_BEYOND = (0.75, 0.5, 0.25)    # in log2 of the number, past the first failure of a search
+_BYTE_IMAGES = 64              # of the held-out samples, whose bytes are counted
 _START = 0.01                  # nats at which a search for bytes begins
 
 
@@ -73,9 +71,11 @@ class MapStep:
 @dataclass(frozen=True, slots=True)
 class Rate:
     """What was decided: `kl` and its standard error are measured on `images` held-out samples,
-    `map_bytes` are theirs too (mean, both ways); `points` is estimated from `kl`, not checked."""
+    `map_bytes` (mean, both ways) on the first `_BYTE_IMAGES` of them; `points` is estimated from
+    `kl`, not checked. `transformed` names the stored maps whose channels have other coordinates."""
 
     rule: str
+    transform: str
     kl_budget: float | None
     byte_budget: int | None
     kl: float
@@ -84,6 +84,7 @@ class Rate:
     map_bytes: int
     points: tuple[float, float]
     steps: tuple[MapStep, ...]
+    transformed: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain data."""
@@ -91,14 +92,15 @@ class Rate:
 
 
 def coarsen(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], budget: Budget,
-            rule: str, deploy: Callable[[Graph], bytes], tick: Callable[[], None] = lambda: None,
-            capped: bool = False) -> tuple[Graph, Rate]:
+            how: tuple[str, str], deploy: Callable[[Graph], bytes],
+            tick: Callable[[], None] = lambda: None, capped: bool = False) -> tuple[Graph, Rate]:
     """`graph` with coarser steps for the maps in `stored`, as coarse as `budget` allows.
 
     `stored` gives the values that cross the port per inference, by tensor; maps whose scale is
-    prescribed stay. `deploy` makes the package whose bytes count; with `capped`, where its caps
-    lose something too, its loss is what is measured. Raises BadInput when there are fewer than two
-    samples, nothing to coarsen, or too few bytes.
+    prescribed stay. `how` is the rule (RULES) and the transform (TRANSFORMS). `deploy` makes the
+    package whose bytes count; with `capped`, where its caps lose something too, its loss is what is
+    measured. Raises BadInput when there are fewer than two samples, nothing to coarsen, or too few
+    bytes.
     """
     if len(samples) < 2:
         raise BadInput(f"{graph.name}: one calibration file; expected at least two, so that the "
@@ -107,21 +109,38 @@ def coarsen(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], b
     if not transferred:
         raise BadInput(f"{graph.name}: the plan stores no map whose step could change; a budget "
                        "for loss or bytes needs less fast memory (--fast) or a --cut")
-    fitted, held = samples[::_FITTED], [x for i, x in enumerate(samples) if i % _FITTED]
-    sensitivities = measure(graph, transferred, fitted, tick)
-    search = _Search(graph, sensitivities, weights(sensitivities, rule), held,
+    rule, transform = how
+    one_in = 9 if len(samples) >= _FEW else 5
+    fitted, held = samples[::one_in], [x for i, x in enumerate(samples) if i % one_in]
+    free = {t: stored[t] for group in transferred for t in group if t in stored}
+    if budget.bytes and _crossing_bytes(deploy(graph), held) <= budget.bytes:
+        transform = "none"  # nothing has to change
+    base = in_good_coordinates(graph, free, fitted, transform, tick)
+    sensitivities = measure(base.graph, transferred, fitted, base.costs, tick)
+    search = _Search(base.graph, sensitivities, ladder(sensitivities, rule), held,
                      scores(graph, held), deploy, tick, capped)
     number = search.for_kl(budget.nats) if budget.nats else search.for_bytes(budget.bytes or 0)
     coarse = search.graph_at(number)
-    kls = search.divergences_at(number)
+    kls = search.divergences_of(coarse)
     kl = float(kls.mean())
     steps = tuple(MapStep(graph.tensors[t].name, coarse.tensors[t].scale,
-                          coarse.tensors[t].scale / graph.tensors[t].scale)
-                  for s in sensitivities for t in s.group if t in stored)
-    error = float(kls.std(ddof=1) / len(kls) ** 0.5) if len(kls) > 1 else 0.0
-    return coarse, Rate(rule, budget.nats, budget.bytes, kl, error, len(held),
-                        search.bytes_at(number),
-                        (budget.per_nat[0] * kl, budget.per_nat[1] * kl), steps)
+                          coarse.tensors[t].scale / graph.tensors[t].scale) for t in free)
+    return coarse, Rate(rule, transform, budget.nats, budget.bytes, kl, _error(kls), len(held),
+                        _crossing_bytes(deploy(coarse), held),
+                        (budget.per_nat[0] * kl, budget.per_nat[1] * kl), steps, base.changed)
+
+
+def _crossing_bytes(package: bytes, samples: Sequence[Array]) -> int:
+    """Mean bytes that cross the external port, both ways, or the pool."""
+    with Runtime(package) as runtime:
+        counters = [runtime.run([sample]).counters for sample in samples[:_BYTE_IMAGES]]
+    return round(float(np.mean([c.external_read_bytes + c.external_write_bytes + c.pool_bytes
+                                for c in counters])))
+
+
+def _error(kls: Divergences) -> float:
+    """Standard error of the mean."""
+    return float(kls.std(ddof=1) / len(kls) ** 0.5) if len(kls) > 1 else 0.0
 
 
 def _transferred(graph: Graph, stored: Mapping[int, int]) -> dict[tuple[int, ...], int]:
@@ -136,7 +155,7 @@ class _Search:
 
     graph: Graph
     sensitivities: Sequence[Sensitivity]
-    shares: Sequence[float]
+    ladder: Ladder
     held: Sequence[Array]
     reference: Scores
     deploy: Callable[[Graph], bytes]
@@ -144,42 +163,38 @@ class _Search:
     capped: bool
 
     def graph_at(self, number: float) -> Graph:
-        chosen = zip(self.sensitivities, factors_at(number, self.shares), strict=True)
+        chosen = zip(self.sensitivities, self.ladder.factors(number), strict=True)
         return requantise(self.graph, {s.group[0]: factor for s, factor in chosen})
 
-    def divergences_at(self, number: float) -> Divergences:
-        graph = self.graph_at(number)
+    def divergences_of(self, graph: Graph) -> Divergences:
         package = self.deploy(graph) if self.capped else None
         return divergences(self.reference, scores(graph, self.held, package))
-
-    def bytes_at(self, number: float) -> int:
-        """Mean over the held-out samples of the bytes that cross the external port or the pool."""
-        with Runtime(self.deploy(self.graph_at(number))) as runtime:
-            counters = [runtime.run([sample]).counters for sample in self.held]
-        return round(float(np.mean([c.external_read_bytes + c.external_write_bytes + c.pool_bytes
-                                    for c in counters])))
 
     def for_kl(self, nats: float) -> float:
         def holds(number: float) -> bool:
             self.tick()
-            return bool(self.divergences_at(number).mean() <= nats)
+            kls = self.divergences_of(self.graph_at(number))
+            return bool(kls.mean() + _MARGIN * _error(kls) <= nats)
 
-        start = start_for(nats, self.sensitivities, self.shares)
-        return crossing(holds, start, range_for(self.shares))[0]
+        ends = self.ladder.ends()
+        number = crossing(holds, self.ladder.start(nats), ends)[0]
+        # every network is rounded differently: one that loses more may stand before one that holds
+        further = (number * 2.0 ** step for step in _BEYOND if number * 2.0 ** step < ends[1])
+        return next((n for n in further if holds(n)), number)
 
     def for_bytes(self, most: int) -> float:
         measured: dict[float, int] = {}
 
         def exceeds(number: float) -> bool:
             self.tick()
-            measured[number] = self.bytes_at(number)
+            measured[number] = _crossing_bytes(self.deploy(self.graph_at(number)),
+                                               self.held)
             return measured[number] > most
 
-        ends = range_for(self.shares)
+        ends = self.ladder.ends()
         if not exceeds(ends[0]):
             return ends[0]
-        start = start_for(_START, self.sensitivities, self.shares)
-        number = crossing(exceeds, start, ends)[1]
+        number = crossing(exceeds, self.ladder.start(_START), ends)[1]
         if measured[number] > most:
             raise BadInput(f"{self.graph.name}: even with the coarsest steps its maps take "
                            f"{measured[number]} bytes; the budget is {most}")

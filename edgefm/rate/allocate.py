@@ -1,55 +1,94 @@
 # SPDX-License-Identifier: Apache-2.0
 """One step for every stored map, so that bytes saved per loss are equal everywhere.
 
-A value whose step is f times as large takes log2(f) bits less. Least loss for given bits,
-min sum cost_i * f_i^2 with sum values_i * log2(f_i) fixed, asks for f_i^2 in proportion to
-values_i / cost_i: one number moves the whole network along its curve of bytes over loss, and a
-search on that number keeps the budget, which is judged by measurement, not by the model.
-
-A map that changes at all is rounded at other places, so its values move by a variance of
-(1 + f^2)/12 of its old steps: at equal slope, what is saved outweighs that only where
-2 f^2 ln f > 1 + f^2, from f = 1.9 on. Below, a map stays as it is.
+A map with a step f times as large costs cost * (1 + f^2) nats (a map that changes at all is rounded
+at other places, so its values move by a variance of (1 + f^2) / 12 of its old steps) and takes
+values * bits(f). For a price of nats per bit each map picks the f with the least sum of both; the
+price moves the whole network along its curve of bytes over loss, and a search on it keeps the
+budget, which is judged by measurement, not by the model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from edgefm.errors import BadInput
+from edgefm.rate.curves import FACTORS
 from edgefm.rate.sensitivity import LARGEST_FACTOR, Sensitivity
 
 RULES = ("slope", "deviation")
-_SMALLEST_FACTOR = 1.9
-_ROUNDS = 5  # halvings in log2 of the number, from an interval of a factor of two
+_ROUNDS = 5   # halvings in log2 of the number, from an interval of a factor of two
+_LADDER = np.exp2(np.arange(6 * 8 + 1) / 8)  # steps that are tried, 1 to LARGEST_FACTOR
+_LEAST_COST = 1e-12
+
+Floats = npt.NDArray[np.float64]
 
 
-def weights(sensitivities: Sequence[Sensitivity], rule: str) -> list[float]:
-    """Each map's factor over the number that is searched for.
+@dataclass(frozen=True, slots=True, eq=False)
+class Ladder:
+    """Factors of all maps at each number of one family; larger numbers are coarser.
+
+    `cost` and `bits` are [maps, steps]: nats, and bits per inference, on the steps of `_LADDER`.
+    `deviations` makes it the rule "deviation": every step is the number times that.
+    """
+
+    cost: Floats
+    bits: Floats
+    deviations: Floats | None = None
+
+    def factors(self, number: float) -> list[float]:
+        """The factors at one number, 1 to LARGEST_FACTOR."""
+        if self.deviations is not None:
+            return [float(f) for f in np.clip(number * self.deviations, 1, LARGEST_FACTOR)]
+        return [float(f) for f in _LADDER[self._picked(number)]]
+
+    def nats(self, number: float) -> float:
+        """The loss that the model predicts."""
+        at = np.log2(self.factors(number)) * 8
+        return float(sum(np.interp(i, range(len(_LADDER)), row)
+                         for i, row in zip(at, self.cost, strict=True)))
+
+    def ends(self) -> tuple[float, float]:
+        """The numbers at which no map is coarser than it was, and all are as coarse as can be."""
+        if self.deviations is not None:
+            return float(1 / self.deviations.max()), float(LARGEST_FACTOR / self.deviations.min())
+        low = high = self.start(1.0)
+        while any(f > 1 for f in self.factors(low)) and low > 1e-30:
+            low /= 4
+        while any(f < LARGEST_FACTOR for f in self.factors(high)) and high < 1e30:
+            high *= 4
+        return low, high
+
+    def start(self, kl: float) -> float:
+        """A number at which the model predicts about `kl` nats."""
+        low, high = 1e-30, 1e30
+        for _ in range(100):
+            middle = (low * high) ** 0.5
+            low, high = (middle, high) if self.nats(middle) <= kl else (low, middle)
+        return low
+
+    def _picked(self, price: float) -> npt.NDArray[np.intp]:
+        return np.asarray((self.cost + price * self.bits).argmin(axis=1))
+
+
+def ladder(sensitivities: Sequence[Sensitivity], rule: str) -> Ladder:
+    """The family of steps that a rule stands for. Raises BadInput for an unknown rule.
 
     "slope" is the rule above; "deviation" makes each step a constant times the map's standard
-    deviation. Raises BadInput for another rule.
+    deviation.
     """
-    if rule == "slope":
-        return [(s.values / s.cost) ** 0.5 for s in sensitivities]
-    if rule == "deviation":
-        return [max(s.deviation, 1.0) for s in sensitivities]
-    raise BadInput(f"rate rule {rule!r}: expected one of {', '.join(RULES)}")
-
-
-def factors_at(number: float, shares: Sequence[float]) -> list[float]:
-    """The factors at one point of the curve: 1, or what is worth a change, up to the coarsest."""
-    wanted = [number * share for share in shares]
-    return [min(factor, LARGEST_FACTOR) if factor >= _SMALLEST_FACTOR else 1.0
-            for factor in wanted]
-
-
-def start_for(kl: float, sensitivities: Sequence[Sensitivity], shares: Sequence[float]) -> float:
-    """The number at which the model predicts `kl` nats."""
-    unit = sum(s.cost * share ** 2 for s, share in zip(sensitivities, shares, strict=True))
-    floor = min(max(s.floor for s in sensitivities), kl / 2)
-    return float(((kl - floor) / unit) ** 0.5)
+    if rule not in RULES:
+        raise BadInput(f"rate rule {rule!r}: expected one of {', '.join(RULES)}")
+    changed = np.where(_LADDER > 1, 1 + _LADDER ** 2, 0.0)
+    cost = np.stack([max(s.cost, _LEAST_COST) * changed for s in sensitivities])
+    bits = np.stack([s.values * np.interp(np.log2(_LADDER), np.log2(FACTORS), s.bits)
+                     for s in sensitivities])
+    deviations = np.array([max(s.deviation, 1.0) for s in sensitivities])
+    return Ladder(cost, bits, deviations if rule == "deviation" else None)
 
 
 def crossing(holds: Callable[[float], bool], start: float, ends: tuple[float, float]
@@ -79,8 +118,3 @@ def crossing(holds: Callable[[float], bool], start: float, ends: tuple[float, fl
         middle = (low * high) ** 0.5
         low, high = (middle, high) if holds(middle) else (low, middle)
     return low, high
-
-
-def range_for(shares: Sequence[float]) -> tuple[float, float]:
-    """The numbers at which no map is coarser than it was, and all are as coarse as can be."""
-    return 1 / max(shares), LARGEST_FACTOR / min(shares)

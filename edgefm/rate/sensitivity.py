@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a coarser step costs the network's output, group of maps by group of maps.
+"""What a coarser step of a map costs the network's output, and what it saves.
 
 Rounding to a step D adds an error of variance D^2/12 to a map, and the divergence of the output
-from the original is quadratic in small errors: KL = floor + cost * factor^2, where factor is D over
-the map's own step. The floor is what any change costs, however small: every later map of the
-integer network is then rounded differently. It is paid once, whichever maps change. Both numbers
-are fitted to a few measured factors.
+from the original is quadratic in small errors: KL = cost * factor^2, where factor is D over the
+map's own step. Costs come from derivatives (`fisher`). Where an operator has none, two coarser
+steps are tried on each group of maps, and KL = floor + cost * factor^2 is fitted to them: the floor
+is what any change costs, since every later map of the integer network is then rounded differently.
 """
 
 from __future__ import annotations
@@ -17,46 +17,62 @@ import numpy as np
 
 from edgefm.binding import Runtime
 from edgefm.graph import Array, Graph
+from edgefm.rate.curves import FACTORS, bits_per_value
 from edgefm.rate.divergence import Scores, divergences, package_of, scores
+from edgefm.rate.fisher import Floats
 from edgefm.rate.requantise import requantise
 
 LARGEST_FACTOR = 64.0       # four codes are left
 PROBES = (0.15, 0.4)        # steps that are tried, in standard deviations of the map
+CURVE_SAMPLES = 4           # that bits per value are estimated from
 _SMALLEST_PROBE = 2.0       # less is lost in the rounding that is there anyway
 _LEAST_COST = 1e-9
 _LEAST_SHARE = 0.3          # of the coarser probe's KL is proportional to factor^2
+_MOVES = frozenset({"concat", "reshape", "max_pool", "pad", "transpose", "resize_nearest"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sensitivity:
-    """One group of tied maps: KL is `floor` + `cost` * factor^2 nats on average, `deviation` is
-    the standard deviation of its values in steps, `values` those that cross the port per inference.
+    """One group of tied maps: KL grows by `cost` * factor^2 nats, `deviation` is the standard
+    deviation of its values in steps, `values` those that cross the port per inference, `bits` what
+    each of them takes at the factors of `curves.FACTORS`.
     """
 
     group: tuple[int, ...]
     values: int
     deviation: float
     cost: float
-    floor: float = 0.0
+    bits: tuple[float, ...]
 
 
 def measure(graph: Graph, transferred: Mapping[tuple[int, ...], int], samples: Sequence[Array],
-            tick: Callable[[], None] = lambda: None) -> list[Sensitivity]:
-    """The sensitivity of each group in `transferred`, which says how many values each moves."""
-    reference = scores(graph, samples)
+            costs: Mapping[int, Floats] | None, tick: Callable[[], None] = lambda: None
+            ) -> list[Sensitivity]:
+    """The sensitivity of each group in `transferred`, which says how many values each moves.
+
+    `costs` [C] are those of this graph (`fisher.step_costs`); without them every group is probed.
+    """
     deviations = _deviations(graph, list(transferred), samples)
+    curves = _curves(graph, list(transferred), samples[:CURVE_SAMPLES])
+    reference = scores(graph, samples) if costs is None else []
     found = []
     for group, values in transferred.items():
-        deviation = deviations[group]
-        found.append(Sensitivity(group, values, deviation,
-                                 *_fitted(graph, group, deviation, samples, reference)))
+        cost = (_fitted(graph, group, deviations[group], samples, reference) if costs is None
+                else sum(float(costs[t].sum()) for t in _rounding(graph, group) if t in costs))
+        found.append(Sensitivity(group, values, deviations[group], cost, curves[group]))
         tick()
     return found
 
 
+def _rounding(graph: Graph, group: Sequence[int]) -> list[int]:
+    """The maps of a group that something is rounded in; the others get values moved to them."""
+    makers = {t: node.op for node in graph.nodes for t in node.outputs}
+    return [t for t in group if makers[t] not in _MOVES]
+
+
 def _fitted(graph: Graph, group: tuple[int, ...], deviation: float, samples: Sequence[Array],
-            reference: Scores) -> tuple[float, float]:
-    """Cost and floor from a fine and a coarse probe."""
+            reference: Scores) -> float:
+    """Cost from a fine and a coarse probe."""
     fine = float(np.clip(PROBES[0] * deviation, _SMALLEST_PROBE, LARGEST_FACTOR / 2))
     coarse = float(np.clip(PROBES[1] * deviation, 2 * fine, LARGEST_FACTOR))
     low, high = (float(divergences(reference, scores(requantise(graph, {group[0]: factor}),
@@ -64,8 +80,36 @@ def _fitted(graph: Graph, group: tuple[int, ...], deviation: float, samples: Seq
                  for factor in (fine, coarse))
     slope = (high - low) / (coarse ** 2 - fine ** 2)
     whole = high / coarse ** 2  # the cost if there were no floor
-    cost = float(np.clip(slope, max(_LEAST_SHARE * whole, _LEAST_COST), max(whole, _LEAST_COST)))
-    return cost, max(low - cost * fine ** 2, 0.0)
+    return float(np.clip(slope, max(_LEAST_SHARE * whole, _LEAST_COST), max(whole, _LEAST_COST)))
+
+
+def _curves(graph: Graph, wanted: Sequence[tuple[int, ...]], samples: Sequence[Array]
+            ) -> dict[tuple[int, ...], tuple[float, ...]]:
+    """Bits per value at each factor, over all tapped maps of a group."""
+    names = {graph.tensors[t].name: t for group in wanted for t in group}
+    maps: dict[int, list[Array]] = {}
+    with Runtime(package_of(graph)) as runtime:
+        for sample in samples:
+            for name, rows in runtime.run([sample], taps=True).taps.items():
+                if name in names:
+                    maps.setdefault(names[name], []).append(_as_rows(rows))
+    found = {}
+    for group in wanted:
+        tapped = [t for t in group if t in maps]
+        if not tapped:  # views of other maps
+            found[group] = tuple(float(b) for b in 8 - np.log2(FACTORS))
+            continue
+        sizes = np.array([maps[t][0].size for t in tapped], np.float64)
+        bits = [bits_per_value(maps[t], graph.tensors[t].zero_point) for t in tapped]
+        found[group] = tuple(float(b) for b in np.average(bits, axis=0, weights=sizes))
+    return found
+
+
+def _as_rows(values: Array) -> Array:
+    """A tap as [H, W, C]."""
+    flat = values if values.ndim > 1 else values.reshape(1, -1)
+    return flat.reshape(-1, *flat.shape[-2:]) if flat.ndim > 2 else flat.reshape(-1, 1,
+                                                                                flat.shape[-1])
 
 
 def _deviations(graph: Graph, wanted: Sequence[tuple[int, ...]], samples: Sequence[Array]

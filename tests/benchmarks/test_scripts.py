@@ -18,7 +18,7 @@ def _run(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_there_is_a_script_for_every_kind_of_result() -> None:
-    assert {"accuracy", "codecs", "exactness", "plans", "points", "speed", "tasks"} <= {
+    assert {"accuracy", "codecs", "exactness", "plans", "points", "rates", "speed", "tasks"} <= {
         path.stem for path in SCRIPTS}
 
 

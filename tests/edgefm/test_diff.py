@@ -34,7 +34,8 @@ def network() -> Graph:
 
 def compiled(graph: Graph, cut: str = "auto") -> Compiled:
     built = build(graph, cut=cut)
-    return Compiled(built.package, graph, graph, graph, built.layout.program, built.plan, None)
+    return Compiled(built.package, graph, graph, graph, built.layout.program, built.plan, None,
+                    {})
 
 
 def with_weight_changed(made: Compiled, op: str) -> Compiled:

@@ -1,55 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shares, the curve they span, and the search on it."""
+"""The families of steps, and the search on them."""
 
-from dataclasses import replace
-
+import numpy as np
 import pytest
 
 from edgefm.errors import BadInput
-from edgefm.rate.allocate import crossing, factors_at, range_for, start_for, weights
+from edgefm.rate.allocate import crossing, ladder
+from edgefm.rate.curves import FACTORS
 from edgefm.rate.sensitivity import LARGEST_FACTOR, Sensitivity
 
-MAPS = [Sensitivity((1,), 1000, 30.0, 1e-4), Sensitivity((2,), 4000, 20.0, 1e-4),
-        Sensitivity((3,), 1000, 10.0, 9e-4)]
+DENSE = tuple(8 - np.log2(f) for f in FACTORS)
+SPARSE = tuple(2 - 0.2 * np.log2(f) for f in FACTORS)
+MAPS = [Sensitivity((1,), 1000, 30.0, 1e-4, DENSE), Sensitivity((2,), 4000, 20.0, 1e-4, DENSE),
+        Sensitivity((3,), 1000, 10.0, 9e-4, DENSE), Sensitivity((4,), 1000, 10.0, 1e-4, SPARSE)]
 
 
 def test_equal_slope_cannot_be_improved() -> None:
-    """Moving a little from one map to another at equal bits only costs more."""
-    factors = factors_at(2.0 / min(weights(MAPS, "slope")), weights(MAPS, "slope"))
+    """Moving one map up a step and another down at the same bits only costs more."""
+    family = ladder(MAPS, "slope")
+    number = family.start(0.05)
+    price = float((family.cost + number * family.bits).min(axis=1).sum())
+    for other in (number / 2, number * 2):
+        moved = family.factors(other)
+        at = [round(8 * np.log2(f)) for f in moved]
+        rows = range(len(MAPS))
+        assert sum(family.cost[i, at[i]] + number * family.bits[i, at[i]] for i in rows) > price
 
-    def loss(changed: list[float]) -> float:
-        return sum(s.cost * f ** 2 for s, f in zip(MAPS, changed, strict=True))
 
-    for a in range(3):
-        for b in range(3):
-            if a != b:
-                moved = list(factors)
-                moved[a] *= 2 ** (10 / MAPS[a].values)
-                moved[b] /= 2 ** (10 / MAPS[b].values)
-                assert loss(moved) > loss(factors)
+def test_values_cost_and_saving_decide() -> None:
+    common, many, costly, sparse = ladder(MAPS, "slope").factors(ladder(MAPS, "slope").start(0.03))
+    assert many == pytest.approx(2 * common, rel=0.1)
+    assert costly == pytest.approx(common / 3, rel=0.1)
+    assert sparse < common
 
 
 def test_steps_by_deviation() -> None:
-    assert weights(MAPS, "deviation") == [30, 20, 10]
+    family = ladder(MAPS, "deviation")
+    assert family.factors(0.2) == pytest.approx([6, 4, 2, 2])
     with pytest.raises(BadInput, match="slope, deviation"):
-        weights(MAPS, "guess")
+        ladder(MAPS, "guess")
 
 
-def test_factors_stay_between_the_original_and_the_coarsest() -> None:
-    shares = weights(MAPS, "slope")
-    first, last = range_for(shares)
-    assert factors_at(first, shares) == pytest.approx([1] * 3)
-    assert factors_at(1.5 / min(shares), shares)[shares.index(min(shares))] == 1
-    assert factors_at(last, shares) == pytest.approx([LARGEST_FACTOR] * 3)
+@pytest.mark.parametrize("rule", ["slope", "deviation"])
+def test_factors_stay_between_the_original_and_the_coarsest(rule: str) -> None:
+    family = ladder(MAPS, rule)
+    first, last = family.ends()
+    assert family.factors(first) == pytest.approx([1] * 4)
+    assert family.factors(last) == pytest.approx([LARGEST_FACTOR] * 4)
 
 
-def test_search_starts_where_the_model_keeps_the_budget() -> None:
-    shares = weights(MAPS, "slope")
-    number = start_for(0.02, MAPS, shares)
-    assert sum(s.cost * (number * w) ** 2
-               for s, w in zip(MAPS, shares, strict=True)) == pytest.approx(0.02)
-    assert start_for(0.02, [replace(s, floor=0.005) for s in MAPS], shares) == pytest.approx(
-        start_for(0.015, MAPS, shares))
+@pytest.mark.parametrize("rule", ["slope", "deviation"])
+def test_search_starts_where_the_model_keeps_the_budget(rule: str) -> None:
+    family = ladder(MAPS, rule)
+    assert 0.016 < family.nats(family.start(0.02)) <= 0.02
 
 
 @pytest.mark.parametrize("start", [0.01, 1.0, 6.9, 7.1, 40.0, 1e9])

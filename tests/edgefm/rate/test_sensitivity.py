@@ -1,30 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cost of a coarser step is fitted to what the network really does."""
+"""The cost of a coarser step, derived or probed, is what the network really pays."""
 
 import pytest
 
 from edgefm.graph import Array, Graph
 from edgefm.rate.divergence import divergences, scores
+from edgefm.rate.fisher import slopes, step_costs
 from edgefm.rate.requantise import groups, requantise
 from edgefm.rate.sensitivity import measure
 
 
-def test_costs_predict_divergences_within_a_small_factor(classifier: Graph,
-                                                         samples: list[Array]) -> None:
+@pytest.mark.parametrize("derived", [True, False])
+def test_costs_predict_divergences_within_a_small_factor(
+        classifier: Graph, samples: list[Array], derived: bool) -> None:
     wanted = dict.fromkeys(groups(classifier)[:3], 100)
-    found = measure(classifier, wanted, samples)
+    costs = step_costs(classifier, slopes(classifier, samples).own) if derived else None
+    found = measure(classifier, wanted, samples, costs)
     assert [s.group for s in found] == list(wanted)
     reference = scores(classifier, samples)
-    for s in found:
-        factor = 0.25 * s.deviation
-        met = scores(requantise(classifier, {s.group[0]: factor}), samples)
-        kl = float(divergences(reference, met).mean())
-        assert 0.3 < (s.floor + s.cost * factor ** 2) / kl < 3
+    factors = {s.group[0]: 0.8 * s.deviation for s in found}
+    met = scores(requantise(classifier, factors), samples)
+    predicted = sum(s.cost * factors[s.group[0]] ** 2 for s in found)
+    assert 0.08 < predicted / float(divergences(reference, met).mean()) < 5
 
 
 def test_deviation_is_counted_in_steps(classifier: Graph, samples: list[Array],
                                        maps: dict[str, int]) -> None:
     group = next(g for g in groups(classifier) if maps["conv2d_0"] in g)
-    fine, = measure(classifier, {group: 1}, samples[:3])
-    coarse, = measure(requantise(classifier, {group[0]: 2.0}), {group: 1}, samples[:3])
+    fine, = measure(classifier, {group: 1}, samples[:3], {})
+    coarse, = measure(requantise(classifier, {group[0]: 2.0}), {group: 1}, samples[:3], {})
     assert fine.deviation / coarse.deviation == pytest.approx(2, rel=0.05)
+    assert fine.bits[2] == pytest.approx(coarse.bits[0], abs=0.15)

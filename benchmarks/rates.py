@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lossy maps: bits per value or bytes, and what the decision loses, on photos that nothing was
+fitted on.
+
+Each row is one `compile --kl-budget` on imagenet_sample, measured on imagenet_val. Bits per value
+count codes, raw rows and 2 bytes per row, each map as often as it crosses the port; tables stand
+beside. Maps that count are computed, have more than one pixel and are no output: the picture (and
+its copy in int8), vectors and scores do not. Compiled packages are kept in build/benchmarks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from _common import (
+    CACHE,
+    MOBILENET_V2,
+    ROOT,
+    SQUEEZENET,
+    Network,
+    data_folder,
+    networks,
+    options_for,
+    parser,
+    print_command,
+    print_table,
+    say,
+)
+
+from edgefm.binding import Runtime
+from edgefm.binding.coder import code_map
+from edgefm.codecs import coded_bytes
+from edgefm.compiler import Compiled, calibration_inputs, compile_loaded, load_model
+from edgefm.graph import Array, Graph
+from edgefm.program import OpKind
+from edgefm.rate import TRANSFORMS
+from edgefm.rate.divergence import divergences, package_of, scores
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One row: what is stored, the budget, and the most bits per value (or bytes) wanted."""
+
+    network: str
+    maps: str
+    nats: float
+    most: float
+    fast: int | None = None
+    objective: str = "cost"
+
+
+GOALS = (Goal(MOBILENET_V2, "blocks", 0.014, 3.8), Goal(MOBILENET_V2, "ops", 0.014, 2.9),
+         Goal(SQUEEZENET, "squeeze", 0.010, 3.2), Goal(SQUEEZENET, "ops", 0.010, 2.6),
+         Goal(MOBILENET_V2, "auto", 0.014, 300_000, 64 << 10, "maps"),
+         Goal(SQUEEZENET, "auto", 0.010, 80_000, 64 << 10, "maps"))
+
+
+def main() -> None:
+    """Print one row per goal and transform."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--images", type=int, default=150, metavar="N",
+                           help="validation photos for KL and top-1 (default 150)")
+    arguments.add_argument("--coded", type=int, default=24, metavar="N",
+                           help="of them, photos whose maps are coded (default 24)")
+    arguments.add_argument("--only", nargs="+", default=[""], metavar="PART",
+                           help="rows whose network and maps (as in mobilenet:ops) hold a part")
+    arguments.add_argument("--transforms", nargs="+", choices=TRANSFORMS, default=["channels"])
+    arguments.add_argument("--rules", nargs="+", choices=("slope", "deviation"), default=["slope"])
+    options = arguments.parse_args()
+    data = data_folder(options.data)
+    print_command()
+    print_table(("network", "stored", "transform", "values moved", "KL budget", "KL on calibration",
+                 "photos", "KL", "top-1 points", "changed %", "bits/value", "map bytes",
+                 "tables, % of weights", "target", "reached"), _rows(options, data))
+
+
+def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...]]:
+    for goal in GOALS:
+        if not any(part in f"{goal.network}:{goal.maps}" for part in options.only):
+            continue
+        network, = networks(data, [goal.network])
+        for transform in options.transforms:
+            for rule in options.rules:
+                compiled = _compiled(goal, network, data, transform, rule)
+                photos = calibration_inputs(compiled.uncompressed, compiled.preprocess,
+                                            data / "images" / "imagenet_val", options.images)
+                yield _row(goal, compiled, photos, options.coded, data)
+
+
+def _row(goal: Goal, compiled: Compiled, photos: Sequence[Array], coded: int, data: Path
+         ) -> tuple[object, ...]:
+    reference, changed = (scores(graph, photos) for graph in (compiled.uncompressed,
+                                                              compiled.graph))
+    kls = divergences(reference, changed)
+    labels = _labels(data, compiled, len(photos), reference[0].scores.shape[1])
+    before, after = (np.array([a.scores.argmax() for a in found]) for found in (reference, changed))
+    gained = (after == labels).astype(float) - (before == labels)
+    moved = _counting(compiled)
+    some = photos[::max(1, len(photos) // coded)][:coded]
+    bits, crossed = _bits(compiled, moved, some), _crossed(compiled, some)
+    tables = sum(len(one.tables) for one in compiled.coded.values())
+    weights = sum(len(op.weights) for op in compiled.program.ops)
+    met = crossed if goal.maps == "auto" else bits
+    kl, rate = float(kls.mean()), compiled.rate
+    assert rate is not None
+    return (goal.network, goal.maps, f"{rate.transform}, {rate.rule}", sum(moved.values()),
+            f"{goal.nats}", f"{rate.kl:.4f} ± {rate.kl_error:.4f}", len(photos),
+            f"{kl:.4f} ± {_error(kls):.4f}",
+            f"{100 * gained.mean():+.2f} ± {100 * _error(gained):.2f}",
+            f"{100 * np.mean(before != after):.1f}", f"{bits:.2f}", round(crossed),
+            f"{100 * tables / weights:.2f}", f"{goal.most:,}",
+            "yes" if met <= goal.most and kl <= goal.nats else "NO")
+
+
+def _error(values: Array) -> float:
+    return float(values.std(ddof=1) / len(values) ** 0.5)
+
+
+def _compiled(goal: Goal, network: Network, data: Path, transform: str, rule: str) -> Compiled:
+    """The package of a goal, from build/benchmarks if nothing it is made from changed."""
+    key = hashlib.sha256(repr((goal, transform, rule)).encode() + network.file.read_bytes())
+    for file in sorted((ROOT / "edgefm").rglob("*.py")):
+        key.update(file.read_bytes())
+    path = CACHE / f"rates_{key.hexdigest()[:16]}.pickle"
+    if not path.is_file():
+        say(f"compiling {goal.network} {goal.maps} {transform} {rule}")
+        plain = options_for(network, data)
+        model = load_model(network.file, plain)
+        cut = ",".join(squeezes(model.graph)) if goal.maps == "squeeze" else goal.maps
+        wanted = options_for(network, data, cut=cut, fast=goal.fast, objective=goal.objective,
+                             kl_budget=goal.nats, transform=transform, rate_rule=rule)
+        CACHE.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pickle.dumps(compile_loaded(model, wanted)))
+    found = pickle.loads(path.read_bytes())  # written by the line above
+    assert isinstance(found, Compiled)
+    return found
+
+
+def squeezes(graph: Graph) -> list[str]:
+    """Outputs of 1x1 convolutions that leave fewer channels and feed several convolutions."""
+    readers = {t: [n.op for n in graph.nodes if t in n.inputs] for n in graph.nodes
+               for t in n.outputs}
+    return [graph.tensors[n.outputs[0]].name for n in graph.nodes
+            if n.op == "conv2d" and readers[n.outputs[0]] == ["conv2d", "conv2d"]]
+
+
+def _counting(compiled: Compiled) -> dict[int, int]:
+    """Values that cross the port per inference, by index of the plan's map, of maps that count."""
+    graph, program, plan = compiled.graph, compiled.program, compiled.plan
+    outside = {*graph.inputs, *graph.outputs}
+    outside.update(t for n in graph.nodes if n.op == "quantize" and n.inputs[0] in graph.inputs
+                   for t in n.outputs)
+    found = {}
+    for i, stored in enumerate(plan.maps):
+        stream = program.streams[stored.stream]
+        if stream.tensor not in outside and stream.height * stream.width > 1:
+            times = sum(op.map == i and op.kind in (OpKind.LOAD, OpKind.STORE) for op in plan.ops)
+            found[i] = times * stream.height * stream.width * stream.channels
+    return found
+
+
+def _bits(compiled: Compiled, moved: Mapping[int, int], photos: Sequence[Array]) -> float:
+    """Mean bits per value that crosses the port."""
+    if not moved:
+        return 0.0
+    with ThreadPoolExecutor(2) as pool:
+        halves = [pool.submit(_coded, compiled, moved, photos[i::2]) for i in range(2)]
+        total = sum(job.result() for job in halves)
+    return 8 * total / (len(photos) * sum(moved.values()))
+
+
+def _coded(compiled: Compiled, moved: Mapping[int, int], photos: Sequence[Array]) -> float:
+    """Bytes of all photos' maps, each as often as it crosses the port."""
+    total = 0.0
+    with Runtime(package_of(compiled.graph)) as runtime:
+        for photo in photos:
+            taps = runtime.run([photo], taps=True).taps
+            for i, values in moved.items():
+                stream = compiled.program.streams[compiled.plan.maps[i].stream]
+                rows = taps[stream.name].reshape(stream.height, stream.width, stream.channels)
+                rows = (rows ^ 0x80 if rows.dtype == np.uint8 else rows).view(np.int8)
+                one = compiled.coded.get(i)
+                size = rows.size if one is None else coded_bytes(
+                    code_map(one.codec, one.tables, stream.zero_point, rows).rows)
+                total += size * values / rows.size
+    return total
+
+
+def _crossed(compiled: Compiled, photos: Sequence[Array]) -> float:
+    """Bytes that the runtime counts at the external port, all stored maps, both ways."""
+    with Runtime(compiled.package) as runtime:
+        counters = [runtime.run([photo]).counters for photo in photos]
+    return float(np.mean([c.external_read_bytes + c.external_write_bytes for c in counters]))
+
+
+def _labels(data: Path, compiled: Compiled, count: int, classes: int) -> Array:
+    """The classes of the photos that `calibration_inputs` takes, in its order."""
+    folder = data / "images" / "imagenet_val"
+    lines = (folder / "labels.csv").read_text().split()
+    known = dict(line.split(",")[:2] for line in lines if line.split(",")[1].isdigit())
+    names = sorted(p.name for p in folder.iterdir() if p.name in known)
+    step = max(1, len(names) // count)
+    background = classes - 1000
+    return np.array([int(known[name]) + background for name in names[::step][:count]])
+
+
+if __name__ == "__main__":
+    main()
