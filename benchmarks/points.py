@@ -34,7 +34,8 @@ from edgefm.executors import completed, process_pool
 from edgefm.graph import Graph
 from edgefm.labels import LabelledFile, read_labels, spread
 from edgefm.preprocess import Preprocess, load_image
-from edgefm.rate.allocate import factors_at, start_for, weights
+from edgefm.rate.allocate import ladder
+from edgefm.rate.channels import in_good_coordinates
 from edgefm.rate.divergence import Answer, Decision, decision_of, divergence, package_of
 from edgefm.rate.requantise import groups, requantise
 from edgefm.rate.sensitivity import measure
@@ -114,11 +115,12 @@ def _coarser(model: Model, network: Network, data: Path, wanted: Sequence[float]
     sizes = {g: sum(int(np.prod(graph.tensors[t].shape)) for t in g) for g in groups(graph)}
     samples = calibration_inputs(graph, model.preprocess, data / "images" / "imagenet_sample",
                                  _FITTED)
-    found = measure(graph, sizes, samples)
-    shares = weights(found, "slope")
+    costs = in_good_coordinates(graph, {}, samples, "none").costs
+    found = measure(graph, sizes, samples, costs)
+    family = ladder(found, "slope")
     made = []
     for nats in wanted:
-        factors = factors_at(start_for(nats, found, shares), shares)
+        factors = family.factors(family.start(nats))
         made.append(requantise(graph, {s.group[0]: factor
                                        for s, factor in zip(found, factors, strict=True)}))
     return made

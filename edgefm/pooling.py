@@ -113,7 +113,8 @@ class Pooling:
 
     # -- steps and caps ----------------------------------------------------------------------------
 
-    def _within(self, kl: float | None, how: tuple[str, str]) -> tuple[_Candidate, rate.Rate | None]:
+    def _within(self, kl: float | None, how: tuple[str, str]
+                ) -> tuple[_Candidate, rate.Rate | None]:
         """The coarsest steps within the budget, with their caps."""
         values = {s.tensor: s.height * s.width * s.channels
                   for s in lower(self.graph).streams if s.name in self.stored}
