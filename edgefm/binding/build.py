@@ -21,7 +21,7 @@ def sources() -> list[str]:
 
 def headers() -> list[str]:
     """What the sources include; a change rebuilds the module."""
-    files = [*NATIVE.glob("**/*.h"), HERE / "host.h", HERE / "cdef.h"]
+    files = [*NATIVE.glob("**/*.h"), *HERE.glob("*.h")]
     return sorted(os.path.relpath(f, ROOT) for f in files)
 
 

@@ -21,13 +21,18 @@ typedef struct efm_counters {
     uint64_t largest_shift;
 } efm_counters;
 
+typedef struct efm_late_port {
+    uint8_t *memory;
+    uint32_t bytes;
+    ...;
+} efm_late_port;
+
 typedef struct efm_pc {
     const efm_model *model;
     const uint8_t *const *inputs;
     uint8_t *const *outputs;
     uint8_t *const *taps;
-    uint8_t *external;
-    uint32_t external_bytes;
+    efm_late_port external;
     ...;
 } efm_pc;
 

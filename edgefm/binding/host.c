@@ -33,49 +33,11 @@ static void tap(void *context, uint32_t stream, uint32_t y, const uint8_t *row, 
         memcpy(to + x * pixel, row + (size_t)x * pixel_stride, pixel);
 }
 
-static int32_t begin(efm_pc *pc, int reads, uint32_t address, uint8_t *at, uint32_t bytes, uint32_t *ticket)
-{
-    if (address > pc->external_bytes || bytes > pc->external_bytes - address)
-        return -1;
-    for (uint32_t i = 0; i < EFM_HOST_FLIGHTS; i++) {
-        if (!pc->flight[i].busy) {
-            pc->flight[i] = (efm_flight){1, reads, address, bytes, at};
-            *ticket = i;
-            return 0;
-        }
-    }
-    return -1;
-}
-
-static int32_t begin_read(void *port, uint32_t address, uint8_t *to, uint32_t bytes, uint32_t *ticket)
-{
-    return begin(port, 1, address, to, bytes, ticket);
-}
-
-static int32_t begin_write(void *port, uint32_t address, const uint8_t *from, uint32_t bytes, uint32_t *ticket)
-{
-    return begin(port, 0, address, (uint8_t *)(uintptr_t)from, bytes, ticket);
-}
-
-static int32_t wait(void *port, uint32_t ticket)
-{
-    efm_pc *pc = port;
-    if (ticket >= EFM_HOST_FLIGHTS || !pc->flight[ticket].busy)
-        return -1;
-    efm_flight *f = &pc->flight[ticket];
-    f->busy = 0;
-    if (f->reads)
-        memcpy(f->at, pc->external + f->address, f->bytes);
-    else
-        memcpy(pc->external + f->address, f->at, f->bytes);
-    return 0;
-}
-
 efm_status efm_pc_run(efm_pc *pc, uint8_t *arena, uint32_t arena_bytes, efm_counters *counters)
 {
     efm_host host = {.context = pc, .input = give_input, .output = take_output,
                      .tap = pc->taps == NULL ? NULL : tap,
-                     .port = {begin_read, begin_write, wait, pc}};
-    memset(pc->flight, 0, sizeof pc->flight);
+                     .port = {efm_late_read, efm_late_write, efm_late_wait, &pc->external}};
+    memset(pc->external.flight, 0, sizeof pc->external.flight);
     return efm_run(pc->model, &host, arena, arena_bytes, counters);
 }

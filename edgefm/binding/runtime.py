@@ -117,8 +117,8 @@ class Runtime:
                 _pointers(ffi, "uint8_t *[]", tapped)]
         pc.model, pc.inputs, pc.outputs = self._model, keep[0], keep[1]
         pc.taps = keep[2] if taps else ffi.NULL
-        pc.external = ffi.from_buffer("uint8_t[]", self._external)
-        pc.external_bytes = self._external.size
+        pc.external.memory = ffi.from_buffer("uint8_t[]", self._external)
+        pc.external.bytes = self._external.size
         counters = ffi.new("efm_counters *")
         for guard in self._guards:
             guard[:] = _CANARY_BYTE

@@ -11,29 +11,19 @@
 #include "crc32.h"
 #include "edgefm.h"
 #include "model.h"
+#include "../../edgefm/binding/late_port.h"
 
 enum {
     AT_BYTES = 8, AT_CRC = 12, CHECKED_FROM = 16, AT_SECTIONS = 20,
     MOST_FAST = 1 << 20, MOST_EXTERNAL = 1 << 20,
-    MOST_WORK = 1 << 22, /* of the estimate below, so that no input runs for seconds */
-    FLIGHTS = 64
+    MOST_WORK = 1 << 22 /* of the estimate below, so that no input runs for seconds */
 };
-
-typedef struct flight {
-    int busy;
-    int reads;
-    uint32_t address;
-    uint32_t bytes;
-    uint8_t *at;
-} flight;
 
 typedef struct board {
     const efm_model *model;
     uint8_t *arena;
     uint32_t arena_bytes;
-    uint8_t *external;
-    uint32_t external_bytes;
-    flight flight[FLIGHTS];
+    efm_late_port external;
     uint32_t seen; /* of everything that came out, so that all of it is read */
 } board;
 
@@ -83,44 +73,32 @@ static void tap(void *context, uint32_t stream, uint32_t y, const uint8_t *row, 
         look_at(b, row + (size_t)x * pixel_stride, rows.channels * rows.element);
 }
 
-static int32_t begin(board *b, int reads, uint32_t address, uint8_t *at, uint32_t bytes, uint32_t *ticket)
+static void must_be_possible(const board *b, uint32_t address, const uint8_t *at, uint32_t bytes)
 {
     uint32_t burst = efm_model_burst(b->model), alignment = efm_model_alignment(b->model);
-    must(bytes > 0 && address <= b->external_bytes && bytes <= b->external_bytes - address);
+    must(bytes > 0 && address <= b->external.bytes && bytes <= b->external.bytes - address);
     must(inside(b, at, bytes));
     must(address % alignment == 0 && bytes % alignment == 0 && (burst == 0 || bytes <= burst));
-    for (uint32_t i = 0; i < FLIGHTS; i++) {
-        if (!b->flight[i].busy) {
-            b->flight[i] = (flight){1, reads, address, bytes, at};
-            *ticket = i;
-            return 0;
-        }
-    }
-    return -1;
 }
 
 static int32_t begin_read(void *port, uint32_t address, uint8_t *to, uint32_t bytes, uint32_t *ticket)
 {
-    return begin(port, 1, address, to, bytes, ticket);
+    board *b = port;
+    must_be_possible(b, address, to, bytes);
+    return efm_late_read(&b->external, address, to, bytes, ticket);
 }
 
 static int32_t begin_write(void *port, uint32_t address, const uint8_t *from, uint32_t bytes, uint32_t *ticket)
 {
-    return begin(port, 0, address, (uint8_t *)(uintptr_t)from, bytes, ticket);
+    board *b = port;
+    must_be_possible(b, address, from, bytes);
+    return efm_late_write(&b->external, address, from, bytes, ticket);
 }
 
 static int32_t wait(void *port, uint32_t ticket)
 {
     board *b = port;
-    if (ticket >= FLIGHTS || !b->flight[ticket].busy)
-        return -1;
-    flight *f = &b->flight[ticket];
-    f->busy = 0;
-    if (f->reads)
-        memcpy(f->at, b->external + f->address, f->bytes);
-    else
-        memcpy(b->external + f->address, f->at, f->bytes);
-    return 0;
+    return efm_late_wait(&b->external, ticket);
 }
 
 /* -- limits ---------------------------------------------------------------------------------------- */
@@ -174,11 +152,11 @@ static void describe(const efm_model *model, board *b)
 static void execute(const efm_model *model)
 {
     board b = {.model = model, .arena_bytes = efm_model_arena_bytes(model),
-               .external_bytes = efm_model_external_bytes(model)};
+               .external = {.bytes = efm_model_external_bytes(model)}};
     describe(model, &b);
     b.arena = malloc(b.arena_bytes > 0 ? b.arena_bytes : 1);
-    b.external = calloc(b.external_bytes > 0 ? b.external_bytes : 1, 1);
-    must(b.arena != NULL && b.external != NULL);
+    b.external.memory = calloc(b.external.bytes > 0 ? b.external.bytes : 1, 1);
+    must(b.arena != NULL && b.external.memory != NULL);
     efm_host host = {.context = &b, .input = give_input, .output = take_output, .tap = tap,
                      .port = {begin_read, begin_write, wait, &b}};
     efm_counters counters;
@@ -187,7 +165,7 @@ static void execute(const efm_model *model)
     volatile uint32_t seen = b.seen;
     (void)seen;
     free(b.arena);
-    free(b.external);
+    free(b.external.memory);
 }
 
 static void seal(uint8_t *package, size_t bytes)
@@ -213,7 +191,7 @@ static span section_of(const uint8_t *package, size_t bytes, uint32_t which)
         [EFM_SECTION_STREAMS] = EFM_STREAM_BYTES, [EFM_SECTION_BUFFERS] = EFM_BUFFER_BYTES,
         [EFM_SECTION_OPERATORS] = EFM_OPERATOR_BYTES, [EFM_SECTION_FIRINGS] = EFM_FIRING_BYTES,
         [EFM_SECTION_STAGES] = EFM_STAGE_BYTES, [EFM_SECTION_MAPS] = EFM_MAP_BYTES,
-        [EFM_SECTION_TENSORS] = EFM_TENSOR_BYTES
+        [EFM_SECTION_TENSORS] = EFM_TENSOR_BYTES, [EFM_SECTION_CAPS] = EFM_CAP_BYTES
     };
     const uint8_t *entry = package + EFM_HEADER_BYTES + which * EFM_SECTION_BYTES;
     uint32_t id = load_le16(entry), at = load_le32(entry + 4), size = load_le32(entry + 8);

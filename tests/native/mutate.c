@@ -14,26 +14,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../edgefm/binding/late_port.h"
 #include "../../native/src/bytes.h"
 #include "../../native/src/crc32.h"
 #include "../../native/src/model.h"
 
-enum { AT_BYTES = 8, AT_CRC = 12, CHECKED = 16, HEADER = 64, FLIGHTS = 64, SECONDS = 20 };
+enum { AT_BYTES = 8, AT_CRC = 12, CHECKED = 16, HEADER = 64, SECONDS = 20 };
 enum { BUFFER_OFFSET = 0, OPERATOR_SCRATCH = 24 };
 enum { LARGEST_MEMORY = 1 << 20, FILL = 0xA5 };
 
-typedef struct flight {
-    int busy, reads;
-    uint32_t address, bytes;
-    uint8_t *at;
-} flight;
-
-/* External memory whose transfers happen when they are waited for. */
 typedef struct board {
-    uint8_t *external;
-    uint32_t external_bytes;
+    efm_late_port external;
     uint32_t sum; /* of all outputs, so that every byte is looked at */
-    flight flights[FLIGHTS];
 } board;
 
 typedef struct tally {
@@ -56,40 +48,6 @@ static int32_t on_output(void *context, uint32_t output, uint32_t y, const uint8
     return 0;
 }
 
-static int32_t begin(board *b, int reads, uint32_t address, uint8_t *at, uint32_t bytes, uint32_t *ticket)
-{
-    if (address > b->external_bytes || bytes > b->external_bytes - address)
-        return -1;
-    for (uint32_t i = 0; i < FLIGHTS; i++)
-        if (!b->flights[i].busy) {
-            b->flights[i] = (flight){1, reads, address, bytes, at};
-            *ticket = i;
-            return 0;
-        }
-    return -1;
-}
-
-static int32_t on_read(void *port, uint32_t address, uint8_t *to, uint32_t bytes, uint32_t *ticket)
-{
-    return begin(port, 1, address, to, bytes, ticket);
-}
-
-static int32_t on_write(void *port, uint32_t address, const uint8_t *from, uint32_t bytes, uint32_t *ticket)
-{
-    return begin(port, 0, address, (uint8_t *)(uintptr_t)from, bytes, ticket);
-}
-
-static int32_t on_wait(void *port, uint32_t ticket)
-{
-    board *b = port;
-    if (ticket >= FLIGHTS || !b->flights[ticket].busy)
-        return -1;
-    flight *f = &b->flights[ticket];
-    f->busy = 0;
-    memcpy(f->reads ? f->at : b->external + f->address, f->reads ? b->external + f->address : f->at, f->bytes);
-    return 0;
-}
-
 static void *filled(size_t bytes)
 {
     void *memory = malloc(bytes);
@@ -101,16 +59,16 @@ static void *filled(size_t bytes)
 static efm_status run(const efm_model *model)
 {
     efm_counters counters;
-    board b = {.external_bytes = efm_model_external_bytes(model)};
+    board b = {.external = {.bytes = efm_model_external_bytes(model)}};
     uint32_t arena_bytes = efm_model_arena_bytes(model);
-    if (arena_bytes > LARGEST_MEMORY || b.external_bytes > LARGEST_MEMORY)
+    if (arena_bytes > LARGEST_MEMORY || b.external.bytes > LARGEST_MEMORY)
         return EFM_BAD_ARGUMENT;
     uint8_t *arena = filled(arena_bytes);
-    b.external = filled(b.external_bytes);
+    b.external.memory = filled(b.external.bytes);
     efm_host host = {.context = &b, .input = on_input, .output = on_output,
-                     .port = {on_read, on_write, on_wait, &b}};
+                     .port = {efm_late_read, efm_late_write, efm_late_wait, &b.external}};
     efm_status status = efm_run(model, &host, arena, arena_bytes, &counters);
-    free(b.external);
+    free(b.external.memory);
     free(arena);
     return status;
 }
