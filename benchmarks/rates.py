@@ -91,7 +91,7 @@ def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...
                 compiled = _compiled(goal, network, data, transform, rule)
                 photos = calibration_inputs(compiled.uncompressed, compiled.preprocess,
                                             data / "images" / "imagenet_val", options.images)
-                yield _row(goal, compiled, photos, options.coded, data)
+                yield (network.name, *_row(goal, compiled, photos, options.coded, data))
 
 
 def _row(goal: Goal, compiled: Compiled, photos: Sequence[Array], coded: int, data: Path
@@ -110,7 +110,7 @@ def _row(goal: Goal, compiled: Compiled, photos: Sequence[Array], coded: int, da
     met = crossed if goal.maps == "auto" else bits
     kl, rate = float(kls.mean()), compiled.rate
     assert rate is not None
-    return (goal.network, goal.maps, f"{rate.transform}, {rate.rule}", sum(moved.values()),
+    return (goal.maps, f"{rate.transform}, {rate.rule}", sum(moved.values()),
             f"{goal.nats}", f"{rate.kl:.4f} ± {rate.kl_error:.4f}", len(photos),
             f"{kl:.4f} ± {_error(kls):.4f}",
             f"{100 * gained.mean():+.2f} ± {100 * _error(gained):.2f}",
