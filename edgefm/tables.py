@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Codec tables in a file: what was learned for some maps of a network, to compile it with.
+
+A NumPy `.npz` with two arrays per map: `CODEC:TENSOR` (uint8, the tables) and `step:TENSOR`
+(float64, the map's scale when they were learned; tables are for values, so another step would make
+them wrong).
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgefm.codecs import CODECS
+from edgefm.errors import BadInput
+
+STEP = "step"
+_READ_ERRORS = (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True, slots=True)
+class MapTables:
+    """One map's codec and tables, and the scale of the map they are for."""
+
+    codec: str
+    tables: bytes
+    step: float
+
+
+def write_tables(path: Path, maps: Mapping[str, MapTables]) -> None:
+    """Write the tables of maps, by name of tensor."""
+    arrays: dict[str, np.ndarray] = {}
+    for name, one in maps.items():
+        arrays[f"{one.codec}:{name}"] = np.frombuffer(one.tables, np.uint8)
+        arrays[f"{STEP}:{name}"] = np.array(one.step)
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def read_tables(path: Path) -> dict[str, MapTables]:
+    """The inverse. Raises BadInput, naming the file and the array, for a file that is none."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except _READ_ERRORS as error:
+        raise BadInput(f"{path}: no codec tables: {error}; expected a .npz file") from None
+    maps = {}
+    for name, array in arrays.items():
+        codec, _, tensor = name.partition(":")
+        if codec == STEP:
+            continue
+        if codec not in CODECS or not tensor or array.dtype != np.uint8 or array.ndim != 1:
+            raise BadInput(f"{path}: array {name!r} of {array.dtype} {list(array.shape)}; expected "
+                           "CODEC:TENSOR, a row of uint8")
+        step = arrays.get(f"{STEP}:{tensor}")
+        if step is None or step.dtype.kind != "f" or step.size != 1 or not step > 0:
+            raise BadInput(f"{path}: no step of map {tensor!r}; expected an array "
+                           f"'{STEP}:{tensor}' with one positive number")
+        maps[tensor] = MapTables(codec, array.tobytes(), float(step))
+    if not maps:
+        raise BadInput(f"{path}: holds no codec tables; expected arrays named CODEC:TENSOR")
+    return maps
