@@ -8,6 +8,7 @@ needs calibration maps, can follow it. Maps come out of the C runtime's row taps
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -17,15 +18,17 @@ from edgefm.codecs import CODECS, LOSSLESS_CODECS, RowShape, coded_bytes, fit_ma
 from edgefm.codecs.interface import no_fit
 from edgefm.codecs.shift import HEAD_BYTES, Cap
 from edgefm.container import CodedMap
-from edgefm.errors import BadInput
+from edgefm.errors import BadContainer, BadInput
 from edgefm.graph import Array
 from edgefm.plan import Plan, Storage
 from edgefm.program import Program, Stream
+from edgefm.tables import MapTables
 
 LOSSLESS = "lossless"         # the shortest of them all, map by map
 TABLE_SHARE = 0.03            # of the weights' bytes, for all tables together
 LEARNED = frozenset(name for name, codec in CODECS.items() if codec.fit is not no_fit)
 _MAX_ROW_BYTES = 0xFFFF       # lengths in the directory are 16 bits
+_NONE: Mapping[str, MapTables] = MappingProxyType({})
 
 
 def candidates(codec: str) -> tuple[str, ...]:
@@ -44,8 +47,10 @@ def needs_calibration(codec: str) -> bool:
 
 def storage_for(program: Program, codec: str,
                 cap_for: Callable[[Stream], Cap | None] | None = None,
-                pooled: bool = False) -> Storage:
+                pooled: bool = False, given: Mapping[str, MapTables] = _NONE) -> Storage:
     """What the planner reserves: every map that a codec can take is coded.
+
+    Maps of `given` tables, by name, have the codec of those whatever `codec` is.
 
     `cap_for` gives what each of them may take at most, where the codec loses nothing itself;
     `pooled` allows them to be in the page pool.
@@ -53,11 +58,14 @@ def storage_for(program: Program, codec: str,
     names = candidates(codec)
 
     def codec_of(stream: int) -> str:
-        return codec if names and is_codable(program.streams[stream]) else "raw"
+        if not is_codable(program.streams[stream]):
+            return "raw"
+        mine = given.get(program.streams[stream].name)
+        return mine.codec if mine else codec if names else "raw"
 
-    def state_bytes(_: str, stream: int) -> int:
+    def state_bytes(own: str, stream: int) -> int:
         shape = shape_of(program.streams[stream])
-        return max(CODECS[name].state_bytes(shape) for name in names)
+        return max(CODECS[name].state_bytes(shape) for name in (names if own == codec else [own]))
 
     def cap_of(stream: int) -> Cap | None:
         shape = program.streams[stream]
@@ -88,22 +96,36 @@ def table_limit(program: Program) -> int:
 
 
 def code_maps(program: Program, plan: Plan, codec: str, package: bytes,
-              samples: Sequence[Sequence[Array]]) -> dict[int, CodedMap]:
+              samples: Sequence[Sequence[Array]], given: Mapping[str, MapTables] = _NONE
+              ) -> dict[int, CodedMap]:
     """Codec and tables for each coded map of the plan, by index in `plan.maps`.
 
-    `package` is any package of the same program; `samples` are inputs for it to learn from.
+    `package` is any package of the same program; `samples` are inputs for it to learn from. Maps of
+    `given` tables take those. Raises BadInput for tables that are not for their map.
     """
-    names = candidates(codec)
-    coded = [i for i, m in enumerate(plan.maps) if m.codec != "raw"]
+    ready = {i: _given(program.streams[m.stream], given[program.streams[m.stream].name])
+             for i, m in enumerate(plan.maps) if program.streams[m.stream].name in given
+             and m.codec != "raw"}
+    coded = [i for i, m in enumerate(plan.maps) if m.codec != "raw" and i not in ready]
     if not coded:
-        return {}
+        return ready
+    names = candidates(codec)
     streams = {plan.maps[i].stream for i in coded}
     maps = _maps(program, plan, package, samples, streams)
     per_map = [(shape_of(program.streams[plan.maps[i].stream]), maps[plan.maps[i].stream])
                for i in coded]
     limit = table_limit(program)
     tables = {name: fit_maps(CODECS[name], per_map, limit) for name in names}
-    return {i: _shortest(names, tables, n, *per_map[n]) for n, i in enumerate(coded)}
+    return ready | {i: _shortest(names, tables, n, *per_map[n]) for n, i in enumerate(coded)}
+
+
+def _given(stream: Stream, one: MapTables) -> CodedMap:
+    """Tables out of a file, for the map they were learned on."""
+    try:
+        CODECS[one.codec].start(one.tables, shape_of(stream))
+    except BadContainer as error:
+        raise BadInput(f"map {stream.name!r}: {error}") from None
+    return CodedMap(CODECS[one.codec].id, one.tables)
 
 
 def row_lengths(program: Program, plan: Plan, coded: Mapping[int, CodedMap], package: bytes,

@@ -31,6 +31,7 @@ from edgefm.preprocess import (
 from edgefm.program import OpKind, Program
 from edgefm.quantize import QuantizeOptions, quantize
 from edgefm.rate import Budget, Rate
+from edgefm.tables import MapTables, check_tables, read_tables
 
 CALIBRATION_IMAGES = 500  # how many of --calib's files quantise a float network
 CODEC_IMAGES = 16         # how many of them codec tables are learned from
@@ -64,6 +65,7 @@ class CompileOptions:
     points_per_nat: tuple[float, float] = rate.PER_NAT
     rate_rule: str = "slope"
     transform: str = "channels"
+    tables: Path | None = None
 
     @property
     def budget(self) -> Budget | None:
@@ -187,11 +189,16 @@ def compile_loaded(model: Model, options: CompileOptions,
     """An imported model to a package; raises Infeasible when no plan fits the memory."""
     budget = options.budget
     target = load_target(options.target).with_budget(options.fast, options.external)
+    given = read_tables(options.tables) if options.tables else {}
+    check_tables(given, model.graph)
 
     def planned(layout: Layout) -> Plan:
-        storage = coding.storage_for(layout.program, options.map_codec)
+        storage = coding.storage_for(layout.program, options.map_codec, given=given)
         return make_plan(layout, target, options.objective, options.cut, storage)
 
+    if target.external_bytes == 0 and given:
+        raise BadInput(f"{options.tables}: tables are for maps in external memory, and there is "
+                       "none")
     if target.external_bytes == 0 and options.map_codec != "raw":
         return _pooled(model, options, target, tick)
     layout = analyse(lower(model.graph))
@@ -204,7 +211,7 @@ def compile_loaded(model: Model, options: CompileOptions,
         fits = plan if _alike(own.program, layout.program) else planned(own)
         if graph not in learned:
             learned.clear()
-            learned[graph] = _coded_maps(model, graph, own, fits, options)
+            learned[graph] = _coded_maps(model, graph, own, fits, options, given)
         coded = learned[graph]
         description = Description(model.sha256, model.preprocess, options.labels,
                                   decided.to_json() if decided else None)
@@ -254,7 +261,7 @@ def _alike(a: Program, b: Program) -> bool:
 
 
 def _coded_maps(model: Model, graph: Graph, layout: Layout, plan: Plan,
-                options: CompileOptions) -> dict[int, CodedMap]:
+                options: CompileOptions, given: Mapping[str, MapTables]) -> dict[int, CodedMap]:
     """How the plan's external maps are coded."""
     codec = options.map_codec
     if not any(m.codec != "raw" for m in plan.maps):
@@ -267,7 +274,7 @@ def _coded_maps(model: Model, graph: Graph, layout: Layout, plan: Plan,
                      "them, and maps of other files take more bytes")
     roomy = make_plan(layout, load_target(None), "cost", "auto")
     package = write_package(graph, layout.program, roomy, {}, Description(model.sha256))
-    return coding.code_maps(layout.program, plan, codec, package, samples)
+    return coding.code_maps(layout.program, plan, codec, package, samples, given)
 
 
 def _stored(program: Program, plan: Plan) -> Mapping[int, int]:

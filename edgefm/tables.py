@@ -18,8 +18,10 @@ import numpy as np
 
 from edgefm.codecs import CODECS
 from edgefm.errors import BadInput
+from edgefm.graph import Graph
 
 STEP = "step"
+SAME_STEP = 0.01  # share by which tables' step may differ from the map's
 _READ_ERRORS = (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
@@ -30,6 +32,19 @@ class MapTables:
     codec: str
     tables: bytes
     step: float
+
+
+def check_tables(maps: Mapping[str, MapTables], graph: Graph) -> None:
+    """Raises BadInput where tables are for no map of the network, or for another step of it."""
+    steps = {tensor.name: tensor.scale for tensor in graph.tensors
+             if tensor.quant and len(tensor.quant.scale) == 1}
+    for name, one in maps.items():
+        if name not in steps:
+            raise BadInput(f"{graph.name}: no quantised map {name!r}, for which there are tables")
+        if abs(one.step / steps[name] - 1) > SAME_STEP:
+            raise BadInput(f"{graph.name}: tables for steps of {one.step:.6g} in map {name!r}, "
+                           f"which has {steps[name]:.6g}; expected the network and the calibration "
+                           "files that they were learned with")
 
 
 def write_tables(path: Path, maps: Mapping[str, MapTables]) -> None:

@@ -71,6 +71,9 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--codec", metavar="raw|lossless|ID",
                        help="coding of feature maps in external memory (default raw, or context "
                             "under a budget)")
+    group.add_argument("--tables", type=Path, metavar="FILE.npz",
+                       help="codecs and tables for some maps, as training wrote them; those maps "
+                            "are stored with them")
     budget = group.add_mutually_exclusive_group()
     budget.add_argument("--kl-budget", type=positive, metavar="NATS",
                         help="coarser steps for stored maps, up to this mean KL from the network "
@@ -118,6 +121,7 @@ def compile_options(arguments: argparse.Namespace, model: Path) -> CompileOption
         kl_budget=arguments.kl_budget, accuracy_budget=arguments.accuracy_budget,
         byte_budget=arguments.byte_budget, rate_rule=arguments.rate_rule,
         transform=arguments.transform,
+        tables=arguments.tables,
         points_per_nat=read_per_nat(arguments.points) if arguments.points else PER_NAT)
 
 

@@ -31,6 +31,7 @@ from edgefm.codecs import RowShape, gf2, gf2_fit
 from edgefm.compiler import CompileOptions, calibration_inputs, load_model
 from edgefm.errors import BadInput, EdgefmError
 from edgefm.graph import Array
+from edgefm.importers.npz import METADATA
 from edgefm.ops import run_graph
 from edgefm.preprocess import choose_preprocess
 from edgefm.tables import MapTables, write_tables
@@ -53,13 +54,16 @@ def learned_code(maps: torch.Tensor, step: float, bits: float, block: int) -> Co
         torch.from_numpy(part.astype(np.float32))
         for part in (state.encoder, state.thresholds, state.decoder, state.constants))
 
+    low = state.learned.lowest + 128
+
     def code(x: torch.Tensor) -> torch.Tensor:
         count, channels, height, width = x.shape
-        level = tnf.pad((x / step).round().clamp(0, 255), (0, -width % block), mode="replicate")
+        level = tnf.pad((x / step).round().clamp(low, 255) - low, (0, -width % block, 0, 0),
+                        mode="replicate")
         flat = level.permute(0, 2, 3, 1).reshape(-1, block * channels).to(torch.int64)
         planes = torch.cat([flat >> p & 1 for p in range(gf2.PLANES)], 1).float()
         stored = (planes @ encoder.T >= thresholds).float()
-        back = (stored @ decoder.T + constants).clamp(0, 255) * step
+        back = ((stored @ decoder.T + constants).clamp(0, 255) + low).clamp(0, 255) * step
         return back.reshape(count, height, -1, channels)[:, :, :width].permute(0, 3, 1, 2)
 
     return code
@@ -169,7 +173,7 @@ def read_weights(path: Path) -> networks.Parameters:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: torch.from_numpy(archive[name].astype(np.float32))
-                    for name in archive.files if not name.startswith("edgefm.")}
+                    for name in archive.files if not name.startswith(METADATA)}
     except (OSError, ValueError, TypeError, EOFError) as error:
         raise BadInput(f"{path}: {error}; expected a .npz file of SqueezeNet's weights") from None
 
@@ -210,7 +214,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         weights = distil(read_weights(options.model), read_images(options.model, options), options)
         options.out.mkdir(parents=True, exist_ok=True)
         path = options.out / "weights.npz"
-        np.savez_compressed(path, **{name: tensor.numpy() for name, tensor in weights.items()})
+        with np.load(options.model, allow_pickle=False) as source:  # input size and the like
+            told = {name: source[name] for name in source.files if name.startswith(METADATA)}
+        np.savez_compressed(path, **told, **{n: tensor.numpy() for n, tensor in weights.items()})
         if not options.flat:
             write_tables(options.out / "tables.npz", tables_for(path, options))
     except EdgefmError as error:

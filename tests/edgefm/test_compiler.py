@@ -19,11 +19,13 @@ from edgefm.compiler import (
     load_model,
     load_quantised,
 )
+from edgefm.container import MAP, Section, read_info
 from edgefm.diff import random_inputs
 from edgefm.errors import BadInput, CalibrationWarning, Infeasible
 from edgefm.exporters.tflite import export_tflite
 from edgefm.graph import Graph
 from edgefm.plan import analyse
+from edgefm.tables import MapTables, write_tables
 
 
 def network() -> Graph:
@@ -31,6 +33,17 @@ def network() -> Graph:
     x = net.conv(net.input(1, 20, 24, 3), 8, activation="relu6")
     x = net.conv(net.depthwise(x, stride=2), 12, 1)
     return net.graph(net.softmax(net.dense(net.mean(x), 4)))
+
+
+def tables_of(package: bytes) -> list[bytes]:
+    """The codec tables of each stored map."""
+    parts = {one.name: one for one in read_info(package).sections}
+    def bytes_of(section: Section) -> bytes:
+        one = parts[section.name.lower()]
+        return package[one.offset:one.offset + one.bytes]
+
+    learned = bytes_of(Section.TABLES)
+    return [learned[row[5]:row[5] + row[6]] for row in MAP.iter_unpack(bytes_of(Section.MAPS))]
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +195,32 @@ def test_unreadable_calibration_files_are_named(model: Path, tmp_path: Path) -> 
     (tmp_path / "0.npy").write_bytes(b"")
     with pytest.raises(BadInput, match=r"0\.npy: not a readable \.npy file"):
         compile_model(model, options)
+
+
+# -- tables from a file ----------------------------------------------------------------------------
+
+
+def test_maps_with_tables_of_their_own_are_stored_with_them(model, samples, tmp_path):
+    graph = load_quantised(model, CompileOptions())
+    learned = compile_model(model, CompileOptions(cut="ops", codec="gf2", calib=samples))
+    with Runtime(learned.package) as runtime:
+        maps = runtime.info.plan["maps"]
+    stored = {m["name"]: t for m, t in zip(maps, tables_of(learned.package), strict=True)}
+    name = next(iter(stored))
+    tensor = next(t for t in graph.tensors if t.name == name)
+    path = tmp_path / "tables.npz"
+    write_tables(path, {name: MapTables("gf2", stored[name], tensor.scale)})
+    mixed = compile_model(model, CompileOptions(cut="ops", codec="zvc", tables=path))
+    with Runtime(mixed.package) as runtime:
+        codecs = {m["name"]: m["codec"] for m in runtime.info.plan["maps"]}
+        result = runtime.run(random_inputs(graph, 1))
+    assert codecs[name] == "gf2"
+    assert set(codecs.values()) == {"gf2", "zvc"}
+    assert result.counters.coded_values > 0
+    assert tables_of(mixed.package)[list(codecs).index(name)] == stored[name]
+
+
+def test_tables_for_no_map_are_refused(model, tmp_path):
+    write_tables(tmp_path / "t.npz", {"x": MapTables("gf2", b"", 1.0)})
+    with pytest.raises(BadInput, match="no quantised map 'x'"):
+        compile_model(model, CompileOptions(tables=tmp_path / "t.npz"))

@@ -13,7 +13,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("graph", "program", "meta", "executors"),
     ("geometry", "labels", "ops", "codecs", "importers", "reference", "zoo"),
-    ("exporters", "answers", "picture", "optimize", "calibrate", "lower"),
+    ("exporters", "answers", "picture", "optimize", "calibrate", "lower", "tables"),
     ("preprocess", "annotations", "equalize", "integer", "refine", "plan"),
     ("quantize",),
     ("container",),
