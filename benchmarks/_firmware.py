@@ -53,6 +53,8 @@ def stack_used(program: Path, qmp: Path, scratch: Path) -> int:
                 "val": bottom, "size": top - bottom, "filename": str(scratch)}})
     stack = scratch.read_bytes()
     scratch.unlink()
+    if not any(stack):
+        raise RuntimeError("this machine's memory cannot be read from outside")
     unused = len(stack) - len(stack.lstrip(bytes([STACK_PAINT])))
     return len(stack) - unused
 

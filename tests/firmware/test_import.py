@@ -11,7 +11,7 @@ from host_tools.link.device import IMPORT_ARGS, WORTH_SHARING
 from host_tools.link.frames import Command, Status
 from host_tools.running import SharedMemory
 
-DATA = random.Random(8).randbytes(WORTH_SHARING + 4097)
+DATA = random.Random(8).randbytes(36_865)
 BYTES = 1 << 16
 
 
