@@ -257,7 +257,8 @@ def print_sizes(chosen: list[Network], data: Path) -> None:
         for network in chosen:
             options = options_for(network, data, fast=160 * KIB, objective="maps")
             compiled = compile_loaded(load_model(network.file, options), options)
-            only = build.build("qemu-an386", switches(read_needs(compiled.package)))
+            only = build.build("qemu-an386", switches(read_needs(compiled.package)),
+                               small=True)
             yield _size_row("qemu-an386", network.name, firmware_size(only))
 
     print_table(("board", "operators and codecs for", "flash", "static RAM", "of it stack",

@@ -62,7 +62,8 @@ def _list(said: argparse.Namespace) -> None:
 
 def _flash(said: argparse.Namespace) -> None:
     made = build.recipe(said.board)
-    program = build.build(said.board, only(said.only) if said.only else None)
+    program = build.build(said.board, only(said.only) if said.only else None,
+                          small=bool(said.only))
     started = flash(made.name, made.flash, program, tool=said.tool, to=said.to)
     where = f" at {started.url}, process {started.pid}" if started else ""
     print(f"{made.name} runs {program.parent.name}{where}")

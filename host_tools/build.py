@@ -43,6 +43,7 @@ class Recipe:
     compiler: str
     flags: tuple[str, ...] = ()
     cold: tuple[str, ...] = ()  # after them, for all but operators, codecs and kernels
+    hot: tuple[str, ...] = HOT
     link: tuple[str, ...] = ()
     folders: tuple[str, ...] = (".",)
     script: str = ""
@@ -87,14 +88,15 @@ def sources(made: Recipe) -> list[Path]:
 
 
 def build(board: str, defines: Mapping[str, Any] | None = None,
-          flags: Sequence[str] = ()) -> Path:
+          flags: Sequence[str] = (), small: bool = False) -> Path:
     """The firmware's program, compiled if this one is not there yet.
 
-    `defines` are further -D options (`{"EFM_WITH_EBPC": 0}`), `flags` any others. Raises BadInput
-    with the compiler's first complaint, MissingTool without a compiler.
+    `defines` are further -D options (`{"EFM_WITH_EBPC": 0}`), `flags` any others;
+    `small` compiles all but kernels as the recipe has cold code compiled. Raises BadInput with the
+    compiler's first complaint, MissingTool without a compiler.
     """
     made = recipe(board)
-    made = replace(made, flags=(*made.flags, *flags))
+    made = replace(made, flags=(*made.flags, *flags), hot=HOT[:1] if small else HOT)
     options = {**made.defines, **(defines or {})}
     digest = _digest(made, options)
     target = ROOT / "build" / "firmware" / board / digest[:16] / "firmware.elf"
@@ -107,7 +109,7 @@ def compile_command(made: Recipe, defines: Mapping[str, Any], source: Path,
                     target: Path) -> list[str]:
     """The command that compiles one file."""
     folders = [*(str(ROOT / path) for path in INCLUDES), *_folders(made)]
-    hot = any(source.is_relative_to(ROOT / path) for path in HOT)
+    hot = any(source.is_relative_to(ROOT / path) for path in made.hot)
     return [made.compiler, *ALWAYS, *made.flags, *(() if hot else made.cold),
             *(f"-D{name}={value}" for name, value in sorted(defines.items())),
             *(f"-I{folder}" for folder in folders), "-c", str(source), "-o", str(target)]
@@ -127,7 +129,7 @@ def _folders(made: Recipe) -> list[str]:
 
 def _digest(made: Recipe, defines: Mapping[str, Any]) -> str:
     """SHA-256 of all that the program depends on, in hex."""
-    digest = hashlib.sha256(repr((made.compiler, made.flags, made.cold, made.link, ALWAYS,
+    digest = hashlib.sha256(repr((made.compiler, made.flags, made.cold, made.hot, made.link, ALWAYS,
                                   sorted(defines.items()))).encode())
     folders = {path.parent for path in sources(made)}
     extra = [ROOT / path for path in INCLUDES] + [BOARDS / made.name]
