@@ -33,13 +33,15 @@ static void count(efm_counters *counters, uint32_t shift, uint32_t floor)
 uint32_t efm_cap_encode(const efm_cursor *c, efm_codec_args *args, uint32_t y, uint8_t *code)
 {
     const efm_codec_class *codec = efm_codec_find(c->map.codec);
+    efm_cap_view cap;
+    efm_model_cap(c->model, c->map.cap - 1, &cap);
     uint8_t *state = efm_cursor_cap_state(c);
     const int8_t *row = (const int8_t *)efm_row(c->rows, y);
     int8_t *spare = (int8_t *)args->state + ((codec->state_bytes(args) + 7u) & ~7u);
-    uint32_t credit = (y == 0 ? c->cap.depth : load_le32(state + CAP_CREDIT)) + c->cap.rate;
-    uint32_t before = y == 0 ? efm_cap_floor(&c->cap, 0) : state[CAP_SHIFT], room = c->map.row_bytes + 1;
-    uint32_t shift = first_shift(&c->cap, y, credit, before), unit = 1;
-    if (c->cap.place == EFM_PLACE_EXTERNAL) {
+    uint32_t credit = (y == 0 ? cap.depth : load_le32(state + CAP_CREDIT)) + cap.rate;
+    uint32_t before = y == 0 ? efm_cap_floor(&cap, 0) : state[CAP_SHIFT], room = c->map.row_bytes + 1;
+    uint32_t shift = first_shift(&cap, y, credit, before), unit = 1;
+    if (cap.place == EFM_PLACE_EXTERNAL) {
         unit = efm_model_alignment(c->model);
         room = room < c->map.slot_bytes ? room : c->map.slot_bytes;
     }
@@ -47,9 +49,9 @@ uint32_t efm_cap_encode(const efm_cursor *c, efm_codec_args *args, uint32_t y, u
         room = credit - credit % unit;
     uint32_t bytes = efm_shift_encode(codec, args, row, spare, room, shift != before ? EFM_ROW_FRESH : 0, code, &shift);
     credit -= unit == 1 ? bytes : efm_model_transfer(c->model, bytes);
-    store_le32(state + CAP_CREDIT, credit < c->cap.depth ? credit : c->cap.depth);
+    store_le32(state + CAP_CREDIT, credit < cap.depth ? credit : cap.depth);
     state[CAP_SHIFT] = (uint8_t)shift;
-    count(c->counters, shift, efm_cap_floor(&c->cap, y));
+    count(c->counters, shift, efm_cap_floor(&cap, y));
     c->counters->raw_rows += shift == 0 && bytes == c->map.row_bytes + 1;
     return bytes;
 }

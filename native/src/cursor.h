@@ -14,7 +14,6 @@ typedef struct efm_cursor {
     uint32_t index;           /* of the operator */
     const efm_rows *rows;
     efm_map_view map;
-    efm_cap_view cap;         /* capped maps only */
 } efm_cursor;
 
 /* The state of the map's cap, in the control region. */

@@ -44,7 +44,7 @@ static uint32_t row_length(const efm_cursor *c, uint32_t y)
     if (c->map.codec == 0)
         return c->map.row_bytes;
     uint32_t bytes = load_le16(length_at(c, y)), longest = c->map.row_bytes + (c->map.cap != 0);
-    if (c->map.cap != 0 && c->cap.place == EFM_PLACE_EXTERNAL && longest > c->map.slot_bytes)
+    if (c->map.cap != 0 && !efm_model_is_pooled(c->model, &c->map) && longest > c->map.slot_bytes)
         longest = c->map.slot_bytes;
     return bytes > longest ? longest : bytes;
 }
@@ -139,7 +139,9 @@ static efm_status take_row(const efm_cursor *c, uint32_t y)
     c->counters->pool_values += c->map.row_bytes;
     if (status == EFM_OK)
         status = decode_row(c, y);
-    if (status == EFM_OK && c->index == c->cap.release)
+    efm_cap_view cap;
+    efm_model_cap(c->model, c->map.cap - 1, &cap);
+    if (status == EFM_OK && c->index == cap.release)
         status = efm_pool_release(c, y, bytes);
     return status;
 }

@@ -101,8 +101,6 @@ static efm_status move_map(const run *r, const efm_op_view *op, uint32_t index, 
     efm_cursor cursor = {.model = r->model, .port = &r->host->port, .counters = r->counters,
                          .arena = r->arena, .op = op, .index = index, .rows = r->window};
     efm_model_map(r->model, op->link, &cursor.map);
-    if (cursor.map.cap != 0)
-        efm_model_cap(r->model, cursor.map.cap - 1, &cursor.cap);
     if (op->kind == EFM_OP_STORE)
         return efm_memory_store(&cursor, first, count);
     if (next_row(r, cursor.map.store) != cursor.map.rows)
