@@ -64,14 +64,12 @@ def test_what_does_not_fit_is_pooled_and_capped(calib: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_budget_for_loss_makes_caps_smaller_and_is_kept(calib: Path) -> None:
+def test_a_budget_for_loss_is_kept_with_coarser_steps(calib: Path) -> None:
     model = Model(classifier(), classifier(), None, "")
-    fine = compile_loaded(model, options(calib))
     coarse = compile_loaded(model, options(calib, kl_budget=0.05))
-    assert coarse.rate is not None
+    assert coarse.rate is not None and coarse.plan.fast_bytes <= FAST
     assert 0 <= coarse.rate.kl <= 0.05 and all(s.factor > 1 for s in coarse.rate.steps)
-    assert (max(m.cap.rate for m in coarse.plan.maps if m.cap)  # each smaller; then more may fit
-            < min(m.cap.rate for m in fine.plan.maps if m.cap))
+    assert {m.name for m in coarse.plan.maps} <= {s.name for s in coarse.rate.steps}
 
 
 @pytest.mark.filterwarnings("ignore")
