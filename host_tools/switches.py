@@ -7,18 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgefm.codecs import CODECS
-from edgefm.container import Needs, read_needs
+from edgefm.container import Feature, Needs, read_needs
 from edgefm.program import OpKind
 
 OWN = frozenset({OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE})  # the executor's
 
 
 def switches(needs: Needs) -> Mapping[str, int]:
-    """`{"EFM_WITH_CONV": 1, "EFM_WITH_PAD": 0, …}` for every operator and codec."""
+    """`{"EFM_WITH_CONV": 1, "EFM_WITH_PAD": 0, …}` for operators, codecs and caps."""
     operators = {f"EFM_WITH_{kind.name}": int(kind in needs.operators)
                  for kind in OpKind if kind not in OWN}
-    return operators | {f"EFM_WITH_{codec.name.upper()}": int(codec.id in needs.codecs)
-                        for codec in CODECS.values() if codec.id != 0}
+    codecs = {f"EFM_WITH_{codec.name.upper()}": int(codec.id in needs.codecs)
+              for codec in CODECS.values() if codec.id != 0}
+    return {**operators, **codecs, "EFM_WITH_CAPS": int(bool(needs.features & Feature.CAPPED))}
 
 
 def only(package: Path) -> Mapping[str, int]:

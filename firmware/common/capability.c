@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "codecs/codec.h"
+#include "config.h"
 #include "format.h"
 #include "ops/op.h"
 
@@ -30,10 +31,10 @@ static uint32_t decoders(void)
     return found;
 }
 
-static uint64_t operators(bool external)
+static uint64_t operators(bool stores)
 {
     uint64_t found = (uint64_t)1 << EFM_OP_INPUT | (uint64_t)1 << EFM_OP_OUTPUT;
-    if (external)
+    if (stores)
         found |= (uint64_t)1 << EFM_OP_LOAD | (uint64_t)1 << EFM_OP_STORE;
     for (uint32_t id = EFM_OP_STORE + 1; id < OPERATOR_IDS; id++)
         if (efm_op_find(id) != NULL)
@@ -44,7 +45,7 @@ static uint64_t operators(bool external)
 void efm_capability_fill(uint8_t record[EFM_CAPABILITY_BYTES], const efm_board *board, bool timer_works)
 {
     bool external = board->external.begin_read != NULL;
-    uint64_t runs = operators(external);
+    uint64_t runs = operators(external || EFM_WITH_CAPS); /* rows go to external memory or the page pool */
     uint32_t decodes = decoders(), length = 0;
     uint32_t coded = decodes != 1 ? EFM_FEATURE_CODED : 0;
     memset(record, 0, EFM_CAPABILITY_BYTES);
@@ -52,7 +53,8 @@ void efm_capability_fill(uint8_t record[EFM_CAPABILITY_BYTES], const efm_board *
     while (length < BOARD_NAME_BYTES && board->name[length] != 0)
         length++;
     memcpy(record + AT_BOARD, board->name, length);
-    store_le32(record + AT_FEATURES, external ? EFM_FEATURE_EXTERNAL | coded : 0);
+    uint32_t capped = EFM_WITH_CAPS ? EFM_FEATURE_CAPPED : 0;
+    store_le32(record + AT_FEATURES, (external ? EFM_FEATURE_EXTERNAL : 0) | coded | capped);
     store_le32(record + AT_DECODERS, decodes);
     store_le32(record + AT_OPERATORS, (uint32_t)runs);
     store_le32(record + AT_OPERATORS + 4, (uint32_t)(runs >> 32));

@@ -20,7 +20,7 @@ static efm_status check_header(const uint8_t *package, uint32_t bytes)
         return EFM_BAD_SIZE;
     if (load_le32(package + EFM_AT_CRC) != efm_crc32(0, package + EFM_AT_CHECKED, bytes - EFM_AT_CHECKED))
         return EFM_BAD_CHECKSUM;
-    if (load_le32(package + EFM_AT_FEATURES) & ~(uint32_t)EFM_FEATURES)
+    if (load_le32(package + EFM_AT_FEATURES) & ~(uint32_t)(EFM_WITH_CAPS ? EFM_FEATURES : EFM_FEATURES & ~EFM_FEATURE_CAPPED))
         return EFM_BAD_FEATURE;
     for (uint32_t at = EFM_AT_RESERVED; at < EFM_HEADER_BYTES; at += 4)
         if (load_le32(package + at) != 0)

@@ -13,7 +13,7 @@ static efm_status check_codec(const efm_model *model, const efm_op_view *op, con
     const efm_codec_class *codec = efm_codec_find(map->codec);
     if (codec == NULL)
         return EFM_BAD_FEATURE;
-    if (rows->element != 1 || map->row_bytes + (map->cap != 0) > 0xffff)
+    if (rows->element != 1 || map->row_bytes + (uint32_t)efm_model_is_capped(map) > 0xffff)
         return EFM_BAD_CODEC;
     efm_codec_args args;
     efm_model_codec_args(map, rows, &args);
@@ -22,7 +22,7 @@ static efm_status check_codec(const efm_model *model, const efm_op_view *op, con
         return status;
     uint32_t code = efm_model_code_bytes(model, map) * efm_model_code_buffers(model, map);
     uint32_t state = codec->state_bytes(&args), left = op->scratch_bytes - EFM_CURSOR_BYTES;
-    if (map->cap != 0 && op->kind == EFM_OP_STORE)
+    if (efm_model_is_capped(map) && op->kind == EFM_OP_STORE)
         state = ((state + 7u) & ~7u) + map->row_bytes; /* a row with coarser steps */
     if (code > left || state > left - code)
         return EFM_BAD_CODEC;
@@ -48,7 +48,7 @@ efm_status efm_check_cursor(const efm_model *model, uint32_t index, const efm_op
 static int fits_outside(const efm_model *model, const efm_map_view *map)
 {
     uint32_t external = efm_model_external_bytes(model), alignment = efm_model_alignment(model);
-    return map->slot_bytes != 0 && (map->cap != 0 || map->row_bytes <= map->slot_bytes) && map->address <= external &&
+    return map->slot_bytes != 0 && (efm_model_is_capped(map) || map->row_bytes <= map->slot_bytes) && map->address <= external &&
            map->slot_bytes <= (external - map->address) / map->rows && map->address % alignment == 0 &&
            map->slot_bytes % alignment == 0;
 }
@@ -102,7 +102,7 @@ static efm_status check_map(const efm_model *model, uint32_t index)
     efm_model_map(model, index, &map);
     if (map.rows == 0 || map.rows > EFM_MAX_ROWS)
         return EFM_BAD_OPERATOR;
-    efm_status status = map.cap == 0 ? EFM_OK : check_cap(model, index, &map);
+    efm_status status = !efm_model_is_capped(&map) ? EFM_OK : check_cap(model, index, &map);
     if (status != EFM_OK)
         return status;
     if (efm_model_is_pooled(model, &map) ? map.address != 0 || map.slot_bytes != 0 : !fits_outside(model, &map))

@@ -117,4 +117,9 @@
 #define EFM_WITH_GF2 1
 #endif
 
+/* Hard caps, and the page pool of maps that stay coded in fast memory: 1.5 KB. */
+#ifndef EFM_WITH_CAPS
+#define EFM_WITH_CAPS 1
+#endif
+
 #endif

@@ -43,8 +43,8 @@ static uint32_t row_length(const efm_cursor *c, uint32_t y)
 {
     if (c->map.codec == 0)
         return c->map.row_bytes;
-    uint32_t bytes = load_le16(length_at(c, y)), longest = c->map.row_bytes + (c->map.cap != 0);
-    if (c->map.cap != 0 && !efm_model_is_pooled(c->model, &c->map) && longest > c->map.slot_bytes)
+    uint32_t bytes = load_le16(length_at(c, y)), longest = c->map.row_bytes + (uint32_t)efm_model_is_capped(&c->map);
+    if (efm_model_is_capped(&c->map) && !efm_model_is_pooled(c->model, &c->map) && longest > c->map.slot_bytes)
         longest = c->map.slot_bytes;
     return bytes > longest ? longest : bytes;
 }
@@ -108,7 +108,7 @@ static efm_status decode_row(const efm_cursor *c, uint32_t y)
     efm_codec_args args = codec_args(c, y);
     int8_t *row = (int8_t *)efm_row(c->rows, y);
     uint32_t bytes = row_length(c, y);
-    if (c->map.cap != 0)
+    if (efm_model_is_capped(&c->map))
         return efm_shift_decode(codec, &args, code_buffer(c, y), bytes, row);
     if (bytes < c->map.row_bytes)
         return codec->decode(&args, code_buffer(c, y), bytes, row);
@@ -170,7 +170,7 @@ static void encode_row(const efm_cursor *c, uint32_t y)
     uint8_t *code = code_buffer(c, y);
     uint32_t bytes = 0;
     c->counters->coded_rows++;
-    if (c->map.cap != 0)
+    if (efm_model_is_capped(&c->map))
         bytes = efm_cap_encode(c, &args, y, code);
     else
         codec->encode(&args, row, code, c->map.row_bytes - 1, &bytes);

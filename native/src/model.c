@@ -155,7 +155,7 @@ void efm_model_codec_args(const efm_map_view *map, const efm_rows *rows, efm_cod
 
 uint32_t efm_model_code_bytes(const efm_model *model, const efm_map_view *map)
 {
-    uint32_t longest = map->row_bytes + (map->cap != 0 ? 1 + EFM_SHIFT_SPARE : 0);
+    uint32_t longest = map->row_bytes + (efm_model_is_capped(map) ? 1 + EFM_SHIFT_SPARE : 0);
     return (efm_model_transfer(model, longest) + 7u) & ~7u;
 }
 
@@ -166,7 +166,7 @@ uint32_t efm_model_code_buffers(const efm_model *model, const efm_map_view *map)
 
 int efm_model_is_pooled(const efm_model *model, const efm_map_view *map)
 {
-    return map->cap != 0 &&
+    return efm_model_is_capped(map) &&
            efm_model_record(model, EFM_SECTION_CAPS, map->cap - 1)[16] == EFM_PLACE_POOL;
 }
 

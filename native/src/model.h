@@ -5,6 +5,7 @@
 
 #include "../include/edgefm.h"
 #include "codecs/codec.h"
+#include "config.h"
 #include "format.h"
 #include "ops/op.h"
 
@@ -90,6 +91,12 @@ void efm_model_codec_args(const efm_map_view *map, const efm_rows *rows, efm_cod
 /* Bytes of one code buffer, and how many a cursor of a coded map has: one per transfer in flight. */
 uint32_t efm_model_code_bytes(const efm_model *model, const efm_map_view *map);
 uint32_t efm_model_code_buffers(const efm_model *model, const efm_map_view *map);
+
+/* True when the map has a cap; without EFM_WITH_CAPS no package that is open has any. */
+static inline int efm_model_is_capped(const efm_map_view *map)
+{
+    return EFM_WITH_CAPS && map->cap != 0;
+}
 
 /* True when the map's rows are in the page pool. */
 int efm_model_is_pooled(const efm_model *model, const efm_map_view *map);

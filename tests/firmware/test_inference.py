@@ -73,7 +73,7 @@ def test_outputs_are_the_hosts_and_bytes_are_the_plans(sim, seed, codec):
 
 
 @pytest.mark.parametrize("name", ["external", "float", "ends", "detector", "rings", "context",
-                                  "overlapped"])
+                                  "overlapped", "capped", "pool_zvc"])
 def test_golden_packages_give_their_outputs(sim, root, name):
     package = (root / f"tests/golden/good/{name}.efm").read_bytes()
     inputs = random_inputs_of(package)
@@ -83,6 +83,18 @@ def test_golden_packages_give_their_outputs(sim, root, name):
         device.put(name, package)
         outline = device.outline(name)
         result = device.run(name, outline.stream(inputs), outputs=outline.info.outputs)
+    assert [v.tobytes() for v in result.outputs] == [v.tobytes() for v in expected]
+
+
+def test_maps_in_the_page_pool_need_no_external_memory(sim, root):
+    package = (root / "tests/golden/good/pool.efm").read_bytes()
+    inputs = random_inputs_of(package)
+    with Runtime(package) as runtime:
+        expected = runtime.run(inputs).outputs
+    with sim("--external-bytes", 0) as device:
+        device.put("pool", package)
+        outline = device.outline("pool")
+        result = device.run("pool", outline.stream(inputs), outputs=outline.info.outputs)
     assert [v.tobytes() for v in result.outputs] == [v.tobytes() for v in expected]
 
 
