@@ -124,7 +124,8 @@ def flash_bytes(program):
     return int(printed[0]) + int(printed[1])
 
 
-@pytest.mark.parametrize(("package", "limit"), [(None, 64 << 10), ("example", 32 << 10), ("rings", 32 << 10)])
+@pytest.mark.parametrize(("package", "limit"), [
+    (None, 64 << 10), ("example", 32 << 10), ("rings", 32 << 10)])
 def test_firmware_stays_within_its_budget(need, root, package, limit):
     need("arm-none-eabi-gcc")
     chosen = only(root / f"tests/golden/good/{package}.efm") if package else None
