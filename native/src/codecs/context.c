@@ -228,6 +228,17 @@ static inline void learn(const model *m, uint32_t c, int32_t near, const guess *
     m->average[c] = (uint16_t)(average - (average >> 5) + (error >> 1));
 }
 
+/* What is known of a pixel's channel c before it is coded; channels come in order. */
+static inline guess guess_value(model *m, const around *a, uint32_t c, survey *s)
+{
+    uint32_t i = c % BLOCK, left = m->args->channels - c;
+
+    if (i == 0) {
+        look(m, a, c, left < BLOCK ? left : BLOCK, s);
+    }
+    return predict(m, c, s->near[i], s->busy[i]);
+}
+
 /* g->height - g->scale + shift, kept in 0 .. top. */
 static inline uint32_t relative(const guess *g, uint32_t shift, uint32_t top)
 {
@@ -321,16 +332,11 @@ static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32
         around a = look_around(&m, row, x);
 
         for (uint32_t c = 0; c < args->channels; c++) {
-            uint32_t i = c % BLOCK;
-
-            if (i == 0) {
-                look(&m, &a, c, args->channels - c < BLOCK ? args->channels - c : BLOCK, &s);
-            }
-            guess g = predict(&m, c, s.near[i], s.busy[i]);
+            guess g = guess_value(&m, &a, c, &s);
             int32_t v = read_value(&k, &m, &g, &bad);
 
             row[x * args->channels + c] = (int8_t)v;
-            learn(&m, c, s.near[i], &g, v);
+            learn(&m, c, s.near[c % BLOCK], &g, v);
         }
     }
     memmove(m.above, row, args->width * args->channels);
@@ -384,16 +390,11 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
         around a = look_around(&m, row, x);
 
         for (uint32_t c = 0; c < args->channels; c++) {
-            uint32_t i = c % BLOCK;
-
-            if (i == 0) {
-                look(&m, &a, c, args->channels - c < BLOCK ? args->channels - c : BLOCK, &s);
-            }
-            guess g = predict(&m, c, s.near[i], s.busy[i]);
+            guess g = guess_value(&m, &a, c, &s);
             int32_t v = row[x * args->channels + c];
 
             write_value(&k, &m, &g, v);
-            learn(&m, c, s.near[i], &g, v);
+            learn(&m, c, s.near[c % BLOCK], &g, v);
         }
     }
     memmove(m.above, row, args->width * args->channels);
