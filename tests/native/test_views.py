@@ -17,13 +17,16 @@ typedef struct { uint32_t kind, n_in, n_out; const uint8_t *operands; const uint
                  uint32_t n_params; const uint8_t *weights; uint32_t weights_bytes, scratch,
                  scratch_bytes, rows, link; } efm_op_view;
 typedef struct { uint32_t address, slot_bytes, rows, row_bytes, codec; const uint8_t *tables;
-                 uint32_t tables_bytes, directory, store; } efm_map_view;
+                 uint32_t tables_bytes, directory, store, cap; } efm_map_view;
+typedef struct { uint32_t map, rate, depth, release, place, quality; const uint8_t *floors; }
+    efm_cap_view;
 typedef struct { uint8_t *base; uint32_t row_stride, capacity, pixel_stride, height, width,
                  channels, element; int32_t zero_point; } efm_rows;
 typedef struct { uint32_t rows, row_bytes, type, scale_bits; int32_t zero_point; uint32_t rank;
                  uint32_t shape[4]; const uint8_t *name; uint32_t name_bytes; } efm_tensor;
 void efm_model_op(const efm_model *model, uint32_t index, efm_op_view *op);
 void efm_model_map(const efm_model *model, uint32_t index, efm_map_view *map);
+void efm_model_cap(const efm_model *model, uint32_t index, efm_cap_view *cap);
 void efm_model_rows(const efm_model *model, uint32_t stream, uint8_t *arena, efm_rows *rows);
 uint32_t efm_model_producer(const efm_model *model, uint32_t stream);
 int efm_model_output(const efm_model *model, uint32_t index, efm_tensor *tensor);
@@ -90,6 +93,14 @@ def test_maps(package: Package) -> None:
     view = package.ffi.new("efm_map_view *")
     package.lib.efm_model_map(package.model, 0, view)
     assert view.tables - package.memory == said.pop("tables")
+    assert fields(view, said) == said
+
+
+def test_caps(package: Package) -> None:
+    said = package.put("### Caps", Section.CAPS, floors=5)
+    view = package.ffi.new("efm_cap_view *")
+    package.lib.efm_model_cap(package.model, 0, view)
+    assert view.floors - package.memory == said.pop("floors")
     assert fields(view, said) == said
 
 
