@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgefm.cli.board import on_device
-from edgefm.cli.output import print_table
+from edgefm.cli.output import print_table, short
 from edgefm.errors import BadInput
 
 if TYPE_CHECKING:
@@ -97,7 +97,9 @@ def _summary(arguments: argparse.Namespace, recorder: RunRecorder, out: Any) -> 
 
 
 def _name(stage: int, names: list[str]) -> str:
-    return "whole run" if stage < 0 else names[stage] if stage < len(names) else f"stage {stage}"
+    if stage < 0:
+        return "whole run"
+    return short(names[stage]) if stage < len(names) else f"stage {stage}"
 
 
 def _measured(table: Any, names: list[str]) -> list[tuple[str, str, str, str]]:
