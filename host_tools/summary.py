@@ -16,6 +16,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from edgefm.errors import BadInput
+from edgefm.report.markup import short
 from host_tools.align import align
 from host_tools.costs import Costs, load_costs, modelled
 from host_tools.energy import EnergyTable, energy_by_stage
@@ -188,7 +189,7 @@ def _stages(recording: Recording, runs: Sequence[RecordedRun], table: EnergyTabl
         ticks = [float(run.stages[i + 1].ticks - run.stages[i].ticks) for run in runs]
         moved = [run.stages[i + 1].counted.since(run.stages[i].counted) for run in runs]
         own = mapping(planned[i]) if i < len(planned) else {}
-        name = names[i] if i < len(names) else f"stage {i}"
+        name = short(names[i]) if i < len(names) else f"stage {i}"
         found.append(_summary(i, name, ticks, moved, own, per_second,
                               _energy(i, table, costs, moved, 0)))
     ends = [run.end for run in runs if run.end]
