@@ -37,6 +37,18 @@ static int mark_dead(efm_store *store, uint32_t block)
     return program_page(store, block, EFM_PAGE_DEAD, zeros);
 }
 
+/* Ends a committed extent. A head inside it, which only forged flash has, would come to light and hide what
+   lies behind it: it goes first. */
+static int retire(efm_store *store, const efm_extent *old)
+{
+    efm_extent inside;
+    int status = EFM_OK;
+    for (uint32_t block = old->block + 1; status == EFM_OK && block < old->block + old->blocks; block++)
+        if (efm_extent_read(store, block, &inside))
+            status = erase(store, block);
+    return status == EFM_OK ? mark_dead(store, old->block) : status;
+}
+
 /* -- what is there -------------------------------------------------------------------------------- */
 
 static bool is_power(uint32_t value)
@@ -80,7 +92,7 @@ int efm_store_mount(efm_store *store, const efm_flash *flash)
     efm_extent found;
     for (uint32_t block = 0; efm_extent_next(store, &block, &found);)
         if (found.done && !efm_extent_is_newest(store, &found))
-            (void)!mark_dead(store, found.block); /* tried again at the next mount; efm_extent_find() knows */
+            (void)!retire(store, &found); /* tried again at the next mount; efm_extent_find() knows */
     return EFM_OK;
 }
 
@@ -137,7 +149,7 @@ int efm_store_remove(efm_store *store, const uint8_t *name, uint32_t name_bytes)
     efm_extent found;
     if (!efm_extent_find(store, name, name_bytes, &found))
         return EFM_LINK_NOT_FOUND;
-    return mark_dead(store, found.block);
+    return retire(store, &found);
 }
 
 /* -- writing ------------------------------------------------------------------------------------ */
@@ -236,7 +248,7 @@ static int begin_anew(efm_store *store, const efm_store_package *package, bool r
             return EFM_LINK_NO_SPACE;
         if (!replace)
             return EFM_LINK_REFUSED;
-        int status = mark_dead(store, old.block);
+        int status = retire(store, &old);
         if (status != EFM_OK)
             return status;
         block = efm_extent_room(store, blocks, store->blocks);
@@ -330,6 +342,6 @@ int efm_store_commit(efm_store *store)
     }
     store->open = store->blocks;
     if (replaces)
-        (void)!mark_dead(store, old.block); /* else at the next mount */
+        (void)!retire(store, &old); /* else at the next mount */
     return EFM_OK;
 }
