@@ -8,8 +8,7 @@
 #include <string.h>
 
 #include "../bits.h"
-#include "lossless.h"
-#include "range.h"
+#include "context.h"
 
 enum {
     HEAD = 12,           /* bytes of the tables' fixed part */
@@ -32,20 +31,6 @@ static const uint8_t first_zero[16] = {
 static const uint8_t first_below[8] = {40, 60, 80, 100, 112, 120, 124, 126};
 static const uint8_t first_step[STEPS] = {150, 120, 115, 112, 110, 110};
 
-typedef struct model {
-    const efm_codec_args *args;
-    const uint8_t *tables;
-    uint32_t terms;          /* earlier channels that a prediction uses */
-    uint32_t zero_flag;
-    int32_t lowest;          /* value left once the zero flag has been read */
-    int32_t offset;          /* of every prediction, 1/64 */
-    uint16_t *average;       /* [channels] of the error, 1/64 */
-    int16_t *surprise;       /* [channels] this pixel's value - prediction from neighbours, 1/64 */
-    uint16_t *odds;          /* [CONTEXTS] of a one, 1/65536 */
-    uint8_t *error;          /* [channels] of the last pixel, 1/4 */
-    int8_t *above;           /* [width][channels], the row before */
-} model;
-
 /* The pixels around one pixel. */
 typedef struct around {
     const int8_t *w, *n, *nw, *ne;
@@ -64,12 +49,12 @@ typedef struct survey {
     uint16_t busy[BLOCK];  /* their part of the expected error, 1/8 */
 } survey;
 
-static uint32_t state_bytes(const efm_codec_args *args)
+uint32_t efm_context_state_bytes(const efm_codec_args *args)
 {
     return 2 * CONTEXTS + 5 * args->channels + args->width * args->channels;
 }
 
-static efm_status check(const efm_codec_args *args)
+efm_status efm_context_check(const efm_codec_args *args)
 {
     const uint8_t *t = args->tables;
     const uint8_t *term;
@@ -92,7 +77,7 @@ static efm_status check(const efm_codec_args *args)
     return EFM_OK;
 }
 
-static void open_model(model *m, const efm_codec_args *args)
+static void open_model(efm_context *m, const efm_codec_args *args)
 {
     const uint8_t *t = args->tables;
     int32_t sum = efm_int8(t[8]) + efm_int8(t[9]) + efm_int8(t[10]) + efm_int8(t[11]);
@@ -121,7 +106,7 @@ static uint32_t first_odds(uint32_t i)
 }
 
 /* What was learned from the image, back to the beginning. */
-static void forget(const model *m)
+static void forget(const efm_context *m)
 {
     for (uint32_t i = 0; i < CONTEXTS; i++) {
         m->odds[i] = (uint16_t)(first_odds(i) << 8 | 0x80);
@@ -132,10 +117,9 @@ static void forget(const model *m)
     }
 }
 
-static void begin_row(const model *m)
+void efm_context_begin(efm_context *m, const efm_codec_args *args)
 {
-    const efm_codec_args *args = m->args;
-
+    open_model(m, args);
     if (args->y == 0) {
         forget(m);
         memset(m->above, args->zero_point, args->channels);
@@ -147,7 +131,7 @@ static void begin_row(const model *m)
     }
 }
 
-static around look_around(const model *m, const int8_t *row, uint32_t x)
+static around look_around(const efm_context *m, const int8_t *row, uint32_t x)
 {
     const efm_codec_args *args = m->args;
     uint32_t c = args->channels;
@@ -178,7 +162,7 @@ static inline uint32_t half_octave(uint32_t v)
     return 2 * log - 2 + ((v + 2) >> (log - 1) & 1u);
 }
 
-static void look(const model *m, const around *a, uint32_t first, uint32_t count, survey *s)
+static void look(const efm_context *m, const around *a, uint32_t first, uint32_t count, survey *s)
 {
     const uint8_t *t = m->tables;
     int32_t tap_w = efm_int8(t[8]), tap_n = efm_int8(t[9]);
@@ -195,7 +179,7 @@ static void look(const model *m, const around *a, uint32_t first, uint32_t count
     }
 }
 
-static inline guess predict(const model *m, uint32_t c, int32_t near, uint32_t busy)
+static inline guess predict(const efm_context *m, uint32_t c, int32_t near, uint32_t busy)
 {
     const uint8_t *t = m->tables;
     const uint8_t *term = t + HEAD + c * 2 * m->terms; /* distance, weight */
@@ -218,7 +202,7 @@ static inline guess predict(const model *m, uint32_t c, int32_t near, uint32_t b
     return g;
 }
 
-static inline void learn(const model *m, uint32_t c, int32_t near, const guess *g, int32_t v)
+static inline void learn(const efm_context *m, uint32_t c, int32_t near, const guess *g, int32_t v)
 {
     uint32_t error = distance(v * 64, g->mean) >> 4;
     uint32_t average = m->average[c];
@@ -229,7 +213,7 @@ static inline void learn(const model *m, uint32_t c, int32_t near, const guess *
 }
 
 /* What is known of a pixel's channel c before it is coded; channels come in order. */
-static inline guess guess_value(model *m, const around *a, uint32_t c, survey *s)
+static inline guess guess_value(efm_context *m, const around *a, uint32_t c, survey *s)
 {
     uint32_t i = c % BLOCK, left = m->args->channels - c;
 
@@ -248,14 +232,14 @@ static inline uint32_t relative(const guess *g, uint32_t shift, uint32_t top)
     return r < top ? r : top;
 }
 
-static inline uint16_t *zero_odds(const model *m, const guess *g)
+static inline uint16_t *zero_odds(const efm_context *m, const guess *g)
 {
     uint32_t size = g->scale / 4 < 3 ? g->scale / 4 : 3;
 
     return m->odds + relative(g, 10, 15) * 4 + size;
 }
 
-static inline uint16_t *side_odds(const model *m, const guess *g)
+static inline uint16_t *side_odds(const efm_context *m, const guess *g)
 {
     uint32_t size = g->scale / 2 < 3 ? g->scale / 2 : 3;
     uint32_t part = (uint32_t)(g->mean - LOW * 64) >> 4 & 3u;
@@ -264,7 +248,7 @@ static inline uint16_t *side_odds(const model *m, const guess *g)
 }
 
 /* Of the first step; each further one has its own, up to the last. */
-static inline uint16_t *step_odds(const model *m, const guess *g)
+static inline uint16_t *step_odds(const efm_context *m, const guess *g)
 {
     return m->odds + ZERO_CONTEXTS + SIDE_CONTEXTS + g->scale * STEPS;
 }
@@ -276,14 +260,14 @@ static inline uint32_t step_bits(const guess *g)
 }
 
 /* The value from which the distance counts; both sides may occur when it is above the lowest. */
-static inline int32_t centre(const model *m, const guess *g)
+static inline int32_t centre(const efm_context *m, const guess *g)
 {
     int32_t v = (g->mean - LOW * 64) / 64 + LOW;
 
     return v > m->lowest ? v : m->lowest;
 }
 
-static inline uint32_t read_distance(coder *k, const model *m, const guess *g, uint32_t *bad)
+static inline uint32_t read_distance(coder *k, const efm_context *m, const guess *g, uint32_t *bad)
 {
     uint32_t bits = step_bits(g);
     uint32_t steps = 0;
@@ -300,7 +284,7 @@ static inline uint32_t read_distance(coder *k, const model *m, const guess *g, u
     return value;
 }
 
-static inline int32_t read_value(coder *k, const model *m, const guess *g, uint32_t *bad)
+static inline int32_t read_value(coder *k, const efm_context *m, const guess *g, uint32_t *bad)
 {
     uint32_t below = 0;
     int32_t v = centre(m, g);
@@ -318,32 +302,27 @@ static inline int32_t read_value(coder *k, const model *m, const guess *g, uint3
     return v < LOW ? LOW : v > HIGH ? HIGH : v;
 }
 
-static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes,
-                         int8_t *row)
+void efm_context_read(efm_context *m, coder *k, int8_t *row, uint32_t from, uint32_t to, uint32_t *bad)
 {
-    coder k = open_code(code, bytes);
-    uint32_t bad = 0;
-    model m;
+    uint32_t channels = m->args->channels;
+    coder own = *k; /* in registers */
     survey s;
 
-    open_model(&m, args);
-    begin_row(&m);
-    for (uint32_t x = 0; x < args->width; x++) {
-        around a = look_around(&m, row, x);
+    for (uint32_t x = from; x < to; x++) {
+        around a = look_around(m, row, x);
 
-        for (uint32_t c = 0; c < args->channels; c++) {
-            guess g = guess_value(&m, &a, c, &s);
-            int32_t v = read_value(&k, &m, &g, &bad);
+        for (uint32_t c = 0; c < channels; c++) {
+            guess g = guess_value(m, &a, c, &s);
+            int32_t v = read_value(&own, m, &g, bad);
 
-            row[x * args->channels + c] = (int8_t)v;
-            learn(&m, c, s.near[c % BLOCK], &g, v);
+            row[x * channels + c] = (int8_t)v;
+            learn(m, c, s.near[c % BLOCK], &g, v);
         }
     }
-    memmove(m.above, row, args->width * args->channels);
-    return !bad && spent(&k) ? EFM_OK : EFM_BAD_CODEC;
+    *k = own;
 }
 
-static void write_distance(coder *k, const model *m, const guess *g, uint32_t d)
+static void write_distance(coder *k, const efm_context *m, const guess *g, uint32_t d)
 {
     uint32_t bits = step_bits(g);
     uint32_t steps = d >> bits < LONGEST ? d >> bits : LONGEST;
@@ -361,7 +340,7 @@ static void write_distance(coder *k, const model *m, const guess *g, uint32_t d)
     }
 }
 
-static void write_value(coder *k, const model *m, const guess *g, int32_t v)
+static void write_value(coder *k, const efm_context *m, const guess *g, int32_t v)
 {
     int32_t middle = centre(m, g);
 
@@ -377,40 +356,66 @@ static void write_value(coder *k, const model *m, const guess *g, int32_t v)
     write_distance(k, m, g, (uint32_t)(v < middle ? middle - 1 - v : v - middle));
 }
 
+void efm_context_write(efm_context *m, coder *k, const int8_t *row, uint32_t from, uint32_t to)
+{
+    uint32_t channels = m->args->channels;
+    coder own = *k; /* in registers */
+    survey s;
+
+    for (uint32_t x = from; x < to; x++) {
+        around a = look_around(m, row, x);
+
+        for (uint32_t c = 0; c < channels; c++) {
+            guess g = guess_value(m, &a, c, &s);
+            int32_t v = row[x * channels + c];
+
+            write_value(&own, m, &g, v);
+            learn(m, c, s.near[c % BLOCK], &g, v);
+        }
+    }
+    *k = own;
+}
+
+void efm_context_end(const efm_context *m, const int8_t *row)
+{
+    memmove(m->above, row, m->args->width * m->args->channels);
+}
+
+/* The row had no code: the decoder saw no contexts of it, so both sides start afresh. */
+void efm_context_skip(const efm_codec_args *args, const int8_t *row)
+{
+    efm_context m;
+
+    open_model(&m, args);
+    forget(&m);
+    efm_context_end(&m, row);
+}
+
+static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes,
+                         int8_t *row)
+{
+    coder k = open_code(code, bytes);
+    uint32_t bad = 0;
+    efm_context m;
+
+    efm_context_begin(&m, args);
+    efm_context_read(&m, &k, row, 0, args->width, &bad);
+    efm_context_end(&m, row);
+    return !bad && spent(&k) ? EFM_OK : EFM_BAD_CODEC;
+}
+
 static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity,
                    uint32_t *bytes)
 {
     coder k = open_room(code, capacity);
-    model m;
-    survey s;
+    efm_context m;
 
-    open_model(&m, args);
-    begin_row(&m);
-    for (uint32_t x = 0; x < args->width; x++) {
-        around a = look_around(&m, row, x);
-
-        for (uint32_t c = 0; c < args->channels; c++) {
-            guess g = guess_value(&m, &a, c, &s);
-            int32_t v = row[x * args->channels + c];
-
-            write_value(&k, &m, &g, v);
-            learn(&m, c, s.near[c % BLOCK], &g, v);
-        }
-    }
-    memmove(m.above, row, args->width * args->channels);
+    efm_context_begin(&m, args);
+    efm_context_write(&m, &k, row, 0, args->width);
+    efm_context_end(&m, row);
     *bytes = finish(&k);
 }
 
-/* The row had no code: the decoder saw no contexts of it, so both sides start afresh. */
-static void skip(const efm_codec_args *args, const int8_t *row)
-{
-    model m;
-
-    open_model(&m, args);
-    forget(&m);
-    memmove(m.above, row, args->width * args->channels);
-}
-
 const efm_codec_class efm_codec_context = {
-    EFM_CODEC_CONTEXT, check, state_bytes, encode, decode, skip,
+    EFM_CODEC_CONTEXT, efm_context_check, efm_context_state_bytes, encode, decode, efm_context_skip,
 };
