@@ -33,7 +33,7 @@ Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 
 SAMPLE_VALUES = 1 << 18  # of one map; some thousand per channel
-ZERO_SHARE = 1 / 16  # a map with this share of zero points gets the zero flag
+ZERO_SHARE = 1 / 16  # of zero points, from which the zero flag is tried
 USUAL_TAPS = (26, 26, -6, 13)  # 64ths, where there is no evidence
 RIDGE = 40.0  # samples that "no cross term" is worth
 TERMS = (0, 1, 2, 4, 6)  # cross terms that tables may have: each costs 2 bytes per channel
@@ -55,8 +55,7 @@ class Sample:
 def candidates(maps: Sequence[Rows], shape: RowShape) -> list[Candidate]:
     """Tables for maps like these, the smallest first, each with the code it promises."""
     sample = _sample(maps, shape)
-    zero_flag = bool(np.mean(sample.flat(sample.v) == shape.zero_point) >= ZERO_SHARE)
-    blank = Tables(zero_flag, 0, (0, 0, 0, 0, 0), USUAL_TAPS)
+    blank = Tables(False, 0, (0, 0, 0, 0, 0), USUAL_TAPS)
     trust = _trust(sample)
     first = replace(blank, taps=_taps(sample, shape, trust))
     surprise = sample.flat(sample.v * ONE - _near(sample, shape, first)) / ONE
@@ -183,9 +182,11 @@ def _finish(sample: Sample, shape: RowShape, tables: Tables) -> Candidate:
     tables = replace(tables, weights=weights)
     a, b, c, d, e = (w * s for w, s in zip(weights, signs, strict=True))
     expected = (a + b + e >> 5) + (c + d >> 5)
-    bits = _entropy(tables, shape, sample.flat(sample.v).reshape(-1), sample.flat(mean).reshape(-1),
-                    expected.reshape(-1))
-    return Candidate(context.pack(tables), bits / seen.size)
+    v, mean = sample.flat(sample.v).reshape(-1), sample.flat(mean).reshape(-1)
+    flags = (False, True) if np.mean(v == shape.zero_point) >= ZERO_SHARE else (False,)
+    tried = [replace(tables, zero_flag=flag) for flag in flags]
+    bits = [_entropy(t, shape, v, mean, expected.reshape(-1)) / v.size for t in tried]
+    return Candidate(context.pack(tried[int(np.argmin(bits))]), min(bits))
 
 
 def _weights(signs: Floats, error: Floats) -> tuple[int, int, int, int, int]:

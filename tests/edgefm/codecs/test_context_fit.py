@@ -67,14 +67,6 @@ def test_the_limit_counts():
     assert len(CODEC.fit([rows], shape, 30)) <= 30
 
 
-def test_the_zero_flag_follows_the_share_of_zero_points():
-    shape = RowShape(8, 4, 0)
-    few, many = np.ones((8, 8, 4), np.int8), np.ones((8, 8, 4), np.int8)
-    many[:, ::4] = 0
-    assert not context.unpack(CODEC.fit([few], shape, 12), 4).zero_flag
-    assert context.unpack(CODEC.fit([many], shape, 12), 4).zero_flag
-
-
 def test_large_maps_are_sampled_in_bands(monkeypatch):
     from edgefm.codecs import context_fit
 
@@ -82,3 +74,14 @@ def test_large_maps_are_sampled_in_bands(monkeypatch):
     maps = [np.full((30, 8, 4), i, np.int8) for i in range(2)]
     sample = _sample(maps, RowShape(8, 4, 0))
     assert sample.v.shape == (2, 5, 8, 4) and sample.flat(sample.v).shape == (2 * 4 * 8, 4)
+
+
+@pytest.mark.parametrize("zero_point, rectified", [(-128, True), (0, False)])
+def test_zero_gets_a_decision_of_its_own_where_that_is_shorter(smooth_maps, zero_point, rectified):
+    shape = RowShape(10, 8, zero_point)
+    coarse = [(m.astype(int) // 16).astype(np.int8) for m in smooth_maps]
+    maps = [np.where(m > 0, m, 0) + zero_point if rectified else m for m in coarse]
+    maps = [m.astype(np.int8) for m in maps]
+    assert all(np.mean(m == zero_point) > 1 / 16 for m in maps)
+    for one in candidates(maps, shape):
+        assert context.unpack(one.tables, 8).zero_flag == rectified
