@@ -14,7 +14,7 @@ import numpy as np
 
 from edgefm.binding import Runtime
 from edgefm.binding.coder import code_map
-from edgefm.codecs import CODECS, LOSSLESS_CODECS, RowShape, coded_bytes, fit_maps
+from edgefm.codecs import CODECS, LOSSLESS_CODECS, RowShape, coded_bytes, fit_maps, temporal
 from edgefm.codecs.interface import no_fit
 from edgefm.codecs.shift import HEAD_BYTES, Cap
 from edgefm.container import CodedMap
@@ -47,13 +47,15 @@ def needs_calibration(codec: str) -> bool:
 
 def storage_for(program: Program, codec: str,
                 cap_for: Callable[[Stream], Cap | None] | None = None,
-                pooled: bool = False, given: Mapping[str, MapTables] = _NONE) -> Storage:
+                pooled: bool = False, given: Mapping[str, MapTables] = _NONE,
+                refresh: int = 0) -> Storage:
     """What the planner reserves: every map that a codec can take is coded.
 
     Maps of `given` tables, by name, have the codec of those whatever `codec` is.
 
     `cap_for` gives what each of them may take at most, where the codec loses nothing itself;
-    `pooled` allows them to be in the page pool.
+    `pooled` allows them to be in the page pool. Codecs that refer to the frame before do not in
+    every `refresh`-th one.
     """
     names = candidates(codec)
 
@@ -69,11 +71,16 @@ def storage_for(program: Program, codec: str,
 
     def cap_of(stream: int) -> Cap | None:
         shape = program.streams[stream]
-        fits = (names and all(CODECS[name].lossless for name in names) and is_codable(shape)
+        fits = (names and all(CODECS[name].lossless and not CODECS[name].refers for name in names)
+                and is_codable(shape)
                 and shape.row_bytes + HEAD_BYTES <= _MAX_ROW_BYTES)
         return cap_for(shape) if cap_for and fits else None
 
-    return Storage(codec_of, state_bytes, cap_of, pooled)
+    def refers(stream: int) -> bool:
+        own = codec_of(stream)
+        return own in CODECS and CODECS[own].refers
+
+    return Storage(codec_of, state_bytes, cap_of, pooled, refers, refresh)
 
 
 def is_codable(stream: Stream) -> bool:
@@ -126,6 +133,13 @@ def _given(stream: Stream, one: MapTables) -> CodedMap:
     except BadContainer as error:
         raise BadInput(f"map {stream.name!r}: {error}") from None
     return CodedMap(CODECS[one.codec].id, one.tables)
+
+
+def with_tolerance(coded: Mapping[int, CodedMap], tolerance: int) -> dict[int, CodedMap]:
+    """The same, but values within `tolerance` steps of the frame before may be taken from there."""
+    own = CODECS["temporal"].id
+    return {i: CodedMap(own, temporal.with_tolerance(one.tables, tolerance))
+            if one.codec == own else one for i, one in coded.items()}
 
 
 def row_lengths(program: Program, plan: Plan, coded: Mapping[int, CodedMap], package: bytes,

@@ -47,6 +47,7 @@ class CompileOptions:
 
     At most one of `kl_budget` (nats), `accuracy_budget` (points of top-1) and `byte_budget` (coded
     feature maps per inference, both ways) may be given; stored maps then get coarser steps.
+    `tolerance` (steps of a map) and `refresh` (frames) are for the codec temporal.
     """
 
     fast: int | None = None
@@ -66,6 +67,8 @@ class CompileOptions:
     rate_rule: str = "slope"
     transform: str = "channels"
     tables: Path | None = None
+    tolerance: int = 0
+    refresh: int = 0
 
     @property
     def budget(self) -> Budget | None:
@@ -193,9 +196,16 @@ def compile_loaded(model: Model, options: CompileOptions,
     check_tables(given, model.graph)
 
     def planned(layout: Layout) -> Plan:
-        storage = coding.storage_for(layout.program, options.map_codec, given=given)
+        storage = coding.storage_for(layout.program, options.map_codec, given=given,
+                                     refresh=options.refresh)
         return make_plan(layout, target, options.objective, options.cut, storage)
 
+    if options.map_codec != "temporal" and (options.tolerance or options.refresh):
+        raise BadInput(f"{model.graph.name}: a tolerance and a refresh are for the codec temporal, "
+                       f"met {options.map_codec}")
+    if target.external_bytes == 0 and options.map_codec == "temporal":
+        raise BadInput(f"{model.graph.name}: temporal codes maps in external memory, and there is "
+                       "none")
     if target.external_bytes == 0 and given:
         raise BadInput(f"{options.tables}: tables are for maps in external memory, and there is "
                        "none")
@@ -211,7 +221,8 @@ def compile_loaded(model: Model, options: CompileOptions,
         fits = plan if _alike(own.program, layout.program) else planned(own)
         if graph not in learned:
             learned.clear()
-            learned[graph] = _coded_maps(model, graph, own, fits, options, given)
+            learned[graph] = coding.with_tolerance(
+                _coded_maps(model, graph, own, fits, options, given), options.tolerance)
         coded = learned[graph]
         description = Description(model.sha256, model.preprocess, options.labels,
                                   decided.to_json() if decided else None)

@@ -30,9 +30,10 @@ BUFFER = struct.Struct("<III")
 OPERATOR = struct.Struct("<BBBBIIIIIIIII")
 FIRING = struct.Struct("<HH")
 STAGE = struct.Struct("<II")
-MAP = struct.Struct("<IIIIIIIIII")
+MAP = struct.Struct("<IIIIIIIIIHH")
 TENSOR = struct.Struct("<IIBBHfi4IIII")
 CAP = struct.Struct("<IIIIBBHI")
+REFERENCE = struct.Struct("<IIII")
 MAX_ENDS = 32       # inputs, and outputs
 TYPES = ("int8", "uint8", "int32", "int64", "float32")
 
@@ -55,6 +56,7 @@ class Section(IntEnum):
     META = 13
     SIGNATURE = 14
     CAPS = 15
+    REFERENCES = 16
 
 
 RECORD_BYTES = {
@@ -62,7 +64,7 @@ RECORD_BYTES = {
     Section.OPERANDS: 2, Section.PARAMS: 4, Section.WEIGHTS: 1, Section.FIRINGS: FIRING.size,
     Section.STAGES: STAGE.size, Section.MAPS: MAP.size, Section.TABLES: 1,
     Section.TENSORS: TENSOR.size, Section.NAMES: 1, Section.META: 1, Section.SIGNATURE: 1,
-    Section.CAPS: CAP.size}
+    Section.CAPS: CAP.size, Section.REFERENCES: REFERENCE.size}
 
 REQUIRED = 1  # section flag: a reader that does not know the section must refuse the package
 
@@ -73,6 +75,7 @@ class Feature(IntFlag):
     EXTERNAL = 1
     CODED = 2
     CAPPED = 4
+    TEMPORAL = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +226,10 @@ def _plan_sections(graph: Graph, program: Program, plan: Plan,
         Section.STAGES: b"".join(STAGE.pack(s.first_firing, s.firings) for s in plan.stages),
         Section.MAPS: maps, Section.TABLES: bytes(tables.data), Section.TENSORS: tensors,
         Section.NAMES: bytes(names.data)}
-    return {**sections, Section.CAPS: caps} if caps else sections
+    references = b"".join(REFERENCE.pack(i, plan.maps[i].reference, plan.maps[i].release,
+                                         plan.maps[i].refresh) for i in _referring(plan))
+    return sections | ({Section.CAPS: caps} if caps else {}) | (
+        {Section.REFERENCES: references} if references else {})
 
 
 def _stream(program: Program, plan: Plan, index: int) -> bytes:
@@ -259,11 +265,16 @@ def _map(plan: Plan, index: int, coded: CodedMap | None, tables: _Blob) -> bytes
     at = tables.append(coded.tables, 4) if coded else 0
     return MAP.pack(m.address, m.slot_bytes, m.rows, m.row_bytes, coded.codec if coded else 0, at,
                     len(coded.tables) if coded else 0, m.directory, store,
-                    _capped(plan).index(index) + 1 if m.cap else 0)
+                    _capped(plan).index(index) + 1 if m.cap else 0,
+                    _referring(plan).index(index) + 1 if m.reference >= 0 else 0)
 
 
 def _capped(plan: Plan) -> list[int]:
     return [i for i, m in enumerate(plan.maps) if m.cap]
+
+
+def _referring(plan: Plan) -> list[int]:
+    return [i for i, m in enumerate(plan.maps) if m.reference >= 0]
 
 
 def _cap(plan: Plan, index: int, tables: _Blob) -> bytes:
@@ -309,6 +320,8 @@ def _assemble(plan: Plan, sections: Mapping[Section, bytes]) -> bytes:
         features |= Feature.CODED
     if _capped(plan):
         features |= Feature.CAPPED
+    if _referring(plan):
+        features |= Feature.TEMPORAL
     window = max(len(op.inputs) + len(op.outputs) for op in plan.ops)
     fields = (MAJOR, MINOR, len(body.data), 0, features, len(sections), plan.fast_bytes,
               plan.control_bytes, plan.external_bytes, plan.io_bytes, plan.alignment,

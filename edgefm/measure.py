@@ -24,6 +24,7 @@ from edgefm.errors import BadInput
 from edgefm.graph import Array
 from edgefm.program import OpKind, Program
 
+_MEASURED = {name: codec for name, codec in CODECS.items() if not codec.refers}
 _PORTS = (OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE)
 
 
@@ -122,10 +123,10 @@ def measure_codecs(compiled: Compiled, fit: Sequence[Array], judge: Sequence[Arr
     with Runtime(compiled.package) as runtime:
         samples = [maps_of(runtime, boundaries, data) for data in fit]
         sums = {name: [_Sums(t) for t in _tables(codec, boundaries, samples, limit)]
-                for name, codec in CODECS.items()}
+                for name, codec in _MEASURED.items()}
         for data in judge:
             maps = maps_of(runtime, boundaries, data)
-            for name, codec in CODECS.items():
+            for name, codec in _MEASURED.items():
                 for total, boundary, values in zip(sums[name], boundaries, maps, strict=True):
                     _add(total, codec, boundary.shape, values)
             tick()

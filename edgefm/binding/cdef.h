@@ -19,6 +19,7 @@ typedef struct efm_counters {
     uint64_t pool_pages;
     uint64_t capped_rows;
     uint64_t largest_shift;
+    uint64_t reference_bytes;
 } efm_counters;
 
 typedef struct efm_late_port {
@@ -33,6 +34,7 @@ typedef struct efm_pc {
     uint8_t *const *outputs;
     uint8_t *const *taps;
     efm_late_port external;
+    uint32_t frame;
     ...;
 } efm_pc;
 
@@ -52,6 +54,7 @@ typedef struct efm_codec_args {
     uint32_t tables_bytes;
     uint8_t *state;
     uint32_t y;
+    const int8_t *reference;
 } efm_codec_args;
 
 typedef struct efm_codec_class {

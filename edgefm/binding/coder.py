@@ -19,21 +19,22 @@ Map = npt.NDArray[np.int8]
 _OK = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Coded:
-    """The stored rows of a map, the sum of squared differences of what comes back from them, and
+    """The stored rows of a map, what comes back from them, the sum of its squared differences, and
     the seconds that coding and decoding took."""
 
     rows: tuple[bytes, ...]
+    back: Map
     squared_error: float
     encode_seconds: float
     decode_seconds: float
 
 
 def code_map(codec: int, tables: bytes, zero_point: int, values: Map,
-             lossless: bool = True) -> Coded:
+             lossless: bool = True, before: Map | None = None) -> Coded:
     """Code a map int8 [H, W, C] row by row, decode it again, and check that nothing changed when
-    the codec is `lossless`.
+    the codec is `lossless`. `before` is the map of the frame before, for codecs that refer to it.
 
     A row whose code would not be shorter is stored as it is. Raises BadInput for a codec this
     build does not have or tables it refuses, RuntimeFault when a map does not come back.
@@ -51,23 +52,27 @@ def code_map(codec: int, tables: bytes, zero_point: int, values: Map,
     state = ffi.new("uint64_t[]", int(found.state_bytes(args)) // 8 + 1)
     args.state = ffi.cast("uint8_t *", state)
     start = time.perf_counter()
-    rows = _encode(ffi, found, args, values)
+    rows = _encode(ffi, found, args, values, before)
     middle = time.perf_counter()
-    back = _decode(ffi, found, args, rows, values.shape)
+    back = _decode(ffi, found, args, rows, values.shape, before)
     stop = time.perf_counter()
     error = float(np.sum((back.astype(np.float64) - values) ** 2))
     if lossless and error:
         raise RuntimeFault(f"codec {codec}: a map came back changed", 0)
-    return Coded(tuple(rows), error, middle - start, stop - middle)
+    return Coded(tuple(rows), back, error, middle - start, stop - middle)
 
 
-def _encode(ffi: Any, codec: Any, args: Any, values: Map) -> list[bytes]:
+def _reference(ffi: Any, before: Map | None, y: int) -> Any:
+    return ffi.NULL if before is None else ffi.from_buffer("int8_t[]", before[y])
+
+
+def _encode(ffi: Any, codec: Any, args: Any, values: Map, before: Map | None) -> list[bytes]:
     bytes_of_row = values.shape[1] * values.shape[2]
     code = ffi.new("uint8_t[]", bytes_of_row)
     length = ffi.new("uint32_t *")
     rows = []
     for y, row in enumerate(np.ascontiguousarray(values)):
-        args.y = y
+        args.y, args.reference = y, _reference(ffi, before, y)
         source = ffi.from_buffer("int8_t[]", row)
         codec.encode(args, source, code, bytes_of_row - 1, length)
         if length[0]:
@@ -78,10 +83,11 @@ def _encode(ffi: Any, codec: Any, args: Any, values: Map) -> list[bytes]:
     return rows
 
 
-def _decode(ffi: Any, codec: Any, args: Any, rows: Sequence[bytes], shape: tuple[int, ...]) -> Map:
+def _decode(ffi: Any, codec: Any, args: Any, rows: Sequence[bytes], shape: tuple[int, ...],
+            before: Map | None) -> Map:
     values = np.zeros(shape, np.int8)
     for y, (row, code) in enumerate(zip(values, rows, strict=True)):
-        args.y = y
+        args.y, args.reference = y, _reference(ffi, before, y)
         target = ffi.from_buffer("int8_t[]", row)
         if len(code) == row.size:
             row[:] = np.frombuffer(code, np.int8).reshape(row.shape)

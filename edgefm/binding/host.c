@@ -37,7 +37,8 @@ efm_status efm_pc_run(efm_pc *pc, uint8_t *arena, uint32_t arena_bytes, efm_coun
 {
     efm_host host = {.context = pc, .input = give_input, .output = take_output,
                      .tap = pc->taps == NULL ? NULL : tap,
-                     .port = {efm_late_read, efm_late_write, efm_late_wait, &pc->external}};
+                     .port = {efm_late_read, efm_late_write, efm_late_wait, &pc->external},
+                     .frame = pc->frame};
     memset(pc->external.flight, 0, sizeof pc->external.flight);
     return efm_run(pc->model, &host, arena, arena_bytes, counters);
 }

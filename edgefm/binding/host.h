@@ -12,6 +12,7 @@ typedef struct efm_pc {
     uint8_t *const *outputs;        /* [outputs] */
     uint8_t *const *taps;           /* [streams] whole maps to fill, null entries are skipped; or null */
     efm_late_port external;
+    uint32_t frame;                 /* of a stream, as in efm_host */
 } efm_pc;
 
 /* Runs the model on whole arrays. Reentrant: everything is in the arguments. */

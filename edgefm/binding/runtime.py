@@ -38,6 +38,7 @@ class Counters:
     pool_pages: int
     capped_rows: int
     largest_shift: int
+    reference_bytes: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,8 +103,10 @@ class Runtime:
         """Graph outputs."""
         return self._info.outputs
 
-    def run(self, inputs: Sequence[Array], taps: bool = False) -> RunResult:
+    def run(self, inputs: Sequence[Array], taps: bool = False, frame: int = 0) -> RunResult:
         """Run once. `inputs` have the shapes and dtypes of `self.inputs`.
+
+        `frame` counts the pictures of a stream: those after 0 may be coded against the one before.
 
         Raises BadInput for an input of another shape or type, RuntimeFault when the runtime stops
         or writes outside its arena.
@@ -119,6 +122,7 @@ class Runtime:
         pc.taps = keep[2] if taps else ffi.NULL
         pc.external.memory = ffi.from_buffer("uint8_t[]", self._external)
         pc.external.bytes = self._external.size
+        pc.frame = frame
         counters = ffi.new("efm_counters *")
         for guard in self._guards:
             guard[:] = _CANARY_BYTE

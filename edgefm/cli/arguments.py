@@ -52,6 +52,13 @@ def times(text: str) -> int:
     return 0 if text == "0" else count(text)
 
 
+def steps(text: str) -> int:
+    """A whole number from 0 to 255."""
+    if not text.isdecimal() or int(text) > 255:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 255, met {text!r}")
+    return int(text)
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """`--json`."""
     parser.add_argument("--json", action="store_true",
@@ -74,6 +81,13 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--tables", type=Path, metavar="FILE.npz",
                        help="codecs and tables for some maps, as training wrote them; those maps "
                             "are stored with them")
+    group.add_argument("--tolerance", type=steps, default=0, metavar="STEPS",
+                       help="with --codec temporal: parts of a map whose values are all within so "
+                            "many steps of the frame before are taken from there (default 0: "
+                            "nothing is lost)")
+    group.add_argument("--refresh", type=times, default=0, metavar="FRAMES",
+                       help="with --codec temporal: every so many frames refer to none (default 0: "
+                            "only the first does not)")
     budget = group.add_mutually_exclusive_group()
     budget.add_argument("--kl-budget", type=positive, metavar="NATS",
                         help="coarser steps for stored maps, up to this mean KL from the network "
@@ -121,7 +135,7 @@ def compile_options(arguments: argparse.Namespace, model: Path) -> CompileOption
         kl_budget=arguments.kl_budget, accuracy_budget=arguments.accuracy_budget,
         byte_budget=arguments.byte_budget, rate_rule=arguments.rate_rule,
         transform=arguments.transform,
-        tables=arguments.tables,
+        tables=arguments.tables, tolerance=arguments.tolerance, refresh=arguments.refresh,
         points_per_nat=read_per_nat(arguments.points) if arguments.points else PER_NAT)
 
 

@@ -23,6 +23,8 @@ from edgefm.codecs import (
     static_fit,
     tans,
     tans_fit,
+    temporal,
+    temporal_fit,
 )
 from edgefm.codecs.ebpc import EBPC
 from edgefm.codecs.interface import (
@@ -49,20 +51,30 @@ DCTCM = Codec(7, "dctcm", fit_of(dctcm_fit.candidates), dctcm.start, dctcm.encod
               dctcm.skip, no_state, dctcm_fit.candidates, lossless=False)
 GF2 = Codec(8, "gf2", gf2_fit.fit, gf2.start, gf2.encode, gf2.decode, gf2.skip, no_state,
             lossless=False)
+TEMPORAL = Codec(9, "temporal", fit_of(temporal_fit.candidates), temporal.start, temporal.encode,
+                 temporal.decode, temporal.skip, temporal.state_bytes, temporal_fit.candidates,
+                 refers=True)
 CODECS: Mapping[str, Codec] = MappingProxyType(
-    {codec.name: codec for codec in (RAW, RLE, ZVC, EBPC, CONTEXT, RICE, TANS, DCTCM, GF2)})
-LOSSLESS_CODECS: Mapping[str, Codec] = MappingProxyType(
-    {name: codec for name, codec in CODECS.items() if codec.lossless})
+    {codec.name: codec for codec in (RAW, RLE, ZVC, EBPC, CONTEXT, RICE, TANS, DCTCM, GF2,
+                                       TEMPORAL)})
+LOSSLESS_CODECS: Mapping[str, Codec] = MappingProxyType(  # of a single frame
+    {name: codec for name, codec in CODECS.items() if codec.lossless and not codec.refers})
 
 __all__ = ["CODECS", "LENGTH_BYTES", "LOSSLESS_CODECS", "Codec", "RowShape", "coded_bytes",
            "decode_map", "encode_map", "fit_maps", "worst_case"]
 
 
-def encode_map(codec: Codec, tables: bytes, shape: RowShape, rows: Rows) -> list[bytes]:
-    """The stored rows of a map int8 [H, W, C]: codes, or the row where no code is shorter."""
+def encode_map(codec: Codec, tables: bytes, shape: RowShape, rows: Rows,
+               before: Rows | None = None) -> list[bytes]:
+    """The stored rows of a map int8 [H, W, C]: codes, or the row where no code is shorter.
+
+    `before` is the map of the frame before, as it came back, for codecs that refer to it.
+    """
     state = codec.start(tables, shape)
     stored = []
-    for row in rows:
+    for y, row in enumerate(rows):
+        if codec.refers:
+            state.reference = None if before is None else before[y]
         code = codec.encode(state, row)
         if len(code) >= shape.values:
             codec.skip(state, row)
@@ -71,11 +83,14 @@ def encode_map(codec: Codec, tables: bytes, shape: RowShape, rows: Rows) -> list
     return stored
 
 
-def decode_map(codec: Codec, tables: bytes, shape: RowShape, stored: Sequence[bytes]) -> Rows:
+def decode_map(codec: Codec, tables: bytes, shape: RowShape, stored: Sequence[bytes],
+               before: Rows | None = None) -> Rows:
     """The map int8 [H, W, C] of its stored rows; BadContainer when no encoder writes them."""
     state = codec.start(tables, shape)
     rows = []
-    for code in stored:
+    for y, code in enumerate(stored):
+        if codec.refers:
+            state.reference = None if before is None else before[y]
         if len(code) > shape.values:
             raise BadContainer(f"a stored row has {len(code)} bytes, a row only {shape.values}")
         if len(code) == shape.values:

@@ -11,12 +11,13 @@ run through the same lines, with a coder that either writes a decision or reads 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
 from edgefm.codecs.interface import Rows, RowShape
+from edgefm.codecs.range import Coder, Decoder, Encoder
 from edgefm.errors import BadContainer
 
 HEAD = struct.Struct("<BBB5B4b")
@@ -25,14 +26,17 @@ SCALES, STEPS, LONGEST = 18, 6, 16
 ZERO_CONTEXTS, SIDE_CONTEXTS = 16 * 4, 8 * 4 * 4
 CONTEXTS = ZERO_CONTEXTS + SIDE_CONTEXTS + SCALES * STEPS
 LOW, HIGH = -128, 127
-RATE = 5
 ONE = 64  # predictions count in 64ths
-TOP = 1 << 24
+TRUSTS = (0, 16, 32, 48, 64)
 
 # First probabilities of a one in 256ths: zero and below by relative height, another step by step.
 FIRST_ZERO = (244, 240, 233, 222, 207, 188, 166, 140, 112, 83, 55, 32, 17, 9, 5, 4)
 FIRST_BELOW = (40, 60, 80, 100, 112, 120, 124, 126)
 FIRST_STEP = (150, 120, 115, 112, 110, 110)
+
+
+Pixel = list[int]  # a value per channel
+Around = tuple[Pixel, Pixel, Pixel, Pixel]  # w, n, nw, ne
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,17 @@ class State:
     average: list[int] = field(default_factory=list)   # error per channel, 1/64
     surprise: list[int] = field(default_factory=list)  # of this pixel's channels, 1/64
     error: list[int] = field(default_factory=list)     # of the last pixel's channels, 1/4
-    above: list[list[int]] = field(default_factory=list)
+    above: list[Pixel] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The same row and the one above it in the frame before; `trust` (1/64) is how much of what the
+    neighbours' prediction misses there is expected to be missed here too."""
+
+    row: Sequence[Pixel]
+    above: Sequence[Pixel]
+    trust: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,43 +113,38 @@ class Guess:
     height: int
 
 
-class Coder(Protocol):
-    """A range coder in either direction; a decoder ignores what it is told to write."""
-
-    def bit(self, odds: list[int], i: int, bit: int) -> int:
-        """One decision whose probability of a one is odds[i], which adapts."""
-
-    def plain(self, bits: int, value: int) -> int:
-        """`bits` equally likely bits."""
-
-
 def start(tables: bytes, shape: RowShape) -> State:
     """The state before row 0."""
     state = State(shape, unpack(tables, shape.channels))
     state.above = [[shape.zero_point] * shape.channels]
-    _forget(state)
+    forget(state)
     return state
 
 
 def encode(state: State, row: Rows) -> bytes:
     """Code of the next row int8 [W, C]."""
     encoder = Encoder()
-    _code_row(state, encoder, row.tolist())
+    begin_row(state)
+    out: list[Pixel] = []
+    code_pixels(state, encoder, out, row.tolist())
+    end_row(state, out)
     return encoder.finish()
 
 
 def decode(state: State, code: bytes) -> Rows:
     """The next row int8 [W, C]; BadContainer when no encoder writes this code."""
     decoder = Decoder(code)
-    blank = [[0] * state.shape.channels for _ in range(state.shape.width)]
-    row = np.array(_code_row(state, decoder, blank), np.int8)
+    begin_row(state)
+    out: list[Pixel] = []
+    code_pixels(state, decoder, out, blank(state.shape, state.shape.width))
     decoder.finish()
-    return row
+    end_row(state, out)
+    return np.array(out, np.int8)
 
 
 def skip(state: State, row: Rows) -> None:
     """The next row was stored as it is: both sides start afresh, but know the row."""
-    _forget(state)
+    forget(state)
     state.above = row.tolist()
     state.y += 1
 
@@ -151,7 +160,67 @@ def half_octave(v: int) -> int:
     return 2 * log - 2 + ((v + 2) >> (log - 1) & 1)
 
 
-def _forget(state: State) -> None:
+def blank(shape: RowShape, pixels: int) -> list[Pixel]:
+    """As many pixels for a decoder to fill in."""
+    return [[0] * shape.channels for _ in range(pixels)]
+
+
+def begin_row(state: State) -> None:
+    """Nothing of the next row is coded yet."""
+    state.error = [min(average >> 4, 255) for average in state.average]
+
+
+def code_pixels(state: State, coder: Coder, out: list[Pixel], pixels: Sequence[Pixel],
+                reference: Reference | None = None) -> None:
+    """Code `pixels`, which follow those of `out` in the row, and append them as they come back."""
+    for pixel in pixels:
+        x = len(out)
+        here = around(state, state.above, out, x)
+        there = around(state, reference.above, reference.row, x) if reference else here
+        out.append([])
+        for c, v in enumerate(pixel):
+            near, busy = _look(state, here, c)
+            if reference:
+                near, busy = _look_beside(state, reference, here, there, x, c)
+            guess = _predict(state, c, near, busy)
+            v = _code_value(state, coder, guess, v)
+            out[x].append(v)
+            _learn(state, c, guess, v)
+
+
+def misfits(state: State, row: Sequence[Pixel], first: int, last: int,
+            reference: Reference) -> list[int]:
+    """How far the neighbours' predictions of pixels first .. last - 1 are off together (1/64), at
+    each of `TRUSTS` in the reference."""
+    totals = [0] * len(TRUSTS)
+    for x in range(first, last):
+        here = around(state, state.above, row, x)
+        there = around(state, reference.above, reference.row, x)
+        for c, v in enumerate(row[x]):
+            for i, trust in enumerate(TRUSTS):
+                trusting = Reference(reference.row, reference.above, trust)
+                near, _ = _look_beside(state, trusting, here, there, x, c)
+                totals[i] += abs(v * ONE - near)
+    return totals
+
+
+def end_row(state: State, row: list[Pixel]) -> None:
+    """The row is done."""
+    state.above = row
+    state.y += 1
+
+
+def around(state: State, above: Sequence[Pixel], row: Sequence[Pixel], x: int) -> Around:
+    """The pixels w, n, nw, ne of pixel x; before the first row `above` is one pixel."""
+    w = row[x - 1] if x else above[0]
+    n = above[x] if state.y else w
+    nw = above[x - 1] if state.y and x else n
+    ne = above[x + 1] if state.y and x + 1 < state.shape.width else n
+    return w, n, nw, ne
+
+
+def forget(state: State) -> None:
+    """What was learned from the image, back to the beginning."""
     channels = state.shape.channels
     odds = ([FIRST_ZERO[i // 4] for i in range(ZERO_CONTEXTS)]
             + [FIRST_BELOW[i // 16] for i in range(SIDE_CONTEXTS)] + [*FIRST_STEP] * SCALES)
@@ -160,44 +229,52 @@ def _forget(state: State) -> None:
     state.surprise = [0] * channels
 
 
-def _code_row(state: State, coder: Coder, row: list[list[int]]) -> list[list[int]]:
-    """Codes `row`, or fills in a row that has the right size."""
-    out: list[list[int]] = []
-    state.error = [min(average >> 4, 255) for average in state.average]
-    for x, pixel in enumerate(row):
-        w = out[x - 1] if x else state.above[0]
-        n = state.above[x] if state.y else w
-        nw = state.above[x - 1] if state.y and x else n
-        ne = state.above[x + 1] if state.y and x + 1 < len(row) else n
-        out.append([])
-        for c, v in enumerate(pixel):
-            guess = _predict(state, c, w[c], n[c], nw[c], ne[c])
-            v = _code_value(state, coder, guess, v)
-            out[x].append(v)
-            _learn(state, c, guess, v)
-    state.above = out
-    state.y += 1
-    return out
-
-
 def _clamp(mean: int) -> int:
     return min(max(mean, LOW * ONE), HIGH * ONE + ONE - 1)
 
 
-def _predict(state: State, c: int, w: int, n: int, nw: int, ne: int) -> Guess:
+def _near(state: State, pixels: Around, c: int) -> int:
+    """What the neighbours say of a value, 1/64."""
+    taps = state.tables.taps
+    return (sum(tap * pixel[c] for tap, pixel in zip(taps, pixels, strict=True))
+            + state.shape.zero_point * (ONE - sum(taps)))
+
+
+def _busy(state: State, n: int, nw: int, ne: int) -> int:
+    """The neighbours' part of the expected error, 1/8."""
+    return (state.tables.weights[2] * abs(n - nw) + state.tables.weights[3] * abs(n - ne)) >> 3
+
+
+def _look(state: State, here: Around, c: int) -> tuple[int, int]:
+    _, n, nw, ne = here
+    return _clamp(_near(state, here, c)), _busy(state, n[c], nw[c], ne[c])
+
+
+def _look_beside(state: State, reference: Reference, here: Around, there: Around, x: int,
+                 c: int) -> tuple[int, int]:
+    """As `_look`, and part of what the same prediction misses in the frame before."""
+    missed = reference.row[x][c] * ONE - _near(state, there, c)
+    near = _clamp(_near(state, here, c) + _shrink(reference.trust * missed))
+    n, nw, ne = (pixel[c] - before[c] for pixel, before in zip(here[1:], there[1:], strict=True))
+    return near, _busy(state, n, nw, ne)
+
+
+def _shrink(sixtyfourths: int) -> int:
+    """Divided by 64, towards 0."""
+    return sixtyfourths // ONE if sixtyfourths >= 0 else -(-sixtyfourths // ONE)
+
+
+def _predict(state: State, c: int, near: int, busy: int) -> Guess:
     t = state.tables
-    near = sum(tap * v for tap, v in zip(t.taps, (w, n, nw, ne), strict=True))
-    near += state.shape.zero_point * (ONE - sum(t.taps))
-    near = _clamp(near)
     missed = sum(weight * state.surprise[c - distance] for distance, weight in
                  (t.cross[c] if t.cross else ()))
-    mean = _clamp(near + (missed // ONE if missed >= 0 else -(-missed // ONE)))
+    mean = _clamp(near + _shrink(missed))
     height = mean - LOW * ONE
-    of_error, of_average, of_nw, of_ne, of_height = t.weights
+    of_error, of_average, _, _, of_height = t.weights
     expected = ((of_error * state.error[c] + of_average * (state.average[c] >> 4)
                  + of_height * (height >> 4)) >> 5)
-    expected += (of_nw * abs(n - nw) + of_ne * abs(n - ne)) >> 3
-    return Guess(near, mean, min(half_octave(expected), SCALES - 1), half_octave(height >> 3))
+    return Guess(near, mean, min(half_octave(expected + busy), SCALES - 1),
+                 half_octave(height >> 3))
 
 
 def _learn(state: State, c: int, guess: Guess, v: int) -> None:
@@ -243,101 +320,3 @@ def _code_distance(state: State, coder: Coder, guess: Guess, distance: int) -> i
     if distance >> bits < LONGEST:
         raise BadContainer("a coded row spells out a short distance")
     return distance
-
-
-def _adapt(odds: list[int], i: int, bit: int) -> None:
-    odds[i] += (65536 - odds[i]) >> RATE if bit else -(odds[i] >> RATE)
-
-
-@dataclass(slots=True)
-class Encoder:
-    """Writes decisions as one number, as long as needed, inside an ever smaller range."""
-
-    low: int = 0  # all digits written so far, and 32 bits more
-    range: int = 0xFFFFFFFF
-    bytes_out: int = 0
-
-    def bit(self, odds: list[int], i: int, bit: int) -> int:
-        """Write one decision."""
-        bound = (self.range >> 12) * (odds[i] >> 4)
-        if bit:
-            self.range = bound
-        else:
-            self.low += bound
-            self.range -= bound
-        _adapt(odds, i, bit)
-        self._drain()
-        return bit
-
-    def plain(self, bits: int, value: int) -> int:
-        """Write plain bits."""
-        for i in range(bits - 1, -1, -1):
-            self.range >>= 1
-            self.low += self.range * (value >> i & 1)
-        self._drain()
-        return value
-
-    def _drain(self) -> None:
-        while self.range < TOP:
-            self.range <<= 8
-            self.low <<= 8
-            self.bytes_out += 1
-
-    def finish(self) -> bytes:
-        """The code: a number inside the range with as few digits as possible."""
-        digits = (self.low + TOP - 1) >> 24
-        code = digits.to_bytes(self.bytes_out + 1, "big")
-        return code[:1] + code[1:].rstrip(b"\0")
-
-
-@dataclass(slots=True)
-class Decoder:
-    """Reads the decisions again; digits past the end are zeros."""
-
-    data: bytes
-    code: int = 0
-    range: int = 0xFFFFFFFF
-    at: int = 4
-
-    def __post_init__(self) -> None:
-        """Look at the first four digits."""
-        if not self.data or (len(self.data) > 1 and self.data[-1] == 0):
-            raise BadContainer("a coded row is empty or ends with a zero")
-        self.code = int.from_bytes(self.data[:4].ljust(4, b"\0"), "big")
-
-    def bit(self, odds: list[int], i: int, bit: int) -> int:
-        """Read one decision."""
-        bound = (self.range >> 12) * (odds[i] >> 4)
-        bit = int(self.code < bound)
-        if bit:
-            self.range = bound
-        else:
-            self.code -= bound
-            self.range -= bound
-        _adapt(odds, i, bit)
-        self._refill()
-        return bit
-
-    def plain(self, bits: int, value: int) -> int:
-        """Read plain bits."""
-        value = 0
-        for _ in range(bits):
-            self.range >>= 1
-            bit = self.code >= self.range
-            self.code -= self.range if bit else 0
-            value = value << 1 | bit
-        self._refill()
-        return value
-
-    def _refill(self) -> None:
-        while self.range < TOP:
-            self.range <<= 8
-            digit = self.data[self.at] if self.at < len(self.data) else 0
-            self.code = (self.code << 8 | digit) & 0xFFFFFFFF
-            self.at += 1
-
-    def finish(self) -> None:
-        """BadContainer unless exactly this code was needed."""
-        if self.code >= TOP or len(self.data) > self.at - 3:
-            raise BadContainer("a coded row is longer or shorter than its values")
-

@@ -53,7 +53,8 @@ class Codec:
     `state_bytes(shape)` is what one cursor needs in fast memory; C says the same number.
     `candidates(maps, shape)`, where there are some, gives tables of growing size to choose from. A
     codec that is not `lossless` gives rows back as near as its tables can; who does not name it
-    does not get it.
+    does not get it. One that `refers` takes the row of the frame before from `state.reference`,
+    which who codes sets before each row.
     """
 
     id: int
@@ -66,6 +67,7 @@ class Codec:
     state_bytes: Callable[[RowShape], int]
     candidates: Callable[[Sequence[Rows], RowShape], Sequence[Candidate]] | None = None
     lossless: bool = True
+    refers: bool = False
 
 
 def fit_of(candidates: Callable[[Sequence[Rows], RowShape], Sequence[Candidate]],

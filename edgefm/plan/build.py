@@ -74,6 +74,7 @@ class _Builder:
         self.scratch_items: dict[int, int] = {}  # op index -> item
         self.pool_pages = 0
         self.pool_at = -1                        # its item
+        self.reference_items: dict[int, int] = {}  # map -> item
 
     def _simulate(self) -> list[_Run]:
         runs, start = [], 0
@@ -101,6 +102,7 @@ class _Builder:
         self._pool()
         control += control_bytes(sum(m.cap is not None for m in self.maps), self.pool_pages)
         control = self._directories(control)
+        self._references()
         self._scratch()
         enough = (self.target.fast_bytes or 1 << 62) - control
         offsets, height = place(self.items, enough)
@@ -108,6 +110,8 @@ class _Builder:
             op = self.ops[i]
             self.ops[i] = PlacedOp(op.kind, op.name, op.op, op.inputs, op.outputs, op.rows,
                                    control + offsets[item], op.scratch_bytes, op.map)
+        for i, item in self.reference_items.items():
+            self.maps[i] = replace(self.maps[i], reference=control + offsets[item])
         placed = [Buffer(b.name, control + offsets[i], b.slot_bytes, b.slots, b.first_stage,
                          b.last_stage) for i, b in enumerate(buffers)]
         pool_offset = control + offsets[self.pool_at] if self.pool_pages else 0
@@ -252,6 +256,16 @@ class _Builder:
             self.pool_at = len(self.items)
             self.items.append(item)
 
+    def _references(self) -> None:
+        """Maps that are coded against the frame before keep it in fast memory, from run to run."""
+        for i, m in enumerate(self.maps):
+            if self.storage.refers(m.stream):
+                last = max(k for k, op in enumerate(self.ops) if op.map == i)
+                self.maps[i] = replace(m, release=last, refresh=self.storage.refresh)
+                self.reference_items[i] = len(self.items)
+                self.items.append(solid(f"{m.name}, the frame before", m.rows * m.row_bytes, 0,
+                                        self.runs[-1].stop))
+
     def _progress(self, op: int) -> npt.NDArray[np.int32]:
         """Rows that an operator has fired after each firing of the schedule."""
         rows: list[int] = []
@@ -343,6 +357,7 @@ class _Builder:
                   default=0)
         top = max([top, *(op.scratch_offset + op.scratch_bytes
                           for op in self.ops[base:base + len(run.tasks)])])
+        top = max([top, *(m.reference + m.reference_bytes for m in self.maps if m.reference >= 0)])
         if self.pool_pages:
             pool = self.items[self.pool_at]
             reach = pool.high[max(run.start - pool.start, 0):max(run.stop - pool.start, 0)]

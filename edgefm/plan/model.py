@@ -57,8 +57,11 @@ class PlacedOp:
 class StoredMap:
     """A whole feature map in external memory, one slot per row, or coded in the page pool.
 
-    A map in the pool has neither address nor slots, but a cap; `release` is the LOAD (index in
-    Plan.ops) that gives its pages back.
+    A map in the pool has neither address nor slots, but a cap. One that is coded against the frame
+    before has that at `reference` in the arena (-1: none), row after row, and refers to none in
+    every `refresh`-th frame (0: in the first only). `release` is the LOAD
+    (index in Plan.ops) that is through with a row last: it gives pages back, and leaves the row to
+    the next frame.
     """
 
     name: str
@@ -72,6 +75,13 @@ class StoredMap:
     cap: Cap | None = None
     pooled: bool = False
     release: int = 0
+    reference: int = -1
+    refresh: int = 0
+
+    @property
+    def reference_bytes(self) -> int:
+        """Bytes of fast memory that the frame before takes."""
+        return self.rows * self.row_bytes if self.reference >= 0 else 0
 
     @property
     def bytes(self) -> int:
@@ -138,7 +148,8 @@ class Plan:
             {"name": m.name, "address": m.address, "bytes": m.bytes, "rows": m.rows,
              "row_bytes": m.row_bytes, "codec": m.codec,
              **({"pooled": m.pooled, "rate": m.cap.rate, "depth": m.cap.depth,
-                 "most_bytes": m.most_bytes} if m.cap else {})} for m in self.maps]
+                 "most_bytes": m.most_bytes} if m.cap else {}),
+             **({"reference": m.reference, "refresh": m.refresh} if m.reference >= 0 else {})} for m in self.maps]
         if self.pool_pages:
             figures["pool"] = {"offset": self.pool_offset, "pages": self.pool_pages,
                                "page_bytes": self.page_bytes}

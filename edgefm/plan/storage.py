@@ -22,12 +22,16 @@ class Storage:
     """Which codec each stored map uses (raw when left out), what its state takes, and its cap.
 
     With `pooled`, maps that have a cap may be stored in the page pool instead of external memory.
+    Maps that `refers` says are coded against the frame before, which stays in fast memory;
+    not in every `refresh`-th frame, if that is not 0.
     """
 
     codec_of: Callable[[int], str] = field(default=lambda stream: "raw")
     state_bytes: CodecState = field(default=lambda codec, stream: 0)
     cap_of: Callable[[int], Cap | None] = field(default=lambda stream: None)
     pooled: bool = False
+    refers: Callable[[int], bool] = field(default=lambda stream: False)
+    refresh: int = 0
 
     def cursor_bytes(self, stream: int, shape: Stream, target: Target, writes: bool,
                      pooled: bool) -> int:

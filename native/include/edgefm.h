@@ -34,7 +34,7 @@
 extern "C" {
 #endif
 
-enum { EFM_SECTIONS = 16 };
+enum { EFM_SECTIONS = 17 };
 
 typedef struct efm_section {
     const uint8_t *at; /* null when the package has no such section */
@@ -86,6 +86,9 @@ typedef struct efm_host {
     /* A row entered a ring (builds with EFM_WITH_TAP): pixels are pixel_stride bytes apart. */
     void (*tap)(void *context, uint32_t stream, uint32_t y, const uint8_t *row, uint32_t pixel_stride);
     efm_port port;          /* needed when the package has external maps */
+    /* Which frame of a stream this is, for packages whose maps refer to the frame before: 0 begins anew;
+       n follows on frame n - 1, and nothing else has used the arena since. */
+    uint32_t frame;
 } efm_host;
 
 /* Bytes of one run, counted where they cross. */
@@ -104,6 +107,7 @@ typedef struct efm_counters {
     uint64_t pool_pages;    /* most pages in use at once */
     uint64_t capped_rows;   /* rows of capped maps that had to be made coarser */
     uint64_t largest_shift; /* the most bits that a value of them lost; 0 when there were none */
+    uint64_t reference_bytes; /* of the frame before in fast memory, read and written */
 } efm_counters;
 
 /* What efm_model_open() borrows of the arena while it checks. */

@@ -20,7 +20,8 @@ static efm_status check_header(const uint8_t *package, uint32_t bytes)
         return EFM_BAD_SIZE;
     if (load_le32(package + EFM_AT_CRC) != efm_crc32(0, package + EFM_AT_CHECKED, bytes - EFM_AT_CHECKED))
         return EFM_BAD_CHECKSUM;
-    if (load_le32(package + EFM_AT_FEATURES) & ~(uint32_t)(EFM_WITH_CAPS ? EFM_FEATURES : EFM_FEATURES & ~EFM_FEATURE_CAPPED))
+    uint32_t off = (EFM_WITH_CAPS ? 0 : EFM_FEATURE_CAPPED) | (EFM_WITH_TEMPORAL ? 0 : EFM_FEATURE_TEMPORAL);
+    if (load_le32(package + EFM_AT_FEATURES) & ~(EFM_FEATURES & ~off))
         return EFM_BAD_FEATURE;
     for (uint32_t at = EFM_AT_RESERVED; at < EFM_HEADER_BYTES; at += 4)
         if (load_le32(package + at) != 0)
@@ -62,7 +63,8 @@ static efm_status check_sections(efm_model *model)
         if (model->section[id].at == NULL)
             return EFM_BAD_SECTION;
     if (efm_model_count(model, EFM_SECTION_OPERATORS) > 0xffff || efm_model_count(model, EFM_SECTION_STREAMS) > 0xffff ||
-        efm_model_count(model, EFM_SECTION_BUFFERS) > 0xffff || efm_model_count(model, EFM_SECTION_CAPS) > 0xffff)
+        efm_model_count(model, EFM_SECTION_BUFFERS) > 0xffff || efm_model_count(model, EFM_SECTION_CAPS) > 0xffff ||
+        efm_model_count(model, EFM_SECTION_REFERENCES) > 0xffff)
         return EFM_BAD_SECTION;
     return EFM_OK;
 }

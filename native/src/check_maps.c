@@ -6,6 +6,7 @@
 
 #include "bytes.h"
 #include "check.h"
+#include "codecs/lossless.h"
 
 static efm_status check_codec(const efm_model *model, const efm_op_view *op, const efm_map_view *map,
                               const efm_rows *rows)
@@ -93,6 +94,20 @@ static efm_status check_cap(const efm_model *model, uint32_t index, const efm_ma
     return is_cursor(model, cap.release, EFM_OP_LOAD, index) ? EFM_OK : EFM_BAD_OPERATOR;
 }
 
+/* The frame before lies in the arena behind the control region. */
+static efm_status check_reference(const efm_model *model, uint32_t index, const efm_map_view *map)
+{
+    if (map->reference > efm_model_count(model, EFM_SECTION_REFERENCES))
+        return EFM_BAD_OPERATOR;
+    efm_reference_view reference;
+    efm_model_reference(model, map->reference - 1, &reference);
+    if (map->codec != EFM_CODEC_TEMPORAL || efm_model_is_capped(map) || reference.map != index || map->row_bytes > 0xffff ||
+        reference.offset < efm_model_control_bytes(model) ||
+        !fits(reference.offset, map->rows * map->row_bytes, efm_model_arena_bytes(model)))
+        return EFM_BAD_CODEC;
+    return is_cursor(model, reference.release, EFM_OP_LOAD, index) ? EFM_OK : EFM_BAD_OPERATOR;
+}
+
 static efm_status check_map(const efm_model *model, uint32_t index)
 {
     const uint8_t *at = efm_model_record(model, EFM_SECTION_MAPS, index);
@@ -103,6 +118,8 @@ static efm_status check_map(const efm_model *model, uint32_t index)
     if (map.rows == 0 || map.rows > EFM_MAX_ROWS)
         return EFM_BAD_OPERATOR;
     efm_status status = !efm_model_is_capped(&map) ? EFM_OK : check_cap(model, index, &map);
+    if (status == EFM_OK && efm_model_refers(&map))
+        status = check_reference(model, index, &map);
     if (status != EFM_OK)
         return status;
     if (efm_model_is_pooled(model, &map) ? map.address != 0 || map.slot_bytes != 0 : !fits_outside(model, &map))

@@ -116,6 +116,9 @@
 #ifndef EFM_WITH_GF2
 #define EFM_WITH_GF2 1
 #endif
+#ifndef EFM_WITH_TEMPORAL
+#define EFM_WITH_TEMPORAL 1
+#endif
 
 /* Hard caps, and the page pool of maps that stay coded in fast memory: 1.5 KB. */
 #ifndef EFM_WITH_CAPS

@@ -12,6 +12,7 @@ typedef struct efm_cursor {
     uint8_t *arena;
     const efm_op_view *op;
     uint32_t index;           /* of the operator */
+    uint32_t frame;           /* of the stream */
     const efm_rows *rows;
     efm_map_view map;
 } efm_cursor;

@@ -38,7 +38,8 @@ enum {
     EFM_SECTION_NAMES = 12,
     EFM_SECTION_META = 13,
     EFM_SECTION_SIGNATURE = 14,
-    EFM_SECTION_CAPS = 15
+    EFM_SECTION_CAPS = 15,
+    EFM_SECTION_REFERENCES = 16
 };
 
 /* Operator ids that the executor itself carries out. */
@@ -55,7 +56,8 @@ enum {
     EFM_STAGE_BYTES = 8,
     EFM_MAP_BYTES = 40,
     EFM_TENSOR_BYTES = 48,
-    EFM_CAP_BYTES = 24
+    EFM_CAP_BYTES = 24,
+    EFM_REFERENCE_BYTES = 16
 };
 
 /* The control region: one 16-bit row counter per operator, then a window of operands. */
@@ -72,6 +74,7 @@ enum { EFM_PLACE_EXTERNAL = 0, EFM_PLACE_POOL = 1, EFM_QUALITY_EVEN = 0, EFM_QUA
 enum { EFM_CURSOR_BYTES = 16 };
 
 /* Bits of required_features. */
-enum { EFM_FEATURE_EXTERNAL = 1, EFM_FEATURE_CODED = 2, EFM_FEATURE_CAPPED = 4, EFM_FEATURES = 7 };
+enum { EFM_FEATURE_EXTERNAL = 1, EFM_FEATURE_CODED = 2, EFM_FEATURE_CAPPED = 4, EFM_FEATURE_TEMPORAL = 8,
+       EFM_FEATURES = 15 };
 
 #endif

@@ -24,10 +24,39 @@ static uint8_t *code_buffer(const efm_cursor *c, uint32_t y)
     return cursor_state(c) + EFM_CURSOR_BYTES + which * efm_model_code_bytes(c->model, &c->map);
 }
 
+static uint8_t *reference_row(const efm_cursor *c, const efm_reference_view *reference, uint32_t y)
+{
+    c->counters->reference_bytes += c->map.row_bytes;
+    return c->arena + reference->offset + y * c->map.row_bytes;
+}
+
+/* This row in the frame before, unless the map begins anew with this frame. */
+static const int8_t *find_reference(const efm_cursor *c, uint32_t y)
+{
+    efm_reference_view reference;
+    if (!efm_model_refers(&c->map))
+        return NULL;
+    efm_model_reference(c->model, c->map.reference - 1, &reference);
+    uint32_t frame = reference.refresh == 0 ? c->frame : c->frame % reference.refresh;
+    return frame == 0 ? NULL : (const int8_t *)reference_row(c, &reference, y);
+}
+
+/* The last reader of a row leaves it to the next frame. */
+static void keep_reference(const efm_cursor *c, uint32_t y, const int8_t *row)
+{
+    efm_reference_view reference;
+    if (!efm_model_refers(&c->map))
+        return;
+    efm_model_reference(c->model, c->map.reference - 1, &reference);
+    if (c->index == reference.release)
+        memmove(reference_row(c, &reference, y), row, c->map.row_bytes);
+}
+
 static efm_codec_args codec_args(const efm_cursor *c, uint32_t y)
 {
     efm_codec_args args;
     efm_model_codec_args(&c->map, c->rows, &args);
+    args.reference = find_reference(c, y);
     args.state = cursor_state(c) + EFM_CURSOR_BYTES +
                  efm_model_code_buffers(c->model, &c->map) * efm_model_code_bytes(c->model, &c->map);
     args.y = y;
@@ -108,13 +137,17 @@ static efm_status decode_row(const efm_cursor *c, uint32_t y)
     efm_codec_args args = codec_args(c, y);
     int8_t *row = (int8_t *)efm_row(c->rows, y);
     uint32_t bytes = row_length(c, y);
+    efm_status status = EFM_OK;
     if (efm_model_is_capped(&c->map))
         return efm_shift_decode(codec, &args, code_buffer(c, y), bytes, row);
-    if (bytes < c->map.row_bytes)
-        return codec->decode(&args, code_buffer(c, y), bytes, row);
-    memmove(row, code_buffer(c, y), bytes);
-    codec->skip(&args, row);
-    return EFM_OK;
+    if (bytes < c->map.row_bytes) {
+        status = codec->decode(&args, code_buffer(c, y), bytes, row);
+    } else {
+        memmove(row, code_buffer(c, y), bytes);
+        codec->skip(&args, row);
+    }
+    keep_reference(c, y, row);
+    return status;
 }
 
 static efm_status load_row(const efm_cursor *c, uint32_t y, int ahead)

@@ -12,7 +12,8 @@ static const uint8_t RECORD_BYTES[EFM_SECTIONS] = {
     [EFM_SECTION_PARAMS] = 4, [EFM_SECTION_WEIGHTS] = 1, [EFM_SECTION_FIRINGS] = EFM_FIRING_BYTES,
     [EFM_SECTION_STAGES] = EFM_STAGE_BYTES, [EFM_SECTION_MAPS] = EFM_MAP_BYTES,
     [EFM_SECTION_TABLES] = 1, [EFM_SECTION_TENSORS] = EFM_TENSOR_BYTES, [EFM_SECTION_NAMES] = 1,
-    [EFM_SECTION_META] = 1, [EFM_SECTION_SIGNATURE] = 1, [EFM_SECTION_CAPS] = EFM_CAP_BYTES
+    [EFM_SECTION_META] = 1, [EFM_SECTION_SIGNATURE] = 1, [EFM_SECTION_CAPS] = EFM_CAP_BYTES,
+    [EFM_SECTION_REFERENCES] = EFM_REFERENCE_BYTES
 };
 
 uint32_t efm_model_record_bytes(uint32_t section)
@@ -80,7 +81,17 @@ void efm_model_map(const efm_model *model, uint32_t index, efm_map_view *map)
     map->tables_bytes = load_le32(at + 24);
     map->directory = load_le32(at + 28);
     map->store = load_le32(at + 32);
-    map->cap = load_le32(at + 36);
+    map->cap = load_le16(at + 36);
+    map->reference = load_le16(at + 38);
+}
+
+void efm_model_reference(const efm_model *model, uint32_t index, efm_reference_view *reference)
+{
+    const uint8_t *at = efm_model_record(model, EFM_SECTION_REFERENCES, index);
+    reference->map = load_le32(at);
+    reference->offset = load_le32(at + 4);
+    reference->release = load_le32(at + 8);
+    reference->refresh = load_le32(at + 12);
 }
 
 void efm_model_cap(const efm_model *model, uint32_t index, efm_cap_view *cap)
@@ -151,6 +162,7 @@ void efm_model_codec_args(const efm_map_view *map, const efm_rows *rows, efm_cod
     args->tables_bytes = map->tables_bytes;
     args->state = NULL;
     args->y = 0;
+    args->reference = NULL;
 }
 
 uint32_t efm_model_code_bytes(const efm_model *model, const efm_map_view *map)

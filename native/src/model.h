@@ -35,7 +35,16 @@ typedef struct efm_map_view {
     uint32_t directory;       /* arena offset of u16 lengths; coded maps only */
     uint32_t store;           /* operator that writes the map */
     uint32_t cap;             /* 0, or one more than the number of its cap */
+    uint32_t reference;       /* 0, or one more than the number of its reference */
 } efm_map_view;
+
+/* The frame before of a map that is coded against it: its rows, one behind the other in fast memory. */
+typedef struct efm_reference_view {
+    uint32_t map;             /* that it belongs to */
+    uint32_t offset;          /* in the arena */
+    uint32_t release;         /* LOAD that is through with a row last, and puts this frame's in its place */
+    uint32_t refresh;         /* frames from one that refers to none to the next; 0: only the first does */
+} efm_reference_view;
 
 typedef struct efm_cap_view {
     uint32_t map;             /* that it belongs to */
@@ -69,6 +78,7 @@ uint32_t efm_model_burst(const efm_model *model);
 void efm_model_op(const efm_model *model, uint32_t index, efm_op_view *op);
 void efm_model_map(const efm_model *model, uint32_t index, efm_map_view *map);
 void efm_model_cap(const efm_model *model, uint32_t index, efm_cap_view *cap);
+void efm_model_reference(const efm_model *model, uint32_t index, efm_reference_view *reference);
 
 uint32_t efm_model_pool_pages(const efm_model *model);
 uint32_t efm_model_page_bytes(const efm_model *model);
@@ -96,6 +106,12 @@ uint32_t efm_model_code_buffers(const efm_model *model, const efm_map_view *map)
 static inline int efm_model_is_capped(const efm_map_view *map)
 {
     return EFM_WITH_CAPS && map->cap != 0;
+}
+
+/* True when the map is coded against the frame before; likewise with EFM_WITH_TEMPORAL. */
+static inline int efm_model_refers(const efm_map_view *map)
+{
+    return EFM_WITH_TEMPORAL && map->reference != 0;
 }
 
 /* True when the map's rows are in the page pool. */

@@ -99,7 +99,7 @@ static efm_status give_output(const run *r, const efm_op_view *op, const efm_row
 static efm_status move_map(const run *r, const efm_op_view *op, uint32_t index, uint32_t first, uint32_t count)
 {
     efm_cursor cursor = {.model = r->model, .port = &r->host->port, .counters = r->counters,
-                         .arena = r->arena, .op = op, .index = index, .rows = r->window};
+                         .arena = r->arena, .op = op, .index = index, .frame = r->host->frame, .rows = r->window};
     efm_model_map(r->model, op->link, &cursor.map);
     if (op->kind == EFM_OP_STORE)
         return efm_memory_store(&cursor, first, count);

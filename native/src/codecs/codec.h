@@ -20,6 +20,7 @@ typedef struct efm_codec_args {
     uint32_t tables_bytes;
     uint8_t *state;          /* state_bytes(), 8-byte aligned; one per cursor; lives for one map */
     uint32_t y;              /* row number; 0 starts a map (the state holds anything then) */
+    const int8_t *reference; /* this row in the frame before, for codecs that refer to it; null: none */
 } efm_codec_args;
 
 typedef struct efm_codec_class {

@@ -94,6 +94,9 @@ static void open_model(efm_context *m, const efm_codec_args *args)
     m->odds = m->average + 2 * args->channels;
     m->error = (uint8_t *)(m->odds + CONTEXTS);
     m->above = (int8_t *)m->error + args->channels;
+    m->beside = 0;
+    m->beside_above = 0;
+    m->trust = 0;
 }
 
 static uint32_t first_odds(uint32_t i)
@@ -131,14 +134,13 @@ void efm_context_begin(efm_context *m, const efm_codec_args *args)
     }
 }
 
-static around look_around(const efm_context *m, const int8_t *row, uint32_t x)
+static around look_around(const efm_codec_args *args, const int8_t *above, const int8_t *row, uint32_t x)
 {
-    const efm_codec_args *args = m->args;
     uint32_t c = args->channels;
     around a;
 
-    a.w = x > 0 ? row + (x - 1) * c : m->above;
-    a.n = args->y > 0 ? m->above + x * c : a.w;
+    a.w = x > 0 ? row + (x - 1) * c : above;
+    a.n = args->y > 0 ? above + x * c : a.w;
     a.nw = args->y > 0 && x > 0 ? a.n - c : a.n;
     a.ne = args->y > 0 && x < args->width - 1 ? a.n + c : a.n;
     return a;
@@ -162,6 +164,15 @@ static inline uint32_t half_octave(uint32_t v)
     return 2 * log - 2 + ((v + 2) >> (log - 1) & 1u);
 }
 
+/* What the neighbours say of channel c, 1/64. */
+static inline int32_t near_of(const efm_context *m, const around *a, uint32_t c)
+{
+    const uint8_t *t = m->tables;
+
+    return m->offset + efm_int8(t[8]) * a->w[c] + efm_int8(t[9]) * a->n[c] + efm_int8(t[10]) * a->nw[c]
+           + efm_int8(t[11]) * a->ne[c];
+}
+
 static void look(const efm_context *m, const around *a, uint32_t first, uint32_t count, survey *s)
 {
     const uint8_t *t = m->tables;
@@ -176,6 +187,23 @@ static void look(const efm_context *m, const around *a, uint32_t first, uint32_t
         s->near[i] = (int16_t)clamp_mean(offset + tap_w * a->w[first + i] + tap_n * n
                                          + tap_nw * nw + tap_ne * ne);
         s->busy[i] = (uint16_t)((to_nw * distance(n, nw) + to_ne * distance(n, ne)) >> 3);
+    }
+}
+
+/* As look(), and part of what the same prediction misses in the frame before. */
+static void look_beside(const efm_context *m, const around *a, uint32_t x, uint32_t first, uint32_t count,
+                        survey *s)
+{
+    const uint8_t *t = m->tables;
+    around b = look_around(m->args, m->beside_above, m->beside, x);
+    const int8_t *here = m->beside + x * m->args->channels;
+
+    for (uint32_t i = first; i < first + count; i++) {
+        int32_t n = a->n[i] - b.n[i], nw = a->nw[i] - b.nw[i], ne = a->ne[i] - b.ne[i];
+        int32_t missed = here[i] * 64 - near_of(m, &b, i);
+
+        s->near[i - first] = (int16_t)clamp_mean(near_of(m, a, i) + m->trust * missed / 64);
+        s->busy[i - first] = (uint16_t)((t[5] * distance(n, nw) + t[6] * distance(n, ne)) >> 3);
     }
 }
 
@@ -212,13 +240,25 @@ static inline void learn(const efm_context *m, uint32_t c, int32_t near, const g
     m->average[c] = (uint16_t)(average - (average >> 5) + (error >> 1));
 }
 
-/* What is known of a pixel's channel c before it is coded; channels come in order. */
-static inline guess guess_value(efm_context *m, const around *a, uint32_t c, survey *s)
+/* The survey of the channels from c on, where a block begins. */
+static inline void survey_block(const efm_context *m, const around *a, uint32_t x, uint32_t c, survey *s)
 {
-    uint32_t i = c % BLOCK, left = m->args->channels - c;
+    uint32_t left = m->args->channels - c, count = left < BLOCK ? left : BLOCK;
+
+    if (m->beside != 0) {
+        look_beside(m, a, x, c, count, s);
+    } else {
+        look(m, a, c, count, s);
+    }
+}
+
+/* What is known of pixel x's channel c before it is coded; channels come in order. */
+static inline guess guess_value(const efm_context *m, const around *a, uint32_t x, uint32_t c, survey *s)
+{
+    uint32_t i = c % BLOCK;
 
     if (i == 0) {
-        look(m, a, c, left < BLOCK ? left : BLOCK, s);
+        survey_block(m, a, x, c, s);
     }
     return predict(m, c, s->near[i], s->busy[i]);
 }
@@ -309,10 +349,10 @@ void efm_context_read(efm_context *m, coder *k, int8_t *row, uint32_t from, uint
     survey s;
 
     for (uint32_t x = from; x < to; x++) {
-        around a = look_around(m, row, x);
+        around a = look_around(m->args, m->above, row, x);
 
         for (uint32_t c = 0; c < channels; c++) {
-            guess g = guess_value(m, &a, c, &s);
+            guess g = guess_value(m, &a, x, c, &s);
             int32_t v = read_value(&own, m, &g, bad);
 
             row[x * channels + c] = (int8_t)v;
@@ -363,10 +403,10 @@ void efm_context_write(efm_context *m, coder *k, const int8_t *row, uint32_t fro
     survey s;
 
     for (uint32_t x = from; x < to; x++) {
-        around a = look_around(m, row, x);
+        around a = look_around(m->args, m->above, row, x);
 
         for (uint32_t c = 0; c < channels; c++) {
-            guess g = guess_value(m, &a, c, &s);
+            guess g = guess_value(m, &a, x, c, &s);
             int32_t v = row[x * channels + c];
 
             write_value(&own, m, &g, v);
@@ -374,6 +414,27 @@ void efm_context_write(efm_context *m, coder *k, const int8_t *row, uint32_t fro
         }
     }
     *k = own;
+}
+
+void efm_context_misfits(const efm_context *m, const int8_t *row, uint32_t from, uint32_t to,
+                         uint64_t misfits[EFM_CONTEXT_TRUSTS])
+{
+    uint32_t channels = m->args->channels;
+
+    memset(misfits, 0, EFM_CONTEXT_TRUSTS * sizeof *misfits);
+    for (uint32_t x = from; x < to; x++) {
+        around a = look_around(m->args, m->above, row, x);
+        around b = look_around(m->args, m->beside_above, m->beside, x);
+
+        for (uint32_t c = 0; c < channels; c++) {
+            int32_t near = near_of(m, &a, c), v = row[x * channels + c] * 64;
+            int32_t missed = m->beside[x * channels + c] * 64 - near_of(m, &b, c);
+
+            for (int32_t i = 0; i < EFM_CONTEXT_TRUSTS; i++) {
+                misfits[i] += distance(v, clamp_mean(near + i * EFM_CONTEXT_TRUST_STEP * missed / 64));
+            }
+        }
+    }
 }
 
 void efm_context_end(const efm_context *m, const int8_t *row)

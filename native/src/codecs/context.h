@@ -19,6 +19,10 @@ typedef struct efm_context {
     uint16_t *odds;          /* [CONTEXTS] of a one, 1/65536 */
     uint8_t *error;          /* [channels] of the last pixel, 1/4 */
     int8_t *above;           /* [width][channels], the row before */
+    /* For pixels that are coded against the frame before; else null. */
+    const int8_t *beside;    /* [width][channels], this row there */
+    const int8_t *beside_above;  /* and the one above it */
+    int32_t trust;           /* how much of what is missed there is missed here too, 1/64 */
 } efm_context;
 
 /* A codec's check, state_bytes and skip for `tables`, which are context's. */
@@ -33,6 +37,12 @@ void efm_context_begin(efm_context *m, const efm_codec_args *args);
    what is met. */
 void efm_context_write(efm_context *m, coder *k, const int8_t *row, uint32_t from, uint32_t to);
 void efm_context_read(efm_context *m, coder *k, int8_t *row, uint32_t from, uint32_t to, uint32_t *bad);
+
+/* How far the neighbours' predictions of those pixels, which are all there, are off together (1/64) at trusts
+   of 0, 16, 32, 48 and 64 in `beside`. */
+enum { EFM_CONTEXT_TRUSTS = 5, EFM_CONTEXT_TRUST_STEP = 16 };
+void efm_context_misfits(const efm_context *m, const int8_t *row, uint32_t from, uint32_t to,
+                         uint64_t misfits[EFM_CONTEXT_TRUSTS]);
 
 /* The row is done. */
 void efm_context_end(const efm_context *m, const int8_t *row);

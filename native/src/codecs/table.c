@@ -27,6 +27,9 @@ static const efm_codec_class *const classes[] = {
 #if EFM_WITH_GF2
     &efm_codec_gf2,
 #endif
+#if EFM_WITH_TEMPORAL
+    &efm_codec_temporal,
+#endif
     0,
 };
 

@@ -39,28 +39,6 @@ def test_half_octave_counts_two_classes_per_doubling(v, expected):
     assert context.half_octave(v) == expected
 
 
-def test_the_coder_carries_through_digits_already_written():
-    encoder = context.Encoder()
-    odds = [65535]  # a zero is so unlikely that each one adds nearly the whole range
-    bits = [0] * 40 + [1] * 40
-    for bit in bits:
-        encoder.bit(odds, 0, bit)
-    code = encoder.finish()
-    decoder = context.Decoder(code)
-    odds = [65535]
-    assert [decoder.bit(odds, 0, 0) for _ in bits] == bits
-    decoder.finish()
-
-
-def test_probabilities_never_reach_certainty():
-    odds = [32768, 32768]
-    encoder = context.Encoder()
-    for _ in range(1000):
-        encoder.bit(odds, 0, 1)
-        encoder.bit(odds, 1, 0)
-    assert odds[1] >> 4 > 0 and odds[0] >> 4 < 4095
-
-
 def test_a_code_with_a_byte_too_many_is_refused():
     shape = RowShape(4, 3, -128)
     row = np.arange(12).reshape(4, 3).astype(np.int8)
