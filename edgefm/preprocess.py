@@ -187,7 +187,13 @@ def load_image(path: Path, preprocess: Preprocess | None, target: InputLike) -> 
     """
     if path.suffix.lower() != ".npy":
         return picture_to_input(load_picture(path), preprocess, target, str(path))
-    array = _load_npy(path)
+    return array_to_input(np.array(map_npy(path)), preprocess, target, str(path))
+
+
+def array_to_input(array: Array, preprocess: Preprocess | None, target: InputLike,
+                   name: str = "array") -> Array:
+    """An array as `load_image` takes it from a file, as input data; BadInput (with `name`) if it
+    cannot be."""
     shape = tuple(target.shape)
     if array.shape in (shape, shape[1:]):
         if array.dtype == target.dtype:
@@ -196,15 +202,15 @@ def load_image(path: Path, preprocess: Preprocess | None, target: InputLike) -> 
             return quantise(array.reshape(shape), target)
     pixels = array.dtype == np.uint8 and array.size and (array.ndim == 2 or array.shape[2:] == (3,))
     if preprocess and pixels:
-        return picture_to_input(Image.fromarray(array), preprocess, target, str(path))
-    raise BadInput(f"{path}: holds {array.dtype} {list(array.shape)}, "
+        return picture_to_input(Image.fromarray(array), preprocess, target, name)
+    raise BadInput(f"{name}: holds {array.dtype} {list(array.shape)}, "
                    f"expected {target.dtype} {list(shape)}")
 
 
-def _load_npy(path: Path) -> Array:
+def map_npy(path: Path) -> Array:
     """Map an .npy file; a header that promises more than the file holds is refused unread."""
     try:
-        return np.array(np.lib.format.open_memmap(path, mode="r"))
+        return np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file") from None
     except (OSError, ValueError, EOFError, OverflowError, TypeError, SyntaxError) as error:

@@ -15,6 +15,8 @@ from tqdm import tqdm
 from edgefm.graph import Array
 
 SCHEMA = 1
+COUNTERS = ("external_read_bytes", "external_write_bytes", "weight_read_bytes",
+            "input_read_bytes", "output_write_bytes")  # of every run that is told as JSON
 
 
 def print_json(fields: Mapping[str, Any]) -> None:

@@ -15,7 +15,8 @@ from edgefm import answers
 from edgefm.binding.runtime import Runtime
 from edgefm.cli.arguments import add_json, times
 from edgefm.cli.board import device_of, on_device
-from edgefm.cli.output import print_json, print_table, save_array, tensor_text
+from edgefm.cli.clip import run_clip
+from edgefm.cli.output import COUNTERS, print_json, print_table, save_array, tensor_text
 from edgefm.container import PackageInfo, read_info
 from edgefm.errors import BadInput
 from edgefm.graph import Array
@@ -23,14 +24,11 @@ from edgefm.labels import names_for
 from edgefm.picture import load_picture
 from edgefm.preprocess import load_image, placement_of
 
-_COUNTERS = ("external_read_bytes", "external_write_bytes", "weight_read_bytes",
-             "input_read_bytes", "output_write_bytes")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `run`."""
     parser.add_argument("net", type=Path, metavar="net.efm", help="`:net.efm` is on a device")
-    parser.add_argument("inputs", type=Path, nargs="+", metavar="INPUT",
+    parser.add_argument("inputs", type=Path, nargs="*", metavar="INPUT",
                         help="a picture or an .npy file for each input of the network; or one "
                              "`:file` on the device that holds them")
     parser.add_argument("--out", type=Path, metavar="FILE",
@@ -41,18 +39,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="least score of a box (default 0.5)")
     parser.add_argument("--repeat", type=times, default=1, metavar="N",
                         help="run so often on the device (default 1; 0: until Ctrl-C)")
+    parser.add_argument("--video", type=Path, metavar="CLIP",
+                        help="instead of INPUT: run the frames of a folder or of an .npy file in "
+                             "order, each on the one before, and say what each took")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Load the inputs, run once, show what came out."""
     name = on_device(arguments.net)
+    if bool(arguments.inputs) == bool(arguments.video):
+        raise BadInput(f"{arguments.net}: expected INPUT, or --video and no INPUT")
+    if arguments.video and (name or arguments.out or arguments.draw):
+        raise BadInput(f"{arguments.net}: --video runs here, and takes neither --out nor --draw")
     if name is not None:
         _run_on_device(arguments, name)
         return
     package = arguments.net.read_bytes()
     info = read_info(package, str(arguments.net))
     with Runtime(package, str(arguments.net)) as runtime:
+        if arguments.video:
+            run_clip(arguments, runtime)
+            return
         result = runtime.run(_inputs(arguments, info, runtime.inputs))
     if arguments.out:
         save_array(arguments.out, {tensor.name: value for tensor, value
@@ -60,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
     fields = _show(arguments, info, result.outputs)
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256, **fields,
-                    **{name: getattr(result.counters, name) for name in _COUNTERS}})
+                    **{name: getattr(result.counters, name) for name in COUNTERS}})
 
 
 def _run_on_device(arguments: argparse.Namespace, name: str) -> None:
@@ -88,7 +96,7 @@ def _run_on_device(arguments: argparse.Namespace, name: str) -> None:
                     "board": device.info.board, "unit": device.info.unit, "total": end.ticks,
                     "fast_bytes_high_water": end.fast_high_water,
                     "outputs_sha256": end.outputs_sha256.hex(),
-                    **{key: getattr(end.counted, key) for key in _COUNTERS}})
+                    **{key: getattr(end.counted, key) for key in COUNTERS}})
 
 
 def device_stream(arguments: argparse.Namespace, device: Any, name: str

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Codec 9: a row against the same row of the frame before (ours; tiles of three kinds are common).
 
-A tile is a run of pixels. It is the frame before's (SKIP), or coded as `context` codes it (I), or so
-with a prediction that trusts, more or less, what it misses in the frame before (P). Without a frame
-before, a row is what `context` makes of it. docs/FORMAT.md has every step, docs/CODECS.md says when it pays.
+A tile is a run of pixels. It is the frame before's (SKIP), or coded as `context` codes it (I), or
+so with a prediction that trusts, more or less, what it misses in the frame before (P). Without a
+frame before, a row is what `context` makes of it. docs/FORMAT.md has every step, docs/CODECS.md
+says when it pays.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from edgefm.errors import BadContainer
 
 HEAD = struct.Struct("<BB")
 KIND_BYTES = 24           # of state: the odds of kinds of tiles
-SKIP, I, P = 0, 1, 2      # kinds of tiles; P, P + 1 ... trust by one step more each
-_SKIP, _I, _TRUST = 0, 3, 6  # odds of SKIP and of I by the kind before, of the trust in two steps
+SKIP, ALONE, TRUSTING = 0, 1, 2  # SKIP, I and P; from P on each kind trusts by one step more
+# Odds of SKIP and of I by the kind before, of the trust in two steps.
+_SKIP, _ALONE, _TRUST = 0, 3, 6
 _EVEN = [1 << 15] * 9
 
 
@@ -110,7 +112,7 @@ def state_bytes(shape: RowShape) -> int:
 
 def _code_row(state: State, coder: Coder, row: list[Pixel], choose: bool) -> list[Pixel]:
     """Code `row`, or fill in a row that has the right size; gives it as it comes back."""
-    own, out, kind = state.context, list[Pixel](), I
+    own, out, kind = state.context, list[Pixel](), ALONE
     context.begin_row(own)
     rows = None if state.reference is None else state.reference.tolist()
     for first in range(0, len(row), state.tables.tile):
@@ -119,12 +121,12 @@ def _code_row(state: State, coder: Coder, row: list[Pixel], choose: bool) -> lis
             context.code_pixels(own, coder, out, pixels)
             continue
         wanted = _choose(state, rows, out + pixels, first) if choose else SKIP
-        kind = _code_kind(state.odds, coder, min(kind, P), wanted)
+        kind = _code_kind(state.odds, coder, min(kind, TRUSTING), wanted)
         if kind == SKIP:
             out += rows[first:first + len(pixels)]
         else:
-            trusting = context.Reference(rows, state.above, context.TRUSTS[kind - I])
-            context.code_pixels(own, coder, out, pixels, None if kind == I else trusting)
+            trusting = context.Reference(rows, state.above, context.TRUSTS[kind - ALONE])
+            context.code_pixels(own, coder, out, pixels, None if kind == ALONE else trusting)
     context.end_row(own, out)
     state.above = state.above if rows is None else rows
     return out
@@ -138,13 +140,13 @@ def _choose(state: State, rows: list[Pixel], row: list[Pixel], first: int) -> in
         return SKIP
     misfits = context.misfits(state.context, row, first, len(row),
                               context.Reference(rows, state.above, 0))
-    return I + misfits.index(min(misfits))
+    return ALONE + misfits.index(min(misfits))
 
 
 def _code_kind(odds: list[int], coder: Coder, before: int, kind: int) -> int:
     if coder.bit(odds, _SKIP + before, kind == SKIP):
         return SKIP
-    if coder.bit(odds, _I + before, kind == I):
-        return I
-    high = coder.bit(odds, _TRUST, kind >= P + 2)
-    return P + 2 * high + coder.bit(odds, _TRUST + 1 + high, (kind - P) & 1)
+    if coder.bit(odds, _ALONE + before, kind == ALONE):
+        return ALONE
+    high = coder.bit(odds, _TRUST, kind >= TRUSTING + 2)
+    return TRUSTING + 2 * high + coder.bit(odds, _TRUST + 1 + high, (kind - TRUSTING) & 1)

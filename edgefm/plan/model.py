@@ -149,7 +149,8 @@ class Plan:
              "row_bytes": m.row_bytes, "codec": m.codec,
              **({"pooled": m.pooled, "rate": m.cap.rate, "depth": m.cap.depth,
                  "most_bytes": m.most_bytes} if m.cap else {}),
-             **({"reference": m.reference, "refresh": m.refresh} if m.reference >= 0 else {})} for m in self.maps]
+             **({"reference": m.reference, "refresh": m.refresh} if m.reference >= 0 else {})}
+            for m in self.maps]
         if self.pool_pages:
             figures["pool"] = {"offset": self.pool_offset, "pages": self.pool_pages,
                                "page_bytes": self.page_bytes}

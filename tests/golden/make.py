@@ -53,6 +53,7 @@ class Good:
     cap: Cap | None = None
     pooled: bool = False
     page: int = 16
+    refresh: int = 0
     change: Change = lambda package: package
 
 
@@ -86,15 +87,26 @@ def made_up(shape: Sequence[int], dtype: str) -> Array:
 
 
 def outcome(package: bytes) -> dict[str, object]:
-    """Everything that must stay: checksums of inputs and outputs, memory, counted bytes."""
+    """Everything that must stay: checksums of inputs and outputs, memory, counted bytes. Of packages
+    whose maps refer to the frame before, of three frames, and the bytes of the last."""
     with Runtime(package) as runtime:
-        inputs = [made_up(t.shape, t.dtype) for t in runtime.inputs]
-        result = runtime.run(inputs)
         plan = runtime.info.plan
+        inputs, outputs = list[Array](), list[Array]()
+        for frame in range(3 if any("reference" in m for m in plan["maps"]) else 1):
+            data = [moved(made_up(t.shape, t.dtype), frame) for t in runtime.inputs]
+            result = runtime.run(data, frame=frame)
+            inputs, outputs = inputs + data, outputs + result.outputs
         return {"fast_bytes": plan["fast_bytes"], "external_bytes": plan["external_bytes"],
                 "inputs": [_digest(a) for a in inputs],
-                "outputs": [_digest(a) for a in result.outputs],
+                "outputs": [_digest(a) for a in outputs],
                 "counters": asdict(result.counters)}
+
+
+def moved(data: Array, frame: int) -> Array:
+    """An input, `frame` frames later: its first half has become brighter."""
+    flat = data.copy().reshape(-1)
+    flat[:flat.size // 2] += frame
+    return flat.reshape(data.shape)
 
 
 def _digest(array: Array) -> str:
@@ -201,6 +213,8 @@ GOOD: Mapping[str, Good] = {
     "tans": Good(sparse, cut="ops", codec="tans"),
     "dctcm": Good(sparse, cut="ops", codec="dctcm"),
     "gf2": Good(sparse, cut="ops", codec="gf2"),
+    "temporal": Good(sparse, cut="ops", codec="temporal"),
+    "refreshed": Good(lambda: example(4), cut="ops", codec="temporal", refresh=2),
     "lossless": Good(sparse, cut="ops", codec="lossless", target="qspi-psram"),
     "pool": Good(lambda: example(4), cut="ops", codec="context", cap=Cap(3, 2), pooled=True),
     "pooled": Good(separable, cut="ops", codec="context", cap=Cap(60, 200), pooled=True),
@@ -226,7 +240,8 @@ def _plan(layout: Layout, good: Good) -> Plan:
     target = load_target(good.target).with_budget(good.fast, None)
     if good.pooled:
         target = replace_fields(target, external_bytes=0, page=good.page)
-    storage = storage_for(layout.program, good.codec, good.cap_for, good.pooled)
+    storage = storage_for(layout.program, good.codec, good.cap_for, good.pooled,
+                          refresh=good.refresh)
     if not good.one_stage:
         return make_plan(layout, target, "cost", good.cut, storage)
     stage = Stage(0, len(layout.program.ops), max(layout.rows))

@@ -67,6 +67,16 @@ def _cap(offset: int, kind: str, value: int) -> Change:
     return record(Section.CAPS, 0, offset, kind, value)
 
 
+def _reference(offset: int, kind: str, value: int) -> Change:
+    return record(Section.REFERENCES, 0, offset, kind, value)
+
+
+# refreshed.efm with a cap on map 0 as well.
+REFERENCE_AND_CAP = chain(
+    record(Section.MAPS, 0, 36, "H", 1),
+    replace(Section.CAPS, lambda d: CAP.pack(0, 64, 0, 0, 0, 0, 0, 0)))
+
+
 def _scratch(package: bytes, operator: int) -> int:
     """Bytes of an operator's scratch."""
     data = table(package)[Section.OPERATORS][1]
@@ -362,6 +372,17 @@ CODEC_RULES = (
     Rule("codec_scratch_without_state", "EFM_BAD_CODEC", _operator(STORE, 28, "I", 600), "outside"),
 )
 
+REFERENCE_RULES = (
+    Rule("map_reference_unknown", "EFM_BAD_OPERATOR", _map(38, "H", 3), "refreshed"),
+    Rule("reference_of_another_map", "EFM_BAD_CODEC", _reference(0, "I", 1), "refreshed"),
+    Rule("reference_of_another_codec", "EFM_BAD_CODEC",
+         chain(_map(16, "I", 2), _map(24, "I", 0)), "refreshed"),
+    Rule("reference_with_a_cap", "EFM_BAD_CODEC", REFERENCE_AND_CAP, "refreshed"),
+    Rule("reference_in_control", "EFM_BAD_CODEC", _reference(4, "I", 8), "refreshed"),
+    Rule("reference_past_arena", "EFM_BAD_CODEC", _reference(4, "I", 1 << 20), "refreshed"),
+    Rule("reference_release_no_load", "EFM_BAD_OPERATOR", _reference(8, "I", STORE), "refreshed"),
+)
+
 SCHEDULE_RULES = (
     Rule("firing_of_unknown_operator", "EFM_BAD_SCHEDULE", record(Section.FIRINGS, 0, 0, "H", 3)),
     Rule("firing_of_no_rows", "EFM_BAD_SCHEDULE", record(Section.FIRINGS, 0, 2, "H", 0)),
@@ -400,5 +421,5 @@ LARGE_RULES = (
 
 BROKEN = (*HEADER_RULES, *SECTION_RULES, *BUFFER_RULES, *STREAM_RULES, *MAP_RULES, *POOL_RULES,
           *TENSOR_RULES,
-          *OPERATOR_RULES, *CODEC_RULES, *SCHEDULE_RULES)
+          *OPERATOR_RULES, *CODEC_RULES, *REFERENCE_RULES, *SCHEDULE_RULES)
 

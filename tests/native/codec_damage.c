@@ -48,18 +48,26 @@ static void fill_tables(uint8_t *t, uint32_t channels, uint32_t terms)
 static int try(const efm_codec_class *codec)
 {
     uint32_t width = 1 + any(12), channels = 1 + any(20), values = width * channels;
-    uint32_t terms = codec->id == 4 ? any(9) : 0;
-    efm_codec_args args = {width, channels, (int32_t)any(256) - 128, 0, 0, 0, 0};
-    uint8_t *tables = malloc(12 + 2 * channels * terms);
+    uint32_t front = codec->id == 9 ? 2 : 0, learns = codec->id == 4 || codec->id == 9;
+    uint32_t terms = learns ? any(9) : 0;
+    efm_codec_args args = {width, channels, (int32_t)any(256) - 128, 0, 0, 0, 0, 0};
+    uint8_t *tables = malloc(front + 12 + 2 * channels * terms);
+    int8_t *reference = malloc(values);
     uint8_t *code = malloc(4 * values + 16);
     int8_t *row = malloc(values), *out = malloc(values);
     uint8_t *damaged;
     uint32_t bytes;
     efm_status status;
 
-    fill_tables(tables, channels, terms);
+    fill_tables(tables + front, channels, terms);
+    if (codec->id == 9) {
+        tables[0] = (uint8_t)(1 + any(6));
+        tables[1] = (uint8_t)any(30);
+        fill_row(reference, values, args.zero_point);
+        args.reference = any(3) ? reference : 0;
+    }
     args.tables = tables;
-    args.tables_bytes = codec->id == 4 ? 12 + 2 * channels * terms : 0;
+    args.tables_bytes = learns ? front + 12 + 2 * channels * terms : 0;
     if (codec->check(&args) != EFM_OK) {
         abort();
     }
@@ -89,6 +97,7 @@ static int try(const efm_codec_class *codec)
     free(args.state);
     free(damaged);
     free(tables);
+    free(reference);
     free(code);
     free(row);
     free(out);
@@ -103,7 +112,8 @@ int main(void)
         for (uint32_t id = 1; id <= 4; id++) {
             read += (uint32_t)try(efm_codec_find(id));
         }
+        read += (uint32_t)try(efm_codec_find(9));
     }
-    printf("%u %u\n", 4 * TRIALS - read, read);
+    printf("%u %u\n", 5 * TRIALS - read, read);
     return 0;
 }

@@ -11,17 +11,28 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgefm.codecs import CODECS, Codec, RowShape, context, dctcm, encode_map, gf2, static
+from edgefm.codecs import (
+    CODECS,
+    Codec,
+    RowShape,
+    context,
+    dctcm,
+    decode_map,
+    encode_map,
+    gf2,
+    static,
+)
 from edgefm.errors import BadContainer
 
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE = ROOT / "native" / "src"
 FILES = ["bits.c", "codecs/table.c", "codecs/lossless.c", "codecs/rle.c", "codecs/zvc.c",
          "codecs/ebpc.c", "codecs/context.c", "codecs/gf2.c", "codecs/rice.c", "codecs/tans.c",
-         "codecs/dctcm.c"]
+         "codecs/dctcm.c", "codecs/temporal.c"]
 CDEF = """
 typedef struct { uint32_t width, channels; int32_t zero_point; const uint8_t *tables;
-                 uint32_t tables_bytes; uint8_t *state; uint32_t y; } efm_codec_args;
+                 uint32_t tables_bytes; uint8_t *state; uint32_t y;
+                 const int8_t *reference; } efm_codec_args;
 int codec_known(uint32_t id);
 int codec_check(uint32_t id, const efm_codec_args *args);
 uint32_t codec_state_bytes(uint32_t id, const efm_codec_args *args);
@@ -61,7 +72,7 @@ static void codec_skip(uint32_t id, const efm_codec_args *args, const int8_t *ro
     efm_codec_find(id)->skip(args, row);
 }
 """
-NAMES = ["rle", "zvc", "ebpc", "context", "rice", "tans", "dctcm", "gf2"]
+NAMES = ["rle", "zvc", "ebpc", "context", "rice", "tans", "dctcm", "gf2", "temporal"]
 GUARD = b"\x5a" * 16
 
 
@@ -90,6 +101,12 @@ class Cursor:
         self.ffi.buffer(self.memory)[:] = b"\x5a" * len(self.ffi.buffer(self.memory))
         self.args.state = self.ffi.cast("uint8_t *", self.memory)
         self.args.y = 0
+
+    def refer(self, reference: np.ndarray | None) -> None:
+        """The row of the frame before that goes with the next row."""
+        self.reference = None if reference is None else self.ffi.new(
+            "int8_t[]", reference.reshape(-1).tolist())
+        self.args.reference = self.reference or self.ffi.NULL
 
     def encode(self, row: np.ndarray, capacity: int) -> bytes:
         code = self.ffi.new("uint8_t[]", b"\x5a" * capacity + GUARD)
@@ -153,13 +170,15 @@ def tables_for(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes]:
         return static_tables(codec, shape, rows)
     if codec.name == "dctcm":
         return cosine_tables(codec, shape, rows)
-    if codec.name != "context":
+    if codec.name not in ("context", "temporal"):
         return [b""]
+    front = b"\3\0" if codec.name == "temporal" else b""
     cross = tuple(tuple((int(rng.integers(1, min(c, 255) + 1)), int(rng.integers(-128, 128)))
                         if c else (0, 0) for _ in range(8)) for c in range(shape.channels))
     wild = context.Tables(True, 255, (255, 255, 255, 255, 255), (127, 127, -128, 127), cross)
-    return [codec.fit([rows], shape, 12), codec.fit([rows], shape, 10_000), context.pack(wild),
-            context.pack(context.Tables(False, 0, (0, 0, 0, 0, 0), (0, 0, 0, 0)))]
+    blunt = context.Tables(False, 0, (0, 0, 0, 0, 0), (0, 0, 0, 0))
+    return [codec.fit([rows], shape, 12), codec.fit([rows], shape, 10_000),
+            front + context.pack(wild), front + context.pack(blunt)]
 
 
 def cosine_tables(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes]:
@@ -210,7 +229,7 @@ def random_net(rng: np.random.Generator, block: int, channels: int) -> gf2.Learn
 
 
 def test_find_knows_the_registry(native):
-    assert [native.lib.codec_known(i) for i in range(10)] == [0, 1, 1, 1, 1, 1, 1, 1, 1, 0]
+    assert [native.lib.codec_known(i) for i in range(11)] == [0, *[1] * 9, 0]
 
 
 @pytest.mark.parametrize("i", range(len(cases())))
@@ -227,6 +246,78 @@ def test_c_and_python_write_the_same_bytes_and_read_them_back(native, codec, i):
                 assert np.array_equal(reader.decode(code), known)
             else:
                 reader.skip(row)
+
+
+def moving(rows: np.ndarray, frame: int) -> np.ndarray:
+    """Rows some frames later: noise on a part of each, other rows in the last of four frames."""
+    rng = np.random.default_rng(frame)
+    if frame % 4 == 3:
+        return rng.integers(-128, 128, rows.shape).astype(np.int8)
+    noise = rng.integers(-2, 3, rows.shape) * (rng.random(rows.shape[:2]) < 0.5)[..., None]
+    return np.clip(rows + noise, -128, 127).astype(np.int8)
+
+
+@pytest.mark.parametrize("tolerance", [0, 2, 255])
+@pytest.mark.parametrize("i", range(len(cases())))
+def test_rows_against_the_frame_before_are_the_same_in_c_and_python(native, i, tolerance):
+    codec, (shape, rows) = CODECS["temporal"], cases()[i]
+    for tables in tables_for(codec, shape, rows):
+        tables = bytes([tables[0], tolerance]) + tables[2:]
+        before = None
+        for frame in range(6):
+            now = moving(rows, frame)
+            stored = encode_map(codec, tables, shape, now, before)
+            back = decode_map(codec, tables, shape, stored, before)
+            writer = Cursor(native, codec, tables, shape)
+            reader = Cursor(native, codec, tables, shape)
+            for y, row in enumerate(now):
+                for cursor in (writer, reader):
+                    cursor.refer(None if before is None else before[y])
+                code = writer.encode(row, shape.values - 1)
+                assert code == (stored[y] if len(stored[y]) < shape.values else b"")
+                if code:
+                    assert np.array_equal(reader.decode(code), back[y])
+                else:
+                    reader.skip(row)
+            assert np.abs(back.astype(int) - now).max() <= tolerance
+            before = back
+
+
+def test_a_frame_like_the_one_before_takes_hardly_anything(native):
+    codec, (shape, rows) = CODECS["temporal"], cases()[5]
+    tables = codec.fit([rows], shape, 10_000)
+    assert all(len(code) <= 2 for code in encode_map(codec, tables, shape, rows, rows))
+
+
+@pytest.mark.parametrize("i", [0, 1, 2, 3, 4, 5, 7])
+def test_c_refuses_what_python_refuses_against_a_frame_before(native, i):
+    codec, (shape, rows) = CODECS["temporal"], cases()[i]
+    tables = tables_for(codec, shape, rows)[1]
+    rng = np.random.default_rng(i)
+    reference = moving(rows, 1)[0]
+    writer = Cursor(native, codec, tables, shape)
+    writer.refer(reference)
+    full = writer.encode(rows[0], 4 * shape.values + 16)
+    broken = [full[:n] for n in rng.integers(0, len(full), 12)] + [full + b"\0"]
+    for _ in range(40):
+        code = bytearray(full)
+        code[rng.integers(0, len(code))] ^= 1 << rng.integers(0, 8)
+        broken.append(bytes(code))
+    accepted = 0
+    for code in broken:
+        state = codec.start(tables, shape)
+        state.reference = reference
+        try:
+            expected = codec.decode(state, code)
+        except BadContainer:
+            expected = None
+        reader = Cursor(native, codec, tables, shape)
+        reader.refer(reference)
+        got = reader.decode(code)
+        assert (got is None) == (expected is None)
+        assert expected is None or np.array_equal(got, expected)
+        accepted += got is not None
+    assert accepted < len(broken)
 
 
 @pytest.mark.parametrize("i", range(len(cases())))
@@ -248,7 +339,7 @@ def test_encode_fits_or_says_so_for_every_capacity(native, codec):
 @pytest.mark.parametrize("i", [0, 1, 2, 3, 4, 5, 7])
 def test_c_refuses_what_python_refuses_and_reads_what_it_reads(native, codec, i):
     shape, rows = cases()[i]
-    tables = tables_for(codec, shape, rows)[1 if codec.name == "context" else 0]
+    tables = tables_for(codec, shape, rows)[codec.name in ("context", "temporal")]
     rng = np.random.default_rng(i)
     full = Cursor(native, codec, tables, shape).encode(rows[0], 4 * shape.values + 16)
     broken = [full[:n] for n in rng.integers(0, len(full), 12)] + [full + b"\0", full + b"\1"]
@@ -356,8 +447,11 @@ def test_golden_rows_stay_the_same_bytes(native, codec):
         shape = RowShape(each["width"], each["channels"], each["zero_point"])
         writer = Cursor(native, codec, bytes.fromhex(each["tables"]), shape)
         rows = np.frombuffer(bytes.fromhex(each["rows"]), np.int8)
-        stored = [writer.encode(row, shape.values - 1) or row.tobytes()
-                  for row in rows.reshape(-1, shape.values)]
+        before = np.frombuffer(bytes.fromhex(each.get("before", "")), np.int8)
+        stored = []
+        for y, row in enumerate(rows.reshape(-1, shape.values)):
+            writer.refer(before.reshape(-1, shape.values)[y] if before.size else None)
+            stored.append(writer.encode(row, shape.values - 1) or row.tobytes())
         assert hashlib.sha256(b"".join(stored)).hexdigest() == each["sha256"]
         assert [code.hex() for code in stored] == each["stored"]
 

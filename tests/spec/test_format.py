@@ -29,6 +29,7 @@ RECORDS = {
     "### Stages": (container.STAGE, "EFM_STAGE_BYTES"),
     "### Maps": (container.MAP, "EFM_MAP_BYTES"),
     "### Caps": (container.CAP, "EFM_CAP_BYTES"),
+    "### References": (container.REFERENCE, "EFM_REFERENCE_BYTES"),
     "### Tensors": (container.TENSOR, "EFM_TENSOR_BYTES"),
 }
 
