@@ -27,7 +27,6 @@ ZERO_CONTEXTS, SIDE_CONTEXTS = 16 * 4, 8 * 4 * 4
 CONTEXTS = ZERO_CONTEXTS + SIDE_CONTEXTS + SCALES * STEPS
 LOW, HIGH = -128, 127
 ONE = 64  # predictions count in 64ths
-TRUSTS = (0, 16, 32, 48, 64)
 
 # First probabilities of a one in 256ths: zero and below by relative height, another step by step.
 FIRST_ZERO = (244, 240, 233, 222, 207, 188, 166, 140, 112, 83, 55, 32, 17, 9, 5, 4)
@@ -94,23 +93,26 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """The same row and the one above it in the frame before; `trust` (1/64) is how much of what the
-    neighbours' prediction misses there is expected to be missed here too."""
-
-    row: Sequence[Pixel]
-    above: Sequence[Pixel]
-    trust: int
-
-
-@dataclass(frozen=True, slots=True)
 class Guess:
-    """A prediction: from neighbours alone and in full (64ths), and its context classes."""
+    """A prediction (64ths), and the classes of its expected error and of its height."""
 
-    near: int
     mean: int
     scale: int
     height: int
+
+    @property
+    def part(self) -> int:
+        """The fraction of the prediction, in quarters."""
+        return self.mean // 16 % 4
+
+
+@dataclass(frozen=True, slots=True)
+class Firsts:
+    """Odds of the first step of a distance: where they are, below the centre and from it on."""
+
+    odds: list[int]
+    below: int
+    above: int
 
 
 def start(tables: bytes, shape: RowShape) -> State:
@@ -124,22 +126,16 @@ def start(tables: bytes, shape: RowShape) -> State:
 def encode(state: State, row: Rows) -> bytes:
     """Code of the next row int8 [W, C]."""
     encoder = Encoder()
-    begin_row(state)
-    out: list[Pixel] = []
-    code_pixels(state, encoder, out, row.tolist())
-    end_row(state, out)
+    code_row(state, encoder, row.tolist())
     return encoder.finish()
 
 
 def decode(state: State, code: bytes) -> Rows:
     """The next row int8 [W, C]; BadContainer when no encoder writes this code."""
     decoder = Decoder(code)
-    begin_row(state)
-    out: list[Pixel] = []
-    code_pixels(state, decoder, out, blank(state.shape, state.shape.width))
+    row = np.array(code_row(state, decoder, blank(state.shape)), np.int8)
     decoder.finish()
-    end_row(state, out)
-    return np.array(out, np.int8)
+    return row
 
 
 def skip(state: State, row: Rows) -> None:
@@ -160,48 +156,34 @@ def half_octave(v: int) -> int:
     return 2 * log - 2 + ((v + 2) >> (log - 1) & 1)
 
 
-def blank(shape: RowShape, pixels: int) -> list[Pixel]:
-    """As many pixels for a decoder to fill in."""
-    return [[0] * shape.channels for _ in range(pixels)]
+def blank(shape: RowShape) -> list[Pixel]:
+    """A row for a decoder to fill in."""
+    return [[0] * shape.channels for _ in range(shape.width)]
+
+
+def code_row(state: State, coder: Coder, row: Sequence[Pixel]) -> list[Pixel]:
+    """Code a row, or fill in one of the right size; gives it as it comes back."""
+    out: list[Pixel] = []
+    begin_row(state)
+    for x, pixel in enumerate(row):
+        here = around(state, state.above, out, x)
+        _, n, nw, ne = here
+        out.append([])
+        for c, v in enumerate(pixel):
+            near = clamp(near_of(state, here, c))
+            guess = predict(state, c, near + missed(state, c),
+                            busy(state, abs(n[c] - nw[c]), abs(n[c] - ne[c])))
+            first = step_odds(guess)
+            v = code_value(state, coder, guess, Firsts(state.odds, first, first), v)
+            out[x].append(v)
+            learn(state, c, near, guess, v)
+    end_row(state, out)
+    return out
 
 
 def begin_row(state: State) -> None:
     """Nothing of the next row is coded yet."""
     state.error = [min(average >> 4, 255) for average in state.average]
-
-
-def code_pixels(state: State, coder: Coder, out: list[Pixel], pixels: Sequence[Pixel],
-                reference: Reference | None = None) -> None:
-    """Code `pixels`, which follow those of `out` in the row, and append them as they come back."""
-    for pixel in pixels:
-        x = len(out)
-        here = around(state, state.above, out, x)
-        there = around(state, reference.above, reference.row, x) if reference else here
-        out.append([])
-        for c, v in enumerate(pixel):
-            near, busy = _look(state, here, c)
-            if reference:
-                near, busy = _look_beside(state, reference, here, there, x, c)
-            guess = _predict(state, c, near, busy)
-            v = _code_value(state, coder, guess, v)
-            out[x].append(v)
-            _learn(state, c, guess, v)
-
-
-def misfits(state: State, row: Sequence[Pixel], first: int, last: int,
-            reference: Reference) -> list[int]:
-    """How far the neighbours' predictions of pixels first .. last - 1 are off together (1/64), at
-    each of `TRUSTS` in the reference."""
-    totals = [0] * len(TRUSTS)
-    for x in range(first, last):
-        here = around(state, state.above, row, x)
-        there = around(state, reference.above, reference.row, x)
-        for c, v in enumerate(row[x]):
-            for i, trust in enumerate(TRUSTS):
-                trusting = Reference(reference.row, reference.above, trust)
-                near, _ = _look_beside(state, trusting, here, there, x, c)
-                totals[i] += abs(v * ONE - near)
-    return totals
 
 
 def end_row(state: State, row: list[Pixel]) -> None:
@@ -229,57 +211,48 @@ def forget(state: State) -> None:
     state.surprise = [0] * channels
 
 
-def _clamp(mean: int) -> int:
+def clamp(mean: int) -> int:
+    """A prediction that can be meant, 1/64."""
     return min(max(mean, LOW * ONE), HIGH * ONE + ONE - 1)
 
 
-def _near(state: State, pixels: Around, c: int) -> int:
+def divide(a: int, b: int) -> int:
+    """a / b > 0, rounded towards 0 as in C."""
+    return a // b if a >= 0 else -(-a // b)
+
+
+def near_of(state: State, pixels: Around, c: int) -> int:
     """What the neighbours say of a value, 1/64."""
     taps = state.tables.taps
     return (sum(tap * pixel[c] for tap, pixel in zip(taps, pixels, strict=True))
             + state.shape.zero_point * (ONE - sum(taps)))
 
 
-def _busy(state: State, n: int, nw: int, ne: int) -> int:
-    """The neighbours' part of the expected error, 1/8."""
-    return (state.tables.weights[2] * abs(n - nw) + state.tables.weights[3] * abs(n - ne)) >> 3
+def missed(state: State, c: int) -> int:
+    """What the surprises of earlier channels say of a value, 1/64."""
+    terms = state.tables.cross[c] if state.tables.cross else ()
+    return divide(sum(weight * state.surprise[c - distance] for distance, weight in terms), ONE)
 
 
-def _look(state: State, here: Around, c: int) -> tuple[int, int]:
-    _, n, nw, ne = here
-    return _clamp(_near(state, here, c)), _busy(state, n[c], nw[c], ne[c])
+def busy(state: State, west: int, east: int) -> int:
+    """The neighbours' part of the expected error, from two differences among them."""
+    return (state.tables.weights[2] * west + state.tables.weights[3] * east) >> 3
 
 
-def _look_beside(state: State, reference: Reference, here: Around, there: Around, x: int,
-                 c: int) -> tuple[int, int]:
-    """As `_look`, and part of what the same prediction misses in the frame before."""
-    missed = reference.row[x][c] * ONE - _near(state, there, c)
-    near = _clamp(_near(state, here, c) + _shrink(reference.trust * missed))
-    n, nw, ne = (pixel[c] - before[c] for pixel, before in zip(here[1:], there[1:], strict=True))
-    return near, _busy(state, n, nw, ne)
-
-
-def _shrink(sixtyfourths: int) -> int:
-    """Divided by 64, towards 0."""
-    return sixtyfourths // ONE if sixtyfourths >= 0 else -(-sixtyfourths // ONE)
-
-
-def _predict(state: State, c: int, near: int, busy: int) -> Guess:
-    t = state.tables
-    missed = sum(weight * state.surprise[c - distance] for distance, weight in
-                 (t.cross[c] if t.cross else ()))
-    mean = _clamp(near + _shrink(missed))
+def predict(state: State, c: int, mean: int, trouble: int) -> Guess:
+    """The prediction `mean` with its classes, where the neighbours expect `trouble`."""
+    mean = clamp(mean)
     height = mean - LOW * ONE
-    of_error, of_average, _, _, of_height = t.weights
+    of_error, of_average, _, _, of_height = state.tables.weights
     expected = ((of_error * state.error[c] + of_average * (state.average[c] >> 4)
                  + of_height * (height >> 4)) >> 5)
-    return Guess(near, mean, min(half_octave(expected + busy), SCALES - 1),
-                 half_octave(height >> 3))
+    return Guess(mean, min(half_octave(expected + trouble), SCALES - 1), half_octave(height >> 3))
 
 
-def _learn(state: State, c: int, guess: Guess, v: int) -> None:
+def learn(state: State, c: int, near: int, guess: Guess, v: int) -> None:
+    """What value v teaches, of which `near` was predicted without earlier channels."""
     error = abs(v * ONE - guess.mean) >> 4
-    state.surprise[c] = v * ONE - guess.near
+    state.surprise[c] = v * ONE - near
     state.error[c] = min(error, 255)
     state.average[c] += (error >> 1) - (state.average[c] >> 5)
 
@@ -288,7 +261,13 @@ def _relative(guess: Guess, shift: int, top: int) -> int:
     return min(max(guess.height + shift - guess.scale, 0), top)
 
 
-def _code_value(state: State, coder: Coder, guess: Guess, v: int) -> int:
+def step_odds(guess: Guess) -> int:
+    """Where the odds of a first step are; each further one has its own, up to the last."""
+    return ZERO_CONTEXTS + SIDE_CONTEXTS + STEPS * guess.scale
+
+
+def code_value(state: State, coder: Coder, guess: Guess, firsts: Firsts, v: int) -> int:
+    """Code a value, or find it."""
     zero, low = state.shape.zero_point, LOW
     if state.tables.zero_flag:
         context = 4 * _relative(guess, 10, 15) + min(guess.scale // 4, 3)
@@ -297,22 +276,24 @@ def _code_value(state: State, coder: Coder, guess: Guess, v: int) -> int:
         low += zero == LOW
     centre, below = max(guess.mean // ONE, low), 0
     if centre > low:
-        part = guess.mean // 16 % 4
-        context = 16 * _relative(guess, 4, 7) + 4 * min(guess.scale // 2, 3) + part
+        context = 16 * _relative(guess, 4, 7) + 4 * min(guess.scale // 2, 3) + guess.part
         below = coder.bit(state.odds, ZERO_CONTEXTS + context, v < centre)
-    distance = _code_distance(state, coder, guess, centre - 1 - v if below else v - centre)
+    distance = _code_distance(state, coder, guess, (firsts.odds, firsts.below if below else
+                                                    firsts.above),
+                              centre - 1 - v if below else v - centre)
     v = centre - 1 - distance if below else centre + distance
     if not LOW <= v <= HIGH or (state.tables.zero_flag and v == zero):
         raise BadContainer(f"a coded row holds the value {v}, which no encoder writes here")
     return v
 
 
-def _code_distance(state: State, coder: Coder, guess: Guess, distance: int) -> int:
-    first = ZERO_CONTEXTS + SIDE_CONTEXTS + STEPS * guess.scale
+def _code_distance(state: State, coder: Coder, guess: Guess, first: tuple[list[int], int],
+                   distance: int) -> int:
     bits = max(guess.scale // 2 - 2, 0)
     steps = 0
-    while steps < LONGEST and coder.bit(state.odds, first + min(steps, STEPS - 1),
-                                        steps < distance >> bits):
+    while steps < LONGEST and coder.bit(
+            *(first if not steps else (state.odds, step_odds(guess) + min(steps, STEPS - 1))),
+            steps < distance >> bits):
         steps += 1
     if steps < LONGEST:
         return steps << bits | coder.plain(bits, distance & (1 << bits) - 1)

@@ -87,8 +87,8 @@ def made_up(shape: Sequence[int], dtype: str) -> Array:
 
 
 def outcome(package: bytes) -> dict[str, object]:
-    """Everything that must stay: checksums of inputs and outputs, memory, counted bytes. Of packages
-    whose maps refer to the frame before, of three frames, and the bytes of the last."""
+    """Everything that must stay: checksums of inputs and outputs, memory, counted bytes. Of
+    packages whose maps refer to the frame before, of three frames, and the bytes of the last."""
     with Runtime(package) as runtime:
         plan = runtime.info.plan
         inputs, outputs = list[Array](), list[Array]()

@@ -15,7 +15,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("geometry", "labels", "ops", "codecs", "importers", "reference", "zoo"),
     ("exporters", "answers", "picture", "optimize", "calibrate", "lower", "tables"),
     ("preprocess", "annotations", "equalize", "integer", "refine", "plan"),
-    ("quantize",),
+    ("quantize", "video"),
     ("container",),
     ("binding", "outline"),
     ("coding", "rate"),

@@ -5,6 +5,13 @@
 
 #include "codec.h"
 
+/* A function whose frame and registers are its own. */
+#if defined(__GNUC__)
+#define EFM_APART __attribute__((noinline))
+#else
+#define EFM_APART
+#endif
+
 /* Ids of docs/FORMAT.md; never renumbered. Raw rows have no code, so raw has no class. */
 enum {
     EFM_CODEC_RAW = 0,

@@ -12,13 +12,6 @@
 #include "../bits.h"
 #include "lossless.h"
 
-/* A function whose frame and registers are its own. */
-#if defined(__GNUC__)
-#define EFM_APART __attribute__((noinline))
-#else
-#define EFM_APART
-#endif
-
 /* The front of both codecs' tables; the classes follow. */
 enum {
     EFM_STATIC_KIND = 0,   /* how many class maps there are; the high half is the codec's own */

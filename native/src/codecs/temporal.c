@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A row against the same row of the frame before: tiles that are as they were (SKIP), tiles as `context`
- * codes them (I), and tiles whose prediction trusts what it misses there (P): docs/FORMAT.md has every step. */
+/* A row against the same row of the frame before: tiles that are as they were, and values whose prediction
+ * is a blend of what their neighbours say, of the value before, and of how the neighbours have changed since;
+ * each counts by how well it did lately. Without a frame before, `context`: docs/FORMAT.md has every step. */
 #include <string.h>
 
 #include "context.h"
@@ -8,20 +9,34 @@
 /* The tables' front; context's follow. */
 enum { TILE = 0, TOLERANCE = 1, HEAD = 2 };
 
-/* Kinds of tiles: P, P + 1 ... trust by one step more each. The kind before picks odds. */
-enum { SKIP = 0, I = 1, P = 2, KINDS_BEFORE = 3 };
+/* What predicts: neighbours, the frame before, the change of both; then their blend, without the surprises of
+   earlier channels and with them. */
+enum { SPATIAL, STILL, MOVED, BLEND, CROSSED, WAYS };
 
-/* Odds of SKIP, of I, and of the trust in two steps. */
-enum { ODDS_SKIP = 0, ODDS_I = KINDS_BEFORE, ODDS_TRUST = 2 * KINDS_BEFORE, ODDS = ODDS_TRUST + 3,
-       KIND_BYTES = 24, EVEN = 1 << 15 };
+enum { SKIP_CONTEXTS = 2, FIRST_CONTEXTS = SCALES * 2 * 4, OWN_ODDS = SKIP_CONTEXTS + FIRST_CONTEXTS,
+       EVEN = 1 << 15, LEARN = 4 };
 
-/* In the state: odds of kinds; context's state; and two rows. */
+/* In the state: odds, misses, context's state, and two rows. */
 typedef struct temporal {
     efm_codec_args args;     /* context's */
-    uint16_t *odds;          /* [ODDS] */
-    int8_t *above;           /* in the frame before */
+    context m;
+    uint16_t *skips;         /* [SKIP_CONTEXTS] odds that a tile is skipped, by the tile before it */
+    uint16_t *firsts;        /* [SCALES][below, above][4] odds of a first step */
+    uint16_t *misses;        /* [WAYS][channels] how far each way was off lately, 1/64 */
+    int8_t *before;          /* the row above in the frame before */
     int8_t *now;             /* the row as it comes back; encoders only */
 } temporal;
+
+/* One value's predictions, 1/64. */
+typedef struct blend {
+    int32_t by[WAYS];
+    guess g;
+} blend;
+
+static uint32_t own_bytes(const efm_codec_args *args)
+{
+    return 2 * OWN_ODDS + 2 * WAYS * args->channels;
+}
 
 static efm_codec_args of_context(const efm_codec_args *args)
 {
@@ -29,208 +44,271 @@ static efm_codec_args of_context(const efm_codec_args *args)
 
     own.tables += HEAD;
     own.tables_bytes -= HEAD;
-    own.state += KIND_BYTES;
     return own;
 }
 
 static efm_status check(const efm_codec_args *args)
 {
-    const uint8_t *t = args->tables;
-    efm_codec_args own = *args;
+    efm_codec_args own;
 
-    if (args->tables_bytes < HEAD || t[TILE] == 0) {
+    if (args->tables_bytes < HEAD || args->tables[TILE] == 0) {
         return EFM_BAD_CODEC;
     }
-    own.tables += HEAD;
-    own.tables_bytes -= HEAD;
+    own = of_context(args);
     return efm_context_check(&own);
 }
 
 static uint32_t state_bytes(const efm_codec_args *args)
 {
-    return KIND_BYTES + efm_context_state_bytes(args) + 2 * args->width * args->channels;
+    return own_bytes(args) + efm_context_state_bytes(args) + 2 * args->width * args->channels;
 }
 
-static temporal open_state(const efm_codec_args *args)
+static void open_state(temporal *t, const efm_codec_args *args)
 {
-    temporal t = {of_context(args), (uint16_t *)(void *)args->state, 0, 0};
+    void *state = args->state;
 
-    t.above = (int8_t *)t.args.state + efm_context_state_bytes(&t.args);
-    t.now = t.above + args->width * args->channels;
-    return t;
+    t->args = of_context(args);
+    t->args.state += own_bytes(args);
+    t->skips = state;
+    t->firsts = t->skips + SKIP_CONTEXTS;
+    t->misses = t->firsts + FIRST_CONTEXTS;
+    t->before = (int8_t *)t->args.state + efm_context_state_bytes(args);
+    t->now = t->before + args->width * args->channels;
 }
 
 static void forget(const temporal *t)
 {
-    for (uint32_t i = 0; i < ODDS; i++) {
-        t->odds[i] = EVEN;
+    for (uint32_t i = 0; i < OWN_ODDS; i++) {
+        t->skips[i] = EVEN;
+    }
+    for (uint32_t i = 0; i < WAYS * t->args.channels; i++) {
+        t->misses[i] = 64;
     }
 }
 
-static void begin(temporal *t, efm_context *m)
+static void begin(temporal *t, const efm_codec_args *args)
 {
-    efm_context_begin(m, &t->args);
-    if (t->args.y == 0) {
+    open_state(t, args);
+    efm_context_begin(&t->m, &t->args);
+    if (args->y == 0) {
         forget(t);
-        memset(t->above, t->args.zero_point, t->args.channels);
+        memset(t->before, args->zero_point, args->channels);
     }
-    m->beside_above = t->above;
 }
 
 /* What the next row needs to know of the frame before. */
 static void keep(const temporal *t)
 {
     if (t->args.reference != 0) {
-        memmove(t->above, t->args.reference, t->args.width * t->args.channels);
+        memmove(t->before, t->args.reference, t->args.width * t->args.channels);
+    }
+}
+
+/* How much a way counts that was off by `miss` where the best one was by `least` - 1: 1 .. 257. */
+static inline int32_t weight(uint32_t least, uint32_t miss)
+{
+    uint32_t ratio = (least << 8) / (miss + 1u), square = ratio * ratio >> 8;
+
+    return 1 + (int32_t)(square * square >> 8);
+}
+
+static inline uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline void blend_ways(const temporal *t, uint32_t c, blend *b)
+{
+    const uint16_t *miss = t->misses + c;
+    uint32_t n = t->args.channels, least = smaller(smaller(miss[0], miss[n]), miss[2 * n]) + 1u;
+    int32_t spatial = weight(least, miss[0]), still = weight(least, miss[n]), moved = weight(least, miss[2 * n]);
+
+    b->by[BLEND] = (spatial * b->by[SPATIAL] + still * b->by[STILL] + moved * b->by[MOVED]) / (spatial + still + moved);
+}
+
+/* The part of what earlier channels say that is believed. */
+static inline int32_t cross(const temporal *t, uint32_t c, int32_t missed)
+{
+    const uint16_t *miss = t->misses + BLEND * t->args.channels + c;
+    uint32_t least = smaller(miss[0], miss[t->args.channels]) + 1u;
+    int32_t without = weight(least, miss[0]), with = weight(least, miss[t->args.channels]);
+
+    return missed * with / (without + with);
+}
+
+/* Pixel x's channel c; `a` is around it in this frame, `b` in the one before. */
+static inline void expect(const temporal *t, const around *a, const around *b, uint32_t x, uint32_t c, blend *e)
+{
+    const uint8_t *tables = t->m.tables;
+    int32_t near = near_of(&t->m, a, c), missed = missed_before(&t->m, c);
+    uint32_t busy = (tables[5] * distance(a->n[c], b->n[c]) + tables[6] * distance(a->ne[c], b->ne[c])) >> 3;
+
+    e->by[SPATIAL] = clamp_mean(near);
+    e->by[STILL] = t->args.reference[x * t->args.channels + c] * 64;
+    e->by[MOVED] = clamp_mean(near + e->by[STILL] - near_of(&t->m, b, c));
+    blend_ways(t, c, e);
+    e->by[CROSSED] = clamp_mean(e->by[BLEND] + missed);
+    e->g = predict(&t->m, c, e->by[BLEND] + cross(t, c, missed), busy);
+}
+
+static inline void learn_ways(const temporal *t, uint32_t c, const blend *e, int32_t v)
+{
+    uint16_t *miss = t->misses + c;
+
+    for (uint32_t i = 0; i < WAYS; i++, miss += t->args.channels) {
+        int32_t off = (int32_t)distance(v * 64, e->by[i]) - *miss;
+
+        *miss = (uint16_t)(*miss + (off < 0 ? -(-off >> LEARN) : off >> LEARN));
+    }
+    learn(&t->m, c, e->by[BLEND], &e->g, v);
+}
+
+static inline firsts two_firsts(const temporal *t, const guess *g)
+{
+    firsts both;
+
+    both.below = t->firsts + g->scale * 8 + part_of(g);
+    both.above = both.below + 4;
+    return both;
+}
+
+static EFM_APART void read_tile(const temporal *t, coder *k, int8_t *row, uint32_t from, uint32_t to, uint32_t *bad)
+{
+    uint32_t channels = t->args.channels;
+
+    for (uint32_t x = from; x < to; x++) {
+        around a = look_around(&t->args, t->m.above, row, x);
+        around b = look_around(&t->args, t->before, t->args.reference, x);
+
+        for (uint32_t c = 0; c < channels; c++) {
+            blend e;
+            int32_t v;
+
+            expect(t, &a, &b, x, c, &e);
+            v = read_value(k, &t->m, &e.g, two_firsts(t, &e.g), bad);
+            row[x * channels + c] = (int8_t)v;
+            learn_ways(t, c, &e, v);
+        }
+    }
+}
+
+static EFM_APART void write_tile(const temporal *t, coder *k, uint32_t from, uint32_t to)
+{
+    uint32_t channels = t->args.channels;
+
+    for (uint32_t x = from; x < to; x++) {
+        around a = look_around(&t->args, t->m.above, t->now, x);
+        around b = look_around(&t->args, t->before, t->args.reference, x);
+
+        for (uint32_t c = 0; c < channels; c++) {
+            blend e;
+            int32_t v = t->now[x * channels + c];
+
+            expect(t, &a, &b, x, c, &e);
+            write_value(k, &t->m, &e.g, two_firsts(t, &e.g), v);
+            learn_ways(t, c, &e, v);
+        }
     }
 }
 
 static uint32_t tile_end(const temporal *t, uint32_t from)
 {
-    uint32_t left = t->args.width - from, tile = t->args.tables[TILE - HEAD];
-
-    return from + (left < tile ? left : tile);
+    return from + smaller(t->args.width - from, t->args.tables[TILE - HEAD]);
 }
 
-static uint32_t class_of(uint32_t kind)
+/* A tile as it was in the frame before. */
+static void copy_tile(const temporal *t, int8_t *row, uint32_t from, uint32_t to)
 {
-    return kind < P ? kind : P;
+    uint32_t channels = t->args.channels;
+
+    memmove(row + from * channels, t->args.reference + from * channels, (to - from) * channels);
 }
 
-static uint32_t read_kind(coder *k, const temporal *t, uint32_t before)
+static void read_tiles(const temporal *t, coder *k, int8_t *row, uint32_t *bad)
 {
-    uint16_t *trust = t->odds + ODDS_TRUST;
-    uint32_t high;
+    uint32_t skipped = 0, to;
 
-    if (read_bit(k, t->odds + ODDS_SKIP + class_of(before))) {
-        return SKIP;
-    }
-    if (read_bit(k, t->odds + ODDS_I + class_of(before))) {
-        return I;
-    }
-    high = read_bit(k, trust);
-    return P + 2 * high + read_bit(k, trust + 1 + high);
-}
-
-static void write_kind(coder *k, const temporal *t, uint32_t before, uint32_t kind)
-{
-    uint16_t *trust = t->odds + ODDS_TRUST;
-    uint32_t high = kind >= P + 2;
-
-    write_bit(k, t->odds + ODDS_SKIP + class_of(before), kind == SKIP);
-    if (kind != SKIP) {
-        write_bit(k, t->odds + ODDS_I + class_of(before), kind == I);
-    }
-    if (kind >= P) {
-        write_bit(k, trust, high);
-        write_bit(k, trust + 1 + high, (kind - P) & 1u);
+    for (uint32_t from = 0; from < t->args.width; from = to) {
+        to = tile_end(t, from);
+        skipped = read_bit(k, t->skips + skipped);
+        if (skipped) {
+            copy_tile(t, row, from, to);
+        } else {
+            read_tile(t, k, row, from, to, bad);
+        }
     }
 }
 
-/* What tiles of this kind are predicted from. */
-static void look_back(efm_context *m, const temporal *t, uint32_t kind)
+/* No value of the tile is further than the tolerance from the frame before. */
+static uint32_t is_still(const temporal *t, uint32_t from, uint32_t to)
 {
-    m->beside = kind >= P ? t->args.reference : 0;
-    m->trust = kind >= P ? (int32_t)(kind - I) * EFM_CONTEXT_TRUST_STEP : 0;
+    uint32_t i = from * t->args.channels, end = to * t->args.channels;
+
+    while (i < end && distance(t->now[i], t->args.reference[i]) <= t->args.tables[TOLERANCE - HEAD]) {
+        i++;
+    }
+    return i == end;
+}
+
+static void write_tiles(const temporal *t, coder *k)
+{
+    uint32_t skipped = 0, to;
+
+    for (uint32_t from = 0; from < t->args.width; from = to) {
+        uint32_t still;
+
+        to = tile_end(t, from);
+        still = is_still(t, from, to);
+        write_bit(k, t->skips + skipped, still);
+        skipped = still;
+        if (skipped) {
+            copy_tile(t, t->now, from, to);
+        } else {
+            write_tile(t, k, from, to);
+        }
+    }
 }
 
 static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row)
 {
     coder k = open_code(code, bytes);
-    temporal t = open_state(args);
-    uint32_t bad = 0, kind = I, end;
-    efm_context m;
+    uint32_t bad = 0;
+    temporal t;
 
-    begin(&t, &m);
-    for (uint32_t from = 0; from < args->width; from = end) {
-        end = tile_end(&t, from);
-        kind = args->reference != 0 ? read_kind(&k, &t, kind) : I;
-        look_back(&m, &t, kind);
-        if (kind == SKIP) {
-            memmove(row + from * args->channels, args->reference + from * args->channels,
-                    (end - from) * args->channels);
-        } else {
-            efm_context_read(&m, &k, row, from, end, &bad);
-        }
+    begin(&t, args);
+    if (args->reference != 0) {
+        read_tiles(&t, &k, row, &bad);
+    } else {
+        efm_context_read(&t.m, &k, row, &bad);
     }
-    efm_context_end(&m, row);
+    efm_context_end(&t.m, row);
     keep(&t);
     return !bad && spent(&k) ? EFM_OK : EFM_BAD_CODEC;
-}
-
-/* No value of the tile is further than the tolerance from the frame before. */
-static int is_still(const temporal *t, uint32_t from, uint32_t end)
-{
-    uint32_t channels = t->args.channels, i = from * channels;
-    int32_t most = t->args.tables[TOLERANCE - HEAD];
-
-    while (i < end * channels && t->now[i] - t->args.reference[i] <= most
-           && t->args.reference[i] - t->now[i] <= most) {
-        i++;
-    }
-    return i >= end * channels;
-}
-
-static uint32_t choose_kind(const temporal *t, efm_context *m, uint32_t from, uint32_t end)
-{
-    uint64_t misfits[EFM_CONTEXT_TRUSTS];
-    uint32_t best = 0;
-
-    if (t->args.reference == 0) {
-        return I;
-    }
-    if (is_still(t, from, end)) {
-        return SKIP;
-    }
-    m->beside = t->args.reference;
-    efm_context_misfits(m, t->now, from, end, misfits);
-    for (uint32_t i = 1; i < EFM_CONTEXT_TRUSTS; i++) {
-        best = misfits[i] < misfits[best] ? i : best;
-    }
-    return I + best;
-}
-
-static void write_tile(const temporal *t, efm_context *m, coder *k, uint32_t kind, uint32_t from, uint32_t end)
-{
-    uint32_t channels = t->args.channels;
-
-    look_back(m, t, kind);
-    if (kind == SKIP) {
-        memmove(t->now + from * channels, t->args.reference + from * channels, (end - from) * channels);
-    } else {
-        efm_context_write(m, k, t->now, from, end);
-    }
 }
 
 static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity,
                    uint32_t *bytes)
 {
     coder k = open_room(code, capacity);
-    temporal t = open_state(args);
-    uint32_t kind = I, end;
-    efm_context m;
+    temporal t;
 
-    begin(&t, &m);
+    begin(&t, args);
     memmove(t.now, row, args->width * args->channels);
-    for (uint32_t from = 0; from < args->width; from = end) {
-        uint32_t before = kind;
-
-        end = tile_end(&t, from);
-        kind = choose_kind(&t, &m, from, end);
-        if (args->reference != 0) {
-            write_kind(&k, &t, before, kind);
-        }
-        write_tile(&t, &m, &k, kind, from, end);
+    if (args->reference != 0) {
+        write_tiles(&t, &k);
+    } else {
+        efm_context_write(&t.m, &k, t.now);
     }
-    efm_context_end(&m, t.now);
+    efm_context_end(&t.m, t.now);
     keep(&t);
     *bytes = finish(&k);
 }
 
 static void skip(const efm_codec_args *args, const int8_t *row)
 {
-    temporal t = open_state(args);
+    temporal t;
 
+    open_state(&t, args);
     efm_context_skip(&t.args, row);
     forget(&t);
     keep(&t);

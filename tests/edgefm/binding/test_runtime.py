@@ -9,20 +9,45 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import Network, random_network
-from packages import build, differing
+from packages import Built, build, differing
 
 from edgefm.binding import Runtime
-from edgefm.container import Section, seal
+from edgefm.codecs import CODECS as REGISTRY
+from edgefm.codecs import encode_map
+from edgefm.coding import shape_of
+from edgefm.container import MAP, Section, read_sections, seal
 from edgefm.diff import random_inputs
 from edgefm.errors import BadContainer, BadInput, RuntimeFault
 from edgefm.graph import Graph
 from edgefm.lower import lower
 from edgefm.ops import run_graph
 from edgefm.plan import Target, analyse, smallest_plan
+from edgefm.plan.model import StoredMap
 
 TARGETS = (Target(), Target(alignment=4, burst=16, buffers=2), Target(alignment=16, buffers=2),
            Target(alignment=4, burst=8), Target(burst=5), Target(alignment=16, burst=32))
 CODECS = ("rle", "zvc", "ebpc", "context", "lossless")
+
+
+CODEC = REGISTRY["temporal"]
+
+
+def tables_of(package: bytes) -> list[bytes]:
+    """The codec tables of each stored map."""
+    sections = read_sections(package, "package")
+    return [sections[Section.TABLES][row[5]:row[5] + row[6]]
+            for row in MAP.iter_unpack(sections[Section.MAPS])]
+
+
+def transfers_of(built: Built, name: str) -> int:
+    """How often a stored map is written and read."""
+    return sum(op.map >= 0 and built.plan.maps[op.map].name == name for op in built.plan.ops)
+
+
+def as_map(tap: np.ndarray, stored: StoredMap) -> np.ndarray:
+    """A tapped tensor as the rows that are stored, whatever its shape."""
+    values = (tap ^ 0x80 if tap.dtype == np.uint8 else tap).view(np.int8)
+    return values.reshape(stored.rows, -1, values.shape[-1])
 
 
 def network() -> Graph:
@@ -97,6 +122,76 @@ def test_a_second_run_does_not_remember_the_first() -> None:
         after = runtime.run(first)
     np.testing.assert_array_equal(before.outputs[0], after.outputs[0])
     assert before.counters == after.counters
+
+
+# -- frames of a stream ----------------------------------------------------------------------------
+
+
+def clip(graph: Graph, frames: int) -> list[list[np.ndarray]]:
+    """Inputs that stay as they were but for their first rows."""
+    found = [random_inputs(graph, 0)]
+    for frame in range(1, frames):
+        later = [values.copy() for values in found[-1]]
+        for values in later:
+            values[:, :3] = random_inputs(graph, frame)[0][:, :3]
+        found.append(later)
+    return found
+
+
+def test_frames_give_the_same_bits_and_the_bytes_of_the_python_twin() -> None:
+    graph = network()
+    built = build(graph, cut="ops", codec="temporal")
+    frames = clip(graph, 4)
+    tables = {m.name: learned for m, learned in zip(built.plan.maps, tables_of(built.package),
+                                                    strict=True)}
+    before: dict[str, np.ndarray] = {}
+    with Runtime(built.package) as runtime:
+        for number, inputs in enumerate(frames):
+            result = runtime.run(inputs, taps=True, frame=number)
+            expected = run_graph(graph, inputs)
+            np.testing.assert_array_equal(result.outputs[0], expected[graph.outputs[0]])
+            coded = sum(transfers_of(built, m.name) * sum(map(len, encode_map(
+                CODEC, tables[m.name], shape_of(built.layout.program.streams[m.stream]),
+                as_map(result.taps[m.name], m), before.get(m.name))))
+                for m in built.plan.maps if m.codec == "temporal")
+            assert result.counters.coded_bytes == coded
+            before = {m.name: as_map(result.taps[m.name], m) for m in built.plan.maps}
+            readers = sum(transfers_of(built, m.name) * m.rows * m.row_bytes
+                          for m in built.plan.maps if m.reference >= 0)
+            kept = sum(m.reference_bytes for m in built.plan.maps)
+            assert kept > 0
+            assert result.counters.reference_bytes == kept + (readers if number else 0)
+
+
+def test_what_does_not_move_takes_fewer_bytes_and_a_refresh_as_many_as_the_first_frame() -> None:
+    graph = network()
+    inputs = random_inputs(graph, 0)
+    with Runtime(build(graph, cut="ops", codec="temporal", refresh=3).package) as runtime:
+        sizes = [runtime.run(inputs, frame=n).counters.coded_bytes for n in range(7)]
+    assert sizes[1] < sizes[0] / 3
+    assert sizes[0] == sizes[3] == sizes[6] and sizes[1] == sizes[2] == sizes[4] == sizes[5]
+
+
+def test_a_broken_promise_about_frames_costs_bytes_and_not_values() -> None:
+    graph = network()
+    first, other = random_inputs(graph, 1), random_inputs(graph, 2)
+    expected = run_graph(graph, other)[graph.outputs[0]]
+    with Runtime(build(graph, cut="ops", codec="temporal").package) as runtime:
+        np.testing.assert_array_equal(runtime.run(other, frame=5).outputs[0], expected)
+        runtime.run(first, frame=1)
+        np.testing.assert_array_equal(runtime.run(other, frame=9).outputs[0], expected)
+
+
+def test_the_frame_before_is_part_of_the_fast_memory_that_is_planned() -> None:
+    graph = network()
+    plain, referring = (build(graph, cut="ops", codec=c).plan for c in ("context", "temporal"))
+    kept = [(m.reference, m.reference + m.reference_bytes) for m in referring.maps
+            if m.reference >= 0]
+    assert referring.fast_bytes >= plain.fast_bytes + sum(b - a for a, b in kept)
+    taken = kept + [(b.offset, b.offset + b.bytes) for b in referring.buffers]
+    for i, (start, stop) in enumerate(kept):
+        assert referring.control_bytes <= start and stop <= referring.fast_bytes
+        assert all(stop <= a or b <= start for j, (a, b) in enumerate(taken) if j != i)
 
 
 # -- counters and taps -----------------------------------------------------------------------------

@@ -33,7 +33,7 @@ def codec(request):
 def test_ids_are_those_of_the_registry():
     assert {c.name: c.id for c in CODECS.values()} == {
         "raw": 0, "rle": 1, "zvc": 2, "ebpc": 3, "context": 4, "rice": 5, "tans": 6,
-        "dctcm": 7, "gf2": 8}
+        "dctcm": 7, "gf2": 8, "temporal": 9}
 
 
 def test_every_map_comes_back(codec, case):
@@ -122,7 +122,8 @@ def test_state_is_a_row_and_what_was_learned():
     assert {c.name: c.state_bytes(shape) for c in CODECS.values()} == {
         "raw": 0, "rle": 0, "zvc": 0, "ebpc": 0, "context": 600 + 5 * 96 + 14 * 96,
         "rice": 96 * (14 + 2), "tans": 1024 + 8 + 64 + 5 * 14 + 96 * (14 + 2), "dctcm": 0,
-        "gf2": 0}
+        "gf2": 0,
+        "temporal": 2 * (2 + 144 + 5 * 96) + 600 + 5 * 96 + 3 * 14 * 96}
 
 
 def golden_file(codec: Codec) -> dict:

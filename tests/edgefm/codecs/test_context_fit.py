@@ -26,11 +26,11 @@ def test_whole_array_predictions_are_the_codecs(smooth_maps, zero_point, monkeyp
     rows = np.maximum(smooth_maps[0], zero_point)
     tables = context.unpack(candidates([rows], shape)[3].tables, 8)
     guesses = []
-    predict = context._predict
-    monkeypatch.setattr(context, "_predict", lambda *a: guesses.append(predict(*a)) or guesses[-1])
+    predict = context.predict
+    monkeypatch.setattr(context, "predict", lambda *a: guesses.append(predict(*a)) or guesses[-1])
     state = context.start(context.pack(tables), shape)
     for row in rows:
-        context._code_row(state, Recorder(), row.tolist())
+        context.code_row(state, Recorder(), row.tolist())
     sample = _sample([rows], shape)
     mean = _mean(sample, shape, tables)
     assert mean.reshape(-1).tolist() == [g.mean for g in guesses]
