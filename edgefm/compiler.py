@@ -289,13 +289,13 @@ def _coded_maps(model: Model, graph: Graph, layout: Layout, plan: Plan,
 
 
 def _stored(program: Program, plan: Plan) -> Mapping[int, int]:
-    """Values that cross the external port per inference, by tensor of the graph."""
+    """Values of coded maps that cross the external port per inference, by tensor of the graph."""
     transfers = {i: sum(op.map == i and op.kind in (OpKind.LOAD, OpKind.STORE) for op in plan.ops)
                  for i in range(len(plan.maps))}
     values: dict[int, int] = {}
     for i, stored in enumerate(plan.maps):
         stream = program.streams[stored.stream]
-        if stream.tensor >= 0:
+        if stream.tensor >= 0 and stored.codec != "raw":
             count = stream.height * stream.width * stream.channels * transfers[i]
             values[stream.tensor] = values.get(stream.tensor, 0) + count
     return values

@@ -33,6 +33,9 @@ __all__ = ["Layout", "Plan", "Storage", "Target", "analyse", "load_target", "mak
            "plan_storing", "smallest_plan"]
 
 _ROUNDS = 12  # how often the search is repeated with a smaller estimate
+_CODED = 0.6  # of a map's bytes, about what codecs leave of it; what really crosses is counted
+
+_Found = tuple[Choice, Plan]
 
 
 def make_plan(layout: Layout, target: Target, objective: str = "cost", cut: str = "auto",
@@ -50,9 +53,12 @@ def make_plan(layout: Layout, target: Target, objective: str = "cost", cut: str 
     if target.fast_bytes is None:
         return build_plan(layout, _everything_once(layout), target, objective, storage)
     search = Search(layout, target, objective, storage=storage)
-    plan = _plan_within(layout, target, objective, search, storage)
-    if plan is not None:
-        return plan
+    found = [_plan_within(layout, target, objective, search, storage)]
+    if storage is not None and not storage.pooled:
+        found.append(_coded_where_it_fits(layout, target, objective, search, storage, found[0]))
+    plans = [plan for _, plan in filter(None, found)]
+    if plans:
+        return min(plans, key=lambda plan: _expected(plan, target))
     least, operator = smallest_plan(layout, target, objective, storage)
     if least.fast_bytes > target.fast_bytes:
         raise Infeasible(f"{layout.program.name}: {target.fast_bytes} bytes of fast and "
@@ -84,7 +90,7 @@ def smallest_plan(layout: Layout, target: Target, objective: str = "cost",
         smaller = _plan_within(layout, lower, objective, search, storage)
         if smaller is None:
             return least, operator
-        least = smaller
+        _, least = smaller
 
 
 def plan_storing(layout: Layout, target: Target, storage: Storage, streams: Sequence[int]) -> Plan:
@@ -106,13 +112,48 @@ def _everything_once(layout: Layout) -> Choice:
     return Choice(stages, frozenset(layout.group), (0.0, 0.0))
 
 
+def _coded_where_it_fits(layout: Layout, target: Target, objective: str, search: Search,
+                         storage: Storage, coded: _Found | None) -> _Found | None:
+    """The best plan for maps that are stored as they are, with those of them coded whose codes and
+    codec states still fit the memory, the busiest first. A codec's state may cost a plan more than
+    it saves. None where `coded`, the best plan for coded maps, codes none."""
+    if coded is not None and all(m.codec == "raw" for m in coded[1].maps):
+        return None
+    none = storage.only(frozenset())
+    found = _plan_within(layout, target, objective, search.with_storage(none), none)
+    if found is None:
+        return None
+    choice, plan = found
+    chosen: frozenset[int] = frozenset()
+    for stream in sorted((m.stream for m in plan.maps), key=lambda s: -_moved(found[1], s)):
+        trial = build_plan(layout, choice, target, objective, storage.only(chosen | {stream}))
+        if trial.fast_bytes <= (target.fast_bytes or 0):
+            chosen, plan = chosen | {stream}, trial
+    return choice, plan
+
+
+def _moved(plan: Plan, stream: int) -> int:
+    """Bytes that a stored map moves as it is, written and read."""
+    return sum(m.bytes * sum(op.map == i for op in plan.ops)
+               for i, m in enumerate(plan.maps) if m.stream == stream)
+
+
+def _expected(plan: Plan, target: Target) -> tuple[float, float]:
+    """What a plan is expected to cost, as the search prices choices, but coded maps as shorter."""
+    moved = sum((_CODED if m.codec != "raw" else 1) * _moved(plan, m.stream) for m in plan.maps)
+    if plan.objective == "maps":
+        return moved, plan.weight_read_bytes
+    return moved * target.external_cost + plan.weight_read_bytes * target.weight_cost, moved
+
+
 def _plan_within(layout: Layout, target: Target, objective: str, search: Search,
-                 storage: Storage | None) -> Plan | None:
+                 storage: Storage | None) -> _Found | None:
     """The best plan within both memories; where external maps would not fit, one with a page pool
     if there may be one, else one that stores nothing."""
-    once = build_plan(layout, _everything_once(layout), target, objective, storage)
+    keep = _everything_once(layout)
+    once = build_plan(layout, keep, target, objective, storage)
     if once.fast_bytes <= (target.fast_bytes or 0):
-        return once  # no map leaves fast memory, every weight is read once: nothing is cheaper
+        return keep, once  # no map leaves it, every weight is read once: nothing is cheaper
     if target.external_bytes > 0:
         try:
             return _home_in(layout, target, objective, search, storage, EXTERNAL)
@@ -123,7 +164,7 @@ def _plan_within(layout: Layout, target: Target, objective: str, search: Search,
 
 
 def _home_in(layout: Layout, target: Target, objective: str, search: Search,
-             storage: Storage | None, place: str) -> Plan | None:
+             storage: Storage | None, place: str) -> _Found | None:
     """Search with an estimate of the fast memory, place exactly, and home in on the best estimate.
 
     The estimate is optimistic where live bytes do not stack perfectly, so it is lowered by what was
@@ -131,7 +172,7 @@ def _home_in(layout: Layout, target: Target, objective: str, search: Search,
     Raises Infeasible when the external maps do not fit.
     """
     budget = target.fast_bytes or 0
-    best: tuple[Choice, Plan] | None = None
+    best: _Found | None = None
     fits, fails = 0, budget + 1
     estimate = budget
     for _ in range(_ROUNDS):
@@ -151,11 +192,11 @@ def _home_in(layout: Layout, target: Target, objective: str, search: Search,
         if fails - fits < 512:
             break
         estimate = (fits + fails) // 2
-    return best[1] if best else _stage_by_stage(layout, target, objective, search, storage, place)
+    return best or _stage_by_stage(layout, target, objective, search, storage, place)
 
 
 def _stage_by_stage(layout: Layout, target: Target, objective: str, search: Search,
-                    storage: Storage | None, place: str) -> Plan | None:
+                    storage: Storage | None, place: str) -> _Found | None:
     """Search with the whole budget; what a placed stage needs beyond it is added to the estimate of
     that stage alone. For where one stage leaves no room for a smaller estimate of all."""
     budget = target.fast_bytes or 0
@@ -166,7 +207,7 @@ def _stage_by_stage(layout: Layout, target: Target, objective: str, search: Sear
             return None
         plan = build_plan(layout, choice, target, objective, storage)
         if plan.fast_bytes <= budget:
-            return plan
+            return choice, plan
         for stage, placed in zip(choice.stages, plan.stages, strict=True):
             if placed.fast_bytes > budget:
                 excess[stage] = excess.get(stage, 0) + placed.fast_bytes - budget

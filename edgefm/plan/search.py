@@ -74,6 +74,12 @@ class Search:
         self._live: dict[int, frozenset[int]] = {}
         self._excess: Mapping[Stage, int] = {}
 
+    def with_storage(self, storage: Storage) -> Search:
+        """The same search for maps that are stored otherwise; simulations are shared."""
+        other = Search(self.layout, self.target, self.objective, self.fixed, storage)
+        other._costs, other._live = self._costs, self._live
+        return other
+
     def cost(self, stage: Stage) -> StageCost:
         """The stage's simulation, from the cache."""
         if stage not in self._costs:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edgefm.codecs.shift import HEAD_BYTES, SPARE_BYTES, Cap
 from edgefm.plan.stages import round_up
@@ -32,6 +32,12 @@ class Storage:
     pooled: bool = False
     refers: Callable[[int], bool] = field(default=lambda stream: False)
     refresh: int = 0
+
+    def only(self, streams: frozenset[int]) -> Storage:
+        """The same, but every other map is stored as it is."""
+        return replace(self, codec_of=lambda s: self.codec_of(s) if s in streams else "raw",
+                       cap_of=lambda s: self.cap_of(s) if s in streams else None,
+                       refers=lambda s: s in streams and self.refers(s))
 
     def cursor_bytes(self, stream: int, shape: Stream, target: Target, writes: bool,
                      pooled: bool) -> int:

@@ -10,7 +10,7 @@ from replay import replay
 from edgefm.errors import BadInput, Infeasible
 from edgefm.graph import Graph
 from edgefm.lower import lower
-from edgefm.plan import Layout, Target, analyse, make_plan, smallest_plan
+from edgefm.plan import Layout, Storage, Target, analyse, make_plan, smallest_plan
 
 SEEDS = range(7)
 
@@ -136,3 +136,32 @@ def test_an_unknown_objective_lists_the_known_ones(layout: Layout) -> None:
 def test_planning_is_the_same_every_time(layout: Layout) -> None:
     target = Target(fast_bytes=7000)
     assert make_plan(layout, target) == make_plan(layout, target)
+
+
+@pytest.mark.parametrize("state", [0, 200, 1500])
+@pytest.mark.parametrize("budget", [4000, 6000, 9000])
+def test_a_codecs_state_never_drives_more_maps_out_than_coding_saves(layout: Layout, budget: int,
+                                                                     state: int) -> None:
+    target = Target(fast_bytes=budget)
+    coding = Storage(lambda stream: "context", lambda codec, stream: state)
+    raw, coded = (make_plan(layout, target, "maps", storage=s) for s in (Storage(), coding))
+    moved = [p.external_read_bytes + p.external_write_bytes for p in (raw, coded)]
+    assert coded.fast_bytes <= budget
+    replay(layout, coded)
+    whole = sum(m.codec != "raw" for m in coded.maps) == len(coded.maps)
+    assert moved[1] <= moved[0] or (whole and moved[1] * 0.6 <= moved[0])
+    if state == 0:
+        assert all(m.codec == "context" for m in coded.maps)
+
+
+def test_some_maps_are_coded_where_not_every_codec_state_fits() -> None:
+    net = Network(name="chain")
+    x = net.input(1, 32, 32, 4)
+    for k in range(3):
+        x = net.conv(net.conv(x, 16, kernel=1), 8, kernel=5)
+        x = net.pool(x) if k == 1 else x
+    layout = analyse(lower(net.graph(net.mean(x))))
+    coding = Storage(lambda stream: "context", lambda codec, stream: 500)
+    plan = make_plan(layout, Target(fast_bytes=6000), "maps", storage=coding)
+    assert {m.codec for m in plan.maps} == {"raw", "context"} and plan.fast_bytes <= 6000
+    replay(layout, plan)
