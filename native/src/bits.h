@@ -38,6 +38,25 @@ int efm_bits_skip_padding(efm_bit_reader *r);
 /* 1 when everything was read, nothing past it, and the last byte's unread bits are zero. */
 int efm_bits_spent(efm_bit_reader *r);
 
+/* Zeros above the highest set bit; 32 of 0. */
+#if defined(__GNUC__)
+static inline uint32_t efm_zeros(uint32_t v)
+{
+    return v != 0 ? (uint32_t)__builtin_clz(v) : 32;
+}
+#else
+static inline uint32_t efm_zeros(uint32_t v)
+{
+    uint32_t zeros = 32;
+
+    while (v != 0) {
+        v >>= 1;
+        zeros--;
+    }
+    return zeros;
+}
+#endif
+
 /* The number of the highest set bit; v must not be 0. */
 #if defined(__GNUC__)
 static inline uint32_t efm_log2(uint32_t v)

@@ -107,9 +107,7 @@ static void write_coefficient(efm_bits_out *out, int32_t q, uint32_t order)
     uint32_t v = (uint32_t)(q < 0 ? -q : q) - 1 + (1u << order);
     uint32_t bits = efm_log2(v);
 
-    efm_bits_add(out, 1, bits - order + 1);
-    efm_bits_add(out, v & ((1u << bits) - 1), bits);
-    efm_bits_add(out, q < 0, 1);
+    efm_bits_add(out, v << 1 | (q < 0), 2 * bits - order + 2);
 }
 
 /* In steps of 2^shift / 128; *bad when it is larger than any, and what comes back is not. */

@@ -5,11 +5,13 @@
 
 #include "codec.h"
 
-/* A function whose frame and registers are its own. */
+/* A function whose frame and registers are its own, and one that has none. */
 #if defined(__GNUC__)
 #define EFM_APART __attribute__((noinline))
+#define EFM_WITHIN inline __attribute__((always_inline))
 #else
 #define EFM_APART
+#define EFM_WITHIN inline
 #endif
 
 /* Ids of docs/FORMAT.md; never renumbered. Raw rows have no code, so raw has no class. */

@@ -11,6 +11,7 @@
 
 #include "../bits.h"
 #include "lossless.h"
+#include "near.h"
 
 /* The front of both codecs' tables; the classes follow. */
 enum {
@@ -55,24 +56,31 @@ static inline uint32_t efm_static_front(const efm_codec_args *args)
     return EFM_STATIC_HEAD + EFM_STATIC_CLASSES * (args->tables[EFM_STATIC_KIND] & 15u);
 }
 
+/* The largest of `count` bytes, `step` apart; 0 of none. */
+static EFM_APART uint32_t efm_static_most(const uint8_t *bytes, uint32_t count, uint32_t step)
+{
+    uint32_t most = 0;
+
+    for (; count > 0; count--, bytes += step) {
+        most = *bytes > most ? *bytes : most;
+    }
+    return most;
+}
+
 /* Tables with `own` bytes of the codec's behind the classes, then the channels' maps; taps that keep
    every prediction between its neighbours; no class above `most`. */
 static inline int efm_static_check(const efm_codec_args *args, uint32_t own, uint32_t most)
 {
     const uint8_t *t = args->tables;
-    uint32_t maps = t[EFM_STATIC_KIND] & 15u, which = maps > 1 ? args->channels : 0, worst = 0;
+    uint32_t maps = t[EFM_STATIC_KIND] & 15u, which = maps > 1 ? args->channels : 0;
+    uint32_t front = efm_static_front(args);
 
     if (maps == 0 || maps > EFM_STATIC_MAPS || t[EFM_STATIC_W] + t[EFM_STATIC_N] > 64
-        || args->tables_bytes != efm_static_front(args) + own + which) {
+        || args->tables_bytes != front + own + which) {
         return 0;
     }
-    for (uint32_t i = EFM_STATIC_HEAD; i < efm_static_front(args); i++) {
-        worst = t[i] > worst ? t[i] : worst;
-    }
-    for (uint32_t i = 0; i < which; i++) {
-        worst = t[efm_static_front(args) + own + i] < maps ? worst : 256;
-    }
-    return worst <= most;
+    return efm_static_most(t + EFM_STATIC_HEAD, front - EFM_STATIC_HEAD, 1) <= most
+           && efm_static_most(t + front + own, which, 1) < maps;
 }
 
 /* Before row 0, and what a row stored as it is leaves behind. */
@@ -171,15 +179,72 @@ static inline uint32_t efm_static_unfold(uint32_t u, uint32_t prediction, uint32
     return (int32_t)u > 2 * room ? u + low : prediction + ((u >> 1) ^ (0u - (u & 1)));
 }
 
-/* The group's new activity: a quarter of `around` and half its mean distance. */
+/* What a distance counts in a group of `count`, 128ths. */
+static inline uint32_t efm_static_weight(uint32_t count)
+{
+    static const uint8_t weight[EFM_STATIC_GROUP] = {64, 32, 21, 16, 13, 11, 9, 8};
+
+    return weight[count - 1];
+}
+
+/* A group's new activity: a quarter of `around` and half its mean distance. */
+static inline uint32_t efm_static_learned(uint32_t around, uint32_t weight, uint32_t sum)
+{
+    uint32_t a = (32 * around + weight * sum) >> 7;
+
+    return a < 255 ? a : 255;
+}
+
 static inline void efm_static_learn(efm_static *s, uint8_t *activity, uint32_t around,
                                     uint32_t count, uint32_t sum)
 {
-    static const uint8_t weight[EFM_STATIC_GROUP] = {64, 32, 21, 16, 13, 11, 9, 8};
-    uint32_t a = (32 * around + weight[count - 1] * sum) >> 7;
-
-    s->before = a < 255 ? a : 255;
+    s->before = efm_static_learned(around, efm_static_weight(count), sum);
     *activity = (uint8_t)s->before;
+}
+
+/* What a codec does with a value of a known class and prediction: writes *value, or reads it, above 255 when there is
+   none. Its distance for learning. */
+typedef uint32_t (*efm_static_coder)(void *with, uint32_t mode, uint32_t prediction, uint32_t *value);
+
+/* Before a group; 0 when it cannot be read. */
+typedef int (*efm_static_ready)(void *with);
+
+/* Codes channel c of a row through `coder`; reads where there is something to be `ready`, otherwise writes. `coder` and
+   `ready` are known where this is called. 0 when there was something that cannot be read. */
+static EFM_WITHIN int efm_static_code(const efm_static *shared, uint32_t c, uint8_t *row, efm_static_coder coder,
+                                      efm_static_ready ready, void *with)
+{
+    efm_static s = *shared;
+    uint8_t *above = s.above + c * s.width, *activity = s.activity + c * s.groups;
+    const uint8_t *end = above + s.width;
+
+    efm_static_channel(&s, c);
+    row += c;
+    for (uint32_t g = 0; above != end; g++) {
+        uint32_t around, sum = 0;
+        const uint8_t *classes = efm_static_classes(&s, activity, g, &around);
+        const uint8_t *start = above, *stop = efm_static_stop(above, end);
+
+        if (ready != 0 && !ready(with)) {
+            return 0;
+        }
+        do {
+            uint32_t p = efm_static_predict(&s, *above);
+
+            s.west = *row ^ 128u;
+            sum += coder(with, efm_static_class(classes, p), p, &s.west);
+            if (ready != 0 && s.west > 255) {
+                return 0;
+            }
+            *above++ = (uint8_t)s.west;
+            if (ready != 0) {
+                *row = (uint8_t)(s.west ^ 128);
+            }
+            row += s.stride;
+        } while (above != stop);
+        efm_static_learn(&s, activity + g, around, (uint32_t)(stop - start), sum);
+    }
+    return 1;
 }
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bits of rice, tans and dctcm, highest first, through a window of 32: at most 16 at a time. */
+/* Bits of dctcm, and what rice and dctcm write, highest first, through a window of 32. Read at most 16 at a time. */
 #ifndef EFM_STREAM_H
 #define EFM_STREAM_H
 
@@ -71,53 +71,51 @@ static inline int efm_bits_done(const efm_bits_in *in)
     return left >= in->missing && left - in->missing < 8 && in->window == 0;
 }
 
-/* As efm_bits_done() for a code whose last bit is the last of its last byte. */
-static inline int efm_bits_ended(const efm_bits_in *in)
-{
-    return in->have + 8 * (uint32_t)(in->end - in->at) == in->missing;
-}
-
 typedef struct efm_bits_out {
     uint8_t *at, *end;
-    uint32_t window;   /* the last `have` bits that are not written yet */
-    uint32_t have;     /* below 16 */
+    uint32_t window;   /* bits that are not written yet, the first highest, then zeros */
+    uint32_t room;     /* zeros that are left in it: 32 at first, then 1 to 31 */
     uint32_t full;     /* 1 once something did not fit */
 } efm_bits_out;
 
 static inline efm_bits_out efm_bits_room(uint8_t *code, uint32_t capacity)
 {
-    efm_bits_out out = {code, code + capacity, 0, 0, 0};
+    efm_bits_out out = {code, code + capacity, 0, 32, 0};
 
     return out;
 }
 
-/* Adds `count` bits, at most 16; `bits` has no others. */
+/* Adds `count` bits, 1 to 31; `bits` has no others. */
 static inline void efm_bits_add(efm_bits_out *out, uint32_t bits, uint32_t count)
 {
-    out->window = out->window << count | bits;
-    out->have += count;
-    if (out->have >= 16) {
-        out->have -= 16;
-        if (out->end - out->at >= 2) {
-            out->at[0] = (uint8_t)(out->window >> out->have >> 8);
-            out->at[1] = (uint8_t)(out->window >> out->have);
-            out->at += 2;
-        } else {
+    int32_t room = (int32_t)(out->room - count);
+
+    if (room < 0) {
+        out->window |= bits >> -room;
+        if (out->end - out->at < 4) {
             out->full = 1;
+        } else {
+            out->at[0] = (uint8_t)(out->window >> 24);
+            out->at[1] = (uint8_t)(out->window >> 16);
+            out->at[2] = (uint8_t)(out->window >> 8);
+            out->at[3] = (uint8_t)out->window;
+            out->at += 4;
         }
+        out->window = 0;
+        room += 32;
     }
+    out->window |= bits << room;
+    out->room = (uint32_t)room;
 }
 
 /* Fills the last byte up with zeros; the code's bytes, or 0 when it did not fit. */
 static inline uint32_t efm_bits_close(efm_bits_out *out, const uint8_t *code)
 {
-    uint32_t rest = out->window << (16 - out->have);
-
-    for (uint32_t left = (out->have + 7) / 8; left > 0; left--, rest <<= 8) {
+    for (uint32_t left = (32 - out->room + 7) / 8; left > 0; left--, out->window <<= 8) {
         if (out->at == out->end) {
             out->full = 1;
         } else {
-            *out->at++ = (uint8_t)(rest >> 8);
+            *out->at++ = (uint8_t)(out->window >> 24);
         }
     }
     return out->full ? 0 : (uint32_t)(out->at - code);

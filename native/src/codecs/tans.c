@@ -7,6 +7,7 @@
  * first, so a row is coded from its last channel to its first and filled in from the back. */
 #include "../bits.h"
 #include "lossless.h"
+#include "near.h"
 #include "static.h"
 #include "stream.h"
 
@@ -14,6 +15,7 @@ enum {
     STATES = 64, LOG_STATES = 6, STEP = 43, SYMBOLS = 16, DISTRIBUTIONS = 8,
     ZERO = 0, FIRST = 1, ESCAPE = 15, UPPER = 14, ESCAPE_BITS = 9, PARAMETER = 7,
     TABLE_BYTES = 128 * DISTRIBUTIONS,  /* either side's, at the state's front */
+    NO_DISTANCE = 1024,
     NOT_BUILT = 0, READER = 1, WRITER = 2, SLOTS = TABLE_BYTES + 8,
     FRONT = SLOTS + STATES   /* whose they are, in a byte; the symbols of a distribution's states */
 };
@@ -154,83 +156,87 @@ static void build(const efm_codec_args *args, uint8_t whose)
 /* -- reading --------------------------------------------------------------------------------------- */
 
 typedef struct reader {
-    efm_bits_in in;
+    efm_near_at n;
     const uint16_t *table;
     const uint8_t *counts;
-    uint32_t state, low, bad;
+    uint32_t state, low;
 } reader;
 
-static inline uint32_t read_value(reader *r, uint32_t mode, uint32_t prediction,
-                                  uint32_t *distance)
+/* `count` bits, 0 to 16, at the front of a window. */
+static inline uint32_t front(uint32_t window, uint32_t count)
 {
-    uint32_t k = mode & PARAMETER, d = mode >> 3;
-    uint32_t entry = r->table[STATES * d + r->state];
-    uint32_t s = entry & 15u, u;
+    return window >> 1 >> (31 - count);
+}
 
-    efm_bits_fill(&r->in);
-    r->state = ((entry >> 8) + efm_bits_take(&r->in, entry >> 4 & 7u)) % STATES;
+/* The distance behind an escape; NO_DISTANCE for one that has a symbol. */
+static inline uint32_t spelt(const reader *r, uint32_t window, uint32_t k, uint32_t d)
+{
+    uint32_t u = front(window, ESCAPE_BITS), upper = u >> k;
+
+    return upper < UPPER && r->counts[SYMBOLS * d + FIRST + upper] > 0 ? NO_DISTANCE : u;
+}
+
+static inline uint32_t read_value(void *with, uint32_t mode, uint32_t prediction, uint32_t *value)
+{
+    reader *r = with;
+    uint32_t k = mode & PARAMETER, d = mode >> 3, window = efm_near_window(r->n.code, r->n.at);
+    uint32_t entry = r->table[STATES * d + r->state];
+    uint32_t s = entry & 15u, bits = entry >> 4 & 7u, u;
+
+    r->state = ((entry >> 8) + front(window, bits)) % STATES;
+    r->n.at += bits;
+    window <<= bits;
     if (s == ZERO) {
-        *distance = 2 * prediction;
-        return 0;
+        *value = 0;
+        return 2 * prediction;
     }
     if (s < ESCAPE) {
-        u = (s - FIRST) << k | efm_bits_take(&r->in, k);
+        r->n.at += k;
+        u = (s - FIRST) << k | front(window, k);
     } else {
-        u = efm_bits_take(&r->in, ESCAPE_BITS);
-        r->bad |= u >> k < UPPER && r->counts[SYMBOLS * d + FIRST + (u >> k)] > 0 ? 256 : 0;
+        r->n.at += ESCAPE_BITS;
+        u = spelt(r, window, k, d);
     }
-    *distance = u;
-    u = efm_static_unfold(u, prediction, r->low);
-    r->bad |= u;
-    return (uint8_t)u;
+    *value = efm_static_unfold(u, prediction, r->low);
+    return u;
 }
 
-static EFM_APART void decode_channel(const efm_static *shared, reader *from, uint32_t c, uint8_t *row)
+static EFM_APART int decode_channel(const efm_static *s, reader *from, uint32_t c, uint8_t *row)
 {
-    efm_static s = *shared;
     reader r = *from;
-    uint8_t *above = s.above + c * s.width, *activity = s.activity + c * s.groups;
-    const uint8_t *end = above + s.width;
+    int good = efm_static_code(s, c, row, read_value, efm_near_on, &r);
 
-    efm_static_channel(&s, c);
-    for (uint32_t g = 0; above != end; g++) {
-        uint32_t around, sum = 0, distance;
-        const uint8_t *classes = efm_static_classes(&s, activity, g, &around);
-        const uint8_t *start = above, *stop = efm_static_stop(above, end);
-
-        do {
-            uint32_t p = efm_static_predict(&s, *above);
-
-            s.west = read_value(&r, efm_static_class(classes, p), p, &distance);
-            sum += distance;
-            *above++ = (uint8_t)s.west;
-            *row = (uint8_t)(s.west ^ 128);
-            row += s.stride;
-        } while (above != stop);
-        efm_static_learn(&s, activity + g, around, (uint32_t)(stop - start), sum);
-    }
     *from = r;
+    return good;
 }
 
+/* A row whose code is none gets zeros. */
 static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes,
                          int8_t *row)
 {
     efm_static s = efm_static_open(args, static_state(args), SYMBOLS * distributions(args));
-    reader r = {efm_bits_open(code, bytes), (const uint16_t *)(void *)args->state, counts_of(args),
-                0, counts_of(args)[ZERO] > 0, 0};
-    uint32_t zeros;
+    efm_near in;
+    reader r = {{0, 0, &in}, (const uint16_t *)(void *)args->state, counts_of(args), 0, counts_of(args)[ZERO] > 0};
+    uint32_t window, zeros;
+    int good;
 
     build(args, READER);
-    efm_bits_fill(&r.in);
-    zeros = efm_bits_zeros(&r.in);
-    r.bad = zeros < 8 ? 0 : 256;
-    efm_bits_drop(&r.in, zeros % 8 + 1);
-    efm_bits_fill(&r.in);
-    r.state = efm_bits_take(&r.in, LOG_STATES);
-    for (uint32_t c = 0; c < args->channels; c++) {
-        decode_channel(&s, &r, c, (uint8_t *)row + c);
+    efm_near_open(&in, code, bytes, args->width);
+    window = efm_near_window(in.code, in.at);
+    zeros = efm_zeros(window | 1);
+    good = zeros < 8;
+    r.state = front(window << (zeros % 8 + 1), LOG_STATES);
+    r.n.code = in.code;
+    r.n.at = in.at + zeros % 8 + 1 + LOG_STATES;
+    for (uint32_t c = 0; good && c < args->channels; c++) {
+        good = decode_channel(&s, &r, c, (uint8_t *)row);
     }
-    return r.bad < 256 && r.state == 0 && efm_bits_ended(&r.in) ? EFM_OK : EFM_BAD_CODEC;
+    in.at = r.n.at;
+    if (!good || r.state != 0 || !efm_near_ended(&in)) {
+        memset(row, 0, args->width * args->channels);
+        return EFM_BAD_CODEC;
+    }
+    return EFM_OK;
 }
 
 /* -- writing --------------------------------------------------------------------------------------- */
@@ -266,19 +272,26 @@ static inline void write_value(writer *w, const uint8_t *state, const waiting *v
     w->state = STATES + next[to % STATES] % STATES;
 }
 
-static inline uint32_t choose(waiting *v, uint32_t mode, uint32_t value, uint32_t prediction,
-                              uint32_t low, const uint8_t *counts)
+typedef struct survey {
+    waiting *next;
+    const uint8_t *counts;
+    uint32_t low;
+} survey;
+
+static inline uint32_t choose(void *with, uint32_t mode, uint32_t prediction, uint32_t *value)
 {
+    survey *s = with;
+    waiting *v = s->next++;
     uint32_t k = mode & PARAMETER, u;
 
     v->distribution = (uint8_t)(mode >> 3);
     v->high = v->bits = v->low = 0;
-    if (value < low) {
+    if (*value < s->low) {
         v->symbol = ZERO;
         return 2 * prediction;
     }
-    u = efm_static_fold(value, prediction, low);
-    if (u >> k < UPPER && counts[SYMBOLS * (mode >> 3) + FIRST + (u >> k)] > 0) {
+    u = efm_static_fold(*value, prediction, s->low);
+    if (u >> k < UPPER && s->counts[SYMBOLS * (mode >> 3) + FIRST + (u >> k)] > 0) {
         v->symbol = (uint8_t)(FIRST + (u >> k));
         v->bits = (uint8_t)k;
         v->low = (uint8_t)(u & ((1u << k) - 1));
@@ -292,30 +305,12 @@ static inline uint32_t choose(waiting *v, uint32_t mode, uint32_t value, uint32_
 }
 
 /* What is to be written of one channel, first value first. */
-static EFM_APART void survey_channel(const efm_static *shared, uint32_t c, const int8_t *row, waiting *v,
-                           const uint8_t *counts)
+static EFM_APART void survey_channel(const efm_static *s, uint32_t c, const int8_t *row, waiting *v,
+                                     const uint8_t *counts)
 {
-    efm_static s = *shared;
-    uint8_t *above = s.above + c * s.width, *activity = s.activity + c * s.groups;
-    const uint8_t *end = above + s.width;
-    uint32_t low = counts[ZERO] > 0;
+    survey all = {v, counts, counts[ZERO] > 0};
 
-    efm_static_channel(&s, c);
-    for (uint32_t g = 0; above != end; g++) {
-        uint32_t around, sum = 0;
-        const uint8_t *classes = efm_static_classes(&s, activity, g, &around);
-        const uint8_t *start = above, *stop = efm_static_stop(above, end);
-
-        do {
-            uint32_t p = efm_static_predict(&s, *above);
-
-            s.west = (uint32_t)(*row + 128);
-            sum += choose(v++, efm_static_class(classes, p), s.west, p, low, counts);
-            *above++ = (uint8_t)s.west;
-            row += s.stride;
-        } while (above != stop);
-        efm_static_learn(&s, activity + g, around, (uint32_t)(stop - start), sum);
-    }
+    (void)efm_static_code(s, c, (uint8_t *)(uintptr_t)row, choose, 0, &all);
 }
 
 static void write_channel(writer *to, const uint8_t *state, const waiting *v, uint32_t width)
@@ -358,7 +353,7 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
 
     build(args, WRITER);
     for (uint32_t c = args->channels; c-- > 0;) {
-        survey_channel(&s, c, row + c, values, counts_of(args));
+        survey_channel(&s, c, row, values, counts_of(args));
         write_channel(&w, args->state, values, args->width);
     }
     *bytes = finish(&w, code, capacity);
