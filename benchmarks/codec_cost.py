@@ -34,7 +34,7 @@ from _common import (
 
 from edgefm.binding import Runtime
 from edgefm.codecs import CODECS, Codec, Rows, RowShape
-from edgefm.codecs.static import HEAD
+from edgefm.codecs.quick import KIND
 from edgefm.compiler import calibration_inputs, compile_model
 from edgefm.errors import BadInput
 from edgefm.measure import boundaries_of, maps_of
@@ -45,6 +45,7 @@ VALUES = 40_000      # of a map, in whole rows
 JOB = 0x21000000     # where the image looks for its map
 TIMEOUT = 300
 FIT = 8
+PARTS = {"temporal": ("context",)}   # codecs whose code another one needs
 
 
 def main() -> None:
@@ -104,8 +105,8 @@ def _tables(codec: Codec, fit: Sequence[Rows], shape: RowShape) -> Iterator[tupl
         return
     found = sorted((c.tables for c in codec.candidates(fit, shape)), key=len)
     if codec.name == "rice":
-        plain = [tables for tables in found if not any(tables[:HEAD])]
-        found = [tables for tables in found if any(tables[:HEAD])]
+        plain = [tables for tables in found if tables[0] == KIND]
+        found = [tables for tables in found if tables[0] != KIND]
         yield ", plain", plain[0]
     yield f", {len(found[0])} bytes of tables", found[0]
     if len(found) > 1:
@@ -116,7 +117,8 @@ def _build(folder: Path, codec: str, optimise: str) -> Path:
     """The image with this codec alone."""
     native, target = ROOT / "native", folder / f"{codec}.elf"
     switches = [f"-DEFM_WITH_{name.upper()}={int(name == codec)}" for name in CODECS]
-    sources = ["bits.c", "codecs/table.c", "codecs/lossless.c", f"codecs/{codec}.c"]
+    sources = ["bits.c", "codecs/table.c", "codecs/lossless.c",
+               *(f"codecs/{name}.c" for name in (codec, *PARTS.get(codec, ())))]
     subprocess.run(
         ["arm-none-eabi-gcc", "-std=c11", optimise, "-mcpu=cortex-m4", "-mthumb", "-ffreestanding",
          "-nostartfiles", "--specs=nosys.specs", *switches, f"-I{native / 'src'}",

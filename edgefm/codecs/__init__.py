@@ -18,9 +18,9 @@ from edgefm.codecs import (
     dctcm_fit,
     gf2,
     gf2_fit,
+    quick_fit,
     rice,
     static,
-    static_fit,
     tans,
     tans_fit,
     temporal,
@@ -43,8 +43,8 @@ from edgefm.errors import BadContainer
 
 CONTEXT = Codec(4, "context", fit_of(context_fit.candidates), context.start, context.encode,
                 context.decode, context.skip, context.state_bytes, context_fit.candidates)
-RICE = Codec(5, "rice", fit_of(static_fit.candidates), rice.start, rice.encode, rice.decode,
-             rice.skip, static.state_bytes, static_fit.candidates)
+RICE = Codec(5, "rice", fit_of(quick_fit.candidates), rice.start, rice.encode, rice.decode,
+             rice.skip, static.state_bytes, quick_fit.candidates)
 TANS = Codec(6, "tans", fit_of(tans_fit.candidates), tans.start, tans.encode, tans.decode,
              tans.skip, tans.state_bytes, tans_fit.candidates)
 DCTCM = Codec(7, "dctcm", fit_of(dctcm_fit.candidates), dctcm.start, dctcm.encode, dctcm.decode,

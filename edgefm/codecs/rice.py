@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Codec 5: Golomb-Rice codes with a learned parameter, for processors that can spare little.
 
-Plain tables hold a parameter and a centre per channel; others predict each value (`static.py`), and
-the class of the prediction has the parameter.
+Quick tables are what is learned (`quick.py`). Of the older ones, plain tables hold a parameter and
+a centre per channel; others predict each value (`static.py`), and the class of the prediction has
+the parameter.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefm.codecs import static
+from edgefm.codecs import quick, static
 from edgefm.codecs.bits import BitReader, BitWriter
 from edgefm.codecs.interface import Rows, RowShape
 from edgefm.codecs.static import Front
@@ -22,17 +23,22 @@ FLAG, PARAMETER, LONGEST, ESCAPE_BITS = 8, 7, 6, 9
 
 @dataclass(slots=True)
 class State:
-    """One cursor; `front` is None and `plain` holds (mode, centre) pairs where tables are plain."""
+    """One cursor; `front` is None and `plain` holds (mode, centre) pairs where tables are plain.
+    With quick tables `quick` is all there is."""
 
     shape: RowShape
     front: Front | None
     plain: bytes
     rows: static.State
+    quick: quick.State | None = None
 
 
 def start(tables: bytes, shape: RowShape) -> State:
     """The state before row 0; BadContainer when the tables are none."""
     most = PARAMETER | FLAG if shape.zero_point == -128 else PARAMETER
+    if len(tables) >= static.HEAD and tables[0] >= quick.KIND:
+        known = quick.unpack(tables, shape.channels, most)
+        return State(shape, None, b"", static.State(), quick.begin(known, shape))
     if tables[:1] == b"\0":
         plain = tables[static.HEAD:]
         if (len(tables) != static.HEAD + 2 * shape.channels or any(tables[:static.HEAD])
@@ -47,17 +53,21 @@ def start(tables: bytes, shape: RowShape) -> State:
 
 def encode(state: State, row: Rows) -> bytes:
     """Code of the next row int8 [W, C]."""
+    if state.quick:
+        return quick.encode(state.quick, _channels(row))
     writer = BitWriter()
 
     def write(mode: int, prediction: int, value: int) -> tuple[int, int]:
         return value, _write_value(writer, mode, prediction, value)
 
-    _code_row(state, (row.T.astype(int) + 128).tolist(), write)
+    _code_row(state, _channels(row), write)
     return writer.bytes()
 
 
 def decode(state: State, code: bytes) -> Rows:
     """The next row int8 [W, C]; BadContainer when no encoder writes this code."""
+    if state.quick:
+        return _row(quick.decode(state.quick, code))
     reader = BitReader(code)
 
     def read(mode: int, prediction: int, value: int) -> tuple[int, int]:
@@ -67,11 +77,23 @@ def decode(state: State, code: bytes) -> Rows:
     blank = [[0] * state.shape.width for _ in range(state.shape.channels)]
     values = _code_row(state, blank, read)
     reader.finish()
-    return np.array((np.array(values) - 128).T, np.int8)
+    return _row(values)
+
+
+def _channels(row: Rows) -> list[list[int]]:
+    """A row by channels, counted from 0."""
+    channels: list[list[int]] = (row.T.astype(int) + 128).tolist()
+    return channels
+
+
+def _row(channels: list[list[int]]) -> Rows:
+    return np.array((np.array(channels) - 128).T, np.int8)
 
 
 def skip(state: State, row: Rows) -> None:
     """The next row was stored as it is."""
+    if state.quick and state.quick.tables.maps:
+        quick.skip(state.quick, _channels(row))
     if state.front:
         static.skip(state.front, state.rows, row)
 

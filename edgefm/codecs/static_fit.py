@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Learning tables for rice from calibration maps, and what tans learns its own from.
+"""What tans learns its tables from, and quick_fit.py the samples and the clustering of channels.
 
 The integer predictions, distances and activities are those of `static.py`, for all values of a
 sample at once. A histogram of (channel, class, distance) then says what any table would cost.
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.codecs import rice, static
-from edgefm.codecs.interface import Candidate, Rows, RowShape
-from edgefm.codecs.static import CLASSES, GROUP, HEIGHTS, ONE, WEIGHTS, Front
+from edgefm.codecs import rice
+from edgefm.codecs.interface import Rows, RowShape
+from edgefm.codecs.static import CLASSES, GROUP, HEIGHTS, ONE, WEIGHTS
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -54,22 +54,9 @@ class Band:
     used: slice
 
 
-def candidates(maps: Sequence[Rows], shape: RowShape) -> list[Candidate]:
-    """Tables for rice: plain ones, and growing numbers of class maps."""
-    seen = survey(maps, shape)
-    costs = mode_costs(seen)
-    out = []
-    for count in MAP_COUNTS:
-        if count == 1 or 2 * count <= seen.channels:
-            which, bits = cluster(costs, count)
-            out.append(_rice_tables(seen, costs, which, count, bits))
-    return sorted([_plain(seen), *out], key=lambda c: len(c.tables))
-
-
 def survey(maps: Sequence[Rows], shape: RowShape) -> Survey:
     """A band of rows of each map, as many as SAMPLE_VALUES allow, seen as the codecs see them."""
-    rows = max(2, SAMPLE_VALUES // (len(maps) * shape.values))
-    bands = [_band(m, i, rows) for i, m in enumerate(maps)]
+    bands = sampled_bands(maps, shape)
     taps = _taps(bands, shape)
     first = [_look(band.values, shape, taps, FIRST_START)[1][band.used] for band in bands]
     start = int(np.clip(np.mean([around.mean() / 2 for around in first]), 1, 255))
@@ -77,6 +64,12 @@ def survey(maps: Sequence[Rows], shape: RowShape) -> Survey:
     value, channel, known, distance, apart = (np.concatenate(c) for c in zip(*columns, strict=True))
     return Survey(shape.channels, shape.zero_point, taps, start, value, channel, known, distance,
                   apart)
+
+
+def sampled_bands(maps: Sequence[Rows], shape: RowShape) -> list[Band]:
+    """A band of rows of each map, as many as SAMPLE_VALUES allow."""
+    rows = max(2, SAMPLE_VALUES // (len(maps) * shape.values))
+    return [_band(m, i, rows) for i, m in enumerate(maps)]
 
 
 def _columns(band: Band, shape: RowShape, prediction: Ints, around: Ints) -> tuple[Ints, ...]:
@@ -188,40 +181,3 @@ def cluster(costs: Floats, count: int) -> tuple[npt.NDArray[np.intp], float]:
             break
         bits = float(each.min(1).sum())
     return which, bits
-
-
-def _rice_tables(seen: Survey, costs: Floats, which: npt.NDArray[np.intp], count: int,
-                 bits: float) -> Candidate:
-    everywhere = costs.sum(0)
-    maps = []
-    for t in range(count):
-        own = costs[which == t].sum(0)
-        used = own[:, 0] > 0
-        best = np.where(used, own.argmin(1), everywhere.argmin(1))
-        never = everywhere[:, 0] == 0
-        best[never] = np.clip(np.arange(CLASSES) // HEIGHTS - 2, 0, 7)[never]
-        maps.append(bytes(best.astype(np.uint8)))
-    front = Front(seen.taps, seen.start, tuple(maps),
-                  bytes(which.astype(np.uint8)) if count > 1 else b"")
-    return Candidate(static.pack(front, 0, b""), bits / len(seen.known))
-
-
-def _plain(seen: Survey) -> Candidate:
-    """A parameter and a centre per channel: a median of all values or of those not zero, or 0."""
-    out, total = bytearray(static.HEAD), 0.0
-    for c in range(seen.channels):
-        own = seen.value[seen.channel == c]
-        centres = {int(np.median(own)), int(np.median(own[own > 0])) if own.any() else 0, 0}
-        tried = []
-        for centre in centres:
-            at = np.full_like(own, centre)
-            folded = _fold(own, at, 0), _fold(own, at, 1)
-            for k in range(8):
-                tried.append((float(_rice_bits(folded[0], k).sum()), k, centre))
-                if seen.zero_point == -128:
-                    bits = 1 + (own > 0) * _rice_bits(folded[1], k)
-                    tried.append((float(bits.sum()), 8 + k, centre))
-        cost, mode, centre = min(tried)
-        total += cost
-        out += bytes((mode, centre))
-    return Candidate(bytes(out), total / len(seen.value))

@@ -136,8 +136,8 @@ static uint8_t *take_static(source *s, uint32_t id, const efm_codec_args *args, 
     if ((id != EFM_CODEC_RICE && id != EFM_CODEC_TANS) || mode & 0x80)
         return NULL;
     uint32_t maps = 1 + (mode >> 2) % 3, many = id == EFM_CODEC_TANS ? 1 + take(s) % 8u : 0;
-    uint32_t seed = take(s), plain = id == EFM_CODEC_RICE && mode & 0x40;
-    size_t classes = plain ? 2 * args->channels : 81 * maps;
+    uint32_t seed = take(s), plain = id == EFM_CODEC_RICE && mode & 0x40, quick = id == EFM_CODEC_RICE && mode & 0x20;
+    size_t classes = plain ? 2 * args->channels : (quick ? 90 : 81) * maps;
     *size = 4 + classes + 16 * many + (maps > 1 && !plain ? args->channels : 0);
     uint8_t *bytes = calloc(*size, 1), *counts = bytes + 4 + classes;
     must(bytes != NULL);
@@ -155,6 +155,11 @@ static uint8_t *take_static(source *s, uint32_t id, const efm_codec_args *args, 
         bytes[1] = take(s) % 65;
         bytes[2] = (uint8_t)(64 - bytes[1]);
         bytes[3] = take(s);
+    }
+    if (quick) {
+        bytes[0] = (uint8_t)(16 + bytes[0]);
+        bytes[1] = plain ? 0 : (uint8_t)(8 + take(s) % 9);
+        bytes[2] = plain ? 0 : take(s);
     }
     return bytes;
 }

@@ -210,6 +210,7 @@ GOOD: Mapping[str, Good] = {
     "ebpc": Good(sparse, cut="ops", codec="ebpc"),
     "context": Good(sparse, cut="ops", codec="context"),
     "rice": Good(sparse, cut="ops", codec="rice"),
+    "rice_quick": Good(sparse, cut="ops", codec="rice"),  # "rice" is older and has other tables
     "tans": Good(sparse, cut="ops", codec="tans"),
     "dctcm": Good(sparse, cut="ops", codec="dctcm"),
     "gf2": Good(sparse, cut="ops", codec="gf2"),

@@ -20,6 +20,7 @@ from edgefm.codecs import (
     decode_map,
     encode_map,
     gf2,
+    quick,
     static,
 )
 from edgefm.errors import BadContainer
@@ -194,7 +195,7 @@ def cosine_tables(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes
 
 
 def static_tables(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes]:
-    """Tables that fit, plain ones where there are some, and ones that fit as badly as can be."""
+    """Tables that fit, and ones that fit as badly as can be; of rice, quick ones and others."""
     rng = np.random.default_rng(shape.values)
     flag = shape.zero_point == -128
     out = [c.tables for c in codec.candidates([rows], shape)]
@@ -210,6 +211,30 @@ def static_tables(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes
             c[1:15] += rng.multinomial(64 - c.sum(), rng.dirichlet(np.full(14, 0.3)))
         middle = counts.astype(np.uint8).tobytes() if codec.name == "tans" else b""
         out.append(static.pack(front, own if codec.name == "tans" else 0, middle))
+    return out if codec.name == "tans" else [*out, *quick_tables(rng, shape), old_plain(rng, shape)]
+
+
+def old_plain(rng: np.random.Generator, shape: RowShape) -> bytes:
+    """Plain rice tables as they were before quick ones: pairs of a mode and a centre."""
+    pairs = rng.integers(0, 256, (shape.channels, 2))
+    pairs[:, 0] %= 16 if shape.zero_point == -128 else 8
+    return bytes(static.HEAD) + pairs.astype(np.uint8).tobytes()
+
+
+def quick_tables(rng: np.random.Generator, shape: RowShape) -> list[bytes]:
+    """Plain ones, and maps with every size of a group."""
+    most = 16 if shape.zero_point == -128 else 8
+
+    def modes(count: int) -> bytes:
+        return bytes(rng.integers(0, most, count).tolist())
+
+    out = [quick.pack(quick.Quick(modes(shape.channels), rng.bytes(shape.channels)))]
+    for size in range(8, 17):
+        maps = int(rng.integers(1, 9))
+        which = bytes(rng.integers(0, maps, shape.channels).tolist()) if maps > 1 else b""
+        out.append(quick.pack(quick.Quick(
+            maps=tuple(modes(quick.CLASSES) for _ in range(maps)), which=which,
+            start=int(rng.integers(0, 256)), group=size, weight=int(rng.integers(0, 256)))))
     return out
 
 
@@ -340,7 +365,20 @@ def test_encode_fits_or_says_so_for_every_capacity(native, codec):
 def test_c_refuses_what_python_refuses_and_reads_what_it_reads(native, codec, i):
     shape, rows = cases()[i]
     tables = tables_for(codec, shape, rows)[codec.name in ("context", "temporal")]
-    rng = np.random.default_rng(i)
+    check_damage(native, codec, tables, shape, rows, i)
+
+
+@pytest.mark.parametrize("i", [0, 2, 3, 4, 5])
+def test_c_and_python_read_the_same_from_damaged_codes_with_any_rice_tables(native, i):
+    shape, rows = cases()[i]
+    for n, tables in enumerate(tables_for(CODECS["rice"], shape, rows)):
+        check_damage(native, CODECS["rice"], tables, shape, rows, n)
+
+
+def check_damage(native: Any, codec: Codec, tables: bytes, shape: RowShape, rows: np.ndarray,
+                 seed: int) -> None:
+    """A code cut off, with more behind it, with a bit wrong, and any bytes at all."""
+    rng = np.random.default_rng(seed)
     full = Cursor(native, codec, tables, shape).encode(rows[0], 4 * shape.values + 16)
     broken = [full[:n] for n in rng.integers(0, len(full), 12)] + [full + b"\0", full + b"\1"]
     for _ in range(40):

@@ -209,8 +209,8 @@ typedef uint32_t (*efm_static_coder)(void *with, uint32_t mode, uint32_t predict
 /* Before a group; 0 when it cannot be read. */
 typedef int (*efm_static_ready)(void *with);
 
-/* Codes channel c of a row through `coder`; reads where there is something to be `ready`, otherwise writes. `coder` and
-   `ready` are known where this is called. 0 when there was something that cannot be read. */
+/* Codes channel c of a row through `coder`. With `ready` it decodes into the row; without, it encodes the row and leaves
+   it as it is. Both are known where this is called. 0 when there was something that cannot be read. */
 static EFM_WITHIN int efm_static_code(const efm_static *shared, uint32_t c, uint8_t *row, efm_static_coder coder,
                                       efm_static_ready ready, void *with)
 {
