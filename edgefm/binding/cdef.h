@@ -22,6 +22,16 @@ typedef struct efm_counters {
     uint64_t reference_bytes;
 } efm_counters;
 
+typedef struct efm_map_counters {
+    uint64_t write_bytes;
+    uint64_t read_bytes;
+    uint32_t rows_written;
+    uint32_t rows_read;
+    uint32_t raw_rows;
+    uint32_t capped_rows;
+    uint32_t largest_shift;
+} efm_map_counters;
+
 typedef struct efm_late_port {
     uint8_t *memory;
     uint32_t bytes;
@@ -33,6 +43,7 @@ typedef struct efm_pc {
     const uint8_t *const *inputs;
     uint8_t *const *outputs;
     uint8_t *const *taps;
+    efm_map_counters *maps;
     efm_late_port external;
     uint32_t frame;
     ...;
@@ -43,6 +54,7 @@ efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t byt
                           uint32_t arena_bytes);
 uint32_t efm_model_arena_bytes(const efm_model *model);
 uint32_t efm_model_external_bytes(const efm_model *model);
+uint32_t efm_model_maps(const efm_model *model);
 const char *efm_status_name(efm_status status);
 efm_status efm_pc_run(efm_pc *pc, uint8_t *arena, uint32_t arena_bytes, efm_counters *counters);
 

@@ -36,7 +36,7 @@ static void tap(void *context, uint32_t stream, uint32_t y, const uint8_t *row, 
 efm_status efm_pc_run(efm_pc *pc, uint8_t *arena, uint32_t arena_bytes, efm_counters *counters)
 {
     efm_host host = {.context = pc, .input = give_input, .output = take_output,
-                     .tap = pc->taps == NULL ? NULL : tap,
+                     .tap = pc->taps == NULL ? NULL : tap, .maps = pc->maps,
                      .port = {efm_late_read, efm_late_write, efm_late_wait, &pc->external},
                      .frame = pc->frame};
     memset(pc->external.flight, 0, sizeof pc->external.flight);

@@ -11,6 +11,7 @@ typedef struct efm_pc {
     const uint8_t *const *inputs;   /* [inputs] whole tensors, row after row */
     uint8_t *const *outputs;        /* [outputs] */
     uint8_t *const *taps;           /* [streams] whole maps to fill, null entries are skipped; or null */
+    efm_map_counters *maps;         /* [stored maps] to fill; or null */
     efm_late_port external;
     uint32_t frame;                 /* of a stream, as in efm_host */
 } efm_pc;

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from edgefm.binding.load import native
 from edgefm.container import PackageInfo, StreamInfo, TensorInfo, read_info
 from edgefm.errors import BadContainer, BadInput, RuntimeFault
 from edgefm.graph import Array
+from edgefm.maps import MapCounters
 
 _CANARY = 64       # guard bytes on either side of the arena
 _CANARY_BYTE = 0xA5
@@ -41,13 +42,20 @@ class Counters:
     reference_bytes: int
 
 
+_Counted = TypeVar("_Counted", Counters, MapCounters)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RunResult:
-    """Outputs in graph order; `taps` has the tensors that entered a ring, by name, if asked for."""
+    """Outputs in graph order; `maps` has what crossed for each stored map, in the plan's order.
+
+    `taps` has the tensors that entered a ring, by name, if asked for.
+    """
 
     outputs: list[Array]
     counters: Counters
     taps: Mapping[str, Array]
+    maps: tuple[MapCounters, ...] = ()
 
 
 class Runtime:
@@ -120,6 +128,9 @@ class Runtime:
                 _pointers(ffi, "uint8_t *[]", tapped)]
         pc.model, pc.inputs, pc.outputs = self._model, keep[0], keep[1]
         pc.taps = keep[2] if taps else ffi.NULL
+        count = int(self._lib.efm_model_maps(self._model))
+        maps = ffi.new("efm_map_counters[]", count)
+        pc.maps = maps
         pc.external.memory = ffi.from_buffer("uint8_t[]", self._external)
         pc.external.bytes = self._external.size
         pc.frame = frame
@@ -133,8 +144,9 @@ class Runtime:
                 f"{self._info.name}: the runtime stopped: {self._status_name(status)}", int(status))
         if any((guard != _CANARY_BYTE).any() for guard in self._guards):
             raise RuntimeFault(f"{self._info.name}: the runtime wrote outside its arena", 0)
-        counted = Counters(**{name: int(getattr(counters, name)) for name in Counters.__slots__})
-        return RunResult(outputs, counted, self._tap_result(tapped) if taps else {})
+        return RunResult(outputs, _read(Counters, counters),
+                         self._tap_result(tapped) if taps else {},
+                         tuple(_read(MapCounters, one) for one in maps))
 
     def _checked(self, inputs: Sequence[Array]) -> list[Array]:
         if len(inputs) != len(self.inputs):
@@ -160,6 +172,11 @@ class Runtime:
 
     def _status_name(self, status: int) -> str:
         return str(self._ffi.string(self._lib.efm_status_name(status)).decode())
+
+
+def _read(kind: type[_Counted], counted: Any) -> _Counted:
+    """A C struct of counters as the dataclass with its fields."""
+    return kind(**{name: int(getattr(counted, name)) for name in kind.__slots__})
 
 
 def _tap_dtype(stream: StreamInfo) -> str:

@@ -50,8 +50,29 @@ static int give_memory(efm_bulk *bulk, efm_link_bulk *asked, const uint8_t *at, 
     return EFM_OK;
 }
 
-static void list_record(const efm_store *store, uint32_t index, uint8_t record[EFM_BULK_RECORD])
+/* What is read record by record: `:list`, `:maps`. */
+typedef struct efm_bulk_records {
+    uint32_t bytes; /* of each, up to EFM_BULK_RECORD */
+    void (*make)(const efm_bulk *bulk, uint32_t index, uint8_t *record);
+} efm_bulk_records;
+
+static int open_records(efm_bulk *bulk, efm_link_bulk *asked, const efm_bulk_records *records, uint32_t count)
 {
+    uint8_t record[EFM_BULK_RECORD];
+    bulk->at = NULL;
+    bulk->records = records;
+    asked->total = count * records->bytes;
+    asked->crc = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        records->make(bulk, i, record);
+        asked->crc = efm_crc32(asked->crc, record, records->bytes);
+    }
+    return EFM_OK;
+}
+
+static void list_record(const efm_bulk *bulk, uint32_t index, uint8_t *record)
+{
+    const efm_store *store = bulk->store;
     uint32_t cursor = 0;
     efm_store_entry entry;
     memset(record, 0, EFM_BULK_RECORD);
@@ -68,17 +89,28 @@ static void list_record(const efm_store *store, uint32_t index, uint8_t record[E
 
 static int open_list(efm_bulk *bulk, efm_link_bulk *asked)
 {
-    uint8_t record[EFM_BULK_RECORD];
+    static const efm_bulk_records list = {EFM_BULK_RECORD, list_record};
     efm_store_entry entry;
-    bulk->at = NULL;
-    asked->total = 0;
-    asked->crc = 0;
-    for (uint32_t cursor = 0, i = 0; bulk->store != NULL && efm_store_next(bulk->store, &cursor, &entry); i++) {
-        list_record(bulk->store, i, record);
-        asked->crc = efm_crc32(asked->crc, record, sizeof record);
-        asked->total += EFM_BULK_RECORD;
-    }
-    return EFM_OK;
+    uint32_t count = 0, cursor = 0;
+    while (bulk->store != NULL && efm_store_next(bulk->store, &cursor, &entry))
+        count++;
+    return open_records(bulk, asked, &list, count);
+}
+
+static void map_record(const efm_bulk *bulk, uint32_t index, uint8_t *record)
+{
+    const efm_inference *inference = bulk->inference;
+    memset(record, 0, EFM_MAP_RECORD_BYTES);
+    if (inference->maps != NULL && index < inference->map_count) /* there may have been another run meanwhile */
+        efm_map_record(record, &inference->maps[index]);
+}
+
+static int open_maps(efm_bulk *bulk, efm_link_bulk *asked)
+{
+    static const efm_bulk_records maps = {EFM_MAP_RECORD_BYTES, map_record};
+    uint32_t count;
+    int status = efm_inference_maps(bulk->inference, &count);
+    return status == EFM_OK ? open_records(bulk, asked, &maps, count) : status;
 }
 
 static int open_hash(efm_bulk *bulk, efm_link_bulk *asked, const efm_link_bulk *name)
@@ -125,6 +157,8 @@ static int open_read(efm_bulk *bulk, efm_link_bulk *asked)
         efm_event_run_end(bulk->small, &bulk->inference->end);
         return give_memory(bulk, asked, bulk->small, EFM_RUN_END_BYTES);
     }
+    if (is(name, ":maps"))
+        return open_maps(bulk, asked);
     if (skip(&name, ":hash/"))
         return open_hash(bulk, asked, &name);
     if (skip(&name, ":output/"))
@@ -132,13 +166,14 @@ static int open_read(efm_bulk *bulk, efm_link_bulk *asked)
     return open_package(bulk, asked);
 }
 
-static void give_list(const efm_bulk *bulk, uint32_t offset, uint8_t *bytes, uint32_t count)
+static void give_records(const efm_bulk *bulk, uint32_t offset, uint8_t *bytes, uint32_t count)
 {
     uint8_t record[EFM_BULK_RECORD];
+    uint32_t size = bulk->records->bytes;
     while (count != 0) {
-        uint32_t from = offset % EFM_BULK_RECORD, rest = EFM_BULK_RECORD - from;
+        uint32_t from = offset % size, rest = size - from;
         uint32_t part = count < rest ? count : rest;
-        list_record(bulk->store, offset / EFM_BULK_RECORD, record);
+        bulk->records->make(bulk, offset / size, record);
         memcpy(bytes, record + from, part);
         bytes += part;
         offset += part;
@@ -151,7 +186,7 @@ int efm_bulk_give(const efm_bulk *bulk, uint32_t offset, uint8_t *bytes, uint32_
     if (bulk->at != NULL)
         memcpy(bytes, bulk->at + offset, count);
     else
-        give_list(bulk, offset, bytes, count);
+        give_records(bulk, offset, bytes, count);
     return EFM_OK;
 }
 

@@ -11,7 +11,8 @@ typedef struct efm_bulk {
     efm_store *store;            /* null when there is none */
     const efm_inference *inference;
     efm_link_bulk open;          /* the open transfer */
-    const uint8_t *at;           /* what is read; null: the list */
+    const uint8_t *at;           /* what is read; null: records, which are made when they are asked for */
+    const struct efm_bulk_records *records;
     uint8_t small[EFM_RUN_END_BYTES];
 } efm_bulk;
 

@@ -64,7 +64,7 @@ static int run(const efm_commands *commands, efm_request *request)
     const uint8_t *args = request->args;
     efm_store_entry package, input;
     efm_reason reason = {0};
-    if (request->args_bytes < RUN_HEAD || (args[0] & ~EFM_RUN_TELL_STAGES) != 0 ||
+    if (request->args_bytes < RUN_HEAD || (args[0] & ~(EFM_RUN_TELL_STAGES | EFM_RUN_TELL_MAPS)) != 0 ||
         args[3] > request->args_bytes - RUN_HEAD || load_le16(args + 1) == 0)
         return EFM_LINK_BAD_REQUEST;
     uint32_t flags = args[0], times = load_le16(args + 1), name_bytes = args[3];

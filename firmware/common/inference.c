@@ -81,8 +81,8 @@ static int32_t on_input(void *context, uint32_t input, uint32_t y, uint8_t *row,
     return there ? 0 : -1;
 }
 
-/* Outputs lie one after the other. False when there is no room for them. */
-static bool place_outputs(efm_inference *inference)
+/* Outputs lie one after the other; how many bytes they are. */
+static uint64_t place_outputs(efm_inference *inference)
 {
     uint64_t at = 0;
     efm_tensor tensor;
@@ -91,7 +91,26 @@ static bool place_outputs(efm_inference *inference)
         at += (uint64_t)tensor.rows * tensor.row_bytes;
         inference->output_end[inference->outputs++] = (uint32_t)at;
     }
-    return at <= inference->host.board->results_bytes;
+    return at;
+}
+
+/* Counters by map lie behind `used` bytes of the board's results; none where they do not fit. */
+static void place_maps(efm_inference *inference, uint32_t used)
+{
+    const efm_board *board = inference->host.board;
+    uint32_t lead = (uint32_t)(-(uintptr_t)(board->results + used) % sizeof(uint64_t));
+    uint64_t need = (uint64_t)inference->map_count * sizeof *inference->maps + lead;
+    bool fits = inference->tell_maps && inference->map_count != 0 && need <= board->results_bytes - used;
+    inference->maps = fits ? (efm_map_counters *)(void *)(board->results + used + lead) : NULL;
+}
+
+/* What the run needs of the board's results: room for its outputs, and for counters by map. */
+static void place_results(efm_inference *inference)
+{
+    uint64_t bytes = place_outputs(inference);
+    inference->kept = bytes <= inference->host.board->results_bytes;
+    inference->map_count = efm_model_maps(&inference->model);
+    place_maps(inference, inference->kept ? (uint32_t)bytes : 0);
 }
 
 static uint32_t output_start(const efm_inference *inference, uint32_t number)
@@ -122,6 +141,22 @@ static void hash_outputs(efm_inference *inference)
         efm_sha256_end(&inference->hash, inference->end.digest);
 }
 
+/* As many records at a time as fit a frame. */
+static void tell_maps(efm_inference *inference)
+{
+    uint8_t *payload = payload_of(inference);
+    uint32_t room = inference->host.link->frame_bytes - EFM_LINK_FRAME_EXTRA, count = inference->map_count;
+    room = room < EFM_RUN_END_BYTES ? room : EFM_RUN_END_BYTES;
+    uint32_t most = room < EFM_MAPS_HEAD_BYTES ? 0 : (room - EFM_MAPS_HEAD_BYTES) / EFM_MAP_RECORD_BYTES;
+    for (uint32_t first = 0, part; inference->maps != NULL && most != 0 && first < count; first += part) {
+        part = count - first < most ? count - first : most;
+        efm_event_maps(payload, inference->end.run, first, count);
+        for (uint32_t i = 0; i < part; i++)
+            efm_map_record(payload + EFM_MAPS_HEAD_BYTES + i * EFM_MAP_RECORD_BYTES, &inference->maps[first + i]);
+        send_event(inference, EFM_MAPS_HEAD_BYTES + part * EFM_MAP_RECORD_BYTES);
+    }
+}
+
 /* -- a run ---------------------------------------------------------------------------------------- */
 
 static int run_once(efm_inference *inference)
@@ -133,7 +168,8 @@ static int run_once(efm_inference *inference)
     *end = (efm_run_end){.run = end->run + 1};
     inference->output_at = 0;
     inference->in_order = true;
-    inference->kept = place_outputs(inference);
+    place_results(inference);
+    host.maps = inference->maps;
     efm_sha256_start(&inference->hash);
     efm_arena_paint(board);
     efm_watch_start(&inference->watch, board);
@@ -146,10 +182,12 @@ static int run_once(efm_inference *inference)
     efm_watch_pause(&inference->watch);
     end->ticks = efm_watch_now(&inference->watch) - inference->watch.began;
     end->high_water = efm_arena_high_water(board);
-    if (end->status == EFM_OK)
+    if (end->status == EFM_OK) {
         hash_outputs(inference);
-    else
+        tell_maps(inference);
+    } else {
         inference->kept = false;
+    }
     efm_event_run_end(payload_of(inference), end);
     send_event(inference, EFM_RUN_END_BYTES);
     return end->status;
@@ -241,6 +279,7 @@ int efm_inference_run(efm_inference *inference, const efm_store_entry *package, 
     const efm_board *board = inference->host.board;
     inference->kept = false;
     inference->tell_stages = (flags & EFM_RUN_TELL_STAGES) != 0;
+    inference->tell_maps = false; /* until there is a run to tell of */
     int status = efm_model_open(&inference->model, package->at, package->bytes, board->arena, board->arena_bytes);
     *reason = (efm_reason){0};
     if (status == EFM_OK)
@@ -253,6 +292,7 @@ int efm_inference_run(efm_inference *inference, const efm_store_entry *package, 
         return status;
     hash_package(inference, package);
     inference->pulled_crc = 0;
+    inference->tell_maps = (flags & EFM_RUN_TELL_MAPS) != 0;
     for (; status == EFM_OK && times > 0; times--) {
         inference->stored = input != NULL ? input->at : NULL;
         status = run_once(inference);
@@ -269,4 +309,12 @@ int efm_inference_output(const efm_inference *inference, uint32_t number, const 
     *at = inference->host.board->results + output_start(inference, number);
     *bytes = inference->output_end[number] - output_start(inference, number);
     return EFM_OK;
+}
+
+int efm_inference_maps(const efm_inference *inference, uint32_t *count)
+{
+    if (inference->end.run == 0 || inference->end.status != EFM_OK || !inference->tell_maps)
+        return EFM_LINK_NOT_FOUND;
+    *count = inference->map_count;
+    return inference->maps != NULL || *count == 0 ? EFM_OK : EFM_LINK_REFUSED;
 }

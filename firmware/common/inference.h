@@ -27,7 +27,9 @@ typedef struct efm_inference {
     efm_run_end end;       /* of the run under way, or the last one */
     const uint8_t *stored; /* what is left of the input in the store; null: it comes over the line */
     uint32_t pulled_crc;   /* CRC-32 of what came over the line, of all runs of the last RUN */
-    bool tell_stages;
+    bool tell_stages, tell_maps;
+    uint32_t map_count;     /* stored maps of the last run's package */
+    efm_map_counters *maps; /* of the last run, behind its outputs in the board's results; or null */
     bool kept;             /* the outputs of the last run are in the board's results */
     bool in_order;         /* rows of outputs came one output after the other so far */
     uint32_t output_at;    /* bytes of outputs so far */
@@ -41,7 +43,7 @@ typedef struct efm_inference {
 
 void efm_inference_init(efm_inference *inference, const efm_inference_host *host);
 
-enum { EFM_RUN_TELL_STAGES = 1 }; /* flags of RUN */
+enum { EFM_RUN_TELL_STAGES = 1, EFM_RUN_TELL_MAPS = 2 }; /* flags of RUN */
 
 /* Why a run was refused: `what` was needed, and how much was there. `what` is null where the status
    says it all. */
@@ -57,5 +59,9 @@ int efm_inference_run(efm_inference *inference, const efm_store_entry *package, 
 
 /* Output `number` of the last run; EFM_LINK_NOT_FOUND: there is none, EFM_LINK_REFUSED: not kept. */
 int efm_inference_output(const efm_inference *inference, uint32_t number, const uint8_t **at, uint32_t *bytes);
+
+/* How many maps the last run has counted one by one, into `maps`; EFM_LINK_NOT_FOUND: it was not to, or
+   failed, EFM_LINK_REFUSED: there was no room to. */
+int efm_inference_maps(const efm_inference *inference, uint32_t *count);
 
 #endif

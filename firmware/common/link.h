@@ -24,7 +24,7 @@
 
 #include "status.h"
 
-enum { EFM_LINK_MAJOR = 1, EFM_LINK_MINOR = 1 };
+enum { EFM_LINK_MAJOR = 1, EFM_LINK_MINOR = 2 };
 
 /* A frame's bytes before stuffing: head, payload, CRC-32. */
 enum {

@@ -85,6 +85,24 @@ void efm_event_stage(uint8_t payload[EFM_STAGE_EVENT_BYTES], uint32_t run, uint3
     store_counters(payload + 15, counters);
 }
 
+void efm_event_maps(uint8_t payload[EFM_MAPS_HEAD_BYTES], uint32_t run, uint32_t first, uint32_t maps)
+{
+    payload[0] = EFM_EVENT_MAPS;
+    store_le32(payload + 1, run);
+    store_le16(payload + 5, (uint16_t)first);
+    store_le16(payload + 7, (uint16_t)maps);
+}
+
+void efm_map_record(uint8_t record[EFM_MAP_RECORD_BYTES], const efm_map_counters *counters)
+{
+    const uint32_t rows[] = {counters->rows_written, counters->rows_read, counters->raw_rows, counters->capped_rows,
+                             counters->largest_shift};
+    store_le64(record, counters->write_bytes);
+    store_le64(record + 8, counters->read_bytes);
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        store_le32(record + 16 + 4 * i, rows[i]);
+}
+
 void efm_event_run_end(uint8_t payload[EFM_RUN_END_BYTES], const efm_run_end *end)
 {
     payload[0] = EFM_EVENT_RUN_END;

@@ -26,8 +26,9 @@ uint64_t efm_watch_now(const efm_watch *watch);
 void efm_arena_paint(const efm_board *board);
 uint32_t efm_arena_high_water(const efm_board *board);
 
-enum { EFM_EVENT_RUN_BEGIN = 1, EFM_EVENT_STAGE = 2, EFM_EVENT_RUN_END = 3, EFM_EVENT_LOG = 4 };
+enum { EFM_EVENT_RUN_BEGIN = 1, EFM_EVENT_STAGE = 2, EFM_EVENT_RUN_END = 3, EFM_EVENT_LOG = 4, EFM_EVENT_MAPS = 5 };
 enum { EFM_RUN_BEGIN_BYTES = 23, EFM_STAGE_EVENT_BYTES = 71, EFM_RUN_END_BYTES = 122 };
+enum { EFM_MAPS_HEAD_BYTES = 9, EFM_MAP_RECORD_BYTES = 36 }; /* of a MAPS event; of `:maps` too */
 
 /* How a run ended. */
 typedef struct efm_run_end {
@@ -44,6 +45,9 @@ void efm_event_run_begin(uint8_t payload[EFM_RUN_BEGIN_BYTES], uint32_t run, uin
                          const uint8_t package[8]);
 void efm_event_stage(uint8_t payload[EFM_STAGE_EVENT_BYTES], uint32_t run, uint32_t stage, uint64_t ticks,
                      const efm_counters *counters);
+/* The head of an event that goes on with records of maps `first`, `first` + 1, ... of `maps`. */
+void efm_event_maps(uint8_t payload[EFM_MAPS_HEAD_BYTES], uint32_t run, uint32_t first, uint32_t maps);
+void efm_map_record(uint8_t record[EFM_MAP_RECORD_BYTES], const efm_map_counters *counters);
 void efm_event_run_end(uint8_t payload[EFM_RUN_END_BYTES], const efm_run_end *end);
 
 #endif

@@ -23,10 +23,21 @@ import numpy as np
 from edgefm.container import TensorInfo
 from edgefm.errors import BadInput, BadMessage, DeviceError, Infeasible, LinkError, LinkLost
 from edgefm.graph import Array
+from edgefm.maps import MapCounters
 from edgefm.outline import Outline, read_outline
 from host_tools.link.bulk import Timing
 from host_tools.link.capability import Info
-from host_tools.link.events import EventMessage, RunBegin, RunEnd, Stage, read_event, read_run_end
+from host_tools.link.events import (
+    EventMessage,
+    Maps,
+    RunBegin,
+    RunEnd,
+    Stage,
+    join_maps,
+    read_event,
+    read_maps,
+    read_run_end,
+)
 from host_tools.link.frames import Command, Status
 from host_tools.link.session import Event, Progress, Session
 from host_tools.link.transport import Transport
@@ -37,7 +48,8 @@ SPACE = struct.Struct("<IIII")
 RUN_ARGS = struct.Struct("<BHB")
 RUN_REPLY = struct.Struct("<I")
 IMPORT_ARGS = struct.Struct("<BIII")
-TELL_STAGES = 1
+TELL_STAGES, TELL_MAPS = 1, 2  # flags of RUN
+MAPS_SINCE = 2          # minor version of the protocol
 NAME_MOST = 32          # bytes
 WORTH_SHARING = 1 << 12  # bytes from which on shared memory is used where there is one
 LOSSY_TRIES = 5         # profiles of a line that loses events
@@ -66,19 +78,27 @@ class Space:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """What a run gave; `outputs` is None where the device had no room to keep them."""
+    """What a run gave; `outputs` is None where the device had no room to keep them.
+
+    `maps` is None where it was not asked to count by map, does not know how, or had no room.
+    """
 
     end: RunEnd
     outputs: list[Array] | None
+    maps: tuple[MapCounters, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One run's events: `stages` has one more than there are stages, its end."""
+    """One run's events: `stages` has one more than there are stages, its end.
+
+    `maps` is None where the device does not count by map, or had no room to.
+    """
 
     begin: RunBegin
     stages: tuple[Stage, ...]
     end: RunEnd
+    maps: tuple[MapCounters, ...] | None = None
 
 
 def check_name(name: str) -> str:
@@ -218,14 +238,16 @@ class Device:
     # -- running ---------------------------------------------------------------------------------
 
     def run(self, name: str, stream: bytes | None, *, stored: str = "", times: int = 1,
-            outputs: Sequence[TensorInfo] = ()) -> Run:
+            outputs: Sequence[TensorInfo] = (), by_map: bool = False) -> Run:
         """Run a stored package on `stream`, an Outline's, or on one that is `stored` there.
 
-        Rows go over while the first stages run. `outputs` says how to read what comes out. When
-        interrupted (KeyboardInterrupt) the run is ended on the device too.
+        Rows go over while the first stages run. `outputs` says how to read what comes out,
+        `by_map` has the device count map by map. When interrupted (KeyboardInterrupt) the run is
+        ended on the device too.
         """
-        self._start(name, stream, stored, times, TELL_STAGES if self._tap else 0)
-        return Run(self.last_run(), self._outputs(outputs))
+        tells = (TELL_STAGES if self._tap else 0) | (self._tell_maps if self._tap or by_map else 0)
+        self._start(name, stream, stored, times, tells)
+        return Run(self.last_run(), self._outputs(outputs), self._maps() if by_map else None)
 
     def last_run(self) -> RunEnd:
         """How the last run ended."""
@@ -235,11 +257,28 @@ class Device:
         """Run once with an event per stage. Raises LinkError on a line that keeps losing events."""
         for _ in range(LOSSY_TRIES):
             self._events, self._missed = [], 0
-            self._start(name, stream, stored, 1, TELL_STAGES)
+            self._start(name, stream, stored, 1, TELL_STAGES | self._tell_maps)
             found, self._events = _whole(self._events), None
             if found is not None and not self._missed:
                 return found
         raise LinkError(f"{self._name}: the line lost events in each of {LOSSY_TRIES} runs")
+
+    @property
+    def counts_maps(self) -> bool:
+        """True where the firmware can count what crosses map by map."""
+        return self._session.minor >= MAPS_SINCE
+
+    @property
+    def _tell_maps(self) -> int:
+        return TELL_MAPS if self.counts_maps else 0
+
+    def _maps(self) -> tuple[MapCounters, ...] | None:
+        try:
+            return read_maps(self._session.get(":maps")) if self.counts_maps else None
+        except DeviceError as error:
+            if error.status == Status.REFUSED:
+                return None
+            raise
 
     def watch(self, tap: Tap | None) -> None:
         """Hand every event to `tap` as it comes, undecoded, and have all runs tell their stages.
@@ -310,4 +349,4 @@ def _whole(events: Sequence[EventMessage]) -> Profile | None:
     stages = tuple(e for e in events if isinstance(e, Stage))
     if begin is None or end is None or [s.stage for s in stages] != list(range(begin.stages + 1)):
         return None
-    return Profile(begin, stages, end)
+    return Profile(begin, stages, end, join_maps([e for e in events if isinstance(e, Maps)]))

@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 
 from edgefm.errors import BadMessage
+from edgefm.maps import MapCounters
 
 RUN_BEGIN = struct.Struct("<BIQH8s")
 STAGE = struct.Struct("<BIHQ7Q")
 RUN_END = struct.Struct("<BIbQI7QQQ32s")
+MAPS = struct.Struct("<BIHH")
+MAP_RECORD = struct.Struct("<QQ5I")  # follows MAPS, and makes up `:maps`
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +74,23 @@ class RunEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class Maps:
+    """What crossed in a run for the stored maps `first`, `first` + 1, … of `maps`."""
+
+    run: int
+    first: int
+    maps: int
+    counted: tuple[MapCounters, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """A line for a person."""
 
     text: str
 
 
-EventMessage = RunBegin | Stage | RunEnd | Log
+EventMessage = RunBegin | Stage | RunEnd | Log | Maps
 
 
 def read_event(payload: bytes) -> EventMessage:
@@ -99,6 +112,24 @@ def read_run_end(payload: bytes) -> RunEnd:
     return found
 
 
+def read_maps(data: bytes) -> tuple[MapCounters, ...]:
+    """Records of maps, as in MAPS and as read under `:maps`. Raises BadMessage."""
+    if len(data) % MAP_RECORD.size:
+        raise BadMessage(f"records of maps: {len(data)} bytes, expected a multiple of "
+                         f"{MAP_RECORD.size}")
+    return tuple(MapCounters(*fields) for fields in MAP_RECORD.iter_unpack(data))
+
+
+def join_maps(messages: Sequence[Maps]) -> tuple[MapCounters, ...] | None:
+    """All maps of one run; None where some are missing, or nothing was said of any."""
+    found: list[MapCounters] = []
+    for message in messages:
+        if message.first != len(found):
+            return None
+        found += message.counted
+    return tuple(found) if messages and len(found) == messages[-1].maps else None
+
+
 def _begin(payload: bytes) -> RunBegin:
     _, run, ticks, stages, package = RUN_BEGIN.unpack(payload)
     return RunBegin(run, ticks, stages, package)
@@ -115,9 +146,14 @@ def _end(payload: bytes) -> RunEnd:
     return RunEnd(run, status, ticks, high_water, Counted(*counted), coded_rows, raw_rows, digest)
 
 
+def _maps(payload: bytes) -> Maps:
+    _, run, first, maps = MAPS.unpack_from(payload)
+    return Maps(run, first, maps, read_maps(payload[MAPS.size:]))
+
+
 def _log(payload: bytes) -> Log:
     return Log(payload[1:].decode("utf-8", "replace"))
 
 
 _READERS: Mapping[int, Callable[[bytes], EventMessage]] = MappingProxyType(
-    {1: _begin, 2: _stage, 3: _end, 4: _log})
+    {1: _begin, 2: _stage, 3: _end, 4: _log, 5: _maps})

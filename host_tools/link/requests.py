@@ -40,6 +40,7 @@ class Requests:
     """
 
     info: Info
+    minor: int  # the device's, of the protocol's version
 
     def __init__(self, transport: Transport, *, frame: int = frames.FRAME_MAX,
                  timing: Timing | None = None,
@@ -141,6 +142,7 @@ class Requests:
         if status not in (Status.OK, Status.BAD_PROTOCOL):
             raise self._refusal("HELLO", status, data)
         version, _, line = frames.read_hello(data)
+        self.minor = version[1]
         if version[0] != frames.MAJOR:
             raise DeviceError(f"{self._transport.name}: speaks protocol {version[0]}.{version[1]}, "
                               f"this host {frames.MAJOR}.{frames.MINOR}: flash the device or "

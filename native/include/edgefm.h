@@ -74,7 +74,18 @@ typedef struct efm_port {
     void *port;
 } efm_port;
 
-/* What the caller lends for one run. `event`, `poll` and `tap` may be null. */
+/* What crossed for one stored map in one run: into and out of external memory or the page pool. */
+typedef struct efm_map_counters {
+    uint64_t write_bytes;
+    uint64_t read_bytes;    /* by all its readers together */
+    uint32_t rows_written;
+    uint32_t rows_read;
+    uint32_t raw_rows;      /* of a coded map, rows that were stored as they are */
+    uint32_t capped_rows;   /* of a capped map, rows that had to be made coarser */
+    uint32_t largest_shift; /* the most bits that a value of them lost */
+} efm_map_counters;
+
+/* What the caller lends for one run. `event`, `poll`, `tap` and `maps` may be null. */
 typedef struct efm_host {
     void *context;
     int32_t (*input)(void *context, uint32_t input, uint32_t y, uint8_t *row, uint32_t bytes);
@@ -89,6 +100,7 @@ typedef struct efm_host {
     /* Which frame of a stream this is, for packages whose maps refer to the frame before: 0 begins anew;
        n follows on frame n - 1, and nothing else has used the arena since. */
     uint32_t frame;
+    efm_map_counters *maps; /* [efm_model_maps()], to be filled: a run's counters, map by map */
 } efm_host;
 
 /* Bytes of one run, counted where they cross. */
@@ -127,6 +139,7 @@ uint32_t efm_model_external_bytes(const efm_model *model);
 uint32_t efm_model_inputs(const efm_model *model);
 uint32_t efm_model_outputs(const efm_model *model);
 uint32_t efm_model_stages(const efm_model *model);
+uint32_t efm_model_maps(const efm_model *model); /* that are stored */
 
 /* Describes input or output number `index`; EFM_BAD_ARGUMENT when there is none. */
 EFM_MUST_CHECK efm_status efm_model_input(const efm_model *model, uint32_t index, efm_tensor *tensor);

@@ -23,11 +23,11 @@ static uint32_t first_shift(const efm_cap_view *cap, uint32_t y, uint32_t credit
     return before > floor ? before : floor;
 }
 
-static void count(efm_counters *counters, uint32_t shift, uint32_t floor)
+static void count(efm_map_counters *moved, uint32_t shift, uint32_t floor)
 {
-    counters->capped_rows += shift > floor;
-    if (shift > floor && shift > counters->largest_shift)
-        counters->largest_shift = shift;
+    moved->capped_rows += shift > floor;
+    if (shift > floor && shift > moved->largest_shift)
+        moved->largest_shift = shift;
 }
 
 uint32_t efm_cap_encode(const efm_cursor *c, efm_codec_args *args, uint32_t y, uint8_t *code)
@@ -51,7 +51,7 @@ uint32_t efm_cap_encode(const efm_cursor *c, efm_codec_args *args, uint32_t y, u
     credit -= unit == 1 ? bytes : efm_model_transfer(c->model, bytes);
     store_le32(state + CAP_CREDIT, credit < cap.depth ? credit : cap.depth);
     state[CAP_SHIFT] = (uint8_t)shift;
-    count(c->counters, shift, efm_cap_floor(&cap, y));
-    c->counters->raw_rows += shift == 0 && bytes == c->map.row_bytes + 1;
+    count(c->moved, shift, efm_cap_floor(&cap, y));
+    c->moved->raw_rows += shift == 0 && bytes == c->map.row_bytes + 1;
     return bytes;
 }

@@ -7,12 +7,12 @@
 /* What LOAD and STORE work on. */
 typedef struct efm_cursor {
     const efm_model *model;
-    const efm_port *port;
+    const efm_host *host;
     efm_counters *counters;
+    efm_map_counters *moved;  /* what this firing moves, added to the run's and the map's counters at its end */
     uint8_t *arena;
     const efm_op_view *op;
     uint32_t index;           /* of the operator */
-    uint32_t frame;           /* of the stream */
     const efm_rows *rows;
     efm_map_view map;
 } efm_cursor;

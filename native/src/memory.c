@@ -37,7 +37,7 @@ static const int8_t *find_reference(const efm_cursor *c, uint32_t y)
     if (!efm_model_refers(&c->map))
         return NULL;
     efm_model_reference(c->model, c->map.reference - 1, &reference);
-    uint32_t frame = reference.refresh == 0 ? c->frame : c->frame % reference.refresh;
+    uint32_t frame = reference.refresh == 0 ? c->host->frame : c->host->frame % reference.refresh;
     return frame == 0 ? NULL : (const int8_t *)reference_row(c, &reference, y);
 }
 
@@ -88,14 +88,20 @@ efm_status efm_memory_settle(const efm_port *port, uint8_t *scratch)
 
 static efm_status wait_pending(const efm_cursor *c)
 {
-    return efm_memory_settle(c->port, cursor_state(c));
+    return efm_memory_settle(&c->host->port, cursor_state(c));
 }
 
 static int32_t begin(const efm_cursor *c, int reads, uint32_t address, uint8_t *at, uint32_t bytes, uint32_t *ticket)
 {
-    const efm_port *port = c->port;
+    const efm_port *port = &c->host->port;
     return reads ? port->begin_read(port->port, address, at, bytes, ticket)
                  : port->begin_write(port->port, address, at, bytes, ticket);
+}
+
+static void count_row(const efm_cursor *c, int reads, uint32_t bytes)
+{
+    *(reads ? &c->moved->read_bytes : &c->moved->write_bytes) += bytes;
+    *(reads ? &c->moved->rows_read : &c->moved->rows_written) += 1;
 }
 
 /* Starts moving a row's bytes; every burst but the last is waited for. */
@@ -103,13 +109,9 @@ static efm_status transfer(const efm_cursor *c, int reads, uint32_t y, uint8_t *
 {
     uint32_t address = c->map.address + y * c->map.slot_bytes, burst = efm_model_burst(c->model), ticket = 0;
     bytes = efm_model_transfer(c->model, bytes);
-    *(reads ? &c->counters->external_read_bytes : &c->counters->external_write_bytes) += bytes;
-    if (c->map.codec != 0) {
-        c->counters->coded_bytes += bytes;
-        c->counters->coded_values += c->map.row_bytes;
-    }
+    count_row(c, reads, bytes);
     while (burst != 0 && bytes > burst) {
-        if (begin(c, reads, address, at, burst, &ticket) != 0 || c->port->wait(c->port->port, ticket) != 0)
+        if (begin(c, reads, address, at, burst, &ticket) != 0 || c->host->port.wait(c->host->port.port, ticket) != 0)
             return EFM_PORT_FAILED;
         address += burst;
         at += burst;
@@ -120,6 +122,53 @@ static efm_status transfer(const efm_cursor *c, int reads, uint32_t y, uint8_t *
     store_le32(cursor_state(c) + AT_TICKET, ticket);
     store_le32(cursor_state(c) + AT_BUSY, 1);
     return EFM_OK;
+}
+
+/* -- counting --------------------------------------------------------------------------------------- */
+
+static void add_to_map(efm_map_counters *own, const efm_map_counters *moved)
+{
+    own->write_bytes += moved->write_bytes;
+    own->read_bytes += moved->read_bytes;
+    own->rows_written += moved->rows_written;
+    own->rows_read += moved->rows_read;
+    own->raw_rows += moved->raw_rows;
+    own->capped_rows += moved->capped_rows;
+    if (moved->largest_shift > own->largest_shift)
+        own->largest_shift = moved->largest_shift;
+}
+
+static void add_to_run(const efm_cursor *c)
+{
+    const efm_map_counters *moved = c->moved;
+    efm_counters *all = c->counters;
+    int pooled = efm_model_is_pooled(c->model, &c->map);
+    if (!pooled) {
+        all->external_read_bytes += moved->read_bytes;
+        all->external_write_bytes += moved->write_bytes;
+    }
+    if (c->map.codec == 0) /* never in the pool */
+        return;
+    *(pooled ? &all->pool_bytes : &all->coded_bytes) += moved->write_bytes + moved->read_bytes;
+    *(pooled ? &all->pool_values : &all->coded_values) +=
+        (uint64_t)(moved->rows_written + moved->rows_read) * c->map.row_bytes;
+    all->coded_rows += moved->rows_written;
+    all->raw_rows += moved->raw_rows;
+    all->capped_rows += moved->capped_rows;
+    if (moved->largest_shift > all->largest_shift)
+        all->largest_shift = moved->largest_shift;
+}
+
+/* How every firing ends: its transfers are waited for when it failed, and what it moved is counted, the
+   map's own figures and the run's from the same source. */
+static efm_status end_firing(const efm_cursor *c, efm_status status)
+{
+    if (status != EFM_OK)
+        (void)wait_pending(c);
+    add_to_run(c);
+    if (c->host->maps != NULL)
+        add_to_map(&c->host->maps[c->op->link], c->moved);
+    return status;
 }
 
 /* -- LOAD ------------------------------------------------------------------------------------------ */
@@ -168,8 +217,7 @@ static efm_status take_row(const efm_cursor *c, uint32_t y)
 {
     uint32_t bytes = row_length(c, y);
     efm_status status = bytes == 0 ? EFM_BAD_CODEC : efm_pool_read(c, y, code_buffer(c, y), bytes);
-    c->counters->pool_bytes += bytes;
-    c->counters->pool_values += c->map.row_bytes;
+    count_row(c, 1, bytes);
     if (status == EFM_OK)
         status = decode_row(c, y);
     efm_cap_view cap;
@@ -179,17 +227,17 @@ static efm_status take_row(const efm_cursor *c, uint32_t y)
     return status;
 }
 
-efm_status efm_memory_load(const efm_cursor *cursor, uint32_t first, uint32_t count)
+efm_status efm_memory_load(efm_cursor *cursor, uint32_t first, uint32_t count)
 {
+    efm_map_counters moved = {0};
     int pooled = efm_model_is_pooled(cursor->model, &cursor->map);
     efm_status status = EFM_OK;
+    cursor->moved = &moved;
     if (first == 0)
         store_le32(cursor_state(cursor) + AT_BUSY, 0);
     for (uint32_t y = first; status == EFM_OK && y < first + count; y++)
         status = pooled ? take_row(cursor, y) : load_row(cursor, y, efm_model_port_buffers(cursor->model) > 1);
-    if (status != EFM_OK)
-        (void)wait_pending(cursor);
-    return status;
+    return end_firing(cursor, status);
 }
 
 /* -- STORE ----------------------------------------------------------------------------------------- */
@@ -202,13 +250,12 @@ static void encode_row(const efm_cursor *c, uint32_t y)
     const int8_t *row = (const int8_t *)efm_row(c->rows, y);
     uint8_t *code = code_buffer(c, y);
     uint32_t bytes = 0;
-    c->counters->coded_rows++;
     if (efm_model_is_capped(&c->map))
         bytes = efm_cap_encode(c, &args, y, code);
     else
         codec->encode(&args, row, code, c->map.row_bytes - 1, &bytes);
     if (bytes == 0) {
-        c->counters->raw_rows++;
+        c->moved->raw_rows++;
         bytes = c->map.row_bytes;
         memmove(code, row, bytes);
         codec->skip(&args, row);
@@ -219,8 +266,7 @@ static void encode_row(const efm_cursor *c, uint32_t y)
 static efm_status give_row(const efm_cursor *c, uint32_t y)
 {
     encode_row(c, y);
-    c->counters->pool_bytes += row_length(c, y);
-    c->counters->pool_values += c->map.row_bytes;
+    count_row(c, 0, row_length(c, y));
     return efm_pool_append(c, code_buffer(c, y), row_length(c, y));
 }
 
@@ -237,15 +283,15 @@ static efm_status store_row(const efm_cursor *c, uint32_t y, int overlap)
     return status;
 }
 
-efm_status efm_memory_store(const efm_cursor *cursor, uint32_t first, uint32_t count)
+efm_status efm_memory_store(efm_cursor *cursor, uint32_t first, uint32_t count)
 {
+    efm_map_counters moved = {0};
     int pooled = efm_model_is_pooled(cursor->model, &cursor->map);
     efm_status status = EFM_OK;
+    cursor->moved = &moved;
     if (first == 0)
         store_le32(cursor_state(cursor) + AT_BUSY, 0);
     for (uint32_t y = first; status == EFM_OK && y < first + count; y++)
         status = pooled ? give_row(cursor, y) : store_row(cursor, y, efm_model_port_buffers(cursor->model) > 1);
-    if (status != EFM_OK)
-        (void)wait_pending(cursor);
-    return status;
+    return end_firing(cursor, status);
 }

@@ -52,6 +52,8 @@ uint32_t efm_model_window_offset(const efm_model *model)
 
 uint32_t efm_model_stages(const efm_model *model) { return efm_model_count(model, EFM_SECTION_STAGES); }
 
+uint32_t efm_model_maps(const efm_model *model) { return efm_model_count(model, EFM_SECTION_MAPS); }
+
 void efm_model_op(const efm_model *model, uint32_t index, efm_op_view *op)
 {
     const uint8_t *at = efm_model_record(model, EFM_SECTION_OPERATORS, index);

@@ -98,8 +98,8 @@ static efm_status give_output(const run *r, const efm_op_view *op, const efm_row
 
 static efm_status move_map(const run *r, const efm_op_view *op, uint32_t index, uint32_t first, uint32_t count)
 {
-    efm_cursor cursor = {.model = r->model, .port = &r->host->port, .counters = r->counters,
-                         .arena = r->arena, .op = op, .index = index, .frame = r->host->frame, .rows = r->window};
+    efm_cursor cursor = {.model = r->model, .host = r->host, .counters = r->counters,
+                         .arena = r->arena, .op = op, .index = index, .rows = r->window};
     efm_model_map(r->model, op->link, &cursor.map);
     if (op->kind == EFM_OP_STORE)
         return efm_memory_store(&cursor, first, count);
@@ -246,6 +246,8 @@ efm_status efm_run(const efm_model *model, const efm_host *host, uint8_t *arena,
     r.window = (efm_rows *)(void *)(arena + efm_model_window_offset(model));
     memset(r.counters, 0, sizeof *r.counters);
     memset(arena, 0, efm_model_control_bytes(model));
+    if (host->maps != NULL)
+        memset(host->maps, 0, efm_model_maps(model) * sizeof *host->maps);
     for (uint32_t stage = 0; status == EFM_OK && stage < efm_model_stages(model); stage++) {
         if (host->event != NULL)
             host->event(host->context, stage);

@@ -142,7 +142,7 @@ def test_a_board_without_flash_has_no_store(sim):
 
 
 @pytest.mark.parametrize(("command", "args"), [
-    (Command.RUN, b""), (Command.RUN, b"\0\0\0\0"), (Command.RUN, b"\2\1\0\1a"),
+    (Command.RUN, b""), (Command.RUN, b"\0\0\0\0"), (Command.RUN, b"\4\1\0\1a"),
     (Command.RUN, b"\0\1\0\5a"), (Command.REMOVE, b""), (Command.SPACE, b"x"),
     (Command.RESET, b"x"), (99, b"")])
 def test_impossible_requests_are_refused(sim, command, args):

@@ -21,7 +21,7 @@ from edgefm.plan import Target
 from host_tools.build import build as build_firmware
 from host_tools.link import frames
 from host_tools.link.device import Device
-from host_tools.link.events import NOTHING, RunBegin, RunEnd, Stage
+from host_tools.link.events import NOTHING, Maps, RunBegin, RunEnd, Stage, join_maps
 from host_tools.link.frames import Command, Status
 from host_tools.link.transport import ProcessTransport
 
@@ -223,6 +223,109 @@ def test_outputs_that_do_not_fit_are_not_kept_but_hashed(sim):
     assert result.outputs is None
     assert len(outputs) > 1 or result.end.outputs_sha256 == digest(outputs)
     assert result.end.counted.output_write_bytes == size
+
+
+# -- what crosses, map by map ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("codec", ["raw", "ebpc", "context"])
+@pytest.mark.parametrize("seed", range(4))
+def test_maps_are_counted_as_on_the_host(sim, seed, codec):
+    graph = random_network(seed)
+    built = smallest(graph, codec)
+    inputs = random_inputs(graph, seed)
+    with Runtime(built.package) as runtime:
+        expected = runtime.run(inputs).maps
+    seen = []
+    fast = -(-built.plan.fast_bytes // 640) * 640
+    with sim("--fast-bytes", fast, on_event=seen.append) as device:
+        device.put("n", built.package)
+        stream = device.outline("n").stream(inputs)
+        result = device.run("n", stream, by_map=True)
+        told = join_maps([one for one in seen if isinstance(one, Maps)])
+        profile = device.profile("n", stream)
+    assert result.maps == expected
+    if expected:
+        assert told == profile.maps == expected
+        assert sum(one.write_bytes for one in expected) == result.end.counted.external_write_bytes
+        kinds = [type(one) for one in seen[:seen.index(next(
+            e for e in seen if isinstance(e, RunEnd))) + 1]]
+        assert kinds[-2:] == [Maps, RunEnd]
+
+
+@pytest.mark.parametrize("name", ["capped", "pool", "pool_zvc", "pooled", "gf2"])
+def test_caps_are_counted_as_on_the_host(sim, root, name):
+    package = (root / f"tests/golden/good/{name}.efm").read_bytes()
+    inputs = random_inputs_of(package)
+    with Runtime(package) as runtime:
+        expected = runtime.run(inputs).maps
+    with sim("--alignment", 1) as device:
+        device.put("n", package)
+        found = device.profile("n", device.outline("n").stream(inputs)).maps
+    assert found == expected and len(found) == len(read_info(package).plan["maps"])
+    assert name in ("capped", "gf2") or any(one.capped_rows for one in found)
+
+
+def test_who_does_not_ask_is_told_nothing_of_maps(sim):
+    built, inputs, _ = stored_outside()
+    seen = []
+    with sim(on_event=seen.append) as device:
+        device.put("n", built.package)
+        stream = device.outline("n").stream(inputs)
+        device.run("n", stream, by_map=True)
+        seen.clear()
+        assert device.run("n", stream).maps is None
+        assert not any(isinstance(one, Maps) for one in seen)
+        with pytest.raises(DeviceError, match="NOT_FOUND"):
+            device._session.get(":maps")
+
+
+def test_an_older_firmware_is_not_asked(sim):
+    built, inputs, _ = stored_outside()
+    with sim() as device:
+        device.put("n", built.package)
+        stream = device.outline("n").stream(inputs)
+        device._session.minor = 1
+        assert device.run("n", stream, by_map=True).maps is None
+        assert device.profile("n", stream).maps is None
+
+
+def test_where_there_is_no_room_to_count_maps_the_run_goes_well(sim):
+    """Counters lie behind the outputs; one byte too few, and there are none."""
+    built, inputs, outputs = stored_outside()
+    size = sum(value.nbytes for value in outputs)
+    need = size + -size % 8 + 40 * len(built.plan.maps)
+    for room, there in ((need, True), (need - 1, False), (size, False), (0, False)):
+        seen = []
+        with sim("--results-bytes", room, on_event=seen.append) as device:
+            device.put("n", built.package)
+            outline = device.outline("n")
+            result = device.run("n", outline.stream(inputs), outputs=outline.info.outputs,
+                                by_map=True)
+            assert (result.maps is not None) is there
+            assert any(isinstance(one, Maps) for one in seen) is there
+            assert (result.outputs is not None) is (room >= size)
+            if result.outputs is not None:
+                assert [v.tobytes() for v in result.outputs] == [v.tobytes() for v in outputs]
+            assert (device.profile("n", outline.stream(inputs)).maps is not None) is there
+
+
+def test_a_run_meanwhile_leaves_a_read_of_maps_harmless(sim):
+    built, inputs, outputs = stored_outside()
+    with sim() as device:
+        device.put("n", built.package)
+        stream = device.outline("n").stream(inputs)
+        device.put("x", stream)
+        device.run("n", None, stored="x", by_map=True)
+        session = device._session
+        reply = session.request(Command.OPEN_READ, frames.READ_ARGS.pack(0, 36) + b":maps")
+        number, total, _ = frames.READ_REPLY.unpack(reply)
+        assert total == 36 * len(built.plan.maps)
+        session.request(Command.RUN, b"\0\1\0\1nx")
+        session._transport.write(frames.encode_frame(frames.want(number, 0, [0])))
+        frame = session._receive(session._transport.clock() + 5)
+        assert frames.read_chunk(frame) == (0, bytes(36))
+        assert device.run("n", stream).end.outputs_sha256 == digest(outputs)
 
 
 # -- what cannot be run ----------------------------------------------------------------------------

@@ -149,6 +149,18 @@ static void describe(const efm_model *model, board *b)
         look_at(b, tensor.name, tensor.name_bytes);
 }
 
+/* Map by map and in all the same was counted, also by a run that was given up. */
+static void compare_counts(const efm_model *model, const efm_map_counters *maps, const efm_counters *all)
+{
+    uint64_t bytes = 0, raw_rows = 0;
+    for (uint32_t i = 0; i < efm_model_maps(model); i++) {
+        bytes += maps[i].write_bytes + maps[i].read_bytes;
+        raw_rows += maps[i].raw_rows;
+    }
+    must(bytes == all->external_read_bytes + all->external_write_bytes + all->pool_bytes);
+    must(raw_rows == all->raw_rows);
+}
+
 static void execute(const efm_model *model)
 {
     board b = {.model = model, .arena_bytes = efm_model_arena_bytes(model),
@@ -156,12 +168,15 @@ static void execute(const efm_model *model)
     describe(model, &b);
     b.arena = malloc(b.arena_bytes > 0 ? b.arena_bytes : 1);
     b.external.memory = calloc(b.external.bytes > 0 ? b.external.bytes : 1, 1);
-    must(b.arena != NULL && b.external.memory != NULL);
+    efm_map_counters *maps = malloc(efm_model_maps(model) * sizeof *maps + 1);
+    must(b.arena != NULL && b.external.memory != NULL && maps != NULL);
     efm_host host = {.context = &b, .input = give_input, .output = take_output, .tap = tap,
-                     .port = {begin_read, begin_write, wait, &b}};
+                     .port = {begin_read, begin_write, wait, &b}, .maps = maps};
     efm_counters counters;
     efm_status status = efm_run(model, &host, b.arena, b.arena_bytes, &counters);
     look_at(&b, (const uint8_t *)efm_status_name(status), 6);
+    compare_counts(model, maps, &counters);
+    free(maps);
     volatile uint32_t seen = b.seen;
     (void)seen;
     free(b.arena);

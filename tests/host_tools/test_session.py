@@ -323,7 +323,7 @@ def test_events_are_told_with_their_gaps(device):
 
 def test_another_protocol_version_is_refused(device, monkeypatch):
     monkeypatch.setattr(frames, "MAJOR", 2)
-    with pytest.raises(DeviceError, match=r"speaks protocol 1.1, this host 2.1"):
+    with pytest.raises(DeviceError, match=r"speaks protocol 1.2, this host 2.2"):
         connect(device)
 
 

@@ -22,6 +22,7 @@ typedef struct board {
     uint8_t *const *outputs;
     int late, corrupt; /* corrupt: every byte that is read arrives changed */
     int32_t fail_begin_read, fail_begin_write, fail_wait, fail_input, fail_output; /* call number, or NEVER */
+    efm_map_counters *maps; /* to be filled, or null */
     int lacks; /* 1: input, 2: output, 3: begin_read, 4: begin_write, 5: wait, 6: counters */
     uint32_t short_of, shifted; /* bytes that the lent arena is too small, or beside its alignment */
     /* what it finds */
@@ -123,7 +124,7 @@ static int32_t wait(void *port, uint32_t ticket)
 static efm_status run_with(board *b, uint8_t *arena, uint32_t bytes)
 {
     efm_host host = {.context = b, .input = give_input, .output = take_output, .event = begin_stage,
-                     .port = {begin_read, begin_write, wait, b}};
+                     .port = {begin_read, begin_write, wait, b}, .maps = b->maps};
     if (b->lacks == 1)
         host.input = NULL;
     if (b->lacks == 2)

@@ -16,6 +16,7 @@ from edgefm.graph import Array, Graph
 from edgefm.ops import run_graph
 from edgefm.plan import Target
 
+COUNTED = ("write_bytes", "read_bytes", "raw_rows")
 SYNCHRONOUS, OVERLAPPED = Target(alignment=4), Target(alignment=4, buffers=2)
 
 
@@ -95,6 +96,59 @@ def test_a_coded_row_that_would_not_shrink_crosses_as_it_is(native: ModuleType) 
     run = board.run(native, built.package, noise)
     assert correct(built, noise, run.outputs)
     assert run.longest == max(m.slot_bytes for m in built.plan.maps)
+
+
+# -- what is counted map by map --------------------------------------------------------------------
+
+
+def sums(run: board.Run) -> dict[str, int]:
+    """Figures of all maps together."""
+    return {name: sum(getattr(one, name) for one in run.maps) for name in COUNTED}
+
+
+@pytest.mark.parametrize("codec", ["raw", "rle", "ebpc", "context"])
+@pytest.mark.parametrize("target", [SYNCHRONOUS, replace(OVERLAPPED, burst=12)])
+@pytest.mark.parametrize("seed", range(8))
+def test_the_figures_of_all_maps_are_the_runs(native: ModuleType, seed: int, target: Target,
+                                              codec: str) -> None:
+    built = build(random_network(seed), target, cut="ops", codec=codec)
+    run = board.run(native, built.package, random_inputs(built.graph, seed), late=1)
+    found, counters = sums(run), run.counters
+    assert found["write_bytes"] == counters.external_write_bytes
+    assert found["read_bytes"] == counters.external_read_bytes
+    assert found["raw_rows"] == counters.raw_rows
+    loads = [sum(op.map == i for op in built.plan.ops) - 1 for i in range(len(built.plan.maps))]
+    coded = 0
+    for m, one, readers in zip(built.plan.maps, run.maps, loads, strict=True):
+        assert (one.rows_written, one.rows_read) == (m.rows, readers * m.rows)
+        assert one.read_bytes == readers * one.write_bytes
+        assert one.capped_rows == one.largest_shift == 0
+        if m.codec == "raw":
+            assert one.write_bytes == m.bytes and one.raw_rows == 0
+        else:
+            assert 0 < one.write_bytes <= m.bytes
+            coded += one.write_bytes + one.read_bytes
+    assert coded == counters.coded_bytes
+
+
+def test_nothing_changes_where_no_figures_by_map_are_wanted(native: ModuleType) -> None:
+    built = build(network(), OVERLAPPED, cut="ops", codec="context")
+    inputs = random_inputs(built.graph, 3)
+    wanted, plain = (board.run(native, built.package, inputs, lend=lend) for lend in (True, False))
+    assert wanted.counters == plain.counters and plain.maps == ()
+    assert all(np.array_equal(a, b) for a, b in zip(wanted.outputs, plain.outputs, strict=True))
+
+
+def test_figures_are_of_one_run_also_of_one_that_failed(native: ModuleType) -> None:
+    """What is lent is cleared first: the board fills it with a pattern."""
+    built = build(network(), SYNCHRONOUS, cut="ops", codec="rle")
+    inputs = random_inputs(built.graph, 3)
+    run = board.run(native, built.package, inputs, fail_begin_write=9)
+    assert run.status == board.PORT_FAILED
+    first, *rest = run.maps
+    assert first.rows_written == built.plan.maps[0].rows == 7
+    assert sum(one.rows_written for one in rest) == 10 - 7  # the one that failed was begun
+    assert sums(run)["write_bytes"] == run.counters.external_write_bytes
 
 
 # -- when the port fails ---------------------------------------------------------------------------

@@ -17,6 +17,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("preprocess", "annotations", "equalize", "integer", "refine", "plan"),
     ("quantize", "video"),
     ("container",),
+    ("maps",),
     ("binding", "outline"),
     ("coding", "rate"),
     ("pooling",),

@@ -66,7 +66,7 @@ def test_types_and_commands(document, header, column, kind):
 
 def test_kinds_of_events(document, header):
     told = numbers(document, "Kind", "Event")
-    assert told == {name: header[f"EVENT_{name}"] for name in told} and len(told) == 4
+    assert told == {name: header[f"EVENT_{name}"] for name in told} and len(told) == 5
     for kind in told.values():
         with pytest.raises(BadMessage, match="bytes" if kind != told["LOG"] else "unknown"):
             events.read_event(bytes([kind if kind != told["LOG"] else 9]))
@@ -118,7 +118,8 @@ def test_byte_tables_have_no_gaps_and_their_structs_size(document):
         sizes.append(at)
     assert sizes == [frames.HEAD.size, frames.ACK.size, frames.WANT.size,
                      capability.FIRST.size + capability.LATER.size, device.RECORD.size,
-                     events.RUN_BEGIN.size, events.STAGE.size, events.RUN_END.size]
+                     events.RUN_BEGIN.size, events.STAGE.size, events.RUN_END.size,
+                     events.MAPS.size, events.MAP_RECORD.size]
 
 
 def test_the_firmwares_sizes(header):
@@ -127,7 +128,11 @@ def test_the_firmwares_sizes(header):
     assert header["RUN_BEGIN_BYTES"] == events.RUN_BEGIN.size
     assert header["STAGE_EVENT_BYTES"] == events.STAGE.size
     assert header["RUN_END_BYTES"] == events.RUN_END.size
+    assert header["MAPS_HEAD_BYTES"] == events.MAPS.size
+    assert header["MAP_RECORD_BYTES"] == events.MAP_RECORD.size
     assert header["RUN_TELL_STAGES"] == device.TELL_STAGES
+    assert header["RUN_TELL_MAPS"] == device.TELL_MAPS
+    assert header["LINK_MINOR"] == device.MAPS_SINCE == frames.MINOR
 
 
 def test_the_checksums_check_value(document):

@@ -9,7 +9,7 @@ from networks import Network, random_network
 from packages import Built, capped
 from replay import replay
 
-from edgefm.binding import Runtime
+from edgefm.binding import RunResult, Runtime
 from edgefm.codecs import CODECS, RowShape
 from edgefm.codecs.shift import Cap, decode_map, encode_map
 from edgefm.container import MAP, Feature, read_needs
@@ -36,8 +36,8 @@ def inputs_of(built: Built, kind: str, seed: int) -> list[np.ndarray]:
     return found
 
 
-def both_sides(built: Built, inputs: list[np.ndarray]) -> tuple[dict, object]:
-    """Per stored map what its STORE was given and what each LOAD made of it, and the counters."""
+def both_sides(built: Built, inputs: list[np.ndarray]) -> tuple[dict, RunResult]:
+    """Per stored map what its STORE was given and what each LOAD made of it, and the result."""
     with Runtime(built.package) as runtime:
         runtime._tap_result = list  # every stream's rows, not one per tensor
         result = runtime.run(inputs, taps=True)
@@ -47,7 +47,7 @@ def both_sides(built: Built, inputs: list[np.ndarray]) -> tuple[dict, object]:
         ops = [op for op in built.plan.ops if op.map == i]
         found[i] = (taps[ops[0].inputs[0]], [taps[op.outputs[0]] for op in ops[1:]])
         assert ops[0].kind == OpKind.STORE
-    return found, result.counters
+    return found, result
 
 
 def twin(built: Built, index: int, rows: np.ndarray) -> tuple[list[bytes], np.ndarray]:
@@ -80,8 +80,8 @@ def test_pool_and_slots_hold_what_the_twin_says(seed: int, codec: str) -> None:
     for target in (POOL, OUTSIDE):
         built = capped(graph, target, cap_for(seed), codec)
         for kind in ("noise", "ends", "flat"):
-            found, counters = both_sides(built, inputs_of(built, kind, seed))
-            bytes_, capped_rows = 0, 0
+            found, result = both_sides(built, inputs_of(built, kind, seed))
+            counters, bytes_, capped_rows = result.counters, 0, 0
             for index, (given, taken) in found.items():
                 m = built.plan.maps[index]
                 if m.cap is None:
@@ -90,8 +90,16 @@ def test_pool_and_slots_hold_what_the_twin_says(seed: int, codec: str) -> None:
                 for loaded in taken:
                     np.testing.assert_array_equal(loaded, back)
                 floors = m.cap.floors or bytes(m.rows)
-                capped_rows += sum(code[0] & 15 > floor
-                                   for code, floor in zip(stored, floors, strict=True))
+                coarser = [code[0] & 15 for code, floor in zip(stored, floors, strict=True)
+                           if code[0] & 15 > floor]
+                capped_rows += len(coarser)
+                own = result.maps[index]
+                assert (own.capped_rows, own.largest_shift) == (len(coarser),
+                                                                max(coarser, default=0))
+                if target is POOL:
+                    assert own.write_bytes == sum(map(len, stored))
+                    assert own.read_bytes == len(taken) * own.write_bytes
+                assert (own.rows_written, own.rows_read) == (m.rows, len(taken) * m.rows)
                 assert sum(map(len, stored)) <= m.most_bytes
                 bytes_ += sum(map(len, stored)) * (1 + len(taken))
             assert counters.capped_rows == capped_rows
@@ -115,8 +123,8 @@ def test_few_pages_less_would_not_be_enough() -> None:
     x = net.conv(net.input(1, 12, 40, 3), 8)
     graph = net.graph(net.conv(x, 8, kernel=1))
     built = capped(graph, POOL, lambda stream: Cap(stream.row_bytes + 1, 0), "zvc")
-    _, counters = both_sides(built, inputs_of(built, "noise", 1))
-    assert counters.pool_pages >= built.plan.pool_pages - 2
+    _, result = both_sides(built, inputs_of(built, "noise", 1))
+    assert result.counters.pool_pages >= built.plan.pool_pages - 2
 
 
 def test_pages_return_as_rows_are_given_back() -> None:

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stored maps, and what crossed for each: counted by the runtime, here or on a device.
+
+A *transfer* is a map once written, or once read by one reader. Bits per value are those of all
+transfers together, as in the counters of a whole run. Values of raw maps have the width of their
+type, and what rounding up to whole transfers adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any
+
+from edgefm.container import PackageInfo
+
+
+@dataclass(frozen=True, slots=True)
+class MapCounters:
+    """What crossed for one stored map in one run; `efm_map_counters` of the runtime."""
+
+    write_bytes: int
+    read_bytes: int
+    rows_written: int
+    rows_read: int
+    raw_rows: int
+    capped_rows: int
+    largest_shift: int
+
+
+@dataclass(frozen=True, slots=True)
+class MapInfo:
+    """A stored map as its package describes it; `values` are those of a row."""
+
+    name: str
+    codec: str
+    rows: int
+    row_bytes: int
+    values: int
+    pooled: bool = False
+
+    @property
+    def bytes(self) -> int:
+        """Of the whole map, raw."""
+        return self.rows * self.row_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MapTraffic:
+    """A stored map and what crossed for it, a mean over runs; `largest_shift` is of all runs.
+
+    `transfers` counts writes and reads of the whole map. `bits_per_value` is None where nothing
+    crossed.
+    """
+
+    name: str
+    codec: str
+    pooled: bool
+    rows: int
+    raw_bytes: int
+    write_bytes: float
+    read_bytes: float
+    transfers: float
+    bits_per_value: float | None
+    raw_rows: float
+    capped_rows: float
+    largest_shift: int
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures by name."""
+        return asdict(self)
+
+
+def stored_maps(info: PackageInfo) -> tuple[MapInfo, ...]:
+    """The maps that a package stores, in the order in which they are counted."""
+    values = {s.tensor: s.width * s.channels for s in info.streams if s is not None}
+    return tuple(MapInfo(one["name"], one["codec"], one["rows"], one["row_bytes"],
+                           values.get(one["name"], one["row_bytes"]), bool(one.get("pooled")))
+                 for one in info.plan["maps"])
+
+
+def traffic(maps: Sequence[MapInfo], runs: Sequence[Sequence[MapCounters]]
+            ) -> tuple[MapTraffic, ...]:
+    """What crossed for each map; runs that count another number of maps are left out."""
+    runs = [run for run in runs if len(run) == len(maps)]
+    if not runs:
+        return ()
+    return tuple(_traffic(one, [run[i] for run in runs]) for i, one in enumerate(maps))
+
+
+def totals(runs: Sequence[Sequence[MapCounters]]) -> tuple[MapCounters, ...]:
+    """Sums over runs of one package, map by map."""
+    return tuple(_total(same) for same in zip(*runs, strict=True))
+
+
+def _total(runs: Sequence[MapCounters]) -> MapCounters:
+    summed = {name: sum(getattr(one, name) for one in runs) for name in MapCounters.__slots__}
+    return MapCounters(**{**summed, "largest_shift": max(one.largest_shift for one in runs)})
+
+
+def _traffic(of: MapInfo, runs: Sequence[MapCounters]) -> MapTraffic:
+    mean: Mapping[str, float] = {name: fmean(getattr(one, name) for one in runs)
+                                 for name in MapCounters.__slots__}
+    rows = mean["rows_written"] + mean["rows_read"]
+    crossed = mean["write_bytes"] + mean["read_bytes"]
+    return MapTraffic(
+        of.name, of.codec, of.pooled, of.rows, of.bytes, mean["write_bytes"], mean["read_bytes"],
+        rows / of.rows if of.rows else 0.0,
+        8 * crossed / (rows * of.values) if rows and of.values else None,
+        mean["raw_rows"], mean["capped_rows"], max(one.largest_shift for one in runs))
