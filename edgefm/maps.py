@@ -8,9 +8,8 @@ type, and what rounding up to whole transfers adds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import fmean
 from typing import Any
 
 from edgefm.container import PackageInfo
@@ -50,8 +49,8 @@ class MapInfo:
 class MapTraffic:
     """A stored map and what crossed for it, a mean over runs; `largest_shift` is of all runs.
 
-    `transfers` counts writes and reads of the whole map. `bits_per_value` is None where nothing
-    crossed.
+    `transfers` counts writes and reads of the whole map, `values` those that all of them moved.
+    `bits_per_value` is None where nothing crossed.
     """
 
     name: str
@@ -62,6 +61,7 @@ class MapTraffic:
     write_bytes: float
     read_bytes: float
     transfers: float
+    values: float
     bits_per_value: float | None
     raw_rows: float
     capped_rows: float
@@ -80,32 +80,35 @@ def stored_maps(info: PackageInfo) -> tuple[MapInfo, ...]:
                  for one in info.plan["maps"])
 
 
-def traffic(maps: Sequence[MapInfo], runs: Sequence[Sequence[MapCounters]]
+def traffic(maps: Sequence[MapInfo], counted: Sequence[Sequence[MapCounters]], each: int = 1
             ) -> tuple[MapTraffic, ...]:
-    """What crossed for each map; runs that count another number of maps are left out."""
-    runs = [run for run in runs if len(run) == len(maps)]
-    if not runs:
+    """What crossed for each map per run; `counted` are sums over `each` runs.
+
+    Those of another number of maps are left out.
+    """
+    counted = [one for one in counted if len(one) == len(maps)]
+    if not counted:
         return ()
-    return tuple(_traffic(one, [run[i] for run in runs]) for i, one in enumerate(maps))
+    return tuple(_traffic(one, totals, each * len(counted))
+                 for one, totals in zip(maps, total(counted), strict=True))
 
 
-def totals(runs: Sequence[Sequence[MapCounters]]) -> tuple[MapCounters, ...]:
+def total(counted: Sequence[Sequence[MapCounters]]) -> tuple[MapCounters, ...]:
     """Sums over runs of one package, map by map."""
-    return tuple(_total(same) for same in zip(*runs, strict=True))
+    return tuple(_total(same) for same in zip(*counted, strict=True))
 
 
-def _total(runs: Sequence[MapCounters]) -> MapCounters:
-    summed = {name: sum(getattr(one, name) for one in runs) for name in MapCounters.__slots__}
-    return MapCounters(**{**summed, "largest_shift": max(one.largest_shift for one in runs)})
+def _total(counted: Sequence[MapCounters]) -> MapCounters:
+    summed = {name: sum(getattr(one, name) for one in counted) for name in MapCounters.__slots__}
+    return MapCounters(**{**summed, "largest_shift": max(one.largest_shift for one in counted)})
 
 
-def _traffic(of: MapInfo, runs: Sequence[MapCounters]) -> MapTraffic:
-    mean: Mapping[str, float] = {name: fmean(getattr(one, name) for one in runs)
-                                 for name in MapCounters.__slots__}
-    rows = mean["rows_written"] + mean["rows_read"]
-    crossed = mean["write_bytes"] + mean["read_bytes"]
+def _traffic(of: MapInfo, counted: MapCounters, runs: int) -> MapTraffic:
+    rows = counted.rows_written + counted.rows_read
+    values = rows * of.values
+    crossed = counted.write_bytes + counted.read_bytes
     return MapTraffic(
-        of.name, of.codec, of.pooled, of.rows, of.bytes, mean["write_bytes"], mean["read_bytes"],
-        rows / of.rows if of.rows else 0.0,
-        8 * crossed / (rows * of.values) if rows and of.values else None,
-        mean["raw_rows"], mean["capped_rows"], max(one.largest_shift for one in runs))
+        of.name, of.codec, of.pooled, of.rows, of.bytes, counted.write_bytes / runs,
+        counted.read_bytes / runs, rows / of.rows / runs if of.rows else 0.0,
+        values / runs, 8 * crossed / values if values else None,
+        counted.raw_rows / runs, counted.capped_rows / runs, counted.largest_shift)

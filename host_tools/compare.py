@@ -62,6 +62,13 @@ def compare(first: Summary, second: Summary) -> list[Line]:
     return [line for line in lines if line.first or line.second]
 
 
+def compare_maps(first: Summary, second: Summary) -> list[Line]:
+    """Bits per value of every stored map that one of the two counted."""
+    found = [{one.name: one.bits_per_value for one in side.maps} for side in (first, second)]
+    return [Line(name, "bits", *(_estimate(maps.get(name)) for maps in found))
+            for name in dict.fromkeys([*found[0], *found[1]])]
+
+
 def _time(first: Summary, second: Summary) -> Line:
     """In seconds where both boards' ticks are time, else in their unit if it is the same."""
     if first.total is None or second.total is None:

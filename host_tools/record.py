@@ -6,12 +6,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from edgefm.container import PackageInfo
 from edgefm.errors import BadInput, BadMessage
+from edgefm.maps import stored_maps
 from host_tools.align import ROUND_TRIP
 from host_tools.link.device import Device
 from host_tools.link.events import read_event
@@ -84,7 +86,8 @@ class RunRecorder:
             "board": info.board, "build": info.build.hex(), "line": device.name,
             "unit": info.unit, "ticks_per_second": info.ticks_per_second,
             "bytes_per_second": device.bytes_per_second, "fast_bytes": info.fast_bytes,
-            "external_bytes": info.external_bytes, "known": True})
+            "external_bytes": info.external_bytes, "counts_maps": device.counts_maps,
+            "known": True})
         self.measure_link(device)
         device.watch(self.take)
 
@@ -105,6 +108,7 @@ class RunRecorder:
         self.recorder.set("model", {
             "name": info.name, "model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
             "package_sha256": sha256, "plan": info.plan,
+            "maps": [asdict(one) for one in stored_maps(info)],
             "codecs": sorted({str(one.get("codec")) for one in info.plan.get("maps", [])})})
 
     def _check(self, event: Event) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgefm.errors import BadMessage
-from host_tools.link.events import Log, RunBegin, RunEnd, Stage, read_event
+from edgefm.maps import MapCounters
+from host_tools.link.events import Log, Maps, RunBegin, RunEnd, Stage, join_maps, read_event
 from host_tools.recording.channels import EventChannel
 
 
@@ -16,7 +17,8 @@ class RecordedRun:
     """One run; times are s of the recording when the event came.
 
     `stages` has one more than there are stages, the end of the last; it is empty when an event of
-    the run is missing, for then nobody knows what belongs to which.
+    the run is missing, for then nobody knows what belongs to which. `maps` is what crossed for
+    each stored map, None where the device did not say, or an event of it is missing.
     """
 
     begin: RunBegin | None
@@ -26,6 +28,12 @@ class RecordedRun:
     began: float
     ended: float
     missed: int
+    maps: tuple[MapCounters, ...] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """True for a run that went well and of which every event but those of maps is there."""
+        return bool(self.stages) and self.end is not None and self.end.status == 0
 
     @property
     def number(self) -> int:
@@ -51,6 +59,8 @@ def read_runs(channel: EventChannel, start: float = float("-inf"), stop: float =
         elif isinstance(message, Stage):
             run.stages.append(message)
             run.arrived.append(event.time)
+        elif isinstance(message, Maps):
+            run.maps.append(message)
         elif isinstance(message, RunEnd):
             run.end, run.ended = message, event.time
             yield run.finish()
@@ -90,6 +100,7 @@ class _Run:
         self.end: RunEnd | None = None
         self.stages: list[Stage] = []
         self.arrived: list[float] = []
+        self.maps: list[Maps] = []
         self.missed = 0
 
     def finish(self) -> RecordedRun:
@@ -101,4 +112,5 @@ class _Run:
         return RecordedRun(self.begin, self.end, tuple(self.stages) if whole else (),
                            tuple(self.arrived) if whole else (), self.began,
                            self.arrived[-1] if self.end is None and self.arrived else self.ended,
-                           self.missed)
+                           self.missed,
+                           join_maps(self.maps) if all(m.run == run for m in self.maps) else None)

@@ -8,22 +8,31 @@ otherwise modelled from bytes and operations, and always says which.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 from edgefm.errors import BadInput
+from edgefm.maps import MapCounters, MapInfo, MapTraffic, total, traffic
 from edgefm.report.markup import short
 from host_tools.align import align
 from host_tools.costs import Costs, load_costs, modelled
 from host_tools.energy import EnergyTable, energy_by_stage
 from host_tools.link.events import Counted
+from host_tools.meta import (
+    listing,
+    mapping,
+    plan_of,
+    stage_names,
+    stored_maps,
+    whole_number,
+    why_no_maps,
+)
+from host_tools.recording.channels import EventChannel
 from host_tools.recording.reader import Recording
 from host_tools.runs import RecordedRun, read_runs
-from host_tools.trace import stage_names
 
 MEASURED, MODELLED = "measured", "modelled"
 PLANNED = ("external_read_bytes", "external_write_bytes")
@@ -66,7 +75,10 @@ class StageSummary:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One recording; `stages` are empty where no run was recorded whole."""
+    """One recording; `stages` are empty where no run was recorded whole.
+
+    `maps` are means over the runs that counted map by map; `no_maps` says why none did.
+    """
 
     name: str
     meta: Mapping[str, Any]
@@ -83,15 +95,22 @@ class Summary:
     outputs: tuple[str, ...]
     problems: tuple[str, ...]
     validation: Mapping[str, Any] | None
+    maps: tuple[MapTraffic, ...]
+    no_maps: str
 
     @property
     def plan(self) -> Mapping[str, Any]:
         """The package's plan, empty when it is not known."""
-        return mapping(mapping(self.meta.get("model")).get("plan"))
+        return plan_of(self.meta)
 
     @property
     def bits_per_value(self) -> float | None:
-        """Of the values of coded maps that crossed the port; None when there were none."""
+        """Of the values of coded maps, in external memory and, where maps are counted one by one,
+        in the page pool; None when there were none."""
+        coded = [one for one in self.maps if one.codec != "raw"]
+        values = sum(one.values for one in coded)
+        if values:
+            return 8 * sum(one.write_bytes + one.read_bytes for one in coded) / values
         return bits(self.total.moved) if self.total else None
 
 
@@ -107,8 +126,8 @@ def summarise(recording: Recording, costs: Costs | None = None, meter: str | Non
         raise BadInput(f"{recording.path}: no meter {meter!r}; it has "
                        f"{', '.join(recording.samples) or 'none'}")
     device = recording.events.get("device")
-    runs = list(read_runs(device)) if device else []
-    whole = [run for run in runs if run.stages and run.end and run.end.status == 0]
+    runs, maps = _take_runs(device, stored_maps(recording.meta)) if device else ([], ())
+    whole = [run for run in runs if run.is_whole]
     table = energy_by_stage(recording, meter)
     costs = costs or load_costs()
     stages = _stages(recording, whole, table, costs)
@@ -120,7 +139,7 @@ def summarise(recording: Recording, costs: Costs | None = None, meter: str | Non
         max((end.fast_high_water for end in ends), default=None),
         MEASURED if table else MODELLED, table.meter if table else costs.name,
         _alignment(recording, table), tuple(dict.fromkeys(e.outputs_sha256.hex() for e in ends)),
-        tuple(recording.problems), validation)
+        tuple(recording.problems), validation, maps, "" if maps else why_no_maps(recording.meta))
 
 
 def read_validation(path: Path) -> Mapping[str, Any]:
@@ -149,15 +168,16 @@ def validation_for(recording: Recording, given: Sequence[Mapping[str, Any]]
     return None
 
 
-def mapping(value: object) -> Mapping[str, Any]:
-    """A JSON object, empty where a recording holds something else."""
-    return value if isinstance(value, dict) else {}
-
-
-def whole_number(value: object) -> int | None:
-    """A number of a recording's description, None where it holds something else."""
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2 ** 63
-    return int(value) if good and isinstance(value, (int, float)) and math.isfinite(value) else None
+def _take_runs(device: EventChannel, maps: Sequence[MapInfo]
+               ) -> tuple[list[RecordedRun], tuple[MapTraffic, ...]]:
+    """All runs without their maps, which are summed at once: a long recording has many."""
+    runs, summed, count = [], tuple[MapCounters, ...](), 0
+    for run in read_runs(device):
+        if run.is_whole and run.maps and len(run.maps) == len(maps):
+            summed = total([summed, run.maps]) if count else run.maps
+            count += 1
+        runs.append(replace(run, maps=None))
+    return runs, traffic(maps, [summed] if count else [], count)
 
 
 def _unit(recording: Recording) -> str:
@@ -179,10 +199,8 @@ def _stages(recording: Recording, runs: Sequence[RecordedRun], table: EnergyTabl
         return []
     count = len(runs[-1].stages)
     runs = [run for run in runs if len(run.stages) == count]
-    names = stage_names(recording)
-    plan = mapping(mapping(recording.meta.get("model")).get("plan"))
-    stages = plan.get("stages")
-    planned = stages if isinstance(stages, list) else []
+    names, plan = stage_names(recording.meta), plan_of(recording.meta)
+    planned = listing(plan.get("stages"))
     per_second = whole_number(mapping(recording.meta.get("device")).get("ticks_per_second")) or 0
     found = []
     for i in range(count - 1):

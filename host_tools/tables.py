@@ -6,18 +6,19 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
 import numpy as np
 
+from edgefm.maps import MapTraffic, traffic
 from host_tools.align import align
 from host_tools.energy import energy_by_stage
 from host_tools.link.events import Counted
+from host_tools.meta import stage_names, stored_maps
 from host_tools.recording.channels import SampleChannel
 from host_tools.recording.reader import Recording
 from host_tools.runs import read_runs
-from host_tools.trace import stage_names
 
 UNITS = {"volts": "V", "amperes": "A", "watts": "W", "digital": "bits"}
 FOREVER = float("inf")
@@ -38,6 +39,7 @@ def write_tables(recording: Recording, folder: Path, start: float = -FOREVER,
     tables = {"events.csv": (("time_s", "channel", "missed_before", "payload_hex"),
                              _events(recording, start, stop)),
               "stages.csv": (STAGE_HEAD, _stages(recording)),
+              "maps.csv": (MAP_HEAD, _maps(recording)),
               "energy.csv": (ENERGY_HEAD, _energy(recording))}
     for name, (head, rows) in tables.items():
         path = folder / name
@@ -75,7 +77,7 @@ def _stages(recording: Recording) -> Iterator[Sequence[object]]:
     if device is None:
         return
     stages = align(recording, next(iter(recording.samples.values()), None))
-    names, at = stage_names(recording), 0
+    names, at = stage_names(recording.meta), 0
     for run in read_runs(device):
         for i in range(len(run.stages) - 1):
             moved = run.stages[i + 1].counted.since(run.stages[i].counted)
@@ -85,6 +87,17 @@ def _stages(recording: Recording) -> Iterator[Sequence[object]]:
             at += 1
 
 
+MAP_HEAD = ("run", "map", *(field.name for field in fields(MapTraffic)))
+
+
+def _maps(recording: Recording) -> Iterator[Sequence[object]]:
+    """What crossed for each stored map in every run that counted map by map."""
+    device, maps = recording.events.get("device"), stored_maps(recording.meta)
+    for run in read_runs(device) if device else ():
+        for number, one in enumerate(traffic(maps, [run.maps] if run.maps is not None else [])):
+            yield run.number, number, *astuple(one)
+
+
 ENERGY_HEAD = ("meter", "rail", "stage", "name", "unit", "value", "error", "alignment_error",
                "noise_error", "gap_error", "seconds", "missing_seconds", "runs", "alignment",
                "alignment_error_s")
@@ -92,7 +105,7 @@ ENERGY_HEAD = ("meter", "rail", "stage", "name", "unit", "value", "error", "alig
 
 def _energy(recording: Recording) -> Iterator[Sequence[object]]:
     """Measured energy per stage; stage -1 is the whole run."""
-    names = stage_names(recording)
+    names = stage_names(recording.meta)
     for meter in recording.samples:
         table = energy_by_stage(recording, meter)
         for row in table.rows if table else ():

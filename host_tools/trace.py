@@ -7,12 +7,14 @@ Written event by event: a recording of any length takes bounded memory.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
 
+from edgefm.maps import MapInfo, traffic
 from host_tools.align import Stages, align
+from host_tools.meta import mapping, stage_names, stored_maps
 from host_tools.recording.channels import SampleChannel
 from host_tools.recording.reader import Recording
 from host_tools.runs import RecordedRun, read_logs, read_runs
@@ -41,16 +43,16 @@ def trace_events(recording: Recording, points: int = POINTS) -> Iterator[Event]:
     """Metadata, slices of runs and stages, bytes per second, power."""
     device = recording.events.get("device")
     meter = next(iter(recording.samples.values()), None)
-    board = _mapping(recording.meta.get("device")).get("board", "device")
+    board = mapping(recording.meta.get("device")).get("board", "device")
     yield _name("process_name", DEVICE, 0, str(board))
     yield _name("thread_name", DEVICE, RUNS, "runs")
     yield _name("thread_name", DEVICE, STAGES, "stages")
     if device:
         stages = align(recording, meter)
-        names = stage_names(recording)
+        names, maps = stage_names(recording.meta), stored_maps(recording.meta)
         at = 0
         for run in read_runs(device):
-            yield from _run_events(run, stages, at, names)
+            yield from _run_events(run, stages, at, names, maps)
             at += max(len(run.stages) - 1, 0)
         for time, text in read_logs(device):
             yield {"ph": "i", "name": text, "ts": time * MICRO, "pid": DEVICE, "tid": RUNS,
@@ -60,15 +62,8 @@ def trace_events(recording: Recording, points: int = POINTS) -> Iterator[Event]:
         yield from _power(channel, METER + number, points)
 
 
-def stage_names(recording: Recording) -> list[str]:
-    """Names of the stages as the package's plan has them."""
-    plan = _mapping(_mapping(recording.meta.get("model")).get("plan"))
-    stages = plan.get("stages")
-    return [str(_mapping(stage).get("name", number)) for number, stage in
-            enumerate(stages if isinstance(stages, list) else [])]
-
-
-def _run_events(run: RecordedRun, stages: Stages, at: int, names: list[str]) -> Iterator[Event]:
+def _run_events(run: RecordedRun, stages: Stages, at: int, names: list[str],
+                maps: Sequence[MapInfo]) -> Iterator[Event]:
     """A run's slice, its stages', and what they moved per second."""
     count = max(len(run.stages) - 1, 0)
     began, ended = run.began, run.ended
@@ -79,6 +74,9 @@ def _run_events(run: RecordedRun, stages: Stages, at: int, names: list[str]) -> 
         arguments |= {"status": run.end.status, "ticks": run.end.ticks,
                       "fast_bytes_high_water": run.end.fast_high_water,
                       "outputs_sha256": run.end.outputs_sha256.hex()}
+    if run.maps is not None:
+        arguments["bits_per_value"] = {one.name: one.bits_per_value
+                                       for one in traffic(maps, [run.maps])}
     yield _slice(f"run {run.number}", RUNS, began, ended, arguments)
     for i in range(count):
         moved = run.stages[i + 1].counted.since(run.stages[i].counted)
@@ -124,6 +122,3 @@ def _counter(name: str, process: int, time: float, values: Mapping[str, float]) 
 def _name(kind: str, process: int, thread: int, name: str) -> Event:
     return {"ph": "M", "name": kind, "pid": process, "tid": thread, "args": {"name": name}}
 
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -16,6 +16,7 @@ from edgefm.container import PackageInfo
 from edgefm.errors import BadInput
 from edgefm.graph import Array
 from edgefm.labels import names_for
+from edgefm.maps import stored_maps, traffic
 from edgefm.video import frames
 
 _COUNTED = (*COUNTERS, "coded_bytes", "coded_values", "raw_rows", "reference_bytes")
@@ -28,15 +29,18 @@ def run_clip(arguments: argparse.Namespace, runtime: Runtime) -> None:
         raise BadInput(f"{arguments.net}: --video is for networks of one input, this one has "
                        f"{len(info.inputs)}")
     found: list[dict[str, Any]] = []
+    crossed = []
     clip = frames(arguments.video, info.preprocess, info.inputs[0])
     for number, (name, data) in enumerate(clip):
         result = runtime.run([data], frame=number)
         counted = {key: getattr(result.counters, key) for key in _COUNTED}
+        crossed.append(result.maps)
         answer = _brief(info, result.outputs, arguments.threshold)
         found.append({"frame": number, "name": name, "answer": answer, **counted})
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
-                    "frames": found})
+                    "frames": found,
+                    "maps": [one.to_json() for one in traffic(stored_maps(info), crossed)]})
         return
     print_table(("frame", "answer", "external read", "written", "coded bytes", "bits/value"),
                 [(f["name"], f["answer"], f["external_read_bytes"], f["external_write_bytes"],

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgefm.cli.output import print_json, print_table
+from edgefm.cli.output import print_json, print_table, short
 
 if TYPE_CHECKING:
     from host_tools.compare import Line
@@ -28,8 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Sum both up and print the table."""
-    from host_tools.compare import compare
+    from host_tools.compare import compare, compare_maps
     from host_tools.costs import load_costs
+    from host_tools.meta import stored_maps
     from host_tools.recording import Recording
     from host_tools.summary import read_validation, summarise, validation_for
 
@@ -39,15 +40,26 @@ def run(arguments: argparse.Namespace) -> None:
         with Recording(path) as recording:
             found.append(summarise(recording, costs,
                                    validation=validation_for(recording, judged)))
-    lines = compare(*found)
+    lines, maps = compare(*found), compare_maps(*found)
     if arguments.json:
         print_json({"schema": 1, "first": found[0].name, "second": found[1].name,
-                    "lines": [_plain(line) for line in lines]})
+                    "lines": [_plain(line) for line in lines],
+                    "maps": [_plain(line) for line in maps]})
         return
-    rows = [(line.name, _shown(line.first, line.unit), _shown(line.second, line.unit),
-             _shown(line.difference, line.unit, "+"), _percent(line)) for line in lines]
-    print_table(("", found[0].name, found[1].name, "difference", ""), rows)
+    print_table(("", found[0].name, found[1].name, "difference", ""), [_row(one) for one in lines])
+    if maps:
+        print()
+        print_table(("bits per value of stored map", found[0].name, found[1].name, "difference",
+                     ""), [_row(one) for one in maps])
+    for side in found:
+        if side.no_maps and stored_maps(side.meta):
+            print(f"{side.name}: {side.no_maps}")
     print("± is what a figure may be off by; a difference marked = is not larger than that")
+
+
+def _row(line: Line) -> tuple[str, ...]:
+    return (short(line.name), _shown(line.first, line.unit), _shown(line.second, line.unit),
+            _shown(line.difference, line.unit, "+"), _percent(line))
 
 
 def _plain(line: Line) -> dict[str, Any]:

@@ -43,6 +43,18 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
         print("  ".join(cells).rstrip())
 
 
+def print_maps(maps: Sequence[Mapping[str, Any]]) -> None:
+    """Print what crossed for each stored map, as `MapTraffic.to_json` has it."""
+    capped = any(one["capped_rows"] for one in maps)
+    print_table(("stored map", "codec", "raw", "written", "read", "bits/value", "rows stored raw",
+                 *(("rows made coarser", "largest shift") if capped else ())),
+                [(short(one["name"]), one["codec"] + ", pooled" * one["pooled"], one["raw_bytes"],
+                  round(one["write_bytes"]), round(one["read_bytes"]), one["bits_per_value"],
+                  round(one["raw_rows"]),
+                  *((round(one["capped_rows"]), one["largest_shift"]) if capped else ()))
+                 for one in maps])
+
+
 def print_fields(fields: Mapping[str, object]) -> None:
     """Print name and value pairs in two columns."""
     width = max(map(len, fields), default=0)

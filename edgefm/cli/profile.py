@@ -10,8 +10,10 @@ from typing import Any
 
 from edgefm.cli.arguments import add_json
 from edgefm.cli.board import device_of, refuse_local
-from edgefm.cli.output import print_fields, print_json, print_table, short
+from edgefm.cli.output import print_fields, print_json, print_maps, print_table, short
 from edgefm.cli.run import device_stream
+from edgefm.container import PackageInfo
+from edgefm.maps import stored_maps, traffic
 
 BYTES = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "input_read_bytes",
          "output_write_bytes", "coded_bytes", "coded_values")
@@ -31,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
     name = refuse_local(arguments.net, "profile")
     device = device_of(arguments)
     outline, stream, stored = device_stream(arguments, device, name)
-    fields = profile_fields(device.info, outline.info.plan,
+    fields = profile_fields(device.info, outline.info,
                             device.profile(name, stream, stored=stored))
     if arguments.json:
         print_json(fields)
@@ -39,18 +41,21 @@ def run(arguments: argparse.Namespace) -> None:
         _print(fields, device.info.unit)
 
 
-def profile_fields(info: Any, plan: Any, profile: Any) -> dict[str, Any]:
-    """The JSON of a profile: `info` of the device, `plan` of the package's META."""
+def profile_fields(board: Any, info: PackageInfo, profile: Any) -> dict[str, Any]:
+    """The JSON of a profile: `board` is what the device says of itself, `info` the package."""
+    plan = info.plan
     names = [stage["name"] for stage in plan["stages"]]
     stages = [{"name": names[first.stage] if first.stage < len(names) else str(first.stage),
                "ticks": second.ticks - first.ticks,
                **asdict(second.counted.since(first.counted))}
               for first, second in pairwise(profile.stages)]
-    return {"board": info.board, "unit": info.unit, "ticks_per_second": info.ticks_per_second,
+    maps = None if profile.maps is None and plan["maps"] else [
+        one.to_json() for one in traffic(stored_maps(info), [profile.maps or ()])]
+    return {"board": board.board, "unit": board.unit, "ticks_per_second": board.ticks_per_second,
             "total": profile.end.ticks, "fast_bytes": plan["fast_bytes"],
             "fast_bytes_high_water": profile.end.fast_high_water, **asdict(profile.end.counted),
             "coded_rows": profile.end.coded_rows, "raw_rows": profile.end.raw_rows,
-            "outputs_sha256": profile.end.outputs_sha256.hex(), "stages": stages}
+            "outputs_sha256": profile.end.outputs_sha256.hex(), "stages": stages, "maps": maps}
 
 
 def _print(fields: dict[str, Any], unit: str) -> None:
@@ -60,6 +65,10 @@ def _print(fields: dict[str, Any], unit: str) -> None:
                   100 * stage["ticks"] / max(fields["total"], 1), stage["external_read_bytes"],
                   stage["external_write_bytes"], stage["coded_bytes"], stage["weight_read_bytes"])
                  for stage in fields["stages"]])
+    if fields["maps"]:
+        print()
+        print_maps(fields["maps"])
+        print()
     print_fields({"board": fields["board"], f"total {unit}": fields["total"],
                   "fast memory": f"{fields['fast_bytes_high_water']:,} of "
                                  f"{fields['fast_bytes']:,} bytes touched",
@@ -68,4 +77,7 @@ def _print(fields: dict[str, Any], unit: str) -> None:
                   "of both, coded": f"{fields['coded_bytes']:,} for {fields['coded_values']:,} "
                                     "values",
                   "weights read": fields["weight_read_bytes"],
-                  "SHA-256 of outputs": fields["outputs_sha256"]})
+                  "SHA-256 of outputs": fields["outputs_sha256"],
+                  **({} if fields["maps"] is not None else {
+                      "map by map": "not counted: the firmware is older than this edgefm, or has "
+                                    "no room left for results"})})

@@ -72,9 +72,9 @@ def inner_verb(arguments: argparse.Namespace, outer: str
 
 def _summary(arguments: argparse.Namespace, recorder: RunRecorder, out: Any) -> None:
     from host_tools.energy import energy_by_stage
+    from host_tools.meta import stage_names
     from host_tools.recording import Recording
     from host_tools.runs import read_runs
-    from host_tools.trace import stage_names
 
     with Recording(arguments.output) as recording:
         runs = list(read_runs(recording.events["device"]))
@@ -84,7 +84,7 @@ def _summary(arguments: argparse.Namespace, recorder: RunRecorder, out: Any) -> 
         for channel in recording.samples.values():
             print(f"  {channel.name}: {channel.count:,} samples, {channel.lost:,} lost"
                   + (f"; ended: {channel.ended}" if channel.ended else ""), file=out)
-        table, names = energy_by_stage(recording), stage_names(recording)
+        table, names = energy_by_stage(recording), stage_names(recording.meta)
         rows = _measured(table, names) if table else _modelled(arguments, recording, runs, names)
     if rows:
         _print_to(out, rows)

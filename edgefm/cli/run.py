@@ -21,6 +21,7 @@ from edgefm.container import PackageInfo, read_info
 from edgefm.errors import BadInput
 from edgefm.graph import Array
 from edgefm.labels import names_for
+from edgefm.maps import MapCounters, stored_maps, traffic
 from edgefm.picture import load_picture
 from edgefm.preprocess import load_image, placement_of
 
@@ -68,17 +69,23 @@ def run(arguments: argparse.Namespace) -> None:
     fields = _show(arguments, info, result.outputs)
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256, **fields,
-                    **{name: getattr(result.counters, name) for name in COUNTERS}})
+                    **{name: getattr(result.counters, name) for name in COUNTERS},
+                    "maps": _maps(info, result.maps)})
+
+
+def _maps(info: PackageInfo, counted: Sequence[MapCounters]) -> list[dict[str, Any]]:
+    return [one.to_json() for one in traffic(stored_maps(info), [counted])]
 
 
 def _run_on_device(arguments: argparse.Namespace, name: str) -> None:
     device = device_of(arguments)
     outline, stream, stored = device_stream(arguments, device, name)
     result = device.run(name, stream, stored=stored, times=arguments.repeat or 1,
-                        outputs=outline.info.outputs)
+                        outputs=outline.info.outputs, by_map=arguments.json)
     with suppress(KeyboardInterrupt):
         while arguments.repeat == 0:
-            result = device.run(name, stream, stored=stored, outputs=outline.info.outputs)
+            result = device.run(name, stream, stored=stored, outputs=outline.info.outputs,
+                                by_map=arguments.json)
     end, info = result.end, outline.info
     fields: dict[str, Any] = {}
     if result.outputs is None:
@@ -96,7 +103,8 @@ def _run_on_device(arguments: argparse.Namespace, name: str) -> None:
                     "board": device.info.board, "unit": device.info.unit, "total": end.ticks,
                     "fast_bytes_high_water": end.fast_high_water,
                     "outputs_sha256": end.outputs_sha256.hex(),
-                    **{key: getattr(end.counted, key) for key in COUNTERS}})
+                    **{key: getattr(end.counted, key) for key in COUNTERS},
+                    "maps": None if result.maps is None else _maps(info, result.maps)})
 
 
 def device_stream(arguments: argparse.Namespace, device: Any, name: str

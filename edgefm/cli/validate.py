@@ -19,6 +19,7 @@ from edgefm.errors import BadInput
 from edgefm.executors import executor
 from edgefm.exporters.tflite import export_tflite
 from edgefm.labels import read_labels, spread
+from edgefm.maps import stored_maps
 from edgefm.rate.divergence import Decision, decision_of, package_of
 from edgefm.reference import Reference, available
 from edgefm.validate import TASKS, Labelled, Validation, make_units, task_of, validate
@@ -69,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
                        judges.decisions)
     with executor(arguments.scheduler, arguments.workers) as pool, \
             progress_bar("validate", len(files), "img") as bar:
-        result = validate(units, pool, bar.update)
+        result = validate(units, pool, bar.update, stored_maps(info))
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
                     **result.to_json()})

@@ -64,9 +64,10 @@ class Measured:
     result: Validation
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as plain data; the machine's speed is left out."""
+        """The fields as plain data; the machine's speed and single maps are left out."""
         result = self.result.to_json()
         result.pop("images_per_second")
+        result.pop("maps")
         return {"name": self.point.name, "kl_budget": self.point.kl_budget, "bytes": self.bytes,
                 "package_bytes": self.package_bytes, **result, "rate": self.rate}
 

@@ -14,7 +14,7 @@ the judge's sure boxes, pixels. `kl` is the mean of KL(judge || ours) in nats: o
 itself where the caller knows the graph (`edgefm.rate.divergence`), else on outputs, where scores
 that are no probabilities pass a softmax and each probability is at least 1e-5. Bytes are means per
 inference. `images_per_second` is what one worker does: read, preprocess and run, the judges' time
-not counted.
+not counted. `maps` says what crossed for each stored map.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from typing import Any
 
 from edgefm.errors import BadInput
 from edgefm.executors import completed, process_pool
+from edgefm.maps import MapCounters, MapInfo, MapTraffic, traffic
 from edgefm.rate.divergence import Decision
 from edgefm.validate import classify, detect, segment
 from edgefm.validate.statistics import mean_and_error
@@ -57,6 +58,7 @@ class Validation:
     external_read_bytes: int
     external_write_bytes: int
     images_per_second: float
+    maps: tuple[MapTraffic, ...] = ()
 
     @property
     def figure(self) -> str:
@@ -70,6 +72,7 @@ class Validation:
     def to_json(self) -> dict[str, Any]:
         """All figures by name, side by side."""
         fields = {name: getattr(self, name) for name in self.__slots__ if name != "figures"}
+        fields["maps"] = [one.to_json() for one in self.maps]
         return {"task": fields.pop("task"), "n": fields.pop("n"), "views": fields.pop("views"),
                 **self.figures, **fields}
 
@@ -84,8 +87,10 @@ def make_units(files: tuple[Labelled, ...], package: bytes, oracle: bytes | None
 
 
 def validate(units: Iterable[Unit], executor: Executor,
-             progress: Callable[[int], None] | None = None) -> Validation:
-    """Run the units and merge them by file number; `progress` gets the files of each finished unit.
+             progress: Callable[[int], None] | None = None,
+             maps: Sequence[MapInfo] = ()) -> Validation:
+    """Run the units and merge them by file number; `progress` gets the files of each finished unit,
+    `maps` are those that the package stores.
 
     Raises BadInput for files that cannot be read or labels the network does not have.
     """
@@ -96,10 +101,11 @@ def validate(units: Iterable[Unit], executor: Executor,
         merged.update((outcome.number, outcome) for outcome in outcomes)
         if progress:
             progress(len(outcomes))
-    return summarise([merged[number] for number in sorted(merged)], task)
+    return summarise([merged[number] for number in sorted(merged)], task, maps)
 
 
-def summarise(outcomes: Sequence[Outcome], task: str = "classify") -> Validation:
+def summarise(outcomes: Sequence[Outcome], task: str = "classify",
+              maps: Sequence[MapInfo] = ()) -> Validation:
     """Means over files; BadInput when there are none."""
     if not outcomes:
         raise BadInput("validate: no files to judge")
@@ -112,4 +118,5 @@ def summarise(outcomes: Sequence[Outcome], task: str = "classify") -> Validation
         task, len(outcomes), outcomes[0].runs, _OF_TASK[task]([o.evidence for o in outcomes]),
         kl, kl_error, 8 * total["coded_bytes"] / values if values else None,
         round(total["external_read_bytes"] / runs), round(total["external_write_bytes"] / runs),
-        runs / max(sum(o.seconds for o in outcomes), 1e-9))
+        runs / max(sum(o.seconds for o in outcomes), 1e-9),
+        traffic(maps, [[MapCounters(*one) for one in o.maps] for o in outcomes], outcomes[0].runs))

@@ -13,6 +13,7 @@ from edgefm import importers
 from edgefm.binding.runtime import Counters, Runtime
 from edgefm.container import MAGIC
 from edgefm.graph import Array
+from edgefm.maps import MapCounters
 from edgefm.ops import run_graph
 from edgefm.preprocess import InputInfo, Preprocess, load_image
 from edgefm.rate.divergence import Answer, Decision
@@ -26,6 +27,7 @@ class Seen:
     outputs: Sequence[Array]
     decision: Answer | None = None
     counters: Counters | None = None
+    maps: tuple[MapCounters, ...] = ()
 
 
 class Package:
@@ -40,7 +42,7 @@ class Package:
         taps = self._decision is not None
         result = self.runtime.run([data], taps) if taps else self.runtime.run([data])
         read = self._decision.read(result.taps) if self._decision else None
-        return Seen(result.outputs, read, result.counters)
+        return Seen(result.outputs, read, result.counters, result.maps)
 
 
 class Oracle:

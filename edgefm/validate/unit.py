@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +21,7 @@ from edgefm.errors import BadInput
 from edgefm.geometry import Placement
 from edgefm.graph import Array
 from edgefm.labels import LabelledFile
+from edgefm.maps import total
 from edgefm.picture import load_picture
 from edgefm.preprocess import (
     Preprocess,
@@ -61,8 +62,8 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One file: `evidence` is plain data of its task; counters and seconds are those of all `runs`,
-    `kl` is the mean over them."""
+    """One file: `evidence` is plain data of its task; counters, seconds and `maps` (the fields of
+    MapCounters for each stored map) are those of all `runs`, `kl` is the mean over them."""
 
     number: int
     evidence: Mapping[str, Any]
@@ -70,6 +71,7 @@ class Outcome:
     runs: int
     counters: Mapping[str, int]
     seconds: float
+    maps: Sequence[Sequence[int]] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +111,8 @@ def _judge(unit: Unit, index: int, preprocess: Preprocess | None, ours: Package,
                             for a, b in zip(mine, judged, strict=True)
                             if a.decision and b.decision]))
     counters = {name: sum(int(getattr(one.counters, name)) for one in mine) for name in _COUNTED}
-    return Outcome(unit.first + index, evidence, kl, len(mine), counters, seconds)
+    maps = [astuple(one) for one in total([one.maps for one in mine])]
+    return Outcome(unit.first + index, evidence, kl, len(mine), counters, seconds, maps)
 
 
 def _read(path: Path, preprocess: Preprocess | None, runtime: Runtime, unit: Unit) -> _File:

@@ -12,20 +12,29 @@ import math
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from edgefm.maps import traffic
 from edgefm.report.markup import short
 from host_tools.align import round_trip
 from host_tools.costs import Costs, load_costs, modelled
+from host_tools.meta import (
+    listing,
+    mapping,
+    plan_of,
+    stage_names,
+    stored_maps,
+    whole_number,
+    why_no_maps,
+)
 from host_tools.recording.channels import SampleChannel
 from host_tools.recording.reader import Recording
 from host_tools.runs import RecordedRun, read_runs
-from host_tools.summary import PLANNED, mapping, whole_number
-from host_tools.trace import stage_names
+from host_tools.summary import PLANNED
 
 KEPT = 2000           # runs whose stages can be drawn
 MOST_BUCKETS = 2000
@@ -41,6 +50,7 @@ class Follower:
     def __init__(self, recording: Recording, costs: Costs | None = None) -> None:
         self._recording, self._costs = recording, costs or load_costs()
         self._runs: deque[RecordedRun] = deque(maxlen=KEPT)
+        self._last: RecordedRun | None = None
         self._whole = self._failed = self._missed = 0
         self._after = -math.inf
         self._lock = threading.Lock()
@@ -77,17 +87,18 @@ class Follower:
         for run in read_runs(device, self._after):
             if run.end is None:
                 continue
-            self._runs.append(run)
+            self._runs.append(replace(run, maps=None))
             self._missed += run.missed
             self._failed += run.end.status != 0
-            self._whole += run.end.status == 0 and bool(run.stages)
+            if run.is_whole:
+                self._whole += 1
+                self._last = run
             self._after = math.nextafter(run.ended, math.inf)
 
     def _state(self) -> dict[str, Any]:
         recording = self._recording
         meta, device = recording.meta, mapping(recording.meta.get("device"))
         unit = device.get("unit")
-        last = next((run for run in reversed(self._runs) if run.stages and run.end), None)
         return {
             "version": self.version, "growing": recording.is_growing(),
             "state": str(meta.get("state", "")), "board": str(device.get("board", "")),
@@ -96,15 +107,12 @@ class Follower:
             "known": device.get("known") is not False, "build": str(device.get("build", "")),
             "unit": unit if unit in MACHINE_UNITS else "ticks",
             "span": self._span(), "runs": self._whole, "failed": self._failed,
-            "missed": self._missed, "fast_bytes": whole_number(self._plan().get("fast_bytes")),
-            "last": self._run(last) if last else None,
+            "missed": self._missed, "fast_bytes": whole_number(plan_of(meta).get("fast_bytes")),
+            "last": self._run(self._last) if self._last else None,
             "now": [now for channel in recording.samples.values() for now in _now(channel)],
             "meters": [{"name": c.name, "samples": c.count, "lost": c.lost, "ended": c.ended}
                        for c in recording.samples.values()],
             "problems": list(recording.problems)}
-
-    def _plan(self) -> Mapping[str, Any]:
-        return mapping(mapping(self._recording.meta.get("model")).get("plan"))
 
     def _span(self) -> list[float]:
         """First and last time (s) of anything."""
@@ -115,11 +123,10 @@ class Follower:
     def _run(self, run: RecordedRun) -> dict[str, Any]:
         """The last whole run and its stages, as counted on the device."""
         assert run.end
-        per_second = whole_number(mapping(self._recording.meta.get("device")).get(
-            "ticks_per_second")) or 0
-        plan, names = self._plan(), stage_names(self._recording)
-        listed = plan.get("stages")
-        planned = listed if isinstance(listed, list) else []
+        meta = self._recording.meta
+        per_second = whole_number(mapping(meta.get("device")).get("ticks_per_second")) or 0
+        plan, names, maps = plan_of(meta), stage_names(meta), stored_maps(meta)
+        planned = listing(plan.get("stages"))
         stages = []
         for i, (a, b) in enumerate(zip(run.stages, run.stages[1:], strict=False)):
             own = mapping(planned[i]) if i < len(planned) else {}
@@ -130,7 +137,10 @@ class Follower:
                 "total": _figures("whole run", run.end.ticks, per_second,
                                   asdict(run.end.counted), plan),
                 "modelled": modelled(self._costs, run.end.counted, macs).value,
-                "outputs": run.end.outputs_sha256.hex()}
+                "outputs": run.end.outputs_sha256.hex(),
+                "maps": [{**one.to_json(), "name": short(one.name)}
+                         for one in traffic(maps, [run.maps] if run.maps else [])],
+                "no_maps": why_no_maps(meta) if maps and not run.maps else ""}
 
     def _bands(self, start: float, stop: float) -> list[list[Any]]:
         """[start, stop, stage] s of stages in a window; none where they would be too many."""

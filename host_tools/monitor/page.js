@@ -66,6 +66,7 @@ function showState(state) {
   $("figures").replaceChildren(...figures);
   showBytes(last);
   showStages(last, state.unit);
+  showMaps(last);
   const problems = [...state.problems];
   if (!state.known) problems.push(`firmware build ${state.build} is not known; its events are recorded as they came`);
   $("problems").hidden = problems.length === 0;
@@ -111,6 +112,27 @@ function showStages(last, unit) {
     return row;
   });
   $("stages").tBodies[0].replaceChildren(...rows);
+}
+
+const MAP_HEADS = ["stored map", "codec", "bits/value", "", "raw", "written", "read"];
+
+function showMaps(last) {
+  const maps = last ? last.maps : [], most = Math.max(8, ...maps.map(one => one.bits_per_value ?? 0));
+  $("maps-part").hidden = maps.length === 0 && !last?.no_maps;
+  $("maps").hidden = maps.length === 0;
+  $("no-maps").textContent = last?.no_maps ?? "";
+  $("maps").tHead.rows[0].replaceChildren(...MAP_HEADS.map(text => element("th", text)));
+  $("maps").tBodies[0].replaceChildren(...maps.map(one => {
+    const row = element("tr"), track = element("div", undefined, "track"), cell = element("td", undefined, "bits");
+    const fill = element("div", undefined, one.codec === "raw" ? "fill raw" : "fill");
+    fill.style.width = `${100 * (one.bits_per_value ?? 0) / most}%`;
+    track.append(fill);
+    cell.append(track);
+    row.append(element("td", one.name), element("td", one.pooled ? `${one.codec}, page pool` : one.codec),
+               element("td", one.bits_per_value === null ? "–" : one.bits_per_value.toFixed(2)), cell,
+               ...[one.raw_bytes, one.write_bytes, one.read_bytes].map(bytes => element("td", count(bytes))));
+    return row;
+  }));
 }
 
 // -- power -----------------------------------------------------------------------------------------

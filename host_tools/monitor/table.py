@@ -10,6 +10,7 @@ from edgefm.report.markup import number, size
 from host_tools.report.words import amount
 
 MOST_STAGES = 12
+MOST_MAPS = 8
 NAME = 28
 
 
@@ -26,7 +27,7 @@ def lines(state: Mapping[str, Any], width: int = 100) -> list[str]:
         shown += [_stage(state, last["stages"][i]) for i in sorted(slowest[:MOST_STAGES])]
         if len(slowest) > MOST_STAGES:
             shown.append(f"({len(slowest) - MOST_STAGES} quicker stages not shown)")
-        shown.append(_stage(state, last["total"]))
+        shown += [_stage(state, last["total"]), *_maps(last)]
     shown += [f"! {problem}" for problem in state["problems"][-3:]]
     return [_printable(line)[:width] for line in shown]
 
@@ -48,14 +49,38 @@ def _head(state: Mapping[str, Any]) -> str:
 
 
 def _stage(state: Mapping[str, Any], stage: Mapping[str, Any]) -> str:
-    name = str(stage["name"])
-    name = name if len(name) <= NAME else "…" + name[1 - NAME:]
     time = amount(stage["seconds"], "s") if stage["seconds"] is not None else \
         f"{stage['ticks']:,} {'ins' if state['unit'] == 'instructions' else state['unit']}"
     bits = f"{8 * stage['coded_bytes'] / stage['coded_values']:.2f}" if stage["coded_values"] \
         else "–"
-    return (f"{name:{NAME}} {time:>14} {stage['external_read_bytes']:>12,} "
+    return (f"{_name(stage['name'])} {time:>14} {stage['external_read_bytes']:>12,} "
             f"{stage['external_write_bytes']:>12,} {stage['weight_read_bytes']:>12,} {bits:>10}")
+
+
+def _maps(last: Mapping[str, Any]) -> list[str]:
+    """The stored maps that move most, in their order."""
+    maps = last["maps"]
+    if not maps:
+        return [last["no_maps"]] if last["no_maps"] else []
+    shown = [f"{'stored map':{NAME}} {'codec':>14} {'read':>12} {'written':>12} {'raw':>12} "
+             f"{'bits/value':>10}"]
+    moved = [one["read_bytes"] + one["write_bytes"] for one in maps]
+    most = sorted(range(len(maps)), key=lambda i: -moved[i])[:MOST_MAPS]
+    shown += [_map(maps[i]) for i in sorted(most)]
+    if len(maps) > MOST_MAPS:
+        shown.append(f"({len(maps) - MOST_MAPS} maps that move less not shown)")
+    return shown
+
+
+def _map(one: Mapping[str, Any]) -> str:
+    bits = "–" if one["bits_per_value"] is None else f"{one['bits_per_value']:.2f}"
+    return (f"{_name(one['name'])} {one['codec'][:14]:>14} {one['read_bytes']:>12,.0f} "
+            f"{one['write_bytes']:>12,.0f} {one['raw_bytes']:>12,} {bits:>10}")
+
+
+def _name(name: object) -> str:
+    text = str(name)
+    return f"{text if len(text) <= NAME else '…' + text[1 - NAME:]:{NAME}}"
 
 
 def _printable(line: str) -> str:

@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from edgefm.maps import MapTraffic
 from edgefm.report.markup import Markup, join, number, short, size, tag
 from edgefm.report.pictures import Bar, bars, memory
 from edgefm.report.style import STYLE
 from host_tools.align import align
 from host_tools.costs import Costs
+from host_tools.meta import mapping, stored_maps, whole_number
 from host_tools.recording.channels import SampleChannel
 from host_tools.recording.reader import Recording
 from host_tools.report import charts
@@ -31,9 +33,7 @@ from host_tools.summary import (
     StageSummary,
     Summary,
     bits,
-    mapping,
     summarise,
-    whole_number,
 )
 
 POLICY = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{DIGEST}'"
@@ -80,7 +80,8 @@ def page(chapters: Sequence[Chapter], title: str = "edgefm recording") -> str:
                tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
                tag("title", title), tag("style", Markup(STYLE + LOOKS)))
     body = tag("body", tag("h1", title), *(_lead(one.summary) for one in chapters),
-               _overview([one.summary for one in chapters]), *(one.body for one in chapters),
+               _overview([one.summary for one in chapters]),
+               _maps_overview([one.summary for one in chapters]), *(one.body for one in chapters),
                tag("script", Markup(SCRIPT)))
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
@@ -328,26 +329,94 @@ def _energy(summary: Summary) -> Markup | None:
     return join(tag("h3", f"Energy per stage, {kind}"), *drawn)
 
 
+MAP_HEADS = ("codec", "rows", "raw bytes", "bytes written", "bytes read", "bits per value",
+             "rows stored raw")
+CAP_HEADS = ("rows made coarser", "bits lost at most")
+
+
 def _maps(summary: Summary) -> Markup | None:
-    """Stored maps as planned, then bits per value of what each stage moved coded."""
-    maps = summary.plan.get("maps")
-    if not isinstance(maps, list) or not maps:
+    """Stored maps: as planned, what crossed for each, and bits per value as bars."""
+    described = stored_maps(summary.meta)
+    if not described:
         return None
-    heads = (tag("th", "map"), tag("th", "codec"), tag("th", "rows", class_="n"),
-             tag("th", "raw bytes", class_="n"))
+    if summary.maps:
+        return join(tag("h3", "Stored maps"), _map_table(summary.maps),
+                    tag("p", MAP_NOTE, class_="note"), _map_bars(summary.maps))
+    lines = [tag("tr", tag("td", short(one.name), class_="name"), tag("td", one.codec),
+                 _figure(one.rows), _figure(one.bytes)) for one in described]
+    return join(tag("h3", "Stored maps"), _sortable(("map", *MAP_HEADS[:3]), lines),
+                tag("p", summary.no_maps, class_="note"), _stage_bars(summary))
+
+
+MAP_NOTE = ("Means over the runs, counted on the device: what crossed into external memory or the "
+            "page pool, and back for all readers of the map. Bits per value are those of both ways "
+            "together.")
+
+
+def _map_table(maps: Sequence[MapTraffic]) -> Markup:
+    capped = any(one.capped_rows for one in maps)
     lines = []
-    for one in map(mapping, maps):
-        rows, row_bytes = whole_number(one.get("rows")), whole_number(one.get("row_bytes"))
-        raw = None if rows is None or row_bytes is None else rows * row_bytes
-        lines.append(tag("tr", tag("td", short(str(one.get("name", "–"))), class_="name"),
-                         tag("td", str(one.get("codec", "–"))), tag("td", number(rows), class_="n"),
-                         tag("td", number(raw), class_="n", data_value=raw)))
+    for one in maps:
+        figures = [_figure(one.rows), _figure(one.raw_bytes), _figure(one.write_bytes),
+                   _figure(one.read_bytes), _figure(one.bits_per_value, 2), _figure(one.raw_rows)]
+        if capped:
+            figures += [_figure(one.capped_rows), _figure(one.largest_shift)]
+        codec = f"{one.codec}, page pool" if one.pooled else one.codec
+        lines.append(tag("tr", tag("td", short(one.name), class_="name"), tag("td", codec),
+                         *figures))
+    crossed = sum(one.write_bytes + one.read_bytes for one in maps)
+    values = sum(one.values for one in maps)
+    sums = [_figure(None), *(_figure(sum(getattr(one, name) for one in maps))
+                             for name in ("raw_bytes", "write_bytes", "read_bytes")),
+            _figure(8 * crossed / values if values else None, 2),
+            _figure(sum(one.raw_rows for one in maps))]
+    if capped:
+        sums += [_figure(sum(one.capped_rows for one in maps)),
+                 _figure(max(one.largest_shift for one in maps))]
+    lines.append(tag("tr", tag("td", "all maps"), tag("td"), *sums, class_="sum"))
+    return _sortable(("map", *MAP_HEADS, *(CAP_HEADS if capped else ())), lines)
+
+
+def _map_bars(maps: Sequence[MapTraffic]) -> Markup:
+    drawn = [Bar(short(one.name), one.bits_per_value, f"{one.bits_per_value:.2f} bits",
+                 one.codec == "raw") for one in maps if one.bits_per_value is not None]
+    return join(tag("h3", "Bits per value of each stored map"),
+                bars(drawn, "Bits per value of each stored map"))
+
+
+def _stage_bars(summary: Summary) -> Markup | None:
+    """Where single maps are not counted: what each stage moved coded, whatever the map."""
     coded = [Bar(stage.name, found, f"{found:.2f} bits") for stage in summary.stages
              if (found := bits(stage.moved)) is not None]
-    return join(
-        tag("h3", "Stored maps"),
-        tag("div", tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *lines),
-                       class_="sortable"), class_="wide"),
-        join(tag("h3", "Bits per value of the coded maps that each stage reads and writes"),
-             bars(coded, "Bits per value")) if coded else None)
+    return join(tag("h3", "Bits per value of the coded maps that each stage reads and writes"),
+                bars(coded, "Bits per value")) if coded else None
 
+
+def _maps_overview(summaries: Sequence[Summary]) -> Markup | None:
+    """Bits per value of every map that some recording stores, recordings side by side."""
+    if len(summaries) < 2 or not any(one.maps for one in summaries):
+        return None
+    found = [{one.name: one for one in summary.maps} for summary in summaries]
+    names = dict.fromkeys(name for maps in found for name in maps)
+    lines = [tag("tr", tag("td", short(name), class_="name"),
+                 *(_figure(maps[name].bits_per_value if name in maps else None, 2)
+                   for maps in found)) for name in names]
+    lines.append(tag("tr", tag("td", "all coded maps"),
+                     *(_figure(one.bits_per_value, 2) for one in summaries), class_="sum"))
+    return join(tag("h3", "Bits per value of each stored map"),
+                _sortable(("map", *(one.name for one in summaries)), lines, words=1),
+                tag("p", "A dash: the map is not stored there, or was not counted.",
+                    class_="note"))
+
+
+def _figure(value: float | None, digits: int = 0) -> Markup:
+    """A cell with a number that sorts as one."""
+    return tag("td", number(value, digits), class_="n", data_value="" if value is None else value)
+
+
+def _sortable(heads: Sequence[str], lines: Sequence[Markup], words: int = 2) -> Markup:
+    """A table whose first `words` columns are text, the others numbers."""
+    head = tag("tr", *(tag("th", name, class_=None if at < words else "n")
+                       for at, name in enumerate(heads)))
+    return tag("div", tag("table", tag("thead", head), tag("tbody", *lines), class_="sortable"),
+               class_="wide")

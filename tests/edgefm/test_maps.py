@@ -11,7 +11,7 @@ from edgefm.codecs import CODECS, encode_map
 from edgefm.codecs.interface import RowShape
 from edgefm.container import MAP, Section, read_sections
 from edgefm.diff import random_inputs
-from edgefm.maps import MapCounters, MapInfo, stored_maps, totals, traffic
+from edgefm.maps import MapCounters, MapInfo, stored_maps, total, traffic
 
 ONE = MapInfo("a", "rle", 4, 10, 10)
 TWICE = MapInfo("b", "raw", 2, 16, 4)  # four values of four bytes
@@ -25,7 +25,12 @@ def test_bits_are_those_of_all_transfers_and_rows_are_means() -> None:
     assert first.bits_per_value == pytest.approx(8 * 45 / 120)
     assert (first.raw_rows, first.capped_rows, first.largest_shift) == (0.5, 1, 3)
     assert (second.bits_per_value, second.raw_bytes) == (32, 32)
-    assert totals(runs) == (MapCounters(30, 60, 8, 16, 1, 2, 3), MapCounters(64, 64, 4, 4, 0, 0, 0))
+    assert total(runs) == (MapCounters(30, 60, 8, 16, 1, 2, 3), MapCounters(64, 64, 4, 4, 0, 0, 0))
+
+
+def test_sums_over_several_runs_count_as_so_many() -> None:
+    run = (MapCounters(20, 40, 4, 8, 1, 2, 3),)
+    assert traffic((ONE,), [total([run, run]), total([run, run])], each=2) == traffic((ONE,), [run])
 
 
 def test_a_map_that_nothing_crossed_for_has_no_bits() -> None:

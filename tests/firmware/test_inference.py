@@ -463,7 +463,7 @@ def test_profiles_as_the_command_line_prints_them(sim):
     with sim() as device:
         device.put("n", built.package)
         outline = device.outline("n")
-        fields = profile_fields(device.info, outline.info.plan,
+        fields = profile_fields(device.info, outline.info,
                                 device.profile("n", outline.stream(inputs)))
     json.dumps(fields)
     assert sum(stage["weight_read_bytes"] for stage in fields["stages"]) \

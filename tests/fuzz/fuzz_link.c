@@ -133,7 +133,7 @@ static void run(bench *b)
     uint8_t frame[40], *args = frame + EFM_LINK_HEAD_BYTES;
     uint32_t choice = next(b, 1);
     args[0] = EFM_COMMAND_RUN;
-    args[1] = choice & EFM_RUN_TELL_STAGES;
+    args[1] = choice & (EFM_RUN_TELL_STAGES | EFM_RUN_TELL_MAPS);
     store_le16(args + 2, (uint16_t)(1 + choice / 16));
     args[4] = 3;
     memcpy(args + 5, "netin", 5);

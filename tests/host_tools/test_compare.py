@@ -2,9 +2,9 @@
 """Differences between two recordings, and whether they are any."""
 
 import pytest
-from recorded import record_run
+from recorded import CROSSED, PLAN, STORED, record_run
 
-from host_tools.compare import compare
+from host_tools.compare import compare, compare_maps
 from host_tools.recording import Recording
 from host_tools.summary import summarise
 
@@ -46,6 +46,25 @@ def test_instructions_are_not_compared_with_seconds(tmp_path):
     device = {"device": {"board": "x", "unit": "instructions", "ticks_per_second": 0}}
     lines = lines_of(tmp_path, {}, {"meta": device})
     assert "time" not in lines
+
+
+def test_maps_are_compared_by_name_where_both_have_them(tmp_path):
+    found = []
+    for name, maps in (("a", STORED), ("b", [{**STORED[0], "row_bytes": 160}, {**STORED[1],
+                                              "name": "another"}, STORED[2]])):
+        record_run(tmp_path / name, meta={"model": {"plan": {**PLAN, "maps": maps}}}, maps=CROSSED)
+        with Recording(tmp_path / name) as recording:
+            found.append(summarise(recording))
+    lines = {line.name: line for line in compare_maps(*found)}
+    assert list(lines) == ["map <a>", "map & b", "pooled c", "another"]
+    assert (lines["map <a>"].first.value, lines["map <a>"].second.value) == (4, 2)
+    assert lines["map <a>"].percent == -50 and lines["map <a>"].is_clear
+    assert lines["pooled c"].difference.value == 0 and not lines["pooled c"].is_clear
+    assert lines["map & b"].second is None and lines["another"].first is None
+    record_run(tmp_path / "old")
+    with Recording(tmp_path / "old") as recording:
+        old = summarise(recording)
+    assert compare_maps(old, old) == []
 
 
 def test_a_measured_run_is_not_compared_with_a_modelled_one(tmp_path):

@@ -6,11 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from meters import BoardTransport, Ppk2Board
-from recorded import PLAN, UNKNOWN_EVENT, device_events
+from recorded import CROSSED, PLAN, STORED, UNKNOWN_EVENT, device_events
 
+from edgefm.container import StreamInfo
 from edgefm.errors import BadInput, LinkLost
+from edgefm.maps import MapInfo
 from host_tools.link.capability import Info
 from host_tools.link.session import Event
+from host_tools.meta import stored_maps
 from host_tools.power.meter import Options
 from host_tools.power.ppk2 import Ppk2
 from host_tools.record import RunRecorder
@@ -24,7 +27,7 @@ INFO = Info(b"\x01\x02\x03\x04\x05\x06\x07\x08", "board", 0, 1, 1, 65536, 1 << 2
 class Board:
     """A device that says what a test wants."""
 
-    info, name, bytes_per_second = INFO, "test", 11520.0
+    info, name, bytes_per_second, counts_maps = INFO, "test", 11520.0, True
 
     def __init__(self):
         self.tap, self.now = None, 0
@@ -37,7 +40,7 @@ class Board:
         return self.now, self.now + 250_000
 
     def run(self, extra=()):
-        for _, payload in device_events(2, [0.01, 0.02, 0.03], 0.01)[0]:
+        for _, payload in device_events(2, [0.01, 0.02, 0.03], 0.01, maps=CROSSED)[0]:
             self.tap(Event(payload, 0))
         for payload, missed in extra:
             self.tap(Event(payload, missed))
@@ -56,12 +59,13 @@ def test_everything_of_a_run_is_recorded(tmp_path):
         board.run()
         recorder.measure_link(board)
     with Recording(tmp_path / "r") as recording:
-        assert len(list(read_runs(recording.events["device"]))) == 2
+        assert [run.maps for run in read_runs(recording.events["device"])] == [CROSSED] * 2
         assert recording.events["clock"].count == 16
         assert recording.samples["ppk2"].count > 100
         device = recording.meta["device"]
         assert (device["board"], device["build"], device["known"]) == (
             "board", "0102030405060708", True)
+        assert device["counts_maps"] is True
         assert device["bytes_per_second"] == 11520 and device["ticks_per_second"] == 1_000_000
         assert recording.meta["state"] == "complete" and recording.problems == []
 
@@ -114,10 +118,15 @@ def test_a_zip_is_packed_at_the_end(tmp_path):
 def test_a_plan_that_a_package_gives_is_kept(tmp_path):
     package = SimpleNamespace(
         name="net", model_sha256="a", plan_sha256="b",
-        plan={**PLAN, "maps": [{"codec": "context"}, {"codec": "raw"}, {"codec": "raw"}]})
+        plan={**PLAN, "maps": STORED},
+        streams=(None, StreamInfo("map & b", 5, 4, 4, "float32")))
     with RunRecorder(tmp_path / "r", {}) as recorder:
         recorder.describe_model(package, "c")
     with Recording(tmp_path / "r") as recording:
         model = recording.meta["model"]
-        assert model["codecs"] == ["context", "raw"] and model["plan"]["macs"] == PLAN["macs"]
+        assert model["codecs"] == ["context", "raw", "zvc"]
+        assert model["plan"]["macs"] == PLAN["macs"]
         assert model["package_sha256"] == "c"
+        assert stored_maps(recording.meta) == (
+            MapInfo("map <a>", "context", 10, 80, 80), MapInfo("map & b", "raw", 5, 64, 16),
+            MapInfo("pooled c", "zvc", 4, 50, 50, True))

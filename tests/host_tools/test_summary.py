@@ -4,7 +4,7 @@
 import json
 
 import pytest
-from recorded import PLAN, TICKS, UNKNOWN_EVENT, record_run
+from recorded import BITS, CROSSED, PLAN, STORED, TICKS, UNKNOWN_EVENT, map_events, record_run
 
 from edgefm.errors import BadInput
 from host_tools.recording import Recorder, Recording
@@ -34,6 +34,59 @@ def test_time_bytes_and_memory_per_stage_and_in_all(tmp_path):
     assert (found.high_water, found.unit) == (60_000, "us")
     assert found.bits_per_value == 4.0
     assert found.outputs == ("22" * 32,)
+
+
+WITH_MAPS = {"model": {"name": "net", "plan": {**PLANNED, "maps": STORED}}}
+
+
+def test_every_stored_map_has_its_figures(tmp_path):
+    record_run(tmp_path / "r", meta=WITH_MAPS, maps=CROSSED)
+    found = summary_of(tmp_path / "r")
+    assert [one.name for one in found.maps] == [one["name"] for one in STORED]
+    assert tuple(one.bits_per_value for one in found.maps) == BITS
+    assert [one.transfers for one in found.maps] == [3, 2, 2]
+    assert [one.pooled for one in found.maps] == [False, False, True]
+    assert (found.maps[0].raw_rows, found.maps[2].capped_rows) == (2, 3)
+    assert found.maps[2].largest_shift == 2 and found.no_maps == ""
+    coded = (1200 + 150, 2400 + 400)
+    assert found.bits_per_value == pytest.approx(8 * coded[0] / coded[1])
+
+
+def test_what_the_host_says_of_maps_goes_before_the_plan(tmp_path):
+    """Values of a row: of the plan there are only its bytes."""
+    said = [{**one, "values": one["row_bytes"] // 4} for one in STORED]
+    meta = {"model": {**WITH_MAPS["model"], "maps": said}}
+    record_run(tmp_path / "r", meta=meta, maps=CROSSED)
+    assert tuple(one.bits_per_value for one in summary_of(tmp_path / "r").maps) == (16, 32,
+                                                                                      pytest.approx(
+        8 * 150 / (8 * 12)))
+
+
+@pytest.mark.parametrize(("counts", "text"), [
+    (True, "no room"), (False, "does not count them"), (None, "before they were counted")])
+def test_a_recording_without_figures_of_maps_says_why(tmp_path, counts, text):
+    said = {} if counts is None else {"counts_maps": counts}
+    record_run(tmp_path / "r", meta={**WITH_MAPS, "device": said})
+    found = summary_of(tmp_path / "r")
+    assert found.maps == () and text in found.no_maps
+
+
+def test_runs_that_lack_an_event_of_maps_count_for_all_but_maps(tmp_path):
+    """Events of the second half of the maps only, of another run, and of too many maps."""
+    half, other = map_events(1, CROSSED)[1:], map_events(9, CROSSED)
+    for extra, maps in ((half, ()), (other, ()), (map_events(1, CROSSED[:1]), ())):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        record_run(folder, meta=WITH_MAPS, maps=maps, extra=[(0.11, one) for one in extra])
+        found = summary_of(folder)
+        assert (found.runs, found.maps) == (3, ())
+
+
+def test_hostile_descriptions_of_maps_are_read_with_care(tmp_path):
+    maps = [{"name": 7, "rows": -3, "row_bytes": "x", "values": float("nan")}, "x", None]
+    record_run(tmp_path / "r", meta={"model": {"plan": {"maps": maps}}}, maps=CROSSED)
+    found = summary_of(tmp_path / "r")
+    assert [one.name for one in found.maps] == ["7", "–", "–"]
+    assert {one.bits_per_value for one in found.maps} == {None}
 
 
 def test_measured_energy_is_the_charge_times_the_voltage(tmp_path):

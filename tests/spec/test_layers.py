@@ -64,6 +64,7 @@ HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
     ("recorder", "channels"),
     ("reader",),
     ("recording",),
+    ("meta",),
     ("meter",),
     ("polled", "ppk2", "lpm01a", "joulescope", "otii"),
     ("hwmon", "pmic"),

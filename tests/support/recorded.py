@@ -4,16 +4,33 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import astuple
 
 import numpy as np
 
+from edgefm.maps import MapCounters
 from host_tools.align import ROUND_TRIP
-from host_tools.link.events import RUN_BEGIN, RUN_END, STAGE
+from host_tools.link.events import MAP_RECORD, MAPS, RUN_BEGIN, RUN_END, STAGE
 from host_tools.recording import Column, Recorder
 
 TICKS = 1_000_000
 PLAN = {"fast_bytes": 65536, "external_bytes": 1 << 20, "macs": 1_000_000,
         "stages": [{"name": "conv <1>"}, {"name": "dw & 2"}, {"name": "head"}]}
+
+
+STORED = [{"name": "map <a>", "codec": "context", "rows": 10, "row_bytes": 80},
+          {"name": "map & b", "codec": "raw", "rows": 5, "row_bytes": 64},
+          {"name": "pooled c", "codec": "zvc", "rows": 4, "row_bytes": 50, "pooled": True}]
+CROSSED = (MapCounters(400, 800, 10, 20, 2, 0, 0), MapCounters(320, 320, 5, 5, 0, 0, 0),
+           MapCounters(75, 75, 4, 4, 0, 3, 2))
+BITS = (4.0, 8.0, 3.0)
+
+
+def map_events(run, maps, each=2):
+    """MAPS events of a run, `each` maps at a time."""
+    return [MAPS.pack(5, run, first, len(maps)) + b"".join(
+        MAP_RECORD.pack(*astuple(one)) for one in maps[first:first + each])
+        for first in range(0, len(maps), each)]
 
 
 def counted(stage, run):
@@ -22,7 +39,8 @@ def counted(stage, run):
             400 * stage, 800 * stage]
 
 
-def device_events(runs, seconds, idle, latency=lambda i: 0.0, begin=0.1, first=1, saying=0.0):
+def device_events(runs, seconds, idle, latency=lambda i: 0.0, begin=0.1, first=1, saying=0.0,
+                  maps=()):
     """(time s, payload) of whole runs; marks [runs, stages + 1] in s.
 
     The device marks, spends `saying` s on the event, and computes for a stage's seconds.
@@ -36,6 +54,7 @@ def device_events(runs, seconds, idle, latency=lambda i: 0.0, begin=0.1, first=1
         for stage, at in enumerate(starts):
             events.append((at + saying, STAGE.pack(2, run, stage, round(ticks[stage] * TICKS),
                                           *counted(stage, run))))
+        events += [(starts[-1] + saying + 5e-5, one) for one in map_events(run, maps)]
         events.append((starts[-1] + saying + 1e-4, RUN_END.pack(
             3, run, 0, round(sum(seconds) * TICKS), 60_000, *counted(len(seconds), run), 12, 3,
             b"\x22" * 32)))
@@ -48,14 +67,16 @@ def device_events(runs, seconds, idle, latency=lambda i: 0.0, begin=0.1, first=1
 
 def record_run(folder, runs=3, seconds=(0.02, 0.05, 0.01), amperes=(0.02, 0.005, 0.03), idle=0.03,
                rate=10_000, markers=True, round_trip=0.002, latency=0.001, noise=0.0, lost=0.0,
-               meta=None, volts=3.3, jitter=0.0, extra=(), rails=("VDD",), saying=0.0):
+               meta=None, volts=3.3, jitter=0.0, extra=(), rails=("VDD",), saying=0.0,
+               maps=()):
     """Record it; returns marks [runs, stages + 1] and charge (C) of each stage.
 
     The meter samples evenly; its input 0 toggles at each edge.
     """
     random = np.random.default_rng(7)
     events, edges = device_events(runs, seconds, idle,
-                                  lambda i: latency + jitter * random.random(), saying=saying)
+                                  lambda i: latency + jitter * random.random(), saying=saying,
+                                  maps=maps)
     flat = edges.ravel()
     count = round((flat[-1] + 0.1) * rate)
     times = (np.arange(count) + 0.5) / rate

@@ -137,6 +137,23 @@ def test_profile_has_the_promised_fields(start, edgefm, edgefm_json, net, photos
     assert "SHA-256 of outputs" in printed and fields["outputs_sha256"] in printed
 
 
+def test_maps_are_counted_one_by_one_here_and_there(start, edgefm, edgefm_json, model, photos,
+                                                    tmp_path):
+    start()
+    net = tmp_path / "coded.efm"
+    edgefm("compile", model, "-o", net, "--cut", "ops", "--codec", "zvc")
+    edgefm("cp", net, ":")
+    here = edgefm_json("run", net, photos / "1.png")
+    there = edgefm_json("run", ":coded.efm", photos / "1.png")
+    profiled = edgefm_json("profile", ":coded.efm", photos / "1.png")
+    assert here["maps"] == there["maps"] == profiled["maps"] != []
+    assert sum(one["write_bytes"] for one in here["maps"]) == here["external_write_bytes"]
+    assert sum(one["read_bytes"] for one in here["maps"]) == here["external_read_bytes"]
+    assert {one["codec"] for one in here["maps"]} >= {"zvc"}
+    printed = edgefm("profile", ":coded.efm", photos / "1.png")
+    assert "stored map" in printed and f"{here['maps'][0]['bits_per_value']:.2f}" in printed
+
+
 def test_deploy_compiles_for_the_board(start, edgefm, edgefm_json, model, net):
     start("--fast-bytes", 2048)
     edgefm("deploy", model, "+", "cp", ":small.efm", net.parent / "small.efm")

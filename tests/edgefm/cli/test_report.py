@@ -4,7 +4,7 @@
 import json
 
 import pytest
-from recorded import record_run
+from recorded import BITS, CROSSED, PLAN, STORED, record_run
 
 
 @pytest.fixture
@@ -41,6 +41,18 @@ def test_compare_prints_differences_with_their_errors(edgefm, edgefm_json, recor
     line = next(one for one in found["lines"] if one["name"].startswith("energy"))
     assert line["percent"] == pytest.approx(-50, abs=1)
     assert line["clear"]
+
+
+def test_compare_has_a_line_for_every_stored_map(edgefm, edgefm_json, tmp_path):
+    meta = {"model": {"name": "net", "plan": {**PLAN, "maps": STORED}}}
+    record_run(tmp_path / "one", meta=meta, maps=CROSSED)
+    record_run(tmp_path / "old", meta=meta)
+    said = edgefm("compare", tmp_path / "one", tmp_path / "old")
+    assert next(line for line in said.splitlines() if line.startswith("map <a>")).split()[2:4] \
+        == ["4.00", "bits"]
+    assert "old: No figures map by map: this recording was made before they were counted." in said
+    found = edgefm_json("compare", tmp_path / "one", tmp_path / "one")
+    assert [line["first"]["value"] for line in found["maps"]] == list(BITS)
 
 
 @pytest.mark.parametrize("words", [

@@ -20,8 +20,8 @@ from edgefm.rate.divergence import package_of
 Edgefm = Callable[..., Any]
 
 COMMON = {"task", "n", "views", "kl", "kl_error", "bits_per_value", "external_read_bytes",
-          "external_write_bytes", "images_per_second", "difference", "difference_error", "changed",
-          "model_sha256", "plan_sha256", "schema"}
+          "external_write_bytes", "images_per_second", "maps", "difference", "difference_error",
+          "changed", "model_sha256", "plan_sha256", "schema"}
 FIELDS = {
     "classify": {"top1", "top1_error", "top5", "reference_top1", "reference_top5", "float_top1",
                  "top1_agreement"},
@@ -182,7 +182,8 @@ def test_sweep_writes_table_json_and_picture(model: Path, photos: Path, tmp_path
     fields = edgefm_json(*arguments)
     assert [point["name"] for point in fields["points"]] == ["raw", "lossless", "0.02 nats",
                                                               "0.2 nats"]
-    assert "images_per_second" not in fields["points"][0] and fields["figure"] == "top1"
+    assert not {"images_per_second", "maps"} & set(fields["points"][0])
+    assert fields["figure"] == "top1"
     assert {path.name for path in tmp_path.iterdir()} == {"sweep.json", "table.md", "curve.svg",
                                                           "index.html", "units"}
     assert "0.02 nats" in edgefm(*arguments)

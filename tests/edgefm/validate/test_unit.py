@@ -14,6 +14,7 @@ import pytest
 from edgefm.errors import BadInput
 from edgefm.graph import Array
 from edgefm.labels import LabelledFile
+from edgefm.maps import MapCounters, MapInfo
 from edgefm.preprocess import InputInfo
 from edgefm.validate import Outcome, make_units, summarise, task_of, validate
 from edgefm.validate import unit as module
@@ -90,6 +91,7 @@ class _Counters:
 class _Result:
     outputs: list[Array]
     counters: _Counters
+    maps: tuple[MapCounters, ...] = (MapCounters(6, 6, 2, 2, 1, 0, 0),)
 
 
 class _Info:
@@ -113,6 +115,14 @@ def test_threads_judge_every_file_once(files: tuple[LabelledFile, ...]) -> None:
         result = validate(make_units(files, b"package"), pool, done.append)
     assert (result.n, result["top1"]) == (40, 80.0)
     assert sum(done) == 40 and len(done) == 3
+
+
+def test_maps_are_means_over_files(files: tuple[LabelledFile, ...]) -> None:
+    maps = (MapInfo("a", "rle", 2, 8, 8),)
+    with ThreadPoolExecutor(2) as pool:
+        result = validate(make_units(files, b"package"), pool, maps=maps)
+    (one,) = result.to_json()["maps"]
+    assert (one["write_bytes"], one["bits_per_value"], one["raw_rows"]) == (6, 3.0, 1)
 
 
 def test_a_unit_that_ran_twice_counts_once(files: tuple[LabelledFile, ...]) -> None:

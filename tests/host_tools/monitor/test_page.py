@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 from browser import Browser, find_browser
-from recorded import PLAN, TICKS, device_events, record_run
+from recorded import CROSSED, PLAN, STORED, TICKS, device_events, record_run
 
 from host_tools.monitor.follow import Follower
 from host_tools.monitor.server import Server
@@ -36,7 +36,8 @@ class Device:
         self.now = 0.0
 
     def run(self, number):
-        found, _ = device_events(1, (0.02, 0.05, 0.01), 0.02, begin=self.now + 0.01, first=number)
+        found, _ = device_events(1, (0.02, 0.05, 0.01), 0.02, begin=self.now + 0.01, first=number,
+                                 maps=CROSSED)
         for at, payload in found:
             self.events.append(round(at * 1e9), payload)
         self.meter.append([np.full(1000, 0.02)], round(self.now * 1e9),
@@ -47,7 +48,8 @@ class Device:
 
 @pytest.fixture
 def live(tmp_path):
-    plan = {**PLAN, "external_read_bytes": 6000, "stages": [{"name": HOSTILE}, *PLAN["stages"][1:]]}
+    plan = {**PLAN, "external_read_bytes": 6000, "stages": [{"name": HOSTILE}, *PLAN["stages"][1:]],
+            "maps": [{**STORED[0], "name": HOSTILE, "codec": HOSTILE}, *STORED[1:]]}
     meta = {"device": {"board": HOSTILE, "unit": "us", "ticks_per_second": TICKS},
             "model": {"name": HOSTILE, "plan": plan}}
     with Recorder(tmp_path / "r", meta) as recorder, Recording(tmp_path / "r") as recording, \
@@ -69,6 +71,12 @@ def test_it_draws_follows_and_survives_a_reset(browser, live):
                          ".textContent)")
     assert rows == [HOSTILE, "dw & 2", "head", "whole run"]
     assert browser.value("document.images.length") == 0
+    maps = browser.value("[...document.querySelectorAll('#maps tbody tr')].map("
+                         "r => [r.cells[0], r.cells[1], r.cells[2]].map(c => c.textContent))")
+    assert maps == [[HOSTILE, HOSTILE, "4.00"], ["map & b", "raw", "8.00"],
+                    ["pooled c", "zvc, page pool", "3.00"]]
+    assert browser.value("[...document.querySelectorAll('#maps .fill')].map(f => f.style.width)"
+                         ) == ["50%", "100%", "37.5%"]
     assert "maps read, raw" in browser.value("document.getElementById('bytes').textContent")
 
 
@@ -108,6 +116,15 @@ def test_the_end_of_the_monitor_is_said(browser, tmp_path):
             browser.wait_for("document.getElementById('status').textContent.includes('ended')")
         browser.wait_for("document.getElementById('status').textContent.includes('monitor has')")
     browser.errors.clear()  # the browser notes the lost connection itself
+
+
+def test_maps_that_are_not_counted_are_said(browser, tmp_path):
+    record_run(tmp_path / "r", meta={"model": {"plan": {**PLAN, "maps": STORED}},
+                                     "device": {"counts_maps": False}})
+    with Recording(tmp_path / "r") as recording, Server(Follower(recording)) as server:
+        browser.open(server.url)
+        browser.wait_for("document.getElementById('no-maps').textContent.includes('protocol 1.2')")
+        assert browser.value("document.getElementById('maps').hidden") is True
 
 
 def test_the_report_opens_from_disk_and_sorts(browser, tmp_path):

@@ -4,7 +4,7 @@
 import io
 
 import pytest
-from recorded import record_run
+from recorded import CROSSED, PLAN, STORED, record_run
 
 from host_tools.monitor.follow import Follower
 from host_tools.monitor.table import Drawer, lines
@@ -23,6 +23,29 @@ def test_every_stage_has_a_line_and_the_run_the_last(state):
     assert shown[0].startswith("sim <b>: net, 3 runs, fast memory 58.6 KiB of 64.0 KiB, VDD ")
     assert [line.split()[0] for line in shown[2:]] == ["conv", "dw", "head", "whole"]
     assert "20 ms" in shown[2]
+
+
+WITH_MAPS = {"model": {"name": "net", "plan": {**PLAN, "maps": STORED}}}
+
+
+def test_stored_maps_have_a_line_each(tmp_path):
+    record_run(tmp_path / "r", maps=CROSSED, meta=WITH_MAPS)
+    with Recording(tmp_path / "r") as recording:
+        state = Follower(recording).look()
+    shown = lines(state)
+    at = next(i for i, line in enumerate(shown) if line.startswith("stored map"))
+    assert [line.rsplit(maxsplit=1)[1] for line in shown[at + 1:]] == ["4.00", "8.00", "3.00"]
+    assert shown[at + 1].startswith("map <a>") and "800" in shown[at + 1]
+    state["last"]["maps"] = [{**one, "name": f"m{i}", "read_bytes": i}
+                             for i, one in enumerate(state["last"]["maps"] * 5)]
+    shown = lines(state)
+    assert "(7 maps that move less not shown)" in shown and len(shown) < 20
+
+
+def test_maps_that_are_not_counted_are_said(tmp_path):
+    record_run(tmp_path / "r", meta=WITH_MAPS)
+    with Recording(tmp_path / "r") as recording:
+        assert "before they were counted" in lines(Follower(recording).look())[-1]
 
 
 def test_many_stages_are_cut_to_the_slowest(state):

@@ -5,7 +5,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from recorded import PLAN, UNKNOWN_EVENT, record_run
+from recorded import CROSSED, PLAN, STORED, UNKNOWN_EVENT, record_run
 
 from host_tools.recording import Recorder, Recording
 from host_tools.report.page import chapter, page
@@ -55,21 +55,23 @@ def test_columns_have_velas_names(tmp_path):
         assert name in heads
 
 
+@pytest.mark.parametrize("counted", [False, True])
 @pytest.mark.parametrize("where", ["board", "name", "stage", "command", "rail", "log", "codec"])
-def test_hostile_names_stay_text(tmp_path, where):
+def test_hostile_names_stay_text(tmp_path, where, counted):
     def name(place):
         return HOSTILE if place == where else "plain"
 
     plan = {**PLAN, "stages": [{"name": name("stage")}] * 3,
             "maps": [{"name": name("name"), "codec": name("codec"), "rows": 3, "row_bytes": 9}]}
-    record_run(tmp_path / "r", rails=(name("rail"),), meta={
+    record_run(tmp_path / "r", rails=(name("rail"),), maps=CROSSED[:counted], meta={
         "run": {"command": name("command")},
         "device": {"board": name("board"), "unit": "us", "ticks_per_second": 1_000_000},
         "model": {"name": name("name"), "plan": plan, "codecs": [name("codec")]}},
         extra=[(0.05, b"\x04" + HOSTILE.encode())] if where == "log" else ())
-    text = page_of(tmp_path / "r")
+    text = page_of(tmp_path / "r", tmp_path / "r")
     tree = parsed(text)
     assert len(tree.findall(".//script")) == 1
+    assert counted is ("Bits per value of each stored map" in text)
     assert not tree.findall(".//img")
     assert "<script>alert" not in text
 
@@ -86,6 +88,48 @@ def test_coded_maps_show_what_coding_saved(tmp_path):
     plan = {**PLAN, "external_read_bytes": 6000, "external_write_bytes": 3000}
     record_run(tmp_path / "r", meta={"model": {"name": "net", "plan": plan}})
     assert "instead of 8.8 KiB: coding saves 50 %" in words(parsed(page_of(tmp_path / "r")))
+
+
+WITH_MAPS = {"model": {"name": "net", "plan": {**PLAN, "maps": STORED}}}
+
+
+def cells(tree, name):
+    """The line of a table that begins with `name`."""
+    return next(["".join(cell.itertext()) for cell in line] for line in tree.iter("tr")
+                if len(line) and line[0].text == name)
+
+
+def test_every_stored_map_has_its_bits_per_value(tmp_path):
+    record_run(tmp_path / "r", meta=WITH_MAPS, maps=CROSSED)
+    tree = parsed(page_of(tmp_path / "r"))
+    assert cells(tree, "map <a>") == ["map <a>", "context", "10", "800", "400", "800", "4.00", "2",
+                                      "0", "0"]
+    assert cells(tree, "pooled c")[1:] == ["zvc, page pool", "4", "200", "75", "75", "3.00", "0",
+                                           "3", "2"]
+    assert cells(tree, "all maps")[3:7] == ["1,320", "795", "1,195", "4.63"]
+    bars = next(svg for svg in tree.iter("svg")
+                if svg[0].text == "Bits per value of each stored map")
+    assert words(bars).endswith("map <a>4.00 bitsmap & b8.00 bitspooled c3.00 bits")
+
+
+def test_maps_of_several_recordings_stand_side_by_side(tmp_path):
+    record_run(tmp_path / "one", meta=WITH_MAPS, maps=CROSSED)
+    record_run(tmp_path / "two", maps=CROSSED, meta={"model": {"plan": {**PLAN, "maps": [
+        {**STORED[0], "row_bytes": 160}, {**STORED[1], "name": "new"}, STORED[2]]}}})
+    record_run(tmp_path / "old", meta=WITH_MAPS)
+    tree = parsed(page_of(tmp_path / "one", tmp_path / "two", tmp_path / "old"))
+    assert cells(tree, "map <a>") == ["map <a>", "4.00", "2.00", "–"]
+    assert cells(tree, "map & b") == ["map & b", "8.00", "–", "–"]
+    assert cells(tree, "new") == ["new", "–", "8.00", "–"]
+
+
+def test_a_recording_without_figures_of_maps_says_so(tmp_path):
+    record_run(tmp_path / "r", meta=WITH_MAPS)
+    tree = parsed(page_of(tmp_path / "r"))
+    assert cells(tree, "map <a>") == ["map <a>", "context", "10", "800"]
+    said = words(tree)
+    assert "this recording was made before they were counted" in said
+    assert "Bits per value of the coded maps that each stage reads and writes" in said
 
 
 def test_accuracy_has_a_confidence_interval(tmp_path):
