@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from host_tools.report.words import points
+from host_tools.report.words import figure_of, points, standard_error
 from host_tools.summary import Energy, Estimate, Summary
 
 
@@ -57,8 +57,7 @@ def compare(first: Summary, second: Summary) -> list[Line]:
     lines.append(Line("bits per value", "bits", _estimate(first.bits_per_value),
                       _estimate(second.bits_per_value)))
     lines += _energies(first, second)
-    lines += [Line(name, unit, _judged(first, field, unit), _judged(second, field, unit))
-              for name, field, unit in (("top-1", "top1", "%"), ("KL", "kl", "nats"))]
+    lines += _accuracies(first, second)
     return [line for line in lines if line.first or line.second]
 
 
@@ -128,10 +127,15 @@ def _by_rail(summary: Summary) -> dict[str, Energy]:
     return {one.rail: one for one in summary.total.energy} if summary.total else {}
 
 
-def _judged(summary: Summary, field: str, unit: str) -> Estimate | None:
-    """With the standard error of a share of n images where it is one."""
-    value, count = points(summary, field), points(summary, "n")
-    if value is None:
-        return None
-    share = unit == "%" and count
-    return Estimate(value, (value * (100 - value) / count) ** 0.5 if share and count else None)
+def _accuracies(first: Summary, second: Summary) -> list[Line]:
+    """Of the same task; each with the standard error that is known of it."""
+    lines = []
+    if figure_of(first) == figure_of(second):
+        name, field = figure_of(first)
+        lines.append(Line(name, "%", *(_judged(side, field) for side in (first, second))))
+    return [*lines, Line("KL", "nats", *(_judged(side, "kl") for side in (first, second)))]
+
+
+def _judged(summary: Summary, field: str) -> Estimate | None:
+    value = points(summary, field)
+    return None if value is None else Estimate(value, standard_error(summary, field))

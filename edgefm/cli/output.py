@@ -73,10 +73,10 @@ def _cell(value: object) -> str:
 
 
 def short(name: str, width: int = 36) -> str:
-    """A tensor's name for a table: the first of the names a converter joined, middle left out."""
+    """A tensor's name for a table: the first of the names a converter joined; its end, which tells
+    layers apart, is what stays."""
     first = name.partition(";")[0]
-    half = (width - 1) // 2
-    return first if len(first) <= width else f"{first[:half]}…{first[-half:]}"
+    return first if len(first) <= width else f"…{first[1 - width:]}"
 
 
 def size_text(size: int) -> str:

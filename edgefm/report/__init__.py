@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.report.markup import Markup, join, number, short, size, tag
-from edgefm.report.pictures import Bar, bars, memory
+from edgefm.report.pictures import Bar, bars, memory, memory_key
 from edgefm.report.style import STYLE
 
 Run = Mapping[str, Any]
@@ -149,9 +149,7 @@ def _traffic(run: Run) -> Markup | None:
 
 def _memory(plan: Mapping[str, Any]) -> Markup:
     """The picture of fast memory and its key."""
-    key = tag("p", tag("span", class_="key ring"), "rows of one stage",
-              tag("span", class_="key map"), "held from stage to stage", class_="note")
-    return join(tag("h3", "Fast memory over the stages"), key,
+    return join(tag("h3", "Fast memory over the stages"), memory_key(),
                 memory(plan["stages"], int(plan["fast_bytes"])))
 
 

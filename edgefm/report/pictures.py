@@ -10,11 +10,11 @@ from typing import Any
 from edgefm.report.markup import Markup, number, short, size, tag
 
 WIDTH = 960
-LABEL_WIDTH = 150
+LABEL_WIDTH, WIDEST_LABEL, CAPTION_WIDTH = 150, 300, 150
 ROW_HEIGHT = 26
 LETTER_WIDTH = 7.2  # of 12 px sans-serif, on average, in a wide face
 MEMORY_HEIGHT = 420
-LEAST_HEIGHT, LEAST_WIDTH = 13, 40  # of a buffer that is named
+LEAST_HEIGHT, LEAST_WIDTH = 13, 72  # of a buffer that is named
 LEFT, TOP, BOTTOM = 74, 12, 40
 TICKS = 6
 
@@ -32,16 +32,17 @@ class Bar:
 def bars(rows: Sequence[Bar], description: str) -> Markup:
     """Horizontal bars from zero; the longest fills the width."""
     longest = max((row.value for row in rows), default=0) or 1
-    room = WIDTH - 2 * LABEL_WIDTH
+    letters = max((len(row.name) for row in rows), default=0)
+    label = round(min(WIDEST_LABEL, max(LABEL_WIDTH, LETTER_WIDTH * letters + 10)))
+    room = WIDTH - label - CAPTION_WIDTH
     drawn = []
     for i, row in enumerate(rows):
         middle, length = ROW_HEIGHT * i + 17, room * row.value / longest
         drawn += [
-            tag("text", clip(row.name, LABEL_WIDTH - 10), x=LABEL_WIDTH - 10, y=middle,
-                text_anchor="end"),
-            tag("rect", x=LABEL_WIDTH, y=ROW_HEIGHT * i + 4, width=max(1, round(length, 1)),
+            tag("text", clip(row.name, label - 10), x=label - 10, y=middle, text_anchor="end"),
+            tag("rect", x=label, y=ROW_HEIGHT * i + 4, width=max(1, round(length, 1)),
                 height=ROW_HEIGHT - 8, class_="bar soft" if row.soft else "bar"),
-            tag("text", row.caption, x=round(LABEL_WIDTH + length + 8, 1), y=middle, class_="soft")]
+            tag("text", row.caption, x=round(label + length + 8, 1), y=middle, class_="soft")]
     return picture(description, ROW_HEIGHT * len(rows), drawn)
 
 
@@ -56,6 +57,12 @@ def memory(stages: Sequence[Mapping[str, Any]], fast_bytes: int) -> Markup:
     drawn += [_buffer(buffer, column, scale) for buffer in ordered]
     drawn += _buffer_names(ordered, column, scale)
     return picture("Buffers in fast memory over the stages", MEMORY_HEIGHT, drawn)
+
+
+def memory_key() -> Markup:
+    """What the colours of memory() mean."""
+    return tag("p", tag("span", class_="key ring"), "rows of one stage",
+               tag("span", class_="key map"), "held from stage to stage", class_="note")
 
 
 def _address_axis(fast_bytes: int, scale: float) -> list[Markup]:
@@ -110,12 +117,13 @@ def _buffer_names(buffers: Sequence[Mapping[str, Any]], column: float, scale: fl
     drawn = []
     for buffer in sorted(buffers, key=lambda b: -int(b["bytes"])):
         stage = buffer["first_stage"]
+        width = column * (buffer["last_stage"] - stage + 1)
         middle = _height(buffer["offset"] + buffer["bytes"] / 2, scale)
         covered = any(stage == s and abs(middle - y) < LEAST_HEIGHT for s, y in taken)
-        if covered or buffer["bytes"] * scale < LEAST_HEIGHT or column < LEAST_WIDTH:
+        if covered or buffer["bytes"] * scale < LEAST_HEIGHT or width < LEAST_WIDTH:
             continue
         taken.append((stage, middle))
-        drawn.append(tag("text", clip(short(str(buffer["name"])), column - 10),
+        drawn.append(tag("text", clip(short(str(buffer["name"])), width - 10),
                          x=round(LEFT + column * stage + 5, 1), y=round(middle + 4, 1),
                          pointer_events="none"))
     return drawn

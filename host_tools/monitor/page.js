@@ -34,6 +34,13 @@ function element(name, text, className) {
   return made;
 }
 
+// A name's cell: it may be broken between the parts of the name.
+function nameCell(name) {
+  const cell = element("td");
+  cell.append(...name.split(/(?<=[/_])/).flatMap(part => [part, element("wbr")]));
+  return cell;
+}
+
 // -- state -----------------------------------------------------------------------------------------
 
 function figure(label, value) {
@@ -105,7 +112,8 @@ function showStages(last, unit) {
   const rows = (last ? [...last.stages, last.total] : []).map((stage, i) => {
     const row = element("tr", undefined, last && i === last.stages.length ? "sum" : "");
     const maps = stage.external_read_bytes + stage.external_write_bytes;
-    for (const text of [stage.name, time(stage, unit), count(stage.external_read_bytes),
+    row.append(nameCell(stage.name));
+    for (const text of [time(stage, unit), count(stage.external_read_bytes),
                         count(stage.external_write_bytes), rate(maps, stage), count(stage.weight_read_bytes),
                         rate(stage.weight_read_bytes, stage), bits(stage)])
       row.append(element("td", text));
@@ -114,7 +122,7 @@ function showStages(last, unit) {
   $("stages").tBodies[0].replaceChildren(...rows);
 }
 
-const MAP_HEADS = ["stored map", "codec", "bits/value", "", "raw", "written", "read"];
+const MAP_HEADS = ["stored map", "bits/value", "", "codec", "raw", "written", "read"];
 
 function showMaps(last) {
   const maps = last ? last.maps : [], most = Math.max(8, ...maps.map(one => one.bits_per_value ?? 0));
@@ -128,8 +136,9 @@ function showMaps(last) {
     fill.style.width = `${100 * (one.bits_per_value ?? 0) / most}%`;
     track.append(fill);
     cell.append(track);
-    row.append(element("td", one.name), element("td", one.pooled ? `${one.codec}, page pool` : one.codec),
+    row.append(nameCell(one.name),
                element("td", one.bits_per_value === null ? "–" : one.bits_per_value.toFixed(2)), cell,
+               element("td", one.pooled ? `${one.codec}, page pool` : one.codec),
                ...[one.raw_bytes, one.write_bytes, one.read_bytes].map(bytes => element("td", count(bytes))));
     return row;
   }));

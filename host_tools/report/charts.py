@@ -15,7 +15,7 @@ from host_tools.recording.views import Envelope, Gap
 HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 240, 74, 8, 22, 34
 BUCKETS = WIDTH - LEFT - RIGHT
 TICKS = 5
-LEAST_BAND = 40  # px that a band must have for its name
+LEAST_BAND = 60  # px that a band must have for its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ def power(drawn: Envelope, unit: str, description: str, bands: Sequence[Band] = 
     def y(value: float) -> float:
         return round(HEIGHT - BOTTOM - max(value, 0.0) * tall, 1)
 
-    parts = [_band(band, i, x) for i, band in enumerate(bands)]
+    nexts = [band.start for band in bands[1:]] + [last]
+    parts = [_band(band, i, x, following) for i, (band, following) in
+             enumerate(zip(bands, nexts, strict=False))]
     parts += [tag("rect", tag("title", _gap_text(gap)), x=x(gap.start), y=TOP,
                   width=max(0.7, x(gap.end) - x(gap.start)), height=HEIGHT - TOP - BOTTOM,
                   class_="gap") for gap in gaps]
@@ -58,10 +60,12 @@ def power(drawn: Envelope, unit: str, description: str, bands: Sequence[Band] = 
     return picture(description, HEIGHT, parts)
 
 
-def _band(band: Band, number: int, x: object) -> Markup:
+def _band(band: Band, number: int, x: object, following: float) -> Markup:
+    """A stretch, and its name as far as the one that follows leaves room."""
     assert callable(x)
     left, right = x(band.start), x(band.stop)
-    name = clip(band.name, right - left - 4) if right - left >= LEAST_BAND else None
+    room = min(right, x(following)) - left
+    name = clip(band.name, room - 4) if room >= LEAST_BAND else None
     return join(
         tag("rect", tag("title", f"{band.name}: {_seconds(band.stop - band.start)}"), x=left,
             y=TOP, width=max(0.3, round(right - left, 1)), height=HEIGHT - TOP - BOTTOM,

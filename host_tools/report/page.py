@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from edgefm.maps import MapTraffic
-from edgefm.report.markup import Markup, join, number, short, size, tag
-from edgefm.report.pictures import Bar, bars, memory
+from edgefm.report.markup import Markup, breakable, join, number, short, size, tag
+from edgefm.report.pictures import Bar, bars, memory, memory_key
 from edgefm.report.style import STYLE
 from host_tools.align import align
 from host_tools.costs import Costs
@@ -26,7 +26,15 @@ from host_tools.recording.channels import SampleChannel
 from host_tools.recording.reader import Recording
 from host_tools.report import charts
 from host_tools.report.script import DIGEST, SCRIPT
-from host_tools.report.words import lead, points, ticks, with_error
+from host_tools.report.words import (
+    accuracy,
+    difference,
+    images,
+    lead,
+    points,
+    ticks,
+    with_error,
+)
 from host_tools.summary import (
     MEASURED,
     MODELLED,
@@ -46,6 +54,8 @@ svg .gap { fill: var(--map); fill-opacity: .55; }
 table.sortable thead th { cursor: pointer; } th[aria-sort=ascending]::after { content: " ▲"; }
 th[aria-sort=descending]::after { content: " ▼"; }
 .problem { border-left: 4px solid var(--map-line); padding-left: .8rem; }
+table.dense { font-size: .8rem; } table.dense td.n { padding-left: .7rem; }
+@media (max-width: 36rem) { .overview td.n { white-space: normal; overflow-wrap: anywhere; } }
 thead th.id { font-family: ui-monospace, monospace; font-size: .68rem; max-width: 8.5rem; }
 """
 
@@ -94,7 +104,7 @@ Figure = tuple[str, Callable[[Summary], str]]
 FIGURES: Sequence[tuple[str, Sequence[Figure]]] = (
     ("What ran", (
         ("board", lambda s: str(mapping(s.meta.get("device")).get("board", "–"))),
-        ("network", lambda s: short(str(mapping(s.meta.get("model")).get("name", "–")))),
+        ("network", lambda s: breakable(str(mapping(s.meta.get("model")).get("name", "–")))),
         ("codecs", lambda s: _codecs(s)),
         ("whole runs", lambda s: number(s.runs)))),
     ("Per inference", (
@@ -108,10 +118,11 @@ FIGURES: Sequence[tuple[str, Sequence[Figure]]] = (
         ("fast memory, planned", lambda s: size(whole_number(s.plan.get("fast_bytes")))),
         ("fast memory, high water", lambda s: size(s.high_water)),
         ("external memory", lambda s: size(whole_number(s.plan.get("external_bytes")))))),
-    ("Accuracy", (
-        ("images", lambda s: number(points(s, "n"))),
-        ("top-1, this package", lambda s: _share(s, "top1")),
-        ("top-1, reference", lambda s: _share(s, "reference_top1")),
+    ("Accuracy, with 95 % confidence intervals", (
+        ("pictures", images),
+        ("this package", accuracy),
+        ("reference", lambda s: accuracy(s, "reference_")),
+        ("difference, paired", difference),
         ("KL divergence, nats", lambda s: number(points(s, "kl"), 5)))),
 )
 
@@ -120,12 +131,15 @@ def _overview(summaries: Sequence[Summary]) -> Markup:
     """All recordings side by side, one figure per line."""
     lines: list[Markup] = []
     for part, figures in FIGURES:
+        if part.startswith("Accuracy") and not any(one.validation for one in summaries):
+            continue
         lines.append(tag("tr", tag("th", part, colspan=len(summaries) + 1), class_="part"))
         lines += [tag("tr", tag("th", name, scope="row"),
                       *(tag("td", show(one), class_="n") for one in summaries))
                   for name, show in figures]
     names = (tag("th", one.name, class_="n", scope="col") for one in summaries)
-    table = tag("table", tag("thead", tag("tr", tag("th"), *names)), tag("tbody", *lines))
+    table = tag("table", tag("thead", tag("tr", tag("th"), *names)), tag("tbody", *lines),
+                class_="overview")
     return tag("div", table, class_="wide")
 
 
@@ -149,15 +163,6 @@ def _external(summary: Summary) -> float | None:
 def _raw(stage: StageSummary | None) -> float | None:
     known = stage is not None and stage.raw_read is not None and stage.raw_write is not None
     return stage.raw_read + stage.raw_write if stage and known else None  # type: ignore[operator]
-
-
-def _share(summary: Summary, field: str) -> str:
-    """An accuracy with its 95 % confidence interval (normal approximation)."""
-    share, count = points(summary, field), points(summary, "n")
-    if share is None or not count:
-        return "–"
-    half = 1.96 * (share * (100 - share) / count) ** 0.5
-    return f"{share:.2f} % ({max(0.0, share - half):.2f} to {min(100.0, share + half):.2f})"
 
 
 def _problems(summary: Summary) -> Markup | None:
@@ -267,7 +272,8 @@ def _memory(summary: Summary) -> Markup | None:
         return None
     high = "" if summary.high_water is None else \
         f" The device touched {number(summary.high_water)} of {number(fast)} bytes."
-    return join(tag("h3", "Fast memory over the stages"), memory(stages, fast),
+    return join(tag("h3", "Fast memory over the stages"), memory_key(),
+                memory(stages, fast),
                 tag("p", f"As planned.{high}", class_="note"))
 
 
@@ -288,7 +294,8 @@ def _stages(summary: Summary) -> Markup | None:
              *(tag("th", f"energy, {rail}", class_="n") for rail in rails)]
     lines = [_stage_line(summary, stage, len(rails)) for stage in summary.stages]
     lines.append(_stage_line(summary, summary.total, len(rails)))
-    table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *lines), class_="sortable")
+    table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *lines),
+                class_="sortable dense")
     note = (f"Means over {summary.runs} runs; time in {summary.unit}. Bytes: coded is what "
             "crossed, raw what the plan would move uncoded. Energy: "
             + ("an integral of the measured power, ± what it may be off by."
@@ -310,7 +317,7 @@ def _stage_line(summary: Summary, stage: StageSummary, rails: int) -> Markup:
                   data_value=one.amount.value) for one in stage.energy[:rails]]
     number_shown = "" if stage.number < 0 else stage.number
     return tag("tr", tag("td", number_shown, data_value=number_shown),
-               tag("td", stage.name, class_="name"), time, *cells, *energy,
+               tag("td", breakable(stage.name), class_="name"), time, *cells, *energy,
                class_="sum" if stage.number < 0 else None)
 
 
@@ -342,7 +349,7 @@ def _maps(summary: Summary) -> Markup | None:
     if summary.maps:
         return join(tag("h3", "Stored maps"), _map_table(summary.maps),
                     tag("p", MAP_NOTE, class_="note"), _map_bars(summary.maps))
-    lines = [tag("tr", tag("td", short(one.name), class_="name"), tag("td", one.codec),
+    lines = [tag("tr", tag("td", breakable(one.name), class_="name"), tag("td", one.codec),
                  _figure(one.rows), _figure(one.bytes)) for one in described]
     return join(tag("h3", "Stored maps"), _sortable(("map", *MAP_HEADS[:3]), lines),
                 tag("p", summary.no_maps, class_="note"), _stage_bars(summary))
@@ -362,7 +369,7 @@ def _map_table(maps: Sequence[MapTraffic]) -> Markup:
         if capped:
             figures += [_figure(one.capped_rows), _figure(one.largest_shift)]
         codec = f"{one.codec}, page pool" if one.pooled else one.codec
-        lines.append(tag("tr", tag("td", short(one.name), class_="name"), tag("td", codec),
+        lines.append(tag("tr", tag("td", breakable(one.name), class_="name"), tag("td", codec),
                          *figures))
     crossed = sum(one.write_bytes + one.read_bytes for one in maps)
     values = sum(one.values for one in maps)
@@ -377,7 +384,9 @@ def _map_table(maps: Sequence[MapTraffic]) -> Markup:
     return _sortable(("map", *MAP_HEADS, *(CAP_HEADS if capped else ())), lines)
 
 
-def _map_bars(maps: Sequence[MapTraffic]) -> Markup:
+def _map_bars(maps: Sequence[MapTraffic]) -> Markup | None:
+    if all(one.codec == "raw" for one in maps):
+        return None
     drawn = [Bar(short(one.name), one.bits_per_value, f"{one.bits_per_value:.2f} bits",
                  one.codec == "raw") for one in maps if one.bits_per_value is not None]
     return join(tag("h3", "Bits per value of each stored map"),
@@ -398,7 +407,7 @@ def _maps_overview(summaries: Sequence[Summary]) -> Markup | None:
         return None
     found = [{one.name: one for one in summary.maps} for summary in summaries]
     names = dict.fromkeys(name for maps in found for name in maps)
-    lines = [tag("tr", tag("td", short(name), class_="name"),
+    lines = [tag("tr", tag("td", breakable(name), class_="name"),
                  *(_figure(maps[name].bits_per_value if name in maps else None, 2)
                    for maps in found)) for name in names]
     lines.append(tag("tr", tag("td", "all coded maps"),

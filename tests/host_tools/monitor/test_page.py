@@ -72,7 +72,7 @@ def test_it_draws_follows_and_survives_a_reset(browser, live):
     assert rows == [HOSTILE, "dw & 2", "head", "whole run"]
     assert browser.value("document.images.length") == 0
     maps = browser.value("[...document.querySelectorAll('#maps tbody tr')].map("
-                         "r => [r.cells[0], r.cells[1], r.cells[2]].map(c => c.textContent))")
+                         "r => [r.cells[0], r.cells[3], r.cells[1]].map(c => c.textContent))")
     assert maps == [[HOSTILE, HOSTILE, "4.00"], ["map & b", "raw", "8.00"],
                     ["pooled c", "zvc, page pool", "3.00"]]
     assert browser.value("[...document.querySelectorAll('#maps .fill')].map(f => f.style.width)"

@@ -136,7 +136,35 @@ def test_accuracy_has_a_confidence_interval(tmp_path):
     record_run(tmp_path / "r")
     judged = {"n": 650, "top1": 80.0, "reference_top1": 80.0, "kl": 0.01}
     said = words(parsed(page_of(tmp_path / "r", validation=judged)))
-    assert "80.00 % (76.92 to 83.08)" in said
+    assert "top-1 80.00 % (76.75 to 82.89)" in said
+
+
+@pytest.mark.parametrize(("judged", "shown"), [
+    ({"n": 50, "top1": 100.0, "top1_error": 0.0, "views": 1}, "top-1 100.00 % (92.86 to 100.00)"),
+    ({"n": 50, "top1": 80.0, "top1_error": 2.0, "views": 4}, "top-1 80.00 % (76.08 to 83.92)"),
+    ({"task": "detect", "n": 9, "map50": 40.0, "map50_error": 5.0},
+     "mAP at 0.5 40.00 % (30.20 to 49.80)"),
+    ({"task": "segment", "n": 1, "miou": 70.0, "miou_error": None}, "mIoU 70.00 %"),
+    ({"task": ["x"], "n": 9, "top1": "many"}, "–")])
+def test_every_task_has_its_accuracy_and_interval(tmp_path, judged, shown):
+    record_run(tmp_path / "r")
+    assert cells(parsed(page_of(tmp_path / "r", validation=judged)), "this package")[1] == shown
+
+
+def test_the_difference_from_the_reference_is_paired(tmp_path):
+    record_run(tmp_path / "r", meta={"model": {"plan_sha256": "p", "model_sha256": "m"}})
+    judged = {"n": 50, "top1": 80.0, "reference_top1": 82.0, "difference": -2.0,
+              "difference_error": 1.0, "plan_sha256": "p"}
+    tree = parsed(page_of(tmp_path / "r", validation=judged))
+    assert cells(tree, "difference, paired")[1] == "-2.00 points (-3.96 to -0.04)"
+    assert cells(tree, "pictures")[1] == "50"
+    other = parsed(page_of(tmp_path / "r", validation={**judged, "plan_sha256": "q"}))
+    assert cells(other, "pictures")[1] == "50, by another plan of this network"
+
+
+def test_without_a_validation_nothing_is_said_of_accuracy(tmp_path):
+    record_run(tmp_path / "r")
+    assert "Accuracy" not in words(parsed(page_of(tmp_path / "r")))
 
 
 @pytest.mark.parametrize("options", [{"lost": 0.3}, {"markers": False, "round_trip": None}],
