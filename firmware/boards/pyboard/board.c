@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* STM32F405 as on the MicroPython pyboard: USART1 on PB6 (X9, out) and PB7 (X10, in) at 115200 baud.
+/* STM32F405 as on the MicroPython pyboard: USART1 on PB6 (X9, out) and PB7 (X10, in) at 115200 baud, the
+ * marker pin is PA0 (X1).
  * The same program runs in QEMU as netduinoplus2, which has neither clock tree nor cycle counter nor flash
  * controller: there TIM2 counts instructions, and RAM that the chip does not have is the model store. */
 #include <string.h>
@@ -9,7 +10,7 @@
 #include "ram.h"
 
 enum { ARENA_BYTES = 96 * 1024, RESULTS_BYTES = 12 * 1024, ATTEMPTS = 1000000 };
-enum { RCC = 0x40023800, GPIOB = 0x40020400, USART1 = 0x40011000, TIM2 = 0x40000000, FLASH = 0x40023C00 };
+enum { RCC = 0x40023800, GPIOA = 0x40020000, GPIOB = 0x40020400, USART1 = 0x40011000, TIM2 = 0x40000000, FLASH = 0x40023C00 };
 enum { USART1_INTERRUPT = 37, SECTOR_BYTES = 128 * 1024, FIRST_SECTOR = 5, SECTORS = 7 };
 #define STORE_AT 0x08020000u
 #define EMULATED_STORE_AT 0x20020000u
@@ -17,7 +18,7 @@ enum { EMULATED_STORE_BYTES = 64 * 1024 };
 
 /* Registers by word. */
 enum { RCC_CR = 0, RCC_PLLCFGR = 1, RCC_CFGR = 2, RCC_AHB1ENR = 12, RCC_APB1ENR = 16, RCC_APB2ENR = 17 };
-enum { GPIO_MODER = 0, GPIO_AFRL = 8 };
+enum { GPIO_MODER = 0, GPIO_ODR = 5, GPIO_AFRL = 8 };
 enum { USART_SR = 0, USART_DR = 1, USART_BRR = 2, USART_CR1 = 3, TIM_CR1 = 0, TIM_CNT = 9 };
 enum { FLASH_ACR = 0, FLASH_KEYR = 1, FLASH_SR = 3, FLASH_CR = 4 };
 #define DEMCR 0xE000EDFCu
@@ -40,7 +41,7 @@ static bool becomes(volatile uint32_t *at, uint32_t mask, uint32_t value)
 static uint32_t start_clocks(void)
 {
     volatile uint32_t *rcc = efm_register(RCC);
-    rcc[RCC_AHB1ENR] |= 1u << 1;
+    rcc[RCC_AHB1ENR] |= 3u;
     rcc[RCC_APB1ENR] |= 1u;
     rcc[RCC_APB2ENR] |= 1u << 4;
     rcc[RCC_PLLCFGR] = 8u | 168u << 6 | 7u << 24;
@@ -94,6 +95,21 @@ static void write(void *context, const uint8_t *bytes, uint32_t count)
             ;
         usart[USART_DR] = bytes[i];
     }
+}
+
+/* -- marker pin ------------------------------------------------------------------------------------- */
+
+static void start_pin(void)
+{
+    volatile uint32_t *gpio = efm_register(GPIOA);
+    gpio[GPIO_MODER] = (gpio[GPIO_MODER] & ~3u) | 1u;
+}
+
+static void mark(void *context, uint32_t stage)
+{
+    (void)context;
+    (void)stage;
+    efm_register(GPIOA)[GPIO_ODR] ^= 1u;
 }
 
 /* -- timers ----------------------------------------------------------------------------------------- */
@@ -181,7 +197,7 @@ static efm_board board = {
     .arena = arena, .arena_bytes = sizeof arena, .results = results, .results_bytes = sizeof results,
     .flash = {.at = (const uint8_t *)STORE_AT, .bytes = SECTORS * SECTOR_BYTES, .erase_bytes = SECTOR_BYTES,
               .program_bytes = 4, .erase = erase, .program = program},
-    .read = read, .write = write, .ticks = cycles, .reset = efm_reset,
+    .read = read, .write = write, .ticks = cycles, .mark = mark, .reset = efm_reset,
 };
 
 static void find_emulator(void)
@@ -197,6 +213,7 @@ const efm_board *efm_board_start(void)
 {
     uint32_t clock_hz = start_clocks();
     start_line(clock_hz);
+    start_pin();
     if (clock_hz < 84000000)
         board.ticks_per_second = clock_hz;
     if (!cycles_are_counted())

@@ -34,6 +34,7 @@ typedef struct sim {
     efm_line line;
     clock_kind clock;
     uint64_t line_ticks;
+    int pin; /* the file that is its marker pin */
     bool restart;
     uint8_t *flash, *external;
     flight flight[FLIGHTS];
@@ -150,6 +151,21 @@ static uint64_t ticks(void *context)
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }
 
+/* The marker pin: the time of every toggle, 8 bytes each, for meters that are emulated too. */
+static void mark(void *context, uint32_t stage)
+{
+    const sim *s = context;
+    struct timespec now = {0};
+    uint8_t at[8];
+    (void)stage;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t nanoseconds = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    for (uint32_t i = 0; i < sizeof at; i++)
+        at[i] = (uint8_t)(nanoseconds >> 8 * i);
+    if (write(s->pin, at, sizeof at) != (ssize_t)sizeof at)
+        fail("pin");
+}
+
 static void reset(void *context)
 {
     sim *s = context;
@@ -160,7 +176,7 @@ static void reset(void *context)
 /* -- options -------------------------------------------------------------------------------------- */
 
 typedef struct options {
-    const char *name, *flash, *external, *serial, *tcp, *clock;
+    const char *name, *flash, *external, *serial, *tcp, *clock, *pin;
     bool pty;
     uint32_t fast_bytes, external_bytes, flash_bytes, erase_bytes, program_bytes, results_bytes, alignment, baud;
 } options;
@@ -172,7 +188,8 @@ static const struct option LONG[] = {
     {"external-bytes", required_argument, NULL, 'E'}, {"alignment", required_argument, NULL, 'A'},
     {"flash", required_argument, NULL, 'f'}, {"flash-bytes", required_argument, NULL, 'F'},
     {"erase-bytes", required_argument, NULL, 'r'}, {"program-bytes", required_argument, NULL, 'P'},
-    {"results-bytes", required_argument, NULL, 'R'}, {"clock", required_argument, NULL, 'c'}, {NULL, 0, NULL, 0}};
+    {"results-bytes", required_argument, NULL, 'R'}, {"clock", required_argument, NULL, 'c'},
+    {"pin", required_argument, NULL, 'm'}, {NULL, 0, NULL, 0}};
 
 static const char USAGE[] =
     "  --name NAME               what the board calls itself\n"
@@ -185,7 +202,8 @@ static const char USAGE[] =
     "  --flash FILE              keep the model store in a file\n"
     "  --flash-bytes N           with --erase-bytes N, --program-bytes N\n"
     "  --results-bytes N         for outputs\n"
-    "  --clock real|line|stuck   the timer\n";
+    "  --clock real|line|stuck   the timer\n"
+    "  --pin FILE                the marker pin: when it toggled, u64 nanoseconds of the monotonic clock\n";
 
 static uint32_t number(const char *text)
 {
@@ -216,6 +234,7 @@ static void set(options *o, int letter, char **argv)
     case 'P': o->program_bytes = number(optarg); break;
     case 'R': o->results_bytes = number(optarg); break;
     case 'c': o->clock = optarg; break;
+    case 'm': o->pin = optarg; break;
     default: fprintf(stderr, "usage: %s [OPTION…]\n%s", argv[0], USAGE); exit(2);
     }
 }
@@ -253,6 +272,12 @@ static void make_board(sim *s, const options *o)
         .flash = {.at = s->flash, .bytes = o->flash_bytes, .erase_bytes = o->erase_bytes,
                   .program_bytes = o->program_bytes, .erase = flash_erase, .program = flash_program, .context = s},
         .context = s, .read = read_line, .write = write_line, .ticks = ticks, .reset = reset};
+    if (o->pin != NULL) {
+        s->pin = open(o->pin, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+        if (s->pin < 0)
+            fail(o->pin);
+        s->board.mark = mark;
+    }
     if (o->external_bytes != 0)
         s->board.external = (efm_port){begin_read, begin_write, finish, s};
 }
