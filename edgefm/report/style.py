@@ -52,5 +52,6 @@ summary { cursor: pointer; color: var(--soft); font-size: .9rem; }
 @media (max-width: 36rem) { body { padding: 1.25rem .9rem 3rem; } h1 { font-size: 1.4rem; } }
 @media print { html { font-size: 12px; } body { max-width: none; padding: 0; }
   section { break-before: page; } h2 { margin-top: 0; border-top: 0; } .wide { overflow: visible; }
-  svg.picture { min-width: 0; } h2, h3, h3 + .note { break-after: avoid; } tr, svg { break-inside: avoid; } }
+  svg.picture { min-width: 0; } h2, h3, h3 + .note { break-after: avoid; }
+  tr, svg { break-inside: avoid; } }
 """
