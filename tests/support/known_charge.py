@@ -82,6 +82,16 @@ def lpm01a(folder):
     return measured(folder, meter, pieces, edges_from(0)), charge
 
 
+def lpm01a_words(folder):
+    """At 100,000 samples per second; the driver knows the first second when the next begins."""
+    load, _, charge = stages(SECONDS, AMPERES, 100_000)
+    meter = Lpm01a(BoardTransport(Lpm01aBoard(load), lambda b, n: b"".join(b.words(n)),
+                                  samples=8000), Options(values={"rate": "100000"}))
+    meter.start()
+    pieces = [piece for _ in range(30) if (piece := meter.read(0.1))]
+    return measured(folder, meter, by_number(pieces, 100_000), edges_from(0)), charge
+
+
 def joulescope(folder):
     load, _, charge = stages(SECONDS, AMPERES, 100_000)
     driver = JoulescopeDriver()
@@ -161,5 +171,6 @@ def pi_pmic(folder):
     return measured(folder / "run", meter, time.pieces(meter), time.edges), time.charge
 
 
-SCENARIOS = {"ppk2": ppk2, "joulescope": joulescope, "lpm01a": lpm01a, "otii": otii_arc,
+SCENARIOS = {"ppk2": ppk2, "joulescope": joulescope, "lpm01a": lpm01a,
+             "lpm01a, words": lpm01a_words, "otii": otii_arc,
              "pi-pmic": pi_pmic, "ina": ina}

@@ -79,7 +79,7 @@ class Ppk2Board:
 
 
 class Lpm01aBoard:
-    """A PowerShield in its text format."""
+    """A PowerShield in its text format, and in words where it is told to."""
 
     def __init__(self, load: Load):
         self.load = load
@@ -102,6 +102,21 @@ class Lpm01aBoard:
                 answer += b"PowerShield > Acquisition completed\r\n"
             answer += f"PowerShield > ack {command}\r\n\r\n".encode()
         return answer
+
+    def words(self, count):
+        """The next samples as messages and words, with a time stamp each second."""
+        number = np.arange(self.number, self.number + count)
+        amperes = np.maximum(np.asarray(self.load(number), float), 1e-12)
+        power = np.clip(np.floor(np.log(4095 / amperes) / np.log(16)), 0, 14).astype(np.int64)
+        words = power << 12 | np.minimum(np.rint(amperes * 16.0 ** power), 4095).astype(np.int64)
+        result, began = [], 0
+        for at in np.flatnonzero(number % self.rate == 0):
+            ms = int(number[at]) * 1000 // self.rate
+            result += [words[began:at].astype(">u2").tobytes(),
+                       b"\xf0\xf3" + ms.to_bytes(4, "big") + b"\x00\xff\xff"]
+            began = at
+        self.number += count
+        return [piece for piece in (*result, words[began:].astype(">u2").tobytes()) if piece]
 
     def lines(self, count):
         """The next samples as lines, with a time stamp each second."""
