@@ -149,7 +149,7 @@ def _show(arguments: argparse.Namespace, recording: Any, ended: Callable[[], boo
 
 
 def _draw(drawer: Any, follower: Follower) -> None:
-    drawer.draw(follower.look(), shutil.get_terminal_size((100, 30)).columns)
+    drawer.draw(follower.look(), *shutil.get_terminal_size((100, 30)))
 
 
 def _open(url: str) -> None:

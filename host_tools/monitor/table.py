@@ -11,11 +11,12 @@ from host_tools.report.words import amount
 
 MOST_STAGES = 12
 MOST_MAPS = 8
+OTHERS = 8  # lines at most besides those of stages and maps: heads, the whole run, what is left out
 NAME = 28
 
 
-def lines(state: Mapping[str, Any], width: int = 100) -> list[str]:
-    """The table of a state (`Follower.look`), no line longer than `width`."""
+def lines(state: Mapping[str, Any], width: int = 100, height: int = 50) -> list[str]:
+    """The table of a state (`Follower.look`), at most `height` lines, none longer than `width`."""
     shown = [_head(state)]
     last = state["last"]
     if last is None:
@@ -23,13 +24,17 @@ def lines(state: Mapping[str, Any], width: int = 100) -> list[str]:
     else:
         shown.append(f"{'stage':{NAME}} {'time':>14} {'maps read':>12} {'written':>12} "
                      f"{'weights':>12} {'bits/value':>10}")
+        problems = min(3, len(state["problems"]))
+        room = max(2, height - OTHERS - problems)
+        most = min(MOST_STAGES, max(1, room // 2 if last["maps"] else room))
         slowest = sorted(range(len(last["stages"])), key=lambda i: -last["stages"][i]["ticks"])
-        shown += [_stage(state, last["stages"][i]) for i in sorted(slowest[:MOST_STAGES])]
-        if len(slowest) > MOST_STAGES:
-            shown.append(f"({len(slowest) - MOST_STAGES} quicker stages not shown)")
-        shown += [_stage(state, last["total"]), *_maps(last)]
+        shown += [_stage(state, last["stages"][i]) for i in sorted(slowest[:most])]
+        if len(slowest) > most:
+            shown.append(f"({len(slowest) - most} quicker stages not shown)")
+        used = min(most, len(slowest))
+        shown += [_stage(state, last["total"]), *_maps(last, min(MOST_MAPS, room - used))]
     shown += [f"! {problem}" for problem in state["problems"][-3:]]
-    return [_printable(line)[:width] for line in shown]
+    return [_printable(line)[:width] for line in shown[:height]]
 
 
 def _head(state: Mapping[str, Any]) -> str:
@@ -57,7 +62,7 @@ def _stage(state: Mapping[str, Any], stage: Mapping[str, Any]) -> str:
             f"{stage['external_write_bytes']:>12,} {stage['weight_read_bytes']:>12,} {bits:>10}")
 
 
-def _maps(last: Mapping[str, Any]) -> list[str]:
+def _maps(last: Mapping[str, Any], room: int) -> list[str]:
     """The stored maps that move most, in their order."""
     maps = last["maps"]
     if not maps:
@@ -65,10 +70,10 @@ def _maps(last: Mapping[str, Any]) -> list[str]:
     shown = [f"{'stored map':{NAME}} {'codec':>14} {'read':>12} {'written':>12} {'raw':>12} "
              f"{'bits/value':>10}"]
     moved = [one["read_bytes"] + one["write_bytes"] for one in maps]
-    most = sorted(range(len(maps)), key=lambda i: -moved[i])[:MOST_MAPS]
+    most = sorted(range(len(maps)), key=lambda i: -moved[i])[:room]
     shown += [_map(maps[i]) for i in sorted(most)]
-    if len(maps) > MOST_MAPS:
-        shown.append(f"({len(maps) - MOST_MAPS} maps that move less not shown)")
+    if len(maps) > room:
+        shown.append(f"({len(maps) - room} maps that move less not shown)")
     return shown
 
 
@@ -94,9 +99,9 @@ class Drawer:
     def __init__(self, out: IO[str]) -> None:
         self._out, self._height, self._said = out, 0, ""
 
-    def draw(self, state: Mapping[str, Any], width: int) -> None:
-        """Show a state."""
-        shown = lines(state, width - 1)
+    def draw(self, state: Mapping[str, Any], width: int, height: int = 30) -> None:
+        """Show a state in a terminal of this size."""
+        shown = lines(state, width - 1, max(2, height - 1))
         if self._out.isatty():
             up = f"\x1b[{self._height}A" if self._height else ""
             self._out.write(up + "".join(f"\x1b[2K{line}\n" for line in shown) + "\x1b[J")

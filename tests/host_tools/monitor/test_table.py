@@ -42,6 +42,21 @@ def test_stored_maps_have_a_line_each(tmp_path):
     assert "(7 maps that move less not shown)" in shown and len(shown) < 20
 
 
+@pytest.mark.parametrize("height", [2, 5, 12, 23, 60])
+def test_the_table_is_no_higher_than_the_terminal(tmp_path, height):
+    record_run(tmp_path / "r", maps=CROSSED, meta=WITH_MAPS)
+    with Recording(tmp_path / "r") as recording:
+        state = Follower(recording).look()
+    state["last"]["stages"] *= 10
+    state["last"]["maps"] *= 10
+    state["problems"] = ["a", "b", "c", "d"]
+    shown = lines(state, 100, height)
+    assert len(shown) <= height
+    if height >= 12:
+        assert any(line.startswith("whole run") for line in shown) and shown[-1] == "! d"
+        assert any(line.startswith("map <a>") for line in shown)
+
+
 def test_maps_that_are_not_counted_are_said(tmp_path):
     record_run(tmp_path / "r", meta=WITH_MAPS)
     with Recording(tmp_path / "r") as recording:
