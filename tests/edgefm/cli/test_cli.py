@@ -256,7 +256,10 @@ def test_a_clip_is_run_frame_by_frame(model: Path, photos: Path, tmp_path: Path,
     net = tmp_path / "net.efm"
     edgefm("compile", model, "--calib", photos, "--cut", "ops", "--codec", "temporal",
            "--tolerance", "1", "-o", net)
-    found = edgefm_json("run", net, "--video", tmp_path / "clip.npy")["frames"]
+    clip = edgefm_json("run", net, "--video", tmp_path / "clip.npy")
+    found = clip["frames"]
+    assert 3 * sum(one["write_bytes"] for one in clip["maps"]) == pytest.approx(
+        sum(one["external_write_bytes"] for one in found))
     assert [one["name"] for one in found] == ["frame 0", "frame 1", "frame 2"]
     sizes = [one["coded_bytes"] for one in found]
     assert sizes[1] == sizes[2] < sizes[0] / 3
