@@ -141,19 +141,18 @@ static void hash_outputs(efm_inference *inference)
         efm_sha256_end(&inference->hash, inference->end.digest);
 }
 
-/* As many records at a time as fit a frame. */
+/* As many records at a time as fit where RUN_END does. */
 static void tell_maps(efm_inference *inference)
 {
-    uint8_t *payload = payload_of(inference);
-    uint32_t room = inference->host.link->frame_bytes - EFM_LINK_FRAME_EXTRA, count = inference->map_count;
-    room = room < EFM_RUN_END_BYTES ? room : EFM_RUN_END_BYTES;
-    uint32_t most = room < EFM_MAPS_HEAD_BYTES ? 0 : (room - EFM_MAPS_HEAD_BYTES) / EFM_MAP_RECORD_BYTES;
-    for (uint32_t first = 0, part; inference->maps != NULL && most != 0 && first < count; first += part) {
-        part = count - first < most ? count - first : most;
-        efm_event_maps(payload, inference->end.run, first, count);
-        for (uint32_t i = 0; i < part; i++)
-            efm_map_record(payload + EFM_MAPS_HEAD_BYTES + i * EFM_MAP_RECORD_BYTES, &inference->maps[first + i]);
-        send_event(inference, EFM_MAPS_HEAD_BYTES + part * EFM_MAP_RECORD_BYTES);
+    enum { EACH = (EFM_RUN_END_BYTES - EFM_MAPS_HEAD_BYTES) / EFM_MAP_RECORD_BYTES };
+    uint32_t count = inference->maps != NULL ? inference->map_count : 0;
+    for (uint32_t first = 0; first < count; first += EACH) {
+        uint8_t *at = payload_of(inference);
+        efm_event_maps(at, inference->end.run, first, count);
+        at += EFM_MAPS_HEAD_BYTES;
+        for (uint32_t i = first; i < count && i < first + EACH; i++, at += EFM_MAP_RECORD_BYTES)
+            efm_map_record(at, &inference->maps[i]);
+        send_event(inference, (uint32_t)(at - payload_of(inference)));
     }
 }
 

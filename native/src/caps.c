@@ -23,7 +23,7 @@ static uint32_t first_shift(const efm_cap_view *cap, uint32_t y, uint32_t credit
     return before > floor ? before : floor;
 }
 
-static void count(efm_map_counters *moved, uint32_t shift, uint32_t floor)
+static void count(efm_moved *moved, uint32_t shift, uint32_t floor)
 {
     moved->capped_rows += shift > floor;
     if (shift > floor && shift > moved->largest_shift)

@@ -4,12 +4,18 @@
 
 #include "model.h"
 
+/* What a firing of LOAD or STORE has moved: less than 4 GiB, as the map has. */
+typedef struct efm_moved {
+    uint32_t bytes, rows;
+    uint32_t raw_rows, capped_rows, largest_shift; /* as in efm_map_counters */
+} efm_moved;
+
 /* What LOAD and STORE work on. */
 typedef struct efm_cursor {
     const efm_model *model;
     const efm_host *host;
     efm_counters *counters;
-    efm_map_counters *moved;  /* what this firing moves, added to the run's and the map's counters at its end */
+    efm_moved *moved;         /* added to the run's and the map's counters at the firing's end */
     uint8_t *arena;
     const efm_op_view *op;
     uint32_t index;           /* of the operator */

@@ -98,10 +98,10 @@ static int32_t begin(const efm_cursor *c, int reads, uint32_t address, uint8_t *
                  : port->begin_write(port->port, address, at, bytes, ticket);
 }
 
-static void count_row(const efm_cursor *c, int reads, uint32_t bytes)
+static void count_row(const efm_cursor *c, uint32_t bytes)
 {
-    *(reads ? &c->moved->read_bytes : &c->moved->write_bytes) += bytes;
-    *(reads ? &c->moved->rows_read : &c->moved->rows_written) += 1;
+    c->moved->bytes += bytes;
+    c->moved->rows++;
 }
 
 /* Starts moving a row's bytes; every burst but the last is waited for. */
@@ -109,7 +109,7 @@ static efm_status transfer(const efm_cursor *c, int reads, uint32_t y, uint8_t *
 {
     uint32_t address = c->map.address + y * c->map.slot_bytes, burst = efm_model_burst(c->model), ticket = 0;
     bytes = efm_model_transfer(c->model, bytes);
-    count_row(c, reads, bytes);
+    count_row(c, bytes);
     while (burst != 0 && bytes > burst) {
         if (begin(c, reads, address, at, burst, &ticket) != 0 || c->host->port.wait(c->host->port.port, ticket) != 0)
             return EFM_PORT_FAILED;
@@ -126,37 +126,32 @@ static efm_status transfer(const efm_cursor *c, int reads, uint32_t y, uint8_t *
 
 /* -- counting --------------------------------------------------------------------------------------- */
 
-static void add_to_map(efm_map_counters *own, const efm_map_counters *moved)
+static void add_to_run(const efm_cursor *c, int reads)
 {
-    own->write_bytes += moved->write_bytes;
-    own->read_bytes += moved->read_bytes;
-    own->rows_written += moved->rows_written;
-    own->rows_read += moved->rows_read;
-    own->raw_rows += moved->raw_rows;
-    own->capped_rows += moved->capped_rows;
-    if (moved->largest_shift > own->largest_shift)
-        own->largest_shift = moved->largest_shift;
-}
-
-static void add_to_run(const efm_cursor *c)
-{
-    const efm_map_counters *moved = c->moved;
+    const efm_moved *moved = c->moved;
     efm_counters *all = c->counters;
     int pooled = efm_model_is_pooled(c->model, &c->map);
-    if (!pooled) {
-        all->external_read_bytes += moved->read_bytes;
-        all->external_write_bytes += moved->write_bytes;
-    }
+    if (!pooled)
+        *(reads ? &all->external_read_bytes : &all->external_write_bytes) += moved->bytes;
     if (c->map.codec == 0) /* never in the pool */
         return;
-    *(pooled ? &all->pool_bytes : &all->coded_bytes) += moved->write_bytes + moved->read_bytes;
-    *(pooled ? &all->pool_values : &all->coded_values) +=
-        (uint64_t)(moved->rows_written + moved->rows_read) * c->map.row_bytes;
-    all->coded_rows += moved->rows_written;
+    *(pooled ? &all->pool_bytes : &all->coded_bytes) += moved->bytes;
+    *(pooled ? &all->pool_values : &all->coded_values) += (uint64_t)moved->rows * c->map.row_bytes;
+    all->coded_rows += reads ? 0 : moved->rows;
     all->raw_rows += moved->raw_rows;
     all->capped_rows += moved->capped_rows;
     if (moved->largest_shift > all->largest_shift)
         all->largest_shift = moved->largest_shift;
+}
+
+static void add_to_map(efm_map_counters *own, const efm_moved *moved, int reads)
+{
+    *(reads ? &own->read_bytes : &own->write_bytes) += moved->bytes;
+    *(reads ? &own->rows_read : &own->rows_written) += moved->rows;
+    own->raw_rows += moved->raw_rows;
+    own->capped_rows += moved->capped_rows;
+    if (moved->largest_shift > own->largest_shift)
+        own->largest_shift = moved->largest_shift;
 }
 
 /* How every firing ends: its transfers are waited for when it failed, and what it moved is counted, the
@@ -165,9 +160,10 @@ static efm_status end_firing(const efm_cursor *c, efm_status status)
 {
     if (status != EFM_OK)
         (void)wait_pending(c);
-    add_to_run(c);
+    int reads = c->op->kind == EFM_OP_LOAD;
+    add_to_run(c, reads);
     if (c->host->maps != NULL)
-        add_to_map(&c->host->maps[c->op->link], c->moved);
+        add_to_map(&c->host->maps[c->op->link], c->moved, reads);
     return status;
 }
 
@@ -217,7 +213,7 @@ static efm_status take_row(const efm_cursor *c, uint32_t y)
 {
     uint32_t bytes = row_length(c, y);
     efm_status status = bytes == 0 ? EFM_BAD_CODEC : efm_pool_read(c, y, code_buffer(c, y), bytes);
-    count_row(c, 1, bytes);
+    count_row(c, bytes);
     if (status == EFM_OK)
         status = decode_row(c, y);
     efm_cap_view cap;
@@ -229,7 +225,7 @@ static efm_status take_row(const efm_cursor *c, uint32_t y)
 
 efm_status efm_memory_load(efm_cursor *cursor, uint32_t first, uint32_t count)
 {
-    efm_map_counters moved = {0};
+    efm_moved moved = {0};
     int pooled = efm_model_is_pooled(cursor->model, &cursor->map);
     efm_status status = EFM_OK;
     cursor->moved = &moved;
@@ -266,7 +262,7 @@ static void encode_row(const efm_cursor *c, uint32_t y)
 static efm_status give_row(const efm_cursor *c, uint32_t y)
 {
     encode_row(c, y);
-    count_row(c, 0, row_length(c, y));
+    count_row(c, row_length(c, y));
     return efm_pool_append(c, code_buffer(c, y), row_length(c, y));
 }
 
@@ -285,7 +281,7 @@ static efm_status store_row(const efm_cursor *c, uint32_t y, int overlap)
 
 efm_status efm_memory_store(efm_cursor *cursor, uint32_t first, uint32_t count)
 {
-    efm_map_counters moved = {0};
+    efm_moved moved = {0};
     int pooled = efm_model_is_pooled(cursor->model, &cursor->map);
     efm_status status = EFM_OK;
     cursor->moved = &moved;

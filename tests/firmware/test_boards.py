@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import pytest
 
+from edgefm.binding import Runtime
 from edgefm.errors import DeviceError
 from edgefm.outline import read_outline
 from host_tools import build, running
@@ -53,7 +54,9 @@ def check(device, path):
     outline = read_outline(lambda at, count: package[at:at + count], len(package), path.name)
     inputs = [made_up(tensor.shape, tensor.dtype) for tensor in outline.info.inputs]
     device.put(path.name, package)
-    run = device.run(path.name, outline.stream(inputs), outputs=outline.info.outputs)
+    run = device.run(path.name, outline.stream(inputs), outputs=outline.info.outputs, by_map=True)
+    with Runtime(package) as runtime:
+        assert run.maps == runtime.run(inputs).maps
     assert [_digest(output) for output in run.outputs] == expected["outputs"]
     counted = asdict(run.end.counted)
     assert counted == {key: expected["counters"][key] for key in counted}
