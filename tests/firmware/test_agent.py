@@ -32,7 +32,8 @@ def test_a_board_without_external_memory_says_that_it_lacks_the_feature(sim):
     with sim("--external-bytes", 0) as device:
         info = device.info
     assert info.external_bytes == 0
-    assert info.features == Feature.CODED | Feature.CAPPED  # the page pool is in fast memory
+    # The page pool and the frame before are in fast memory.
+    assert info.features == Feature.CODED | Feature.CAPPED | Feature.TEMPORAL
 
 
 def test_every_codec_of_the_build_is_told(sim):
