@@ -74,7 +74,8 @@ def compile_checked(model: Model, options: CompileOptions, judged: Judged, pool:
     """
     if options.budget is None:
         raise BadInput("--check: there is nothing to check without a budget; expected "
-                       "--accuracy-budget, --kl-budget or --byte-budget")
+                       "--accuracy-budget, --kl-budget, --byte-budget or "
+                       "--mean-byte-budget")
     wanted, rounds = options, []
     compiled = compile_loaded(model, wanted, tick)
     while True:
@@ -97,7 +98,7 @@ def _judge(compiled: Compiled, judged: Judged, pool: Executor) -> Validation:
 
 def _round(compiled: Compiled, result: Validation, options: CompileOptions) -> Round:
     lost, kl = -float(result["difference"] or 0), float(result.kl or 0)
-    if options.byte_budget is not None:
+    if options.byte_budget is not None or options.mean_byte_budget is not None:
         met = None
     elif options.accuracy_budget is not None:
         met = lost <= options.accuracy_budget

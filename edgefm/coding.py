@@ -71,7 +71,9 @@ def storage_for(program: Program, codec: str,
 
     def cap_of(stream: int) -> Cap | None:
         shape = program.streams[stream]
-        fits = (names and all(CODECS[name].lossless and not CODECS[name].refers for name in names)
+        own = given.get(shape.name)
+        mine = (own.codec,) if own else names
+        fits = (mine and all(CODECS[name].lossless and not CODECS[name].refers for name in mine)
                 and is_codable(shape)
                 and shape.row_bytes + HEAD_BYTES <= _MAX_ROW_BYTES)
         return cap_for(shape) if cap_for and fits else None

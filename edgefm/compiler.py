@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from warnings import warn
 
-from edgefm import coding, importers, pooling, rate
+from edgefm import importers, pooling, rate
 from edgefm.container import CodedMap, Description, write_package
 from edgefm.errors import BadInput, CalibrationWarning
 from edgefm.graph import Array, Graph
-from edgefm.lower import lower
+from edgefm.outside import Deployed, Outside
 from edgefm.picture import load_picture
-from edgefm.plan import Layout, Plan, Target, analyse, load_target, make_plan
+from edgefm.plan import Plan, Target, load_target
 from edgefm.preprocess import (
     InputInfo,
     Preprocess,
@@ -28,10 +29,10 @@ from edgefm.preprocess import (
     picture_size,
     value_range,
 )
-from edgefm.program import OpKind, Program
+from edgefm.program import Program
 from edgefm.quantize import QuantizeOptions, quantize
 from edgefm.rate import Budget, Rate
-from edgefm.tables import MapTables, check_tables, read_tables
+from edgefm.tables import check_tables, read_tables
 
 CALIBRATION_IMAGES = 500  # how many of --calib's files quantise a float network
 CODEC_IMAGES = 16         # how many of them codec tables are learned from
@@ -45,9 +46,10 @@ PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".npy")
 class CompileOptions:
     """What the command line and the API say about a compilation; sizes in bytes, None: no limit.
 
-    At most one of `kl_budget` (nats), `accuracy_budget` (points of top-1) and `byte_budget` (coded
-    feature maps per inference, both ways) may be given; stored maps then get coarser steps.
-    `tolerance` (steps of a map) and `refresh` (frames) are for the codec temporal.
+    At most one of `kl_budget` (nats), `accuracy_budget` (points of top-1), `byte_budget` (stored
+    feature maps per inference, both ways, whatever the picture) and `mean_byte_budget` (the same on
+    average) may be given; stored maps then get coarser steps. `tolerance` (steps of a map) and
+    `refresh` (frames) are for the codec temporal.
     """
 
     fast: int | None = None
@@ -63,6 +65,7 @@ class CompileOptions:
     kl_budget: float | None = None
     accuracy_budget: float | None = None
     byte_budget: int | None = None
+    mean_byte_budget: int | None = None
     points_per_nat: tuple[float, float] = rate.PER_NAT
     rate_rule: str = "slope"
     transform: str = "channels"
@@ -73,8 +76,13 @@ class CompileOptions:
     @property
     def budget(self) -> Budget | None:
         """The budget, if there is one. Raises BadInput for several at once."""
-        given = (self.kl_budget, self.accuracy_budget, self.byte_budget)
-        return None if given == (None, None, None) else Budget(*given, self.points_per_nat)
+        given = (self.kl_budget, self.accuracy_budget, self.byte_budget, self.mean_byte_budget)
+        return None if given == (None,) * 4 else Budget(*given, self.points_per_nat)
+
+    @property
+    def how(self) -> tuple[str, str]:
+        """Rule and transform, as `rate.coarsen` takes them."""
+        return self.rate_rule, self.transform
 
     @property
     def map_codec(self) -> str:
@@ -194,12 +202,6 @@ def compile_loaded(model: Model, options: CompileOptions,
     target = load_target(options.target).with_budget(options.fast, options.external)
     given = read_tables(options.tables) if options.tables else {}
     check_tables(given, model.graph)
-
-    def planned(layout: Layout) -> Plan:
-        storage = coding.storage_for(layout.program, options.map_codec, given=given,
-                                     refresh=options.refresh)
-        return make_plan(layout, target, options.objective, options.cut, storage)
-
     if options.map_codec != "temporal" and (options.tolerance or options.refresh):
         raise BadInput(f"{model.graph.name}: a tolerance and a refresh are for the codec temporal, "
                        f"met {options.map_codec}")
@@ -211,33 +213,30 @@ def compile_loaded(model: Model, options: CompileOptions,
                        "none")
     if target.external_bytes == 0 and options.map_codec != "raw":
         return _pooled(model, options, target, tick)
-    layout = analyse(lower(model.graph))
-    plan = planned(layout)
+    samples: list[Array] = []
+    if budget is not None:
+        samples = calibration_inputs(model.graph, model.preprocess, options.calib, rate.IMAGES)
+        _warn_of_few(options.calib, len(samples), FEW_FOR_BUDGET, "the budget is measured on four "
+                     "in five of them, and other files may lose several times as much")
 
-    learned: dict[Graph, dict[int, CodedMap]] = {}  # of the last graph: learning takes long
+    @cache
+    def table_samples() -> list[Array]:
+        found = calibration_inputs(model.graph, model.preprocess, options.calib, CODEC_IMAGES)
+        _warn_of_few(options.calib, len(found), FEW_FOR_TABLES, "codec tables are learned from "
+                     "them, and maps of other files take more bytes")
+        return found
 
-    def built(graph: Graph, decided: Rate | None = None) -> Compiled:
-        own = analyse(lower(graph))
-        fits = plan if _alike(own.program, layout.program) else planned(own)
-        if graph not in learned:
-            learned.clear()
-            learned[graph] = coding.with_tolerance(
-                _coded_maps(model, graph, own, fits, options, given), options.tolerance)
-        coded = learned[graph]
-        description = Description(model.sha256, model.preprocess, options.labels,
-                                  decided.to_json() if decided else None)
-        package = write_package(graph, own.program, fits, coded, description)
-        return Compiled(package, model.source, model.graph, graph, own.program, fits,
-                        model.preprocess, coded, decided)
+    outside = Outside(model.graph, table_samples, target, options.objective, options.cut,
+                      options.map_codec, given, tick, options.tolerance, options.refresh)
+    return _packed(model, options, outside.run(budget, samples, options.how))
 
-    if budget is None:
-        return built(model.graph)
-    samples = calibration_inputs(model.graph, model.preprocess, options.calib, rate.IMAGES)
-    _warn_of_few(options.calib, len(samples), FEW_FOR_BUDGET, "the budget is measured on four in "
-                 "five of them, and other files may lose several times as much")
-    return built(*rate.coarsen(model.graph, _stored(layout.program, plan), samples, budget,
-                               (options.rate_rule, options.transform),
-                               lambda graph: built(graph).package, tick))
+
+def _packed(model: Model, options: CompileOptions, made: Deployed) -> Compiled:
+    description = Description(model.sha256, model.preprocess, options.labels,
+                              made.rate.to_json() if made.rate else None)
+    package = write_package(made.graph, made.layout.program, made.plan, made.coded, description)
+    return Compiled(package, model.source, model.graph, made.graph, made.layout.program, made.plan,
+                    model.preprocess, made.coded, made.rate)
 
 
 def _pooled(model: Model, options: CompileOptions, target: Target,
@@ -250,52 +249,5 @@ def _pooled(model: Model, options: CompileOptions, target: Target,
     samples = calibration_inputs(model.graph, model.preprocess, options.calib, pooling.IMAGES)
     made = pooling.Pooling(model.graph, samples, target, options.objective, options.cut,
                            options.map_codec, tick).run(budget.nats if budget else None,
-                                                        (options.rate_rule, options.transform))
-    description = Description(model.sha256, model.preprocess, options.labels,
-                              made.rate.to_json() if made.rate else None)
-    package = write_package(made.graph, made.layout.program, made.plan, made.coded, description)
-    return Compiled(package, model.source, model.graph, made.graph, made.layout.program, made.plan,
-                    model.preprocess, made.coded, made.rate)
-
-
-def _alike(a: Program, b: Program) -> bool:
-    """True when a plan of one program holds for the other: all but numbers is the same.
-
-    Another scale rarely changes more than numbers: a table of 256 values that becomes the identity
-    is lowered to a view.
-    """
-    def shape(program: Program) -> object:
-        return ([(op.kind, op.inputs, op.outputs, op.scratch) for op in program.ops],
-                [replace(stream, zero_point=0) for stream in program.streams])
-
-    return shape(a) == shape(b)
-
-
-def _coded_maps(model: Model, graph: Graph, layout: Layout, plan: Plan,
-                options: CompileOptions, given: Mapping[str, MapTables]) -> dict[int, CodedMap]:
-    """How the plan's external maps are coded."""
-    codec = options.map_codec
-    if not any(m.codec != "raw" for m in plan.maps):
-        return {}
-    samples: list[list[Array]] = []
-    if coding.needs_calibration(codec):
-        samples = [[x] for x in calibration_inputs(graph, model.preprocess, options.calib,
-                                                   CODEC_IMAGES)]
-        _warn_of_few(options.calib, len(samples), FEW_FOR_TABLES, "codec tables are learned from "
-                     "them, and maps of other files take more bytes")
-    roomy = make_plan(layout, load_target(None), "cost", "auto")
-    package = write_package(graph, layout.program, roomy, {}, Description(model.sha256))
-    return coding.code_maps(layout.program, plan, codec, package, samples, given)
-
-
-def _stored(program: Program, plan: Plan) -> Mapping[int, int]:
-    """Values of coded maps that cross the external port per inference, by tensor of the graph."""
-    transfers = {i: sum(op.map == i and op.kind in (OpKind.LOAD, OpKind.STORE) for op in plan.ops)
-                 for i in range(len(plan.maps))}
-    values: dict[int, int] = {}
-    for i, stored in enumerate(plan.maps):
-        stream = program.streams[stored.stream]
-        if stream.tensor >= 0 and stored.codec != "raw":
-            count = stream.height * stream.width * stream.channels * transfers[i]
-            values[stream.tensor] = values.get(stream.tensor, 0) + count
-    return values
+                                                        options.how)
+    return _packed(model, options, made)

@@ -10,16 +10,16 @@ is what the package computes, on files that neither steps, tables nor caps were 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
+from dataclasses import dataclass, field, replace
 
 from edgefm import coding, rate
-from edgefm.codecs.shift import HEAD_BYTES, Cap
+from edgefm.capping import DEPTH_ROWS, usual_cap
+from edgefm.codecs.shift import Cap
 from edgefm.container import CodedMap, Description, write_package
 from edgefm.errors import BadInput, Infeasible
 from edgefm.graph import Array, Graph
 from edgefm.lower import lower
+from edgefm.outside import Deployed
 from edgefm.plan import Layout, Plan, Storage, Target, analyse, make_plan, plan_storing
 from edgefm.program import Program, Stream
 from edgefm.rate.divergence import package_of
@@ -27,20 +27,7 @@ from edgefm.rate.divergence import package_of
 IMAGES = 112     # calibration files: of seven, one fits tables and sensitivities, two fit caps,
 _PARTS = 7       # four hold the budget
 _CAPPING = (1, 2)
-USUAL = 0.5      # share of calibration pictures whose rows fit the rate on average
-DEPTH_ROWS = 8   # rows' worth that busy places may borrow from calm ones before
 _SHARES = (0.4, 0.3, 0.2)  # of a raw row, to find out which maps have to be stored
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pooled:
-    """A network with its plan, tables per index in `plan.maps`, and what was decided."""
-
-    graph: Graph
-    layout: Layout
-    plan: Plan
-    coded: Mapping[int, CodedMap]
-    rate: rate.Rate | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +53,7 @@ class Pooling:
     tick: Callable[[], None] = lambda: None
     stored: set[str] = field(default_factory=set)
 
-    def run(self, kl: float | None, how: tuple[str, str]) -> Pooled:
+    def run(self, kl: float | None, how: tuple[str, str]) -> Deployed:
         """The network within `kl` nats (None: no coarser steps) and the target's fast memory; `how`
         is the rule and the transform of `rate.coarsen`.
 
@@ -74,7 +61,7 @@ class Pooling:
         """
         layout, plan = self._first_plan()
         if not plan.maps:
-            return Pooled(self.graph, layout, plan, {}, None)
+            return Deployed(self.graph, layout, plan, {}, None)
         if len(self.samples) < _PARTS:
             raise BadInput(f"{self.graph.name}: {len(self.samples)} calibration files; expected "
                            f"{_PARTS} at least, for tables, caps and the budget")
@@ -84,7 +71,8 @@ class Pooling:
             layout, plan = self._plan(made.graph, made.caps)
             if all(m.name in self.stored for m in plan.maps):
                 coded = {i: made.coded[m.name] for i, m in enumerate(plan.maps)}
-                return Pooled(made.graph, layout, plan, coded, decided)
+                return Deployed(made.graph, layout, plan, coded, decided and replace(
+                    decided, most_map_bytes=plan.most_map_bytes))
 
     # -- plans -------------------------------------------------------------------------------------
 
@@ -148,11 +136,4 @@ class Pooling:
         plan = plan_storing(layout, self.target, self._storage(program, caps), streams)
         package = write_package(graph, program, plan, coded, Description(""))
         return _Candidate(graph, caps, {m.name: coded[i] for i, m in enumerate(plan.maps)}, package)
-
-
-def usual_cap(lengths: Sequence[Sequence[int]]) -> Cap:
-    """The cap of a map whose rows took these bytes, per picture, when nothing limited them."""
-    means = [float(np.mean(rows)) for rows in lengths]
-    most = int(np.ceil(np.quantile(means, USUAL))) + HEAD_BYTES
-    return Cap(most, DEPTH_ROWS * most)
 

@@ -95,8 +95,11 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
     budget.add_argument("--accuracy-budget", type=positive, metavar="POINTS",
                         help="the same for top-1 points, estimated from KL and not checked")
     budget.add_argument("--byte-budget", type=size, metavar="SIZE",
-                        help="coarser steps until stored maps take no more bytes per inference, "
-                             "written and read")
+                        help="coarser steps and caps, so that stored maps take no more bytes per "
+                             "inference, written and read, whatever the picture")
+    budget.add_argument("--mean-byte-budget", type=size, metavar="SIZE",
+                        help="coarser steps until they take no more on average; single pictures "
+                             "may take more")
     group.add_argument("--points", type=Path, metavar="sweep.json",
                        help="points per nat as `edgefm sweep` measured them on this network "
                             f"(default: at most {PER_NAT[1]:g})")
@@ -133,7 +136,8 @@ def compile_options(arguments: argparse.Namespace, model: Path) -> CompileOption
         objective=arguments.objective, cut=arguments.cut, target=arguments.target,
         calib=arguments.calib, preprocess=preprocess, geometry=geometry, labels=names,
         kl_budget=arguments.kl_budget, accuracy_budget=arguments.accuracy_budget,
-        byte_budget=arguments.byte_budget, rate_rule=arguments.rate_rule,
+        byte_budget=arguments.byte_budget, mean_byte_budget=arguments.mean_byte_budget,
+        rate_rule=arguments.rate_rule,
         transform=arguments.transform,
         tables=arguments.tables, tolerance=arguments.tolerance, refresh=arguments.refresh,
         points_per_nat=read_per_nat(arguments.points) if arguments.points else PER_NAT)

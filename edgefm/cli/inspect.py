@@ -71,7 +71,8 @@ def rate_fields(rate: Mapping[str, Any]) -> dict[str, object]:
         **(checked_fields(rate["check"]) if rate.get("check") else {
             "top-1 points lost": f"{low:.2f} to {high:.2f} {_slopes(rate)}, estimated from KL, not "
                                  "checked"}),
-        "map bytes per inference": size_text(rate["map_bytes"])}
+        "map bytes per inference": size_text(rate["map_bytes"]) + " on average" + (
+            f", {size_text(rate['most_map_bytes'])} at most" if rate.get("most_map_bytes") else "")}
 
 
 def _slopes(rate: Mapping[str, Any]) -> str:

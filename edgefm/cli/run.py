@@ -25,6 +25,8 @@ from edgefm.maps import MapCounters, stored_maps, traffic
 from edgefm.picture import load_picture
 from edgefm.preprocess import load_image, placement_of
 
+_CAPS = ("capped_rows", "largest_shift")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `run`."""
@@ -69,8 +71,11 @@ def run(arguments: argparse.Namespace) -> None:
     fields = _show(arguments, info, result.outputs)
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256, **fields,
-                    **{name: getattr(result.counters, name) for name in COUNTERS},
+                    **{name: getattr(result.counters, name) for name in COUNTERS + _CAPS},
                     "maps": _maps(info, result.maps)})
+    elif result.counters.capped_rows:
+        print(f"caps made {result.counters.capped_rows} stored rows coarser, by "
+              f"{result.counters.largest_shift} bits at most")
 
 
 def _maps(info: PackageInfo, counted: Sequence[MapCounters]) -> list[dict[str, Any]]:

@@ -145,6 +145,7 @@ def print_result(name: str, result: Validation) -> None:
         "bits per value of coded maps": result.bits_per_value,
         "external bytes read": result.external_read_bytes,
         "external bytes written": result.external_write_bytes,
+        "stored rows that caps made coarser": result.capped_rows,
         "pictures per second and worker": result.images_per_second})
 
 

@@ -91,7 +91,11 @@ class StoredMap:
     @property
     def most_bytes(self) -> int:
         """The most bytes that the map can take, whatever the picture."""
-        return self.cap.most_bytes(self.rows, self.row_bytes) if self.cap else self.bytes
+        if self.cap is None:
+            return self.bytes
+        if self.pooled:
+            return self.cap.most_bytes(self.rows, self.row_bytes)
+        return min(self.rows * self.cap.rate + self.cap.depth, self.bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,13 @@ class Plan:
     pool_offset: int = 0
     pool_pages: int = 0
     page_bytes: int = 0
+
+    @property
+    def most_map_bytes(self) -> int:
+        """The most bytes of stored maps that can cross the port or the pool in one inference, both
+        ways, whatever the picture."""
+        moves = [op.map for op in self.ops if op.kind in (OpKind.LOAD, OpKind.STORE)]
+        return sum(self.maps[i].most_bytes for i in moves)
 
     def to_json(self) -> dict[str, object]:
         """The plan's figures, stages and buffers as plain data (sizes in bytes)."""

@@ -39,17 +39,18 @@ _START = 0.01                  # nats at which a search for bytes begins
 @dataclass(frozen=True, slots=True)
 class Budget:
     """What may be lost or spent, exactly one of them: `kl` in nats, `points` of top-1 estimated
-    from KL by `per_nat` (likely, cautious), or `bytes` of feature maps that cross the port per
-    inference, both ways."""
+    from KL by `per_nat` (likely, cautious), or bytes of feature maps that cross the port per
+    inference, both ways: `bytes` for any picture, `mean_bytes` on average."""
 
     kl: float | None = None
     points: float | None = None
     bytes: int | None = None
+    mean_bytes: int | None = None
     per_nat: tuple[float, float] = PER_NAT
 
     def __post_init__(self) -> None:
         """Raise BadInput unless one positive budget is given."""
-        given = [v for v in (self.kl, self.points, self.bytes) if v is not None]
+        given = [v for v in (self.kl, self.points, self.bytes, self.mean_bytes) if v is not None]
         if len(given) != 1 or not 0 < given[0] < float("inf"):
             raise BadInput("rate: expected one positive budget, of KL, of accuracy or of bytes")
 
@@ -57,6 +58,11 @@ class Budget:
     def nats(self) -> float | None:
         """The budget in KL; None for one in bytes."""
         return self.kl if self.points is None else self.points / self.per_nat[1]
+
+    @property
+    def spent(self) -> int:
+        """The budget in bytes, of either kind; 0 for one in KL."""
+        return self.bytes or self.mean_bytes or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,8 @@ class MapStep:
 class Rate:
     """What was decided: `kl` and its standard error are measured on `images` held-out samples,
     `map_bytes` (mean, both ways) on the first `_BYTE_IMAGES` of them; `points` is estimated from
-    `kl`, not checked. `transformed` names the stored maps whose channels have other coordinates."""
+    `kl`, not checked. `transformed` names the stored maps whose channels have other coordinates.
+    `most_map_bytes` is what maps take at most, whatever the picture; whoever plans says it."""
 
     rule: str
     transform: str
@@ -85,6 +92,8 @@ class Rate:
     points: tuple[float, float]
     steps: tuple[MapStep, ...]
     transformed: tuple[str, ...]
+    mean_byte_budget: int | None = None
+    most_map_bytes: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain data."""
@@ -93,13 +102,15 @@ class Rate:
 
 def coarsen(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], budget: Budget,
             how: tuple[str, str], deploy: Callable[[Graph], bytes],
-            tick: Callable[[], None] = lambda: None, capped: bool = False) -> tuple[Graph, Rate]:
+            tick: Callable[[], None] = lambda: None, capped: bool = False,
+            taken: Callable[[Graph], int] | None = None) -> tuple[Graph, Rate]:
     """`graph` with coarser steps for the maps in `stored`, as coarse as `budget` allows.
 
     `stored` gives the values that cross the port per inference, by tensor; maps whose scale is
     prescribed stay. `how` is the rule (RULES) and the transform (TRANSFORMS). `deploy` makes the
     package whose bytes count; with `capped`, where its caps lose something too, its loss is what is
-    measured. Raises BadInput when there are fewer than two samples, nothing to coarsen, or too few
+    measured. `taken` says what a graph takes of a budget in bytes; by default it is measured, as
+    the mean. Raises BadInput when there are fewer than two samples, nothing to coarsen, or too few
     bytes.
     """
     if len(samples) < 2:
@@ -113,13 +124,14 @@ def coarsen(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], b
     one_in = 9 if len(samples) >= _FEW else 5
     fitted, held = samples[::one_in], [x for i, x in enumerate(samples) if i % one_in]
     free = {t: stored[t] for group in transferred for t in group if t in stored}
-    if budget.bytes and _crossing_bytes(deploy(graph), held) <= budget.bytes:
+    takes = taken or (lambda one: _crossing_bytes(deploy(one), held))
+    if budget.spent and takes(graph) <= budget.spent:
         transform = "none"  # nothing has to change
     base = in_good_coordinates(graph, free, fitted, transform, tick)
     sensitivities = measure(base.graph, transferred, fitted, base.costs, tick)
     search = _Search(base.graph, sensitivities, ladder(sensitivities, rule), held,
-                     scores(graph, held), deploy, tick, capped)
-    number = search.for_kl(budget.nats) if budget.nats else search.for_bytes(budget.bytes or 0)
+                     scores(graph, held), deploy, takes, tick, capped)
+    number = search.for_kl(budget.nats) if budget.nats else search.for_bytes(budget.spent)
     coarse = search.graph_at(number)
     kls = search.divergences_of(coarse)
     kl = float(kls.mean())
@@ -127,7 +139,8 @@ def coarsen(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], b
                           coarse.tensors[t].scale / graph.tensors[t].scale) for t in free)
     return coarse, Rate(rule, transform, budget.nats, budget.bytes, kl, _error(kls), len(held),
                         _crossing_bytes(deploy(coarse), held),
-                        (budget.per_nat[0] * kl, budget.per_nat[1] * kl), steps, base.changed)
+                        (budget.per_nat[0] * kl, budget.per_nat[1] * kl), steps, base.changed,
+                        budget.mean_bytes)
 
 
 def _crossing_bytes(package: bytes, samples: Sequence[Array]) -> int:
@@ -159,6 +172,7 @@ class _Search:
     held: Sequence[Array]
     reference: Scores
     deploy: Callable[[Graph], bytes]
+    takes: Callable[[Graph], int]
     tick: Callable[[], None]
     capped: bool
 
@@ -187,8 +201,7 @@ class _Search:
 
         def exceeds(number: float) -> bool:
             self.tick()
-            measured[number] = _crossing_bytes(self.deploy(self.graph_at(number)),
-                                               self.held)
+            measured[number] = self.takes(self.graph_at(number))
             return measured[number] > most
 
         ends = self.ladder.ends()

@@ -57,6 +57,7 @@ class Validation:
     bits_per_value: float | None
     external_read_bytes: int
     external_write_bytes: int
+    capped_rows: float
     images_per_second: float
     maps: tuple[MapTraffic, ...] = ()
 
@@ -118,5 +119,5 @@ def summarise(outcomes: Sequence[Outcome], task: str = "classify",
         task, len(outcomes), outcomes[0].runs, _OF_TASK[task]([o.evidence for o in outcomes]),
         kl, kl_error, 8 * total["coded_bytes"] / values if values else None,
         round(total["external_read_bytes"] / runs), round(total["external_write_bytes"] / runs),
-        runs / max(sum(o.seconds for o in outcomes), 1e-9),
+        total["capped_rows"] / runs, runs / max(sum(o.seconds for o in outcomes), 1e-9),
         traffic(maps, [[MapCounters(*one) for one in o.maps] for o in outcomes], outcomes[0].runs))

@@ -37,7 +37,8 @@ from edgefm.validate.views import View, views
 
 TASKS = ("classify", "detect", "segment")
 Labelled = LabelledFile | BoxedFile | MaskedFile
-_COUNTED = ("external_read_bytes", "external_write_bytes", "coded_bytes", "coded_values")
+_COUNTED = ("external_read_bytes", "external_write_bytes", "coded_bytes", "coded_values",
+            "capped_rows")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from edgefm.cli import main
 from edgefm.compiler import CompileOptions, Model, compile_loaded
 from edgefm.errors import BadInput
 from edgefm.graph import Graph
-from edgefm.pooling import DEPTH_ROWS, usual_cap
 
 FAST = 16_000
 
@@ -88,11 +87,6 @@ def test_impossible_wishes_are_refused(calib: Path) -> None:
         file.unlink()
     with pytest.raises(BadInput, match="3 calibration files; expected 7 at least"):
         compile_loaded(model, options(calib))
-
-
-def test_a_cap_is_set_by_the_usual_picture() -> None:
-    cap = usual_cap([[10, 20], [15, 15], [90, 110]])
-    assert (cap.rate, cap.depth) == (16, DEPTH_ROWS * 16)
 
 
 def test_the_plan_shows_the_pool(calib: Path, capsys: pytest.CaptureFixture[str],

@@ -20,6 +20,8 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("maps",),
     ("binding", "outline"),
     ("coding", "rate"),
+    ("capping",),
+    ("outside",),
     ("pooling",),
     ("compiler",),
     ("validate", "diff", "measure"),

@@ -20,8 +20,8 @@ from edgefm.rate.divergence import package_of
 Edgefm = Callable[..., Any]
 
 COMMON = {"task", "n", "views", "kl", "kl_error", "bits_per_value", "external_read_bytes",
-          "external_write_bytes", "images_per_second", "maps", "difference", "difference_error",
-          "changed", "model_sha256", "plan_sha256", "schema"}
+          "external_write_bytes", "capped_rows", "images_per_second", "maps", "difference",
+          "difference_error", "changed", "model_sha256", "plan_sha256", "schema"}
 FIELDS = {
     "classify": {"top1", "top1_error", "top5", "reference_top1", "reference_top5", "float_top1",
                  "top1_agreement"},

@@ -56,12 +56,12 @@ def test_more_loss_takes_fewer_bytes(build: Build) -> None:
 
 
 @pytest.mark.parametrize("rule", ["slope", "deviation"])
-def test_a_byte_budget_is_kept_in_bytes_that_cross_the_port(build: Build, samples: list[Array],
+def test_a_mean_byte_budget_is_kept_in_bytes_that_cross_the_port(build: Build, samples: list[Array],
                                                             rule: str) -> None:
     free = build(kl_budget=1e-9, codec="ebpc").rate
     assert free is not None
     wanted = free.map_bytes * 3 // 4
-    compiled = build(byte_budget=wanted, rate_rule=rule, codec="ebpc")
+    compiled = build(mean_byte_budget=wanted, rate_rule=rule, codec="ebpc")
     assert compiled.rate is not None and 0.9 * wanted < compiled.rate.map_bytes <= wanted
     with Runtime(compiled.package) as runtime:
         counters = [runtime.run([x]).counters for x in (*samples[1:5], *samples[6:])]
@@ -151,10 +151,12 @@ def test_the_codec_follows_the_budget() -> None:
 
 @pytest.mark.parametrize("options, message", [
     ({"kl_budget": 0.01, "byte_budget": 9000}, "one positive budget"),
+    ({"mean_byte_budget": 9000, "byte_budget": 9000}, "one positive budget"),
     ({"kl_budget": -1.0}, "one positive budget"),
     ({"kl_budget": 0.01, "rate_rule": "guess"}, "slope, deviation"),
     ({"kl_budget": 0.01, "calib": None}, "--calib DIR"),
     ({"kl_budget": 0.01, "fast": None, "cut": "auto"}, "stores no map"),
+    ({"mean_byte_budget": 10}, "coarsest steps"),
     ({"byte_budget": 10}, "coarsest steps")])
 def test_impossible_budgets_are_refused(build: Build, options: dict[str, object],
                                         message: str) -> None:
@@ -172,5 +174,6 @@ def test_one_calibration_file_is_too_few(build: Build, tmp_path: Path) -> None:
 def test_budgets_name_their_nats() -> None:
     assert Budget(kl=0.02).nats == 0.02
     assert Budget(points=0.3).nats == pytest.approx(0.01)
-    assert Budget(bytes=10).nats is None
+    assert Budget(bytes=10).nats is None and Budget(bytes=10).spent == 10
+    assert Budget(mean_bytes=10).nats is None and Budget(mean_bytes=10).spent == 10
     assert IMAGES >= 16

@@ -20,7 +20,7 @@ from edgefm.validate import Outcome, make_units, summarise, task_of, validate
 from edgefm.validate import unit as module
 
 COUNTERS = {"external_read_bytes": 10, "external_write_bytes": 4, "coded_bytes": 3,
-            "coded_values": 8}
+            "coded_values": 8, "capped_rows": 3}
 SEEN = {"label": 1, "ours": [[1, 2]], "oracle": [[1, 3]], "source": None}
 GOOD = Outcome(0, SEEN, 0.5, 1, COUNTERS, 0.25)
 BAD = replace(GOOD, number=1, evidence={**SEEN, "ours": [[2, 1]], "oracle": [[1, 2]]}, kl=1.5)
@@ -33,6 +33,7 @@ def test_figures_of_known_outcomes() -> None:
     assert (result.kl, result.kl_error) == (1.0, 0.5)
     assert (result.bits_per_value, result.images_per_second) == (3.0, 4.0)
     assert (result.external_read_bytes, result.external_write_bytes) == (10, 4)
+    assert result.capped_rows == 3.0
 
 
 def test_bytes_and_speed_count_every_view() -> None:
@@ -85,6 +86,7 @@ class _Counters:
     external_write_bytes: int = 4
     coded_bytes: int = 0
     coded_values: int = 0
+    capped_rows: int = 0
 
 
 @dataclass

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""External memory: maps that do not stay in fast memory cross a port, coded, maybe within a budget.
+
+The plan comes first and says which maps are stored; those get coarser steps, tables, and under a
+budget of bytes for any picture caps. A network whose steps changed is planned again only where it
+is lowered to other operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from edgefm import coding, rate
+from edgefm.capping import Capping, shared_out, with_caps
+from edgefm.codecs import CODECS
+from edgefm.codecs.shift import Cap
+from edgefm.container import CodedMap, Description, write_package
+from edgefm.errors import BadInput
+from edgefm.graph import Array, Graph
+from edgefm.lower import lower
+from edgefm.plan import Layout, Plan, Target, analyse, make_plan
+from edgefm.program import OpKind, Program, Stream
+from edgefm.rate.divergence import package_of
+from edgefm.tables import MapTables
+
+Samples = Sequence[Array]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deployed:
+    """A network with its plan, tables per index in `plan.maps`, and what was decided."""
+
+    graph: Graph
+    layout: Layout
+    plan: Plan
+    coded: Mapping[int, CodedMap]
+    rate: rate.Rate | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Coded:
+    """A graph planned and coded, with the caps that the usual picture fits."""
+
+    layout: Layout
+    plan: Plan
+    coded: Mapping[int, CodedMap]
+    usual: Mapping[str, Cap]
+
+
+@dataclass(slots=True, eq=False)
+class Outside:
+    """One compilation for external memory; `run` is the way in. `table_samples` gives the inputs
+    that codecs learn from, asked for when one does."""
+
+    graph: Graph
+    table_samples: Callable[[], Samples]
+    target: Target
+    objective: str
+    cut: str
+    codec: str
+    given: Mapping[str, MapTables]
+    tick: Callable[[], None] = lambda: None
+    tolerance: int = 0                                       # of the codec temporal, in steps
+    refresh: int = 0                                         # of the same, in frames
+    capping: Capping | None = None
+    first: tuple[Layout, Plan] | None = None                 # of the network as it is
+    made: dict[Graph, _Coded] = field(default_factory=dict)  # the last: learning takes long
+
+    def run(self, budget: rate.Budget | None, samples: Samples, how: tuple[str, str]) -> Deployed:
+        """The network with steps as coarse as the budget allows, judged on `samples`; `how` is the
+        rule and the transform of `rate.coarsen`."""
+        if budget is None:
+            return self._deployed(self.graph)
+        if budget.bytes:
+            self._check_codec()
+            own, samples = shared_out(samples)
+            self.capping = Capping(own, self.target, budget.bytes)
+        layout, plan = self._planned(self.graph)
+        graph, decided = rate.coarsen(
+            self.graph, _stored(layout.program, plan), samples, budget, how, self._package,
+            self.tick, capped=self.capping is not None,
+            taken=self._promised if self.capping else None)
+        return self._deployed(graph, decided)
+
+    def _deployed(self, graph: Graph, decided: rate.Rate | None = None) -> Deployed:
+        one = self._coded(graph)
+        plan = one.plan
+        if self.capping:
+            plan = with_caps(plan, self.capping.widest(plan, one.usual))
+        return Deployed(graph, one.layout, plan, one.coded,
+                        decided and replace(decided, most_map_bytes=plan.most_map_bytes))
+
+    def _package(self, graph: Graph) -> bytes:
+        made = self._deployed(graph)
+        return write_package(graph, made.layout.program, made.plan, made.coded, Description(""))
+
+    # -- plans -------------------------------------------------------------------------------------
+
+    def _planned(self, graph: Graph) -> tuple[Layout, Plan]:
+        """The graph's plan: that of the network as it is where only numbers differ."""
+        layout = analyse(lower(graph))
+        if self.first is None:
+            self.first = layout, self._plan(layout)
+        if _alike(layout.program, self.first[0].program):
+            return layout, self.first[1]
+        return layout, self._plan(layout)
+
+    def _plan(self, layout: Layout) -> Plan:
+        loose = self.capping.loose if self.capping else None
+        storage = coding.storage_for(layout.program, self.codec, loose, given=self.given,
+                                     refresh=self.refresh)
+        return make_plan(layout, self.target, self.objective, self.cut, storage)
+
+    # -- tables and caps ---------------------------------------------------------------------------
+
+    def _coded(self, graph: Graph) -> _Coded:
+        if graph not in self.made:
+            self.made.clear()
+            layout, plan = self._planned(graph)
+            coded = self._tables(graph, layout.program, plan)
+            usual = self.capping.usual(graph, layout.program, plan, coded) if self.capping else {}
+            self.made[graph] = _Coded(layout, plan, coded, usual)
+        return self.made[graph]
+
+    def _tables(self, graph: Graph, program: Program, plan: Plan) -> Mapping[int, CodedMap]:
+        if all(m.codec == "raw" for m in plan.maps):
+            return {}
+        learned = self.table_samples() if coding.needs_calibration(self.codec) else []
+        coded = coding.code_maps(program, plan, self.codec, package_of(graph),
+                                 [[x] for x in learned], self.given)
+        return coding.with_tolerance(coded, self.tolerance)
+
+    def _promised(self, graph: Graph) -> int:
+        """The most bytes of a graph's maps under caps that the usual picture fits."""
+        one = self._coded(graph)
+        return with_caps(one.plan, one.usual).most_map_bytes
+
+    def _check_codec(self) -> None:
+        names = coding.candidates(self.codec)
+        if not names or any(not CODECS[name].lossless or CODECS[name].refers for name in names):
+            raise BadInput(f"--byte-budget holds for any picture by caps, which go before a codec "
+                           f"that loses nothing itself and knows no earlier frame; met "
+                           f"{self.codec}, expected another --codec or --mean-byte-budget")
+
+
+def _alike(a: Program, b: Program) -> bool:
+    """True when a plan of one program holds for the other: all but numbers is the same.
+
+    Another scale rarely changes more than numbers: a table of 256 values that becomes the identity
+    is lowered to a view.
+    """
+    def shape(program: Program) -> object:
+        return ([(op.kind, op.inputs, op.outputs, op.scratch) for op in program.ops],
+                [replace(stream, zero_point=0) for stream in program.streams])
+
+    return shape(a) == shape(b)
+
+
+def _stored(program: Program, plan: Plan) -> Mapping[int, int]:
+    """Values of coded maps that cross the external port per inference, by tensor of the graph."""
+    transfers = {i: sum(op.map == i and op.kind in (OpKind.LOAD, OpKind.STORE) for op in plan.ops)
+                 for i in range(len(plan.maps))}
+    values: dict[int, int] = {}
+    for i, stored in enumerate(plan.maps):
+        stream = program.streams[stored.stream]
+        if stream.tensor >= 0 and stored.codec != "raw":
+            count = stream.height * stream.width * stream.channels * transfers[i]
+            values[stream.tensor] = values.get(stream.tensor, 0) + count
+    return values
