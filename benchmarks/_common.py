@@ -16,9 +16,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from edgefm import importers
 from edgefm.compiler import CompileOptions, load_model
 from edgefm.exporters.tflite import export_tflite
+from edgefm.graph import Array
 from edgefm.preprocess import is_picture
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +63,15 @@ def data_folder(given: Path | None) -> Path:
               file=sys.stderr)
         raise SystemExit(2)
     return folder
+
+
+def adversaries(shape: Sequence[int], dtype: str) -> list[Array]:
+    """Pictures of 8 bits that are as bad as can be for codecs and caps: noise and extremes."""
+    noise = np.random.default_rng(1).integers(0, 256, shape)
+    checks = np.indices(shape).sum(0) % 2 * 255
+    late = np.where(np.indices(shape)[1] % 48 < 24, noise, 128)
+    return [p.astype(np.uint8).view(dtype) for p in (noise, np.where(noise < 128, 0, 255), checks,
+                                                     late)]
 
 
 def networks(data: Path, wanted: Sequence[str] = ()) -> list[Network]:

@@ -20,6 +20,7 @@ import numpy as np
 from _common import (
     MOBILENET_V2,
     Network,
+    adversaries,
     data_folder,
     networks,
     options_for,
@@ -32,7 +33,6 @@ from _common import (
 from edgefm.binding import Runtime
 from edgefm.binding.runtime import Counters
 from edgefm.compiler import Compiled, compile_loaded, load_model
-from edgefm.graph import Array
 from edgefm.labels import LabelledFile, read_labels, spread
 from edgefm.preprocess import InputInfo, load_image
 from edgefm.rate.divergence import divergences, scores
@@ -122,12 +122,9 @@ def _measure(compiled: Compiled, files: Sequence[LabelledFile]) -> Found:
 def _adversaries(compiled: Compiled) -> str:
     """Pages used and largest shift where pictures are as bad as can be; ends if a run fails."""
     info = compiled.uncompressed.tensors[compiled.uncompressed.inputs[0]]
-    random = np.random.default_rng(1)
-    noise = random.integers(0, 256, info.shape).astype(np.uint8)
-    pictures: list[Array] = [noise, np.where(noise < 128, 0, 255), np.indices(info.shape).sum(0)
-                             % 2 * 255, np.where(np.indices(info.shape)[1] % 48 < 24, noise, 128)]
     with Runtime(compiled.package) as runtime:
-        counters = [runtime.run([p.astype(np.uint8).view(info.dtype)]).counters for p in pictures]
+        counters = [runtime.run([picture]).counters
+                    for picture in adversaries(info.shape, info.dtype)]
     return (f"{max(c.pool_pages for c in counters)} of {compiled.plan.pool_pages} pages, shift "
             f"{max(c.largest_shift for c in counters)}")
 

@@ -22,6 +22,7 @@ from edgefm.graph import Array, Graph
 from edgefm.plan import Plan, Target
 from edgefm.program import Program, Stream
 from edgefm.rate.divergence import package_of
+from edgefm.rate.quality import Chooser
 
 USUAL = 0.5      # share of calibration pictures whose rows fit the rate on average
 DEPTH_ROWS = 8   # rows' worth that busy places may borrow from calm ones before
@@ -32,21 +33,25 @@ _ONE_IN, _CAPPING = 9, (1, 2)  # of nine calibration files two set caps
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Capping:
-    """What caps are made from: inputs that no table was learned on, and the bytes that may cross
-    the port, both ways (None: caps that never act)."""
+    """What caps are made from: inputs that no table was learned on, the bytes that may cross the
+    port, both ways (None: caps that never act), and what chooses quality maps."""
 
     samples: Sequence[Array]
     target: Target
     budget: int | None
+    chooser: Chooser | None = None
 
     def loose(self, stream: Stream) -> Cap:
-        """The cap that never acts."""
-        return Cap(self.target.transfer_bytes(stream.row_bytes + HEAD_BYTES), 0)
+        """The cap that never acts, with a quality map that changes nothing."""
+        cap = Cap(self.target.transfer_bytes(stream.row_bytes + HEAD_BYTES), 0)
+        return self.chooser.neutral(stream, cap) if self.chooser else cap
 
     def usual(self, graph: Graph, program: Program, plan: Plan, coded: Mapping[int, CodedMap]
               ) -> dict[str, Cap]:
         """By name of the map, the caps that the usual picture fits."""
         capped = {i: one for i, one in coded.items() if plan.maps[i].cap}
+        if self.budget is None:
+            return {}
         lengths = coding.row_lengths(program, plan, capped, package_of(graph),
                                      [[x] for x in self.samples])
         return {m.name: self._usual(lengths[m.stream], m.rows) for i, m in enumerate(plan.maps)
@@ -63,13 +68,13 @@ class Capping:
         Raises BadInput when no proportion is small enough.
         """
         if self.budget is None:
-            return {}
+            return {m.name: m.cap for m in plan.maps if m.cap}
 
         def at(factor: float) -> dict[str, Cap]:
             least = self.target.alignment
-            return {m.name: Cap(max(int(factor * usual[m.name].rate), least),
-                                int(factor * usual[m.name].depth))
-                    for m in plan.maps if m.name in usual}
+            return {m.name: replace(m.cap, rate=max(int(factor * usual[m.name].rate), least),
+                                    depth=int(factor * usual[m.name].depth))
+                    for m in plan.maps if m.cap and m.name in usual}
 
         low, high = 0.0, max((m.slot_bytes / usual[m.name].rate for m in plan.maps
                               if m.name in usual), default=1.0)
@@ -87,6 +92,17 @@ class Capping:
 def with_caps(plan: Plan, caps: Mapping[str, Cap]) -> Plan:
     """The same plan, its maps where they were, with the caps of those that have one."""
     return replace(plan, maps=tuple(replace(m, cap=caps.get(m.name, m.cap)) for m in plan.maps))
+
+
+def with_qualities(plan: Plan, chooser: Chooser | None, graph: Graph, program: Program) -> Plan:
+    """The plan with quality maps in its caps, chosen for the graph."""
+    capped = {m.name: m for m in plan.maps if m.cap}
+    if chooser is None or not capped:
+        return plan
+    maps = coding.tapped_maps(program, package_of(graph), [[x] for x in chooser.samples],
+                              [m.stream for m in capped.values()])
+    return with_caps(plan, {name: chooser.shaped(program.streams[m.stream], m.cap, maps[m.stream])
+                            for name, m in capped.items() if m.cap})
 
 
 def usual_cap(lengths: Sequence[Sequence[int]], depth_rows: int = DEPTH_ROWS) -> Cap:

@@ -16,7 +16,8 @@ from edgefm.binding import Runtime
 from edgefm.binding.coder import code_map
 from edgefm.codecs import CODECS, LOSSLESS_CODECS, RowShape, coded_bytes, fit_maps, temporal
 from edgefm.codecs.interface import no_fit
-from edgefm.codecs.shift import HEAD_BYTES, Cap
+from edgefm.codecs.quality import QualityKind
+from edgefm.codecs.shift import HEAD_BYTES, Cap, seen_map
 from edgefm.container import CodedMap
 from edgefm.errors import BadContainer, BadInput
 from edgefm.graph import Array
@@ -119,8 +120,7 @@ def code_maps(program: Program, plan: Plan, codec: str, package: bytes,
     if not coded:
         return ready
     names = candidates(codec)
-    streams = {plan.maps[i].stream for i in coded}
-    maps = _maps(program, plan, package, samples, streams)
+    maps = seen_maps(program, plan, package, samples, [plan.maps[i].stream for i in coded])
     per_map = [(shape_of(program.streams[plan.maps[i].stream]), maps[plan.maps[i].stream])
                for i in coded]
     limit = table_limit(program)
@@ -148,7 +148,7 @@ def row_lengths(program: Program, plan: Plan, coded: Mapping[int, CodedMap], pac
                 samples: Sequence[Sequence[Array]]) -> dict[int, list[list[int]]]:
     """Bytes of each stored row, per stream of a coded map and sample, when nothing limits them."""
     streams = {plan.maps[i].stream: one for i, one in coded.items()}
-    maps = _maps(program, plan, package, samples, set(streams))
+    maps = seen_maps(program, plan, package, samples, list(streams))
     return {s: [[len(row) for row in code_map(one.codec, one.tables, program.streams[s].zero_point,
                                               rows).rows] for rows in maps[s]]
             for s, one in streams.items()}
@@ -164,8 +164,17 @@ def _shortest(names: Sequence[str], tables: Mapping[str, Sequence[bytes]], n: in
     return CodedMap(CODECS[best].id, tables[best][n])
 
 
-def _maps(program: Program, plan: Plan, package: bytes, samples: Sequence[Sequence[Array]],
-          streams: set[int]) -> dict[int, list[Array]]:
+def seen_maps(program: Program, plan: Plan, package: bytes, samples: Sequence[Sequence[Array]],
+              streams: Sequence[int]) -> dict[int, list[Array]]:
+    """What codecs see of the maps [H, W, C] of each stream, one per sample."""
+    caps = {m.stream: m.cap for m in plan.maps if m.cap and m.cap.kind != QualityKind.EVEN}
+    maps = tapped_maps(program, package, samples, streams)
+    return {s: [seen_map(shape_of(program.streams[s]), rows, caps[s]) for rows in found]
+            if s in caps else found for s, found in maps.items()}
+
+
+def tapped_maps(program: Program, package: bytes, samples: Sequence[Sequence[Array]],
+                streams: Sequence[int]) -> dict[int, list[Array]]:
     """The int8 maps [H, W, C] of each stream, one per sample."""
     names = {s: program.streams[s].name for s in streams}
     found: dict[int, list[Array]] = {s: [] for s in streams}

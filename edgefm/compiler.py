@@ -32,9 +32,11 @@ from edgefm.preprocess import (
 from edgefm.program import Program
 from edgefm.quantize import QuantizeOptions, quantize
 from edgefm.rate import Budget, Rate
+from edgefm.rate.quality import SAMPLES, TILE, Chooser, chooser_for
 from edgefm.tables import check_tables, read_tables
 
 CALIBRATION_IMAGES = 500  # how many of --calib's files quantise a float network
+_FITTED = 9               # one in so many files of a budget is not one that it is kept on
 CODEC_IMAGES = 16         # how many of them codec tables are learned from
 FEW = 32                  # files below which a float network's ranges are hardly known
 FEW_FOR_TABLES = 4        # the same for codec tables
@@ -72,6 +74,8 @@ class CompileOptions:
     tables: Path | None = None
     tolerance: int = 0
     refresh: int = 0
+    quality: str = "even"
+    tile: int = TILE
 
     @property
     def budget(self) -> Budget | None:
@@ -86,8 +90,9 @@ class CompileOptions:
 
     @property
     def map_codec(self) -> str:
-        """The codec that was asked for; without a word on it, raw or, under a budget, context."""
-        return self.codec or ("context" if self.budget else "raw")
+        """The codec that was asked for; without a word on it raw, or context under a budget and
+        for quality maps."""
+        return self.codec or ("context" if self.budget or self.quality != "even" else "raw")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,8 +232,17 @@ def compile_loaded(model: Model, options: CompileOptions,
         return found
 
     outside = Outside(model.graph, table_samples, target, options.objective, options.cut,
-                      options.map_codec, given, tick, options.tolerance, options.refresh)
+                      options.map_codec, given, tick, options.tolerance, options.refresh,
+                      _chooser(model, options, samples[::_FITTED], tick))
     return _packed(model, options, outside.run(budget, samples, options.how))
+
+
+def _chooser(model: Model, options: CompileOptions, samples: Sequence[Array],
+             tick: Callable[[], None]) -> Chooser | None:
+    """What chooses quality maps, on calibration files that no budget is kept on."""
+    if options.quality != "even" and not samples:
+        samples = calibration_inputs(model.graph, model.preprocess, options.calib, SAMPLES)
+    return chooser_for(model.graph, samples, options.quality, options.tile, tick)
 
 
 def _packed(model: Model, options: CompileOptions, made: Deployed) -> Compiled:
@@ -248,6 +262,7 @@ def _pooled(model: Model, options: CompileOptions, target: Target,
                        "any, expected a budget for loss, and --fast for the bytes")
     samples = calibration_inputs(model.graph, model.preprocess, options.calib, pooling.IMAGES)
     made = pooling.Pooling(model.graph, samples, target, options.objective, options.cut,
-                           options.map_codec, tick).run(budget.nats if budget else None,
-                                                        options.how)
+                           options.map_codec, tick,
+                           _chooser(model, options, samples[::pooling.PARTS], tick)).run(
+        budget.nats if budget else None, options.how)
     return _packed(model, options, made)

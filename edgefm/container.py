@@ -76,6 +76,7 @@ class Feature(IntFlag):
     CODED = 2
     CAPPED = 4
     TEMPORAL = 8
+    QUALITY = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,9 +281,11 @@ def _referring(plan: Plan) -> list[int]:
 def _cap(plan: Plan, index: int, tables: _Blob) -> bytes:
     m = plan.maps[index]
     assert m.cap is not None
-    floors = tables.append(m.cap.floors) if m.cap.floors else 0
-    return CAP.pack(index, m.cap.rate, m.cap.depth, m.release, m.pooled, bool(m.cap.floors), 0,
-                    floors)
+    table, tile = m.cap.floors, 0
+    if m.cap.quality:
+        table, tile = m.cap.quality.table, m.cap.quality.tile
+    return CAP.pack(index, m.cap.rate, m.cap.depth, m.release, m.pooled, m.cap.kind, tile,
+                    tables.append(table) if table else 0)
 
 
 def _tensor(graph: Graph, program: Program, index: int, kind: OpKind, number: int,
@@ -322,6 +325,8 @@ def _assemble(plan: Plan, sections: Mapping[Section, bytes]) -> bytes:
         features |= Feature.CAPPED
     if _referring(plan):
         features |= Feature.TEMPORAL
+    if any(m.cap and m.cap.quality for m in plan.maps):
+        features |= Feature.QUALITY
     window = max(len(op.inputs) + len(op.outputs) for op in plan.ops)
     fields = (MAJOR, MINOR, len(body.data), 0, features, len(sections), plan.fast_bytes,
               plan.control_bytes, plan.external_bytes, plan.io_bytes, plan.alignment,

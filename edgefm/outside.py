@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from edgefm import coding, rate
-from edgefm.capping import Capping, shared_out, with_caps
+from edgefm.capping import Capping, shared_out, with_caps, with_qualities
 from edgefm.codecs import CODECS
 from edgefm.codecs.shift import Cap
 from edgefm.container import CodedMap, Description, write_package
@@ -22,6 +22,7 @@ from edgefm.lower import lower
 from edgefm.plan import Layout, Plan, Target, analyse, make_plan
 from edgefm.program import OpKind, Program, Stream
 from edgefm.rate.divergence import package_of
+from edgefm.rate.quality import Chooser
 from edgefm.tables import MapTables
 
 Samples = Sequence[Array]
@@ -63,6 +64,7 @@ class Outside:
     tick: Callable[[], None] = lambda: None
     tolerance: int = 0                                       # of the codec temporal, in steps
     refresh: int = 0                                         # of the same, in frames
+    chooser: Chooser | None = None                           # of quality maps
     capping: Capping | None = None
     first: tuple[Layout, Plan] | None = None                 # of the network as it is
     made: dict[Graph, _Coded] = field(default_factory=dict)  # the last: learning takes long
@@ -70,17 +72,18 @@ class Outside:
     def run(self, budget: rate.Budget | None, samples: Samples, how: tuple[str, str]) -> Deployed:
         """The network with steps as coarse as the budget allows, judged on `samples`; `how` is the
         rule and the transform of `rate.coarsen`."""
+        if self.chooser or (budget and budget.bytes):
+            self._check_codec()
+            own, samples = shared_out(samples) if budget and budget.bytes else ([], samples)
+            self.capping = Capping(own, self.target, budget.bytes if budget else None,
+                                   self.chooser)
         if budget is None:
             return self._deployed(self.graph)
-        if budget.bytes:
-            self._check_codec()
-            own, samples = shared_out(samples)
-            self.capping = Capping(own, self.target, budget.bytes)
         layout, plan = self._planned(self.graph)
         graph, decided = rate.coarsen(
             self.graph, _stored(layout.program, plan), samples, budget, how, self._package,
             self.tick, capped=self.capping is not None,
-            taken=self._promised if self.capping else None)
+            taken=self._promised if budget.bytes else None)
         return self._deployed(graph, decided)
 
     def _deployed(self, graph: Graph, decided: rate.Rate | None = None) -> Deployed:
@@ -118,6 +121,7 @@ class Outside:
         if graph not in self.made:
             self.made.clear()
             layout, plan = self._planned(graph)
+            plan = with_qualities(plan, self.chooser, graph, layout.program)
             coded = self._tables(graph, layout.program, plan)
             usual = self.capping.usual(graph, layout.program, plan, coded) if self.capping else {}
             self.made[graph] = _Coded(layout, plan, coded, usual)
@@ -139,9 +143,9 @@ class Outside:
     def _check_codec(self) -> None:
         names = coding.candidates(self.codec)
         if not names or any(not CODECS[name].lossless or CODECS[name].refers for name in names):
-            raise BadInput(f"--byte-budget holds for any picture by caps, which go before a codec "
-                           f"that loses nothing itself and knows no earlier frame; met "
-                           f"{self.codec}, expected another --codec or --mean-byte-budget")
+            raise BadInput(f"caps and quality maps go before a codec that loses nothing itself and "
+                           f"knows no earlier frame; met {self.codec}, expected another --codec, "
+                           "or --mean-byte-budget instead of --byte-budget and --quality even")
 
 
 def _alike(a: Program, b: Program) -> bool:

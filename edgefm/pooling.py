@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from edgefm import coding, rate
-from edgefm.capping import DEPTH_ROWS, usual_cap
+from edgefm.capping import DEPTH_ROWS, usual_cap, with_qualities
 from edgefm.codecs.shift import Cap
 from edgefm.container import CodedMap, Description, write_package
 from edgefm.errors import BadInput, Infeasible
@@ -23,9 +23,10 @@ from edgefm.outside import Deployed
 from edgefm.plan import Layout, Plan, Storage, Target, analyse, make_plan, plan_storing
 from edgefm.program import Program, Stream
 from edgefm.rate.divergence import package_of
+from edgefm.rate.quality import Chooser
 
 IMAGES = 112     # calibration files: of seven, one fits tables and sensitivities, two fit caps,
-_PARTS = 7       # four hold the budget
+PARTS = 7        # four hold the budget
 _CAPPING = (1, 2)
 _SHARES = (0.4, 0.3, 0.2)  # of a raw row, to find out which maps have to be stored
 
@@ -51,6 +52,7 @@ class Pooling:
     cut: str
     codec: str
     tick: Callable[[], None] = lambda: None
+    chooser: Chooser | None = None  # of quality maps
     stored: set[str] = field(default_factory=set)
 
     def run(self, kl: float | None, how: tuple[str, str]) -> Deployed:
@@ -62,9 +64,9 @@ class Pooling:
         layout, plan = self._first_plan()
         if not plan.maps:
             return Deployed(self.graph, layout, plan, {}, None)
-        if len(self.samples) < _PARTS:
+        if len(self.samples) < PARTS:
             raise BadInput(f"{self.graph.name}: {len(self.samples)} calibration files; expected "
-                           f"{_PARTS} at least, for tables, caps and the budget")
+                           f"{PARTS} at least, for tables, caps and the budget")
         while True:
             self.stored.update(m.name for m in plan.maps)
             made, decided = self._within(kl, how)
@@ -94,8 +96,11 @@ class Pooling:
     def _storage(self, program: Program, caps: Mapping[str, Cap],
                  share: float = _SHARES[0]) -> Storage:
         def cap_for(stream: Stream) -> Cap:
+            if stream.name in caps:
+                return caps[stream.name]
             rate_ = max(int(stream.row_bytes * share), 1)
-            return caps.get(stream.name, Cap(rate_, DEPTH_ROWS * rate_))
+            cap = Cap(rate_, DEPTH_ROWS * rate_)
+            return self.chooser.neutral(stream, cap) if self.chooser else cap
 
         return coding.storage_for(program, self.codec, cap_for, pooled=True)
 
@@ -117,7 +122,7 @@ class Pooling:
 
         if kl is None:
             return deploy(self.graph), None
-        judged = [x for i, x in enumerate(self.samples) if i % _PARTS not in _CAPPING]
+        judged = [x for i, x in enumerate(self.samples) if i % PARTS not in _CAPPING]
         graph, decided = rate.coarsen(self.graph, values, judged, rate.Budget(kl=kl), how,
                                       lambda coarse: deploy(coarse).package, self.tick, capped=True)
         return deploy(graph), decided
@@ -127,12 +132,16 @@ class Pooling:
         layout, roomy = analyse(lower(graph)), package_of(graph)
         program = layout.program
         streams = [i for i, s in enumerate(program.streams) if s.name in self.stored]
-        fitted = [[x] for x in self.samples[::_PARTS]]
-        capping = [[x] for i, x in enumerate(self.samples) if i % _PARTS in _CAPPING]
-        loose = plan_storing(layout, self.target, self._storage(program, {}), streams)
+        fitted = [[x] for x in self.samples[::PARTS]]
+        capping = [[x] for i, x in enumerate(self.samples) if i % PARTS in _CAPPING]
+        loose = with_qualities(plan_storing(layout, self.target, self._storage(program, {}),
+                                            streams), self.chooser, graph, program)
         coded = coding.code_maps(program, loose, self.codec, roomy, fitted)
         lengths = coding.row_lengths(program, loose, coded, roomy, capping)
-        caps = {program.streams[s].name: usual_cap(rows) for s, rows in lengths.items()}
+        shaped = {m.stream: m.cap for m in loose.maps if m.cap}
+        caps = {program.streams[s].name: replace(usual_cap(rows), floors=shaped[s].floors,
+                                                 quality=shaped[s].quality)
+                for s, rows in lengths.items()}
         plan = plan_storing(layout, self.target, self._storage(program, caps), streams)
         package = write_package(graph, program, plan, coded, Description(""))
         return _Candidate(graph, caps, {m.name: coded[i] for i, m in enumerate(plan.maps)}, package)

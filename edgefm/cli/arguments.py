@@ -15,6 +15,7 @@ from edgefm.errors import BadInput
 from edgefm.labels import read_names
 from edgefm.rate import RULES, TRANSFORMS
 from edgefm.rate.points import PER_NAT, read_per_nat
+from edgefm.rate.quality import QUALITIES, TILE
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -110,6 +111,12 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
                        help="under a budget: a step per channel where the operators around a map "
                             "absorb it (default), channels mixed as well where nothing rectifies "
                             "between (klt), or one step per map (none)")
+    group.add_argument("--quality", choices=QUALITIES, default="even",
+                       help="where in a stored map steps may be coarser: nowhere (even, default), "
+                            "in rows or tiles that count little (rows, static), below calm tiles "
+                            "(derived), in calm tiles (signalled)")
+    group.add_argument("--tile", type=times, default=TILE, metavar="N",
+                       help=f"pixels of a tile of --quality (default {TILE}; 0: whole rows)")
     group.add_argument("--target", metavar="FILE|NAME", help="memories of a board (TOML)")
     group.add_argument("--objective", choices=("cost", "maps"), default="cost",
                        help="minimise the cost of all bytes, or feature-map bytes first")
@@ -138,8 +145,8 @@ def compile_options(arguments: argparse.Namespace, model: Path) -> CompileOption
         kl_budget=arguments.kl_budget, accuracy_budget=arguments.accuracy_budget,
         byte_budget=arguments.byte_budget, mean_byte_budget=arguments.mean_byte_budget,
         rate_rule=arguments.rate_rule,
-        transform=arguments.transform,
-        tables=arguments.tables, tolerance=arguments.tolerance, refresh=arguments.refresh,
+        transform=arguments.transform, tables=arguments.tables, tolerance=arguments.tolerance,
+        refresh=arguments.refresh, quality=arguments.quality, tile=arguments.tile,
         points_per_nat=read_per_nat(arguments.points) if arguments.points else PER_NAT)
 
 

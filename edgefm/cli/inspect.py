@@ -54,11 +54,22 @@ def print_summary(info: PackageInfo) -> None:
         pool = info.plan["pool"]
         fields["of it, page pool"] = size_text(pool["pages"] * pool["page_bytes"])
     fields["caller's rows"] = size_text(info.plan["io_bytes"])
+    kinds = sorted({quality_text(m) for m in info.plan["maps"]} - {"even"})
+    if kinds:
+        fields["quality of stored maps"] = ", ".join(kinds)
     if info.rate:
         fields.update(rate_fields(info.rate))
     fields["model sha256"] = info.model_sha256
     fields["plan sha256"] = info.plan_sha256
     print_fields(fields)
+
+
+def quality_text(stored: Mapping[str, Any]) -> str:
+    """The quality map of one of the plan's maps in a word or two."""
+    if not stored.get("quality"):
+        return "even"
+    tile = stored.get("tile")
+    return f"{stored['quality']}, {f'tiles of {tile} pixels' if tile else 'whole rows'}"
 
 
 def rate_fields(rate: Mapping[str, Any]) -> dict[str, object]:

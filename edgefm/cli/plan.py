@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.cli.arguments import add_compile_options, add_json, load_package
-from edgefm.cli.inspect import rate_fields
+from edgefm.cli.inspect import quality_text, rate_fields
 from edgefm.cli.output import print_fields, print_json, print_table, short, size_text
 from edgefm.container import read_info
 
@@ -67,9 +67,9 @@ def _print_buffers(stages: Sequence[Mapping[str, Any]]) -> None:
 def _print_maps(maps: Sequence[Mapping[str, Any]]) -> None:
     if maps:
         print("\nMaps in external memory")
-        print_table(("name", "address", "bytes", "rows", "codec"),
-                    [(short(m["name"]), m["address"], m["bytes"], m["rows"], m["codec"])
-                     for m in maps])
+        print_table(("name", "address", "bytes", "at most", "rows", "codec", "quality"),
+                    [(short(m["name"]), m["address"], m["bytes"], m.get("most_bytes", m["bytes"]),
+                      m["rows"], m["codec"], quality_text(m)) for m in maps])
 
 
 def _print_pool(plan: Mapping[str, Any]) -> None:
@@ -78,7 +78,7 @@ def _print_pool(plan: Mapping[str, Any]) -> None:
     if pool:
         print(f"\nPage pool at {pool['offset']}: {pool['pages']} pages of {pool['page_bytes']} "
               "bytes; its maps take at most")
-        print_table(("name", "bytes", "per row", "borrowed", "rows", "raw", "codec"),
+        print_table(("name", "bytes", "per row", "borrowed", "rows", "raw", "codec", "quality"),
                     [(short(m["name"]), m["most_bytes"], m["rate"], m["depth"], m["rows"],
-                      m["rows"] * m["row_bytes"], m["codec"])
+                      m["rows"] * m["row_bytes"], m["codec"], quality_text(m))
                      for m in plan["maps"] if m.get("pooled")])

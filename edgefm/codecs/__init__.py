@@ -42,11 +42,12 @@ from edgefm.codecs.zvc import ZVC
 from edgefm.errors import BadContainer
 
 CONTEXT = Codec(4, "context", fit_of(context_fit.candidates), context.start, context.encode,
-                context.decode, context.skip, context.state_bytes, context_fit.candidates)
+                context.decode, context.skip, context.state_bytes, context_fit.candidates,
+                recall=context.recall)
 RICE = Codec(5, "rice", fit_of(quick_fit.candidates), rice.start, rice.encode, rice.decode,
-             rice.skip, static.state_bytes, quick_fit.candidates)
+             rice.skip, static.state_bytes, quick_fit.candidates, recall=rice.recall)
 TANS = Codec(6, "tans", fit_of(tans_fit.candidates), tans.start, tans.encode, tans.decode,
-             tans.skip, tans.state_bytes, tans_fit.candidates)
+             tans.skip, tans.state_bytes, tans_fit.candidates, recall=tans.recall)
 DCTCM = Codec(7, "dctcm", fit_of(dctcm_fit.candidates), dctcm.start, dctcm.encode, dctcm.decode,
               dctcm.skip, no_state, dctcm_fit.candidates, lossless=False)
 GF2 = Codec(8, "gf2", gf2_fit.fit, gf2.start, gf2.encode, gf2.decode, gf2.skip, no_state,

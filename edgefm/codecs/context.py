@@ -145,6 +145,11 @@ def skip(state: State, row: Rows) -> None:
     state.y += 1
 
 
+def recall(state: State, row: Rows) -> None:
+    """The row above is to be taken for this one."""
+    state.above = row.tolist()
+
+
 def state_bytes(shape: RowShape) -> int:
     """Fast memory of one cursor: contexts, five bytes per channel, and the row above."""
     return 2 * CONTEXTS + 5 * shape.channels + shape.values

@@ -42,6 +42,11 @@ class Candidate:
     bits_per_value: float
 
 
+def no_skip(shape: RowShape, row: Rows) -> None:
+    """`skip` and `recall` of a codec without state."""
+    del shape, row
+
+
 @dataclass(frozen=True, slots=True)
 class Codec:
     """One codec; docs/FORMAT.md gives its bits, docs/CODECS.md its reasons.
@@ -49,7 +54,8 @@ class Codec:
     `fit(maps, shape, limit)` learns tables of at most `limit` bytes from calibration maps
     int8 [H, W, C]. `start(tables, shape)` gives the state before row 0 (BadContainer when the
     tables do not fit the shape). `encode(state, row)` and `decode(state, code)` go on by one row
-    int8 [W, C]; `skip(state, row)` says that the row was stored as it is instead.
+    int8 [W, C]; `skip(state, row)` says that the row was stored as it is instead, and
+    `recall(state, row)` that the row above is to be taken for this one; what was learned stays.
     `state_bytes(shape)` is what one cursor needs in fast memory; C says the same number.
     `candidates(maps, shape)`, where there are some, gives tables of growing size to choose from. A
     codec that is not `lossless` gives rows back as near as its tables can; who does not name it
@@ -68,6 +74,7 @@ class Codec:
     candidates: Callable[[Sequence[Rows], RowShape], Sequence[Candidate]] | None = None
     lossless: bool = True
     refers: bool = False
+    recall: Callable[[Any, Rows], None] = no_skip
 
 
 def fit_of(candidates: Callable[[Sequence[Rows], RowShape], Sequence[Candidate]],
@@ -93,11 +100,6 @@ def no_start(tables: bytes, shape: RowShape) -> RowShape:
     if tables:
         raise BadContainer(f"codec tables of {len(tables)} bytes, expected none")
     return shape
-
-
-def no_skip(shape: RowShape, row: Rows) -> None:
-    """`skip` of a codec without state."""
-    del shape, row
 
 
 def no_state(shape: RowShape) -> int:

@@ -98,6 +98,14 @@ def skip(state: State, row: Rows) -> None:
         static.skip(state.front, state.rows, row)
 
 
+def recall(state: State, row: Rows) -> None:
+    """The row above is to be taken for this one."""
+    if state.quick and state.quick.tables.maps:
+        state.quick.above = _channels(row)
+    if state.front:
+        static.recall(state.rows, row)
+
+
 def _code_row(state: State, values: list[list[int]], coder: static.Coder) -> list[list[int]]:
     if state.front is None:
         return [[coder(state.plain[2 * c], state.plain[2 * c + 1], v)[0] for v in channel]

@@ -77,6 +77,11 @@ def skip(front: Front, state: State, row: Rows) -> None:
     state.above, state.activity = fresh.above, fresh.activity
 
 
+def recall(state: State, row: Rows) -> None:
+    """The row above is to be taken for this one."""
+    state.above = (row.T.astype(int) + 128).tolist()
+
+
 def _after(front: Front, above: list[list[int]]) -> State:
     groups = -(-len(above[0]) // GROUP)
     return State(above, [[front.start] * groups for _ in above])

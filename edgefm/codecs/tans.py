@@ -160,3 +160,8 @@ def _read_value(state: State, reader: BitReader, x: int, known: int,
 def skip(state: State, row: Rows) -> None:
     """The next row was stored as it is."""
     static.skip(state.front, state.rows, row)
+
+
+def recall(state: State, row: Rows) -> None:
+    """The row above is to be taken for this one."""
+    static.recall(state.rows, row)

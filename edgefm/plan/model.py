@@ -160,8 +160,9 @@ class Plan:
              "row_bytes": m.row_bytes, "codec": m.codec,
              **({"pooled": m.pooled, "rate": m.cap.rate, "depth": m.cap.depth,
                  "most_bytes": m.most_bytes} if m.cap else {}),
-             **({"reference": m.reference, "refresh": m.refresh} if m.reference >= 0 else {})}
-            for m in self.maps]
+             **({"reference": m.reference, "refresh": m.refresh} if m.reference >= 0 else {}),
+             **({"quality": m.cap.quality.kind.name.lower(), "tile": m.cap.quality.tile}
+                if m.cap and m.cap.quality else {})} for m in self.maps]
         if self.pool_pages:
             figures["pool"] = {"offset": self.pool_offset, "pages": self.pool_pages,
                                "page_bytes": self.page_bytes}

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from edgefm.codecs.interface import RowShape
 from edgefm.codecs.shift import HEAD_BYTES, SPARE_BYTES, Cap
 from edgefm.plan.stages import round_up
 from edgefm.plan.target import Target
@@ -48,4 +49,13 @@ class Storage:
         longest = shape.row_bytes + (HEAD_BYTES + SPARE_BYTES if cap else 0)
         code = round_up(target.transfer_bytes(longest)) * (1 if pooled else target.buffers)
         state = round_up(self.state_bytes(codec, stream))
-        return CURSOR_STATE + code + state + (round_up(shape.row_bytes) if cap and writes else 0)
+        return CURSOR_STATE + code + state + round_up(_row_bytes(cap, shape, writes))
+
+
+def _row_bytes(cap: Cap | None, shape: Stream, writes: bool) -> int:
+    """A writer's row of coarser steps; where tiles have their own, both sides' row above, and the
+    offsets of its tiles."""
+    if cap is None or cap.quality is None:
+        return shape.row_bytes if cap and writes else 0
+    row = RowShape(shape.width, shape.channels, shape.zero_point)
+    return shape.row_bytes + cap.quality.offset_bytes(row)

@@ -11,7 +11,7 @@ covariance diag(p) - p p', and one pass backwards gives J' v, whose square is ri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,24 +41,34 @@ def slopes(graph: Graph, samples: Sequence[Array], joint: Collection[int] = (),
            tick: Callable[[], None] = lambda: None) -> Slopes:
     """Means over samples. Raises UnsupportedModel where an operator's derivative is not known
     and for boxes."""
+    own, mixed = dict[int, Floats](), dict[int, Floats]()
+    for found in derivatives(graph, samples, tick):
+        for t, slope in found.items():
+            flat = slope.reshape(-1, slope.shape[-1] if slope.ndim else 1).astype(np.float64)
+            own[t] = own.get(t, 0.0) + (flat ** 2).sum(axis=0) / (2 * len(samples))
+            if t in joint:
+                mixed[t] = mixed.get(t, 0.0) + flat.T @ flat / (2 * len(samples))
+    return Slopes(own, mixed)
+
+
+def derivatives(graph: Graph, samples: Sequence[Array], tick: Callable[[], None] = lambda: None,
+                probes: int = 1) -> Iterator[Mapping[int, Derivative]]:
+    """J' v of every map, by tensor, for `probes` random v per sample, one after the other.
+
+    Raises UnsupportedModel as `slopes` does.
+    """
     random = np.random.default_rng(0)
     decision = decision_of(graph)
     if decision.offsets is not None or not decision.logits:
         raise UnsupportedModel(f"{graph.name}: derivatives of boxes are not known here")
     tensor = next(t for t, one in enumerate(graph.tensors) if one is decision.scores)
-    own, mixed = dict[int, Floats](), dict[int, Floats]()
     with Runtime(package_of(graph)) as runtime:
         for sample in samples:
             values = every_value(graph, runtime, sample, tensor)
             answer = decision.read({decision.scores.name: values[tensor]})
-            weights = _probe(answer.scores, random)
-            for t, slope in pulled_back(graph, values, tensor, weights).items():
-                flat = slope.reshape(-1, slope.shape[-1] if slope.ndim else 1).astype(np.float64)
-                own[t] = own.get(t, 0.0) + (flat ** 2).sum(axis=0) / (2 * len(samples))
-                if t in joint:
-                    mixed[t] = mixed.get(t, 0.0) + flat.T @ flat / (2 * len(samples))
+            for _ in range(probes):
+                yield pulled_back(graph, values, tensor, _probe(answer.scores, random))
             tick()
-    return Slopes(own, mixed)
 
 
 def step_costs(graph: Graph, own: Mapping[int, Floats]) -> dict[int, Floats]:

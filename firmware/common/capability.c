@@ -53,7 +53,7 @@ void efm_capability_fill(uint8_t record[EFM_CAPABILITY_BYTES], const efm_board *
     while (length < BOARD_NAME_BYTES && board->name[length] != 0)
         length++;
     memcpy(record + AT_BOARD, board->name, length);
-    uint32_t capped = EFM_WITH_CAPS ? EFM_FEATURE_CAPPED : 0;
+    uint32_t capped = (EFM_WITH_CAPS ? EFM_FEATURE_CAPPED : 0) | (EFM_WITH_TILES ? EFM_FEATURE_QUALITY : 0);
     uint32_t temporal = EFM_WITH_TEMPORAL ? EFM_FEATURE_TEMPORAL : 0;
     store_le32(record + AT_FEATURES, (external ? EFM_FEATURE_EXTERNAL : 0) | coded | capped | temporal);
     store_le32(record + AT_DECODERS, decodes);

@@ -10,7 +10,11 @@
 /* Codes row y of a capped map into `code` and pays for it; returns the bytes, header byte included. */
 uint32_t efm_cap_encode(const efm_cursor *cursor, efm_codec_args *args, uint32_t y, uint8_t *code);
 
-/* The shift a row of the map begins with at least. */
-uint32_t efm_cap_floor(const efm_cap_view *cap, uint32_t y);
+/* The row of `bytes` >= 1 bytes at `code`; writes a whole row whatever they say. */
+EFM_MUST_CHECK efm_status efm_cap_decode(const efm_cursor *cursor, efm_codec_args *args, const uint8_t *code,
+                                         uint32_t bytes, int8_t *row);
+
+/* Bytes behind the codec's state of a cursor: a row, and the offset of each of its tiles. */
+uint32_t efm_cap_scratch(const efm_cap_view *cap, const efm_codec_args *args, int writes);
 
 #endif

@@ -8,6 +8,11 @@
 
 _Static_assert(EFM_MAX_OPERANDS * sizeof(efm_rows) <= EFM_OPEN_BYTES, "efm_model_open() borrows too little");
 
+/* Features of this build. */
+#define KNOWN_FEATURES \
+    ((uint32_t)EFM_FEATURES & ~((EFM_WITH_CAPS ? 0u : EFM_FEATURE_CAPPED) | (EFM_WITH_TILES ? 0u : EFM_FEATURE_QUALITY) | \
+                                (EFM_WITH_TEMPORAL ? 0u : EFM_FEATURE_TEMPORAL)))
+
 static efm_status check_header(const uint8_t *package, uint32_t bytes)
 {
     if (bytes < EFM_HEADER_BYTES)
@@ -20,8 +25,7 @@ static efm_status check_header(const uint8_t *package, uint32_t bytes)
         return EFM_BAD_SIZE;
     if (load_le32(package + EFM_AT_CRC) != efm_crc32(0, package + EFM_AT_CHECKED, bytes - EFM_AT_CHECKED))
         return EFM_BAD_CHECKSUM;
-    uint32_t off = (EFM_WITH_CAPS ? 0 : EFM_FEATURE_CAPPED) | (EFM_WITH_TEMPORAL ? 0 : EFM_FEATURE_TEMPORAL);
-    if (load_le32(package + EFM_AT_FEATURES) & ~(EFM_FEATURES & ~off))
+    if (load_le32(package + EFM_AT_FEATURES) & ~KNOWN_FEATURES)
         return EFM_BAD_FEATURE;
     for (uint32_t at = EFM_AT_RESERVED; at < EFM_HEADER_BYTES; at += 4)
         if (load_le32(package + at) != 0)

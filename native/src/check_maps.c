@@ -5,8 +5,31 @@
 #include <stddef.h>
 
 #include "bytes.h"
+#include "caps.h"
 #include "check.h"
 #include "codecs/lossless.h"
+#include "codecs/tiles.h"
+
+/* A quality map's table for rows of this width is there, and adds no more than the largest shift. */
+static int tiles_fit(const efm_model *model, const efm_map_view *map, const efm_cap_view *cap, uint32_t width)
+{
+    uint32_t offset = load_le32(efm_model_record(model, EFM_SECTION_CAPS, map->cap - 1) + 20);
+    uint32_t total = model->section[EFM_SECTION_TABLES].bytes, head = EFM_TILE_OFFSETS_AT, shifts = EFM_QUALITY_CLASSES, i = 0;
+    if (cap->tile > width)
+        return 0;
+    if (cap->quality == EFM_QUALITY_STATIC) {
+        head = EFM_BAND_BYTES;
+        if (!fits(offset, head, total) || load_le16(cap->table) == 0)
+            return 0;
+        uint32_t bands = (map->rows - 1) / load_le16(cap->table) + 1;
+        shifts = bands * efm_tiles_count(width, efm_cap_tile(cap, width));
+    }
+    if (!fits(offset, head + shifts, total))
+        return 0;
+    while (i < shifts && cap->table[head + i] <= EFM_MAX_SHIFT)
+        i++;
+    return i == shifts;
+}
 
 static efm_status check_codec(const efm_model *model, const efm_op_view *op, const efm_map_view *map,
                               const efm_rows *rows)
@@ -22,9 +45,16 @@ static efm_status check_codec(const efm_model *model, const efm_op_view *op, con
     if (status != EFM_OK)
         return status;
     uint32_t code = efm_model_code_bytes(model, map) * efm_model_code_buffers(model, map);
-    uint32_t state = codec->state_bytes(&args), left = op->scratch_bytes - EFM_CURSOR_BYTES;
-    if (efm_model_is_capped(map) && op->kind == EFM_OP_STORE)
-        state = ((state + 7u) & ~7u) + map->row_bytes; /* a row with coarser steps */
+    uint32_t state = codec->state_bytes(&args), left = op->scratch_bytes - EFM_CURSOR_BYTES, more = 0;
+    if (efm_model_is_capped(map)) {
+        efm_cap_view cap;
+        efm_model_cap(model, map->cap - 1, &cap);
+        if (efm_cap_is_tiled(&cap) && !tiles_fit(model, map, &cap, rows->width))
+            return EFM_BAD_CODEC;
+        more = efm_cap_scratch(&cap, &args, op->kind == EFM_OP_STORE);
+    }
+    if (more > 0)
+        state = ((state + 7u) & ~7u) + more;
     if (code > left || state > left - code)
         return EFM_BAD_CODEC;
     return EFM_OK;
@@ -62,15 +92,20 @@ static int is_cursor(const efm_model *model, uint32_t op, uint32_t kind, uint32_
     return at[0] == kind && load_le32(at + 36) == map;
 }
 
-/* The least shift of each row, where the cap has them. */
-static int floors_fit(const efm_model *model, const efm_map_view *map, const efm_cap_view *cap, uint32_t offset)
+/* The least shift of each row, where the cap has them; tables of tiles are checked where rows are known. */
+static int quality_fits(const efm_model *model, const efm_map_view *map, const efm_cap_view *cap)
 {
-    if (cap->quality != EFM_QUALITY_ROWS)
-        return cap->quality == EFM_QUALITY_EVEN && offset == 0;
+    uint32_t offset = load_le32(efm_model_record(model, EFM_SECTION_CAPS, map->cap - 1) + 20), y = 0;
+    if (cap->quality > EFM_QUALITY_ROWS)
+        return efm_cap_is_tiled(cap) && cap->quality < EFM_QUALITIES &&
+               (efm_model_field(model, EFM_AT_FEATURES) & EFM_FEATURE_QUALITY) != 0;
+    if (cap->tile != 0 || (cap->quality == EFM_QUALITY_EVEN && offset != 0))
+        return 0;
+    if (cap->quality == EFM_QUALITY_EVEN)
+        return 1;
     if (!fits(offset, map->rows, model->section[EFM_SECTION_TABLES].bytes))
         return 0;
-    uint32_t y = 0;
-    while (y < map->rows && cap->floors[y] <= EFM_MAX_SHIFT)
+    while (y < map->rows && cap->table[y] <= EFM_MAX_SHIFT)
         y++;
     return y == map->rows;
 }
@@ -80,12 +115,11 @@ static efm_status check_cap(const efm_model *model, uint32_t index, const efm_ma
 {
     if (map->cap > efm_model_count(model, EFM_SECTION_CAPS))
         return EFM_BAD_OPERATOR;
-    const uint8_t *at = efm_model_record(model, EFM_SECTION_CAPS, map->cap - 1);
     efm_cap_view cap;
     efm_model_cap(model, map->cap - 1, &cap);
     uint32_t least = cap.place == EFM_PLACE_POOL ? 1 : efm_model_alignment(model);
     if (map->codec == 0 || cap.map != index || cap.place > EFM_PLACE_POOL || cap.rate < least || cap.rate > EFM_MAX_BYTES ||
-        cap.depth > EFM_MAX_BYTES || load_le16(at + 18) != 0 || !floors_fit(model, map, &cap, load_le32(at + 20)))
+        cap.depth > EFM_MAX_BYTES || !quality_fits(model, map, &cap))
         return EFM_BAD_CODEC;
     if (cap.place == EFM_PLACE_EXTERNAL)
         return cap.release == 0 ? EFM_OK : EFM_BAD_CODEC;

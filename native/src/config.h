@@ -125,4 +125,9 @@
 #define EFM_WITH_CAPS 1
 #endif
 
+/* Quality maps of tiles inside the rows of capped maps: 0.6 KB. */
+#ifndef EFM_WITH_TILES
+#define EFM_WITH_TILES EFM_WITH_CAPS
+#endif
+
 #endif

@@ -67,14 +67,14 @@ enum { EFM_COUNTER_BYTES = 2, EFM_WINDOW_BYTES = 40 };
 enum { EFM_CAP_STATE_BYTES = 24, EFM_POOL_STATE_BYTES = 8, EFM_LINK_BYTES = 2 };
 
 /* Where a capped map is; where its least shifts come from; the coarsest shift; a stored row's first byte. */
-enum { EFM_PLACE_EXTERNAL = 0, EFM_PLACE_POOL = 1, EFM_QUALITY_EVEN = 0, EFM_QUALITY_ROWS = 1,
-       EFM_MAX_SHIFT = 8, EFM_ROW_SHIFT = 15, EFM_ROW_FRESH = 16 };
+enum { EFM_PLACE_EXTERNAL = 0, EFM_PLACE_POOL = 1, EFM_QUALITY_EVEN = 0, EFM_QUALITY_ROWS = 1, EFM_QUALITY_STATIC = 2,
+       EFM_QUALITY_DERIVED = 3, EFM_QUALITY_SIGNALLED = 4, EFM_QUALITIES = 5, EFM_QUALITY_CLASSES = 4, EFM_MAX_SHIFT = 8, EFM_ROW_SHIFT = 15, EFM_ROW_FRESH = 16 };
 
 /* A cursor's scratch begins with its ticket. */
 enum { EFM_CURSOR_BYTES = 16 };
 
 /* Bits of required_features. */
 enum { EFM_FEATURE_EXTERNAL = 1, EFM_FEATURE_CODED = 2, EFM_FEATURE_CAPPED = 4, EFM_FEATURE_TEMPORAL = 8,
-       EFM_FEATURES = 15 };
+       EFM_FEATURE_QUALITY = 32, EFM_FEATURES = 47 };
 
 #endif

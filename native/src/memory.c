@@ -6,11 +6,10 @@
 
 #include "bytes.h"
 #include "caps.h"
-#include "codecs/shift.h"
 #include "pool.h"
 
 /* A cursor's scratch: u32 ticket, u32 busy (0 or 1), 8 bytes for the pool's reader, code buffers, codec
-   state, and in a capped map's STORE a row. */
+   state, and what a capped map's cursor needs besides. */
 enum { AT_TICKET = 0, AT_BUSY = 4 };
 
 static uint8_t *cursor_state(const efm_cursor *c)
@@ -184,7 +183,7 @@ static efm_status decode_row(const efm_cursor *c, uint32_t y)
     uint32_t bytes = row_length(c, y);
     efm_status status = EFM_OK;
     if (efm_model_is_capped(&c->map))
-        return efm_shift_decode(codec, &args, code_buffer(c, y), bytes, row);
+        return efm_cap_decode(c, &args, code_buffer(c, y), bytes, row);
     if (bytes < c->map.row_bytes) {
         status = codec->decode(&args, code_buffer(c, y), bytes, row);
     } else {

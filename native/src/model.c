@@ -105,7 +105,8 @@ void efm_model_cap(const efm_model *model, uint32_t index, efm_cap_view *cap)
     cap->release = load_le32(at + 12);
     cap->place = at[16];
     cap->quality = at[17];
-    cap->floors = model->section[EFM_SECTION_TABLES].at + load_le32(at + 20);
+    cap->tile = load_le16(at + 18);
+    cap->table = model->section[EFM_SECTION_TABLES].at + load_le32(at + 20);
 }
 
 uint32_t efm_model_pool_pages(const efm_model *model) { return load_le16(model->package + EFM_AT_POOL_PAGES); }

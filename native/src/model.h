@@ -53,7 +53,8 @@ typedef struct efm_cap_view {
     uint32_t release;         /* operator that gives the pages of its rows back; pool only */
     uint32_t place;
     uint32_t quality;
-    const uint8_t *floors;    /* least shift of each row; EFM_QUALITY_ROWS only */
+    uint32_t tile;            /* pixels of a tile, 0: a whole row; EFM_QUALITY_STATIC and above */
+    const uint8_t *table;     /* that the quality refers to; EFM_QUALITY_ROWS: least shift of each row */
 } efm_cap_view;
 
 /* Record `index` of a section; how many there are; bytes of each. */
@@ -112,6 +113,18 @@ static inline int efm_model_is_capped(const efm_map_view *map)
 static inline int efm_model_refers(const efm_map_view *map)
 {
     return EFM_WITH_TEMPORAL && map->reference != 0;
+}
+
+/* True when tiles of the cap's map have shifts of their own. */
+static inline int efm_cap_is_tiled(const efm_cap_view *cap)
+{
+    return EFM_WITH_TILES && cap->quality > EFM_QUALITY_ROWS;
+}
+
+/* Pixels of a tile in rows of `width`. */
+static inline uint32_t efm_cap_tile(const efm_cap_view *cap, uint32_t width)
+{
+    return cap->tile != 0 ? cap->tile : width;
 }
 
 /* True when the map's rows are in the page pool. */

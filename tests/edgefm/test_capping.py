@@ -43,7 +43,7 @@ def test_a_cap_is_set_by_the_usual_picture() -> None:
     assert usual_cap([[10, 20]], 2).depth == 32
 
 
-def usual_of(built: Built, samples: list[np.ndarray], budget: int | None = None):
+def usual_of(built: Built, samples: list[np.ndarray], budget: int | None = 1 << 20):
     capping = Capping(samples, TARGET, budget)
     coded = {i: CodedMap(CODECS["zvc"].id, b"") for i, _ in enumerate(built.plan.maps)}
     return capping, capping.usual(built.graph, built.layout.program, built.plan, coded)
@@ -76,8 +76,9 @@ def test_a_budget_that_no_cap_keeps_is_refused(built: Built, samples: list[np.nd
 
 
 def test_without_a_budget_caps_stay_as_they_are(built: Built, samples: list[np.ndarray]) -> None:
-    capping, usual = usual_of(built, samples)
-    assert capping.widest(built.plan, usual) == {}
+    capping, usual = usual_of(built, samples, None)
+    assert usual == {}
+    assert capping.widest(built.plan, usual) == {m.name: m.cap for m in built.plan.maps}
 
 
 def test_files_that_set_caps_are_not_judged_by(samples: list[np.ndarray]) -> None:

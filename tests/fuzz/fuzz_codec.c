@@ -9,7 +9,7 @@
 #include "codecs/codec.h"
 #include "codecs/lossless.h"
 
-enum { MOST_ROWS = 8, HEAD = 12, TEMPORAL_HEAD = 2, SPOILT = 1, FORGED = 2, REFERS = 0x40 };
+enum { MOST_ROWS = 8, HEAD = 12, TEMPORAL_HEAD = 2, SPOILT = 1, FORGED = 2, RECALLS = 8, REFERS = 0x40 };
 
 typedef struct source {
     const uint8_t *at;
@@ -59,7 +59,7 @@ static int8_t *take_reference(const efm_codec_args *args, source *s, int refers)
 }
 
 /* Rows as the executor writes and reads them, each side with its own state. */
-static void round_trip(const efm_codec_class *codec, const efm_codec_args *args, source *s, int refers)
+static void round_trip(const efm_codec_class *codec, const efm_codec_args *args, source *s, int refers, int recalls)
 {
     uint32_t bytes = row_bytes(args), state_bytes = codec->state_bytes(args);
     efm_codec_args writer = *args, reader = *args;
@@ -74,6 +74,11 @@ static void round_trip(const efm_codec_class *codec, const efm_codec_args *args,
         uint32_t length = 0;
         writer.y = reader.y = y;
         writer.reference = reader.reference = reference;
+        if (y > 0 && recalls) { /* the row above, in other steps */
+            codec->recall(&writer, row);
+            codec->recall(&reader, row);
+            row[0] = (int8_t)(row[0] ^ 0x55);
+        }
         codec->encode(&writer, row, code, bytes - 1, &length);
         must(length < bytes);
         if (length == 0) {
@@ -213,7 +218,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (mode & FORGED)
             decode_anything(codec, &args, &s, mode & SPOILT, refers);
         else
-            round_trip(codec, &args, &s, refers);
+            round_trip(codec, &args, &s, refers, mode & RECALLS);
     }
     free(bytes);
     return 0;

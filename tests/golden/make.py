@@ -20,6 +20,7 @@ import numpy as np
 
 from edgefm.binding import Runtime
 from edgefm.codecs import CODECS
+from edgefm.codecs.quality import Quality, QualityKind, class_table, static_table
 from edgefm.codecs.shift import Cap
 from edgefm.coding import code_maps, storage_for
 from edgefm.container import Description, write_package
@@ -51,6 +52,7 @@ class Good:
     fast: int | None = None
     one_stage: bool = False
     cap: Cap | None = None
+    quality: Callable[[Stream], Quality] | None = None
     pooled: bool = False
     page: int = 16
     refresh: int = 0
@@ -64,7 +66,8 @@ class Good:
         if cap is None:
             return None
         return lambda stream: Cap(cap.rate, cap.depth,
-                                  cap.floors if len(cap.floors) == stream.height else b"")
+                                  cap.floors if len(cap.floors) == stream.height else b"",
+                                  self.quality(stream) if self.quality else None)
 
 
 # -- what a golden is run on, and what came out ----------------------------------------------------
@@ -192,6 +195,24 @@ def detector() -> Graph:
 # As a later minor version may write it: with a section that readers may skip.
 NEWS = chain(header(6, "H", 7), replace(200, lambda _: b"news", flags=0))
 
+
+def by_place(stream: Stream) -> Quality:
+    """Tiles of three pixels and bands of two rows, coarser in some."""
+    bands, tiles = -(-stream.height // 2), -(-stream.width // 3)
+    return Quality(QualityKind.STATIC, 3, static_table(2, np.arange(bands * tiles) % 3))
+
+
+def by_row_above(stream: Stream) -> Quality:
+    """Single pixels, coarser below calm ones."""
+    return Quality(QualityKind.DERIVED, 1, class_table((40, 160, 400), (2, 1, 0, 0)))
+
+
+def by_row(stream: Stream) -> Quality:
+    """Half rows, coarser where they are busy."""
+    return Quality(QualityKind.SIGNALLED, max(stream.width // 2, 1),
+                   class_table((20, 120, 200), (0, 1, 2, 1)))
+
+
 GOOD: Mapping[str, Good] = {
     "example": Good(example, one_stage=True),
     "future": Good(example, one_stage=True, change=NEWS),
@@ -222,6 +243,12 @@ GOOD: Mapping[str, Good] = {
     "pool_zvc": Good(sparse, cut="ops", codec="zvc", cap=Cap(50, 50, bytes([0, 1, 2] * 4)),
                      pooled=True),
     "capped": Good(sparse, cut="ops", codec="context", cap=Cap(40, 60), target="qspi-psram"),
+    "static": Good(sparse, cut="ops", codec="context", cap=Cap(60, 90), quality=by_place,
+                   target="qspi-psram"),
+    "derived": Good(sparse, cut="ops", codec="tans", cap=Cap(60, 90), quality=by_row_above,
+                    pooled=True),
+    "signalled": Good(sparse, cut="ops", codec="rice", cap=Cap(60, 90), quality=by_row,
+                      pooled=True),
 }
 
 

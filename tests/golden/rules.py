@@ -77,6 +77,20 @@ REFERENCE_AND_CAP = chain(
     replace(Section.CAPS, lambda d: CAP.pack(0, 64, 0, 0, 0, 0, 0, 0)))
 
 
+def _table(offset: int, value: int) -> Change:
+    """Replace a byte of the table that cap 0 refers to."""
+    def change(package: bytes) -> bytes:
+        at = CAP.unpack_from(table(package)[Section.CAPS][1])[7] + offset
+        return replace(Section.TABLES, lambda d: d[:at] + bytes([value]) + d[at + 1:])(package)
+
+    return change
+
+
+def _tables(package: bytes) -> int:
+    """Bytes of TABLES."""
+    return len(table(package)[Section.TABLES][1])
+
+
 def _scratch(package: bytes, operator: int) -> int:
     """Bytes of an operator's scratch."""
     data = table(package)[Section.OPERATORS][1]
@@ -237,7 +251,17 @@ POOL_RULES = (
     Rule("cap_rate_too_large", "EFM_BAD_CODEC", _cap(4, "I", INT32_MAX + 1), "pool"),
     Rule("cap_depth_too_large", "EFM_BAD_CODEC", _cap(8, "I", INT32_MAX + 1), "pool"),
     Rule("cap_place_unknown", "EFM_BAD_CODEC", _cap(16, "B", 2), "pool"),
-    Rule("cap_quality_unknown", "EFM_BAD_CODEC", _cap(17, "B", 2), "pool"),
+    Rule("cap_quality_unknown", "EFM_BAD_CODEC", _cap(17, "B", 5), "pool"),
+    Rule("cap_tiles_without_feature", "EFM_BAD_CODEC",
+         chain(_cap(17, "B", 3), _cap(20, "I", 0)), "pool"),
+    Rule("cap_tile_past_row", "EFM_BAD_CODEC", _cap(18, "H", 13), "static"),
+    Rule("cap_bands_of_no_rows", "EFM_BAD_CODEC", _table(0, 0), "static"),
+    Rule("cap_bands_past_tables", "EFM_BAD_CODEC", lambda p: _cap(20, "I", _tables(p) - 25)(p),
+         "static"),
+    Rule("cap_offset_too_large", "EFM_BAD_CODEC", _table(9, 9), "derived"),
+    Rule("cap_classes_past_tables", "EFM_BAD_CODEC", _cap(20, "I", 1 << 16), "derived"),
+    Rule("signalled_scratch_without_offsets", "EFM_BAD_CODEC",
+         lambda p: _operator(STORE, 28, "I", _scratch(p, STORE) - 8)(p), "signalled"),
     Rule("cap_floors_unused", "EFM_BAD_CODEC", _cap(20, "I", 1), "pool"),
     Rule("cap_floors_past_tables", "EFM_BAD_CODEC",
          chain(_cap(17, "B", 1), _cap(20, "I", 1 << 16)), "pool"),

@@ -42,6 +42,7 @@ void codec_encode(uint32_t id, const efm_codec_args *args, const int8_t *row, ui
 int codec_decode(uint32_t id, const efm_codec_args *args, const uint8_t *code, uint32_t bytes,
                  int8_t *row);
 void codec_skip(uint32_t id, const efm_codec_args *args, const int8_t *row);
+void codec_recall(uint32_t id, const efm_codec_args *args, const int8_t *row);
 """
 SOURCE = """
 #include "codecs/codec.h"
@@ -71,6 +72,10 @@ static int codec_decode(uint32_t id, const efm_codec_args *args, const uint8_t *
 static void codec_skip(uint32_t id, const efm_codec_args *args, const int8_t *row)
 {
     efm_codec_find(id)->skip(args, row);
+}
+static void codec_recall(uint32_t id, const efm_codec_args *args, const int8_t *row)
+{
+    efm_codec_find(id)->recall(args, row);
 }
 """
 NAMES = ["rle", "zvc", "ebpc", "context", "rice", "tans", "dctcm", "gf2", "temporal"]
@@ -136,6 +141,10 @@ class Cursor:
         self.lib.codec_skip(self.codec.id, self.args,
                             self.ffi.new("int8_t[]", row.reshape(-1).tolist()))
         self.done()
+
+    def recall(self, row: np.ndarray) -> None:
+        self.lib.codec_recall(self.codec.id, self.args,
+                              self.ffi.new("int8_t[]", row.reshape(-1).tolist()))
 
     def done(self) -> None:
         self.args.y += 1
@@ -343,6 +352,44 @@ def test_c_refuses_what_python_refuses_against_a_frame_before(native, i):
         assert expected is None or np.array_equal(got, expected)
         accepted += got is not None
     assert accepted < len(broken)
+
+
+@pytest.mark.parametrize("i", range(len(cases())))
+def test_a_recalled_row_is_the_row_above_for_both_sides_and_languages(native, codec, i):
+    shape, rows = cases()[i]
+    rng = np.random.default_rng(i)
+    for tables in tables_for(codec, shape, rows) if codec.lossless else []:
+        writer, reader = (Cursor(native, codec, tables, shape) for _ in range(2))
+        twin = codec.start(tables, shape)
+        for y, row in enumerate(rows):
+            if y > 0:
+                above = np.clip(rows[y - 1] // 2 + rng.integers(-9, 9, row.shape), -128, 127)
+                for side in (writer, reader):
+                    side.recall(above)
+                codec.recall(twin, above.astype(np.int8))
+            code, expected = writer.encode(row, shape.values - 1), codec.encode(twin, row)
+            assert code == (expected if len(expected) < shape.values else b"")
+            if not code:
+                codec.skip(twin, row)
+                reader.skip(row)
+            else:
+                assert np.array_equal(reader.decode(code), row)
+
+
+def test_what_is_recalled_is_looked_at(native):
+    """A row that repeats the row above costs little, and only codecs that look there know it."""
+    shape = RowShape(40, 4, 0)
+    row = np.random.default_rng(3).integers(-40, 40, (40, 4)).astype(np.int8)
+    sizes = {}
+    for name in ("context", "tans", "zvc"):
+        tables = CODECS[name].fit([np.stack([row] * 4)], shape, 1000)
+        for above in (row, -row):
+            state = CODECS[name].start(tables, shape)
+            CODECS[name].encode(state, row)
+            CODECS[name].recall(state, above)
+            sizes.setdefault(name, []).append(len(CODECS[name].encode(state, row)))
+    assert sizes["context"][0] < sizes["context"][1] and sizes["tans"][0] < sizes["tans"][1]
+    assert sizes["zvc"][0] == sizes["zvc"][1]
 
 
 @pytest.mark.parametrize("i", range(len(cases())))

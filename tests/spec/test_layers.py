@@ -38,7 +38,8 @@ NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("edgefm.h",),
     ("model",),
     ("check.h", "cursor.h"),
-    ("check_maps", "caps", "pool"),
+    ("caps", "pool"),
+    ("check_maps",),
     ("check", "memory"),
     ("run",),
 )

@@ -4,7 +4,7 @@
  * A map is coded row by row, in order. The executor keeps each coded row's length (2 bytes) in a
  * directory; a row whose code would not be shorter than the row itself is stored as it is, with
  * length == row bytes. So encode() may give up, decode() is never called for such a row, and
- * skip() lets the state see it. */
+ * skip() lets the state see it. Where rows change their steps, recall() shows the last one anew. */
 #ifndef EFM_CODEC_H
 #define EFM_CODEC_H
 
@@ -36,6 +36,8 @@ typedef struct efm_codec_class {
     efm_status (*decode)(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row);
     /* The row was stored as it is (encoder side and decoder side alike). */
     void (*skip)(const efm_codec_args *args, const int8_t *row);
+    /* The row above is to be taken for this one; what was learned stays (both sides, y > 0). */
+    void (*recall)(const efm_codec_args *args, const int8_t *row);
 } efm_codec_class;
 
 /* The codec with this id, or null when it is unknown or switched off. */

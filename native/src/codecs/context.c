@@ -199,6 +199,14 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
     *bytes = finish(&k);
 }
 
+static void recall(const efm_codec_args *args, const int8_t *row)
+{
+    context m;
+
+    open_model(&m, args);
+    memmove(m.above, row, args->width * args->channels);
+}
+
 const efm_codec_class efm_codec_context = {
-    EFM_CODEC_CONTEXT, efm_context_check, efm_context_state_bytes, encode, decode, efm_context_skip,
+    EFM_CODEC_CONTEXT, efm_context_check, efm_context_state_bytes, encode, decode, efm_context_skip, recall,
 };

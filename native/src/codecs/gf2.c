@@ -160,5 +160,5 @@ static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32
 }
 
 const efm_codec_class efm_codec_gf2 = {
-    EFM_CODEC_GF2, check, efm_no_state, encode, decode, efm_no_skip,
+    EFM_CODEC_GF2, check, efm_no_state, encode, decode, efm_no_skip, efm_no_skip,
 };

@@ -45,7 +45,7 @@ static inline uint32_t efm_planar(const efm_codec_args *args, uint32_t i)
 /* Zero points from the i-th value on, channel by channel; at most `longest`. */
 uint32_t efm_zero_run(const efm_codec_args *args, const int8_t *row, uint32_t i, uint32_t longest);
 
-/* check, state_bytes and skip of a codec that has neither tables nor state. */
+/* check, state_bytes, skip and recall of a codec that has neither tables nor state. */
 efm_status efm_no_tables(const efm_codec_args *args);
 uint32_t efm_no_state(const efm_codec_args *args);
 void efm_no_skip(const efm_codec_args *args, const int8_t *row);

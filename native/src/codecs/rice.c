@@ -189,6 +189,13 @@ static void skip(const efm_codec_args *args, const int8_t *row)
     }
 }
 
+static void recall(const efm_codec_args *args, const int8_t *row)
+{
+    if (args->tables[EFM_STATIC_KIND] % EFM_QUICK != PLAIN) {
+        efm_static_recall(args, args->state, row);
+    }
+}
+
 const efm_codec_class efm_codec_rice = {
-    EFM_CODEC_RICE, check, efm_static_bytes, encode, decode, skip,
+    EFM_CODEC_RICE, check, efm_static_bytes, encode, decode, skip, recall,
 };

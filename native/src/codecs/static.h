@@ -115,16 +115,21 @@ static inline efm_static efm_static_open(const efm_codec_args *args, uint8_t *st
     return s;
 }
 
-static inline void efm_static_skip(const efm_codec_args *args, uint8_t *state, const int8_t *row)
+static inline void efm_static_recall(const efm_codec_args *args, uint8_t *state, const int8_t *row)
 {
     uint8_t *above = state;
 
-    efm_static_begin(args, state);
     for (uint32_t c = 0; c < args->channels; c++) {
         for (uint32_t x = 0; x < args->width; x++) {
             *above++ = (uint8_t)(row[x * args->channels + c] + 128);
         }
     }
+}
+
+static inline void efm_static_skip(const efm_codec_args *args, uint8_t *state, const int8_t *row)
+{
+    efm_static_begin(args, state);
+    efm_static_recall(args, state, row);
 }
 
 /* Begins channel c: its map, and what lies before its first pixel and group. */

@@ -367,6 +367,11 @@ static void skip(const efm_codec_args *args, const int8_t *row)
     efm_static_skip(args, static_state(args), row);
 }
 
+static void recall(const efm_codec_args *args, const int8_t *row)
+{
+    efm_static_recall(args, static_state(args), row);
+}
+
 const efm_codec_class efm_codec_tans = {
-    EFM_CODEC_TANS, check, state_bytes, encode, decode, skip,
+    EFM_CODEC_TANS, check, state_bytes, encode, decode, skip, recall,
 };

@@ -315,5 +315,5 @@ static void skip(const efm_codec_args *args, const int8_t *row)
 }
 
 const efm_codec_class efm_codec_temporal = {
-    EFM_CODEC_TEMPORAL, check, state_bytes, encode, decode, skip,
+    EFM_CODEC_TEMPORAL, check, state_bytes, encode, decode, skip, efm_no_skip, /* never capped */
 };

@@ -47,5 +47,5 @@ static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32
 }
 
 const efm_codec_class efm_codec_zvc = {
-    EFM_CODEC_ZVC, efm_no_tables, efm_no_state, encode, decode, efm_no_skip,
+    EFM_CODEC_ZVC, efm_no_tables, efm_no_state, encode, decode, efm_no_skip, efm_no_skip,
 };

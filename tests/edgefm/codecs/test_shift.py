@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from adversaries import adversaries
 
 from edgefm.codecs import CODECS, RowShape
 from edgefm.codecs.shift import (
@@ -18,16 +19,6 @@ from edgefm.codecs.shift import (
 from edgefm.errors import BadContainer
 
 LOSSLESS = [codec for codec in CODECS.values() if codec.id and codec.lossless]
-
-
-def adversaries(shape: RowShape, rows: int, seed: int) -> list[np.ndarray]:
-    """Maps that no codec likes, and some that all do."""
-    random = np.random.default_rng(seed)
-    size = (rows, shape.width, shape.channels)
-    ends = np.where(random.random(size) < 0.5, -128, 127)
-    return [random.integers(-128, 128, size).astype(np.int8), ends.astype(np.int8),
-            np.full(size, 127, np.int8), np.full(size, shape.zero_point, np.int8),
-            np.where(np.arange(rows)[:, None, None] % 3 == 0, ends, 0).astype(np.int8)]
 
 
 @pytest.mark.parametrize("codec", LOSSLESS, ids=lambda codec: codec.name)

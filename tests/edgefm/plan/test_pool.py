@@ -11,6 +11,7 @@ from replay import replay
 
 from edgefm.binding import RunResult, Runtime
 from edgefm.codecs import CODECS, RowShape
+from edgefm.codecs.quality import Quality, QualityKind, class_table, static_table
 from edgefm.codecs.shift import Cap, decode_map, encode_map
 from edgefm.container import MAP, Feature, read_needs
 from edgefm.errors import Infeasible
@@ -60,7 +61,7 @@ def twin(built: Built, index: int, rows: np.ndarray) -> tuple[list[bytes], np.nd
     shape = RowShape(stream.width, stream.channels, stream.zero_point)
     where = {} if m.pooled else {"slot_bytes": m.slot_bytes, "alignment": built.plan.alignment}
     stored = encode_map(codec, tables, shape, rows, m.cap, **where)
-    return stored, decode_map(codec, tables, shape, stored)
+    return stored, decode_map(codec, tables, shape, stored, m.cap.quality)
 
 
 def cap_for(seed: int):
@@ -73,12 +74,32 @@ def cap_for(seed: int):
     return cap
 
 
-@pytest.mark.parametrize("codec", ["context", "zvc"])
+def quality_for(seed: int):
+    """Caps with a quality map each, of every kind, with tiles from one pixel to the whole row."""
+    def cap(stream):
+        random = np.random.default_rng(seed * 1000 + stream.height * 31 + stream.row_bytes)
+        shape = RowShape(stream.width, stream.channels, stream.zero_point)
+        kind = list(QualityKind)[2 + (seed + stream.row_bytes) % 3]
+        tile, band = (int(random.integers(0, n + 1)) for n in (stream.width, stream.height))
+        tiles = Quality(kind, tile, b"").tiles(shape)
+        if kind == QualityKind.STATIC:
+            bands = -(-stream.height // (band + 1))
+            table = static_table(band + 1, random.integers(0, 4, (bands, tiles)))
+        else:
+            table = class_table(sorted(random.integers(0, 1200, 3)), random.permutation(4).tolist())
+        rate = int(random.integers(4, stream.row_bytes + 6))
+        return Cap(rate, int(random.integers(0, 4 * rate)), quality=Quality(kind, tile, table))
+    return cap
+
+
+@pytest.mark.parametrize("caps, codec", [
+    (cap_for, "context"), (cap_for, "zvc"), (quality_for, "context"), (quality_for, "zvc"),
+    (quality_for, "rice"), (quality_for, "tans")])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_pool_and_slots_hold_what_the_twin_says(seed: int, codec: str) -> None:
+def test_pool_and_slots_hold_what_the_twin_says(seed: int, codec: str, caps) -> None:
     graph = random_network(seed)
     for target in (POOL, OUTSIDE):
-        built = capped(graph, target, cap_for(seed), codec)
+        built = capped(graph, target, caps(seed), codec)
         for kind in ("noise", "ends", "flat"):
             found, result = both_sides(built, inputs_of(built, kind, seed))
             counters, bytes_, capped_rows = result.counters, 0, 0
