@@ -20,7 +20,7 @@ from edgefm.errors import BadInput
 from edgefm.graph import Array, Graph
 from edgefm.lower import lower
 from edgefm.plan import Layout, Plan, Target, analyse, make_plan
-from edgefm.program import OpKind, Program, Stream
+from edgefm.program import OpKind, Program
 from edgefm.rate.divergence import package_of
 from edgefm.rate.quality import Chooser
 from edgefm.tables import MapTables
