@@ -15,7 +15,7 @@ import numpy as np
 from edgefm.binding import Runtime
 from edgefm.binding.coder import code_map
 from edgefm.codecs import CODECS, LOSSLESS_CODECS, RowShape, coded_bytes, fit_maps, temporal
-from edgefm.codecs.interface import no_fit
+from edgefm.codecs.interface import in_pairs, no_fit
 from edgefm.codecs.quality import QualityKind
 from edgefm.codecs.shift import HEAD_BYTES, Cap, seen_map
 from edgefm.container import CodedMap
@@ -49,10 +49,11 @@ def needs_calibration(codec: str) -> bool:
 def storage_for(program: Program, codec: str,
                 cap_for: Callable[[Stream], Cap | None] | None = None,
                 pooled: bool = False, given: Mapping[str, MapTables] = _NONE,
-                refresh: int = 0) -> Storage:
+                refresh: int = 0, paired: bool = False) -> Storage:
     """What the planner reserves: every map that a codec can take is coded.
 
-    Maps of `given` tables, by name, have the codec of those whatever `codec` is.
+    Maps of `given` tables, by name, have the codec of those whatever `codec` is, and are coded in
+    pairs of rows if those are for pairs; the others are if `paired`, unless they refer to a frame.
 
     `cap_for` gives what each of them may take at most, where the codec loses nothing itself;
     `pooled` allows them to be in the page pool. Codecs that refer to the frame before do not in
@@ -61,13 +62,21 @@ def storage_for(program: Program, codec: str,
     names = candidates(codec)
 
     def codec_of(stream: int) -> str:
-        if not is_codable(program.streams[stream]):
+        shape = program.streams[stream]
+        if not is_codable(shape, wants_pairs(stream)):
             return "raw"
-        mine = given.get(program.streams[stream].name)
+        mine = given.get(shape.name)
         return mine.codec if mine else codec if names else "raw"
 
+    def wants_pairs(stream: int) -> bool:
+        mine = given.get(program.streams[stream].name)
+        return mine.paired if mine else paired
+
+    def is_paired(stream: int) -> bool:
+        return wants_pairs(stream) and codec_of(stream) != "raw" and not refers(stream)
+
     def state_bytes(own: str, stream: int) -> int:
-        shape = shape_of(program.streams[stream])
+        shape = shape_of(program.streams[stream], is_paired(stream))
         return max(CODECS[name].state_bytes(shape) for name in (names if own == codec else [own]))
 
     def cap_of(stream: int) -> Cap | None:
@@ -75,7 +84,7 @@ def storage_for(program: Program, codec: str,
         own = given.get(shape.name)
         mine = (own.codec,) if own else names
         fits = (mine and all(CODECS[name].lossless and not CODECS[name].refers for name in mine)
-                and is_codable(shape)
+                and is_codable(shape) and not is_paired(stream)
                 and shape.row_bytes + HEAD_BYTES <= _MAX_ROW_BYTES)
         return cap_for(shape) if cap_for and fits else None
 
@@ -83,21 +92,22 @@ def storage_for(program: Program, codec: str,
         own = codec_of(stream)
         return own in CODECS and CODECS[own].refers
 
-    return Storage(codec_of, state_bytes, cap_of, pooled, refers, refresh)
+    return Storage(codec_of, state_bytes, cap_of, pooled, refers, refresh, is_paired)
 
 
-def is_codable(stream: Stream) -> bool:
+def is_codable(stream: Stream, paired: bool = False) -> bool:
     """Codecs take rows of int8 whose length fits the directory, and learn from the graph's tensors.
 
     What lowering invented (the rescaled part of a concat) has no taps to learn from and stays raw.
     """
     return (stream.dtype == "int8" and stream.tensor >= 0
-            and stream.row_bytes <= _MAX_ROW_BYTES)
+            and stream.row_bytes * (1 + paired) <= _MAX_ROW_BYTES)
 
 
-def shape_of(stream: Stream) -> RowShape:
-    """A stream's rows as codecs see them."""
-    return RowShape(stream.width, stream.channels, stream.zero_point)
+def shape_of(stream: Stream, paired: bool = False) -> RowShape:
+    """A stream's rows as codecs see them, one by one or in pairs."""
+    single = RowShape(stream.width, stream.channels, stream.zero_point)
+    return single.in_pairs if paired else single
 
 
 def table_limit(program: Program) -> int:
@@ -113,7 +123,7 @@ def code_maps(program: Program, plan: Plan, codec: str, package: bytes,
     `package` is any package of the same program; `samples` are inputs for it to learn from. Maps of
     `given` tables take those. Raises BadInput for tables that are not for their map.
     """
-    ready = {i: _given(program.streams[m.stream], given[program.streams[m.stream].name])
+    ready = {i: _given(program.streams[m.stream], given[program.streams[m.stream].name], m.paired)
              for i, m in enumerate(plan.maps) if program.streams[m.stream].name in given
              and m.codec != "raw"}
     coded = [i for i, m in enumerate(plan.maps) if m.codec != "raw" and i not in ready]
@@ -121,17 +131,18 @@ def code_maps(program: Program, plan: Plan, codec: str, package: bytes,
         return ready
     names = candidates(codec)
     maps = seen_maps(program, plan, package, samples, [plan.maps[i].stream for i in coded])
-    per_map = [(shape_of(program.streams[plan.maps[i].stream]), maps[plan.maps[i].stream])
-               for i in coded]
+    per_map = [(shape_of(program.streams[m.stream], m.paired),
+                [in_pairs(rows) if m.paired else rows for rows in maps[m.stream]])
+               for m in (plan.maps[i] for i in coded)]
     limit = table_limit(program)
     tables = {name: fit_maps(CODECS[name], per_map, limit) for name in names}
     return ready | {i: _shortest(names, tables, n, *per_map[n]) for n, i in enumerate(coded)}
 
 
-def _given(stream: Stream, one: MapTables) -> CodedMap:
+def _given(stream: Stream, one: MapTables, paired: bool) -> CodedMap:
     """Tables out of a file, for the map they were learned on."""
     try:
-        CODECS[one.codec].start(one.tables, shape_of(stream))
+        CODECS[one.codec].start(one.tables, shape_of(stream, paired))
     except BadContainer as error:
         raise BadInput(f"map {stream.name!r}: {error}") from None
     return CodedMap(CODECS[one.codec].id, one.tables)

@@ -30,7 +30,7 @@ BUFFER = struct.Struct("<III")
 OPERATOR = struct.Struct("<BBBBIIIIIIIII")
 FIRING = struct.Struct("<HH")
 STAGE = struct.Struct("<II")
-MAP = struct.Struct("<IIIIIIIIIHH")
+MAP = struct.Struct("<IIIIHHIIIIHH")
 TENSOR = struct.Struct("<IIBBHfi4IIII")
 CAP = struct.Struct("<IIIIBBHI")
 REFERENCE = struct.Struct("<IIII")
@@ -66,6 +66,7 @@ RECORD_BYTES = {
     Section.TENSORS: TENSOR.size, Section.NAMES: 1, Section.META: 1, Section.SIGNATURE: 1,
     Section.CAPS: CAP.size, Section.REFERENCES: REFERENCE.size}
 
+PAIRED = 1    # flag of a map: its rows are pairs of the stream's
 REQUIRED = 1  # section flag: a reader that does not know the section must refuse the package
 
 
@@ -76,6 +77,7 @@ class Feature(IntFlag):
     CODED = 2
     CAPPED = 4
     TEMPORAL = 8
+    PAIRED = 16
     QUALITY = 32
 
 
@@ -264,9 +266,9 @@ def _map(plan: Plan, index: int, coded: CodedMap | None, tables: _Blob) -> bytes
     m = plan.maps[index]
     store = next(i for i, op in enumerate(plan.ops) if op.kind == OpKind.STORE and op.map == index)
     at = tables.append(coded.tables, 4) if coded else 0
-    return MAP.pack(m.address, m.slot_bytes, m.rows, m.row_bytes, coded.codec if coded else 0, at,
-                    len(coded.tables) if coded else 0, m.directory, store,
-                    _capped(plan).index(index) + 1 if m.cap else 0,
+    return MAP.pack(m.address, m.slot_bytes, m.rows, m.row_bytes, coded.codec if coded else 0,
+                    PAIRED if m.paired else 0, at, len(coded.tables) if coded else 0, m.directory,
+                    store, _capped(plan).index(index) + 1 if m.cap else 0,
                     _referring(plan).index(index) + 1 if m.reference >= 0 else 0)
 
 
@@ -325,6 +327,8 @@ def _assemble(plan: Plan, sections: Mapping[Section, bytes]) -> bytes:
         features |= Feature.CAPPED
     if _referring(plan):
         features |= Feature.TEMPORAL
+    if any(m.paired for m in plan.maps):
+        features |= Feature.PAIRED
     if any(m.cap and m.cap.quality for m in plan.maps):
         features |= Feature.QUALITY
     window = max(len(op.inputs) + len(op.outputs) for op in plan.ops)

@@ -3,7 +3,7 @@
 
 A NumPy `.npz` with two arrays per map: `CODEC:TENSOR` (uint8, the tables) and `step:TENSOR`
 (float64, the map's scale when they were learned; tables are for values, so another step would make
-them wrong).
+them wrong). A third, `paired:TENSOR`, is there and true where a code is for two rows.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from edgefm.errors import BadInput
 from edgefm.graph import Graph
 
 STEP = "step"
+PAIRED = "paired"
 SAME_STEP = 0.01  # share by which tables' step may differ from the map's
 _READ_ERRORS = (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
@@ -32,6 +33,7 @@ class MapTables:
     codec: str
     tables: bytes
     step: float
+    paired: bool = False
 
 
 def check_tables(maps: Mapping[str, MapTables], graph: Graph) -> None:
@@ -53,6 +55,8 @@ def write_tables(path: Path, maps: Mapping[str, MapTables]) -> None:
     for name, one in maps.items():
         arrays[f"{one.codec}:{name}"] = np.frombuffer(one.tables, np.uint8)
         arrays[f"{STEP}:{name}"] = np.array(one.step)
+        if one.paired:
+            arrays[f"{PAIRED}:{name}"] = np.array(True)
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
@@ -67,7 +71,7 @@ def read_tables(path: Path) -> dict[str, MapTables]:
     maps = {}
     for name, array in arrays.items():
         codec, _, tensor = name.partition(":")
-        if codec == STEP:
+        if codec in (STEP, PAIRED):
             continue
         if codec not in CODECS or not tensor or array.dtype != np.uint8 or array.ndim != 1:
             raise BadInput(f"{path}: array {name!r} of {array.dtype} {list(array.shape)}; expected "
@@ -76,7 +80,11 @@ def read_tables(path: Path) -> dict[str, MapTables]:
         if step is None or step.dtype.kind != "f" or step.size != 1 or not step > 0:
             raise BadInput(f"{path}: no step of map {tensor!r}; expected an array "
                            f"'{STEP}:{tensor}' with one positive number")
-        maps[tensor] = MapTables(codec, array.tobytes(), float(step))
+        paired = arrays.get(f"{PAIRED}:{tensor}", np.array(False))
+        if paired.dtype != np.bool_ or paired.size != 1:
+            raise BadInput(f"{path}: array '{PAIRED}:{tensor}' of {paired.dtype} "
+                           f"{list(paired.shape)}; expected one truth value")
+        maps[tensor] = MapTables(codec, array.tobytes(), float(step), bool(paired))
     if not maps:
         raise BadInput(f"{path}: holds no codec tables; expected arrays named CODEC:TENSOR")
     return maps

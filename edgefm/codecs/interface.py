@@ -29,9 +29,23 @@ class RowShape:
     zero_point: int
 
     @property
+    def in_pairs(self) -> RowShape:
+        """That of two rows as one."""
+        return RowShape(self.width, 2 * self.channels, self.zero_point)
+
+    @property
     def values(self) -> int:
         """Values, and so bytes, of one row."""
         return self.width * self.channels
+
+
+def in_pairs(rows: Rows) -> Rows:
+    """A map int8 [H, W, C] as codes of two rows see it: [H / 2, W, 2 * C], the upper row's values of
+    each pixel first. A last row without another is both."""
+    height, width, channels = rows.shape
+    even = np.concatenate([rows, rows[-1:]]) if height % 2 else rows
+    halves = even.reshape(-1, 2, width, channels).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(halves).reshape(-1, width, 2 * channels)
 
 
 @dataclass(frozen=True, slots=True)

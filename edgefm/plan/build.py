@@ -233,10 +233,11 @@ class _Builder:
         if pooled and cap is None:
             raise Infeasible(f"{self.program.name}: {s.name} does not fit fast memory, and as it "
                              "cannot be coded, not the page pool either", 0, "")
-        longest = min(s.row_bytes + HEAD_BYTES, cap.rate + cap.depth) if cap else s.row_bytes
+        rows, row_bytes = self.storage.rows(stream, s)
+        longest = min(row_bytes + HEAD_BYTES, cap.rate + cap.depth) if cap else row_bytes
         slot = 0 if pooled else self.target.transfer_bytes(longest)
-        return StoredMap(s.name, stream, 0, slot, s.height, s.row_bytes,
-                         self.storage.codec_of(stream), cap=cap, pooled=pooled)
+        return StoredMap(s.name, stream, 0, slot, rows, row_bytes, self.storage.codec_of(stream),
+                         cap=cap, pooled=pooled, paired=self.storage.paired(stream))
 
     def _pool(self) -> None:
         """Size the page pool by the rows that live at each firing."""
@@ -364,9 +365,8 @@ class _Builder:
             top = max(top, pool_offset + int(reach.max(initial=0)))
 
         def moved(streams: tuple[int, ...]) -> int:
-            return 0 if self.choice.pooled else sum(self.program.streams[s].height
-                       * self.target.transfer_bytes(self.program.streams[s].row_bytes)
-                       for s in streams)
+            return 0 if self.choice.pooled else sum(
+                self.storage.raw_bytes(s, self.program.streams[s], self.target) for s in streams)
 
         return PlacedStage(
             name=f"{ops[0].name} .. {ops[-1].name}" if len(ops) > 1 else ops[0].name,

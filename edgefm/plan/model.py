@@ -61,7 +61,7 @@ class StoredMap:
     before has that at `reference` in the arena (-1: none), row after row, and refers to none in
     every `refresh`-th frame (0: in the first only). `release` is the LOAD
     (index in Plan.ops) that is through with a row last: it gives pages back, and leaves the row to
-    the next frame.
+    the next frame. Rows of a `paired` map are pairs of the stream's.
     """
 
     name: str
@@ -77,6 +77,7 @@ class StoredMap:
     release: int = 0
     reference: int = -1
     refresh: int = 0
+    paired: bool = False
 
     @property
     def reference_bytes(self) -> int:

@@ -182,7 +182,7 @@ class Search:
                chosen: frozenset[int], place: str) -> Price:
         streams = self.layout.program.streams
         group = self.layout.group
-        moved = sum(streams[s].height * self.target.transfer_bytes(streams[s].row_bytes)
+        moved = sum(self.storage.raw_bytes(s, streams[s], self.target)
                     for names, kept in ((cost.boundary.loads, held), (cost.boundary.stores, chosen))
                     for s in names if group[s] not in kept)
         if self.objective == "maps" or place == POOL:

@@ -24,7 +24,8 @@ class Storage:
 
     With `pooled`, maps that have a cap may be stored in the page pool instead of external memory.
     Maps that `refers` says are coded against the frame before, which stays in fast memory;
-    not in every `refresh`-th frame, if that is not 0.
+    not in every `refresh`-th frame, if that is not 0. Of `paired` maps a code is for two rows at
+    once; they are coded, have no cap and do not refer.
     """
 
     codec_of: Callable[[int], str] = field(default=lambda stream: "raw")
@@ -33,6 +34,18 @@ class Storage:
     pooled: bool = False
     refers: Callable[[int], bool] = field(default=lambda stream: False)
     refresh: int = 0
+    paired: Callable[[int], bool] = field(default=lambda stream: False)
+
+    def rows(self, stream: int, shape: Stream) -> tuple[int, int]:
+        """How many rows a stored map has, and the bytes of each."""
+        if self.paired(stream):
+            return -(-shape.height // 2), 2 * shape.row_bytes
+        return shape.height, shape.row_bytes
+
+    def raw_bytes(self, stream: int, shape: Stream, target: Target) -> int:
+        """What the map takes at the port when none of its rows has a shorter code."""
+        rows, row_bytes = self.rows(stream, shape)
+        return rows * target.transfer_bytes(row_bytes)
 
     def only(self, streams: frozenset[int]) -> Storage:
         """The same, but every other map is stored as it is."""
@@ -42,14 +55,17 @@ class Storage:
 
     def cursor_bytes(self, stream: int, shape: Stream, target: Target, writes: bool,
                      pooled: bool) -> int:
-        """Scratch of a LOAD or STORE: cursor, code buffers, codec state, a row of coarser steps."""
+        """Scratch of a LOAD or STORE: cursor, code buffers, codec state, a row of coarser steps or
+        the pair of rows."""
         codec, cap = self.codec_of(stream), self.cap_of(stream)
         if codec == "raw":
             return CURSOR_STATE
-        longest = shape.row_bytes + (HEAD_BYTES + SPARE_BYTES if cap else 0)
+        _, row_bytes = self.rows(stream, shape)
+        longest = row_bytes + (HEAD_BYTES + SPARE_BYTES if cap else 0)
         code = round_up(target.transfer_bytes(longest)) * (1 if pooled else target.buffers)
         state = round_up(self.state_bytes(codec, stream))
-        return CURSOR_STATE + code + state + round_up(_row_bytes(cap, shape, writes))
+        pair = row_bytes if self.paired(stream) else 0
+        return CURSOR_STATE + code + state + round_up(pair or _row_bytes(cap, shape, writes))
 
 
 def _row_bytes(cap: Cap | None, shape: Stream, writes: bool) -> int:

@@ -47,7 +47,7 @@ void efm_capability_fill(uint8_t record[EFM_CAPABILITY_BYTES], const efm_board *
     bool external = board->external.begin_read != NULL;
     uint64_t runs = operators(external || EFM_WITH_CAPS); /* rows go to external memory or the page pool */
     uint32_t decodes = decoders(), length = 0;
-    uint32_t coded = decodes != 1 ? EFM_FEATURE_CODED : 0;
+    uint32_t coded = decodes != 1 ? EFM_FEATURE_CODED | EFM_FEATURE_PAIRED : 0;
     memset(record, 0, EFM_CAPABILITY_BYTES);
     store_be64(record + AT_BUILD, EFM_BUILD_ID);
     while (length < BOARD_NAME_BYTES && board->name[length] != 0)

@@ -45,7 +45,8 @@ static efm_status check_codec(const efm_model *model, const efm_op_view *op, con
     if (status != EFM_OK)
         return status;
     uint32_t code = efm_model_code_bytes(model, map) * efm_model_code_buffers(model, map);
-    uint32_t state = codec->state_bytes(&args), left = op->scratch_bytes - EFM_CURSOR_BYTES, more = 0;
+    uint32_t state = codec->state_bytes(&args), left = op->scratch_bytes - EFM_CURSOR_BYTES;
+    uint32_t more = efm_model_is_paired(map) ? map->row_bytes : 0;
     if (efm_model_is_capped(map)) {
         efm_cap_view cap;
         efm_model_cap(model, map->cap - 1, &cap);
@@ -60,6 +61,15 @@ static efm_status check_codec(const efm_model *model, const efm_op_view *op, con
     return EFM_OK;
 }
 
+/* The map's rows are the stream's, one by one or in pairs. Rows that are not coded fill their slots. */
+static int are_rows_of(const efm_model *model, const efm_map_view *map, const efm_rows *rows)
+{
+    if (efm_model_is_paired(map))
+        return map->rows == (rows->height + 1) / 2 && map->row_bytes / 2 == row_bytes(rows) && map->row_bytes % 2 == 0;
+    return map->rows == rows->height && map->row_bytes == row_bytes(rows) &&
+           efm_model_transfer(model, map->row_bytes) <= rows->row_stride;
+}
+
 efm_status efm_check_cursor(const efm_model *model, uint32_t index, const efm_op_view *op, const efm_rows *rows)
 {
     const uint8_t *stream = efm_model_record(model, EFM_SECTION_STREAMS, load_le16(op->operands));
@@ -68,9 +78,7 @@ efm_status efm_check_cursor(const efm_model *model, uint32_t index, const efm_op
         return EFM_BAD_OPERATOR;
     efm_map_view map;
     efm_model_map(model, op->link, &map);
-    uint32_t slot = efm_model_transfer(model, map.row_bytes);
-    if (map.rows != rows->height || map.row_bytes != row_bytes(rows) || slot > rows->row_stride ||
-        (op->kind == EFM_OP_STORE && map.store != index))
+    if (!are_rows_of(model, &map, rows) || (op->kind == EFM_OP_STORE && map.store != index))
         return EFM_BAD_OPERATOR;
     return map.codec == 0 ? EFM_OK : check_codec(model, op, &map, rows);
 }
@@ -149,6 +157,10 @@ static efm_status check_map(const efm_model *model, uint32_t index)
         return EFM_BAD_CODEC;
     efm_map_view map;
     efm_model_map(model, index, &map);
+    if (map.flags & ~(uint32_t)EFM_MAP_PAIRED)
+        return EFM_BAD_FEATURE;
+    if (efm_model_is_paired(&map) && (map.codec == 0 || map.cap != 0 || map.reference != 0))
+        return EFM_BAD_CODEC;
     if (map.rows == 0 || map.rows > EFM_MAX_ROWS)
         return EFM_BAD_OPERATOR;
     efm_status status = !efm_model_is_capped(&map) ? EFM_OK : check_cap(model, index, &map);

@@ -6,7 +6,7 @@
 
 /* What a firing of LOAD or STORE has moved: less than 4 GiB, as the map has. */
 typedef struct efm_moved {
-    uint32_t bytes, rows;
+    uint32_t bytes, rows, halves; /* pairs of rows that are one row twice */
     uint32_t raw_rows, capped_rows, largest_shift; /* as in efm_map_counters */
 } efm_moved;
 

@@ -9,7 +9,7 @@
 #include "pool.h"
 
 /* A cursor's scratch: u32 ticket, u32 busy (0 or 1), 8 bytes for the pool's reader, code buffers, codec
-   state, and what a capped map's cursor needs besides. */
+   state, and what a capped map's cursor needs besides, or a paired map's: its pair of rows. */
 enum { AT_TICKET = 0, AT_BUSY = 4 };
 
 static uint8_t *cursor_state(const efm_cursor *c)
@@ -109,6 +109,7 @@ static efm_status transfer(const efm_cursor *c, int reads, uint32_t y, uint8_t *
     uint32_t address = c->map.address + y * c->map.slot_bytes, burst = efm_model_burst(c->model), ticket = 0;
     bytes = efm_model_transfer(c->model, bytes);
     count_row(c, bytes);
+    c->moved->halves += efm_model_is_paired(&c->map) && 2 * y + 1 == c->rows->height;
     while (burst != 0 && bytes > burst) {
         if (begin(c, reads, address, at, burst, &ticket) != 0 || c->host->port.wait(c->host->port.port, ticket) != 0)
             return EFM_PORT_FAILED;
@@ -135,7 +136,7 @@ static void add_to_run(const efm_cursor *c, int reads)
     if (c->map.codec == 0) /* never in the pool */
         return;
     *(pooled ? &all->pool_bytes : &all->coded_bytes) += moved->bytes;
-    *(pooled ? &all->pool_values : &all->coded_values) += (uint64_t)moved->rows * c->map.row_bytes;
+    *(pooled ? &all->pool_values : &all->coded_values) += (uint64_t)moved->rows * c->map.row_bytes - moved->halves * c->map.row_bytes / 2;
     all->coded_rows += reads ? 0 : moved->rows;
     all->raw_rows += moved->raw_rows;
     all->capped_rows += moved->capped_rows;
@@ -166,6 +167,41 @@ static efm_status end_firing(const efm_cursor *c, efm_status status)
     return status;
 }
 
+/* -- pairs ----------------------------------------------------------------------------------------- */
+
+/* Row y of the map as codecs take it: in the ring, or of a paired map in scratch. */
+static int8_t *map_row(const efm_cursor *c, uint32_t y)
+{
+    if (!efm_model_is_paired(&c->map))
+        return (int8_t *)efm_row(c->rows, y);
+    efm_codec_args args = codec_args(c, y);
+    return (int8_t *)args.state + ((efm_codec_find(c->map.codec)->state_bytes(&args) + 7u) & ~7u);
+}
+
+/* Moves row y of the stream into half `half` of its pair, or out of it. */
+static void move_half(const efm_cursor *c, uint32_t y, uint32_t half, int joins)
+{
+    uint32_t pixel = c->rows->pixel_stride;
+    uint8_t *pair = (uint8_t *)map_row(c, y / 2) + half * pixel, *row = efm_row(c->rows, y);
+    for (uint32_t x = 0; x < c->rows->width; x++, pair += 2 * pixel, row += pixel)
+        memmove(joins ? pair : row, joins ? row : pair, pixel);
+}
+
+/* The row of the map that row y of the stream is, or is part of. */
+static uint32_t map_index(const efm_cursor *c, uint32_t y)
+{
+    return efm_model_is_paired(&c->map) ? y / 2 : y;
+}
+
+/* Adds row y to its pair; true when that is complete. A last row without another is both. */
+static int join(const efm_cursor *c, uint32_t y)
+{
+    move_half(c, y, y % 2, 1);
+    if (y % 2 == 0 && y + 1 == c->rows->height)
+        move_half(c, y, 1, 1);
+    return y % 2 == 1 || y + 1 == c->rows->height;
+}
+
 /* -- LOAD ------------------------------------------------------------------------------------------ */
 
 static efm_status begin_row(const efm_cursor *c, uint32_t y)
@@ -179,7 +215,7 @@ static efm_status decode_row(const efm_cursor *c, uint32_t y)
 {
     const efm_codec_class *codec = efm_codec_find(c->map.codec);
     efm_codec_args args = codec_args(c, y);
-    int8_t *row = (int8_t *)efm_row(c->rows, y);
+    int8_t *row = map_row(c, y);
     uint32_t bytes = row_length(c, y);
     efm_status status = EFM_OK;
     if (efm_model_is_capped(&c->map))
@@ -208,6 +244,16 @@ static efm_status load_row(const efm_cursor *c, uint32_t y, int ahead)
     return status;
 }
 
+/* Row y of the stream; the first of a pair brings both. */
+static efm_status load_rows(const efm_cursor *c, uint32_t y)
+{
+    int paired = efm_model_is_paired(&c->map), ahead = efm_model_port_buffers(c->model) > 1;
+    efm_status status = paired && y % 2 == 1 ? EFM_OK : load_row(c, map_index(c, y), ahead);
+    if (status == EFM_OK && paired)
+        move_half(c, y, y % 2, 0);
+    return status;
+}
+
 static efm_status take_row(const efm_cursor *c, uint32_t y)
 {
     uint32_t bytes = row_length(c, y);
@@ -231,7 +277,7 @@ efm_status efm_memory_load(efm_cursor *cursor, uint32_t first, uint32_t count)
     if (first == 0)
         store_le32(cursor_state(cursor) + AT_BUSY, 0);
     for (uint32_t y = first; status == EFM_OK && y < first + count; y++)
-        status = pooled ? take_row(cursor, y) : load_row(cursor, y, efm_model_port_buffers(cursor->model) > 1);
+        status = pooled ? take_row(cursor, y) : load_rows(cursor, y);
     return end_firing(cursor, status);
 }
 
@@ -242,7 +288,7 @@ static void encode_row(const efm_cursor *c, uint32_t y)
 {
     const efm_codec_class *codec = efm_codec_find(c->map.codec);
     efm_codec_args args = codec_args(c, y);
-    const int8_t *row = (const int8_t *)efm_row(c->rows, y);
+    const int8_t *row = map_row(c, y);
     uint8_t *code = code_buffer(c, y);
     uint32_t bytes = 0;
     if (efm_model_is_capped(&c->map))
@@ -278,6 +324,14 @@ static efm_status store_row(const efm_cursor *c, uint32_t y, int overlap)
     return status;
 }
 
+/* Row y of the stream; the first of a pair waits for the second. */
+static efm_status store_rows(const efm_cursor *c, uint32_t y)
+{
+    if (efm_model_is_paired(&c->map) && !join(c, y))
+        return EFM_OK;
+    return store_row(c, map_index(c, y), efm_model_port_buffers(c->model) > 1);
+}
+
 efm_status efm_memory_store(efm_cursor *cursor, uint32_t first, uint32_t count)
 {
     efm_moved moved = {0};
@@ -287,6 +341,6 @@ efm_status efm_memory_store(efm_cursor *cursor, uint32_t first, uint32_t count)
     if (first == 0)
         store_le32(cursor_state(cursor) + AT_BUSY, 0);
     for (uint32_t y = first; status == EFM_OK && y < first + count; y++)
-        status = pooled ? give_row(cursor, y) : store_row(cursor, y, efm_model_port_buffers(cursor->model) > 1);
+        status = pooled ? give_row(cursor, y) : store_rows(cursor, y);
     return end_firing(cursor, status);
 }

@@ -78,7 +78,8 @@ void efm_model_map(const efm_model *model, uint32_t index, efm_map_view *map)
     map->slot_bytes = load_le32(at + 4);
     map->rows = load_le32(at + 8);
     map->row_bytes = load_le32(at + 12);
-    map->codec = load_le32(at + 16);
+    map->codec = load_le16(at + 16);
+    map->flags = load_le16(at + 18);
     map->tables = model->section[EFM_SECTION_TABLES].at + load_le32(at + 20);
     map->tables_bytes = load_le32(at + 24);
     map->directory = load_le32(at + 28);
@@ -159,7 +160,7 @@ uint32_t efm_model_transfer(const efm_model *model, uint32_t bytes)
 void efm_model_codec_args(const efm_map_view *map, const efm_rows *rows, efm_codec_args *args)
 {
     args->width = rows->width;
-    args->channels = rows->channels;
+    args->channels = efm_model_is_paired(map) ? 2 * rows->channels : rows->channels;
     args->zero_point = rows->zero_point;
     args->tables = map->tables;
     args->tables_bytes = map->tables_bytes;

@@ -30,6 +30,7 @@ typedef struct efm_map_view {
     uint32_t rows;
     uint32_t row_bytes;
     uint32_t codec;           /* 0 = raw */
+    uint32_t flags;
     const uint8_t *tables;
     uint32_t tables_bytes;
     uint32_t directory;       /* arena offset of u16 lengths; coded maps only */
@@ -113,6 +114,12 @@ static inline int efm_model_is_capped(const efm_map_view *map)
 static inline int efm_model_refers(const efm_map_view *map)
 {
     return EFM_WITH_TEMPORAL && map->reference != 0;
+}
+
+/* True when a row of the map is a pair of the stream's, side by side in each pixel. */
+static inline int efm_model_is_paired(const efm_map_view *map)
+{
+    return (map->flags & EFM_MAP_PAIRED) != 0;
 }
 
 /* True when tiles of the cap's map have shifts of their own. */

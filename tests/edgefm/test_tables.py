@@ -8,7 +8,8 @@ from edgefm.errors import BadInput
 from edgefm.graph import Graph, Quant, Tensor
 from edgefm.tables import MapTables, check_tables, read_tables, write_tables
 
-MAPS = {"a/b:0": MapTables("gf2", b"\1\2\3", 0.25), "c": MapTables("context", bytes(12), 1e-3)}
+MAPS = {"a/b:0": MapTables("gf2", b"\1\2\3", 0.25), "d": MapTables("gf2", b"\4", 0.5, True),
+        "c": MapTables("context", bytes(12), 1e-3)}
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -24,7 +25,9 @@ def test_what_is_written_is_read(tmp_path):
     ({"gf2:c": np.zeros(3, np.int8), "step:c": np.array(1.0)}, "a row of uint8"),
     ({"gf2:c": np.zeros(3, np.uint8)}, "no step of map 'c'"),
     ({"gf2:c": np.zeros(3, np.uint8), "step:c": np.array(-1.0)}, "one positive number"),
-    ({"gf2:c": np.zeros(3, np.uint8), "step:c": np.array(np.nan)}, "one positive number")])
+    ({"gf2:c": np.zeros(3, np.uint8), "step:c": np.array(np.nan)}, "one positive number"),
+    ({"gf2:c": np.zeros(3, np.uint8), "step:c": np.array(1.0), "paired:c": np.array(2)},
+     "one truth value")])
 def test_arrays_that_are_no_tables_are_named(tmp_path, arrays, message):
     path = tmp_path / "tables.npz"
     np.savez(path, **arrays)

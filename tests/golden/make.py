@@ -56,6 +56,7 @@ class Good:
     pooled: bool = False
     page: int = 16
     refresh: int = 0
+    paired: bool = False
     change: Change = lambda package: package
 
 
@@ -135,10 +136,10 @@ def separable(dtype: str = "int8") -> Graph:
     return net.graph(net.add(x, net.conv(deep, 6, kernel=1)))
 
 
-def sparse(width: int = 10) -> Graph:
+def sparse(width: int = 10, height: int = 12) -> Graph:
     """A map with many zero points, which codecs are made for, and one without."""
     net = Network(7, name="sparse")
-    x = net.conv(net.input(1, 12, width, 3), 8, activation="relu")
+    x = net.conv(net.input(1, height, width, 3), 8, activation="relu")
     return net.graph(net.conv(x, 4, kernel=1))
 
 
@@ -249,6 +250,9 @@ GOOD: Mapping[str, Good] = {
                     pooled=True),
     "signalled": Good(sparse, cut="ops", codec="rice", cap=Cap(60, 90), quality=by_row,
                       pooled=True),
+    "pairs": Good(lambda: sparse(height=11), cut="ops", codec="context", target="qspi-psram",
+                  paired=True),
+    "gf2_pairs": Good(sparse, cut="ops", codec="gf2", paired=True),
 }
 
 
@@ -269,7 +273,7 @@ def _plan(layout: Layout, good: Good) -> Plan:
     if good.pooled:
         target = replace_fields(target, external_bytes=0, page=good.page)
     storage = storage_for(layout.program, good.codec, good.cap_for, good.pooled,
-                          refresh=good.refresh)
+                          refresh=good.refresh, paired=good.paired)
     if not good.one_stage:
         return make_plan(layout, target, "cost", good.cut, storage)
     stage = Stage(0, len(layout.program.ops), max(layout.rows))

@@ -394,6 +394,14 @@ CODEC_RULES = (
          "outside"),
     Rule("codec_scratch_without_code", "EFM_BAD_CODEC", _operator(STORE, 28, "I", 20), "outside"),
     Rule("codec_scratch_without_state", "EFM_BAD_CODEC", _operator(STORE, 28, "I", 600), "outside"),
+    Rule("map_flag_unknown", "EFM_BAD_FEATURE", _map(18, "H", 2), "outside"),
+    Rule("pairs_of_raw_rows", "EFM_BAD_CODEC", chain(_map(16, "H", 0), _map(18, "H", 1)),
+         "outside"),
+    Rule("pairs_with_cap", "EFM_BAD_CODEC", _map(18, "H", 1), "capped"),
+    Rule("pairs_with_reference", "EFM_BAD_CODEC", _map(18, "H", 1), "temporal"),
+    Rule("pairs_of_other_rows", "EFM_BAD_OPERATOR", _map(8, "I", 7), "pairs"),
+    Rule("pairs_of_other_row_bytes", "EFM_BAD_OPERATOR", _map(12, "I", 61), "pairs"),
+    Rule("pairs_scratch_without_rows", "EFM_BAD_CODEC", _operator(STORE, 28, "I", 896), "pairs"),
 )
 
 REFERENCE_RULES = (

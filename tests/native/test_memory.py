@@ -70,6 +70,41 @@ def test_no_plan_touches_bytes_on_their_way(native: ModuleType, seed: int) -> No
         assert correct(built, inputs, run.outputs)
 
 
+@pytest.mark.parametrize("late", [0, 1])
+@pytest.mark.parametrize("target", [SYNCHRONOUS, OVERLAPPED, replace(OVERLAPPED, burst=12),
+                                    Target(alignment=16, buffers=2)])
+@pytest.mark.parametrize("codec", ["zvc", "context", "rice"])
+@pytest.mark.parametrize("height", [1, 2, 7, 8])
+def test_codes_of_row_pairs_give_the_same_bits(native: ModuleType, height: int, codec: str,
+                                               target: Target, late: int) -> None:
+    net = Network(4)
+    x = net.conv(net.input(1, height, 10, 3), 6, activation="relu")
+    graph = net.graph(net.conv(net.conv(x, 5), 4, 1))
+    built = build(graph, target, cut="ops", codec=codec, paired=True)
+    inputs = random_inputs(graph, 3)
+    run = board.run(native, built.package, inputs, late=late)
+    assert run.status == board.EFM_OK
+    assert correct(built, inputs, run.outputs)
+    assert run.touched == run.pending == 0
+    stored = [built.layout.program.streams[m.stream] for m in built.plan.maps]
+    assert [m.rows for m in built.plan.maps] == [-(-height // 2)] * len(stored)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_row_pairs_in_strips_of_any_height(native: ModuleType, seed: int) -> None:
+    graph = random_network(seed)
+    target = Target(alignment=4, buffers=1 + seed % 2)
+    roomy = build(graph, target, cut="ops", codec="context", paired=True)
+    for cut, fast in (("ops", roomy.plan.fast_bytes), ("auto", roomy.plan.fast_bytes),
+                      ("auto", None)):
+        built = build(graph, replace(target, fast_bytes=fast), cut=cut, codec="context",
+                      paired=True)
+        inputs = random_inputs(graph, seed)
+        run = board.run(native, built.package, inputs, late=1)
+        assert (run.status, run.touched, run.pending) == (board.EFM_OK, 0, 0)
+        assert correct(built, inputs, run.outputs)
+
+
 def test_one_buffer_waits_for_every_transfer_and_two_overlap(native: ModuleType) -> None:
     most = {}
     for target in (SYNCHRONOUS, OVERLAPPED):

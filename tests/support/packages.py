@@ -33,10 +33,10 @@ class Built:
 
 
 def build(graph: Graph, target: Target | None = None, objective: str = "cost", cut: str = "auto",
-          codec: str = "raw", refresh: int = 0) -> Built:
-    """Lower, plan, code and write a quantised graph."""
+          codec: str = "raw", refresh: int = 0, paired: bool = False) -> Built:
+    """Lower, plan, code and write a quantised graph; `paired`: codes are for two rows."""
     layout = analyse(lower(graph))
-    storage = storage_for(layout.program, codec, refresh=refresh)
+    storage = storage_for(layout.program, codec, refresh=refresh, paired=paired)
     plan = make_plan(layout, target or Target(), objective, cut, storage)
     samples = [random_inputs(graph, seed) for seed in range(2 * needs_calibration(codec))]
     coded = code_maps(layout.program, plan, codec, plain_package(graph, layout), samples)
