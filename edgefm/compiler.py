@@ -33,11 +33,13 @@ from edgefm.program import Program
 from edgefm.quantize import QuantizeOptions, quantize
 from edgefm.rate import Budget, Rate
 from edgefm.rate.quality import SAMPLES, TILE, Chooser, chooser_for
-from edgefm.tables import check_tables, read_tables
+from edgefm.rate.requantise import requantise
+from edgefm.tables import read_tables, step_factors
 
 CALIBRATION_IMAGES = 500  # how many of --calib's files quantise a float network
 _FITTED = 9               # one in so many files of a budget is not one that it is kept on
 CODEC_IMAGES = 16         # how many of them codec tables are learned from
+LEAST_FACTOR = 0.05       # of a map's step, where its tables are for a finer one
 FEW = 32                  # files below which a float network's ranges are hardly known
 FEW_FOR_TABLES = 4        # the same for codec tables
 FEW_FOR_BUDGET = 20       # the same for a budget that is kept on four in five of them
@@ -206,7 +208,7 @@ def compile_loaded(model: Model, options: CompileOptions,
     budget = options.budget
     target = load_target(options.target).with_budget(options.fast, options.external)
     given = read_tables(options.tables) if options.tables else {}
-    check_tables(given, model.graph)
+    base = requantise(model.graph, step_factors(given, model.graph), LEAST_FACTOR)
     if options.map_codec != "temporal" and (options.tolerance or options.refresh):
         raise BadInput(f"{model.graph.name}: a tolerance and a refresh are for the codec temporal, "
                        f"met {options.map_codec}")
@@ -231,9 +233,10 @@ def compile_loaded(model: Model, options: CompileOptions,
                      "them, and maps of other files take more bytes")
         return found
 
-    outside = Outside(model.graph, table_samples, target, options.objective, options.cut,
+    outside = Outside(base, table_samples, target, options.objective, options.cut,
                       options.map_codec, given, tick, options.tolerance, options.refresh,
-                      _chooser(model, options, samples[::_FITTED], tick))
+                      _chooser(replace(model, graph=base), options, samples[::_FITTED],
+                               tick))
     return _packed(model, options, outside.run(budget, samples, options.how))
 
 

@@ -2,8 +2,8 @@
 """Codec tables in a file: what was learned for some maps of a network, to compile it with.
 
 A NumPy `.npz` with two arrays per map: `CODEC:TENSOR` (uint8, the tables) and `step:TENSOR`
-(float64, the map's scale when they were learned; tables are for values, so another step would make
-them wrong). A third, `paired:TENSOR`, is there and true where a code is for two rows.
+(float64, the scale that they are for; the map gets it when the network is compiled). A third,
+`paired:TENSOR`, is there and true where a code is for two rows.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from edgefm.graph import Graph
 
 STEP = "step"
 PAIRED = "paired"
-SAME_STEP = 0.01  # share by which tables' step may differ from the map's
+SAME_STEP = 1e-6  # share by which a map's step may differ from its tables'
 _READ_ERRORS = (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
 class MapTables:
-    """One map's codec and tables, and the scale of the map they are for."""
+    """One map's codec and tables, the scale of the map they are for, and whether a code is for two
+    rows."""
 
     codec: str
     tables: bytes
@@ -36,17 +37,21 @@ class MapTables:
     paired: bool = False
 
 
-def check_tables(maps: Mapping[str, MapTables], graph: Graph) -> None:
-    """Raises BadInput where tables are for no map of the network, or for another step of it."""
-    steps = {tensor.name: tensor.scale for tensor in graph.tensors
+def step_factors(maps: Mapping[str, MapTables], graph: Graph) -> dict[int, float]:
+    """By what each map's scale is to be multiplied, by index of tensor, to be that of its tables.
+
+    Raises BadInput where tables are for no map of the network.
+    """
+    known = {tensor.name: (t, tensor.scale) for t, tensor in enumerate(graph.tensors)
              if tensor.quant and len(tensor.quant.scale) == 1}
+    factors = {}
     for name, one in maps.items():
-        if name not in steps:
+        if name not in known:
             raise BadInput(f"{graph.name}: no quantised map {name!r}, for which there are tables")
-        if abs(one.step / steps[name] - 1) > SAME_STEP:
-            raise BadInput(f"{graph.name}: tables for steps of {one.step:.6g} in map {name!r}, "
-                           f"which has {steps[name]:.6g}; expected the network and the calibration "
-                           "files that they were learned with")
+        t, scale = known[name]
+        if abs(one.step / scale - 1) > SAME_STEP:
+            factors[t] = one.step / scale
+    return factors
 
 
 def write_tables(path: Path, maps: Mapping[str, MapTables]) -> None:

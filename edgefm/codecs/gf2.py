@@ -5,8 +5,9 @@ After Gudovskiy, Hodgkinson and Rigazio (arXiv 1808.05285), with weights that re
 A block of neighbouring pixels is taken apart into the 8 bit planes of its values (above the lowest
 value of the map). Every stored bit says whether a signed count of plane bits reaches a threshold;
 every value comes back as a constant plus signed powers of two, one for each stored bit it looks at
-(popcounts of masked bits, weighted by plane). The published decoder cuts its sums to bits first;
-adding them saves a third of the stored bits at equal error (docs/CODECS.md).
+(popcounts of masked bits, weighted by plane). A curve may make the steps unequal first and undo
+that last. The published decoder cuts its sums to bits first; adding them saves a third of the
+stored bits at equal error (docs/CODECS.md).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +24,9 @@ from edgefm.codecs.interface import Rows, RowShape
 from edgefm.errors import BadContainer
 
 PLANES = 8
-HEAD = struct.Struct("<BbHBBH")  # block width, lowest value, stored bits, encoder?, zeros
+HEAD = struct.Struct("<BbHI")    # block width, lowest value, stored bits, flags
+CURVED = 1
+LEVELS = 256
 MOST_STORED = 2048               # bits of a block: 11 bits of a decoder term
 MOST_TERMS = 255                 # of one bit or value
 NEGATIVE = 0x8000
@@ -33,9 +37,22 @@ Ints = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
+class Curve:
+    """Unequal steps: what each level is coded as, the level that each coded number comes back as,
+    and per value of a block what is added to its coded number (which rounds, where low planes are
+    not stored).
+    """
+
+    coded: bytes
+    back: bytes
+    offsets: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Learned:
     """A fitted codec: pixels of a block, the value that all bits clear stand for, and per stored
-    bit (threshold, terms over plane bits), per value (constant, terms over stored bits).
+    bit (threshold, terms over plane bits), per value (constant, terms over stored bits); planes are
+    those of coded numbers where there is a curve.
 
     Plane bit `p * block * C + x * C + c` is bit p of channel c of the block's pixel x; value
     `x * C + c` follows the same order.
@@ -45,6 +62,7 @@ class Learned:
     lowest: int
     bits: tuple[tuple[int, tuple[Term, ...]], ...]
     values: tuple[tuple[int, tuple[Term, ...]], ...]
+    curve: Curve | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +84,9 @@ class State:
 
 def pack(learned: Learned) -> bytes:
     """The tables' bytes, as docs/FORMAT.md has them."""
-    out = [HEAD.pack(learned.block, learned.lowest, len(learned.bits), 0, 0, 0)]
+    curve = learned.curve
+    out = [HEAD.pack(learned.block, learned.lowest, len(learned.bits), CURVED if curve else 0)]
+    out += [curve.coded, curve.back, curve.offsets] if curve else []
     for threshold, terms in learned.bits:
         out.append(struct.pack("<bB", threshold, len(terms)))
         out += [struct.pack("<H", index | NEGATIVE * (weight < 0)) for index, weight in terms]
@@ -81,13 +101,14 @@ def unpack(tables: bytes, channels: int) -> Learned:
     """The inverse. Raises BadContainer for tables that no fit writes."""
     if len(tables) < HEAD.size:
         raise BadContainer(f"gf2 tables of {len(tables)} bytes end in their head")
-    block, lowest, stored, *zeros = HEAD.unpack_from(tables)
+    block, lowest, stored, flags = HEAD.unpack_from(tables)
     outputs = block * channels
-    if not block or any(zeros) or not 1 <= stored <= min(MOST_STORED, PLANES * outputs):
+    if not block or flags > CURVED or not 1 <= stored <= min(MOST_STORED, PLANES * outputs):
         raise BadContainer(f"gf2 tables: blocks of {block} pixels, {stored} stored bits")
     if PLANES * outputs > NEGATIVE:
         raise BadContainer(f"gf2 tables: {outputs} values in a block, at most {NEGATIVE // PLANES}")
-    bits, at = [], HEAD.size
+    curve, at = _take_curve(tables, outputs) if flags else (None, HEAD.size)
+    bits = []
     for _ in range(stored):
         (threshold, count), at = _take(tables, "<bB", at)
         words, at = _take(tables, f"<{count}H", at)
@@ -105,7 +126,12 @@ def unpack(tables: bytes, channels: int) -> Learned:
     if at != len(tables) or any(i >= PLANES * outputs for i in indices[0]) \
             or any(i >= stored for i in indices[1]):
         raise BadContainer("gf2 tables: a term points past its bits, or bytes are left")
-    return Learned(block, lowest, tuple(bits), tuple(values))
+    return Learned(block, lowest, tuple(bits), tuple(values), curve)
+
+
+def _take_curve(tables: bytes, outputs: int) -> tuple[Curve, int]:
+    parts, at = _take(tables, f"<{LEVELS}s{LEVELS}s{outputs}s", HEAD.size)
+    return Curve(*parts), at
 
 
 def _weight(word: int) -> int:
@@ -113,7 +139,7 @@ def _weight(word: int) -> int:
     return -size if word & NEGATIVE else size
 
 
-def _take(tables: bytes, layout: str, at: int) -> tuple[tuple[int, ...], int]:
+def _take(tables: bytes, layout: str, at: int) -> tuple[tuple[Any, ...], int]:
     end = at + struct.calcsize(layout)
     if end > len(tables):
         raise BadContainer(f"gf2 tables end after {len(tables)} bytes, in the middle")
@@ -151,10 +177,19 @@ def blocks_of(rows: Rows, lowest: int, block: int) -> Ints:
     return levels.reshape(-1, block * rows.shape[2])
 
 
+def coded_levels(levels: Ints, curve: Curve | None) -> Ints:
+    """Blocks [N, values] of levels as the numbers whose planes are looked at."""
+    if curve is None:
+        return levels
+    coded = np.frombuffer(curve.coded, np.uint8).astype(np.int32)[levels]
+    return np.minimum(coded + np.frombuffer(curve.offsets, np.uint8), LEVELS - 1)
+
+
 def encode(state: State, row: Rows) -> bytes:
     """Code of int8 [W, C]: the stored bits of each block in turn, lowest bit first."""
     learned = state.learned
-    planes = planes_of(blocks_of(row[None], learned.lowest, learned.block))
+    levels = blocks_of(row[None], learned.lowest, learned.block)
+    planes = planes_of(coded_levels(levels, learned.curve))
     stored = planes @ state.encoder.T >= state.thresholds
     return np.packbits(stored.reshape(-1), bitorder="little").tobytes()
 
@@ -168,8 +203,11 @@ def decode(state: State, code: bytes) -> Rows:
     if bits[count:].any():
         raise BadContainer("padding of a gf2 row holds a one")
     stored = bits[:count].reshape(state.blocks, -1).astype(np.int32)
-    levels = np.clip(stored @ state.decoder.T + state.constants, 0, 255) + state.learned.lowest
-    row: Rows = np.clip(levels, -128, 127).astype(np.int8).reshape(-1, state.shape.channels)
+    levels = np.clip(stored @ state.decoder.T + state.constants, 0, LEVELS - 1)
+    if state.learned.curve is not None:
+        levels = np.frombuffer(state.learned.curve.back, np.uint8).astype(np.int32)[levels]
+    values = np.clip(levels + state.learned.lowest, -128, 127)
+    row: Rows = values.astype(np.int8).reshape(-1, state.shape.channels)
     return row[:state.shape.width]
 
 

@@ -40,8 +40,8 @@ class RowShape:
 
 
 def in_pairs(rows: Rows) -> Rows:
-    """A map int8 [H, W, C] as codes of two rows see it: [H / 2, W, 2 * C], the upper row's values of
-    each pixel first. A last row without another is both."""
+    """A map int8 [H, W, C] as codes of two rows see it: [H / 2, W, 2 * C], the upper row's values
+    of each pixel first. A last row without another is both."""
     height, width, channels = rows.shape
     even = np.concatenate([rows, rows[-1:]]) if height % 2 else rows
     halves = even.reshape(-1, 2, width, channels).transpose(0, 2, 1, 3)

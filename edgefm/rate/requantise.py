@@ -41,14 +41,15 @@ def groups(graph: Graph) -> list[tuple[int, ...]]:
     return sorted(g for g in distinct.values() if not bound.intersection(g))
 
 
-def requantise(graph: Graph, steps: Mapping[int, float]) -> Graph:
-    """`graph` with the scale of each tensor in `steps` multiplied by a factor >= 1.
+def requantise(graph: Graph, steps: Mapping[int, float], least: float = 1.0) -> Graph:
+    """`graph` with the scale of each tensor in `steps` multiplied by a factor >= `least`.
 
     Tensors tied to it change with it. The lowest code keeps its real value, so a map without
-    negative values keeps zero there. Raises BadInput for a factor below 1, for tied tensors with
+    negative values keeps zero there; a factor below 1 is for such maps only and cuts off what the
+    highest code no longer reaches. Raises BadInput for a smaller factor, for tied tensors with
     different factors, and for a tensor whose scale cannot change.
     """
-    factors = _spread(graph, steps)
+    factors = _spread(graph, steps, least)
     if not factors:
         return graph
     tensors = list(graph.tensors)
@@ -111,17 +112,21 @@ def _bias(node: Node) -> int:
     return node.inputs[2] if len(node.inputs) > 2 else -1
 
 
-def _spread(graph: Graph, steps: Mapping[int, float]) -> dict[int, float]:
+def _spread(graph: Graph, steps: Mapping[int, float], least: float) -> dict[int, float]:
     """The factor of every tensor that changes."""
     group_of = {t: group for group in groups(graph) for t in group}
     factors: dict[int, float] = {}
     for t, factor in steps.items():
         name = f"{graph.name}: tensor {graph.tensors[t].name!r}"
-        if not 1 <= factor < float("inf"):
-            raise BadInput(f"{name}: step times {factor}; expected a factor of at least 1")
+        if not least <= factor < float("inf"):
+            raise BadInput(f"{name}: step times {factor}; expected a factor of at least {least:g}")
         if t not in group_of:
             raise BadInput(f"{name}: its scale is prescribed; expected a map inside the network")
         for tied in group_of[t]:
+            other = graph.tensors[tied]
+            if factor < 1 and other.quant and other.zero_point != _LOWEST[other.dtype]:
+                raise BadInput(f"{name}: step times {factor}; expected a factor of at least 1 "
+                               "where a map has negative values")
             if factors.setdefault(tied, factor) != factor:
                 raise BadInput(f"{name}: step times {factor}, but times {factors[tied]} for a map "
                                "that shares its scale")

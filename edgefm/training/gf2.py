@@ -1,25 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains gf2 codes for SqueezeNet's squeezed maps, and the network to live with them.
 
-    python -m edgefm.training.gf2 squeezenet.npz --calib DIR --bits 3.5 -o trained/
+    python -m edgefm.training.gf2 squeezenet.npz --calib DIR --bits 3.25 -o trained/
 
-Labels are not needed. First the codes are fitted to each map (`edgefm.codecs.gf2_fit`); then the
-network is trained to give the uncompressed network's probabilities through them (distillation),
-gradients passing the codes straight through; before each epoch the codes are fitted anew to the
-maps as they have become. Writes `weights.npz` (torchvision's names) and `tables.npz`, for the maps
-of that network as edgefm quantises it with the same folder:
+Labels are not needed. First the codes are chosen map by map: bits go to the channels whose errors
+cost the network most (squared derivatives of its log-probabilities). Then network and codes are
+trained together to give the uncompressed network's probabilities (distillation), gradients passing
+the codes straight through. Writes `weights.npz` (torchvision's names) and `tables.npz`, for the
+maps of that network:
 
-    edgefm compile trained/weights.npz --calib DIR --tables trained/tables.npz
+    edgefm compile trained/weights.npz --calib DIR --tables trained/tables.npz -o net.efm
 
-With `--flat BITS` the maps have 2^BITS levels instead, the plain alternative trained alike, and no
-tables are written.
+With `--flat BITS` the maps have 2^BITS equal steps instead, the plain alternative trained alike;
+with `--share` channels may have one code for 2x2 pixels.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,61 +29,33 @@ import torch
 import torch.nn.functional as tnf
 
 from edgefm import importers
-from edgefm.codecs import RowShape, gf2, gf2_fit
-from edgefm.compiler import CompileOptions, calibration_inputs, load_model
+from edgefm.codecs import gf2
+from edgefm.compiler import calibration_inputs
 from edgefm.errors import BadInput, EdgefmError
-from edgefm.graph import Array
 from edgefm.importers.npz import METADATA
-from edgefm.ops import run_graph
 from edgefm.preprocess import choose_preprocess
 from edgefm.tables import MapTables, write_tables
 from edgefm.training import networks
+from edgefm.training.codes import MapCode, chosen_codes, flat_codes, scaled, tables_of
 
-MAPS = ("features.3.squeeze", "features.4.squeeze")
-CLIPPED = 1e-4     # share of a map's values above its largest level
-FIT_IMAGES = 200
-TABLE_IMAGES = 48  # int8 maps that the final tables are learned from
+LOWEST = -128      # of a rectified int8 map
+FIT_IMAGES = 200   # that codes are chosen with
+REACH_RATE = 0.02  # of learning, for logs of reaches
+MEAN_RATE = 0.01   # and for what channels without bits are
+WARM_UP = 20       # batches until the full rate
 BATCH = 25         # images at once where no gradient is kept
-Code = Callable[[torch.Tensor], torch.Tensor]
+Codes = Mapping[str, MapCode]
 
 
-def learned_code(maps: torch.Tensor, step: float, bits: float, block: int) -> Code:
-    """gf2 for maps float [N, C, H, W] of 256 levels of `step`: maps -> maps."""
-    rows = ((maps / step).round().clamp(0, 255) - 128).permute(0, 2, 3, 1).numpy().astype(np.int8)
-    shape = RowShape(rows.shape[2], rows.shape[3], -128)
-    state = gf2.start(gf2.pack(gf2_fit.learn(list(rows), shape, bits, block)), shape)
-    encoder, thresholds, decoder, constants = (
-        torch.from_numpy(part.astype(np.float32))
-        for part in (state.encoder, state.thresholds, state.decoder, state.constants))
-
-    low = state.learned.lowest + 128
-
-    def code(x: torch.Tensor) -> torch.Tensor:
-        count, channels, height, width = x.shape
-        level = tnf.pad((x / step).round().clamp(low, 255) - low, (0, -width % block, 0, 0),
-                        mode="replicate")
-        flat = level.permute(0, 2, 3, 1).reshape(-1, block * channels).to(torch.int64)
-        planes = torch.cat([flat >> p & 1 for p in range(gf2.PLANES)], 1).float()
-        stored = (planes @ encoder.T >= thresholds).float()
-        back = ((stored @ decoder.T + constants).clamp(0, 255) + low).clamp(0, 255) * step
-        return back.reshape(count, height, -1, channels)[:, :, :width].permute(0, 3, 1, 2)
-
-    return code
+def squeezed_maps(weights: networks.Parameters) -> list[str]:
+    """The maps between the two layers of each fire module, in order."""
+    names = [name.removesuffix(".weight") for name in weights if name.endswith("squeeze.weight")]
+    return sorted(names, key=lambda name: int(name.split(".")[1]))
 
 
-def flat_code(step: float, bits: float) -> Code:
-    """Maps of 2^bits levels over the range of 256 levels of `step`."""
-    most = 2 ** bits - 1
-    coarse = step * 255 / most
-    return lambda x: (x / coarse).round().clamp(0, most) * coarse
-
-
-def straight_through(codes: Mapping[str, Code]) -> networks.Store:
-    """A store that codes the named maps, and whose gradient is that of the identity."""
-    def store(name: str, x: torch.Tensor) -> torch.Tensor:
-        return x if name not in codes else x + (codes[name](x.detach()) - x.detach())
-
-    return store
+def coded(codes: Mapping[str, Callable[[torch.Tensor], torch.Tensor]]) -> networks.Store:
+    """A store that codes the named maps."""
+    return lambda name, x: codes[name](x) if name in codes else x
 
 
 def maps_of(weights: networks.Parameters, images: torch.Tensor, names: Sequence[str]
@@ -90,6 +64,10 @@ def maps_of(weights: networks.Parameters, images: torch.Tensor, names: Sequence[
 
     Raises BadInput for a name that no squeezed map has.
     """
+    known = squeezed_maps(weights)
+    for name in names:
+        if name not in known:
+            raise BadInput(f"map {name!r}: expected a squeezed one such as {known[:1]}")
     found: dict[str, list[torch.Tensor]] = {name: [] for name in names}
 
     def store(name: str, x: torch.Tensor) -> torch.Tensor:
@@ -100,72 +78,80 @@ def maps_of(weights: networks.Parameters, images: torch.Tensor, names: Sequence[
     with torch.no_grad():
         for batch in images.split(BATCH):
             networks.squeezenet(weights, batch, False, store)
-    for name, parts in found.items():
-        if not parts:
-            raise BadInput(f"map {name!r}: expected a squeezed one such as {MAPS[0]!r}")
     return {name: torch.cat(parts) for name, parts in found.items()}
 
 
+def costs_of(weights: networks.Parameters, images: torch.Tensor, names: Sequence[str]
+             ) -> dict[str, torch.Tensor]:
+    """Per channel, the nats that a mean squared error of 1 costs, to second order: half the mean
+    square of the derivative of log-probabilities, weighted by probability. Random signs keep the
+    classes' squares apart in expectation."""
+    torch.manual_seed(1)
+    fixed = {name: tensor.requires_grad_(False) for name, tensor in weights.items()}
+    costs = {name: torch.zeros(1) for name in names}
+    for batch in images.split(BATCH):
+        kept: dict[str, torch.Tensor] = {}
+
+        def store(name: str, x: torch.Tensor, kept: dict[str, torch.Tensor] = kept
+                  ) -> torch.Tensor:
+            kept[name] = x if x.requires_grad else x.requires_grad_()
+            kept[name].retain_grad()
+            return x
+
+        scores = tnf.log_softmax(networks.squeezenet(fixed, batch, False, store), 1)
+        signs = torch.randint(0, 2, scores.shape) * 2 - 1
+        (scores * (scores.detach() / 2).exp() * signs).sum().backward()
+        for name in names:
+            slope = kept[name].grad
+            assert slope is not None
+            costs[name] = costs[name] + (slope ** 2).sum((0, 2, 3)) / (2 * len(images))
+    return costs
+
+
 def codes_for(weights: networks.Parameters, images: torch.Tensor, options: argparse.Namespace
-              ) -> dict[str, Code]:
-    """Codes fitted to the maps as the network makes them now."""
-    codes: dict[str, Code] = {}
-    for name, maps in maps_of(weights, images[:FIT_IMAGES], options.maps).items():
-        few = maps.reshape(-1)[::max(1, maps.numel() // 1_000_000)]
-        step = float(torch.quantile(few, 1 - CLIPPED)) / 255
-        codes[name] = (flat_code(step, options.flat) if options.flat
-                       else learned_code(maps, step, options.bits, options.block))
-    return codes
+              ) -> dict[str, MapCode]:
+    """Codes for the maps as the untrained network makes them."""
+    some = images[::max(1, len(images) // FIT_IMAGES)][:FIT_IMAGES]
+    names = options.maps or squeezed_maps(weights)
+    maps = maps_of(weights, some, names)
+    if options.flat:
+        return flat_codes(maps, options.flat)
+    return chosen_codes(maps, costs_of(weights, some, names), options.bits, options.share)
 
 
-def distil(weights: networks.Parameters, images: torch.Tensor, options: argparse.Namespace
-           ) -> networks.Parameters:
-    """The network trained through its codes, towards what it says without them."""
+def distil(weights: networks.Parameters, codes: Codes, images: torch.Tensor,
+           options: argparse.Namespace) -> tuple[networks.Parameters, dict[str, MapCode]]:
+    """Network and codes trained together, towards what the network says without codes."""
     torch.manual_seed(1)
     with torch.no_grad():
         goal = torch.cat([tnf.log_softmax(networks.squeezenet(weights, batch), 1)
                           for batch in images.split(BATCH)])
-    student = {name: tensor.clone().requires_grad_() for name, tensor in weights.items()}
-    optimiser = torch.optim.Adam(student.values(), lr=options.rate)
-    rounds = -(-len(images) // options.batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, options.epochs * rounds)
+    student = {name: tensor.detach().clone().requires_grad_() for name, tensor in weights.items()}
+    learned = {name: replace(code, log_reach=code.log_reach.clone().requires_grad_(),
+                             mean=code.mean.clone().requires_grad_())
+               for name, code in codes.items()}
+    optimiser = torch.optim.Adam([
+        {"params": list(student.values()), "lr": options.rate},
+        {"params": [code.log_reach for code in learned.values()], "lr": REACH_RATE},
+        {"params": [code.mean for code in learned.values()], "lr": MEAN_RATE}])
+    rounds = -(-len(images) // options.batch) * options.epochs
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda done: min(
+        1, (done + 1) / WARM_UP) * (1 + math.cos(math.pi * done / rounds)) / 2)
     for epoch in range(options.epochs):
-        store = straight_through(codes_for(_fixed(student), images, options))
         total = 0.0
         for chosen in torch.randperm(len(images)).split(options.batch):
-            out = tnf.log_softmax(networks.squeezenet(student, images[chosen], False, store), 1)
-            loss = tnf.kl_div(out, goal[chosen], reduction="batchmean", log_target=True)
+            out = networks.squeezenet(student, images[chosen], False, coded(learned))
+            loss = tnf.kl_div(tnf.log_softmax(out, 1), goal[chosen], reduction="batchmean",
+                              log_target=True)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
             total += loss.item() * len(chosen)
         print(f"epoch {epoch + 1} of {options.epochs}: KL {total / len(images):.4f}", flush=True)
-    return _fixed(student)
-
-
-def _fixed(parameters: networks.Parameters) -> networks.Parameters:
-    return {name: tensor.detach() for name, tensor in parameters.items()}
-
-
-def tables_for(model: Path, options: argparse.Namespace) -> dict[str, MapTables]:
-    """gf2 tables for the named maps of the network as edgefm quantises it."""
-    settings = CompileOptions(calib=options.calib, preprocess=options.preprocess)
-    loaded = load_model(model, settings)
-    graph = loaded.graph
-    index = {tensor.name: t for t, tensor in enumerate(graph.tensors)}
-    maps: dict[str, list[Array]] = {name: [] for name in options.maps}
-    for data in calibration_inputs(graph, loaded.preprocess, options.calib, TABLE_IMAGES):
-        values = run_graph(graph, [data])
-        for name, rows in maps.items():
-            rows.append(values[index[name]][0])
-    made = {}
-    for name, rows in maps.items():
-        tensor = graph.tensors[index[name]]
-        shape = RowShape(tensor.shape[2], tensor.shape[3], tensor.zero_point)
-        learned = gf2_fit.learn(rows, shape, options.bits, options.block)
-        made[name] = MapTables("gf2", gf2.pack(learned), tensor.scale)
-    return made
+    return ({name: tensor.detach() for name, tensor in student.items()},
+            {name: replace(code, log_reach=code.log_reach.detach(), mean=code.mean.detach())
+             for name, code in learned.items()})
 
 
 def read_weights(path: Path) -> networks.Parameters:
@@ -182,8 +168,23 @@ def read_images(model: Path, options: argparse.Namespace) -> torch.Tensor:
     """The calibration pictures as the float network takes them: [N, 3, H, W]."""
     graph = importers.load(model)
     preprocess = choose_preprocess(graph, options.preprocess, None)
-    found = calibration_inputs(graph, preprocess, options.calib)
-    return torch.from_numpy(np.concatenate(found)).permute(0, 3, 1, 2).contiguous()
+    found = calibration_inputs(graph, preprocess, options.calib, options.limit)
+    return torch.from_numpy(np.concatenate(found)).permute(0, 3, 1, 2)  # channels last in memory
+
+
+def write(out: Path, model: Path, weights: networks.Parameters, codes: Codes) -> None:
+    """`weights.npz` with what the model's file says beside its weights, and `tables.npz`."""
+    out.mkdir(parents=True, exist_ok=True)
+    made, steps = scaled(weights, codes)
+    with np.load(model, allow_pickle=False) as source:  # input size and the like
+        told = {name: source[name] for name in source.files if name.startswith(METADATA)}
+    np.savez_compressed(out / "weights.npz", **told,
+                        **{name: tensor.numpy() for name, tensor in made.items()})
+    tables = {}
+    for name, code in codes.items():
+        net, paired = tables_of(code, LOWEST)
+        tables[name] = MapTables("gf2", gf2.pack(net), steps[name], paired)
+    write_tables(out / "tables.npz", tables)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -192,17 +193,17 @@ def parser() -> argparse.ArgumentParser:
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("model", type=Path, metavar="WEIGHTS.npz")
     made.add_argument("--calib", type=Path, required=True, metavar="DIR")
+    made.add_argument("--limit", type=int, default=500, metavar="N", help="of its pictures")
     made.add_argument("--preprocess", default="torchvision")
-    made.add_argument("--maps", nargs="+", default=list(MAPS), metavar="NAME")
-    made.add_argument("--bits", type=float, default=gf2_fit.BITS_PER_VALUE,
-                      help="stored per value (default %(default)s)")
-    made.add_argument("--block", type=int, default=gf2_fit.BLOCK,
-                      help="pixels coded together (default %(default)s)")
-    made.add_argument("--flat", type=float, default=0.0, metavar="BITS",
-                      help="no codes: maps of 2^BITS levels")
-    made.add_argument("--epochs", type=int, default=3)
-    made.add_argument("--batch", type=int, default=20)
-    made.add_argument("--rate", type=float, default=2e-5, help="of learning (default %(default)s)")
+    made.add_argument("--maps", nargs="+", metavar="NAME", help="default: every squeezed map")
+    made.add_argument("--bits", type=float, default=3.25,
+                      help="stored per value, over all maps (default %(default)s)")
+    made.add_argument("--share", action="store_true", help="2x2 pixels may share a code")
+    made.add_argument("--flat", type=int, default=0, metavar="BITS",
+                      help="maps of 2^BITS equal steps")
+    made.add_argument("--epochs", type=int, default=2)
+    made.add_argument("--batch", type=int, default=10)
+    made.add_argument("--rate", type=float, default=5e-5, help="of learning (default %(default)s)")
     made.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
     return made
 
@@ -211,14 +212,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train, then write what was learned."""
     options = parser().parse_args(arguments)
     try:
-        weights = distil(read_weights(options.model), read_images(options.model, options), options)
-        options.out.mkdir(parents=True, exist_ok=True)
-        path = options.out / "weights.npz"
-        with np.load(options.model, allow_pickle=False) as source:  # input size and the like
-            told = {name: source[name] for name in source.files if name.startswith(METADATA)}
-        np.savez_compressed(path, **told, **{n: tensor.numpy() for n, tensor in weights.items()})
-        if not options.flat:
-            write_tables(options.out / "tables.npz", tables_for(path, options))
+        weights, images = read_weights(options.model), read_images(options.model, options)
+        codes = codes_for(weights, images, options)
+        for name, code in codes.items():
+            print(f"{name}: {code.stored:.2f} bits per value", flush=True)
+        weights, codes = distil(weights, codes, images, options)
+        write(options.out, options.model, weights, codes)
     except EdgefmError as error:
         print(f"edgefm.training.gf2: {error}", file=sys.stderr)
         return 2

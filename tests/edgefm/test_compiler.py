@@ -11,6 +11,8 @@ from networks import Network
 from packages import Built, differing
 
 from edgefm.binding import Runtime
+from edgefm.codecs import gf2
+from edgefm.codecs.gf2_planes import plane_net
 from edgefm.compiler import (
     CompileOptions,
     calibration_files,
@@ -23,7 +25,8 @@ from edgefm.container import MAP, Section, read_info
 from edgefm.diff import random_inputs
 from edgefm.errors import BadInput, CalibrationWarning, Infeasible
 from edgefm.exporters.tflite import export_tflite
-from edgefm.graph import Graph
+from edgefm.graph import Graph, Quant
+from edgefm.ops import run_graph
 from edgefm.plan import analyse
 from edgefm.tables import MapTables, write_tables
 
@@ -43,7 +46,7 @@ def tables_of(package: bytes) -> list[bytes]:
         return package[one.offset:one.offset + one.bytes]
 
     learned = bytes_of(Section.TABLES)
-    return [learned[row[5]:row[5] + row[6]] for row in MAP.iter_unpack(bytes_of(Section.MAPS))]
+    return [learned[row[6]:row[6] + row[7]] for row in MAP.iter_unpack(bytes_of(Section.MAPS))]
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +221,38 @@ def test_maps_with_tables_of_their_own_are_stored_with_them(model, samples, tmp_
     assert set(codecs.values()) == {"gf2", "zvc"}
     assert result.counters.coded_values > 0
     assert tables_of(mixed.package)[list(codecs).index(name)] == stored[name]
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
+def test_a_map_gets_the_step_that_its_tables_are_for(tmp_path, factor):
+    net = Network(6)
+    rectified = Quant((0.0625,), (-128,))
+    x = net.conv(net.input(1, 8, 9, 3), 4, activation="relu", result=rectified)
+    graph = net.graph(net.conv(x, 3))
+    tensor = graph.tensors[graph.nodes[0].outputs[0]]
+    (tmp_path / "net.tflite").write_bytes(export_tflite(graph))
+    bits, step = [8, 8, 8, 8], float(np.float32(factor * tensor.scale))
+    tables = gf2.pack(plane_net(-128, bits, [False] * 4, [0] * 4, 1.0, 1))
+    write_tables(tmp_path / "t.npz", {tensor.name: MapTables("gf2", tables, step)})
+    compiled = compile_model(tmp_path / "net.tflite",
+                             CompileOptions(cut="ops", tables=tmp_path / "t.npz"))
+    names = {t.name: t for t in compiled.graph.tensors}
+    assert names[tensor.name].scale == pytest.approx(step, rel=1e-5)
+    inputs = random_inputs(graph, 2)
+    with Runtime(compiled.package) as runtime:
+        result = runtime.run(inputs)
+    expected = run_graph(compiled.graph, inputs)[compiled.graph.outputs[0]]
+    assert np.array_equal(result.outputs[0], expected)  # 8 of 8 planes: nothing is lost
+    assert {"gf2"} <= {m.codec for m in compiled.plan.maps}
+
+
+def test_a_finer_step_than_a_map_with_negative_values_can_take_is_refused(model, tmp_path):
+    graph = compile_model(model, CompileOptions()).graph
+    tensor = next(t for node in graph.nodes for t in (graph.tensors[node.outputs[0]],)
+                  if node.op == "conv2d" and t.zero_point > -100)
+    write_tables(tmp_path / "t.npz", {tensor.name: MapTables("gf2", b"", tensor.scale / 2)})
+    with pytest.raises(BadInput, match="negative values"):
+        compile_model(model, CompileOptions(tables=tmp_path / "t.npz"))
 
 
 def test_tables_for_no_map_are_refused(model, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from edgefm.errors import BadInput
 from edgefm.graph import Graph, Quant, Tensor
-from edgefm.tables import MapTables, check_tables, read_tables, write_tables
+from edgefm.tables import MapTables, read_tables, step_factors, write_tables
 
 MAPS = {"a/b:0": MapTables("gf2", b"\1\2\3", 0.25), "d": MapTables("gf2", b"\4", 0.5, True),
         "c": MapTables("context", bytes(12), 1e-3)}
@@ -45,10 +45,9 @@ def test_a_cut_file_and_no_file_are_one_line(tmp_path):
             read_tables(broken)
 
 
-def test_tables_for_another_step_or_no_map_are_refused():
+def test_maps_get_the_steps_of_their_tables_and_must_be_there():
     graph = Graph("net", (Tensor("a", (1, 2, 2, 4), "int8", Quant((0.5,), (0,))),), (), (0,), (0,))
-    check_tables({"a": MapTables("gf2", b"", 0.502)}, graph)
-    with pytest.raises(BadInput, match=r"steps of 0\.6 in map 'a', which has 0\.5"):
-        check_tables({"a": MapTables("gf2", b"", 0.6)}, graph)
+    assert step_factors({"a": MapTables("gf2", b"", 0.5)}, graph) == {}
+    assert step_factors({"a": MapTables("gf2", b"", 0.6)}, graph) == {0: pytest.approx(1.2)}
     with pytest.raises(BadInput, match="no quantised map 'b'"):
-        check_tables({"b": MapTables("gf2", b"", 0.5)}, graph)
+        step_factors({"b": MapTables("gf2", b"", 0.5)}, graph)

@@ -175,7 +175,8 @@ def tables_for(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes]:
     """Small and large tables, and ones that fit the map badly."""
     rng = np.random.default_rng(shape.values)
     if codec.name == "gf2":
-        return [gf2.pack(random_net(rng, block, shape.channels)) for block in (1, 2, 5)]
+        return [gf2.pack(random_net(rng, block, shape.channels, curved))
+                for block, curved in ((1, False), (1, True), (2, False), (5, True))]
     if codec.name in ("rice", "tans"):
         return static_tables(codec, shape, rows)
     if codec.name == "dctcm":
@@ -247,7 +248,8 @@ def quick_tables(rng: np.random.Generator, shape: RowShape) -> list[bytes]:
     return out
 
 
-def random_net(rng: np.random.Generator, block: int, channels: int) -> gf2.Learned:
+def random_net(rng: np.random.Generator, block: int, channels: int, curved: bool
+               ) -> gf2.Learned:
     """Any net that fits: some units without terms, thresholds and constants out of reach."""
     outputs = block * channels
     stored = int(rng.integers(1, min(8 * outputs, 60) + 1))
@@ -259,7 +261,8 @@ def random_net(rng: np.random.Generator, block: int, channels: int) -> gf2.Learn
     powers = [sign << s for s in (0, 3, 7, 15) for sign in (1, -1)]
     bits = tuple((int(rng.integers(-3, 4)), terms(8 * outputs, [1, -1])) for _ in range(stored))
     values = tuple((int(rng.integers(-300, 300)), terms(stored, powers)) for _ in range(outputs))
-    return gf2.Learned(block, int(rng.integers(-128, 128)), bits, values)
+    curve = gf2.Curve(rng.bytes(256), rng.bytes(256), rng.bytes(outputs)) if curved else None
+    return gf2.Learned(block, int(rng.integers(-128, 128)), bits, values, curve)
 
 
 def test_find_knows_the_registry(native):
@@ -497,9 +500,10 @@ def test_broken_tables_are_refused_as_in_python(native, name, zero_point):
     assert accepted and refused
 
 
-def test_broken_gf2_tables_are_refused_as_in_python(native):
+@pytest.mark.parametrize("curved", [False, True])
+def test_broken_gf2_tables_are_refused_as_in_python(native, curved):
     rng = np.random.default_rng(8)
-    good = gf2.pack(random_net(rng, 3, 2))
+    good = gf2.pack(random_net(rng, 3, 2, curved))
     broken = [good[:n] for n in range(len(good))] + [good + b"\0"]
     for i in range(len(good)):
         broken += [good[:i] + bytes([good[i] ^ 1 << bit]) + good[i + 1:] for bit in (0, 2, 5, 7)]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Learned binary codes of bit planes (docs/FORMAT.md, codec 8; its twin edgefm/codecs/gf2.py).
  *
- * Tables: a head; per stored bit a threshold and terms, (plane bit, sign); per value of a block a
+ * Tables: a head; a curve or none; per stored bit a threshold and terms, (plane bit, sign); per value of a block a
  * constant and terms, (stored bit, shift, sign). Blocks are coded one after the other. */
 #include <stddef.h>
 
@@ -11,12 +11,13 @@
 
 enum {
     PLANES = 8, HEAD_BYTES = 8, BIT_HEAD = 2, VALUE_HEAD = 4, TERM_BYTES = 2, MOST_STORED = 2048, NEGATIVE = 0x8000,
-    SHIFT_AT = 11
+    SHIFT_AT = 11, CURVED = 1, LEVELS = 256
 };
 
 typedef struct net {
     const efm_codec_args *args;
-    const uint8_t *units; /* behind the head */
+    const uint8_t *curve; /* null: levels are coded as they are */
+    uint32_t units;       /* offset of the first, behind head and curve */
     uint32_t block;       /* pixels */
     uint32_t outputs;     /* values of a block */
     uint32_t stored;      /* bits of a block */
@@ -26,11 +27,12 @@ typedef struct net {
 static void open_net(const efm_codec_args *args, net *n)
 {
     n->args = args;
-    n->units = args->tables + HEAD_BYTES;
     n->block = args->tables[0];
     n->lowest = efm_int8(args->tables[1]);
     n->stored = load_le16(args->tables + 2);
     n->outputs = n->block * args->channels;
+    n->curve = args->tables[4] == CURVED ? args->tables + HEAD_BYTES : NULL;
+    n->units = HEAD_BYTES + (n->curve == NULL ? 0 : 2 * LEVELS + n->outputs);
 }
 
 /* Where value number `output` of a block lies in the row; pixels past its end are the last one. */
@@ -73,15 +75,26 @@ static efm_status check(const efm_codec_args *args)
         return EFM_BAD_CODEC;
     open_net(args, &n);
     uint32_t most = n.block == 0 || args->channels > NEGATIVE / PLANES / n.block ? 0 : PLANES * n.outputs;
-    if (load_le32(args->tables + 4) != 0 || n.stored == 0 || n.stored > most || n.stored > MOST_STORED)
+    if (load_le32(args->tables + 4) > CURVED || n.stored == 0 || n.stored > most || n.stored > MOST_STORED ||
+        n.units > args->tables_bytes)
         return EFM_BAD_CODEC;
-    const uint8_t *at = check_units(&n, n.units, n.stored, BIT_HEAD, NEGATIVE - 1, most);
+    const uint8_t *at = check_units(&n, args->tables + n.units, n.stored, BIT_HEAD, NEGATIVE - 1, most);
     if (at != NULL)
         at = check_units(&n, at, n.outputs, VALUE_HEAD, MOST_STORED - 1, n.stored);
     return at == args->tables + args->tables_bytes ? EFM_OK : EFM_BAD_CODEC;
 }
 
 /* -- coding ---------------------------------------------------------------------------------------- */
+
+/* What value number `output` of a block is coded as: its level, put on the curve and rounded there. */
+static uint32_t coded_level(const net *n, const int8_t *row, uint32_t first, uint32_t output)
+{
+    int32_t level = row[place(n, first, output)] - n->lowest;
+    uint32_t coded = level < 0 ? 0 : (uint32_t)level;
+    if (n->curve != NULL)
+        coded = (uint32_t)n->curve[coded] + n->curve[2 * LEVELS + output];
+    return coded < LEVELS ? coded : LEVELS - 1;
+}
 
 /* The signed count of a stored bit's plane bits; moves past its terms. */
 static int32_t count_planes(const net *n, const int8_t *row, uint32_t first, const uint8_t **at)
@@ -90,8 +103,7 @@ static int32_t count_planes(const net *n, const int8_t *row, uint32_t first, con
     int32_t count = 0;
     for (; term < end; term += TERM_BYTES) {
         uint32_t word = load_le16(term), index = word & (NEGATIVE - 1);
-        int32_t level = row[place(n, first, index % n->outputs)] - n->lowest;
-        int32_t bit = (level < 0 ? 0 : level) >> (index / n->outputs) & 1;
+        int32_t bit = (int32_t)(coded_level(n, row, first, index % n->outputs) >> (index / n->outputs) & 1);
         count += word & NEGATIVE ? -bit : bit;
     }
     *at = end;
@@ -107,7 +119,7 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
     if (needed > capacity)
         return;
     for (uint32_t first = 0; first < args->width; first += n.block) {
-        const uint8_t *unit = n.units;
+        const uint8_t *unit = args->tables + n.units;
         for (uint32_t i = 0; i < n.stored; i++, at++) {
             int32_t threshold = efm_int8(unit[0]);
             uint32_t bit = count_planes(&n, row, first, &unit) >= threshold;
@@ -118,7 +130,7 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
 }
 
 /* A value's level from the stored bits that begin at bit `from`; moves past its terms. */
-static int32_t sum_stored(const uint8_t *code, uint32_t from, const uint8_t **at)
+static int32_t sum_stored(const net *n, const uint8_t *code, uint32_t from, const uint8_t **at)
 {
     const uint8_t *term = *at + VALUE_HEAD, *end = term + (*at)[2] * TERM_BYTES;
     int32_t level = (int32_t)(load_le16(*at) ^ 0x8000u) - 0x8000;
@@ -128,14 +140,15 @@ static int32_t sum_stored(const uint8_t *code, uint32_t from, const uint8_t **at
         level += word & NEGATIVE ? -weight : weight;
     }
     *at = end;
-    return level < 0 ? 0 : level > 255 ? 255 : level;
+    level = level < 0 ? 0 : level >= LEVELS ? LEVELS - 1 : level;
+    return n->curve == NULL ? level : n->curve[LEVELS + level];
 }
 
 static void decode_block(const net *n, const uint8_t *code, uint32_t first, const uint8_t *unit, int8_t *row)
 {
     uint32_t from = first / n->block * n->stored;
     for (uint32_t output = 0; output < n->outputs; output++) {
-        int32_t value = sum_stored(code, from, &unit) + n->lowest;
+        int32_t value = sum_stored(n, code, from, &unit) + n->lowest;
         if (first + output / n->args->channels < n->args->width)
             row[place(n, first, output)] = (int8_t)(value > 127 ? 127 : value);
     }
@@ -151,7 +164,7 @@ static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32
             row[i] = (int8_t)args->zero_point;
         return EFM_BAD_CODEC;
     }
-    const uint8_t *values = n.units;
+    const uint8_t *values = args->tables + n.units;
     for (uint32_t i = 0; i < n.stored; i++)
         values += BIT_HEAD + values[1] * TERM_BYTES;
     for (uint32_t first = 0; first < args->width; first += n.block)
