@@ -21,7 +21,7 @@ import numpy as np
 from edgefm import importers
 from edgefm.compiler import CompileOptions, load_model
 from edgefm.exporters.tflite import export_tflite
-from edgefm.graph import Array
+from edgefm.graph import Array, Graph
 from edgefm.preprocess import is_picture
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -129,6 +129,25 @@ def options_for(network: Network, data: Path, **fields: object) -> CompileOption
     made = CompileOptions(calib=data / "images" / "imagenet_sample" if network.photos else None,
                           preprocess=network.preprocess)
     return replace(made, **fields)  # type: ignore[arg-type]
+
+
+def squeezes(graph: Graph) -> list[str]:
+    """Outputs of 1x1 convolutions that leave fewer channels and feed several convolutions."""
+    readers = {t: [n.op for n in graph.nodes if t in n.inputs] for n in graph.nodes
+               for t in n.outputs}
+    return [graph.tensors[n.outputs[0]].name for n in graph.nodes
+            if n.op == "conv2d" and readers[n.outputs[0]] == ["conv2d", "conv2d"]]
+
+
+def labels_of(data: Path, count: int, classes: int) -> Array:
+    """The classes of the validation photos that `calibration_inputs` takes, in its order."""
+    folder = data / "images" / "imagenet_val"
+    lines = (folder / "labels.csv").read_text().split()
+    known = dict(line.split(",")[:2] for line in lines if line.split(",")[1].isdigit())
+    names = sorted(p.name for p in folder.iterdir() if p.name in known)
+    step = max(1, len(names) // count)
+    background = classes - 1000
+    return np.array([int(known[name]) + background for name in names[::step][:count]])
 
 
 def say(text: str) -> None:

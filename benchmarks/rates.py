@@ -26,19 +26,21 @@ from _common import (
     SQUEEZENET,
     Network,
     data_folder,
+    labels_of,
     networks,
     options_for,
     parser,
     print_command,
     print_table,
     say,
+    squeezes,
 )
 
 from edgefm.binding import Runtime
 from edgefm.binding.coder import code_map
 from edgefm.codecs import coded_bytes
 from edgefm.compiler import Compiled, calibration_inputs, compile_loaded, load_model
-from edgefm.graph import Array, Graph
+from edgefm.graph import Array
 from edgefm.program import OpKind
 from edgefm.rate import TRANSFORMS
 from edgefm.rate.divergence import divergences, package_of, scores
@@ -99,7 +101,7 @@ def _row(goal: Goal, compiled: Compiled, photos: Sequence[Array], coded: int, da
     reference, changed = (scores(graph, photos) for graph in (compiled.uncompressed,
                                                               compiled.graph))
     kls = divergences(reference, changed)
-    labels = _labels(data, compiled, len(photos), reference[0].scores.shape[1])
+    labels = labels_of(data, len(photos), reference[0].scores.shape[1])
     before, after = (np.array([a.scores.argmax() for a in found]) for found in (reference, changed))
     gained = (after == labels).astype(float) - (before == labels)
     moved = _counting(compiled)
@@ -141,14 +143,6 @@ def _compiled(goal: Goal, network: Network, data: Path, transform: str, rule: st
     found = pickle.loads(path.read_bytes())  # written by the line above
     assert isinstance(found, Compiled)
     return found
-
-
-def squeezes(graph: Graph) -> list[str]:
-    """Outputs of 1x1 convolutions that leave fewer channels and feed several convolutions."""
-    readers = {t: [n.op for n in graph.nodes if t in n.inputs] for n in graph.nodes
-               for t in n.outputs}
-    return [graph.tensors[n.outputs[0]].name for n in graph.nodes
-            if n.op == "conv2d" and readers[n.outputs[0]] == ["conv2d", "conv2d"]]
 
 
 def _counting(compiled: Compiled) -> dict[int, int]:
@@ -198,17 +192,6 @@ def _crossed(compiled: Compiled, photos: Sequence[Array]) -> float:
     with Runtime(compiled.package) as runtime:
         counters = [runtime.run([photo]).counters for photo in photos]
     return float(np.mean([c.external_read_bytes + c.external_write_bytes for c in counters]))
-
-
-def _labels(data: Path, compiled: Compiled, count: int, classes: int) -> Array:
-    """The classes of the photos that `calibration_inputs` takes, in its order."""
-    folder = data / "images" / "imagenet_val"
-    lines = (folder / "labels.csv").read_text().split()
-    known = dict(line.split(",")[:2] for line in lines if line.split(",")[1].isdigit())
-    names = sorted(p.name for p in folder.iterdir() if p.name in known)
-    step = max(1, len(names) // count)
-    background = classes - 1000
-    return np.array([int(known[name]) + background for name in names[::step][:count]])
 
 
 if __name__ == "__main__":

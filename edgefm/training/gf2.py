@@ -39,7 +39,7 @@ from edgefm.training import networks
 from edgefm.training.codes import MapCode, chosen_codes, flat_codes, scaled, tables_of
 
 LOWEST = -128      # of a rectified int8 map
-FIT_IMAGES = 200   # that codes are chosen with
+FIT_IMAGES = 100   # that codes are chosen with
 REACH_RATE = 0.02  # of learning, for logs of reaches
 MEAN_RATE = 0.01   # and for what channels without bits are
 WARM_UP = 20       # batches until the full rate
@@ -216,7 +216,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         codes = codes_for(weights, images, options)
         for name, code in codes.items():
             print(f"{name}: {code.stored:.2f} bits per value", flush=True)
-        weights, codes = distil(weights, codes, images, options)
+        if options.epochs:
+            weights, codes = distil(weights, codes, images, options)
         write(options.out, options.model, weights, codes)
     except EdgefmError as error:
         print(f"edgefm.training.gf2: {error}", file=sys.stderr)
