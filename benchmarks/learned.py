@@ -17,7 +17,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +54,7 @@ from edgefm.rate.requantise import requantise
 FOLDER = CACHE / "learned"
 WEIGHTS = f"{SQUEEZENET}_fp16.npz"
 FLAT = (7, 6, 5, 4)  # bits
-TRAINED = ("--flat 5", "--flat 4", "--bits 3.75", "--bits 3.5", "--bits 3", "--bits 2",
-           "--bits 2 --share")
+TRAINED = ("--flat 5", "--flat 4", "--bits 3.75", "--bits 3.5", "--bits 3", "--bits 2 --share")
 UNTRAINED = ("--flat 7", "--flat 6", "--flat 4", "--bits 3.5")
 CODERS = ("context", "rice", "dctcm", "dctcm, ordered")
 CONSTANTS = np.geomspace(0.04, 1.2, 6)  # steps in standard deviations that are tried
@@ -167,26 +166,43 @@ def _plain(text: str) -> str:
 
 def _coarse(bench: Bench, coder: str, bits: int) -> Coded:
     """The untrained network with coarser maps that take the bytes of flat ones."""
-    graph = bench.plain
-    names = squeezes(graph)
-    index = {tensor.name: t for t, tensor in enumerate(graph.tensors)}
-    maps = _maps(graph, names, bench.fit)
-    spread = {name: float(np.std(np.stack(rows).astype(np.float32))) for name, rows in maps.items()}
-
-    def factors(constant: float) -> dict[int, float]:
-        return {index[name]: max(1.0, constant * spread[name]) for name in names}
-
-    wanted = bits / 8 * sum(rows[0].size for rows in maps.values())
-    sizes = []
-    for constant in CONSTANTS:
-        coarse = {name: [_coarser(one, graph, index[name], factors(constant)) for one in rows]
-                  for name, rows in maps.items()}
-        sizes.append(_bytes(coder, graph, coarse) / FIT_PHOTOS)
+    names, sizes = squeezes(bench.plain), _sizes(bench, coder)
+    wanted = bits / 8 * sum(rows[0].size for rows in _fine(bench).values())
     constant = float(np.exp(np.interp(-wanted, -np.array(sizes), np.log(CONSTANTS))))
-    made = requantise(graph, factors(constant))
+    made = requantise(bench.plain, _factors(bench, constant))
     tables = _tables(coder, made, _maps(made, names, bench.fit))
     package = _package(made, names, coder.split(",")[0], tables)
     return Coded(made, package, sum(map(len, tables)))
+
+
+@cache
+def _sizes(bench: Bench, coder: str) -> list[float]:
+    """Mean bytes of the coded maps with each of `CONSTANTS`."""
+    graph, sizes = bench.plain, []
+    index = _index(graph)
+    for constant in CONSTANTS:
+        factors = _factors(bench, constant)
+        coarse = {name: [_coarser(one, graph, index[name], factors) for one in rows]
+                  for name, rows in _fine(bench).items()}
+        sizes.append(_bytes(coder, graph, coarse) / len(bench.fit))
+    return sizes
+
+
+@cache
+def _fine(bench: Bench) -> dict[str, list[Rows]]:
+    """The stored maps of the plain network."""
+    return _maps(bench.plain, squeezes(bench.plain), bench.fit)
+
+
+def _factors(bench: Bench, constant: float) -> dict[int, float]:
+    """By what the steps grow that are to be `constant` standard deviations, by tensor."""
+    index = _index(bench.plain)
+    return {index[name]: max(1.0, constant * float(np.std(np.stack(rows).astype(np.float32))))
+            for name, rows in _fine(bench).items()}
+
+
+def _index(graph: Graph) -> dict[str, int]:
+    return {tensor.name: t for t, tensor in enumerate(graph.tensors)}
 
 
 def _maps(graph: Graph, names: Sequence[str], photos: Sequence[Array]) -> dict[str, list[Rows]]:
