@@ -35,7 +35,7 @@ CODEC = REGISTRY["temporal"]
 def tables_of(package: bytes) -> list[bytes]:
     """The codec tables of each stored map."""
     sections = read_sections(package, "package")
-    return [sections[Section.TABLES][row[5]:row[5] + row[6]]
+    return [sections[Section.TABLES][row[6]:row[6] + row[7]]
             for row in MAP.iter_unpack(sections[Section.MAPS])]
 
 

@@ -55,7 +55,7 @@ def twin(built: Built, index: int, rows: np.ndarray) -> tuple[list[bytes], np.nd
     """The stored rows and the map that comes back, in Python."""
     m = built.plan.maps[index]
     record = MAP.unpack_from(table(built.package)[9][1], index * MAP.size)
-    tables = table(built.package)[10][1][record[5]:record[5] + record[6]]
+    tables = table(built.package)[10][1][record[6]:record[6] + record[7]]
     codec = next(c for c in CODECS.values() if c.id == record[4])
     stream = built.layout.program.streams[m.stream]
     shape = RowShape(stream.width, stream.channels, stream.zero_point)
