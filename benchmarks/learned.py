@@ -53,10 +53,9 @@ from edgefm.rate.requantise import requantise
 
 FOLDER = CACHE / "learned"
 WEIGHTS = f"{SQUEEZENET}_fp16.npz"
-FLAT = (7, 6, 5, 4)  # bits
 TRAINED = ("--flat 5", "--flat 4", "--bits 3.75", "--bits 3.5", "--bits 3", "--bits 2 --share")
 UNTRAINED = ("--flat 7", "--flat 6", "--flat 4", "--bits 3.5")
-CODERS = ("context", "rice", "dctcm", "dctcm, ordered")
+CODERS = {"context": (4, 3, 2), "rice": (5, 4, 3), "dctcm": (6, 5, 4), "dctcm, ordered": (6, 5, 4)}
 CONSTANTS = np.geomspace(0.04, 1.2, 6)  # steps in standard deviations that are tried
 FIT_PHOTOS = 10     # that tables are learned from, and bytes foretold
 CODED_PHOTOS = 16   # whose bytes are counted
@@ -109,7 +108,7 @@ def _lines(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ..
                partial(_trained, bench, spec, epochs))
               for epochs, specs in ((options.epochs, TRAINED), (0, UNTRAINED)) for spec in specs]
     makers += [(f"{coder} {bits}", "untrained", partial(_coarse, bench, coder, bits))
-               for coder in CODERS for bits in FLAT]
+               for coder, budgets in CODERS.items() for bits in budgets]
     for spec, network, make in makers:
         if any(part in f"{spec} {network}" for part in options.only):
             yield (_title(spec), network, *_judged(bench, f"{spec} {network}", make))

@@ -51,7 +51,8 @@ class Storage:
         """The same, but every other map is stored as it is."""
         return replace(self, codec_of=lambda s: self.codec_of(s) if s in streams else "raw",
                        cap_of=lambda s: self.cap_of(s) if s in streams else None,
-                       refers=lambda s: s in streams and self.refers(s))
+                       refers=lambda s: s in streams and self.refers(s),
+                       paired=lambda s: s in streams and self.paired(s))
 
     def cursor_bytes(self, stream: int, shape: Stream, target: Target, writes: bool,
                      pooled: bool) -> int:
