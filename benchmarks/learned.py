@@ -53,7 +53,8 @@ from edgefm.rate.requantise import requantise
 
 FOLDER = CACHE / "learned"
 WEIGHTS = f"{SQUEEZENET}_fp16.npz"
-TRAINED = ("--flat 5", "--flat 4", "--bits 3.75", "--bits 3.5", "--bits 3", "--bits 2 --share")
+TRAINED = ("--flat 5", "--flat 4", "--bits 3.75", "--bits 3.5", "--bits 3", "--bits 2",
+           "--bits 2 --share")
 UNTRAINED = ("--flat 7", "--flat 6", "--flat 4", "--bits 3.5")
 CODERS = {"context": (4, 3, 2), "rice": (5, 4, 3), "dctcm": (6, 5, 4), "dctcm, ordered": (6, 5, 4)}
 CONSTANTS = np.geomspace(0.04, 1.2, 6)  # steps in standard deviations that are tried
