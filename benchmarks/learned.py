@@ -55,7 +55,7 @@ FOLDER = CACHE / "learned"
 WEIGHTS = f"{SQUEEZENET}_fp16.npz"
 TRAINED = ("--flat 5", "--flat 4", "--bits 3.75", "--bits 3.5", "--bits 3", "--bits 2",
            "--bits 2 --share")
-UNTRAINED = ("--flat 7", "--flat 6", "--flat 4", "--bits 3.5")
+UNTRAINED = ("--flat 7", "--flat 6")
 CODERS = {"context": (4, 3, 2), "rice": (5, 4, 3), "dctcm": (6, 5, 4), "dctcm, ordered": (6, 5, 4)}
 CONSTANTS = np.geomspace(0.04, 1.2, 6)  # steps in standard deviations that are tried
 FIT_PHOTOS = 10     # that tables are learned from, and bytes foretold
