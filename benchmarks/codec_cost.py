@@ -45,7 +45,7 @@ VALUES = 40_000      # of a map, in whole rows
 JOB = 0x21000000     # where the image looks for its map
 TIMEOUT = 300
 FIT = 8
-PARTS = {"temporal": ("context",)}   # codecs whose code another one needs
+PARTS = {"temporal": ("context",), "mix": ("context",)}   # codecs whose code another one needs
 
 
 def main() -> None:
@@ -55,6 +55,8 @@ def main() -> None:
     arguments.add_argument("--maps", nargs="+", type=int, default=[1, 6, 11, 16, 31], metavar="N",
                            help="which operator outputs (default: 1 6 11 16 31)")
     arguments.add_argument("--optimise", default="-O2", help="the compiler's switch (default -O2)")
+    arguments.add_argument("--codecs", nargs="+", default=list(CODECS), choices=list(CODECS),
+                           metavar="NAME", help="default: all")
     options = arguments.parse_args()
     data = data_folder(options.data)
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
@@ -69,7 +71,8 @@ def main() -> None:
 def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...]]:
     with tempfile.TemporaryDirectory() as folder:
         images = {name: _build(Path(folder), name, options.optimise)
-                  for name, codec in CODECS.items() if codec.id}
+                  for name, codec in CODECS.items()
+                  if codec.id and name in options.codecs}
         for name, shape, fit, rows in _maps(options, data):
             say(name)
             for codec in (CODECS[each] for each in images):

@@ -18,6 +18,8 @@ from edgefm.codecs import (
     dctcm_fit,
     gf2,
     gf2_fit,
+    mix,
+    mix_fit,
     quick_fit,
     rice,
     static,
@@ -55,9 +57,11 @@ GF2 = Codec(8, "gf2", gf2_fit.fit, gf2.start, gf2.encode, gf2.decode, gf2.skip, 
 TEMPORAL = Codec(9, "temporal", fit_of(temporal_fit.candidates), temporal.start, temporal.encode,
                  temporal.decode, temporal.skip, temporal.state_bytes, temporal_fit.candidates,
                  refers=True)
+MIX = Codec(10, "mix", fit_of(mix_fit.candidates), mix.start, mix.encode, mix.decode, mix.skip,
+            mix.state_bytes, mix_fit.candidates, recall=mix.recall)
 CODECS: Mapping[str, Codec] = MappingProxyType(
     {codec.name: codec for codec in (RAW, RLE, ZVC, EBPC, CONTEXT, RICE, TANS, DCTCM, GF2,
-                                       TEMPORAL)})
+                                       TEMPORAL, MIX)})
 LOSSLESS_CODECS: Mapping[str, Codec] = MappingProxyType(  # of a single frame
     {name: codec for name, codec in CODECS.items() if codec.lossless and not codec.refers})
 

@@ -262,7 +262,8 @@ def learn(state: State, c: int, near: int, guess: Guess, v: int) -> None:
     state.average[c] += (error >> 1) - (state.average[c] >> 5)
 
 
-def _relative(guess: Guess, shift: int, top: int) -> int:
+def relative(guess: Guess, shift: int, top: int) -> int:
+    """The height against the expected error, in 0 .. top."""
     return min(max(guess.height + shift - guess.scale, 0), top)
 
 
@@ -275,13 +276,13 @@ def code_value(state: State, coder: Coder, guess: Guess, firsts: Firsts, v: int)
     """Code a value, or find it."""
     zero, low = state.shape.zero_point, LOW
     if state.tables.zero_flag:
-        context = 4 * _relative(guess, 10, 15) + min(guess.scale // 4, 3)
+        context = 4 * relative(guess, 10, 15) + min(guess.scale // 4, 3)
         if coder.bit(state.odds, context, v == zero):
             return zero
         low += zero == LOW
     centre, below = max(guess.mean // ONE, low), 0
     if centre > low:
-        context = 16 * _relative(guess, 4, 7) + 4 * min(guess.scale // 2, 3) + guess.part
+        context = 16 * relative(guess, 4, 7) + 4 * min(guess.scale // 2, 3) + guess.part
         below = coder.bit(state.odds, ZERO_CONTEXTS + context, v < centre)
     distance = _code_distance(state, coder, guess, (firsts.odds, firsts.below if below else
                                                     firsts.above),
@@ -292,9 +293,14 @@ def code_value(state: State, coder: Coder, guess: Guess, firsts: Firsts, v: int)
     return v
 
 
+def step_bits(guess: Guess) -> int:
+    """Bits of a distance below its steps."""
+    return max(guess.scale // 2 - 2, 0)
+
+
 def _code_distance(state: State, coder: Coder, guess: Guess, first: tuple[list[int], int],
                    distance: int) -> int:
-    bits = max(guess.scale // 2 - 2, 0)
+    bits = step_bits(guess)
     steps = 0
     while steps < LONGEST and coder.bit(
             *(first if not steps else (state.odds, step_odds(guess) + min(steps, STEPS - 1))),

@@ -54,17 +54,22 @@ class Sample:
 
 def candidates(maps: Sequence[Rows], shape: RowShape) -> list[Candidate]:
     """Tables for maps like these, the smallest first, each with the code it promises."""
-    sample = _sample(maps, shape)
-    blank = Tables(False, 0, (0, 0, 0, 0, 0), USUAL_TAPS)
-    trust = _trust(sample)
-    first = replace(blank, taps=_taps(sample, shape, trust))
-    surprise = sample.flat(sample.v * ONE - _near(sample, shape, first)) / ONE
+    sample = sample_of(maps, shape)
+    trust = trust_of(sample)
+    first = first_tables(sample, shape, trust)
+    surprise = sample.flat(sample.v * ONE - near_of(sample, shape, first)) / ONE
     crosses = _cross(surprise * trust.mean(1, keepdims=True), TERMS[1:])
-    return [_finish(sample, shape, t)
-            for t in (first, *(replace(first, cross=cross) for cross in crosses))]
+    finished = [finish(sample, shape, t)
+                for t in (first, *(replace(first, cross=cross) for cross in crosses))]
+    return [Candidate(context.pack(tables), bits) for tables, bits in finished]
 
 
-def _sample(maps: Sequence[Rows], shape: RowShape) -> Sample:
+def first_tables(sample: Sample, shape: RowShape, trust: Floats) -> Tables:
+    """Taps, before anything else is learned."""
+    return Tables(False, 0, (0, 0, 0, 0, 0), _taps(sample, shape, trust))
+
+
+def sample_of(maps: Sequence[Rows], shape: RowShape) -> Sample:
     """A band of rows of each map, as many as SAMPLE_VALUES allow, with the row above each band."""
     height = min(len(m) for m in maps)
     rows = max(4, SAMPLE_VALUES // (len(maps) * shape.values))
@@ -84,7 +89,7 @@ def _sample(maps: Sequence[Rows], shape: RowShape) -> Sample:
     return Sample(v, (w, n, nw, ne), used)
 
 
-def _trust(sample: Sample) -> Floats:
+def trust_of(sample: Sample) -> Floats:
     """How exact each used value may be predicted: the inverse of the error that its surroundings
     let expect, so that calm places, where bits are short, count as much as busy ones."""
     w, n, nw, ne = (sample.flat(a) for a in sample.around)
@@ -130,22 +135,23 @@ def _cross(surprise: Floats, sizes: Sequence[int]) -> list[tuple[tuple[tuple[int
     return [tuple(cross) for cross in out]
 
 
-def _near(sample: Sample, shape: RowShape, tables: Tables) -> Ints:
+def near_of(sample: Sample, shape: RowShape, tables: Tables) -> Ints:
+    """What the neighbours say of every value, in 64ths."""
     near = sum((t * a for t, a in zip(tables.taps, sample.around, strict=True)),
                np.int32(shape.zero_point * (ONE - sum(tables.taps))))
     return np.asarray(np.clip(near, LOW * ONE, HIGH * ONE + ONE - 1), np.int32)
 
 
-def _mean(sample: Sample, shape: RowShape, tables: Tables) -> Ints:
-    near = _near(sample, shape, tables)
-    if not tables.cross:
-        return near
-    surprise = sample.v * ONE - near
-    pairs = np.array(tables.cross, np.int32)  # [C, terms, (distance, weight)]
-    sources = np.arange(shape.channels)[:, None] - pairs[..., 0]
-    missed = sum((weights * surprise[..., source] for weights, source in
-                  zip(pairs[..., 1].T, sources.T, strict=True)), np.int32(0))
-    mean = near + np.sign(missed) * (np.abs(missed) // ONE)
+def _mean(sample: Sample, shape: RowShape, tables: Tables, more: Ints | int = 0) -> Ints:
+    near = near_of(sample, shape, tables)
+    mean = near + more
+    if tables.cross:
+        surprise = sample.v * ONE - near
+        pairs = np.array(tables.cross, np.int32)  # [C, terms, (distance, weight)]
+        sources = np.arange(shape.channels)[:, None] - pairs[..., 0]
+        missed = sum((weights * surprise[..., source] for weights, source in
+                      zip(pairs[..., 1].T, sources.T, strict=True)), np.int32(0))
+        mean = mean + np.sign(missed) * (np.abs(missed) // ONE)
     return np.asarray(np.clip(mean, LOW * ONE, HIGH * ONE + ONE - 1), np.int32)
 
 
@@ -170,9 +176,11 @@ def _average(error: Ints, start_error: int) -> Ints:
     return out
 
 
-def _finish(sample: Sample, shape: RowShape, tables: Tables) -> Candidate:
-    """The tables with the first error and the weights filled in, and the code they promise."""
-    mean = _mean(sample, shape, tables)
+def finish(sample: Sample, shape: RowShape, tables: Tables, more: Ints | int = 0
+           ) -> tuple[Tables, float]:
+    """The tables with first error, weights and zero flag filled in, and the bits per value that
+    they promise. `more` (64ths) is what the prediction of every value is told besides."""
+    mean = _mean(sample, shape, tables, more)
     error = np.abs(sample.v * ONE - mean) >> 4
     seen = sample.flat(error)
     tables = replace(tables, start_error=int(np.clip(seen.mean(), 1, 255)))
@@ -186,7 +194,7 @@ def _finish(sample: Sample, shape: RowShape, tables: Tables) -> Candidate:
     flags = (False, True) if np.mean(v == shape.zero_point) >= ZERO_SHARE else (False,)
     tried = [replace(tables, zero_flag=flag) for flag in flags]
     bits = [_entropy(t, shape, v, mean, expected.reshape(-1)) / v.size for t in tried]
-    return Candidate(context.pack(tried[int(np.argmin(bits))]), min(bits))
+    return tried[int(np.argmin(bits))], min(bits)
 
 
 def _weights(signs: Floats, error: Floats) -> tuple[int, int, int, int, int]:

@@ -23,6 +23,9 @@ class Coder(Protocol):
     def bit(self, odds: list[int], i: int, bit: int) -> int:
         """One decision whose probability of a one is odds[i], which adapts."""
 
+    def chance(self, p: int, bit: int) -> int:
+        """One decision whose probability of a one is p, 1/65536."""
+
     def plain(self, bits: int, value: int) -> int:
         """`bits` equally likely bits."""
 
@@ -41,13 +44,18 @@ class Encoder:
 
     def bit(self, odds: list[int], i: int, bit: int) -> int:
         """Write one decision."""
-        bound = (self.range >> 12) * (odds[i] >> 4)
+        self.chance(odds[i], bit)
+        _adapt(odds, i, bit)
+        return bit
+
+    def chance(self, p: int, bit: int) -> int:
+        """Write one decision whose probability of a one is p, 1/65536."""
+        bound = (self.range >> 12) * (p >> 4)
         if bit:
             self.range = bound
         else:
             self.low += bound
             self.range -= bound
-        _adapt(odds, i, bit)
         self._drain()
         return bit
 
@@ -89,14 +97,19 @@ class Decoder:
 
     def bit(self, odds: list[int], i: int, bit: int) -> int:
         """Read one decision."""
-        bound = (self.range >> 12) * (odds[i] >> 4)
+        bit = self.chance(odds[i], bit)
+        _adapt(odds, i, bit)
+        return bit
+
+    def chance(self, p: int, bit: int) -> int:
+        """Read one decision whose probability of a one is p, 1/65536."""
+        bound = (self.range >> 12) * (p >> 4)
         bit = int(self.code < bound)
         if bit:
             self.range = bound
         else:
             self.code -= bound
             self.range -= bound
-        _adapt(odds, i, bit)
         self._refill()
         return bit
 

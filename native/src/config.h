@@ -104,6 +104,9 @@
 #ifndef EFM_WITH_CONTEXT
 #define EFM_WITH_CONTEXT 1
 #endif
+#ifndef EFM_WITH_MIX
+#define EFM_WITH_MIX 1
+#endif
 #ifndef EFM_WITH_RICE
 #define EFM_WITH_RICE 1
 #endif

@@ -187,12 +187,35 @@ static uint8_t *take_cosine(source *s, uint32_t id, const efm_codec_args *args, 
     return bytes;
 }
 
+/* Tables of mix that are mostly good; null for other codecs, or bad ones. */
+static uint8_t *take_mix(source *s, uint32_t id, const efm_codec_args *args, uint8_t mode, size_t *size)
+{
+    if (id != EFM_CODEC_MIX || mode & 0x80)
+        return NULL;
+    size_t terms = take(s) % 9u, taps = take(s) % 9u, first = HEAD + 2 * terms * args->channels;
+    *size = first + 1 + 8 * taps * args->channels;
+    uint8_t *bytes = take_bytes(s, *size);
+    bytes[0] &= 1;
+    bytes[1] = (uint8_t)terms;
+    bytes[first] = (uint8_t)taps;
+    for (size_t i = 0; i < terms * args->channels; i++) {
+        size_t c = i / terms;
+        bytes[HEAD + 2 * i] = (uint8_t)(bytes[HEAD + 2 * i] % (c + 1));
+        bytes[HEAD + 2 * i + 1] = bytes[HEAD + 2 * i] ? bytes[HEAD + 2 * i + 1] : 0;
+    }
+    for (size_t i = 0; i < 4 * taps * args->channels; i++) {
+        size_t c = i / (4 * taps);
+        bytes[first + 1 + 2 * i] = (uint8_t)(bytes[first + 1 + 2 * i] % args->channels - c);
+    }
+    return bytes;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     source s = {data, size};
     static const uint8_t ids[] = {EFM_CODEC_RLE, EFM_CODEC_ZVC, EFM_CODEC_EBPC, EFM_CODEC_CONTEXT,
                                   EFM_CODEC_GF2, EFM_CODEC_RICE, EFM_CODEC_TANS,
-                                  EFM_CODEC_DCTCM, EFM_CODEC_TEMPORAL};
+                                  EFM_CODEC_DCTCM, EFM_CODEC_TEMPORAL, EFM_CODEC_MIX};
     uint32_t id = ids[take(&s) % sizeof ids];
     const efm_codec_class *codec = efm_codec_find(id);
     efm_codec_args args = {.width = 1u + take(&s) % 40, .channels = 1u + take(&s) % 40};
@@ -206,6 +229,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else if (id == EFM_CODEC_CONTEXT)
         tables = HEAD + (size_t)2 * (s.left > 1 ? s.at[1] % 9u : 0) * args.channels;
     uint8_t *bytes = take_static(&s, id, &args, mode, &tables);
+    if (bytes == NULL)
+        bytes = take_mix(&s, id, &args, mode, &tables);
     if (bytes == NULL)
         bytes = take_cosine(&s, id, &args, mode, &tables);
     if (bytes == NULL)

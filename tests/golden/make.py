@@ -238,6 +238,7 @@ GOOD: Mapping[str, Good] = {
     "gf2": Good(sparse, cut="ops", codec="gf2"),
     "temporal": Good(sparse, cut="ops", codec="temporal"),
     "refreshed": Good(lambda: example(4), cut="ops", codec="temporal", refresh=2),
+    "mix": Good(sparse, cut="ops", codec="mix"),
     "lossless": Good(sparse, cut="ops", codec="lossless", target="qspi-psram"),
     "pool": Good(lambda: example(4), cut="ops", codec="context", cap=Cap(3, 2), pooled=True),
     "pooled": Good(separable, cut="ops", codec="context", cap=Cap(60, 200), pooled=True),

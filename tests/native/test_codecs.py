@@ -20,6 +20,7 @@ from edgefm.codecs import (
     decode_map,
     encode_map,
     gf2,
+    mix,
     quick,
     static,
 )
@@ -29,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NATIVE = ROOT / "native" / "src"
 FILES = ["bits.c", "codecs/table.c", "codecs/lossless.c", "codecs/rle.c", "codecs/zvc.c",
          "codecs/ebpc.c", "codecs/context.c", "codecs/gf2.c", "codecs/rice.c", "codecs/tans.c",
-         "codecs/dctcm.c", "codecs/temporal.c"]
+         "codecs/dctcm.c", "codecs/temporal.c", "codecs/mix.c"]
 CDEF = """
 typedef struct { uint32_t width, channels; int32_t zero_point; const uint8_t *tables;
                  uint32_t tables_bytes; uint8_t *state; uint32_t y;
@@ -78,7 +79,7 @@ static void codec_recall(uint32_t id, const efm_codec_args *args, const int8_t *
     efm_codec_find(id)->recall(args, row);
 }
 """
-NAMES = ["rle", "zvc", "ebpc", "context", "rice", "tans", "dctcm", "gf2", "temporal"]
+NAMES = ["rle", "zvc", "ebpc", "context", "rice", "tans", "dctcm", "gf2", "temporal", "mix"]
 GUARD = b"\x5a" * 16
 
 
@@ -181,6 +182,8 @@ def tables_for(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes]:
         return static_tables(codec, shape, rows)
     if codec.name == "dctcm":
         return cosine_tables(codec, shape, rows)
+    if codec.name == "mix":
+        return mix_tables(codec, shape, rows)
     if codec.name not in ("context", "temporal"):
         return [b""]
     front = b"\3\0" if codec.name == "temporal" else b""
@@ -190,6 +193,19 @@ def tables_for(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes]:
     blunt = context.Tables(False, 0, (0, 0, 0, 0, 0), (0, 0, 0, 0))
     return [codec.fit([rows], shape, 12), codec.fit([rows], shape, 10_000),
             front + context.pack(wild), front + context.pack(blunt)]
+
+
+def mix_tables(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes]:
+    """Context's tables without further taps, tables that fit, and wild taps."""
+    rng = np.random.default_rng(shape.values)
+    firsts = [context.unpack(t, shape.channels)
+              for t in tables_for(CODECS["context"], shape, rows)]
+    out = [mix.pack(mix.Tables(first, ((),) * shape.channels)) for first in firsts]
+    wild = tuple(tuple((int(rng.integers(max(-c, -128), min(shape.channels - c, 128))),
+                        int(rng.integers(-128, 128))) for _ in range(mix.PIXELS * mix.MAX_BESIDE))
+                 for c in range(shape.channels))
+    out += [mix.pack(mix.Tables(first, wild)) for first in firsts[1:3]]
+    return out + [c.tables for c in codec.candidates([rows], shape)]
 
 
 def cosine_tables(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes]:

@@ -47,7 +47,7 @@ efm_status efm_context_check(const efm_codec_args *args)
     return EFM_OK;
 }
 
-static void open_model(context *m, const efm_codec_args *args)
+void efm_context_open(context *m, const efm_codec_args *args, uint32_t odds)
 {
     const uint8_t *t = args->tables;
     int32_t sum = efm_int8(t[8]) + efm_int8(t[9]) + efm_int8(t[10]) + efm_int8(t[11]);
@@ -62,7 +62,7 @@ static void open_model(context *m, const efm_codec_args *args)
     m->average = state;
     m->surprise = (int16_t *)(m->average + args->channels);
     m->odds = m->average + 2 * args->channels;
-    m->error = (uint8_t *)(m->odds + CONTEXTS);
+    m->error = (uint8_t *)(m->odds + odds);
     m->above = (int8_t *)m->error + args->channels;
 }
 
@@ -75,23 +75,37 @@ static uint32_t first_odds(uint32_t i)
     return i < SIDE_CONTEXTS ? first_below[i / 16] : first_step[(i - SIDE_CONTEXTS) % STEPS];
 }
 
-/* What was learned from the image, back to the beginning. */
-static void forget(const context *m)
+void efm_context_forget_errors(const context *m)
 {
-    for (uint32_t i = 0; i < CONTEXTS; i++) {
-        m->odds[i] = (uint16_t)(first_odds(i) << 8 | 0x80);
-    }
     for (uint32_t c = 0; c < m->args->channels; c++) {
         m->average[c] = (uint16_t)(m->args->tables[2] << 4);
         m->surprise[c] = 0;
     }
 }
 
+/* What was learned from the image, back to the beginning. */
+static void forget(const context *m)
+{
+    for (uint32_t i = 0; i < CONTEXTS; i++) {
+        m->odds[i] = (uint16_t)(first_odds(i) << 8 | 0x80);
+    }
+    efm_context_forget_errors(m);
+}
+
 void efm_context_begin(context *m, const efm_codec_args *args)
 {
-    open_model(m, args);
+    efm_context_open(m, args, CONTEXTS);
     if (args->y == 0) {
         forget(m);
+    }
+    efm_context_begin_row(m);
+}
+
+void efm_context_begin_row(const context *m)
+{
+    const efm_codec_args *args = m->args;
+
+    if (args->y == 0) {
         memset(m->above, args->zero_point, args->channels);
     }
     for (uint32_t c = 0; c < args->channels; c++) {
@@ -110,7 +124,7 @@ void efm_context_skip(const efm_codec_args *args, const int8_t *row)
 {
     context m;
 
-    open_model(&m, args);
+    efm_context_open(&m, args, CONTEXTS);
     forget(&m);
     efm_context_end(&m, row);
 }
@@ -203,7 +217,7 @@ static void recall(const efm_codec_args *args, const int8_t *row)
 {
     context m;
 
-    open_model(&m, args);
+    efm_context_open(&m, args, CONTEXTS);
     memmove(m.above, row, args->width * args->channels);
 }
 

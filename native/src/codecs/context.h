@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine of `context` and `temporal`: what a value is expected to be, and its decisions for the range
+/* The engine of `context`, `temporal` and `mix`: what a value is expected to be, and its decisions for the range
  * coder: docs/FORMAT.md has every step. */
 #ifndef EFM_CONTEXT_H
 #define EFM_CONTEXT_H
@@ -44,6 +44,12 @@ void efm_context_read(context *m, coder *k, int8_t *row, uint32_t *bad);
 void efm_context_write(context *m, coder *k, const int8_t *row);
 void efm_context_end(const context *m, const int8_t *row);
 void efm_context_skip(const efm_codec_args *args, const int8_t *row);
+
+/* What begins a row, for a state with `odds` numbers of the caller's at m->odds: views of it; for row 0, and after
+   a row stored as it is, errors forgotten; and what is as at every row. */
+void efm_context_open(context *m, const efm_codec_args *args, uint32_t odds);
+void efm_context_forget_errors(const context *m);
+void efm_context_begin_row(const context *m);
 
 /* The pixels around one pixel. */
 typedef struct around {

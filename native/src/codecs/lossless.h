@@ -26,10 +26,12 @@ enum {
     EFM_CODEC_DCTCM = 7,
     EFM_CODEC_GF2 = 8,
     EFM_CODEC_TEMPORAL = 9,
+    EFM_CODEC_MIX = 10,
 };
 
 extern const efm_codec_class efm_codec_rle, efm_codec_zvc, efm_codec_ebpc, efm_codec_context;
 extern const efm_codec_class efm_codec_rice, efm_codec_tans, efm_codec_dctcm, efm_codec_gf2, efm_codec_temporal;
+extern const efm_codec_class efm_codec_mix;
 
 static inline int8_t efm_int8(uint32_t byte)
 {

@@ -19,10 +19,10 @@ typedef struct coder {
     uint8_t *out;
 } coder;
 
-/* The part of the range that means a one. */
-static inline uint32_t split(const coder *k, const uint16_t *odds)
+/* The part of the range that means a one of probability p, 1/65536. */
+static inline uint32_t split(const coder *k, uint32_t p)
 {
-    return (k->range >> 12) * ((uint32_t)*odds >> 4);
+    return (k->range >> 12) * (p >> 4);
 }
 
 static inline void adapt(uint16_t *odds, uint32_t bit)
@@ -46,10 +46,10 @@ static inline void refill(coder *k)
     }
 }
 
-/* The next bit; `odds` is the probability of a one, 1/65536, and adapts. */
-static inline uint32_t read_bit(coder *k, uint16_t *odds)
+/* The next bit; p is the probability of a one, 1/65536, from 16 to 65535. */
+static inline uint32_t read_chance(coder *k, uint32_t p)
 {
-    uint32_t bound = split(k, odds);
+    uint32_t bound = split(k, p);
     uint32_t bit = k->code < bound;
 
     if (bit) {
@@ -58,11 +58,19 @@ static inline uint32_t read_bit(coder *k, uint16_t *odds)
         k->code -= bound;
         k->range -= bound;
     }
-    adapt(odds, bit);
     if (k->range < 1u << 24) { /* a second byte when the probability was below 1/256 */
         refill(k);
         refill(k);
     }
+    return bit;
+}
+
+/* The next bit; `odds` is the probability of a one and adapts. */
+static inline uint32_t read_bit(coder *k, uint16_t *odds)
+{
+    uint32_t bit = read_chance(k, *odds);
+
+    adapt(odds, bit);
     return bit;
 }
 
@@ -134,10 +142,10 @@ static inline void drain(coder *k)
     }
 }
 
-/* As read_bit. */
-static inline void write_bit(coder *k, uint16_t *odds, uint32_t bit)
+/* As read_chance. */
+static inline void write_chance(coder *k, uint32_t p, uint32_t bit)
 {
-    uint32_t bound = split(k, odds);
+    uint32_t bound = split(k, p);
 
     if (bit) {
         k->range = bound;
@@ -145,8 +153,14 @@ static inline void write_bit(coder *k, uint16_t *odds, uint32_t bit)
         raise_low(k, bound);
         k->range -= bound;
     }
-    adapt(odds, bit);
     drain(k);
+}
+
+/* As read_bit. */
+static inline void write_bit(coder *k, uint16_t *odds, uint32_t bit)
+{
+    write_chance(k, *odds, bit);
+    adapt(odds, bit);
 }
 
 /* As read_plain. */

@@ -30,6 +30,9 @@ static const efm_codec_class *const classes[] = {
 #if EFM_WITH_TEMPORAL
     &efm_codec_temporal,
 #endif
+#if EFM_WITH_MIX
+    &efm_codec_mix,
+#endif
     0,
 };
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgefm.codecs import CODECS, RowShape, coded_bytes, context, encode_map
-from edgefm.codecs.context_fit import _mean, _sample, _signs, candidates
+from edgefm.codecs.context_fit import _mean, _signs, candidates, sample_of
 
 CODEC = CODECS["context"]
 
@@ -31,7 +31,7 @@ def test_whole_array_predictions_are_the_codecs(smooth_maps, zero_point, monkeyp
     state = context.start(context.pack(tables), shape)
     for row in rows:
         context.code_row(state, Recorder(), row.tolist())
-    sample = _sample([rows], shape)
+    sample = sample_of([rows], shape)
     mean = _mean(sample, shape, tables)
     assert mean.reshape(-1).tolist() == [g.mean for g in guesses]
     signs = _signs(sample, tables, mean, np.abs(sample.v * 64 - mean) >> 4)
@@ -72,7 +72,7 @@ def test_large_maps_are_sampled_in_bands(monkeypatch):
 
     monkeypatch.setattr(context_fit, "SAMPLE_VALUES", 256)
     maps = [np.full((30, 8, 4), i, np.int8) for i in range(2)]
-    sample = _sample(maps, RowShape(8, 4, 0))
+    sample = sample_of(maps, RowShape(8, 4, 0))
     assert sample.v.shape == (2, 5, 8, 4) and sample.flat(sample.v).shape == (2 * 4 * 8, 4)
 
 
