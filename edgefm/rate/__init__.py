@@ -28,10 +28,11 @@ from edgefm.rate.sensitivity import Sensitivity, measure
 __all__ = ["IMAGES", "PER_NAT", "RULES", "TRANSFORMS", "Budget", "MapStep", "Rate", "coarsen",
            "groups", "requantise"]
 
-IMAGES = 288                   # calibration samples: one in 9 (of few: one in 5) fits the model,
+IMAGES = 512                   # calibration samples: one in 9 (of few: one in 5), but no more than
+_FITTED = 32                   # so many, fit the model,
 _FEW = 45                      # the others hold the budget
-_MARGIN = 0.5                  # standard errors of the mean KL that stay below a budget
-_BEYOND = (0.75, 0.5, 0.25)    # in log2 of the number, past the first failure of a search
+_MARGIN = 1.0                  # standard errors of the mean KL that stay below a budget
+_BEYOND = 8                    # strides that a search looks past its first failure
 _BYTE_IMAGES = 64              # of the held-out samples, whose bytes are counted
 _START = 0.01                  # nats at which a search for bytes begins
 
@@ -121,7 +122,7 @@ def coarsen(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], b
         raise BadInput(f"{graph.name}: the plan stores no map whose step could change; a budget "
                        "for loss or bytes needs less fast memory (--fast) or a --cut")
     rule, transform = how
-    one_in = 9 if len(samples) >= _FEW else 5
+    one_in = max(9 if len(samples) >= _FEW else 5, -(-len(samples) // _FITTED))
     fitted, held = samples[::one_in], [x for i, x in enumerate(samples) if i % one_in]
     free = {t: stored[t] for group in transferred for t in group if t in stored}
     takes = taken or (lambda one: _crossing_bytes(deploy(one), held))
@@ -185,30 +186,33 @@ class _Search:
         return divergences(self.reference, scores(graph, self.held, package))
 
     def for_kl(self, nats: float) -> float:
-        def holds(number: float) -> bool:
+        numbers, stride = self.ladder.numbers(), self.ladder.stride()
+
+        def holds(place: int) -> bool:
             self.tick()
-            kls = self.divergences_of(self.graph_at(number))
+            kls = self.divergences_of(self.graph_at(numbers[place]))
             return bool(kls.mean() + _MARGIN * _error(kls) <= nats)
 
-        ends = self.ladder.ends()
-        number = crossing(holds, self.ladder.start(nats), ends)[0]
+        start = int(np.searchsorted(numbers, self.ladder.start(nats)))
+        low, _ = crossing(holds, start, len(numbers), stride)
         # every network is rounded differently: one that loses more may stand before one that holds
-        further = (number * 2.0 ** step for step in _BEYOND if number * 2.0 ** step < ends[1])
-        return next((n for n in further if holds(n)), number)
+        further = range(low + _BEYOND * stride, low + stride, -stride)
+        return numbers[next((i for i in further if i < len(numbers) and holds(i)), low)]
 
     def for_bytes(self, most: int) -> float:
-        measured: dict[float, int] = {}
+        numbers = self.ladder.numbers()
+        measured: dict[int, int] = {}
 
-        def exceeds(number: float) -> bool:
+        def exceeds(place: int) -> bool:
             self.tick()
-            measured[number] = self.takes(self.graph_at(number))
-            return measured[number] > most
+            measured[place] = self.takes(self.graph_at(numbers[place]))
+            return measured[place] > most
 
-        ends = self.ladder.ends()
-        if not exceeds(ends[0]):
-            return ends[0]
-        number = crossing(exceeds, self.ladder.start(_START), ends)[1]
-        if measured[number] > most:
+        if not exceeds(0):
+            return numbers[0]
+        start = int(np.searchsorted(numbers, self.ladder.start(_START)))
+        _, place = crossing(exceeds, start, len(numbers), self.ladder.stride())
+        if measured[place] > most:
             raise BadInput(f"{self.graph.name}: even with the coarsest steps its maps take "
-                           f"{measured[number]} bytes; the budget is {most}")
-        return number
+                           f"{measured[place]} bytes; the budget is {most}")
+        return numbers[place]

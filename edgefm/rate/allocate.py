@@ -21,7 +21,8 @@ from edgefm.rate.curves import FACTORS
 from edgefm.rate.sensitivity import LARGEST_FACTOR, Sensitivity
 
 RULES = ("slope", "deviation")
-_ROUNDS = 5   # halvings in log2 of the number, from an interval of a factor of two
+_PER_OCTAVE = 16       # numbers under "deviation"
+_MAPS_PER_STRIDE = 12  # a map's step grows in eighths of octaves, and four times the loss is one
 _LADDER = np.exp2(np.arange(6 * 8 + 1) / 8)  # steps that are tried, 1 to LARGEST_FACTOR
 _LEAST_COST = 1e-12
 
@@ -52,16 +53,21 @@ class Ladder:
         return float(sum(np.interp(i, range(len(_LADDER)), row)
                          for i, row in zip(at, self.cost, strict=True)))
 
-    def ends(self) -> tuple[float, float]:
-        """The numbers at which no map is coarser than it was, and all are as coarse as can be."""
+    def numbers(self) -> list[float]:
+        """Numbers in ascending order, the finest and the coarsest choice first and last. Under
+        "slope" no choice is left out: from one to the next a single map gets coarser."""
         if self.deviations is not None:
-            return float(1 / self.deviations.max()), float(LARGEST_FACTOR / self.deviations.min())
-        low = high = self.start(1.0)
-        while any(f > 1 for f in self.factors(low)) and low > 1e-30:
-            low /= 4
-        while any(f < LARGEST_FACTOR for f in self.factors(high)) and high < 1e30:
-            high *= 4
-        return low, high
+            low, high = 1 / self.deviations.max(), LARGEST_FACTOR / self.deviations.min()
+            count = 1 + int(np.ceil(np.log2(high / low) * _PER_OCTAVE))
+            return [float(n) for n in np.geomspace(low, high, count)]
+        prices = np.unique([price for rows in zip(self.cost, self.bits, strict=True)
+                            for price in _turns(*rows)])
+        between = np.sqrt(prices[1:] * prices[:-1])
+        return [float(n) for n in (prices[0] / 2, *between, prices[-1] * 2)]
+
+    def stride(self) -> int:
+        """How far apart in `numbers` networks are whose loss differs by some hundredths."""
+        return max(1, len(self.cost) // _MAPS_PER_STRIDE) if self.deviations is None else 1
 
     def start(self, kl: float) -> float:
         """A number at which the model predicts about `kl` nats."""
@@ -91,30 +97,41 @@ def ladder(sensitivities: Sequence[Sensitivity], rule: str) -> Ladder:
     return Ladder(cost, bits, deviations if rule == "deviation" else None)
 
 
-def crossing(holds: Callable[[float], bool], start: float, ends: tuple[float, float]
-             ) -> tuple[float, float]:
-    """Neighbouring numbers low < high in `ends`: `holds` up to low, no longer at high.
+def _turns(cost: Floats, bits: Floats) -> list[float]:
+    """The prices at which a map's choice moves on."""
+    at, prices = 0, list[float]()
+    while True:
+        saved, more = bits[at] - bits[at + 1:], cost[at + 1:] - cost[at]
+        if not (saved > 0).any():
+            return prices
+        price = np.where(saved > 0, more / np.where(saved > 0, saved, 1), np.inf)
+        prices.append(float(price.min()))
+        at += 1 + int(np.flatnonzero(price == price.min())[-1])
+
+
+def crossing(holds: Callable[[int], bool], start: int, count: int, stride: int) -> tuple[int, int]:
+    """Places low < high of `count`, at most `stride` apart: `holds` up to low, no longer at high.
 
     `holds` turns from true to false once; where it is true at both ends or false at both, the
     result is that end twice.
     """
-    first, last = ends
-    low = high = float(np.clip(start, first, last))
+    first, last, step = 0, count - 1, 4 * stride
+    low = high = min(max(start, first), last)
     if holds(low):
         while high == low:
             if low >= last:
                 return last, last
-            high = min(2 * low, last)
+            high, step = min(low + step, last), 2 * step
             if holds(high):
                 low = high
     else:
         while high == low:
             if high <= first:
                 return first, first
-            low = max(high / 2, first)
+            low, step = max(high - step, first), 2 * step
             if not holds(low):
                 high = low
-    for _ in range(_ROUNDS):
-        middle = (low * high) ** 0.5
+    while high - low > stride:
+        middle = (low + high) // 2
         low, high = (middle, high) if holds(middle) else (low, middle)
     return low, high

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The families of steps, and the search on them."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -44,9 +46,10 @@ def test_steps_by_deviation() -> None:
 @pytest.mark.parametrize("rule", ["slope", "deviation"])
 def test_factors_stay_between_the_original_and_the_coarsest(rule: str) -> None:
     family = ladder(MAPS, rule)
-    first, last = family.ends()
-    assert family.factors(first) == pytest.approx([1] * 4)
-    assert family.factors(last) == pytest.approx([LARGEST_FACTOR] * 4)
+    numbers = family.numbers()
+    assert numbers == sorted(numbers)
+    assert family.factors(numbers[0]) == pytest.approx([1] * 4)
+    assert family.factors(numbers[-1]) == pytest.approx([LARGEST_FACTOR] * 4)
 
 
 @pytest.mark.parametrize("rule", ["slope", "deviation"])
@@ -55,12 +58,21 @@ def test_search_starts_where_the_model_keeps_the_budget(rule: str) -> None:
     assert 0.016 < family.nats(family.start(0.02)) <= 0.02
 
 
-@pytest.mark.parametrize("start", [0.01, 1.0, 6.9, 7.1, 40.0, 1e9])
-def test_crossing_is_enclosed(start: float) -> None:
-    low, high = crossing(lambda number: number <= 7, start, (0.5, 100))
-    assert low <= 7 < high < 1.05 * low
+def test_from_one_number_to_the_next_one_map_gets_coarser() -> None:
+    family = ladder(MAPS[:1] + MAPS[2:], "slope")  # the fourth is like the first
+    chosen = [family.factors(number) for number in family.numbers()]
+    for before, after in pairwise(chosen):
+        grown = [b > a for a, b in zip(before, after, strict=True)]
+        assert sum(grown) == 1 and all(b >= a for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("start", [-3, 0, 60, 69, 70, 71, 72, 99, 1000])
+@pytest.mark.parametrize("stride", [1, 5])
+def test_crossing_is_enclosed(start: int, stride: int) -> None:
+    low, high = crossing(lambda place: place <= 70, start, 100, stride)
+    assert low <= 70 < high <= low + stride
 
 
 def test_crossing_outside_the_ends_is_the_end() -> None:
-    assert crossing(lambda number: True, 3, (1, 9)) == (9, 9)
-    assert crossing(lambda number: False, 3, (1, 9)) == (1, 1)
+    assert crossing(lambda place: True, 3, 10, 2) == (9, 9)
+    assert crossing(lambda place: False, 3, 10, 2) == (0, 0)
