@@ -16,6 +16,7 @@ import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -75,12 +76,14 @@ def main() -> None:
                            help="rows whose network and maps (as in mobilenet:ops) hold a part")
     arguments.add_argument("--transforms", nargs="+", choices=TRANSFORMS, default=["channels"])
     arguments.add_argument("--rules", nargs="+", choices=("slope", "deviation"), default=["slope"])
+    arguments.add_argument("--codecs", nargs="+", default=["mix"], metavar="NAME",
+                           help="that maps are stored with (default mix)")
     options = arguments.parse_args()
     data = data_folder(options.data)
     print_command()
-    print_table(("network", "stored", "transform", "values moved", "KL budget", "KL on calibration",
-                 "photos", "KL", "top-1 points", "changed %", "bits/value", "map bytes",
-                 "tables, % of weights", "target", "reached"), _rows(options, data))
+    print_table(("network", "stored", "codec", "transform", "values moved", "KL budget",
+                 "KL on calibration", "photos", "KL", "top-1 points", "changed %", "bits/value",
+                 "map bytes", "tables, % of weights", "target", "reached"), _rows(options, data))
 
 
 def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...]]:
@@ -88,12 +91,12 @@ def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...
         if not any(part in f"{goal.network}:{goal.maps}" for part in options.only):
             continue
         network, = networks(data, [goal.network])
-        for transform in options.transforms:
-            for rule in options.rules:
-                compiled = _compiled(goal, network, data, transform, rule)
-                photos = calibration_inputs(compiled.uncompressed, compiled.preprocess,
-                                            data / "images" / "imagenet_val", options.images)
-                yield (network.name, *_row(goal, compiled, photos, options.coded, data))
+        for codec, *how in product(options.codecs, options.transforms, options.rules):
+            compiled = _compiled(goal, network, data, codec, *how)
+            photos = calibration_inputs(compiled.uncompressed, compiled.preprocess,
+                                        data / "images" / "imagenet_val", options.images)
+            stored, *row = _row(goal, compiled, photos, options.coded, data)
+            yield network.name, stored, codec, *row
 
 
 def _row(goal: Goal, compiled: Compiled, photos: Sequence[Array], coded: int, data: Path
@@ -125,19 +128,21 @@ def _error(values: Array) -> float:
     return float(values.std(ddof=1) / len(values) ** 0.5)
 
 
-def _compiled(goal: Goal, network: Network, data: Path, transform: str, rule: str) -> Compiled:
+def _compiled(goal: Goal, network: Network, data: Path, codec: str, transform: str, rule: str
+              ) -> Compiled:
     """The package of a goal, from build/benchmarks if nothing it is made from changed."""
-    key = hashlib.sha256(repr((goal, transform, rule)).encode() + network.file.read_bytes())
+    key = hashlib.sha256(repr((goal, codec, transform, rule)).encode() + network.file.read_bytes())
     for file in sorted((ROOT / "edgefm").rglob("*.py")):
         key.update(file.read_bytes())
     path = CACHE / f"rates_{key.hexdigest()[:16]}.pickle"
     if not path.is_file():
-        say(f"compiling {goal.network} {goal.maps} {transform} {rule}")
+        say(f"compiling {goal.network} {goal.maps} {codec} {transform} {rule}")
         plain = options_for(network, data)
         model = load_model(network.file, plain)
         cut = ",".join(squeezes(model.graph)) if goal.maps == "squeeze" else goal.maps
         wanted = options_for(network, data, cut=cut, fast=goal.fast, objective=goal.objective,
-                             kl_budget=goal.nats, transform=transform, rate_rule=rule)
+                             kl_budget=goal.nats, transform=transform, rate_rule=rule,
+                             codec=codec)
         CACHE.mkdir(parents=True, exist_ok=True)
         path.write_bytes(pickle.dumps(compile_loaded(model, wanted)))
     found = pickle.loads(path.read_bytes())  # written by the line above
