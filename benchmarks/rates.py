@@ -40,7 +40,7 @@ from _common import (
 from edgefm.binding import Runtime
 from edgefm.binding.coder import code_map
 from edgefm.codecs import coded_bytes
-from edgefm.compiler import Compiled, calibration_inputs, compile_loaded, load_model
+from edgefm.compiler import Compiled, Model, calibration_inputs, compile_loaded, load_model
 from edgefm.graph import Array
 from edgefm.program import OpKind
 from edgefm.rate import TRANSFORMS
@@ -131,23 +131,38 @@ def _error(values: Array) -> float:
 def _compiled(goal: Goal, network: Network, data: Path, codec: str, transform: str, rule: str
               ) -> Compiled:
     """The package of a goal, from build/benchmarks if nothing it is made from changed."""
-    key = hashlib.sha256(repr((goal, codec, transform, rule)).encode() + network.file.read_bytes())
-    for file in sorted((ROOT / "edgefm").rglob("*.py")):
-        key.update(file.read_bytes())
-    path = CACHE / f"rates_{key.hexdigest()[:16]}.pickle"
+    path = _cached("package", network, repr((goal, codec, transform, rule)))
     if not path.is_file():
         say(f"compiling {goal.network} {goal.maps} {codec} {transform} {rule}")
-        plain = options_for(network, data)
-        model = load_model(network.file, plain)
+        model = _model(network, data)
         cut = ",".join(squeezes(model.graph)) if goal.maps == "squeeze" else goal.maps
         wanted = options_for(network, data, cut=cut, fast=goal.fast, objective=goal.objective,
                              kl_budget=goal.nats, transform=transform, rate_rule=rule,
                              codec=codec)
-        CACHE.mkdir(parents=True, exist_ok=True)
         path.write_bytes(pickle.dumps(compile_loaded(model, wanted)))
     found = pickle.loads(path.read_bytes())  # written by the line above
     assert isinstance(found, Compiled)
     return found
+
+
+def _model(network: Network, data: Path) -> Model:
+    """The quantised network, from build/benchmarks if nothing it is made from changed."""
+    path = _cached("model", network, repr(network.name))
+    if not path.is_file():
+        say(f"loading {network.name}")
+        path.write_bytes(pickle.dumps(load_model(network.file, options_for(network, data))))
+    found = pickle.loads(path.read_bytes())  # written by the line above
+    assert isinstance(found, Model)
+    return found
+
+
+def _cached(kind: str, network: Network, what: str) -> Path:
+    """Where something is kept that is made from a network by this code."""
+    key = hashlib.sha256(what.encode() + network.file.read_bytes())
+    for file in sorted((ROOT / "edgefm").rglob("*.py")):
+        key.update(file.read_bytes())
+    CACHE.mkdir(parents=True, exist_ok=True)
+    return CACHE / f"rates_{kind}_{key.hexdigest()[:16]}.pickle"
 
 
 def _counting(compiled: Compiled) -> dict[int, int]:

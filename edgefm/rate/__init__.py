@@ -32,7 +32,8 @@ IMAGES = 512                   # calibration samples: one in 9 (of few: one in 5
 _FITTED = 32                   # so many, fit the model,
 _FEW = 45                      # the others hold the budget
 _MARGIN = 1.0                  # standard errors of the mean KL that stay below a budget
-_BEYOND = 8                    # strides that a search looks past its first failure
+_ROUGHLY = 4                   # one in so many held-out samples says where a search begins
+_BEYOND = 8                    # strides that it looks past its first failure
 _BYTE_IMAGES = 64              # of the held-out samples, whose bytes are counted
 _START = 0.01                  # nats at which a search for bytes begins
 
@@ -181,19 +182,22 @@ class _Search:
         chosen = zip(self.sensitivities, self.ladder.factors(number), strict=True)
         return requantise(self.graph, {s.group[0]: factor for s, factor in chosen})
 
-    def divergences_of(self, graph: Graph) -> Divergences:
+    def divergences_of(self, graph: Graph, one_in: int = 1) -> Divergences:
         package = self.deploy(graph) if self.capped else None
-        return divergences(self.reference, scores(graph, self.held, package))
+        return divergences(self.reference[::one_in], scores(graph, self.held[::one_in], package))
 
     def for_kl(self, nats: float) -> float:
         numbers, stride = self.ladder.numbers(), self.ladder.stride()
 
-        def holds(place: int) -> bool:
+        def holds(place: int, one_in: int = 1) -> bool:
             self.tick()
-            kls = self.divergences_of(self.graph_at(numbers[place]))
-            return bool(kls.mean() + _MARGIN * _error(kls) <= nats)
+            kls = self.divergences_of(self.graph_at(numbers[place]), one_in)
+            return bool(kls.mean() + _MARGIN / one_in ** 0.5 * _error(kls) <= nats)
 
         start = int(np.searchsorted(numbers, self.ladder.start(nats)))
+        if len(self.held) >= _FEW * _ROUGHLY:
+            start, _ = crossing(lambda place: holds(place, _ROUGHLY), start, len(numbers),
+                                4 * stride)
         low, _ = crossing(holds, start, len(numbers), stride)
         # every network is rounded differently: one that loses more may stand before one that holds
         further = range(low + _BEYOND * stride, low + stride, -stride)

@@ -115,7 +115,7 @@ def crossing(holds: Callable[[int], bool], start: int, count: int, stride: int) 
     `holds` turns from true to false once; where it is true at both ends or false at both, the
     result is that end twice.
     """
-    first, last, step = 0, count - 1, 4 * stride
+    first, last, step = 0, count - 1, 2 * stride
     low = high = min(max(start, first), last)
     if holds(low):
         while high == low:

@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,6 +48,21 @@ def test_a_kl_budget_is_kept_on_held_out_samples(build: Build, samples: list[Arr
     met = divergences(scores(compiled.uncompressed, held), scores(compiled.graph, held))
     assert (rate.images, rate.kl) == (7, pytest.approx(met.mean()))
     assert rate.points == (PER_NAT[0] * rate.kl, PER_NAT[1] * rate.kl)
+
+
+def test_a_search_that_begins_with_few_files_ends_with_all(
+        build: Build, samples: list[Array], monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = list[int]()
+
+    def counted(reference: list[Any], changed: list[Any]) -> Any:
+        sizes.append(len(changed))
+        return divergences(reference, changed)
+
+    monkeypatch.setattr("edgefm.rate._FEW", 1)
+    monkeypatch.setattr("edgefm.rate.divergences", counted)
+    rate = build(kl_budget=0.02).rate
+    assert rate is not None and rate.images == sizes[-1] == 8 and sizes[0] == 2
+    assert sizes == sorted(sizes) and rate.kl + rate.kl_error <= 0.02
 
 
 def test_more_loss_takes_fewer_bytes(build: Build) -> None:
