@@ -37,7 +37,6 @@ from edgefm.rate.requantise import requantise
 from edgefm.tables import read_tables, step_factors
 
 CALIBRATION_IMAGES = 500  # how many of --calib's files quantise a float network
-_FITTED = 9               # one in so many files of a budget is not one that it is kept on
 CODEC_IMAGES = 16         # how many of them codec tables are learned from
 LEAST_FACTOR = 0.05       # of a map's step, where its tables are for a finer one
 FEW = 32                  # files below which a float network's ranges are hardly known
@@ -235,7 +234,7 @@ def compile_loaded(model: Model, options: CompileOptions,
 
     outside = Outside(base, table_samples, target, options.objective, options.cut,
                       options.map_codec, given, tick, options.tolerance, options.refresh,
-                      _chooser(replace(model, graph=base), options, samples[::_FITTED],
+                      _chooser(replace(model, graph=base), options, rate.split(samples)[0],
                                tick))
     return _packed(model, options, outside.run(budget, samples, options.how))
 

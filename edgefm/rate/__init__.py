@@ -23,17 +23,18 @@ from edgefm.rate.channels import TRANSFORMS, in_good_coordinates
 from edgefm.rate.divergence import Divergences, Scores, divergences, scores
 from edgefm.rate.points import PER_NAT
 from edgefm.rate.requantise import groups, requantise
-from edgefm.rate.sensitivity import Sensitivity, measure
+from edgefm.rate.sensitivity import Sensitivity, measure, tried
 
 __all__ = ["IMAGES", "PER_NAT", "RULES", "TRANSFORMS", "Budget", "MapStep", "Rate", "coarsen",
-           "groups", "requantise"]
+           "groups", "requantise", "split"]
 
 IMAGES = 512                   # calibration samples: one in 9 (of few: one in 5), but no more than
 _FITTED = 32                   # so many, fit the model,
 _FEW = 45                      # the others hold the budget
-_MARGIN = 1.0                  # standard errors of the mean KL that stay below a budget
+_MARGIN = 0.5                  # standard errors of the mean KL that stay below a budget
+_TRIED = 64                    # of the held-out samples, on which each map is tried alone
 _ROUGHLY = 4                   # one in so many held-out samples says where a search begins
-_BEYOND = 8                    # strides that it looks past its first failure
+_BEYOND = 16                   # strides that it looks past its first failure
 _BYTE_IMAGES = 64              # of the held-out samples, whose bytes are counted
 _START = 0.01                  # nats at which a search for bytes begins
 
@@ -123,16 +124,20 @@ def coarsen(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], b
         raise BadInput(f"{graph.name}: the plan stores no map whose step could change; a budget "
                        "for loss or bytes needs less fast memory (--fast) or a --cut")
     rule, transform = how
-    one_in = max(9 if len(samples) >= _FEW else 5, -(-len(samples) // _FITTED))
-    fitted, held = samples[::one_in], [x for i, x in enumerate(samples) if i % one_in]
+    fitted, held = split(samples)
     free = {t: stored[t] for group in transferred for t in group if t in stored}
     takes = taken or (lambda one: _crossing_bytes(deploy(one), held))
     if budget.spent and takes(graph) <= budget.spent:
         transform = "none"  # nothing has to change
     base = in_good_coordinates(graph, free, fitted, transform, tick)
     sensitivities = measure(base.graph, transferred, fitted, base.costs, tick)
-    search = _Search(base.graph, sensitivities, ladder(sensitivities, rule), held,
-                     scores(graph, held), deploy, takes, tick, capped)
+    reference = scores(graph, held)
+    if base.costs is not None:
+        few = slice(None, None, -(-len(held) // _TRIED))
+        sensitivities = tried(base.graph, sensitivities, ladder(sensitivities, rule).factors_at(
+            budget.nats or _START), held[few], reference[few], tick)
+    search = _Search(base.graph, sensitivities, ladder(sensitivities, rule), held, reference,
+                     deploy, takes, tick, capped)
     number = search.for_kl(budget.nats) if budget.nats else search.for_bytes(budget.spent)
     coarse = search.graph_at(number)
     kls = search.divergences_of(coarse)
@@ -151,6 +156,12 @@ def _crossing_bytes(package: bytes, samples: Sequence[Array]) -> int:
         counters = [runtime.run([sample]).counters for sample in samples[:_BYTE_IMAGES]]
     return round(float(np.mean([c.external_read_bytes + c.external_write_bytes + c.pool_bytes
                                 for c in counters])))
+
+
+def split(samples: Sequence[Array]) -> tuple[Sequence[Array], list[Array]]:
+    """The samples that fit the model, and those that hold the budget."""
+    one_in = max(9 if len(samples) >= _FEW else 5, -(-len(samples) // _FITTED))
+    return samples[::one_in], [x for i, x in enumerate(samples) if i % one_in]
 
 
 def _error(kls: Divergences) -> float:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """One step for every stored map, so that bytes saved per loss are equal everywhere.
 
-A map with a step f times as large costs cost * (1 + f^2) nats (a map that changes at all is rounded
-at other places, so its values move by a variance of (1 + f^2) / 12 of its old steps) and takes
-values * bits(f). For a price of nats per bit each map picks the f with the least sum of both; the
-price moves the whole network along its curve of bytes over loss, and a search on it keeps the
-budget, which is judged by measurement, not by the model.
+A map with a step f times as large costs cost * (f^2 - 1) nats more (its values are wrong by a
+variance of f^2 / 12 of its old steps; that they are rounded at other places at all, they share with
+every map behind the first one that changes) and takes values * bits(f). For a price of nats per bit
+each map picks the f with the least sum of both; the price moves the whole network along its curve
+of bytes over loss, and a search on it keeps the budget, which is judged by measurement, not by the
+model.
 """
 
 from __future__ import annotations
@@ -46,6 +47,10 @@ class Ladder:
         if self.deviations is not None:
             return [float(f) for f in np.clip(number * self.deviations, 1, LARGEST_FACTOR)]
         return [float(f) for f in _LADDER[self._picked(number)]]
+
+    def factors_at(self, kl: float) -> list[float]:
+        """The factors where the model predicts about `kl` nats."""
+        return self.factors(self.start(kl))
 
     def nats(self, number: float) -> float:
         """The loss that the model predicts."""
@@ -89,8 +94,7 @@ def ladder(sensitivities: Sequence[Sensitivity], rule: str) -> Ladder:
     """
     if rule not in RULES:
         raise BadInput(f"rate rule {rule!r}: expected one of {', '.join(RULES)}")
-    changed = np.where(_LADDER > 1, 1 + _LADDER ** 2, 0.0)
-    cost = np.stack([max(s.cost, _LEAST_COST) * changed for s in sensitivities])
+    cost = np.stack([max(s.cost, _LEAST_COST) * (_LADDER ** 2 - 1) for s in sensitivities])
     bits = np.stack([s.values * np.interp(np.log2(_LADDER), np.log2(FACTORS), s.bits)
                      for s in sensitivities])
     deviations = np.array([max(s.deviation, 1.0) for s in sensitivities])

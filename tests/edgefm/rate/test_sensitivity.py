@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cost of a coarser step, derived or probed, is what the network really pays."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from edgefm.graph import Array, Graph
 from edgefm.rate.divergence import divergences, scores
 from edgefm.rate.fisher import slopes, step_costs
 from edgefm.rate.requantise import groups, requantise
-from edgefm.rate.sensitivity import measure
+from edgefm.rate.sensitivity import MOST_WRONG, measure, tried
 
 
 @pytest.mark.parametrize("derived", [True, False])
@@ -31,3 +34,16 @@ def test_deviation_is_counted_in_steps(classifier: Graph, samples: list[Array],
     coarse, = measure(requantise(classifier, {group[0]: 2.0}), {group: 1}, samples[:3], {})
     assert fine.deviation / coarse.deviation == pytest.approx(2, rel=0.05)
     assert fine.bits[2] == pytest.approx(coarse.bits[0], abs=0.15)
+
+
+def test_a_trial_corrects_what_was_predicted_wrongly(classifier: Graph,
+                                                     samples: list[Array]) -> None:
+    group = next(g for g in groups(classifier) if len(g) == 1)
+    right = measure(classifier, {group: 100}, samples, None)
+    reference = scores(classifier, samples)
+    for wrong in (1 / 30, 1.0, 30.0):
+        guessed = [replace(right[0], cost=right[0].cost * wrong)] * 2
+        found, _ = tried(classifier, guessed, [16.0, 4.0], samples, reference)
+        before, after = abs(np.log(wrong)), abs(np.log(found.cost / right[0].cost))
+        assert after < max(before - 1, 1.5)
+        assert found.cost <= MOST_WRONG * guessed[0].cost
