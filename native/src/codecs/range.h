@@ -174,15 +174,17 @@ static inline void write_plain(coder *k, uint32_t value, uint32_t bits)
 }
 
 /* Ends the code and returns its bytes, 0 when it did not fit: one more byte names a number inside
-   the last range, and zeros at the end are left out. */
+   the last range, and zeros at the end are left out, also the one that would not fit. */
 static inline uint32_t finish(coder *k)
 {
     raise_low(k, 0xFFFFFFu);
     k->range = 1;
-    if (k->at >= k->size) {
+    if (k->size == 0 || k->at > k->size || (k->at == k->size && k->code >> 24 != 0)) {
         return 0;
     }
-    k->out[k->at++] = (uint8_t)(k->code >> 24);
+    if (k->at < k->size) {
+        k->out[k->at++] = (uint8_t)(k->code >> 24);
+    }
     while (k->at > 1 && k->out[k->at - 1] == 0) {
         k->at--;
     }
