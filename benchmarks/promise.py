@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from _common import (
@@ -45,14 +46,14 @@ def main() -> None:
                            help="budgets on average")
     arguments.add_argument("--limit", type=int, default=150, metavar="N", help="photos")
     options = arguments.parse_args()
+    data = data_folder(options.data)
     print_command()
     print_table(("budget", "promised, bytes", "steps times", "photos", "KL, nats", "mean bytes",
                  "largest", "photos capped", "capped rows per photo", "noise and extremes",
-                 "shift there"), _rows(options))
+                 "shift there"), _rows(options, data))
 
 
-def _rows(options: argparse.Namespace) -> Iterator[tuple[object, ...]]:
-    data = data_folder(options.data)
+def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...]]:
     network = networks(data, [options.model])[0]
     plain = replace(options_for(network, data, fast=64 << 10), objective="maps")
     model = load_model(network.file, plain)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from _common import (
@@ -74,13 +75,14 @@ def main() -> None:
     arguments.add_argument("--calib", type=int, default=64, metavar="N", help="files to choose on")
     arguments.add_argument("--limit", type=int, default=100, metavar="N", help="photos to judge by")
     options = arguments.parse_args()
+    data = data_folder(options.data)
     print_command()
     print_table(("quality", "tile, pixels", "offsets above 0", f"bits/value at {options.kl} nats",
-                 "difference", "KL at its points", "bits at its points"), _rows(options))
+                 "difference", "KL at its points", "bits at its points"), _rows(options, data))
 
 
-def _rows(options: argparse.Namespace) -> Iterator[tuple[object, ...]]:
-    bench = _bench(options)
+def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...]]:
+    bench = _bench(options, data)
     even: float | None = None
     weights: dict[int, list[np.ndarray]] = {}  # derivatives are the same for all kinds
     for kind in options.kinds:
@@ -99,8 +101,7 @@ def _rows(options: argparse.Namespace) -> Iterator[tuple[object, ...]]:
                    " ".join(f"{b:.2f}" for b in bits))
 
 
-def _bench(options: argparse.Namespace) -> Bench:
-    data = data_folder(options.data)
+def _bench(options: argparse.Namespace, data: Path) -> Bench:
     network = networks(data, [options.model])[0]
     wanted = replace(options_for(network, data, fast=64 << 10), objective="maps")
     model = load_model(network.file, wanted)

@@ -31,7 +31,8 @@ PACKAGES = {"cc": "gcc", "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-n
             "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"}
 ALWAYS = ("-std=c11", "-ffp-contract=off", "-ffunction-sections", "-fdata-sections",
           *WARNINGS)
-HOT = ("native/src/kernels", "native/src/ops", "native/src/codecs")
+HOT = ("native/src/kernels", "native/src/ops",
+       *(f"native/src/codecs/{name}.c" for name in ("context", "rice", "tans", "zvc")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Recipe:
     description: str
     compiler: str
     flags: tuple[str, ...] = ()
-    cold: tuple[str, ...] = ()  # after them, for all but operators, codecs and kernels
+    cold: tuple[str, ...] = ()  # after them, for all but operators, kernels and usual codecs
     hot: tuple[str, ...] = HOT
     link: tuple[str, ...] = ()
     folders: tuple[str, ...] = (".",)

@@ -109,7 +109,16 @@ def _run_on_device(arguments: argparse.Namespace, name: str) -> None:
                     "fast_bytes_high_water": end.fast_high_water,
                     "outputs_sha256": end.outputs_sha256.hex(),
                     **{key: getattr(end.counted, key) for key in COUNTERS},
+                    **_caps(result.maps),
                     "maps": None if result.maps is None else _maps(info, result.maps)})
+
+
+def _caps(maps: Sequence[MapCounters] | None) -> dict[str, int | None]:
+    """What caps did on a device, which tells it map by map or not at all."""
+    if maps is None:
+        return dict.fromkeys(_CAPS)
+    return {"capped_rows": sum(m.capped_rows for m in maps),
+            "largest_shift": max((m.largest_shift for m in maps), default=0)}
 
 
 def device_stream(arguments: argparse.Namespace, device: Any, name: str

@@ -69,7 +69,7 @@ def judge(monkeypatch: pytest.MonkeyPatch, points: list[float], kls: list[float]
     def told(*_: object) -> Validation:
         lost, kl = next(said)
         figures = {"top1": 50.0, "difference": -lost, "difference_error": 0.1, "changed": 2.0}
-        return Validation("classify", 12, 1, figures, kl, 0.001, 4.0, 10, 10, 1.0)
+        return Validation("classify", 12, 1, figures, kl, 0.001, 4.0, 10, 10, 0.0, 1.0)
 
     monkeypatch.setattr(module, "_judge", told)
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import pytest
 
 from edgefm.binding import Runtime
+from edgefm.container import read_needs
 from edgefm.errors import DeviceError
 from edgefm.outline import read_outline
 from host_tools import build, running
@@ -82,8 +83,11 @@ def test_a_board_gives_the_hosts_bytes_and_the_plans_counters(start, root, board
 
 def test_the_default_board_runs_every_golden_package(start, root):
     with Device(open_transport(start("qemu-an386").url)) as device:
-        for path in sorted((root / "tests/golden/good").glob("*.efm")):
-            check(device, path)
+        ran = [path.stem for path in sorted((root / "tests/golden/good").glob("*.efm"))
+               if all(device.info.decoders >> codec & 1
+                      for codec in read_needs(path.read_bytes()).codecs) and check(device, path)]
+    assert {"example", "context", "rice", "tans", "mix", "pooled", "pairs", "derived"} <= {*ran}
+    assert not {"temporal", "dctcm", "gf2"} & {*ran}  # left out: they pay on no board
 
 
 @pytest.mark.parametrize("board", ["qemu-an386", "qemu-an547", "qemu-pyboard"])

@@ -12,14 +12,15 @@ from tests.support.document import layout, table
 
 CDEF = """
 typedef struct { const uint8_t *at; uint32_t bytes, count; } efm_section;
-typedef struct { const uint8_t *package; uint32_t bytes; efm_section section[16]; } efm_model;
+typedef struct { const uint8_t *package; uint32_t bytes; efm_section section[17]; } efm_model;
 typedef struct { uint32_t kind, n_in, n_out; const uint8_t *operands; const uint8_t *params;
                  uint32_t n_params; const uint8_t *weights; uint32_t weights_bytes, scratch,
                  scratch_bytes, rows, link; } efm_op_view;
-typedef struct { uint32_t address, slot_bytes, rows, row_bytes, codec; const uint8_t *tables;
-                 uint32_t tables_bytes, directory, store, cap; } efm_map_view;
-typedef struct { uint32_t map, rate, depth, release, place, quality; const uint8_t *floors; }
-    efm_cap_view;
+typedef struct { uint32_t address, slot_bytes, rows, row_bytes, codec, flags; const uint8_t *tables;
+                 uint32_t tables_bytes, directory, store, cap, reference; } efm_map_view;
+typedef struct { uint32_t map, rate, depth, release, place, quality, tile;
+                 const uint8_t *table; } efm_cap_view;
+typedef struct { uint32_t map, offset, release, refresh; } efm_reference_view;
 typedef struct { uint8_t *base; uint32_t row_stride, capacity, pixel_stride, height, width,
                  channels, element; int32_t zero_point; } efm_rows;
 typedef struct { uint32_t rows, row_bytes, type, scale_bits; int32_t zero_point; uint32_t rank;
@@ -27,6 +28,7 @@ typedef struct { uint32_t rows, row_bytes, type, scale_bits; int32_t zero_point;
 void efm_model_op(const efm_model *model, uint32_t index, efm_op_view *op);
 void efm_model_map(const efm_model *model, uint32_t index, efm_map_view *map);
 void efm_model_cap(const efm_model *model, uint32_t index, efm_cap_view *cap);
+void efm_model_reference(const efm_model *model, uint32_t index, efm_reference_view *reference);
 void efm_model_rows(const efm_model *model, uint32_t stream, uint8_t *arena, efm_rows *rows);
 uint32_t efm_model_producer(const efm_model *model, uint32_t stream);
 int efm_model_output(const efm_model *model, uint32_t index, efm_tensor *tensor);
@@ -97,10 +99,17 @@ def test_maps(package: Package) -> None:
 
 
 def test_caps(package: Package) -> None:
-    said = package.put("### Caps", Section.CAPS, floors=5)
+    said = package.put("### Caps", Section.CAPS, table=5)
     view = package.ffi.new("efm_cap_view *")
     package.lib.efm_model_cap(package.model, 0, view)
-    assert view.floors - package.memory == said.pop("floors")
+    assert view.table - package.memory == said.pop("table")
+    assert fields(view, said) == said
+
+
+def test_references(package: Package) -> None:
+    said = package.put("### References", Section.REFERENCES)
+    view = package.ffi.new("efm_reference_view *")
+    package.lib.efm_model_reference(package.model, 0, view)
     assert fields(view, said) == said
 
 
