@@ -15,7 +15,7 @@ import hashlib
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -49,7 +49,8 @@ from edgefm.rate.divergence import divergences, package_of, scores
 
 @dataclass(frozen=True)
 class Goal:
-    """One row: what is stored, the budget, and the most bits per value (or bytes) wanted."""
+    """One row: what is stored, the most KL on photos and the most bits per value (or bytes) wanted;
+    the budget on calibration files is `spend` times that KL."""
 
     network: str
     maps: str
@@ -57,6 +58,7 @@ class Goal:
     most: float
     fast: int | None = None
     objective: str = "cost"
+    spend: float = 1.0
 
 
 GOALS = (Goal(MOBILENET_V2, "blocks", 0.014, 3.8), Goal(MOBILENET_V2, "ops", 0.014, 2.9),
@@ -78,6 +80,9 @@ def main() -> None:
     arguments.add_argument("--rules", nargs="+", choices=("slope", "deviation"), default=["slope"])
     arguments.add_argument("--codecs", nargs="+", default=["mix"], metavar="NAME",
                            help="that maps are stored with (default mix)")
+    arguments.add_argument("--spend", type=float, default=1.0, metavar="FACTOR",
+                           help="budgets on calibration files, times each goal's KL: another point "
+                                "of the curve (default 1)")
     options = arguments.parse_args()
     data = data_folder(options.data)
     print_command()
@@ -87,7 +92,7 @@ def main() -> None:
 
 
 def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...]]:
-    for goal in GOALS:
+    for goal in (replace(goal, spend=options.spend) for goal in GOALS):
         if not any(part in f"{goal.network}:{goal.maps}" for part in options.only):
             continue
         network, = networks(data, [goal.network])
@@ -116,7 +121,7 @@ def _row(goal: Goal, compiled: Compiled, photos: Sequence[Array], coded: int, da
     kl, rate = float(kls.mean()), compiled.rate
     assert rate is not None
     return (goal.maps, f"{rate.transform}, {rate.rule}", sum(moved.values()),
-            f"{goal.nats}", f"{rate.kl:.4f} ± {rate.kl_error:.4f}", len(photos),
+            f"{goal.nats * goal.spend:.4g}", f"{rate.kl:.4f} ± {rate.kl_error:.4f}", len(photos),
             f"{kl:.4f} ± {_error(kls):.4f}",
             f"{100 * gained.mean():+.2f} ± {100 * _error(gained):.2f}",
             f"{100 * np.mean(before != after):.1f}", f"{bits:.2f}", round(crossed),
@@ -137,7 +142,7 @@ def _compiled(goal: Goal, network: Network, data: Path, codec: str, transform: s
         model = _model(network, data)
         cut = ",".join(squeezes(model.graph)) if goal.maps == "squeeze" else goal.maps
         wanted = options_for(network, data, cut=cut, fast=goal.fast, objective=goal.objective,
-                             kl_budget=goal.nats, transform=transform, rate_rule=rule,
+                             kl_budget=goal.nats * goal.spend, transform=transform, rate_rule=rule,
                              codec=codec)
         path.write_bytes(pickle.dumps(compile_loaded(model, wanted)))
     found = pickle.loads(path.read_bytes())  # written by the line above
