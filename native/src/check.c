@@ -4,6 +4,7 @@
 
 #include "bytes.h"
 #include "check.h"
+#include "check_maps.h"
 #include "crc32.h"
 
 _Static_assert(EFM_MAX_OPERANDS * sizeof(efm_rows) <= EFM_OPEN_BYTES, "efm_model_open() borrows too little");

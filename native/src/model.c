@@ -71,6 +71,11 @@ void efm_model_op(const efm_model *model, uint32_t index, efm_op_view *op)
     op->link = load_le32(at + 36);
 }
 
+uint32_t efm_model_op_rows(const efm_model *model, uint32_t index)
+{
+    return load_le32(efm_model_record(model, EFM_SECTION_OPERATORS, index) + 32);
+}
+
 void efm_model_map(const efm_model *model, uint32_t index, efm_map_view *map)
 {
     const uint8_t *at = efm_model_record(model, EFM_SECTION_MAPS, index);

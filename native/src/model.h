@@ -78,6 +78,7 @@ uint32_t efm_model_port_buffers(const efm_model *model);
 uint32_t efm_model_burst(const efm_model *model);
 
 void efm_model_op(const efm_model *model, uint32_t index, efm_op_view *op);
+uint32_t efm_model_op_rows(const efm_model *model, uint32_t index); /* that it fires in all */
 void efm_model_map(const efm_model *model, uint32_t index, efm_map_view *map);
 void efm_model_cap(const efm_model *model, uint32_t index, efm_cap_view *cap);
 void efm_model_reference(const efm_model *model, uint32_t index, efm_reference_view *reference);

@@ -103,9 +103,7 @@ static efm_status move_map(const run *r, const efm_op_view *op, uint32_t index, 
     efm_model_map(r->model, op->link, &cursor.map);
     if (op->kind == EFM_OP_STORE)
         return efm_memory_store(&cursor, first, count);
-    efm_op_view store;
-    efm_model_op(r->model, cursor.map.store, &store);
-    if (next_row(r, cursor.map.store) != store.rows)
+    if (next_row(r, cursor.map.store) != efm_model_op_rows(r->model, cursor.map.store))
         return EFM_BAD_SCHEDULE;
     return efm_memory_load(&cursor, first, count);
 }
