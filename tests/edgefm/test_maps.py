@@ -54,7 +54,7 @@ def test_every_map_takes_what_the_slow_codec_makes_of_it(codec: str) -> None:
     assert [one.name for one in stored_maps(info)] == [m.name for m in built.plan.maps]
     for m, one, record in zip(built.plan.maps, result.maps,
                               MAP.iter_unpack(sections[Section.MAPS]), strict=True):
-        tables = sections[Section.TABLES][record[5]:record[5] + record[6]]
+        tables = sections[Section.TABLES][record[6]:record[6] + record[7]]
         stream = built.layout.program.streams[m.stream]
         shape = RowShape(stream.width, stream.channels, stream.zero_point)
         values = result.taps[m.name].view(np.int8).reshape(-1, shape.width, shape.channels)
