@@ -2,7 +2,8 @@
 /* Every codec with any tables that it accepts: rows come back, and no code, no state, breaks decode().
  *
  * Input: codec, width, channels, zero point, mode, then tables, then rows and codes. A state lies in
- * the arena, where a forged plan can overlap it, so that it may hold anything between two rows. */
+ * the arena, where a forged plan can overlap it, so that it may hold anything between two rows.
+ * With FUZZ_ONLY=ID it is always that codec. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,6 +218,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                   EFM_CODEC_GF2, EFM_CODEC_RICE, EFM_CODEC_TANS,
                                   EFM_CODEC_DCTCM, EFM_CODEC_TEMPORAL, EFM_CODEC_MIX};
     uint32_t id = ids[take(&s) % sizeof ids];
+#ifdef FUZZ_ONLY
+    id = FUZZ_ONLY;
+#endif
     const efm_codec_class *codec = efm_codec_find(id);
     efm_codec_args args = {.width = 1u + take(&s) % 40, .channels = 1u + take(&s) % 40};
     args.zero_point = (int8_t)take(&s);

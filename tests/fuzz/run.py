@@ -3,8 +3,8 @@
 
 Each begins with tests/fuzz/corpus/<name>, the golden packages, and what earlier runs on this
 machine found (build/fuzz/corpus). A crash, a hang or a leak fails the run, and its input is kept
-under build/fuzz/found. `--keep` reduces all inputs to the few that reach as much, and writes those
-back to tests/fuzz/corpus.
+under build/fuzz/found. `--decoders` runs one fuzzer per codec instead. `--keep` reduces all inputs
+to the few that reach as much, and writes those back to tests/fuzz/corpus.
 """
 
 from __future__ import annotations
@@ -56,15 +56,20 @@ MODEL, CODEC = HERE / "fuzz_model.c", HERE / "fuzz_codec.c"
 NATIVE, COMMON = "native/src", "firmware/common"
 WHOLE = tuple(f"{NATIVE}/{path}" for path in ("*.c", "codecs/*.c", "kernels/*.c", "ops/*.c"))
 FIRMWARE = (*WHOLE, *(f"{COMMON}/{path}" for path in ("[!m]*.c", "mlperf.c")))  # not main.c
+CODING = (f"{NATIVE}/bits.c", f"{NATIVE}/codecs/*.c")
 STORE = (f"{COMMON}/store.c", f"{COMMON}/extents.c", f"{NATIVE}/crc32.c")
 TARGETS = (
     Target("model", MODEL, WHOLE, "model", MODEL_SEEDS),
     Target("portable", MODEL, WHOLE, "model", MODEL_SEEDS, ("-DEFM_KERNEL_X86=0",)),
-    Target("codec", CODEC, (f"{NATIVE}/bits.c", f"{NATIVE}/codecs/*.c"), "codec"),
+    Target("codec", CODEC, CODING, "codec"),
     Target("store", HERE / "fuzz_store.c", STORE, "store"),
     Target("agent", HERE / "fuzz_agent.c", FIRMWARE, "agent"),
     Target("link", HERE / "fuzz_link.c", FIRMWARE, "link"),
 )
+CODECS = ("rle", "zvc", "ebpc", "context", "rice", "tans", "dctcm", "gf2", "temporal", "mix")
+DECODERS = tuple(
+    Target(name, CODEC, CODING, f"decoders/{name}", ("tests/fuzz/corpus/codec",),
+           (f"-DFUZZ_ONLY=EFM_CODEC_{name.upper()}",)) for name in CODECS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,17 +175,24 @@ def keep(target: Target) -> int:
     return len(added)
 
 
+def _chosen(options: argparse.Namespace) -> list[Target]:
+    """The fuzzers that were asked for."""
+    if options.decoders is not None:
+        return [one for one in DECODERS if one.name in (options.decoders or CODECS)]
+    return [one for one in TARGETS if options.only in (None, one.name)]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 1 when something was found, 2 when there is no libFuzzer."""
     parser = argparse.ArgumentParser(description="Fuzz the runtime.")
     parser.add_argument("--seconds", type=int, default=600, help="per fuzzer (default 600)")
     parser.add_argument("--only", choices=[target.name for target in TARGETS])
+    parser.add_argument("--decoders", nargs="*", choices=CODECS, metavar="CODEC",
+                        help="instead, for each of these codecs (default: all) one of its own")
     parser.add_argument("--keep", action="store_true", help="reduce and write back the corpora")
     options = parser.parse_args(arguments)
     failed = 0
-    for target in TARGETS:
-        if options.only not in (None, target.name):
-            continue
+    for target in _chosen(options):
         try:
             print(fuzz(target, options.seconds), flush=True)
             if options.keep:

@@ -11,6 +11,8 @@ from types import ModuleType
 
 import pytest
 
+from edgefm.codecs import CODECS
+
 SECONDS = 20
 BROKEN = """
 #include <stddef.h>
@@ -59,6 +61,15 @@ def test_nothing_is_found_in_a_short_while(runner: ModuleType, fuzz: Callable[..
     assert isinstance(result, runner.Result)
     assert result.executions > 1000
     assert result.coverage > 100
+
+
+def test_every_codec_that_codes_has_a_fuzzer_of_its_own(runner: ModuleType,
+                                                        fuzz: Callable[..., object]) -> None:
+    assert {target.name for target in runner.DECODERS} == set(CODECS) - {"raw"}
+    (target,) = (target for target in runner.DECODERS if target.name == "zvc")
+    result = fuzz(target, 1)
+    assert isinstance(result, runner.Result)
+    assert result.executions > 100
 
 
 def test_a_finding_is_reported_with_the_input_that_shows_it(
