@@ -4,42 +4,9 @@
  * Input: codec, width, channels, zero point, mode, then tables, then rows and codes. A state lies in
  * the arena, where a forged plan can overlap it, so that it may hold anything between two rows.
  * With FUZZ_ONLY=ID it is always that codec. */
-#include <stdlib.h>
-#include <string.h>
+#include "tables.h"
 
-#include "codecs/codec.h"
-#include "codecs/lossless.h"
-
-enum { MOST_ROWS = 8, HEAD = 12, TEMPORAL_HEAD = 2, SPOILT = 1, FORGED = 2, RECALLS = 8, REFERS = 0x40 };
-
-typedef struct source {
-    const uint8_t *at;
-    size_t left;
-} source;
-
-static void must(int holds)
-{
-    if (!holds)
-        abort();
-}
-
-static uint8_t take(source *s)
-{
-    if (s->left == 0)
-        return 0;
-    s->left--;
-    return *s->at++;
-}
-
-/* Memory of exactly this size, filled from the input; zeros once that is used up. */
-static uint8_t *take_bytes(source *s, size_t count)
-{
-    uint8_t *bytes = malloc(count > 0 ? count : 1);
-    must(bytes != NULL);
-    for (size_t i = 0; i < count; i++)
-        bytes[i] = take(s);
-    return bytes;
-}
+enum { MOST_ROWS = 8, SPOILT = 1, FORGED = 2, RECALLS = 8, REFERS = 0x40 };
 
 static uint32_t row_bytes(const efm_codec_args *args)
 {
@@ -136,81 +103,6 @@ static void decode_anything(const efm_codec_class *codec, const efm_codec_args *
     free(row);
 }
 
-/* Tables of rice and tans that are mostly good, from few bytes; null for other codecs, or bad ones. */
-static uint8_t *take_static(source *s, uint32_t id, const efm_codec_args *args, uint8_t mode, size_t *size)
-{
-    if ((id != EFM_CODEC_RICE && id != EFM_CODEC_TANS) || mode & 0x80)
-        return NULL;
-    uint32_t maps = 1 + (mode >> 2) % 3, many = id == EFM_CODEC_TANS ? 1 + take(s) % 8u : 0;
-    uint32_t seed = take(s), plain = id == EFM_CODEC_RICE && mode & 0x40, quick = id == EFM_CODEC_RICE && mode & 0x20;
-    size_t classes = plain ? 2 * args->channels : (quick ? 90 : 81) * maps;
-    *size = 4 + classes + 16 * many + (maps > 1 && !plain ? args->channels : 0);
-    uint8_t *bytes = calloc(*size, 1), *counts = bytes + 4 + classes;
-    must(bytes != NULL);
-    for (size_t i = 4; i < 4 + classes; i++)
-        bytes[i] = (uint8_t)((seed = seed * 1664525u + 1013904223u) >> 24) % (many ? 8 * many : args->zero_point == -128 ? 16 : 8);
-    for (uint32_t d = 0; d < many; d++, counts += 16) {
-        counts[15] = counts[mode & 0x20 && args->zero_point == -128 ? 0 : 15] = 1;
-        for (uint32_t left = counts[0] ? 62 : 63; left > 0; left--)
-            counts[1 + ((seed = seed * 1664525u + 1013904223u) >> 24) % (mode & 0x10 ? 15 : 3)]++;
-    }
-    for (size_t i = 4 + classes + 16 * many; i < *size; i++)
-        bytes[i] = (uint8_t)(take(s) % maps);
-    if (!plain) {
-        bytes[0] = (uint8_t)(maps | (many ? many - 1 : 0) << 4);
-        bytes[1] = take(s) % 65;
-        bytes[2] = (uint8_t)(64 - bytes[1]);
-        bytes[3] = take(s);
-    }
-    if (quick) {
-        bytes[0] = (uint8_t)(16 + bytes[0]);
-        bytes[1] = plain ? 0 : (uint8_t)(8 + take(s) % 9);
-        bytes[2] = plain ? 0 : take(s);
-    }
-    return bytes;
-}
-
-/* Tables of dctcm that are mostly good; null for other codecs, or bad ones. */
-static uint8_t *take_cosine(source *s, uint32_t id, const efm_codec_args *args, uint8_t mode, size_t *size)
-{
-    if (id != EFM_CODEC_DCTCM || mode & 0x80)
-        return NULL;
-    *size = 10 + (mode & 4 ? 2 * args->channels : 0);
-    uint8_t *bytes = take_bytes(s, *size);
-    bytes[0] %= 3;
-    bytes[1] = (mode & 4) != 0;
-    for (size_t k = 2; k < 10; k++)
-        bytes[k] = bytes[0] ? (uint8_t)((bytes[k] & 0x70) | (bytes[k] & 15) % 10) : 0;
-    for (size_t i = 10; i < *size; i += 2) {
-        bytes[i] = (uint8_t)(bytes[i] % args->channels);
-        bytes[i + 1] = 0;
-    }
-    return bytes;
-}
-
-/* Tables of mix that are mostly good; null for other codecs, or bad ones. */
-static uint8_t *take_mix(source *s, uint32_t id, const efm_codec_args *args, uint8_t mode, size_t *size)
-{
-    if (id != EFM_CODEC_MIX || mode & 0x80)
-        return NULL;
-    size_t terms = take(s) % 9u, taps = take(s) % 9u, first = HEAD + 2 * terms * args->channels;
-    *size = first + 1 + 8 * taps * args->channels;
-    uint8_t *bytes = take_bytes(s, *size);
-    bytes[0] &= 1;
-    bytes[1] = (uint8_t)terms;
-    bytes[first] = (uint8_t)taps;
-    for (size_t i = 0; i < terms * args->channels; i++) {
-        size_t c = i / terms;
-        bytes[HEAD + 2 * i] = (uint8_t)(bytes[HEAD + 2 * i] % (c + 1));
-        bytes[HEAD + 2 * i + 1] = bytes[HEAD + 2 * i] ? bytes[HEAD + 2 * i + 1] : 0;
-    }
-    for (size_t i = 0; i < 4 * taps * args->channels; i++) {
-        size_t c = i / (4 * taps);
-        bytes[first + 1 + 2 * i] = (uint8_t)(bytes[first + 1 + 2 * i] % args->channels - c);
-    }
-    return bytes;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     source s = {data, size};
@@ -226,19 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     args.zero_point = (int8_t)take(&s);
     uint8_t mode = take(&s);
     size_t tables = 0;
-    if (mode & 0x80) /* of any size, most of them wrong */
-        tables = take(&s);
-    else if (id == EFM_CODEC_TEMPORAL)
-        tables = TEMPORAL_HEAD + HEAD + (size_t)2 * (s.left > 3 ? s.at[3] % 9u : 0) * args.channels;
-    else if (id == EFM_CODEC_CONTEXT)
-        tables = HEAD + (size_t)2 * (s.left > 1 ? s.at[1] % 9u : 0) * args.channels;
-    uint8_t *bytes = take_static(&s, id, &args, mode, &tables);
-    if (bytes == NULL)
-        bytes = take_mix(&s, id, &args, mode, &tables);
-    if (bytes == NULL)
-        bytes = take_cosine(&s, id, &args, mode, &tables);
-    if (bytes == NULL)
-        bytes = take_bytes(&s, tables);
+    uint8_t *bytes = take_tables(&s, id, &args, mode, &tables);
     args.tables = bytes;
     args.tables_bytes = (uint32_t)tables;
     must(codec != NULL);
