@@ -23,6 +23,7 @@ from edgefm.compiler import CompileOptions, load_model
 from edgefm.exporters.tflite import export_tflite
 from edgefm.graph import Array, Graph
 from edgefm.preprocess import is_picture
+from edgefm.rate.transform import bottlenecks, stored_maps
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "benchmarks"
@@ -131,12 +132,10 @@ def options_for(network: Network, data: Path, **fields: object) -> CompileOption
     return replace(made, **fields)  # type: ignore[arg-type]
 
 
-def squeezes(graph: Graph) -> list[str]:
-    """Outputs of 1x1 convolutions that leave fewer channels and feed several convolutions."""
-    readers = {t: [n.op for n in graph.nodes if t in n.inputs] for n in graph.nodes
-               for t in n.outputs}
-    return [graph.tensors[n.outputs[0]].name for n in graph.nodes
-            if n.op == "conv2d" and readers[n.outputs[0]] == ["conv2d", "conv2d"]]
+def bottleneck_names(graph: Graph) -> list[str]:
+    """SqueezeNet's squeezed maps, MobileNetV2's blocks."""
+    return [graph.tensors[t].name for stage in bottlenecks(graph)
+            for t in stored_maps(graph, stage)]
 
 
 def labels_of(data: Path, count: int, classes: int) -> Array:

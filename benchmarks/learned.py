@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Learned codes against plain ones: SqueezeNet's squeezed maps at equal bytes.
+"""Learned codes against plain ones: SqueezeNet's squeezed maps, or MobileNetV2's bottlenecks, at
+equal bytes.
 
-Trained rows are `edgefm.training.gf2` on imagenet_sample, without labels, then quantised with some
-of its photos; the others code the untrained network's maps, with steps of a constant times their
-standard deviation, the constant chosen on imagenet_sample for the bytes of flat maps. Everything
-runs in the C runtime on imagenet_val: KL and decisions against the untrained int8 network with
-plain maps. Bytes are those that crossed the port in one direction, and 2 for each code's length.
-What is trained and measured is kept in build/benchmarks/learned; empty it after changes of code.
+Trained rows are `edgefm.training.gf2` on imagenet_sample, without labels; the others code the
+untrained network's maps, with steps of a constant times their standard deviation, the constant
+chosen on imagenet_sample for the bytes of flat maps. Everything runs in the C runtime on
+imagenet_val: KL and decisions against the untrained int8 network with plain maps. Bytes are those
+that crossed the port in one direction, and 2 for each code's length. What is trained and measured
+is kept in build/benchmarks/learned; empty it after changes of code.
 """
 
 from __future__ import annotations
@@ -16,23 +17,24 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 from _common import (
     CACHE,
-    PREPROCESS,
     SQUEEZENET,
+    Network,
+    bottleneck_names,
     data_folder,
     labels_of,
     networks,
+    options_for,
     parser,
     print_command,
     print_table,
     say,
-    squeezes,
 )
 
 from edgefm import importers
@@ -41,18 +43,17 @@ from edgefm.binding.coder import code_map
 from edgefm.codecs import CODECS, LENGTH_BYTES, RowShape, coded_bytes, dctcm_fit, fit_maps
 from edgefm.codecs.interface import Rows
 from edgefm.coding import storage_for, table_limit
-from edgefm.compiler import CompileOptions, Model, calibration_inputs, compile_loaded
+from edgefm.compiler import calibration_inputs, compile_model
 from edgefm.container import CodedMap, Description, write_package
 from edgefm.graph import Array, Graph
 from edgefm.lower import lower
+from edgefm.ops.quantize import dequantised, quantised
 from edgefm.plan import Target, analyse, make_plan
-from edgefm.preprocess import choose_preprocess, value_range
-from edgefm.quantize import QuantizeOptions, quantize
+from edgefm.preprocess import choose_preprocess
 from edgefm.rate.divergence import Scores, divergences, package_of, scores
 from edgefm.rate.requantise import requantise
 
 FOLDER = CACHE / "learned"
-WEIGHTS = f"{SQUEEZENET}_fp16.npz"
 TRAINED = ("--flat 5", "--flat 4", "--bits 3.75", "--bits 3.5", "--bits 3", "--bits 2",
            "--bits 2 --share")
 UNTRAINED = ("--flat 7", "--flat 6")
@@ -76,6 +77,7 @@ class Bench:
     """What every row is judged by."""
 
     data: Path
+    network: Network
     plain: Graph
     fit: Sequence[Array]
     photos: Sequence[Array]
@@ -87,13 +89,13 @@ class Bench:
 def main() -> None:
     """Print the table."""
     arguments = parser(__doc__)
+    arguments.add_argument("--model", default=SQUEEZENET, metavar="NAME", help="part of its name "
+                           "(default: SqueezeNet)")
     arguments.add_argument("--images", type=int, default=650, metavar="N",
                            help="validation photos (default 650)")
     arguments.add_argument("--limit", type=int, default=500, metavar="N",
                            help="photos to train with (default 500)")
     arguments.add_argument("--epochs", type=int, default=2, help="of training (default 2)")
-    arguments.add_argument("--calib", type=int, default=32, metavar="N",
-                           help="photos that trained networks are quantised with (default 32)")
     arguments.add_argument("--only", nargs="+", default=[""], metavar="PART",
                            help="rows whose codec or arguments hold a part")
     options = arguments.parse_args()
@@ -123,14 +125,14 @@ def _title(spec: str) -> str:
 
 
 def _bench(options: argparse.Namespace, data: Path) -> Bench:
-    network, = networks(data, [SQUEEZENET])
+    network, = networks(data, [options.model])
     plain = importers.load(network.file)
     preprocess = choose_preprocess(plain, network.preprocess, None)
     fit, photos = (calibration_inputs(plain, preprocess, data / "images" / folder, most)
                    for folder, most in (("imagenet_sample", FIT_PHOTOS),
                                         ("imagenet_val", options.images)))
     reference = scores(plain, photos)
-    return Bench(data, plain, fit, photos, reference,
+    return Bench(data, network, plain, fit, photos, reference,
                  labels_of(data, len(photos), reference[0].scores.shape[1]), options)
 
 
@@ -138,24 +140,18 @@ def _bench(options: argparse.Namespace, data: Path) -> Bench:
 
 
 def _trained(bench: Bench, spec: str, epochs: int) -> Coded:
-    """A network and its codes, trained unless that was done before, quantised and compiled."""
-    source, calib = bench.data / "models" / WEIGHTS, bench.data / "images" / "imagenet_sample"
-    folder = FOLDER / f"{_plain(spec)}_{epochs}_{bench.options.limit}"
+    """A network and its codes, trained unless that was done before, compiled."""
+    network, calib = bench.network, bench.data / "images" / "imagenet_sample"
+    folder = FOLDER / f"{network.name}_{_plain(spec)}_{epochs}_{bench.options.limit}"
     if not (folder / "tables.npz").is_file():
-        command = [sys.executable, "-m", "edgefm.training.gf2", str(source), "--calib", str(calib),
-                   *spec.split(), "--epochs", str(epochs), "--limit", str(bench.options.limit),
-                   "-o", str(folder)]
+        command = [sys.executable, "-m", "edgefm.training.gf2", str(network.source or network.file),
+                   "--calib", str(calib), *spec.split(), "--epochs", str(epochs),
+                   "--limit", str(bench.options.limit), "-o", str(folder)]
+        command += ["--preprocess", network.preprocess] if network.preprocess else []
         subprocess.run(command, check=True, stdout=sys.stderr)
-    preprocess = choose_preprocess(importers.load(source), PREPROCESS[SQUEEZENET], None)
-    made = importers.load(folder / "weights.npz")
-    options = CompileOptions(preprocess=PREPROCESS[SQUEEZENET], tables=folder / "tables.npz",
-                             calib=calib)
-    inputs = calibration_inputs(made, preprocess, calib, bench.options.calib)
-    assert preprocess is not None
-    graph = quantize(made, inputs, QuantizeOptions(
-        ("99.99",), (True,), (False,), value_range(preprocess), held_out=4))
-    model = Model(made, graph, preprocess, "")
-    compiled = compile_loaded(model, replace(options, cut=",".join(squeezes(graph))))
+    file, tables = folder / "network.tflite", folder / "tables.npz"
+    cut = ",".join(bottleneck_names(importers.load(file)))
+    compiled = compile_model(file, options_for(network, bench.data, cut=cut, tables=tables))
     return Coded(compiled.graph, compiled.package,
                  sum(len(one.tables) for one in compiled.coded.values()))
 
@@ -166,7 +162,7 @@ def _plain(text: str) -> str:
 
 def _coarse(bench: Bench, coder: str, bits: int) -> Coded:
     """The untrained network with coarser maps that take the bytes of flat ones."""
-    names, sizes = squeezes(bench.plain), _sizes(bench, coder)
+    names, sizes = bottleneck_names(bench.plain), _sizes(bench, coder)
     wanted = bits / 8 * sum(rows[0].size for rows in _fine(bench).values())
     constant = float(np.exp(np.interp(-wanted, -np.array(sizes), np.log(CONSTANTS))))
     made = requantise(bench.plain, _factors(bench, constant))
@@ -191,7 +187,7 @@ def _sizes(bench: Bench, coder: str) -> list[float]:
 @cache
 def _fine(bench: Bench) -> dict[str, list[Rows]]:
     """The stored maps of the plain network."""
-    return _maps(bench.plain, squeezes(bench.plain), bench.fit)
+    return _maps(bench.plain, bottleneck_names(bench.plain), bench.fit)
 
 
 def _factors(bench: Bench, constant: float) -> dict[int, float]:
@@ -216,9 +212,9 @@ def _maps(graph: Graph, names: Sequence[str], photos: Sequence[Array]) -> dict[s
 
 
 def _coarser(rows: Rows, graph: Graph, tensor: int, factors: dict[int, float]) -> Rows:
-    lowest = graph.tensors[tensor].zero_point  # of a rectified map
-    levels = np.rint((rows.astype(np.float32) - lowest) / factors[tensor])
-    made: Rows = (levels + lowest).astype(np.int8)
+    zero = graph.tensors[tensor].zero_point
+    levels = np.rint((rows.astype(np.float32) - zero) / factors[tensor])
+    made: Rows = (levels + zero).astype(np.int8)
     return made
 
 
@@ -255,7 +251,7 @@ def _package(graph: Graph, names: Sequence[str], codec: str, tables: Sequence[by
 def _judged(bench: Bench, name: str, make: Callable[[], Coded]) -> tuple[object, ...]:
     """Bytes, bits per value, KL, points and changed decisions of a row; kept once measured."""
     asked = bench.options
-    kept = FOLDER / f"{_plain(name)}_{asked.images}_{asked.limit}_{asked.calib}.json"
+    kept = FOLDER / f"{bench.network.name}_{_plain(name)}_{asked.images}_{asked.limit}.json"
     if not kept.is_file():
         say(name)
         FOLDER.mkdir(parents=True, exist_ok=True)
@@ -265,8 +261,10 @@ def _judged(bench: Bench, name: str, make: Callable[[], Coded]) -> tuple[object,
 
 
 def _measured(bench: Bench, row: Coded) -> tuple[object, ...]:
-    size, values = _stored(row.package, bench.photos)
-    changed = scores(row.graph, bench.photos, row.package)
+    before, into = (graph.tensors[graph.inputs[0]] for graph in (bench.plain, row.graph))
+    photos = [quantised(dequantised(photo, before), into) for photo in bench.photos]
+    size, values = _stored(row.package, photos)
+    changed = scores(row.graph, photos, row.package)
     kls = divergences(bench.reference, changed)
     before, after = (np.array([a.scores.argmax() for a in found])
                      for found in (bench.reference, changed))

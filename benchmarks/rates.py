@@ -26,6 +26,7 @@ from _common import (
     ROOT,
     SQUEEZENET,
     Network,
+    bottleneck_names,
     data_folder,
     labels_of,
     networks,
@@ -34,7 +35,6 @@ from _common import (
     print_command,
     print_table,
     say,
-    squeezes,
 )
 
 from edgefm.binding import Runtime
@@ -140,7 +140,7 @@ def _compiled(goal: Goal, network: Network, data: Path, codec: str, transform: s
     if not path.is_file():
         say(f"compiling {goal.network} {goal.maps} {codec} {transform} {rule}")
         model = _model(network, data)
-        cut = ",".join(squeezes(model.graph)) if goal.maps == "squeeze" else goal.maps
+        cut = ",".join(bottleneck_names(model.graph)) if goal.maps == "squeeze" else goal.maps
         wanted = options_for(network, data, cut=cut, fast=goal.fast, objective=goal.objective,
                              kl_budget=goal.nats * goal.spend, transform=transform, rate_rule=rule,
                              codec=codec)

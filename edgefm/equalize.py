@@ -41,8 +41,8 @@ def equalised(graph: Graph, seen: Statistics) -> Graph:
     tensors = list(graph.tensors)
     for node, after in _pairs(graph):
         factors = _factors(graph, node, after, seen)
-        _divide(tensors, node, factors)
-        _multiply(tensors, after, factors)
+        scale_outputs(tensors, node, 1 / factors)
+        scale_inputs(tensors, after, factors)
     return replace(graph, tensors=tuple(tensors))
 
 
@@ -107,16 +107,18 @@ def _column_weight(weights: Array | None) -> Factors:
     return np.asarray((rows / np.where(scale > 0, scale, 1.0)).max(axis=0), np.float64)
 
 
-def _divide(tensors: list[Tensor], node: Node, factors: Factors) -> None:
+def scale_outputs(tensors: list[Tensor], node: Node, factors: Factors) -> None:
+    """Multiply the output channels of a linear operator by `factors` [C], in its constants."""
     axis = output_axis(node.op)
     shape = [1] * len(tensors[node.inputs[1]].shape)
     shape[axis] = -1
-    _scale(tensors, node.inputs[1], 1 / factors.reshape(shape))
+    _scale(tensors, node.inputs[1], factors.reshape(shape))
     if node.inputs[2] >= 0:
-        _scale(tensors, node.inputs[2], 1 / factors)
+        _scale(tensors, node.inputs[2], factors)
 
 
-def _multiply(tensors: list[Tensor], node: Node, factors: Factors) -> None:
+def scale_inputs(tensors: list[Tensor], node: Node, factors: Factors) -> None:
+    """Multiply what a linear operator makes of each input channel by `factors` [C]."""
     _scale(tensors, node.inputs[1], factors)  # input channels are the last dimension throughout
 
 

@@ -10,7 +10,7 @@ scale TFLite prescribes. Every scale is a float32 number, because that is what a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import numpy as np
@@ -35,10 +35,12 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How ranges are chosen: the method of `calibrate.range_of`, and what the input can be."""
+    """How ranges are chosen: the method of `calibrate.range_of`, what the input can be, and the
+    ranges (low, high) that are given, by name of tensor."""
 
     method: str
     input_range: tuple[float, float] | None = None
+    given: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def refuse_unquantisable(graph: Graph) -> None:
@@ -122,6 +124,9 @@ def _range(graph: Graph, group: Sequence[int], seen: Statistics, recipe: Recipe
     largest of several outputs stays the largest."""
     if recipe.input_range is not None and graph.inputs[0] in group:
         return recipe.input_range
+    for t in group:
+        if _name(graph, t) in recipe.given:
+            return recipe.given[_name(graph, t)]
     values = reduce(merged, (_histogram(graph, t, seen) for t in group))
     ends = {*graph.inputs, *graph.outputs, *_constants(graph)}
     return range_of("minmax" if ends.intersection(group) else recipe.method, values)

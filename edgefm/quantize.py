@@ -8,8 +8,8 @@ compared with the float graph. `integer.py` makes the candidates, `refine.py` be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,6 +34,7 @@ class QuantizeOptions:
     refine          round weights with error feedback and correct biases (`refine.refined`)
     equalize        cross-layer equalisation (changes depthwise networks only)
     input_range     (low, high) that preprocessing can produce; measured when None
+    given           (low, high) of maps whose range is not to be chosen, by name
     held_out        samples that choose between candidates and do not calibrate
     refine_with     samples among the others that refinement looks at; all are in memory at once
     """
@@ -42,6 +43,7 @@ class QuantizeOptions:
     refine: tuple[bool, ...] = (True, False)
     equalize: tuple[bool, ...] = (False, True)
     input_range: tuple[float, float] | None = None
+    given: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     held_out: int = 32
     refine_with: int = 24
 
@@ -169,7 +171,8 @@ def _search(variant: _Variant, few: Sequence[Array], judge: _Judge, options: Qua
 def _measured(variant: _Variant, method: str, few: Sequence[Array], judge: _Judge,
               options: QuantizeOptions) -> Candidate:
     """One candidate; refined with the samples `few`, if there are any."""
-    made = integer_graph(variant.graph, variant.seen, Recipe(method, options.input_range))
+    made = integer_graph(variant.graph, variant.seen, Recipe(method, options.input_range,
+                                                         options.given))
     if few:
         made = refined(variant.graph, made, few)
     distance = _distance(made, judge)

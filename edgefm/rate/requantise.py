@@ -50,15 +50,24 @@ def requantise(graph: Graph, steps: Mapping[int, float], least: float = 1.0) -> 
     different factors, and for a tensor whose scale cannot change.
     """
     factors = _spread(graph, steps, least)
-    if not factors:
+    return with_quants(graph, {t: _coarser(graph.tensors[t], factor)
+                               for t, factor in factors.items()})
+
+
+def with_quants(graph: Graph, quants: Mapping[int, Quant]) -> Graph:
+    """`graph` with other scales and zero points of maps; the biases of who reads them follow.
+
+    Maps that must have the scale of another are the caller's to keep together.
+    """
+    if not quants:
         return graph
     tensors = list(graph.tensors)
-    for t, factor in factors.items():
-        tensors[t] = coarser(tensors[t], factor)
+    for t, quant in quants.items():
+        tensors[t] = replace(tensors[t], quant=quant)
     uses = [t for node in graph.nodes for t in node.inputs]
     nodes = []
     for node in graph.nodes:
-        if node.op in LINEAR and node.inputs[0] in factors and _bias(node) >= 0:
+        if node.op in LINEAR and node.inputs[0] in quants and _bias(node) >= 0:
             ratio = tensors[node.inputs[0]].scale / graph.tensors[node.inputs[0]].scale
             bias = _rescaled(graph.tensors[_bias(node)], ratio)
             if uses.count(_bias(node)) > 1:
@@ -70,12 +79,12 @@ def requantise(graph: Graph, steps: Mapping[int, float], least: float = 1.0) -> 
     return replace(graph, tensors=tuple(tensors), nodes=tuple(nodes))
 
 
-def coarser(tensor: Tensor, factor: float) -> Tensor:
-    """A map with steps `factor` times as large; scales are float32 numbers, as in model files."""
+def _coarser(tensor: Tensor, factor: float) -> Quant:
+    """Steps `factor` times as large as a map's; scales are float32 numbers, as in model files."""
     lowest = _LOWEST[tensor.dtype]
     scale = float(np.float32(tensor.scale * factor))
     zero_point = lowest + round((tensor.zero_point - lowest) / factor)
-    return replace(tensor, quant=Quant((scale,), (zero_point,)))
+    return Quant((scale,), (zero_point,))
 
 
 def _tied_inputs(node: Node) -> Sequence[int]:

@@ -40,6 +40,28 @@ class Stage:
     mixable: bool
 
 
+def stored_maps(graph: Graph, stage: Stage) -> tuple[int, ...]:
+    """The maps of a stage that a convolution reads; the others are only summands."""
+    return tuple(t for t in stage.maps if any(t in node.inputs for node in stage.readers))
+
+
+def bottlenecks(graph: Graph) -> list[Stage]:
+    """Stages without a relu6 that convolutions read which make more channels of them: MobileNetV2's
+    linear bottlenecks, SqueezeNet's squeezed maps."""
+    return [stage for stage in stages(graph)
+            if all(node.attrs["activation"] != "relu6" for node in stage.writers)
+            and all(node.op == "conv2d" and _outputs(graph, node) > _channels(graph, stage)
+                    for node in stage.readers)]
+
+
+def _outputs(graph: Graph, node: Node) -> int:
+    return graph.tensors[node.outputs[0]].shape[-1]
+
+
+def _channels(graph: Graph, stage: Stage) -> int:
+    return graph.tensors[stage.maps[0]].shape[-1]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Taps:
     """What the K taps of a convolution hold: their mean [K] and covariance [K, K], real units."""
@@ -54,14 +76,15 @@ class Taps:
 
 
 def stages(graph: Graph) -> list[Stage]:
-    """Every stage of the graph that can change its coordinates, in order of its first map."""
+    """Every stage of an int8 or float graph that can change its coordinates, in order of its first
+    map."""
     found = {maps[0]: maps for maps in _tied(graph)}
     made = (_stage(graph, maps) for _, maps in sorted(found.items()))
     return [stage for stage in made if stage]
 
 
 def _tied(graph: Graph) -> Iterator[tuple[int, ...]]:
-    """Computed int8 maps, tied where an add joins them."""
+    """Computed maps, tied where an add joins them."""
     group = {t: {t} for node in graph.nodes for t in node.outputs}
     for node in graph.nodes:
         if node.op == "add":
@@ -87,7 +110,7 @@ def _stage(graph: Graph, maps: tuple[int, ...]) -> Stage | None:
             or not all(_own_constants(graph, node) for node in (*writers, *readers))
             or any(node.inputs[0] not in members for node in readers)
             or any(node.attrs["activation"] not in (None, "relu", "relu6") for node in writers)
-            or any(graph.tensors[t].dtype != "int8" for t in maps)):
+            or any(graph.tensors[t].dtype not in ("int8", "float32") for t in maps)):
         return None
     if any(node.op == "depthwise_conv2d" and node.attrs["multiplier"] != 1 for node in readers):
         return None
@@ -97,15 +120,20 @@ def _stage(graph: Graph, maps: tuple[int, ...]) -> Stage | None:
 
 
 def _own_constants(graph: Graph, node: Node) -> bool:
-    """Weights with a scale per channel and a bias, both constant and read by this node alone."""
+    """Weights, with a scale per channel if they are integers, and a bias, both constant and read by
+    this node alone."""
     if node.op not in ("conv2d", "depthwise_conv2d") or node.inputs[2] < 0:
         return False
     uses = [t for other in graph.nodes for t in other.inputs]
     weights, bias = (graph.tensors[t] for t in node.inputs[1:])
-    return (weights.data is not None and bias.data is not None and weights.quant is not None
-            and bias.quant is not None and len(weights.quant.scale) == len(bias.quant.scale)
-            == weights.shape[output_axis(node.op)]
+    return (weights.data is not None and bias.data is not None
+            and (weights.dtype == "float32" or _per_channel(weights, bias, output_axis(node.op)))
             and all(uses.count(t) == 1 for t in node.inputs[1:]))
+
+
+def _per_channel(weights: Tensor, bias: Tensor, axis: int) -> bool:
+    return (weights.quant is not None and bias.quant is not None
+            and len(weights.quant.scale) == len(bias.quant.scale) == weights.shape[axis])
 
 
 def transformed(graph: Graph, stage: Stage, matrix: Floats, quants: Mapping[int, Quant],

@@ -2,14 +2,15 @@
 """Bits per channel for maps, chosen by what errors cost the network, and gf2 codes in torch.
 
 A map's code is that of `edgefm.codecs.gf2_planes`, on levels of its own per channel: level 255 is
-a real number per channel (its *reach*). Training learns the reaches; `scaled` puts them into the
-weights, so that the map that is deployed has one step.
+a real number per channel (its *reach*), and level `zero` is 0: level 0 of rectified maps, level 128
+of linear ones. Training learns the reaches; `scaled` puts them into the weights, so that the map
+that is deployed has one step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -20,27 +21,33 @@ import torch.nn.functional as tnf
 
 from edgefm.codecs.gf2 import LEVELS, PLANES, Learned
 from edgefm.codecs.gf2_planes import curve_of, plane_net, rounded
-from edgefm.training.networks import Parameters
+from edgefm.equalize import scale_inputs, scale_outputs
+from edgefm.graph import Graph
+from edgefm.rate.transform import Stage
 
-POWERS = (1.0, 1.4)     # of curves
+POWERS = (1.0, 1.4)     # of curves, whose fine end is level 0
+LINEAR_ZERO = 128       # the level of 0 where values have both signs
 MOST_BITS = 7           # of a channel
 PIXELS = 4              # that share a code: 2x2
 _SHARES = (1.0, 0.8, 0.65, 0.5, 0.4, 0.32, 0.25, 0.2)  # of a channel's largest value, as reach
 _BLOCKS = 4000          # of a channel that are looked at
 _TOP = LEVELS - 1
+LOWEST = -128           # int8, which level 0 is stored as
 _PRICES = 60            # tried until the rate is met
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapCode:
     """The code of one map: per channel bits, whether the pixels of a block share them, log of the
-    reach (a single number where all channels have the same), and what it is without any bits."""
+    reach (a single number where all channels have the same), and what it is without any bits; the
+    level of 0."""
 
     bits: torch.Tensor
     shared: torch.Tensor
     power: float
     log_reach: torch.Tensor
     mean: torch.Tensor
+    zero: int = 0
 
     @property
     def reach(self) -> torch.Tensor:
@@ -56,24 +63,29 @@ class MapCode:
         """The map [N, C, H, W] as it comes back; gradients pass straight through, and reach the
         reaches and means."""
         table = torch.from_numpy(np.stack([rounded(int(n), self.power) for n in self.bits]))
-        coded: torch.Tensor = _Coded.apply(x, self.reach, table, _back(self.power), self.shared)
+        coded: torch.Tensor = _Coded.apply(x, self.reach, table, _back(self.power), self.shared,
+                                           self.zero / _TOP)
         stored = (self.bits > 0).reshape(-1, 1, 1)
         return torch.where(stored, coded, self.mean.reshape(-1, 1, 1))
 
 
 class _Coded(torch.autograd.Function):  # type: ignore[misc]
-    """Values through a table of coded numbers; no gradient where they are cut off at the top."""
+    """Values through a table of coded numbers; no gradient where they are cut off. `zero` is the
+    share of all levels that lie below 0."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, reach: torch.Tensor, table: torch.Tensor,
-                back: torch.Tensor, shared: torch.Tensor) -> torch.Tensor:
+                back: torch.Tensor, shared: torch.Tensor, zero: float) -> torch.Tensor:
         ratio = x / reach
-        level = (ratio * _TOP).round().clamp(0, _TOP).long()
+        place = zero + ratio * (1 - zero)
+        level = (place * _TOP).round().clamp(0, _TOP).long()
         coded = table.reshape(-1)[level + LEVELS * torch.arange(x.shape[1]).reshape(-1, 1, 1)]
         if bool(shared.any()):
             coded[:, shared] = _majority(coded[:, shared])
-        share = back[coded]
-        ctx.save_for_backward(ratio, share, ratio <= back[table[:, -1]].reshape(-1, 1, 1))
+        share = (back[coded] - zero) / (1 - zero)
+        lowest, highest = (back[table[:, end]].reshape(-1, 1, 1) for end in (0, -1))
+        inside = (place <= highest) & ((place >= lowest) | (zero == 0))
+        ctx.save_for_backward(ratio, share, inside)
         return share * reach
 
     @staticmethod
@@ -81,7 +93,7 @@ class _Coded(torch.autograd.Function):  # type: ignore[misc]
         ratio, share, inside = ctx.saved_tensors
         through = grads[0] * inside
         reach = (grads[0] * share - through * ratio).sum((0, 2, 3)).reshape(-1, 1, 1)
-        return through, reach, None, None, None
+        return through, reach, None, None, None, None
 
 
 def _back(power: float) -> torch.Tensor:
@@ -123,13 +135,19 @@ def flat_codes(maps: Mapping[str, torch.Tensor], bits: int) -> dict[str, MapCode
     """Plain maps of 2^bits levels in equal steps, with the reach of least squared error."""
     codes = {}
     for name, x in maps.items():
-        best = min(_tried(_blocks(x.reshape(-1, 1, *x.shape[2:]))[0], 1.0, bits, False),
+        zero = level_of_zero(x)
+        best = min(_tried(_blocks(x.reshape(-1, 1, *x.shape[2:]))[0], 1.0, bits, False, zero),
                    key=lambda one: one.error)
         channels = x.shape[1]
         codes[name] = MapCode(torch.full((channels,), bits),
                               torch.zeros(channels, dtype=torch.bool), 1.0,
-                              torch.tensor([best.reach]).log(), x.mean((0, 2, 3)))
+                              torch.tensor([best.reach]).log(), x.mean((0, 2, 3)), zero)
     return codes
+
+
+def level_of_zero(x: torch.Tensor) -> int:
+    """The level that stands for 0 in a map with these values."""
+    return 0 if float(x.min()) >= 0 else LINEAR_ZERO
 
 
 def chosen_codes(maps: Mapping[str, torch.Tensor], costs: Mapping[str, torch.Tensor], rate: float,
@@ -137,9 +155,9 @@ def chosen_codes(maps: Mapping[str, torch.Tensor], costs: Mapping[str, torch.Ten
     """Codes of at most `rate` bits per value over all maps, bits going where errors cost most.
 
     `maps`: [N, C, H, W]; `costs`: per channel what a squared error in all of its pixels costs. With
-    `share`, channels may have one code for 2x2 pixels.
+    `share`, channels may have one code for 2x2 pixels. Linear maps have equal steps.
     """
-    weights = {name: x[0, 0].numel() for name, x in maps.items()}
+    weights = {name: x[:, 0].numel() / len(x) for name, x in maps.items()}
     values = sum(weights[name] * x.shape[1] for name, x in maps.items())
     power, tried = min(((p, _ways(maps, p, share)) for p in POWERS), key=lambda way: sum(
         float(costs[name][c]) * one.error for (name, c), one in
@@ -147,10 +165,11 @@ def chosen_codes(maps: Mapping[str, torch.Tensor], costs: Mapping[str, torch.Ten
     found = _within(tried, costs, weights, rate * values)
     codes = {}
     for name, x in maps.items():
-        mine = [found[name, c] for c in range(x.shape[1])]
+        mine, zero = [found[name, c] for c in range(x.shape[1])], level_of_zero(x)
         codes[name] = MapCode(
             torch.tensor([one.bits for one in mine]), torch.tensor([one.shared for one in mine]),
-            power, torch.tensor([one.reach for one in mine]).log(), x.mean((0, 2, 3)))
+            1.0 if zero else power, torch.tensor([one.reach for one in mine]).log(),
+            x.mean((0, 2, 3)), zero)
     return codes
 
 
@@ -161,10 +180,12 @@ def _ways(maps: Mapping[str, torch.Tensor], power: float, share: bool) -> Ways:
     """Per channel the ways to code it: nothing at all, bits of its own, shared bits."""
     ways: Ways = {}
     for name, x in maps.items():
+        zero = level_of_zero(x)
         for c, blocks in enumerate(_blocks(x)):
-            found = [_Choice(0, False, float(blocks.var()), max(float(blocks.max()), 1e-6))]
+            found = [_Choice(0, False, float(blocks.var()), _largest(blocks))]
             for bits, shared in product(range(1, MOST_BITS + 1), (False, True)[:1 + share]):
-                found.append(min(_tried(blocks, power, bits, shared), key=lambda one: one.error))
+                found.append(min(_tried(blocks, 1.0 if zero else power, bits, shared, zero),
+                                 key=lambda one: one.error))
             ways[name, c] = found
     return ways
 
@@ -177,18 +198,23 @@ def _blocks(x: torch.Tensor) -> torch.Tensor:
     return flat[:, ::max(1, flat.shape[1] // _BLOCKS)].contiguous()
 
 
-def _tried(blocks: torch.Tensor, power: float, bits: int, shared: bool) -> list[_Choice]:
+def _largest(blocks: torch.Tensor) -> float:
+    return max(float(blocks.abs().max()), 1e-6)
+
+
+def _tried(blocks: torch.Tensor, power: float, bits: int, shared: bool, zero: int
+           ) -> list[_Choice]:
     """A channel's blocks [N, 2, 2] with several reaches."""
-    found, top = [], max(float(blocks.max()), 1e-6)
+    found, top = [], _largest(blocks)
     for reach in (top * share for share in _SHARES):
         code = MapCode(torch.tensor([bits]), torch.tensor([shared]), power,
-                       torch.tensor([reach]).log(), torch.zeros(1))
+                       torch.tensor([reach]).log(), torch.zeros(1), zero)
         error = float(((code(blocks[:, None]) - blocks[:, None]) ** 2).mean())
         found.append(_Choice(bits, shared, error, reach))
     return found
 
 
-def _within(ways: Ways, costs: Mapping[str, torch.Tensor], weights: Mapping[str, int],
+def _within(ways: Ways, costs: Mapping[str, torch.Tensor], weights: Mapping[str, float],
             most: float) -> dict[tuple[str, int], _Choice]:
     """For each channel one way, at equal slopes, with at most `most` bits in all."""
     low, high = 1e-15, 1e6  # prices of a bit: the least that holds is between them
@@ -208,28 +234,29 @@ def _within(ways: Ways, costs: Mapping[str, torch.Tensor], weights: Mapping[str,
 # -- deploying -------------------------------------------------------------------------------------
 
 
-def scaled(weights: Parameters, codes: Mapping[str, MapCode]
-           ) -> tuple[Parameters, dict[str, float]]:
-    """The same network with squeezed maps whose channels all have the same reach, and the step of
-    each such map."""
-    made, steps = dict(weights), {}
-    for name, code in codes.items():
-        steps[name] = float(code.log_reach.mean().exp()) / _TOP
-        factor = (steps[name] * _TOP / code.reach).reshape(-1)
-        block = name.removesuffix("squeeze")
-        for part in ("weight", "bias"):
-            own = made[f"{name}.{part}"]
-            made[f"{name}.{part}"] = own * factor.reshape(-1, *[1] * (own.ndim - 1))
-        for reader in (f"{block}expand1x1.weight", f"{block}expand3x3.weight"):
-            made[reader] = made[reader] / factor.reshape(1, -1, 1, 1)
-    return made, steps
+def step_of(code: MapCode) -> float:
+    """The step of the deployed map, whose channels all have the same."""
+    return float(code.log_reach.mean().exp()) / (_TOP - code.zero)
 
 
-def tables_of(code: MapCode, lowest: int) -> tuple[Learned, bool]:
-    """The codec for the deployed map, and whether it codes rows in pairs."""
+def scaled(graph: Graph, codes: Sequence[tuple[Stage, MapCode]]) -> Graph:
+    """The same float network with coded maps whose channels all have the same reach."""
+    tensors = list(graph.tensors)
+    for stage, code in codes:
+        factors = (step_of(code) * (_TOP - code.zero) / code.reach).reshape(-1).detach().numpy()
+        for node in stage.writers:
+            scale_outputs(tensors, node, factors)
+        for node in stage.readers:
+            scale_inputs(tensors, node, 1 / factors)
+    return replace(graph, tensors=tuple(tensors))
+
+
+def tables_of(code: MapCode) -> tuple[Learned, bool]:
+    """The codec for the deployed int8 map, and whether it codes rows in pairs."""
     paired = bool(code.shared.any())
-    share = (code.mean / code.reach.reshape(-1)).clamp(0, 1).detach().numpy()
+    zero = code.zero / _TOP
+    share = (zero + (1 - zero) * code.mean / code.reach.reshape(-1)).clamp(0, 1).detach().numpy()
     rest: npt.NDArray[np.float64] = np.rint(_TOP * share ** (1 / code.power))
     size = 2 if paired else 1
-    return plane_net(lowest, code.bits.tolist(), code.shared.tolist(), [int(n) for n in rest],
+    return plane_net(LOWEST, code.bits.tolist(), code.shared.tolist(), [int(n) for n in rest],
                      code.power, size, size), paired

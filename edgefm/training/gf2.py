@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains gf2 codes for SqueezeNet's squeezed maps, and the network to live with them.
+"""Trains gf2 codes for a network's bottleneck maps, and the network to live with them.
 
-    python -m edgefm.training.gf2 squeezenet.npz --calib DIR --bits 3.25 -o trained/
+    python -m edgefm.training.gf2 MODEL --calib DIR --bits 3.25 -o trained/
 
-Labels are not needed. First the codes are chosen map by map: bits go to the channels whose errors
-cost the network most (squared derivatives of its log-probabilities). Then network and codes are
-trained together to give the uncompressed network's probabilities (distillation), gradients passing
-the codes straight through. Writes `weights.npz` (torchvision's names) and `tables.npz`, for the
-maps of that network:
+The model is any that edgefm imports, float or integer; what is coded are its bottlenecks
+(SqueezeNet's squeezed maps, MobileNetV2's blocks), those that additions tie with one code. Labels
+are not needed. First the codes are chosen: bits go to the channels whose errors cost the network
+most (squared derivatives of its log-probabilities). Then network and codes are trained together to
+give the uncompressed network's probabilities (distillation), gradients passing the codes straight
+through. Writes the integer network `network.tflite` and `tables.npz`, for its maps:
 
-    edgefm compile trained/weights.npz --calib DIR --tables trained/tables.npz -o net.efm
+    edgefm compile trained/network.tflite --tables trained/tables.npz --cut MAPS -o net.efm
 
 With `--flat BITS` the maps have 2^BITS equal steps instead, the plain alternative trained alike;
 with `--share` channels may have one code for 2x2 pixels.
@@ -20,8 +21,8 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,107 +32,175 @@ import torch.nn.functional as tnf
 from edgefm import importers
 from edgefm.codecs import gf2
 from edgefm.compiler import calibration_inputs
+from edgefm.dequantize import dequantized
 from edgefm.errors import BadInput, EdgefmError
-from edgefm.importers.npz import METADATA
-from edgefm.preprocess import choose_preprocess
+from edgefm.exporters.tflite import export_tflite
+from edgefm.graph import Array, Graph, Quant, Tensor
+from edgefm.ops.quantize import dequantised
+from edgefm.preprocess import choose_preprocess, value_range
+from edgefm.quantize import QuantizeOptions, quantize
+from edgefm.rate.requantise import with_quants
+from edgefm.rate.transform import Stage, bottlenecks, stored_maps
 from edgefm.tables import MapTables, write_tables
-from edgefm.training import networks
-from edgefm.training.codes import MapCode, chosen_codes, flat_codes, scaled, tables_of
+from edgefm.training import student
+from edgefm.training.codes import (
+    LOWEST,
+    MapCode,
+    chosen_codes,
+    flat_codes,
+    scaled,
+    step_of,
+    tables_of,
+)
 
-LOWEST = -128      # of a rectified int8 map
-FIT_IMAGES = 100   # that codes are chosen with
-REACH_RATE = 0.02  # of learning, for logs of reaches
-MEAN_RATE = 0.01   # and for what channels without bits are
-WARM_UP = 20       # batches until the full rate
-BATCH = 25         # images at once where no gradient is kept
-Codes = Mapping[str, MapCode]
+FIT_IMAGES = 100       # that codes are chosen with
+QUANTISE_IMAGES = 100  # that say what the trained network's maps hold
+REACH_RATE = 0.02      # of learning, for logs of reaches
+MEAN_RATE = 0.01       # and for what channels without bits are
+WARM_UP = 20           # batches until the full rate
+BATCH = 25             # images at once where no gradient is kept
+LEVELS = 255           # steps between the least and the greatest
+
+Range = tuple[float, float]
 
 
-def squeezed_maps(weights: networks.Parameters) -> list[str]:
-    """The maps between the two layers of each fire module, in order."""
-    names = [name.removesuffix(".weight") for name in weights if name.endswith("squeeze.weight")]
-    return sorted(names, key=lambda name: int(name.split(".")[1]))
+@dataclass(frozen=True, slots=True, eq=False)
+class Pupil:
+    """A float network to be trained, the inputs it is trained with, what ranges its maps had before
+    and what its input can be, if that is known; stages that are coded, by name of their first
+    map."""
+
+    graph: Graph
+    inputs: Sequence[Array]
+    ranges: Mapping[str, Range]
+    input_range: Range | None
+    stages: Mapping[str, Stage]
+
+    @property
+    def images(self) -> torch.Tensor:
+        """The inputs as [N, C, H, W]."""
+        return student.images(self.inputs)
+
+    def coded(self, codes: Mapping[str, MapCode]) -> student.Store:
+        """A store that codes the maps of the stages."""
+        mine = {t: codes[name] for name, stage in self.stages.items()
+                for t in stored_maps(self.graph, stage)}
+        return lambda t, x: mine[t](x) if t in mine else x
 
 
-def coded(codes: Mapping[str, Callable[[torch.Tensor], torch.Tensor]]) -> networks.Store:
-    """A store that codes the named maps."""
-    return lambda name, x: codes[name](x) if name in codes else x
+def read_pupil(path: Path, options: argparse.Namespace) -> Pupil:
+    """The network of a model file with calibration inputs, and the bottlenecks that hold the maps
+    asked for (none: all). Raises BadInput for a map that no bottleneck has."""
+    source = importers.load(path)
+    preprocess = choose_preprocess(source, options.preprocess, None)
+    inputs = calibration_inputs(source, preprocess, options.calib, options.limit)
+    graph = dequantized(source)
+    into = source.tensors[source.inputs[0]]
+    if into.quant is not None:
+        inputs = [dequantised(x, into) for x in inputs]
+    ranges = {tensor.name: _range(tensor) for tensor in source.tensors
+              if tensor.data is None and tensor.quant is not None}
+    known = value_range(preprocess) if preprocess else None
+    found = {_first(graph, stage): stage for stage in bottlenecks(graph)}
+    names = {graph.tensors[t].name: name for name, stage in found.items()
+             for t in stored_maps(graph, stage)}
+    for name in options.maps or ():
+        if name not in names:
+            raise BadInput(f"{path}: map {name!r} is no bottleneck; expected one of "
+                           f"{', '.join(names) or 'none that it has'}")
+    chosen = {names[name] for name in options.maps or names}
+    if not chosen:
+        raise BadInput(f"{path}: no bottleneck maps, which convolutions read and make more "
+                       "channels of; nothing to code")
+    return Pupil(graph, inputs, ranges, ranges.get(into.name, known),
+                 {name: stage for name, stage in found.items() if name in chosen})
 
 
-def maps_of(weights: networks.Parameters, images: torch.Tensor, names: Sequence[str]
-            ) -> dict[str, torch.Tensor]:
-    """The named maps float [N, C, H, W] of the network without codes.
+def _first(graph: Graph, stage: Stage) -> str:
+    return graph.tensors[stored_maps(graph, stage)[0]].name
 
-    Raises BadInput for a name that no squeezed map has.
-    """
-    known = squeezed_maps(weights)
-    for name in names:
-        if name not in known:
-            raise BadInput(f"map {name!r}: expected a squeezed one such as {known[:1]}")
-    found: dict[str, list[torch.Tensor]] = {name: [] for name in names}
 
-    def store(name: str, x: torch.Tensor) -> torch.Tensor:
-        if name in found:
-            found[name].append(x)
+def _range(tensor: Tensor) -> Range:
+    low = 0 if tensor.dtype == "uint8" else LOWEST
+    return tuple((q - tensor.zero_point) * tensor.scale  # type: ignore[return-value]
+                 for q in (low, low + LEVELS))
+
+
+# -- choosing --------------------------------------------------------------------------------------
+
+
+def maps_of(pupil: Pupil, images: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What the stages' stored maps hold without codes, float [N * maps, C, H, W] each."""
+    found: dict[int, list[torch.Tensor]] = {
+        t: [] for stage in pupil.stages.values() for t in stored_maps(pupil.graph, stage)}
+
+    def store(t: int, x: torch.Tensor) -> torch.Tensor:
+        if t in found:
+            found[t].append(x)
         return x
 
+    fixed = student.parameters(pupil.graph)
     with torch.no_grad():
         for batch in images.split(BATCH):
-            networks.squeezenet(weights, batch, False, store)
-    return {name: torch.cat(parts) for name, parts in found.items()}
+            student.scores(pupil.graph, fixed, batch, store)
+    return {name: torch.cat([x for t in stored_maps(pupil.graph, stage) for x in found[t]])
+            for name, stage in pupil.stages.items()}
 
 
-def costs_of(weights: networks.Parameters, images: torch.Tensor, names: Sequence[str]
-             ) -> dict[str, torch.Tensor]:
-    """Per channel, the nats that a mean squared error of 1 costs, to second order: half the mean
-    square of the derivative of log-probabilities, weighted by probability. Random signs keep the
-    classes' squares apart in expectation."""
+def costs_of(pupil: Pupil, images: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Per stage and channel, the nats that a mean squared error of 1 in all of its maps costs, to
+    second order: half the mean square of the derivative of log-probabilities, weighted by
+    probability. Random signs keep the classes' squares apart in expectation."""
     torch.manual_seed(1)
-    fixed = {name: tensor.requires_grad_(False) for name, tensor in weights.items()}
-    costs = {name: torch.zeros(1) for name in names}
+    fixed = student.parameters(pupil.graph)
+    wanted = {t: name for name, stage in pupil.stages.items()
+              for t in stored_maps(pupil.graph, stage)}
+    costs = {name: torch.zeros(1) for name in pupil.stages}
     for batch in images.split(BATCH):
-        kept: dict[str, torch.Tensor] = {}
+        kept: dict[int, torch.Tensor] = {}
 
-        def store(name: str, x: torch.Tensor, kept: dict[str, torch.Tensor] = kept
-                  ) -> torch.Tensor:
-            kept[name] = x if x.requires_grad else x.requires_grad_()
-            kept[name].retain_grad()
+        def store(t: int, x: torch.Tensor, kept: dict[int, torch.Tensor] = kept) -> torch.Tensor:
+            if t in wanted:
+                kept[t] = x if x.requires_grad else x.requires_grad_()
+                kept[t].retain_grad()
             return x
 
-        scores = tnf.log_softmax(networks.squeezenet(fixed, batch, False, store), 1)
+        scores = tnf.log_softmax(student.scores(pupil.graph, fixed, batch, store), 1)
         signs = torch.randint(0, 2, scores.shape) * 2 - 1
         (scores * (scores.detach() / 2).exp() * signs).sum().backward()
-        for name in names:
-            slope = kept[name].grad
+        for t, name in wanted.items():
+            slope = kept[t].grad
             assert slope is not None
             costs[name] = costs[name] + (slope ** 2).sum((0, 2, 3)) / (2 * len(images))
     return costs
 
 
-def codes_for(weights: networks.Parameters, images: torch.Tensor, options: argparse.Namespace
-              ) -> dict[str, MapCode]:
-    """Codes for the maps as the untrained network makes them."""
-    some = images[::max(1, len(images) // FIT_IMAGES)][:FIT_IMAGES]
-    names = options.maps or squeezed_maps(weights)
-    maps = maps_of(weights, some, names)
+def codes_for(pupil: Pupil, options: argparse.Namespace) -> dict[str, MapCode]:
+    """Codes for the stages' maps as the untrained network makes them."""
+    some = pupil.images[::max(1, len(pupil.inputs) // FIT_IMAGES)][:FIT_IMAGES]
+    maps = maps_of(pupil, some)
     if options.flat:
         return flat_codes(maps, options.flat)
-    return chosen_codes(maps, costs_of(weights, some, names), options.bits, options.share)
+    return chosen_codes(maps, costs_of(pupil, some), options.bits, options.share)
 
 
-def distil(weights: networks.Parameters, codes: Codes, images: torch.Tensor,
-           options: argparse.Namespace) -> tuple[networks.Parameters, dict[str, MapCode]]:
+# -- training --------------------------------------------------------------------------------------
+
+
+def distil(pupil: Pupil, codes: Mapping[str, MapCode], options: argparse.Namespace
+           ) -> tuple[Pupil, dict[str, MapCode]]:
     """Network and codes trained together, towards what the network says without codes."""
     torch.manual_seed(1)
+    images, own = pupil.images, student.parameters(pupil.graph)
     with torch.no_grad():
-        goal = torch.cat([tnf.log_softmax(networks.squeezenet(weights, batch), 1)
+        goal = torch.cat([tnf.log_softmax(student.scores(pupil.graph, own, batch), 1)
                           for batch in images.split(BATCH)])
-    student = {name: tensor.detach().clone().requires_grad_() for name, tensor in weights.items()}
+    taught = {t: tensor.clone().requires_grad_() for t, tensor in own.items()}
     learned = {name: replace(code, log_reach=code.log_reach.clone().requires_grad_(),
                              mean=code.mean.clone().requires_grad_())
                for name, code in codes.items()}
     optimiser = torch.optim.Adam([
-        {"params": list(student.values()), "lr": options.rate},
+        {"params": list(taught.values()), "lr": options.rate},
         {"params": [code.log_reach for code in learned.values()], "lr": REACH_RATE},
         {"params": [code.mean for code in learned.values()], "lr": MEAN_RATE}])
     rounds = -(-len(images) // options.batch) * options.epochs
@@ -140,7 +209,7 @@ def distil(weights: networks.Parameters, codes: Codes, images: torch.Tensor,
     for epoch in range(options.epochs):
         total = 0.0
         for chosen in torch.randperm(len(images)).split(options.batch):
-            out = networks.squeezenet(student, images[chosen], False, coded(learned))
+            out = student.scores(pupil.graph, taught, images[chosen], pupil.coded(learned))
             loss = tnf.kl_div(tnf.log_softmax(out, 1), goal[chosen], reduction="batchmean",
                               log_target=True)
             optimiser.zero_grad()
@@ -149,41 +218,43 @@ def distil(weights: networks.Parameters, codes: Codes, images: torch.Tensor,
             schedule.step()
             total += loss.item() * len(chosen)
         print(f"epoch {epoch + 1} of {options.epochs}: KL {total / len(images):.4f}", flush=True)
-    return ({name: tensor.detach() for name, tensor in student.items()},
+    return (replace(pupil, graph=student.with_parameters(pupil.graph, taught)),
             {name: replace(code, log_reach=code.log_reach.detach(), mean=code.mean.detach())
              for name, code in learned.items()})
 
 
-def read_weights(path: Path) -> networks.Parameters:
-    """A state dict of float32 tensors. Raises BadInput for another kind of file."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: torch.from_numpy(archive[name].astype(np.float32))
-                    for name in archive.files if not name.startswith(METADATA)}
-    except (OSError, ValueError, TypeError, EOFError) as error:
-        raise BadInput(f"{path}: {error}; expected a .npz file of SqueezeNet's weights") from None
+# -- deploying -------------------------------------------------------------------------------------
 
 
-def read_images(model: Path, options: argparse.Namespace) -> torch.Tensor:
-    """The calibration pictures as the float network takes them: [N, 3, H, W]."""
-    graph = importers.load(model)
-    preprocess = choose_preprocess(graph, options.preprocess, None)
-    found = calibration_inputs(graph, preprocess, options.calib, options.limit)
-    return torch.from_numpy(np.concatenate(found)).permute(0, 3, 1, 2)  # channels last in memory
+def deployed(pupil: Pupil, codes: Mapping[str, MapCode]) -> Graph:
+    """The integer network with coded maps of one step each. Maps that no code touches keep the
+    ranges that they had, if the network was an integer one."""
+    made = scaled(pupil.graph, [(pupil.stages[name], code) for name, code in codes.items()])
+    touched = {made.tensors[t].name for name in codes for t in pupil.stages[name].maps}
+    given = {name: limits for name, limits in pupil.ranges.items() if name not in touched}
+    some = pupil.inputs[::max(1, len(pupil.inputs) // QUANTISE_IMAGES)][:QUANTISE_IMAGES]
+    graph = quantize(made, some, QuantizeOptions(
+        ("99.99",), (True,), (False,), pupil.input_range, given, max(1, len(some) // 8)))
+    quants = {made.tensors[t].name: Quant((float(np.float32(step_of(code))),),
+                                          (code.zero + LOWEST,))
+              for name, code in codes.items() for t in stored_maps(made, pupil.stages[name])}
+    return with_quants(graph, {t: quants[tensor.name] for t, tensor in enumerate(graph.tensors)
+                               if tensor.name in quants})  # cut off where the codes cut off
 
 
-def write(out: Path, model: Path, weights: networks.Parameters, codes: Codes) -> None:
-    """`weights.npz` with what the model's file says beside its weights, and `tables.npz`."""
+def write(out: Path, pupil: Pupil, codes: Mapping[str, MapCode]) -> None:
+    """`network.tflite`, and `tables.npz` for its maps."""
     out.mkdir(parents=True, exist_ok=True)
-    made, steps = scaled(weights, codes)
-    with np.load(model, allow_pickle=False) as source:  # input size and the like
-        told = {name: source[name] for name in source.files if name.startswith(METADATA)}
-    np.savez_compressed(out / "weights.npz", **told,
-                        **{name: tensor.numpy() for name, tensor in made.items()})
+    graph = deployed(pupil, codes)
+    (out / "network.tflite").write_bytes(export_tflite(graph))
+    steps = {tensor.name: tensor.scale for tensor in graph.tensors
+             if tensor.quant is not None and len(tensor.quant.scale) == 1}
     tables = {}
     for name, code in codes.items():
-        net, paired = tables_of(code, LOWEST)
-        tables[name] = MapTables("gf2", gf2.pack(net), steps[name], paired)
+        net, paired = tables_of(code)
+        for t in stored_maps(pupil.graph, pupil.stages[name]):
+            own = pupil.graph.tensors[t].name
+            tables[own] = MapTables("gf2", gf2.pack(net), steps[own], paired)
     write_tables(out / "tables.npz", tables)
 
 
@@ -191,11 +262,11 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="edgefm.training.gf2", description=__doc__,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("model", type=Path, metavar="WEIGHTS.npz")
+    made.add_argument("model", type=Path, metavar="MODEL")
     made.add_argument("--calib", type=Path, required=True, metavar="DIR")
     made.add_argument("--limit", type=int, default=500, metavar="N", help="of its pictures")
-    made.add_argument("--preprocess", default="torchvision")
-    made.add_argument("--maps", nargs="+", metavar="NAME", help="default: every squeezed map")
+    made.add_argument("--preprocess", help="as compile takes it")
+    made.add_argument("--maps", nargs="+", metavar="NAME", help="default: every bottleneck")
     made.add_argument("--bits", type=float, default=3.25,
                       help="stored per value, over all maps (default %(default)s)")
     made.add_argument("--share", action="store_true", help="2x2 pixels may share a code")
@@ -212,13 +283,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train, then write what was learned."""
     options = parser().parse_args(arguments)
     try:
-        weights, images = read_weights(options.model), read_images(options.model, options)
-        codes = codes_for(weights, images, options)
+        pupil = read_pupil(options.model, options)
+        codes = codes_for(pupil, options)
         for name, code in codes.items():
             print(f"{name}: {code.stored:.2f} bits per value", flush=True)
         if options.epochs:
-            weights, codes = distil(weights, codes, images, options)
-        write(options.out, options.model, weights, codes)
+            pupil, codes = distil(pupil, codes, options)
+        write(options.out, pupil, codes)
     except EdgefmError as error:
         print(f"edgefm.training.gf2: {error}", file=sys.stderr)
         return 2

@@ -8,7 +8,6 @@ what `edgefm.importers.npz` reads.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as tnf
@@ -22,7 +21,6 @@ from edgefm.importers.definitions import (
 from edgefm.training.shapes import Shapes
 
 Parameters = dict[str, torch.Tensor]
-Store = Callable[[str, torch.Tensor], torch.Tensor]  # what a named map comes back as
 
 BATCH_NORM_MOMENTUM = 0.1
 STATISTICS = ("running_mean", "running_var")
@@ -42,31 +40,23 @@ def _initial(name: str, shape: tuple[int, ...], generator: torch.Generator) -> t
     return torch.randn(shape, generator=generator) * math.sqrt(2 / fan_in)
 
 
-def as_it_is(name: str, x: torch.Tensor) -> torch.Tensor:
-    """A `Store` that changes nothing."""
-    del name
-    return x
-
-
-def squeezenet(p: Parameters, x: torch.Tensor, training: bool = False,
-               store: Store = as_it_is) -> torch.Tensor:
-    """Logits [N, classes] of images [N, C, H, W]; the squeezed maps pass through `store`."""
+def squeezenet(p: Parameters, x: torch.Tensor, training: bool = False) -> torch.Tensor:
+    """Logits [N, classes] of images [N, C, H, W]."""
     kernel = p["features.0.weight"].shape[2]
     x = tnf.relu(tnf.conv2d(x, p["features.0.weight"], p["features.0.bias"], stride=2))
     for index in range(2, SQUEEZENET_LAST_FIRE + 1):
         if index in SQUEEZENET_POOLS[kernel]:
             x = tnf.max_pool2d(x, 3, 2, ceil_mode=True)
         else:
-            x = _fire(p, f"features.{index}", x, store)
+            x = _fire(p, f"features.{index}", x)
     x = tnf.dropout(x, 0.5, training)
     x = tnf.relu(tnf.conv2d(x, p["classifier.1.weight"], p["classifier.1.bias"]))
     return x.mean((2, 3))
 
 
-def _fire(p: Parameters, block: str, x: torch.Tensor, store: Store) -> torch.Tensor:
+def _fire(p: Parameters, block: str, x: torch.Tensor) -> torch.Tensor:
     squeezed, *expanded = (f"{block}.{part}" for part in ("squeeze", "expand1x1", "expand3x3"))
     x = tnf.relu(tnf.conv2d(x, p[f"{squeezed}.weight"], p[f"{squeezed}.bias"]))
-    x = store(squeezed, x)
     sides = (tnf.conv2d(x, p[f"{name}.weight"], p[f"{name}.bias"], padding="same")
              for name in expanded)
     return tnf.relu(torch.cat(tuple(sides), 1))

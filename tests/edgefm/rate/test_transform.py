@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 from networks import Network
 
+from edgefm.dequantize import dequantized
 from edgefm.graph import Array, Graph, Quant
 from edgefm.ops import run_graph
-from edgefm.rate.transform import Stage, Taps, stages, transformed
+from edgefm.rate import transform
+from edgefm.rate.transform import Stage, Taps, stages, stored_maps, transformed
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,15 @@ def real(graph: Graph, sample: Array, t: int) -> Array:
 def test_stages_are_tied_by_sums_and_say_what_may_be_mixed(bottlenecks: Graph) -> None:
     found = [(len(s.maps), s.mixable, len(s.writers), len(s.readers)) for s in stages(bottlenecks)]
     assert found == [(3, True, 2, 2), (1, False, 1, 1), (1, False, 1, 1)]
+
+
+def test_bottlenecks_are_stages_that_convolutions_widen_and_hold_what_those_read(
+        bottlenecks: Graph) -> None:
+    for graph in (bottlenecks, dequantized(bottlenecks)):
+        stage, = transform.bottlenecks(graph)
+        made = graph.producer()
+        assert [graph.nodes[made[t]].op for t in stage.maps] == ["conv2d", "conv2d", "add"]
+        assert stored_maps(graph, stage) == (stage.maps[0], stage.maps[2])
 
 
 def test_an_order_of_channels_changes_no_bit(bottlenecks: Graph, sample: Array) -> None:

@@ -5,9 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from networks import Network
 
 from edgefm.codecs import RowShape, gf2
 from edgefm.codecs.interface import in_pairs
+from edgefm.dequantize import dequantized
+from edgefm.ops import run_graph
+from edgefm.rate.transform import bottlenecks
 
 torch = pytest.importorskip("torch", reason="needs the Python package torch (extra 'train')")
 
@@ -20,17 +24,18 @@ def one_thread() -> None:
 
 
 def code(bits: list[int], shared: list[bool] | None = None, power: float = 1.4,
-         reach: list[float] | None = None) -> codes.MapCode:
+         reach: list[float] | None = None, zero: int = 0) -> codes.MapCode:
     return codes.MapCode(torch.tensor(bits), torch.tensor(shared or [False] * len(bits)), power,
-                         torch.tensor(reach or [255.0] * len(bits)).log(),
-                         torch.full((len(bits),), 30.0))
+                         torch.tensor(reach or [255.0 - zero] * len(bits)).log(),
+                         torch.full((len(bits),), 30.0), zero)
 
 
+@pytest.mark.parametrize("zero", [0, 128])
 @pytest.mark.parametrize("shared", [[False] * 4, [True, False, False, True]])
-def test_torch_codes_as_the_codec_does(shared: list[bool]) -> None:
+def test_torch_codes_as_the_codec_does(shared: list[bool], zero: int) -> None:
     levels = np.random.default_rng(3).gamma(1.0, 60, (5, 7, 4)).clip(0, 255).astype(int)
-    one = code([3, 0, 5, 2], shared)
-    learned, paired = codes.tables_of(one, -128)
+    one = code([3, 0, 5, 2], shared, 1.0 if zero else 1.4, zero=zero)
+    learned, paired = codes.tables_of(one)
     assert paired == any(shared)
     rows, shape = (levels - 128).astype(np.int8), RowShape(7, 4, -128)
     if paired:
@@ -39,10 +44,11 @@ def test_torch_codes_as_the_codec_does(shared: list[bool]) -> None:
     back = np.stack([gf2.decode(state, gf2.encode(state, row)) for row in rows]).astype(int) + 128
     if paired:
         back = back.reshape(-1, 7, 2, 4).transpose(0, 2, 1, 3).reshape(-1, 7, 4)[:5]
-    met = one(torch.from_numpy(levels).float().permute(2, 0, 1)[None])[0].permute(1, 2, 0)
+    values = torch.from_numpy(levels - zero).float().permute(2, 0, 1)[None]
+    met = one(values)[0].permute(1, 2, 0).numpy() + zero
     kept = [0, 2, 3]
-    assert np.allclose(met.numpy()[..., kept], back[..., kept], atol=1e-3)
-    assert np.abs(met.numpy()[..., 1] - back[..., 1]).max() <= 1  # a constant in whole levels
+    assert np.allclose(met[..., kept], back[..., kept], atol=1e-3)
+    assert np.abs(met[..., 1] - back[..., 1]).max() <= 1  # a constant in whole levels
 
 
 def test_gradients_pass_where_nothing_is_cut_off_and_reach_the_reach() -> None:
@@ -53,6 +59,20 @@ def test_gradients_pass_where_nothing_is_cut_off_and_reach_the_reach() -> None:
     assert x.grad is not None and x.grad.reshape(-1).tolist() == [1.0, 1.0, 0.0]
     assert reach.grad is not None and reach.grad.item() == pytest.approx(
         float((one(x) - x).detach()[..., :2].sum() + 240 / 255 * 10), abs=0.1)
+
+
+def test_linear_maps_are_cut_off_on_both_sides_and_reach_both_ways() -> None:
+    reach = torch.tensor([10.0]).log().requires_grad_()
+    x = torch.tensor([-40.0, -10.0, -3.0, 3.0, 8.5, 40.0]).reshape(1, 1, 1, 6).requires_grad_()
+    one = replace(code([4], power=1.0, zero=128), log_reach=reach)
+    back = one(x)
+    assert torch.allclose(back.reshape(-1)[1:5], x.reshape(-1)[1:5], atol=1.4)
+    back.sum().backward()
+    assert x.grad is not None and x.grad.reshape(-1).tolist() == [0.0, 1.0, 1.0, 1.0, 1.0, 0.0]
+    for factor in (0.98, 1.02):  # of the reach: what is cut off moves with it
+        ends = [0, 5]
+        moved = replace(one, log_reach=reach + np.log(factor))(x)
+        assert torch.allclose(moved.reshape(-1)[ends], back.reshape(-1)[ends] * factor)
 
 
 def random_maps() -> dict[str, torch.Tensor]:
@@ -87,22 +107,34 @@ def test_smooth_channels_share_where_bits_are_few() -> None:
     assert error < 0.5 * ((own["smooth"](maps["smooth"]) - maps["smooth"]) ** 2).mean()
 
 
-def test_a_reach_in_the_weights_changes_nothing_but_the_maps_step() -> None:
-    names = ("squeeze", "expand1x1", "expand3x3")
-    generator = torch.Generator().manual_seed(2)
-    shapes = {"squeeze": (2, 5, 1, 1), "expand1x1": (4, 2, 1, 1), "expand3x3": (4, 2, 3, 3)}
-    weights = {f"f.3.{n}.weight": torch.randn(shapes[n], generator=generator) for n in names}
-    weights |= {f"f.3.{n}.bias": torch.randn(shapes[n][0], generator=generator) for n in names}
-    one = code([4, 4], reach=[2.0, 8.0])
-    made, steps = codes.scaled(weights, {"f.3.squeeze": one})
-    assert steps == {"f.3.squeeze": pytest.approx(4 / 255)}
-    x = torch.randn((1, 5, 1, 1), generator=generator)
+def test_a_linear_map_gets_the_level_in_the_middle_for_zero_and_equal_steps() -> None:
+    maps = random_maps()
+    maps["noisy"] = maps["noisy"] - 0.3
+    found = codes.chosen_codes(maps, {name: torch.ones(3) for name in maps}, 4.0, share=False)
+    assert (found["noisy"].zero, found["noisy"].power) == (128, 1.0)
+    assert found["smooth"].zero == 0
+    flat = codes.flat_codes(maps, 6)
+    assert (flat["noisy"].zero, flat["smooth"].zero) == (128, 0)
+    error = ((found["noisy"](maps["noisy"]) - maps["noisy"]) ** 2).mean((0, 2, 3))
+    assert (error < 0.1 * maps["noisy"].var((0, 2, 3))).all()
 
-    def expanded(own: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        conv = torch.nn.functional.conv2d
-        y = conv(x, own["f.3.squeeze.weight"], own["f.3.squeeze.bias"]).relu()
-        return y, conv(y, own["f.3.expand1x1.weight"], own["f.3.expand1x1.bias"])
 
-    (before, out), (after, same) = expanded(weights), expanded(made)
-    assert torch.allclose(out, same, atol=1e-5)
-    assert torch.allclose(after, before * torch.tensor([2.0, 0.5]).reshape(1, 2, 1, 1))
+@pytest.mark.parametrize("zero", [0, 128])
+def test_a_reach_in_the_weights_changes_nothing_but_the_maps_step(zero: int) -> None:
+    net = Network(5)
+    x = net.conv(net.input(1, 10, 8, 3), 6, kernel=1)
+    x = net.add(x, net.conv(net.conv(x, 12, activation="relu"), 6, kernel=1))
+    graph = dequantized(net.graph(net.mean(net.conv(x, 10))))
+    stage = max(bottlenecks(graph), key=lambda stage: len(stage.maps))
+    channels = graph.tensors[stage.maps[0]].shape[-1]
+    reach = (2.0 ** (torch.arange(channels) % 3)).tolist()
+    one = code([4] * channels, reach=reach, zero=zero)
+    made = codes.scaled(graph, [(stage, one)])
+    assert codes.step_of(one) == pytest.approx(float(np.exp(np.log(reach).mean())) / (255 - zero))
+    image = np.random.default_rng(1).normal(size=graph.tensors[graph.inputs[0]].shape)
+    before, after = (run_graph(g, [image.astype(np.float32)]) for g in (graph, made))
+    out = graph.outputs[0]
+    np.testing.assert_allclose(after[out], before[out], rtol=1e-3, atol=1e-4)
+    for t in stage.maps:
+        np.testing.assert_allclose(
+            after[t] / (codes.step_of(one) * (255 - zero)), before[t] / reach, rtol=1e-3, atol=1e-3)

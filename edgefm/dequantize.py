@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Integer graph -> the float graph that it approximates, to train it on or to quantise it anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from edgefm.graph import Graph, Tensor
+from edgefm.optimize import fuse
+
+_CHANGES_TYPE = ("quantize", "dequantize")
+
+
+def dequantized(graph: Graph) -> Graph:
+    """The same operators in float32, with the real values of the constants.
+
+    Computed tensors keep their names, inputs and outputs become float32; quantize and dequantize
+    are left out. A float graph comes back with its operators fused.
+    """
+    tensors = [_real(tensor) for tensor in graph.tensors]
+    same: dict[int, int] = {-1: -1}
+    nodes = []
+    for node in graph.nodes:
+        inputs = tuple(same.get(t, t) for t in node.inputs)
+        if node.op in _CHANGES_TYPE:
+            same[node.outputs[0]] = inputs[0]
+        else:
+            nodes.append(replace(node, inputs=inputs))
+    outputs = tuple(same.get(t, t) for t in graph.outputs)
+    return fuse(replace(graph, tensors=tuple(tensors), nodes=tuple(nodes), outputs=outputs))
+
+
+def _real(tensor: Tensor) -> Tensor:
+    quant = tensor.quant
+    if quant is None:
+        return tensor
+    if tensor.data is None:
+        return replace(tensor, dtype="float32", quant=None)
+    shape = [1] * tensor.data.ndim
+    if quant.axis is not None:
+        shape[quant.axis] = -1
+    scale, zero = (np.array(v, np.float64) for v in (quant.scale, quant.zero_point))
+    if len(scale) > 1:
+        scale, zero = scale.reshape(shape), zero.reshape(shape)
+    data = ((tensor.data - zero) * scale).astype(np.float32)
+    return replace(tensor, dtype="float32", quant=None, data=data)
