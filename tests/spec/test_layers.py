@@ -14,7 +14,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("graph", "program", "meta", "executors"),
     ("geometry", "labels", "ops", "codecs", "importers", "reference", "zoo"),
     ("exporters", "answers", "picture", "optimize", "calibrate", "lower", "tables"),
-    ("preprocess", "annotations", "equalize", "integer", "refine", "plan"),
+    ("preprocess", "annotations", "equalize", "integer", "refine", "plan", "dequantize"),
     ("quantize", "video"),
     ("container",),
     ("maps",),
