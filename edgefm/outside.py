@@ -20,6 +20,7 @@ from edgefm.errors import BadInput
 from edgefm.graph import Array, Graph
 from edgefm.lower import lower
 from edgefm.plan import Layout, Plan, Target, analyse, make_plan
+from edgefm.plan.storage import COARSE_SHARE, LOSSLESS_SHARE
 from edgefm.program import OpKind, Program
 from edgefm.rate.divergence import package_of
 from edgefm.rate.quality import Chooser
@@ -66,6 +67,7 @@ class Outside:
     refresh: int = 0                                         # of the same, in frames
     chooser: Chooser | None = None                           # of quality maps
     capping: Capping | None = None
+    share: float = LOSSLESS_SHARE                            # of coded maps, as expected
     first: tuple[Layout, Plan] | None = None                 # of the network as it is
     made: dict[Graph, _Coded] = field(default_factory=dict)  # the last: learning takes long
 
@@ -79,6 +81,7 @@ class Outside:
                                    self.chooser)
         if budget is None:
             return self._deployed(self.graph)
+        self.share = COARSE_SHARE
         layout, plan = self._planned(self.graph)
         graph, decided = rate.coarsen(
             self.graph, _stored(layout.program, plan), samples, budget, how, self._package,
@@ -113,7 +116,8 @@ class Outside:
         loose = self.capping.loose if self.capping else None
         storage = coding.storage_for(layout.program, self.codec, loose, given=self.given,
                                      refresh=self.refresh)
-        return make_plan(layout, self.target, self.objective, self.cut, storage)
+        return make_plan(layout, self.target, self.objective, self.cut,
+                         replace(storage, share=self.share))
 
     # -- tables and caps ---------------------------------------------------------------------------
 

@@ -33,7 +33,6 @@ __all__ = ["Layout", "Plan", "Storage", "Target", "analyse", "load_target", "mak
            "plan_storing", "smallest_plan"]
 
 _ROUNDS = 12  # how often the search is repeated with a smaller estimate
-_CODED = 0.6  # of a map's bytes, about what codecs leave of it; what really crosses is counted
 
 _Found = tuple[Choice, Plan]
 
@@ -58,7 +57,8 @@ def make_plan(layout: Layout, target: Target, objective: str = "cost", cut: str 
         found.append(_coded_where_it_fits(layout, target, objective, search, storage, found[0]))
     plans = [plan for _, plan in filter(None, found)]
     if plans:
-        return min(plans, key=lambda plan: _expected(plan, target))
+        share = storage.share if storage else 1.0
+        return min(plans, key=lambda plan: _expected(plan, target, share))
     least, operator = smallest_plan(layout, target, objective, storage)
     if least.fast_bytes > target.fast_bytes:
         raise Infeasible(f"{layout.program.name}: {target.fast_bytes} bytes of fast and "
@@ -138,9 +138,9 @@ def _moved(plan: Plan, stream: int) -> int:
                for i, m in enumerate(plan.maps) if m.stream == stream)
 
 
-def _expected(plan: Plan, target: Target) -> tuple[float, float]:
-    """What a plan is expected to cost, as the search prices choices, but coded maps as shorter."""
-    moved = sum((_CODED if m.codec != "raw" else 1) * _moved(plan, m.stream) for m in plan.maps)
+def _expected(plan: Plan, target: Target, share: float) -> tuple[float, float]:
+    """What a plan is expected to cost, as the search prices choices, but of coded maps a share."""
+    moved = sum((share if m.codec != "raw" else 1) * _moved(plan, m.stream) for m in plan.maps)
     if plan.objective == "maps":
         return moved, plan.weight_read_bytes
     return moved * target.external_cost + plan.weight_read_bytes * target.weight_cost, moved

@@ -12,6 +12,8 @@ from edgefm.plan.stages import round_up
 from edgefm.plan.target import Target
 from edgefm.program import Stream
 
+LOSSLESS_SHARE = 0.6  # of a map's bytes, about what codecs leave of it; what crosses is counted
+COARSE_SHARE = 0.4    # the same where steps get coarser
 CURSOR_STATE = 16  # per LOAD and STORE: tickets in flight, or where in the pool it reads
 
 CodecState = Callable[[str, int], int]
@@ -25,7 +27,8 @@ class Storage:
     With `pooled`, maps that have a cap may be stored in the page pool instead of external memory.
     Maps that `refers` says are coded against the frame before, which stays in fast memory;
     not in every `refresh`-th frame, if that is not 0. Of `paired` maps a code is for two rows at
-    once; they are coded, have no cap and do not refer.
+    once; they are coded, have no cap and do not refer. `share` of a coded map's bytes is expected
+    to cross.
     """
 
     codec_of: Callable[[int], str] = field(default=lambda stream: "raw")
@@ -35,6 +38,7 @@ class Storage:
     refers: Callable[[int], bool] = field(default=lambda stream: False)
     refresh: int = 0
     paired: Callable[[int], bool] = field(default=lambda stream: False)
+    share: float = LOSSLESS_SHARE
 
     def rows(self, stream: int, shape: Stream) -> tuple[int, int]:
         """How many rows a stored map has, and the bytes of each."""

@@ -151,13 +151,14 @@ def level_of_zero(x: torch.Tensor) -> int:
 
 
 def chosen_codes(maps: Mapping[str, torch.Tensor], costs: Mapping[str, torch.Tensor], rate: float,
-                 share: bool) -> dict[str, MapCode]:
+                 share: bool, times: Mapping[str, int] | None = None) -> dict[str, MapCode]:
     """Codes of at most `rate` bits per value over all maps, bits going where errors cost most.
 
-    `maps`: [N, C, H, W]; `costs`: per channel what a squared error in all of its pixels costs. With
-    `share`, channels may have one code for 2x2 pixels. Linear maps have equal steps.
+    `maps`: [N, C, H, W]; `costs`: per channel what a squared error in all of its pixels costs;
+    `times`: how many maps each of them stands for, if not one. With `share`, channels may have one
+    code for 2x2 pixels. Linear maps have equal steps.
     """
-    weights = {name: x[:, 0].numel() / len(x) for name, x in maps.items()}
+    weights = {name: x[0, 0].numel() * (times[name] if times else 1) for name, x in maps.items()}
     values = sum(weights[name] * x.shape[1] for name, x in maps.items())
     power, tried = min(((p, _ways(maps, p, share)) for p in POWERS), key=lambda way: sum(
         float(costs[name][c]) * one.error for (name, c), one in
@@ -214,7 +215,7 @@ def _tried(blocks: torch.Tensor, power: float, bits: int, shared: bool, zero: in
     return found
 
 
-def _within(ways: Ways, costs: Mapping[str, torch.Tensor], weights: Mapping[str, float],
+def _within(ways: Ways, costs: Mapping[str, torch.Tensor], weights: Mapping[str, int],
             most: float) -> dict[tuple[str, int], _Choice]:
     """For each channel one way, at equal slopes, with at most `most` bits in all."""
     low, high = 1e-15, 1e6  # prices of a bit: the least that holds is between them

@@ -181,7 +181,8 @@ def codes_for(pupil: Pupil, options: argparse.Namespace) -> dict[str, MapCode]:
     maps = maps_of(pupil, some)
     if options.flat:
         return flat_codes(maps, options.flat)
-    return chosen_codes(maps, costs_of(pupil, some), options.bits, options.share)
+    times = {name: len(stored_maps(pupil.graph, stage)) for name, stage in pupil.stages.items()}
+    return chosen_codes(maps, costs_of(pupil, some), options.bits, options.share, times)
 
 
 # -- training --------------------------------------------------------------------------------------

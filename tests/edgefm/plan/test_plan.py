@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """make_plan and smallest_plan: what fits, what does not, and who is to blame."""
 
-from dataclasses import replace
-
 import pytest
 from networks import Network, random_network
 from replay import replay
@@ -154,14 +152,27 @@ def test_a_codecs_state_never_drives_more_maps_out_than_coding_saves(layout: Lay
         assert all(m.codec == "context" for m in coded.maps)
 
 
-def test_some_maps_are_coded_where_not_every_codec_state_fits() -> None:
+@pytest.fixture(scope="module")
+def chain() -> Layout:
+    """Maps of three sizes, so that a codec's state can cost more than a small one."""
     net = Network(name="chain")
     x = net.input(1, 32, 32, 4)
     for k in range(3):
         x = net.conv(net.conv(x, 16, kernel=1), 8, kernel=5)
         x = net.pool(x) if k == 1 else x
-    layout = analyse(lower(net.graph(net.mean(x))))
+    return analyse(lower(net.graph(net.mean(x))))
+
+
+def test_some_maps_are_coded_where_not_every_codec_state_fits(chain: Layout) -> None:
     coding = Storage(lambda stream: "context", lambda codec, stream: 500)
-    plan = make_plan(layout, Target(fast_bytes=6000), "maps", storage=coding)
+    plan = make_plan(chain, Target(fast_bytes=6000), "maps", storage=coding)
     assert {m.codec for m in plan.maps} == {"raw", "context"} and plan.fast_bytes <= 6000
-    replay(layout, plan)
+    replay(chain, plan)
+
+
+@pytest.mark.parametrize(("share", "codecs"), [(1.0, ["raw"]), (0.6, ["raw"]), (0.4, ["context"])])
+def test_the_share_expected_to_cross_decides_between_plans(chain: Layout, share: float,
+                                                           codecs: list[str]) -> None:
+    coding = Storage(lambda stream: "context", lambda codec, stream: 900, share=share)
+    plan = make_plan(chain, Target(fast_bytes=7500), "maps", storage=coding)
+    assert [m.codec for m in plan.maps] == codecs

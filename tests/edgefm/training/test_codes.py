@@ -98,6 +98,16 @@ def test_bits_go_where_errors_cost_and_keep_to_the_rate() -> None:
         assert not found["smooth"].shared.any()
 
 
+def test_what_stands_for_several_maps_costs_as_many_bits() -> None:
+    maps = random_maps()
+    costs = {name: torch.ones(3) for name in maps}
+    many = {"noisy": 1, "smooth": 5}
+    found = codes.chosen_codes(maps, costs, 3.0, False, many)
+    sizes = {name: x[0].numel() * many[name] for name, x in maps.items()}
+    bits = sum(found[name].stored * size for name, size in sizes.items())
+    assert 2.5 < bits / sum(sizes.values()) <= 3.0
+
+
 def test_smooth_channels_share_where_bits_are_few() -> None:
     maps = random_maps()
     found = codes.chosen_codes(maps, {name: torch.ones(3) for name in maps}, 1.5, share=True)
