@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """make_plan and smallest_plan: what fits, what does not, and who is to blame."""
 
+from dataclasses import replace
+
 import pytest
 from networks import Network, random_network
 from replay import replay
