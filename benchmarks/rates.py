@@ -45,6 +45,7 @@ from edgefm.graph import Array
 from edgefm.program import OpKind
 from edgefm.rate import TRANSFORMS
 from edgefm.rate.divergence import divergences, package_of, scores
+from edgefm.validate.views import views
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--images", type=int, default=150, metavar="N",
                            help="validation photos for KL and top-1 (default 150)")
+    arguments.add_argument("--views", type=int, default=1, metavar="N",
+                           help="of each photo, mirrored and moved by 1 to 3 pixels (default 1)")
     arguments.add_argument("--coded", type=int, default=24, metavar="N",
                            help="of them, photos whose maps are coded (default 24)")
     arguments.add_argument("--only", nargs="+", default=[""], metavar="PART",
@@ -87,8 +90,9 @@ def main() -> None:
     data = data_folder(options.data)
     print_command()
     print_table(("network", "stored", "codec", "transform", "values moved", "KL budget",
-                 "KL on calibration", "photos", "KL", "top-1 points", "changed %", "bits/value",
-                 "map bytes", "tables, % of weights", "target", "reached"), _rows(options, data))
+                 "KL on calibration", "photos", "views", "KL", "top-1 points", "changed %",
+                 "bits/value", "map bytes", "tables, % of weights", "target", "reached"),
+                _rows(options, data))
 
 
 def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...]]:
@@ -100,19 +104,14 @@ def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...
             compiled = _compiled(goal, network, data, codec, *how)
             photos = calibration_inputs(compiled.uncompressed, compiled.preprocess,
                                         data / "images" / "imagenet_val", options.images)
-            stored, *row = _row(goal, compiled, photos, options.coded, data)
+            stored, *row = _row(goal, compiled, photos, options, data)
             yield network.name, stored, codec, *row
 
 
-def _row(goal: Goal, compiled: Compiled, photos: Sequence[Array], coded: int, data: Path
-         ) -> tuple[object, ...]:
-    reference, changed = (scores(graph, photos) for graph in (compiled.uncompressed,
-                                                              compiled.graph))
-    kls = divergences(reference, changed)
-    labels = labels_of(data, len(photos), reference[0].scores.shape[1])
-    before, after = (np.array([a.scores.argmax() for a in found]) for found in (reference, changed))
-    gained = (after == labels).astype(float) - (before == labels)
-    moved = _counting(compiled)
+def _row(goal: Goal, compiled: Compiled, photos: Sequence[Array], options: argparse.Namespace,
+         data: Path) -> tuple[object, ...]:
+    kls, gained, turned = _lost(compiled, photos, options.views, data)
+    moved, coded = _counting(compiled), options.coded
     some = photos[::max(1, len(photos) // coded)][:coded]
     bits, crossed = _bits(compiled, moved, some), _crossed(compiled, some)
     tables = sum(len(one.tables) for one in compiled.coded.values())
@@ -122,11 +121,24 @@ def _row(goal: Goal, compiled: Compiled, photos: Sequence[Array], coded: int, da
     assert rate is not None
     return (goal.maps, f"{rate.transform}, {rate.rule}", sum(moved.values()),
             f"{goal.nats * goal.spend:.4g}", f"{rate.kl:.4f} ± {rate.kl_error:.4f}", len(photos),
-            f"{kl:.4f} ± {_error(kls):.4f}",
+            options.views, f"{kl:.4f} ± {_error(kls):.4f}",
             f"{100 * gained.mean():+.2f} ± {100 * _error(gained):.2f}",
-            f"{100 * np.mean(before != after):.1f}", f"{bits:.2f}", round(crossed),
+            f"{100 * turned.mean():.1f}", f"{bits:.2f}", round(crossed),
             f"{100 * tables / weights:.2f}", f"{goal.most:,}",
             "yes" if met <= goal.most and kl <= goal.nats else "NO")
+
+
+def _lost(compiled: Compiled, photos: Sequence[Array], count: int, data: Path
+          ) -> tuple[Array, Array, Array]:
+    """Per photo the means over its views: KL, right decisions gained, decisions that turned."""
+    seen = [view.of(photo) for photo in photos for view in views(count)]
+    reference, changed = (scores(graph, seen) for graph in (compiled.uncompressed, compiled.graph))
+    labels = np.repeat(labels_of(data, len(photos), reference[0].scores.shape[1]), count)
+    before, after = (np.array([a.scores.argmax() for a in found]) for found in (reference, changed))
+    gained = (after == labels).astype(float) - (before == labels)
+    kls, gained, turned = (np.asarray(values).reshape(-1, count).mean(1)
+                           for values in (divergences(reference, changed), gained, before != after))
+    return kls, gained, turned
 
 
 def _error(values: Array) -> float:
