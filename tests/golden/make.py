@@ -121,26 +121,31 @@ def _digest(array: Array) -> str:
 # -- good ------------------------------------------------------------------------------------------
 
 
-def example(width: int = 256) -> Graph:
+def example() -> Graph:
     """The worked example of docs/FORMAT.md: one convolution."""
     net = Network(1, name="example")
-    return net.graph(net.conv(net.input(1, 6, width, 1), 2, kernel=3, stride=2))
+    return net.graph(net.conv(net.input(1, 6, 256, 1), 2, kernel=3, stride=2))
 
 
 def separable(dtype: str = "int8") -> Graph:
     """An inverted residual: three convolutions and a sum with what came before them."""
     net = Network(2, dtype, "separable")
-    x = net.conv(net.input(1, 24, 40, 3), 6, kernel=3, stride=2, activation="relu6")
+    x = net.conv(net.input(1, 12, 40, 3), 6, kernel=3, stride=2, activation="relu6")
     wide = net.conv(x, 12, kernel=1, activation="relu6")
     deep = net.depthwise(wide, activation="relu6")
     return net.graph(net.add(x, net.conv(deep, 6, kernel=1)))
 
 
 def sparse(width: int = 10, height: int = 12) -> Graph:
-    """A map with many zero points, which codecs are made for, and one without."""
+    """A map without zero points and one with many, which codecs are made for."""
     net = Network(7, name="sparse")
-    x = net.conv(net.input(1, height, width, 3), 8, activation="relu")
-    return net.graph(net.conv(x, 4, kernel=1))
+    return net.graph(net.conv(net.input(1, height, width, 3), 8, activation="relu"))
+
+
+def halved() -> Graph:
+    """Two maps as small as they get, for many of the packages that break a rule."""
+    net = Network(1, name="halved")
+    return net.graph(net.pool(net.input(1, 6, 4, 1)))
 
 
 def floats() -> Graph:
@@ -211,15 +216,15 @@ def by_row_above(stream: Stream) -> Quality:
 def by_row(stream: Stream) -> Quality:
     """Half rows, coarser where they are busy."""
     return Quality(QualityKind.SIGNALLED, max(stream.width // 2, 1),
-                   class_table((20, 120, 200), (0, 1, 2, 1)))
+                   class_table((260, 400, 1000), (0, 1, 2, 1)))
 
 
 GOOD: Mapping[str, Good] = {
     "example": Good(example, one_stage=True),
     "future": Good(example, one_stage=True, change=NEWS),
-    "outside": Good(lambda: example(4), cut="ops", codec="context"),
+    "outside": Good(halved, cut="ops", codec="context"),
     "rings": Good(separable, one_stage=True),
-    "mixed": Good(separable, fast=2600),
+    "mixed": Good(separable, fast=2000),
     "external": Good(sparse, cut="ops"),
     "overlapped": Good(lambda: sparse(40), cut="ops", target="qspi-psram"),
     "uint8": Good(lambda: separable("uint8"), one_stage=True),
@@ -232,15 +237,15 @@ GOOD: Mapping[str, Good] = {
     "ebpc": Good(sparse, cut="ops", codec="ebpc"),
     "context": Good(sparse, cut="ops", codec="context"),
     "rice": Good(sparse, cut="ops", codec="rice"),
-    "rice_quick": Good(sparse, cut="ops", codec="rice"),  # "rice" is older and has other tables
+    "rice_quick": Good(sparse, cut="ops", codec="rice"),  # "rice" is older: its network, its tables
     "tans": Good(sparse, cut="ops", codec="tans"),
     "dctcm": Good(sparse, cut="ops", codec="dctcm"),
     "gf2": Good(sparse, cut="ops", codec="gf2"),
     "temporal": Good(sparse, cut="ops", codec="temporal"),
-    "refreshed": Good(lambda: example(4), cut="ops", codec="temporal", refresh=2),
+    "refreshed": Good(halved, cut="ops", codec="temporal", refresh=2),
     "mix": Good(sparse, cut="ops", codec="mix"),
     "lossless": Good(sparse, cut="ops", codec="lossless", target="qspi-psram"),
-    "pool": Good(lambda: example(4), cut="ops", codec="context", cap=Cap(3, 2), pooled=True),
+    "pool": Good(halved, cut="ops", codec="context", cap=Cap(3, 2), pooled=True),
     "pooled": Good(separable, cut="ops", codec="context", cap=Cap(60, 200), pooled=True),
     "pool_zvc": Good(sparse, cut="ops", codec="zvc", cap=Cap(50, 50, bytes([0, 1, 2] * 4)),
                      pooled=True),

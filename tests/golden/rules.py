@@ -278,7 +278,7 @@ POOL_RULES = (
          chain(_map(28, "I", 96)), "pool"),
     Rule("capped_scratch_without_row", "EFM_BAD_CODEC",
          lambda p: _operator(STORE, 28, "I", _scratch(p, STORE) - 8)(p), "pool"),
-    Rule("pool_too_small", "EFM_BAD_SCHEDULE", header(PAGES, "H", 1), "pooled", when_run=True),
+    Rule("pool_too_small", "EFM_BAD_SCHEDULE", header(PAGES, "H", 1), "pool", when_run=True),
     Rule("pool_row_given_back", "EFM_BAD_SCHEDULE", lambda p: read_twice(p), "pool",
          when_run=True),
 )
@@ -363,7 +363,6 @@ OPERATOR_RULES = (
                _tensor(28, "I", 128))),
     Rule("input_link_unknown", "EFM_BAD_OPERATOR", _operator(INPUT, 36, "I", 1)),
     Rule("input_link_twice", "EFM_BAD_OPERATOR", chain(inputs(2), _operator(3, 36, "I", 0))),
-    Rule("inputs_too_many", "EFM_BAD_OPERATOR", inputs(33)),
     Rule("output_link_unknown", "EFM_BAD_OPERATOR", _operator(OUTPUT, 36, "I", 1)),
     Rule("output_with_gaps_and_no_scratch", "EFM_BAD_OPERATOR",
          OUTPUT_OF_A_PART, "ends"),
@@ -398,10 +397,12 @@ CODEC_RULES = (
     Rule("pairs_of_raw_rows", "EFM_BAD_CODEC", chain(_map(16, "H", 0), _map(18, "H", 1)),
          "outside"),
     Rule("pairs_with_cap", "EFM_BAD_CODEC", _map(18, "H", 1), "capped"),
-    Rule("pairs_with_reference", "EFM_BAD_CODEC", _map(18, "H", 1), "temporal"),
-    Rule("pairs_of_other_rows", "EFM_BAD_OPERATOR", _map(8, "I", 7), "pairs"),
-    Rule("pairs_of_other_row_bytes", "EFM_BAD_OPERATOR", _map(12, "I", 61), "pairs"),
-    Rule("pairs_scratch_without_rows", "EFM_BAD_CODEC", _operator(STORE, 28, "I", 896), "pairs"),
+    Rule("pairs_with_reference", "EFM_BAD_CODEC", _map(18, "H", 1), "refreshed"),
+    Rule("pairs_of_other_rows", "EFM_BAD_OPERATOR", _map(8, "I", 5), "pairs"),
+    Rule("pairs_of_other_row_bytes", "EFM_BAD_OPERATOR",
+         chain(header(32, "I", 1 << 10), _map(4, "I", 64), _map(12, "I", 61)), "pairs"),
+    Rule("pairs_scratch_without_rows", "EFM_BAD_CODEC",
+         lambda p: _operator(STORE, 28, "I", _scratch(p, STORE) - 8)(p), "pairs"),
 )
 
 REFERENCE_RULES = (
@@ -439,6 +440,7 @@ SCHEDULE_RULES = (
 
 # Too large to keep: tests build these.
 LARGE_RULES = (
+    Rule("inputs_too_many", "EFM_BAD_OPERATOR", inputs(33)),
     Rule("operator_result_keeps_too_few_rows", "EFM_BAD_OPERATOR",
          record(Section.BUFFERS, BOXES, 8, "I", 2), "detector"),
     Rule("buffers_too_many", "EFM_BAD_SECTION",
