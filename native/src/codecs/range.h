@@ -2,7 +2,8 @@
 /* A binary range coder that adapts, on one bounded piece of memory.
  *
  * A code is a number inside a range that shrinks with every bit. Bytes past the end of a code are
- * zeros to the reader; bytes past its room are counted by the writer and not written. */
+ * zeros to the reader; bytes past its room are counted by the writer and not written, but it knows
+ * whether they are all zeros, which are no part of the code. */
 #ifndef EFM_RANGE_H
 #define EFM_RANGE_H
 
@@ -17,7 +18,10 @@ typedef struct coder {
     uint32_t size;       /* bytes of the code, or room for it */
     const uint8_t *in;
     uint8_t *out;
+    uint32_t beyond;     /* writing: what all bytes past the room are, or MIXED */
 } coder;
+
+enum { MIXED = 256 };
 
 /* The part of the range that means a one of probability p, 1/65536. */
 static inline uint32_t split(const coder *k, uint32_t p)
@@ -94,7 +98,7 @@ static inline uint32_t read_plain(coder *k, uint32_t bits)
 /* Starts to read `size` bytes. */
 static inline coder open_code(const uint8_t *code, uint32_t size)
 {
-    coder k = {0xFFFFFFFFu, 0, 0, size, code, 0};
+    coder k = {0xFFFFFFFFu, 0, 0, size, code, 0, 0};
 
     for (uint32_t i = 0; i < 4; i++) {
         pull(&k);
@@ -112,18 +116,24 @@ static inline int spent(const coder *k)
 /* Starts to write at most `capacity` bytes. */
 static inline coder open_room(uint8_t *code, uint32_t capacity)
 {
-    coder k = {0xFFFFFFFFu, 0, 0, capacity, 0, code};
+    coder k = {0xFFFFFFFFu, 0, 0, capacity, 0, code, 0};
 
     return k;
 }
 
-/* Adds to the low end; a carry runs back through the bytes already written. */
+/* Adds to the low end; a carry runs back through the bytes past the room, if those let it pass, and through those
+   already written. */
 static inline void raise_low(coder *k, uint32_t amount)
 {
     k->code += amount;
     if (k->code < amount) {
         uint32_t i = k->at < k->size ? k->at : k->size;
 
+        if (k->at > k->size && k->beyond != 0xFF) {
+            k->beyond = MIXED; /* no byte sees a second carry, so these are zeros no more */
+            return;
+        }
+        k->beyond = 0;
         while (i > 0 && ++k->out[--i] == 0) {
         }
     }
@@ -133,8 +143,12 @@ static inline void raise_low(coder *k, uint32_t amount)
 static inline void drain(coder *k)
 {
     while (k->range != 0 && k->range < 1u << 24) {
+        uint32_t byte = k->code >> 24;
+
         if (k->at < k->size) {
-            k->out[k->at] = (uint8_t)(k->code >> 24);
+            k->out[k->at] = (uint8_t)byte;
+        } else if (k->at == k->size || k->beyond != byte) {
+            k->beyond = k->at == k->size ? byte : MIXED;
         }
         k->at++;
         k->code <<= 8;
@@ -174,16 +188,17 @@ static inline void write_plain(coder *k, uint32_t value, uint32_t bits)
 }
 
 /* Ends the code and returns its bytes, 0 when it did not fit: one more byte names a number inside
-   the last range, and zeros at the end are left out, also the one that would not fit. */
+   the last range, and zeros at the end are left out, also those that would not fit. */
 static inline uint32_t finish(coder *k)
 {
     raise_low(k, 0xFFFFFFu);
     k->range = 1;
-    if (k->size == 0 || k->at > k->size || (k->at == k->size && k->code >> 24 != 0)) {
-        return 0;
-    }
     if (k->at < k->size) {
         k->out[k->at++] = (uint8_t)(k->code >> 24);
+    } else if (k->size == 0 || k->code >> 24 != 0 || (k->at > k->size && k->beyond != 0)) {
+        return 0;
+    } else {
+        k->at = k->size;
     }
     while (k->at > 1 && k->out[k->at - 1] == 0) {
         k->at--;
