@@ -2,7 +2,7 @@
 """mAP of a detector and mIoU of a segmentation network with coded maps, against uncompressed ones.
 
 The plan is one that the raw and the coded network share, so bytes are those of the same maps, moved
-as often. KL is per object and per position (edgefm.rate.divergence); budgets are kept on
+as often; with less memory (--fast) the planner chooses for each which maps move, and how. KL is per object and per position (edgefm.rate.divergence); budgets are kept on
 imagenet_sample, accuracy is measured on photos of other origin. Every photo is judged in several
 views; differences are paired, their standard errors a jackknife over photos.
 """
@@ -49,6 +49,7 @@ def main() -> None:
     arguments.add_argument("--budgets", type=float, nargs="+", default=[0.01, 0.03, 0.1],
                            metavar="NATS", help="KL budgets (default 0.01 0.03 0.1)")
     arguments.add_argument("--models", nargs="+", default=[], metavar="NAME", help="parts of names")
+    arguments.add_argument("--fast", type=int, metavar="KIB", help="default: one for each network")
     arguments.add_argument("--views", type=int, default=4, metavar="N", help="default 4")
     arguments.add_argument("--workers", type=int, metavar="N")
     options = arguments.parse_args()
@@ -63,6 +64,7 @@ def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...
     for subject in SUBJECTS:
         if options.models and not any(part in subject.model for part in options.models):
             continue
+        subject = replace(subject, fast=options.fast or subject.fast)
         names = read_names(data / "models" / "labels" / f"{subject.names}.txt")
         made = CompileOptions(fast=subject.fast * KIB, objective="maps", labels=names,
                               calib=data / "images" / "imagenet_sample")
