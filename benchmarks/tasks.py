@@ -2,9 +2,10 @@
 """mAP of a detector and mIoU of a segmentation network with coded maps, against uncompressed ones.
 
 The plan is one that the raw and the coded network share, so bytes are those of the same maps, moved
-as often; with less memory (--fast) the planner chooses for each which maps move, and how. KL is per object and per position (edgefm.rate.divergence); budgets are kept on
-imagenet_sample, accuracy is measured on photos of other origin. Every photo is judged in several
-views; differences are paired, their standard errors a jackknife over photos.
+as often; with less memory (--fast) the planner chooses for each which maps move, and how. KL is per
+object and per position (edgefm.rate.divergence); budgets are kept on imagenet_sample, accuracy is
+measured on photos of other origin. Every photo is judged in several views; differences are paired,
+their standard errors a jackknife over photos.
 """
 
 from __future__ import annotations
