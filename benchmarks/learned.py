@@ -54,7 +54,7 @@ from edgefm.rate.divergence import Scores, divergences, package_of, scores
 from edgefm.rate.requantise import requantise
 
 FOLDER = CACHE / "learned"
-TRAINED = ("--flat 5", "--flat 4", "--bits 3.75", "--bits 3.5", "--bits 3", "--bits 2",
+TRAINED = ("--flat 5", "--flat 4", "--bits 4", "--bits 3.75", "--bits 3.5", "--bits 3", "--bits 2",
            "--bits 2 --share")
 UNTRAINED = ("--flat 7", "--flat 6")
 CODERS = {"context": (4, 3, 2), "rice": (5, 4, 3), "dctcm": (6, 5, 4), "dctcm, ordered": (6, 5, 4)}
