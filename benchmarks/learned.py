@@ -4,7 +4,8 @@ equal bytes.
 
 Trained rows are `edgefm.training.gf2` on imagenet_sample, without labels; the others code the
 untrained network's maps, with steps of a constant times their standard deviation, the constant
-chosen on imagenet_sample for the bytes of flat maps. Everything runs in the C runtime on
+chosen on imagenet_sample for the bytes of flat maps; `klt` mixes channels first, where nothing
+rectifies between. Everything runs in the C runtime on
 imagenet_val: KL and decisions against the untrained int8 network with plain maps. Bytes are those
 that crossed the port in one direction, and 2 for each code's length. What is trained and measured
 is kept in build/benchmarks/learned; empty it after changes of code.
@@ -50,6 +51,7 @@ from edgefm.lower import lower
 from edgefm.ops.quantize import dequantised, quantised
 from edgefm.plan import Target, analyse, make_plan
 from edgefm.preprocess import choose_preprocess
+from edgefm.rate.channels import in_good_coordinates
 from edgefm.rate.divergence import Scores, divergences, package_of, scores
 from edgefm.rate.requantise import requantise
 
@@ -57,8 +59,10 @@ FOLDER = CACHE / "learned"
 TRAINED = ("--flat 5", "--flat 4", "--bits 4", "--bits 3.75", "--bits 3.5", "--bits 3", "--bits 2",
            "--bits 2 --share")
 UNTRAINED = ("--flat 7", "--flat 6")
-CODERS = {"context": (4, 3, 2), "rice": (5, 4, 3), "dctcm": (6, 5, 4), "dctcm, ordered": (6, 5, 4)}
+CODERS = {"context": (4, 3, 2), "context, klt": (4, 3, 2), "rice": (5, 4, 3),
+          "dctcm": (6, 5, 4), "dctcm, ordered": (6, 5, 4)}
 CONSTANTS = np.geomspace(0.04, 1.2, 6)  # steps in standard deviations that are tried
+BASIS_PHOTOS = 48   # that a basis for channels is learned from
 FIT_PHOTOS = 10     # that tables are learned from, and bytes foretold
 CODED_PHOTOS = 16   # whose bytes are counted
 
@@ -84,6 +88,12 @@ class Bench:
     reference: Scores
     labels: Array
     options: argparse.Namespace
+
+    def basis(self) -> Sequence[Array]:
+        """Photos that a basis for channels is learned from."""
+        preprocess = choose_preprocess(self.plain, self.network.preprocess, None)
+        return calibration_inputs(self.plain, preprocess, self.data / "images" / "imagenet_sample",
+                                  BASIS_PHOTOS)
 
 
 def main() -> None:
@@ -162,39 +172,52 @@ def _plain(text: str) -> str:
 
 def _coarse(bench: Bench, coder: str, bits: int) -> Coded:
     """The untrained network with coarser maps that take the bytes of flat ones."""
-    names, sizes = bottleneck_names(bench.plain), _sizes(bench, coder)
-    wanted = bits / 8 * sum(rows[0].size for rows in _fine(bench).values())
+    names, sizes, base = bottleneck_names(bench.plain), _sizes(bench, coder), _base(bench, coder)
+    wanted = bits / 8 * sum(rows[0].size for rows in _fine(bench, base).values())
     constant = float(np.exp(np.interp(-wanted, -np.array(sizes), np.log(CONSTANTS))))
-    made = requantise(bench.plain, _factors(bench, constant))
+    made = requantise(base, _factors(bench, base, constant))
     tables = _tables(coder, made, _maps(made, names, bench.fit))
     package = _package(made, names, coder.split(",")[0], tables)
     return Coded(made, package, sum(map(len, tables)))
 
 
 @cache
+def _base(bench: Bench, coder: str) -> Graph:
+    """The plain network, or that with its bottlenecks' channels mixed."""
+    if not coder.endswith("klt"):
+        return bench.plain
+    index = _index(bench.plain)
+    stored = {index[name]: rows[0].size for name, rows in _fine(bench, bench.plain).items()}
+    return in_good_coordinates(bench.plain, stored, bench.basis(), "klt").graph
+
+
+@cache
 def _sizes(bench: Bench, coder: str) -> list[float]:
     """Mean bytes of the coded maps with each of `CONSTANTS`."""
-    graph, sizes = bench.plain, []
+    graph, sizes = _base(bench, coder), []
     index = _index(graph)
     for constant in CONSTANTS:
-        factors = _factors(bench, constant)
+        factors = _factors(bench, graph, constant)
         coarse = {name: [_coarser(one, graph, index[name], factors) for one in rows]
-                  for name, rows in _fine(bench).items()}
+                  for name, rows in _fine(bench, graph).items()}
         sizes.append(_bytes(coder, graph, coarse) / len(bench.fit))
     return sizes
 
 
 @cache
-def _fine(bench: Bench) -> dict[str, list[Rows]]:
-    """The stored maps of the plain network."""
-    return _maps(bench.plain, bottleneck_names(bench.plain), bench.fit)
+def _fine(bench: Bench, graph: Graph) -> dict[str, list[Rows]]:
+    """The stored maps of a network whose steps did not grow."""
+    return _maps(graph, bottleneck_names(bench.plain), bench.fit)
 
 
-def _factors(bench: Bench, constant: float) -> dict[int, float]:
-    """By what the steps grow that are to be `constant` standard deviations, by tensor."""
-    index = _index(bench.plain)
-    return {index[name]: max(1.0, constant * float(np.std(np.stack(rows).astype(np.float32))))
-            for name, rows in _fine(bench).items()}
+def _factors(bench: Bench, graph: Graph, constant: float) -> dict[int, float]:
+    """By what the steps of a network grow that are to be `constant` standard deviations of the
+    plain network's maps, by tensor."""
+    index = _index(graph)
+    return {index[name]: max(1.0, constant * float(np.std(np.stack(rows).astype(np.float32)))
+                             * bench.plain.tensors[index[name]].scale
+                             / graph.tensors[index[name]].scale)
+            for name, rows in _fine(bench, bench.plain).items()}
 
 
 def _index(graph: Graph) -> dict[str, int]:
@@ -225,7 +248,7 @@ def _tables(coder: str, graph: Graph, maps: dict[str, list[Rows]]) -> list[bytes
     if coder.startswith("dctcm"):
         pick = -1 if "ordered" in coder else 0
         return [dctcm_fit.candidates(rows, shape)[pick].tables for shape, rows in per_map]
-    return list(fit_maps(CODECS[coder], per_map, table_limit(lower(graph))))
+    return list(fit_maps(CODECS[coder.split(",")[0]], per_map, table_limit(lower(graph))))
 
 
 def _bytes(coder: str, graph: Graph, maps: dict[str, list[Rows]]) -> int:
