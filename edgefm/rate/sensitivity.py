@@ -24,7 +24,7 @@ from edgefm.rate.fisher import Floats
 from edgefm.rate.requantise import requantise
 
 LARGEST_FACTOR = 64.0       # four codes are left
-MOST_WRONG = 8.0            # times a predicted cost, that a trial may correct it
+MOST_WRONG = 8.0            # times a predicted cost, that a trial may raise it
 PROBES = (0.15, 0.4)        # steps that are tried, in standard deviations of the map
 CURVE_SAMPLES = 4           # that bits per value are estimated from
 _SMALLEST_PROBE = 2.0       # less is lost in the rounding that is there anyway
@@ -73,8 +73,9 @@ def tried(graph: Graph, sensitivities: Sequence[Sensitivity], factors: Sequence[
 
     Derivatives take rounding errors for independent of each other. In a smooth map they are not:
     MobileNetV2's first bottleneck costs three to five times the prediction. What is met counts as
-    far as it is known: both sides of the ratio have its standard error added. `reference` has the
-    scores of the samples that KL is against.
+    far as it is known: both sides of the ratio have its standard error added. Less than predicted
+    does not count: networks that are rounded differently are lucky by as much as most maps cost.
+    `reference` has the scores of the samples that KL is against.
     """
     coarser = [max(f, _SMALLEST_PROBE) for f in factors]
     met = []
@@ -90,7 +91,7 @@ def tried(graph: Graph, sensitivities: Sequence[Sensitivity], factors: Sequence[
         more = kls - floor
         error = max(float(more.std() / len(more) ** 0.5), _LEAST_COST)
         ratio = (max(float(more.mean()), 0.0) + error) / (s.cost * (factor ** 2 - 1) + error)
-        found.append(replace(s, cost=s.cost * float(np.clip(ratio, 1 / MOST_WRONG, MOST_WRONG))))
+        found.append(replace(s, cost=s.cost * float(np.clip(ratio, 1, MOST_WRONG))))
     return found
 
 

@@ -36,8 +36,8 @@ def test_deviation_is_counted_in_steps(classifier: Graph, samples: list[Array],
     assert fine.bits[2] == pytest.approx(coarse.bits[0], abs=0.15)
 
 
-def test_a_trial_corrects_what_was_predicted_wrongly(classifier: Graph,
-                                                     samples: list[Array]) -> None:
+def test_a_trial_raises_what_was_predicted_too_low_and_nothing_else(classifier: Graph,
+                                                                    samples: list[Array]) -> None:
     group = next(g for g in groups(classifier) if len(g) == 1)
     right = measure(classifier, {group: 100}, samples, None)
     reference = scores(classifier, samples)
@@ -45,5 +45,5 @@ def test_a_trial_corrects_what_was_predicted_wrongly(classifier: Graph,
         guessed = [replace(right[0], cost=right[0].cost * wrong)] * 2
         found, _ = tried(classifier, guessed, [16.0, 4.0], samples, reference)
         before, after = abs(np.log(wrong)), abs(np.log(found.cost / right[0].cost))
-        assert after < max(before - 1, 1.5)
-        assert found.cost <= MOST_WRONG * guessed[0].cost
+        assert after < (max(before - 1, 1.5) if wrong <= 1 else before + 1e-9)
+        assert guessed[0].cost <= found.cost <= MOST_WRONG * guessed[0].cost
