@@ -427,6 +427,23 @@ def test_encode_fits_or_says_so_for_every_capacity(native, codec):
         assert code == (full if capacity >= len(full) else b"")
 
 
+@pytest.mark.parametrize(("name", "row"), [
+    ("context", [-44, 24, 13, -10, 9, -30, 51, -106, 93, 48, 10, 9, 11, 1]),
+    ("temporal", [-44, 24, 13, -10, 9, -30, 51, -106, 93, 48, 10, 9, 11, 1]),
+    ("mix", [-12, -28, -24, -16, -4, -12, 13, 27, -47, 27, 62, 35, -15, -60])])
+def test_a_row_that_only_fits_without_two_zeros_at_its_end_is_coded(native, name, row):
+    """The range coder's digits are a byte longer than the row, and the code a byte shorter."""
+    shape, codec = RowShape(len(row), 1, 0), CODECS[name]
+    tables = context.pack(context.Tables(False, 40, (20, 10, 4, 4, 0), (0, 0, 0, 0)))
+    tables = {"context": tables, "temporal": b"\x08\0" + tables, "mix": tables + b"\0"}[name]
+    rows = np.array(row, np.int8).reshape(1, -1, 1)
+    [stored] = encode_map(codec, tables, shape, rows)
+    assert len(stored) == shape.values - 1
+    for capacity in range(shape.values + 4):
+        code = Cursor(native, codec, tables, shape).encode(rows[0], capacity)
+        assert code == (stored if capacity >= len(stored) else b"")
+
+
 @pytest.mark.parametrize("i", [0, 1, 2, 3, 4, 5, 7])
 def test_c_refuses_what_python_refuses_and_reads_what_it_reads(native, codec, i):
     shape, rows = cases()[i]
