@@ -8,17 +8,16 @@
 #define EFM_QUICK_H
 
 #include "near.h"
+#include "quick_numbers.h"
+#include "quick_plain.h"
 #include "static.h"
-#include "stream.h"
 
 enum {
     EFM_QUICK = 16,            /* the kind of plain tables; the number of class maps is added */
     EFM_QUICK_GROUP = 1,       /* pixels of a group, 8 to 16 */
     EFM_QUICK_WEIGHT = 2,      /* of a distance in its group's activity, 1/128 */
     EFM_QUICK_SUMS = 10,       /* classes by the binary digits of the neighbours' sum, most first */
-    EFM_QUICK_CLASSES = 9 * EFM_QUICK_SUMS,
-    EFM_QUICK_PARAMETER = 7,
-    EFM_QUICK_FLAG = 8         /* zero has a bit of its own */
+    EFM_QUICK_CLASSES = 9 * EFM_QUICK_SUMS
 };
 
 static inline int efm_quick_check(const efm_codec_args *args, uint32_t most)
@@ -50,208 +49,6 @@ static inline uint32_t efm_quick_unfold(uint32_t u, uint32_t sum)
 {
     return u > sum ? u : (sum >> 1) - ((u >> 1) ^ (0u - (u & 1)));
 }
-
-/* What a code says that begins with a zero. `stop` has the bit behind the most zeros that count. */
-static inline uint32_t efm_quick_long(uint32_t window, uint32_t k, uint32_t stop, uint32_t *at)
-{
-    uint32_t bits = k + 2 * efm_zeros(window | stop);
-
-    *at += bits;
-    return window >> (32 - bits);
-}
-
-/* What any code says that is not of plain tables. */
-static inline uint32_t efm_quick_read(uint32_t window, uint32_t k, uint32_t *at)
-{
-    if (window >> 31 != 0) {
-        *at += k + 1;
-        return (window & 0x7FFFFFFFu) >> (31 - k);
-    }
-    return efm_quick_long(window, k, 1u << (22 + k), at);
-}
-
-/* `ahead` bits of zero are in front of it. */
-static inline void efm_quick_write(efm_bits_out *out, uint32_t u, uint32_t k, uint32_t ahead)
-{
-    if (u >> k == 0) {
-        efm_bits_add(out, u | 1u << k, ahead + k + 1);
-    } else {
-        efm_bits_add(out, u, ahead + 2 - k + 2 * efm_log2(u));
-    }
-}
-
-/* -- one parameter and centre per channel --------------------------------------------------------- */
-
-/* How many of `left` values may be read; 0 when bits were taken that the code does not have. */
-static inline uint32_t efm_quick_part(efm_near_at *n, uint32_t left)
-{
-    if ((int32_t)n->at <= n->in->whole) {
-        return left;
-    }
-    return !efm_near_on(n) ? 0 : left < EFM_NEAR_VALUES ? left : EFM_NEAR_VALUES;
-}
-
-/* Channels from c on as long as their zeros have no bit of their own; the next channel, or 0 when the code is used up.
-   Short codes stand for the 2^k values nearest to the centre, lowest first. A window has room for a short code and any
-   other behind it. */
-static EFM_APART uint32_t efm_quick_decode_around(const efm_codec_args *args, efm_near *in, uint8_t *row, uint32_t c)
-{
-    const uint8_t *modes = args->tables + EFM_STATIC_HEAD;
-    uint32_t stride = args->channels, width = args->width;
-    efm_near_at n = {in->code, in->at, in};
-
-    do {
-        uint32_t k = modes[c], centre = modes[c + stride] ^ 128u;
-        uint32_t base = centre - (3u << k >> 1), stop = 1u << (23 + k);
-        uint8_t *to = row + c;
-
-        for (uint32_t left = width, count; left > 0; left -= count) {
-            const uint8_t *end;
-
-            count = efm_quick_part(&n, left);
-            if (count == 0) {
-                return 0;
-            }
-            end = to + count * stride;
-            do {
-                uint32_t window = efm_near_window(n.code, n.at);
-
-                if (window >> 31 != 0) {
-                    *to = (uint8_t)(base + (window >> (31 - k)));
-                    to += stride;
-                    n.at += k + 1;
-                    window <<= k + 1;
-                    if (to == end) {
-                        break;
-                    }
-                }
-                if (window >> 31 != 0) {
-                    *to = (uint8_t)(base + (window >> (31 - k)));
-                    n.at += k + 1;
-                } else {
-                    uint32_t u = efm_quick_long(window, k, stop, &n.at);
-
-                    *to = (uint8_t)(centre + ((u >> 1) ^ (0u - (u & 1))));
-                }
-                to += stride;
-            } while (to != end);
-        }
-        c++;
-    } while (c < stride && modes[c] < EFM_QUICK_FLAG);
-    in->at = n.at;
-    return c;
-}
-
-/* Likewise, as long as they have one. */
-static EFM_APART uint32_t efm_quick_decode_above(const efm_codec_args *args, efm_near *in, uint8_t *row, uint32_t c)
-{
-    const uint8_t *modes = args->tables + EFM_STATIC_HEAD;
-    uint32_t stride = args->channels, width = args->width;
-    efm_near_at n = {in->code, in->at, in};
-
-    do {
-        uint32_t k = modes[c] - (uint32_t)EFM_QUICK_FLAG, base = 129 - (1u << k), stop = 1u << (23 + k);
-        uint8_t *to = row + c;
-
-        for (uint32_t left = width, count; left > 0; left -= count) {
-            const uint8_t *end;
-
-            count = efm_quick_part(&n, left);
-            if (count == 0) {
-                return 0;
-            }
-            end = to + count * stride;
-            do {
-                uint32_t window = efm_near_window(n.code, n.at);
-
-                n.at++;
-                if (window >> 31 != 0) {
-                    *to = 128;
-                    to += stride;
-                    if (to == end) {
-                        break;
-                    }
-                    n.at++;
-                    window <<= 1;
-                }
-                if (window >> 31 != 0) {
-                    *to = 128;
-                } else if (window >> 30 != 0) {
-                    *to = (uint8_t)(base + (window >> (30 - k)));
-                    n.at += k + 1;
-                } else {
-                    *to = (uint8_t)(129 + efm_quick_long(window << 1, k, stop, &n.at));
-                }
-                to += stride;
-            } while (to != end);
-        }
-        c++;
-    } while (c < stride && modes[c] >= EFM_QUICK_FLAG);
-    in->at = n.at;
-    return c;
-}
-
-static inline int efm_quick_decode_plain(const efm_codec_args *args, efm_near *in, uint8_t *row)
-{
-    uint32_t c = 0;
-
-    do {
-        c = args->tables[EFM_STATIC_HEAD + c] < EFM_QUICK_FLAG ? efm_quick_decode_around(args, in, row, c)
-                                                              : efm_quick_decode_above(args, in, row, c);
-    } while (c != 0 && c < args->channels);
-    return c != 0;
-}
-
-static inline void efm_quick_encode_around(efm_bits_out *out, uint32_t k, uint32_t centre, const uint8_t *row,
-                                           uint32_t width, uint32_t stride)
-{
-    uint32_t half = 1u << k >> 1, first = centre - half;
-
-    for (; width > 0; width--, row += stride) {
-        uint32_t v = (uint8_t)(*row - first);
-
-        if (v >> k == 0) {
-            efm_bits_add(out, v | 1u << k, k + 1);
-        } else {
-            int32_t e = efm_int8((v - half) & 255u);
-            uint32_t u = (uint32_t)(e * 2) ^ (uint32_t)(e >> 31);
-
-            efm_bits_add(out, u, 2 - k + 2 * efm_log2(u));
-        }
-    }
-}
-
-static inline void efm_quick_encode_above(efm_bits_out *out, uint32_t k, const uint8_t *row, uint32_t width,
-                                          uint32_t stride)
-{
-    for (; width > 0; width--, row += stride) {
-        uint32_t u = (uint8_t)(*row - 129);
-
-        if (u == 255) {
-            efm_bits_add(out, 1, 1);
-        } else {
-            efm_quick_write(out, u, k, 1);
-        }
-    }
-}
-
-static EFM_APART void efm_quick_encode_plain(const efm_codec_args *args, efm_bits_out *to, const uint8_t *row)
-{
-    const uint8_t *mode = args->tables + EFM_STATIC_HEAD;
-    uint32_t channels = args->channels, width = args->width;
-    efm_bits_out out = *to;
-
-    for (uint32_t c = 0; c < channels; c++, mode++, row++) {
-        if (*mode < EFM_QUICK_FLAG) {
-            efm_quick_encode_around(&out, *mode, mode[channels] ^ 128u, row, width, channels);
-        } else {
-            efm_quick_encode_above(&out, *mode - EFM_QUICK_FLAG, row, width, channels);
-        }
-    }
-    *to = out;
-}
-
-/* -- classes -------------------------------------------------------------------------------------- */
 
 /* The shape of a row's channels, and where in the state each has what. */
 typedef struct efm_quick {
