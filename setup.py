@@ -3,5 +3,5 @@
 
 from setuptools import setup
 
-setup(cffi_modules=["edgefm/binding/build.py:ffibuilder"],
+setup(cffi_modules=["edgefm/runtime/build.py:ffibuilder"],
       options={"bdist_wheel": {"py_limited_api": "cp311"}})

@@ -93,7 +93,7 @@ def bench(context: Context, name: str = "") -> None:
 @task
 def boards(context: Context) -> None:
     """List which boards are supported, what runs or is plugged in, which tools are missing."""
-    _run(context, f"{PYTHON} -m host_tools.boards list")
+    _run(context, f"{PYTHON} -m host_tools.boards.manage list")
 
 
 @task(help={"board": "one of ./inv boards", "tool": "what to flash with (default: what is there)",
@@ -103,14 +103,14 @@ def flash(context: Context, board: str, tool: str = "", to: str = "", only: str 
     """Build a board's firmware and put it there; an emulated board is started."""
     options = {"board": board, "tool": tool, "to": to, "only": only}
     words = " ".join(f"--{name} {shlex.quote(word)}" for name, word in options.items() if word)
-    _run(context, f"{PYTHON} -m host_tools.boards flash {words}")
+    _run(context, f"{PYTHON} -m host_tools.boards.manage flash {words}")
 
 
 @task(help={"board": "(default: all)"})
 def stop(context: Context, board: str = "") -> None:
     """End the boards that run on this machine."""
     words = f" --board {shlex.quote(board)}" if board else ""
-    _run(context, f"{PYTHON} -m host_tools.boards stop{words}")
+    _run(context, f"{PYTHON} -m host_tools.boards.manage stop{words}")
 
 
 @task(pre=[build], help={"board": "a board that runs here, or a port (default: the only one)",
@@ -132,4 +132,4 @@ def profile(context: Context, model: str, board: str = "", input: str = "",
 
 def _edgefm(board: str) -> str:
     """The command line, connected to a board."""
-    return f"{PYTHON} -m edgefm.cli" + (f" connect {shlex.quote(board)}" if board else "")
+    return f"{PYTHON} -m host_tools.cli" + (f" connect {shlex.quote(board)}" if board else "")

@@ -19,18 +19,18 @@ from pathlib import Path
 import numpy as np
 
 from edgefm import importers
-from edgefm.compiler import CompileOptions, load_model
+from edgefm.compiler.pipeline import CompileOptions, load_model
 from edgefm.exporters.tflite import export_tflite
-from edgefm.graph import Array, Graph
-from edgefm.preprocess import is_picture
-from edgefm.rate.transform import bottlenecks, stored_maps
+from edgefm.images.preprocess import is_picture
+from edgefm.network.graph import Array, Graph
+from edgefm.rate_distortion.transform import bottlenecks, stored_maps
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "benchmarks"
 MOBILENET_V2 = "tf2_mobilenet_v2_1.0_224_ptq"
 SQUEEZENET = "squeezenet1_1_torchvision"
-QUANTISERS = ("calibrate.py", "compiler.py", "equalize.py", "integer.py", "optimize.py",
-              "preprocess.py", "quantize.py", "refine.py", "exporters", "importers", "ops")
+QUANTISERS = ("compiler", "exporters", "images/preprocess.py", "importers", "network", "ops",
+              "quantization")
 PREPROCESS = {SQUEEZENET: "torchvision", "mobilenet_v1_0.25_224_float": "tf"}  # of float sources
 
 

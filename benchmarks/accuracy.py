@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Top-1 of our int8 networks against their float sources, on the validation photos.
 
-Every photo is judged in several views (mirrored, moved by 1 to 3 pixels; `edgefm.validate.views`);
-a published network, whose judge is the same network in TFLite's reference kernels, as it is.
+Every photo is judged in several views (mirrored, moved by 1 to 3 pixels;
+`edgefm.evaluate.validate.views`); a published network, whose judge is the same network in TFLite's
+reference kernels, as it is.
 Differences are paired, photo by photo and view by view; standard errors take the photo as the unit.
 Float SqueezeNet is run by edgefm.ops in NumPy, float MobileNetV1 and the published MobileNetV2 by
 TFLite's reference kernels. KL is the mean of KL(judge || ours) in nats. Calibration sees
@@ -34,10 +35,17 @@ from _common import (
     say,
 )
 
-from edgefm.compiler import compile_model
-from edgefm.executors import completed
-from edgefm.labels import LabelledFile, read_labels, spread
-from edgefm.validate import Outcome, Validation, make_units, process_pool, run_unit, summarise
+from edgefm.compiler.pipeline import compile_model
+from edgefm.evaluate.executors import completed
+from edgefm.evaluate.validate import (
+    Outcome,
+    Validation,
+    make_units,
+    process_pool,
+    run_unit,
+    summarise,
+)
+from edgefm.images.labels import LabelledFile, read_labels, spread
 
 PART = 400  # photos of a random part of the calibration folder
 

@@ -32,12 +32,12 @@ from _common import (
     say,
 )
 
-from edgefm.binding import Runtime
 from edgefm.codecs import CODECS, Codec, Rows, RowShape
-from edgefm.codecs.quick import KIND
-from edgefm.compiler import calibration_inputs, compile_model
+from edgefm.codecs.engine.quick import KIND
+from edgefm.compiler.pipeline import calibration_inputs, compile_model
 from edgefm.errors import BadInput
-from edgefm.measure import boundaries_of, maps_of
+from edgefm.evaluate.codec_costs import boundaries_of, maps_of
+from edgefm.runtime import Runtime
 
 TOOLS = ("qemu-system-arm", "arm-none-eabi-gcc")
 INSTRUCTIONS = 40    # of a nanosecond each, per tick of a 25 MHz clock

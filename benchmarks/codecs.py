@@ -24,8 +24,8 @@ from _common import (
     say,
 )
 
-from edgefm.compiler import calibration_inputs, compile_model
-from edgefm.measure import measure_codecs
+from edgefm.compiler.pipeline import calibration_inputs, compile_model
+from edgefm.evaluate.codec_costs import measure_codecs
 
 
 def main() -> None:

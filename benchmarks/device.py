@@ -31,19 +31,20 @@ from _common import (
 )
 from _firmware import FirmwareSize, firmware_size, stack_used
 
-from edgefm.binding import Runtime
-from edgefm.compiler import Compiled, CompileOptions, Model, compile_loaded, load_model
-from edgefm.container import read_needs
-from edgefm.diff import random_inputs
+from edgefm.compiler.pipeline import Compiled, CompileOptions, Model, compile_loaded, load_model
 from edgefm.errors import Infeasible
-from edgefm.outline import read_outline
-from host_tools import build, running
-from host_tools.flash import flash
+from edgefm.evaluate.diff import random_inputs
+from edgefm.package.container import read_needs
+from edgefm.package.outline import read_outline
+from edgefm.runtime import Runtime
+from host_tools.boards import build
+from host_tools.boards.flash import flash
+from host_tools.boards.switches import switches
+from host_tools.link import registry
 from host_tools.link.device import Device
 from host_tools.link.events import RunEnd
+from host_tools.link.registry import Running
 from host_tools.link.transport import open_transport
-from host_tools.running import Running
-from host_tools.switches import switches
 
 KIB = 1024
 BOARDS = ("qemu-an386", "qemu-an547", "sim", "raspberry-pi")
@@ -118,8 +119,8 @@ def _started(names: list[str]) -> Iterator[dict[str, Running]]:
     try:
         yield {name: _start(name) for name in names}
     finally:
-        for board in running.running():
-            running.stop(board)
+        for board in registry.running():
+            registry.stop(board)
         shutil.rmtree(folder)
 
 
@@ -135,7 +136,7 @@ def _start(name: str) -> Running:
 
 
 def _qmp(name: str) -> Path:
-    return running.folder() / f"{name}.qmp"
+    return registry.folder() / f"{name}.qmp"
 
 
 # -- runs ------------------------------------------------------------------------------------------
@@ -224,7 +225,7 @@ def print_runs(cases: list[Case], data: Path, boards: dict[str, Running]) -> Non
     print(f"\nBytes or counts that differ from this machine's or from the plan's: {wrong}.\n")
     for name in boards:
         if name != "qemu-an547" and _qmp(name).exists():  # behind a protection controller
-            used = stack_used(build.build(name), _qmp(name), running.folder() / "stack")
+            used = stack_used(build.build(name), _qmp(name), registry.folder() / "stack")
             print(f"Stack of {name} after all runs: {used:,} bytes.")
 
 

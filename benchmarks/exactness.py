@@ -28,10 +28,9 @@ from _common import (
     say,
 )
 
-from edgefm.binding import RunResult, Runtime
 from edgefm.codecs import LOSSLESS_CODECS
-from edgefm.coding import LOSSLESS
-from edgefm.compiler import (
+from edgefm.compiler.choose_codec import LOSSLESS
+from edgefm.compiler.pipeline import (
     Compiled,
     CompileOptions,
     Model,
@@ -39,10 +38,11 @@ from edgefm.compiler import (
     compile_loaded,
     load_model,
 )
-from edgefm.diff import diff_compiled, random_inputs
 from edgefm.errors import BadInput, Infeasible
-from edgefm.graph import Array
-from edgefm.reference import Reference
+from edgefm.evaluate.diff import diff_compiled, random_inputs
+from edgefm.evaluate.reference import Reference
+from edgefm.network.graph import Array
+from edgefm.runtime import RunResult, Runtime
 
 BUDGETS = (64 << 10, 96 << 10, 160 << 10, None)
 Inputs = Sequence[Sequence[Array]]

@@ -39,21 +39,22 @@ from _common import (
 )
 
 from edgefm import importers
-from edgefm.binding import Runtime
-from edgefm.binding.coder import code_map
-from edgefm.codecs import CODECS, LENGTH_BYTES, RowShape, coded_bytes, dctcm_fit, fit_maps
+from edgefm.codecs import CODECS, LENGTH_BYTES, RowShape, coded_bytes, fit_maps
+from edgefm.codecs.fit import dctcm_fit
 from edgefm.codecs.interface import Rows
-from edgefm.coding import storage_for, table_limit
-from edgefm.compiler import calibration_inputs, compile_model
-from edgefm.container import CodedMap, Description, write_package
-from edgefm.graph import Array, Graph
+from edgefm.compiler.choose_codec import storage_for, table_limit
+from edgefm.compiler.pipeline import calibration_inputs, compile_model
+from edgefm.images.preprocess import choose_preprocess
 from edgefm.lower import lower
+from edgefm.network.graph import Array, Graph
 from edgefm.ops.quantize import dequantised, quantised
-from edgefm.plan import Target, analyse, make_plan
-from edgefm.preprocess import choose_preprocess
-from edgefm.rate.channels import in_good_coordinates
-from edgefm.rate.divergence import Scores, divergences, package_of, scores
-from edgefm.rate.requantise import requantise
+from edgefm.package.container import CodedMap, Description, write_package
+from edgefm.planner import Target, analyse, make_plan
+from edgefm.rate_distortion.channels import in_good_coordinates
+from edgefm.rate_distortion.divergence import Scores, divergences, package_of, scores
+from edgefm.rate_distortion.requantise import requantise
+from edgefm.runtime import Runtime
+from edgefm.runtime.coder import code_map
 
 FOLDER = CACHE / "learned"
 TRAINED = ("--flat 5", "--flat 4", "--bits 4", "--bits 3.75", "--bits 3.5", "--bits 3", "--bits 2",

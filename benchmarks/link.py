@@ -21,7 +21,7 @@ from pathlib import Path
 from _common import print_table
 
 from edgefm.errors import LinkLost
-from host_tools.build import build
+from host_tools.boards.build import build
 from host_tools.link.device import Device
 from host_tools.link.transport import SerialTransport
 

@@ -28,19 +28,19 @@ from _common import (
     say,
 )
 
-from edgefm.binding import Runtime
-from edgefm.compiler import Model, calibration_inputs, load_model
-from edgefm.executors import completed, process_pool
-from edgefm.graph import Graph
-from edgefm.labels import LabelledFile, read_labels, spread
-from edgefm.preprocess import Preprocess, load_image
-from edgefm.rate.allocate import ladder
-from edgefm.rate.channels import in_good_coordinates
-from edgefm.rate.divergence import Answer, Decision, decision_of, divergence, package_of
-from edgefm.rate.requantise import groups, requantise
-from edgefm.rate.sensitivity import measure
-from edgefm.validate.statistics import mean_and_error
-from edgefm.validate.views import views
+from edgefm.compiler.pipeline import Model, calibration_inputs, load_model
+from edgefm.evaluate.executors import completed, process_pool
+from edgefm.evaluate.validate.statistics import mean_and_error
+from edgefm.evaluate.validate.views import views
+from edgefm.images.labels import LabelledFile, read_labels, spread
+from edgefm.images.preprocess import Preprocess, load_image
+from edgefm.network.graph import Graph
+from edgefm.rate_distortion.allocate import ladder
+from edgefm.rate_distortion.channels import in_good_coordinates
+from edgefm.rate_distortion.divergence import Answer, Decision, decision_of, divergence, package_of
+from edgefm.rate_distortion.requantise import groups, requantise
+from edgefm.rate_distortion.sensitivity import measure
+from edgefm.runtime import Runtime
 
 _UNIT = 26    # photos
 _FITTED = 12  # calibration photos

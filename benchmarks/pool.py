@@ -30,12 +30,12 @@ from _common import (
     say,
 )
 
-from edgefm.binding import Runtime
-from edgefm.binding.runtime import Counters
-from edgefm.compiler import Compiled, compile_loaded, load_model
-from edgefm.labels import LabelledFile, read_labels, spread
-from edgefm.preprocess import InputInfo, load_image
-from edgefm.rate.divergence import divergences, scores
+from edgefm.compiler.pipeline import Compiled, compile_loaded, load_model
+from edgefm.images.labels import LabelledFile, read_labels, spread
+from edgefm.images.preprocess import InputInfo, load_image
+from edgefm.rate_distortion.divergence import divergences, scores
+from edgefm.runtime import Runtime
+from edgefm.runtime.runtime import Counters
 
 CHUNK = 25  # photos in memory at a time
 

@@ -27,13 +27,13 @@ from _common import (
     say,
 )
 
-from edgefm.binding import Runtime
-from edgefm.binding.runtime import Counters
-from edgefm.compiler import Compiled, compile_loaded, load_model
-from edgefm.graph import Array
-from edgefm.labels import read_labels, spread
-from edgefm.preprocess import InputInfo, load_image
-from edgefm.rate.divergence import divergences, scores
+from edgefm.compiler.pipeline import Compiled, compile_loaded, load_model
+from edgefm.images.labels import read_labels, spread
+from edgefm.images.preprocess import InputInfo, load_image
+from edgefm.network.graph import Array
+from edgefm.rate_distortion.divergence import divergences, scores
+from edgefm.runtime import Runtime
+from edgefm.runtime.runtime import Counters
 
 
 def main() -> None:

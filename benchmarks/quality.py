@@ -28,18 +28,18 @@ from _common import (
     say,
 )
 
-from edgefm import rate
-from edgefm.binding import Runtime
-from edgefm.compiler import Model, calibration_inputs, load_model
-from edgefm.container import Description, write_package
-from edgefm.graph import Array
-from edgefm.labels import read_labels, spread
-from edgefm.outside import Deployed, Outside
-from edgefm.plan import Target, load_target
-from edgefm.preprocess import InputInfo, load_image
-from edgefm.rate.divergence import Scores, divergences, scores
-from edgefm.rate.quality import QUALITIES, Chooser, by_position, chooser_for
-from edgefm.rate.requantise import requantise
+from edgefm import rate_distortion
+from edgefm.compiler.external import Deployed, Outside
+from edgefm.compiler.pipeline import Model, calibration_inputs, load_model
+from edgefm.images.labels import read_labels, spread
+from edgefm.images.preprocess import InputInfo, load_image
+from edgefm.network.graph import Array
+from edgefm.package.container import Description, write_package
+from edgefm.planner import Target, load_target
+from edgefm.rate_distortion.divergence import Scores, divergences, scores
+from edgefm.rate_distortion.quality import QUALITIES, Chooser, by_position, chooser_for
+from edgefm.rate_distortion.requantise import requantise
+from edgefm.runtime import Runtime
 
 EVEN_STEPS = ("slope", "none")  # one step per map, equal loss per byte
 
@@ -114,7 +114,8 @@ def _bench(options: argparse.Namespace, data: Path) -> Bench:
     target = load_target(None).with_budget(64 << 10, None)
     bench = Bench(model, target, options.codec, calibration, photos,
                   scores(model.graph, photos), {})
-    decided = bench.outside(None).run(rate.Budget(kl=options.kl), calibration, EVEN_STEPS).rate
+    budget = rate_distortion.Budget(kl=options.kl)
+    decided = bench.outside(None).run(budget, calibration, EVEN_STEPS).rate
     assert decided is not None
     names = {tensor.name: t for t, tensor in enumerate(model.graph.tensors)}
     factors = {names[step.name]: step.factor for step in decided.steps}

@@ -37,15 +37,15 @@ from _common import (
     say,
 )
 
-from edgefm.binding import Runtime
-from edgefm.binding.coder import code_map
 from edgefm.codecs import coded_bytes
-from edgefm.compiler import Compiled, Model, calibration_inputs, compile_loaded, load_model
-from edgefm.graph import Array
-from edgefm.program import OpKind
-from edgefm.rate import TRANSFORMS
-from edgefm.rate.divergence import divergences, package_of, scores
-from edgefm.validate.views import views
+from edgefm.compiler.pipeline import Compiled, Model, calibration_inputs, compile_loaded, load_model
+from edgefm.evaluate.validate.views import views
+from edgefm.network.graph import Array
+from edgefm.network.program import OpKind
+from edgefm.rate_distortion import TRANSFORMS
+from edgefm.rate_distortion.divergence import divergences, package_of, scores
+from edgefm.runtime import Runtime
+from edgefm.runtime.coder import code_map
 
 
 @dataclass(frozen=True)

@@ -142,9 +142,9 @@ def _ingest(arguments: argparse.Namespace, folder: Path) -> None:
     from host_tools.link.frames import FrameReader
     from host_tools.link.session import Event
     from host_tools.link.transport import open_transport
+    from host_tools.measurement.record import RunRecorder
     from host_tools.power.meter import Options
     from host_tools.power.ppk2 import Ppk2
-    from host_tools.record import RunRecorder
 
     meter_process, device_process = _child("meter", arguments), _child("device", arguments)
     assert meter_process.stdout and device_process.stdout

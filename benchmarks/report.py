@@ -27,8 +27,8 @@ from _common import print_command, print_table  # noqa: E402
 from browser import Browser, find_browser  # noqa: E402
 
 from host_tools.link.events import RUN_BEGIN, RUN_END, STAGE  # noqa: E402
+from host_tools.outputs.report.page import chapter, write_page  # noqa: E402
 from host_tools.recording import Column, Recorder, Recording  # noqa: E402
-from host_tools.report.page import chapter, write_page  # noqa: E402
 
 RATE = 100_000
 STAGES = 24

@@ -38,10 +38,10 @@ from _common import (
     say,
 )
 
-from edgefm.binding import Runtime
-from edgefm.compiler import calibration_files, compile_model
-from edgefm.container import read_info
-from edgefm.preprocess import load_image
+from edgefm.compiler.pipeline import calibration_files, compile_model
+from edgefm.images.preprocess import load_image
+from edgefm.package.container import read_info
+from edgefm.runtime import Runtime
 
 PORTABLE = {"portable C": "-DEFM_KERNEL_X86=0"}
 PORTABLE_X86 = {"portable C for AVX2": "-DEFM_KERNEL_X86=0 -march=x86-64-v3"}
@@ -146,11 +146,11 @@ def _photos(data: Path) -> list[Path]:
 def _open(path: Path, library: str) -> Runtime:
     """The runtime of another build of the extension; "-" is the installed one."""
     if library != "-":
-        spec = importlib.util.spec_from_file_location("edgefm.binding._native", library)
+        spec = importlib.util.spec_from_file_location("edgefm.runtime._native", library)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        sys.modules["edgefm.binding._native"] = module
+        sys.modules["edgefm.runtime._native"] = module
     return Runtime(path.read_bytes())
 
 

@@ -3,9 +3,9 @@
 
 The plan is one that the raw and the coded network share, so bytes are those of the same maps, moved
 as often; with less memory (--fast) the planner chooses for each which maps move, and how. KL is per
-object and per position (edgefm.rate.divergence); budgets are kept on imagenet_sample, accuracy is
-measured on photos of other origin. Every photo is judged in several views; differences are paired,
-their standard errors a jackknife over photos.
+object and per position (edgefm.rate_distortion.divergence); budgets are kept on imagenet_sample,
+accuracy is measured on photos of other origin. Every photo is judged in several views; differences
+are paired, their standard errors a jackknife over photos.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any
 
 from _common import data_folder, parser, print_command, print_table, say
 
-from edgefm.annotations import read_boxes, read_masks
-from edgefm.compiler import Compiled, CompileOptions, compile_loaded, load_model
-from edgefm.labels import read_names
-from edgefm.rate.divergence import decision_of, package_of
-from edgefm.validate import Labelled, Validation, make_units, process_pool, validate
+from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_loaded, load_model
+from edgefm.evaluate.validate import Labelled, Validation, make_units, process_pool, validate
+from edgefm.images.annotations import read_boxes, read_masks
+from edgefm.images.labels import read_names
+from edgefm.rate_distortion.divergence import decision_of, package_of
 
 KIB = 1024
 

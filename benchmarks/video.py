@@ -28,14 +28,20 @@ from _common import (
     say,
 )
 
-from edgefm import coding
-from edgefm.binding import Runtime
-from edgefm.binding.runtime import RunResult
-from edgefm.compiler import Compiled, CompileOptions, calibration_inputs, compile_loaded, load_model
-from edgefm.container import Description, write_package
-from edgefm.graph import Array, Graph
-from edgefm.measure import boundaries_of
-from edgefm.rate.divergence import decision_of, divergences
+from edgefm.compiler import choose_codec
+from edgefm.compiler.pipeline import (
+    Compiled,
+    CompileOptions,
+    calibration_inputs,
+    compile_loaded,
+    load_model,
+)
+from edgefm.evaluate.codec_costs import boundaries_of
+from edgefm.network.graph import Array, Graph
+from edgefm.package.container import Description, write_package
+from edgefm.rate_distortion.divergence import decision_of, divergences
+from edgefm.runtime import Runtime
+from edgefm.runtime.runtime import RunResult
 
 CLIPS = "video/clips_224_u8.npz"
 PHOTOS = 6  # made-up clips per strength of noise
@@ -95,7 +101,7 @@ def _rows(compiled: Compiled, data: Path, options: argparse.Namespace, kept: int
 
 def _tolerant(compiled: Compiled, tolerance: int) -> bytes:
     return write_package(compiled.graph, compiled.program, compiled.plan,
-                         coding.with_tolerance(compiled.coded, tolerance), Description(""))
+                         choose_codec.with_tolerance(compiled.coded, tolerance), Description(""))
 
 
 def _clips(compiled: Compiled, data: Path, frames: int) -> Iterator[tuple[str, list[Array]]]:

@@ -11,7 +11,7 @@
         result = net.run([image])           # .outputs, .counters
 
 Names are loaded when first used, so that `import edgefm` costs nothing. Quantising and validating
-are modules: `edgefm.quantize.quantize`, `edgefm.validate.validate`.
+are modules: `edgefm.quantization.choose.quantize`, `edgefm.evaluate.validate.validate`.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgefm.binding import Counters, RunResult, Runtime
-    from edgefm.compiler import Compiled, CompileOptions, compile_model, load_model
-    from edgefm.container import PackageInfo, read_info
-    from edgefm.diff import DiffResult, diff_model
+    from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_model, load_model
     from edgefm.errors import BadInput, EdgefmError, Infeasible
+    from edgefm.evaluate.codec_costs import measure_codecs
+    from edgefm.evaluate.diff import DiffResult, diff_model
     from edgefm.exporters.tflite import export_tflite
+    from edgefm.images.preprocess import load_image
     from edgefm.importers import load
-    from edgefm.measure import measure_codecs
-    from edgefm.preprocess import load_image
+    from edgefm.package.container import PackageInfo, read_info
+    from edgefm.runtime import Counters, RunResult, Runtime
 
 __all__ = ["BadInput", "CompileOptions", "Compiled", "Counters", "DiffResult", "EdgefmError",
            "Infeasible", "PackageInfo", "RunResult", "Runtime", "compile_model", "diff_model",
            "export_tflite", "load", "load_image", "load_model", "measure_codecs", "read_info"]
 
 _HOMES = {
-    "binding": ("Counters", "RunResult", "Runtime"),
-    "compiler": ("CompileOptions", "Compiled", "compile_model", "load_model"),
-    "container": ("PackageInfo", "read_info"),
-    "diff": ("DiffResult", "diff_model"),
+    "runtime": ("Counters", "RunResult", "Runtime"),
+    "compiler.pipeline": ("CompileOptions", "Compiled", "compile_model", "load_model"),
+    "package.container": ("PackageInfo", "read_info"),
+    "evaluate.diff": ("DiffResult", "diff_model"),
     "errors": ("BadInput", "EdgefmError", "Infeasible"),
     "exporters.tflite": ("export_tflite",),
     "importers": ("load",),
-    "measure": ("measure_codecs",),
-    "preprocess": ("load_image",),
+    "evaluate.codec_costs": ("measure_codecs",),
+    "images.preprocess": ("load_image",),
 }
 
 

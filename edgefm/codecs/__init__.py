@@ -11,24 +11,18 @@ from types import MappingProxyType
 
 import numpy as np
 
-from edgefm.codecs import (
-    context,
+from edgefm.codecs import context, dctcm, gf2, mix, rice, tans, temporal
+from edgefm.codecs.ebpc import EBPC
+from edgefm.codecs.engine import static
+from edgefm.codecs.fit import (
     context_fit,
-    dctcm,
     dctcm_fit,
-    gf2,
     gf2_fit,
-    mix,
     mix_fit,
     quick_fit,
-    rice,
-    static,
-    tans,
     tans_fit,
-    temporal,
     temporal_fit,
 )
-from edgefm.codecs.ebpc import EBPC
 from edgefm.codecs.interface import (
     LENGTH_BYTES,
     Candidate,

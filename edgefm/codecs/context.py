@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edgefm.codecs.engine.range_coder import Coder, Decoder, Encoder
 from edgefm.codecs.interface import Rows, RowShape
-from edgefm.codecs.range import Coder, Decoder, Encoder
 from edgefm.errors import BadContainer
 
 HEAD = struct.Struct("<BBB5B4b")

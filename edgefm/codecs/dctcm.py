@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.codecs.bits import BitReader, BitWriter
+from edgefm.codecs.engine.bits import BitReader, BitWriter
 from edgefm.codecs.interface import Rows, RowShape
 from edgefm.errors import BadContainer
 

@@ -13,9 +13,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from edgefm.codecs.bits import BitReader, BitWriter
+from edgefm.codecs.engine.bits import BitReader, BitWriter
+from edgefm.codecs.engine.zeros import read_runs, write_runs
 from edgefm.codecs.interface import Codec, Rows, RowShape, no_fit, no_skip, no_start, no_state
-from edgefm.codecs.zeros import read_runs, write_runs
 from edgefm.errors import BadContainer
 
 BLOCK = 8

@@ -15,8 +15,8 @@ import numpy as np
 
 from edgefm.codecs import context
 from edgefm.codecs.context import HIGH, LONGEST, LOW, ONE, SCALES, Guess, Pixel
+from edgefm.codecs.engine.range_coder import Coder, Decoder, Encoder
 from edgefm.codecs.interface import Rows, RowShape
-from edgefm.codecs.range import Coder, Decoder, Encoder
 from edgefm.errors import BadContainer
 
 NODES = 8  # decisions: zero, below, further steps above and below

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefm.codecs import quick, static
-from edgefm.codecs.bits import BitReader, BitWriter
+from edgefm.codecs.engine import quick, static
+from edgefm.codecs.engine.bits import BitReader, BitWriter
+from edgefm.codecs.engine.static import Front
 from edgefm.codecs.interface import Rows, RowShape
-from edgefm.codecs.static import Front
 from edgefm.errors import BadContainer
 
 FLAG, PARAMETER, LONGEST, ESCAPE_BITS = 8, 7, 6, 9

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgefm.codecs.bits import BitReader, BitWriter
+from edgefm.codecs.engine.bits import BitReader, BitWriter
+from edgefm.codecs.engine.zeros import read_runs, write_runs
 from edgefm.codecs.interface import Codec, Rows, RowShape, no_fit, no_skip, no_start, no_state
-from edgefm.codecs.zeros import read_runs, write_runs
 from edgefm.errors import BadContainer
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from edgefm.codecs import CODECS
 from edgefm.errors import BadInput
-from edgefm.graph import Graph
+from edgefm.network.graph import Graph
 
 STEP = "step"
 PAIRED = "paired"

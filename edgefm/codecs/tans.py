@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefm.codecs import static
-from edgefm.codecs.bits import BitReader
+from edgefm.codecs.engine import static
+from edgefm.codecs.engine.bits import BitReader
+from edgefm.codecs.engine.static import Front
 from edgefm.codecs.interface import Rows, RowShape
-from edgefm.codecs.static import Front
 from edgefm.errors import BadContainer
 
 STATES, LOG_STATES, STEP, SYMBOLS, DISTRIBUTIONS = 64, 6, 43, 16, 8

@@ -16,8 +16,8 @@ import numpy as np
 
 from edgefm.codecs import context
 from edgefm.codecs.context import Around, Pixel
+from edgefm.codecs.engine.range_coder import Coder, Decoder, Encoder
 from edgefm.codecs.interface import Rows, RowShape
-from edgefm.codecs.range import Coder, Decoder, Encoder
 from edgefm.errors import BadContainer
 
 HEAD = struct.Struct("<BB")

@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgefm import coding
 from edgefm.codecs.shift import HEAD_BYTES, Cap
-from edgefm.container import CodedMap
+from edgefm.compiler import choose_codec
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph
-from edgefm.plan import Plan, Target
-from edgefm.program import Program, Stream
-from edgefm.rate.divergence import package_of
-from edgefm.rate.quality import Chooser
+from edgefm.network.graph import Array, Graph
+from edgefm.network.program import Program, Stream
+from edgefm.package.container import CodedMap
+from edgefm.planner import Plan, Target
+from edgefm.rate_distortion.divergence import package_of
+from edgefm.rate_distortion.quality import Chooser
 
 USUAL = 0.5      # share of calibration pictures whose rows fit the rate on average
 DEPTH_ROWS = 8   # rows' worth that busy places may borrow from calm ones before
@@ -52,7 +52,7 @@ class Capping:
         capped = {i: one for i, one in coded.items() if plan.maps[i].cap}
         if self.budget is None:
             return {}
-        lengths = coding.row_lengths(program, plan, capped, package_of(graph),
+        lengths = choose_codec.row_lengths(program, plan, capped, package_of(graph),
                                      [[x] for x in self.samples])
         return {m.name: self._usual(lengths[m.stream], m.rows) for i, m in enumerate(plan.maps)
                 if i in capped}
@@ -99,7 +99,7 @@ def with_qualities(plan: Plan, chooser: Chooser | None, graph: Graph, program: P
     capped = {m.name: m for m in plan.maps if m.cap}
     if chooser is None or not capped:
         return plan
-    maps = coding.tapped_maps(program, package_of(graph), [[x] for x in chooser.samples],
+    maps = choose_codec.tapped_maps(program, package_of(graph), [[x] for x in chooser.samples],
                               [m.stream for m in capped.values()])
     return with_caps(plan, {name: chooser.shaped(program.streams[m.stream], m.cap, maps[m.stream])
                             for name, m in capped.items() if m.cap})

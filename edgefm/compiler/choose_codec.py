@@ -12,18 +12,18 @@ from types import MappingProxyType
 
 import numpy as np
 
-from edgefm.binding import Runtime
-from edgefm.binding.coder import code_map
 from edgefm.codecs import CODECS, LOSSLESS_CODECS, RowShape, coded_bytes, fit_maps, temporal
 from edgefm.codecs.interface import in_pairs, no_fit
 from edgefm.codecs.quality import QualityKind
 from edgefm.codecs.shift import HEAD_BYTES, Cap, seen_map
-from edgefm.container import CodedMap
+from edgefm.codecs.tables_file import MapTables
 from edgefm.errors import BadContainer, BadInput
-from edgefm.graph import Array
-from edgefm.plan import Plan, Storage
-from edgefm.program import Program, Stream
-from edgefm.tables import MapTables
+from edgefm.network.graph import Array
+from edgefm.network.program import Program, Stream
+from edgefm.package.container import CodedMap
+from edgefm.planner import Plan, Storage
+from edgefm.runtime import Runtime
+from edgefm.runtime.coder import code_map
 
 LOSSLESS = "lossless"         # the shortest of them all, map by map
 TABLE_SHARE = 0.03            # of the weights' bytes, for all tables together

@@ -11,20 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from edgefm import coding, rate
-from edgefm.capping import Capping, shared_out, with_caps, with_qualities
+from edgefm import rate_distortion
 from edgefm.codecs import CODECS
 from edgefm.codecs.shift import Cap
-from edgefm.container import CodedMap, Description, write_package
+from edgefm.codecs.tables_file import MapTables
+from edgefm.compiler import choose_codec
+from edgefm.compiler.caps import Capping, shared_out, with_caps, with_qualities
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph
 from edgefm.lower import lower
-from edgefm.plan import Layout, Plan, Target, analyse, make_plan
-from edgefm.plan.storage import COARSE_SHARE, LOSSLESS_SHARE
-from edgefm.program import OpKind, Program
-from edgefm.rate.divergence import package_of
-from edgefm.rate.quality import Chooser
-from edgefm.tables import MapTables
+from edgefm.network.graph import Array, Graph
+from edgefm.network.program import OpKind, Program
+from edgefm.package.container import CodedMap, Description, write_package
+from edgefm.planner import Layout, Plan, Target, analyse, make_plan
+from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE
+from edgefm.rate_distortion.divergence import package_of
+from edgefm.rate_distortion.quality import Chooser
 
 Samples = Sequence[Array]
 
@@ -37,7 +38,7 @@ class Deployed:
     layout: Layout
     plan: Plan
     coded: Mapping[int, CodedMap]
-    rate: rate.Rate | None
+    rate: rate_distortion.Rate | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +72,8 @@ class Outside:
     first: tuple[Layout, Plan] | None = None                 # of the network as it is
     made: dict[Graph, _Coded] = field(default_factory=dict)  # the last: learning takes long
 
-    def run(self, budget: rate.Budget | None, samples: Samples, how: tuple[str, str]) -> Deployed:
+    def run(self, budget: rate_distortion.Budget | None, samples: Samples,
+            how: tuple[str, str]) -> Deployed:
         """The network with steps as coarse as the budget allows, judged on `samples`; `how` is the
         rule and the transform of `rate.coarsen`."""
         if self.chooser or (budget and budget.bytes):
@@ -83,13 +85,13 @@ class Outside:
             return self._deployed(self.graph)
         self.share = COARSE_SHARE
         layout, plan = self._planned(self.graph)
-        graph, decided = rate.coarsen(
+        graph, decided = rate_distortion.coarsen(
             self.graph, _stored(layout.program, plan), samples, budget, how, self._package,
             self.tick, capped=self.capping is not None,
             taken=self._promised if budget.bytes else None)
         return self._deployed(graph, decided)
 
-    def _deployed(self, graph: Graph, decided: rate.Rate | None = None) -> Deployed:
+    def _deployed(self, graph: Graph, decided: rate_distortion.Rate | None = None) -> Deployed:
         one = self._coded(graph)
         plan = one.plan
         if self.capping:
@@ -114,7 +116,7 @@ class Outside:
 
     def _plan(self, layout: Layout) -> Plan:
         loose = self.capping.loose if self.capping else None
-        storage = coding.storage_for(layout.program, self.codec, loose, given=self.given,
+        storage = choose_codec.storage_for(layout.program, self.codec, loose, given=self.given,
                                      refresh=self.refresh)
         return make_plan(layout, self.target, self.objective, self.cut,
                          replace(storage, share=self.share))
@@ -134,10 +136,10 @@ class Outside:
     def _tables(self, graph: Graph, program: Program, plan: Plan) -> Mapping[int, CodedMap]:
         if all(m.codec == "raw" for m in plan.maps):
             return {}
-        learned = self.table_samples() if coding.needs_calibration(self.codec) else []
-        coded = coding.code_maps(program, plan, self.codec, package_of(graph),
+        learned = self.table_samples() if choose_codec.needs_calibration(self.codec) else []
+        coded = choose_codec.code_maps(program, plan, self.codec, package_of(graph),
                                  [[x] for x in learned], self.given)
-        return coding.with_tolerance(coded, self.tolerance)
+        return choose_codec.with_tolerance(coded, self.tolerance)
 
     def _promised(self, graph: Graph) -> int:
         """The most bytes of a graph's maps under caps that the usual picture fits."""
@@ -145,7 +147,7 @@ class Outside:
         return with_caps(one.plan, one.usual).most_map_bytes
 
     def _check_codec(self) -> None:
-        names = coding.candidates(self.codec)
+        names = choose_codec.candidates(self.codec)
         if not names or any(not CODECS[name].lossless or CODECS[name].refers for name in names):
             raise BadInput(f"caps and quality maps go before a codec that loses nothing itself and "
                            f"knows no earlier frame; met {self.codec}, expected another --codec, "

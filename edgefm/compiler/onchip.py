@@ -12,18 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from edgefm import coding, rate
-from edgefm.capping import DEPTH_ROWS, usual_cap, with_qualities
+from edgefm import rate_distortion
 from edgefm.codecs.shift import Cap
-from edgefm.container import CodedMap, Description, write_package
+from edgefm.compiler import choose_codec
+from edgefm.compiler.caps import DEPTH_ROWS, usual_cap, with_qualities
+from edgefm.compiler.external import Deployed
 from edgefm.errors import BadInput, Infeasible
-from edgefm.graph import Array, Graph
 from edgefm.lower import lower
-from edgefm.outside import Deployed
-from edgefm.plan import Layout, Plan, Storage, Target, analyse, make_plan, plan_storing
-from edgefm.program import Program, Stream
-from edgefm.rate.divergence import package_of
-from edgefm.rate.quality import Chooser
+from edgefm.network.graph import Array, Graph
+from edgefm.network.program import Program, Stream
+from edgefm.package.container import CodedMap, Description, write_package
+from edgefm.planner import Layout, Plan, Storage, Target, analyse, make_plan, plan_storing
+from edgefm.rate_distortion.divergence import package_of
+from edgefm.rate_distortion.quality import Chooser
 
 IMAGES = 112     # calibration files: of seven, one fits tables and sensitivities, two fit caps,
 PARTS = 7        # four hold the budget
@@ -102,12 +103,12 @@ class Pooling:
             cap = Cap(rate_, DEPTH_ROWS * rate_)
             return self.chooser.neutral(stream, cap) if self.chooser else cap
 
-        return coding.storage_for(program, self.codec, cap_for, pooled=True)
+        return choose_codec.storage_for(program, self.codec, cap_for, pooled=True)
 
     # -- steps and caps ----------------------------------------------------------------------------
 
     def _within(self, kl: float | None, how: tuple[str, str]
-                ) -> tuple[_Candidate, rate.Rate | None]:
+                ) -> tuple[_Candidate, rate_distortion.Rate | None]:
         """The coarsest steps within the budget, with their caps."""
         values = {s.tensor: s.height * s.width * s.channels
                   for s in lower(self.graph).streams if s.name in self.stored}
@@ -123,8 +124,9 @@ class Pooling:
         if kl is None:
             return deploy(self.graph), None
         judged = [x for i, x in enumerate(self.samples) if i % PARTS not in _CAPPING]
-        graph, decided = rate.coarsen(self.graph, values, judged, rate.Budget(kl=kl), how,
-                                      lambda coarse: deploy(coarse).package, self.tick, capped=True)
+        graph, decided = rate_distortion.coarsen(
+            self.graph, values, judged, rate_distortion.Budget(kl=kl), how,
+            lambda coarse: deploy(coarse).package, self.tick, capped=True)
         return deploy(graph), decided
 
     def _candidate(self, graph: Graph) -> _Candidate:
@@ -136,8 +138,8 @@ class Pooling:
         capping = [[x] for i, x in enumerate(self.samples) if i % PARTS in _CAPPING]
         loose = with_qualities(plan_storing(layout, self.target, self._storage(program, {}),
                                             streams), self.chooser, graph, program)
-        coded = coding.code_maps(program, loose, self.codec, roomy, fitted)
-        lengths = coding.row_lengths(program, loose, coded, roomy, capping)
+        coded = choose_codec.code_maps(program, loose, self.codec, roomy, fitted)
+        lengths = choose_codec.row_lengths(program, loose, coded, roomy, capping)
         shaped = {m.stream: m.cap for m in loose.maps if m.cap}
         caps = {program.streams[s].name: replace(usual_cap(rows), floors=shaped[s].floors,
                                                  quality=shaped[s].quality)

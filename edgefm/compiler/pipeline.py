@@ -14,14 +14,13 @@ from functools import cache
 from pathlib import Path
 from warnings import warn
 
-from edgefm import importers, pooling, rate
-from edgefm.container import CodedMap, Description, write_package
+from edgefm import importers, rate_distortion
+from edgefm.codecs.tables_file import read_tables, step_factors
+from edgefm.compiler import onchip
+from edgefm.compiler.external import Deployed, Outside
 from edgefm.errors import BadInput, CalibrationWarning
-from edgefm.graph import Array, Graph
-from edgefm.outside import Deployed, Outside
-from edgefm.picture import load_picture
-from edgefm.plan import Plan, Target, load_target
-from edgefm.preprocess import (
+from edgefm.images.picture import load_picture
+from edgefm.images.preprocess import (
     InputInfo,
     Preprocess,
     choose_preprocess,
@@ -29,12 +28,14 @@ from edgefm.preprocess import (
     picture_size,
     value_range,
 )
-from edgefm.program import Program
-from edgefm.quantize import QuantizeOptions, quantize
-from edgefm.rate import Budget, Rate
-from edgefm.rate.quality import SAMPLES, TILE, Chooser, chooser_for
-from edgefm.rate.requantise import requantise
-from edgefm.tables import read_tables, step_factors
+from edgefm.network.graph import Array, Graph
+from edgefm.network.program import Program
+from edgefm.package.container import CodedMap, Description, write_package
+from edgefm.planner import Plan, Target, load_target
+from edgefm.quantization.choose import QuantizeOptions, quantize
+from edgefm.rate_distortion import Budget, Rate
+from edgefm.rate_distortion.quality import SAMPLES, TILE, Chooser, chooser_for
+from edgefm.rate_distortion.requantise import requantise
 
 CALIBRATION_IMAGES = 500  # how many of --calib's files quantise a float network
 CODEC_IMAGES = 16         # how many of them codec tables are learned from
@@ -69,7 +70,7 @@ class CompileOptions:
     accuracy_budget: float | None = None
     byte_budget: int | None = None
     mean_byte_budget: int | None = None
-    points_per_nat: tuple[float, float] = rate.PER_NAT
+    points_per_nat: tuple[float, float] = rate_distortion.PER_NAT
     rate_rule: str = "slope"
     transform: str = "channels"
     tables: Path | None = None
@@ -221,7 +222,8 @@ def compile_loaded(model: Model, options: CompileOptions,
         return _pooled(model, options, target, tick)
     samples: list[Array] = []
     if budget is not None:
-        samples = calibration_inputs(model.graph, model.preprocess, options.calib, rate.IMAGES)
+        samples = calibration_inputs(model.graph, model.preprocess, options.calib,
+                                     rate_distortion.IMAGES)
         _warn_of_few(options.calib, len(samples), FEW_FOR_BUDGET, "the budget is measured on four "
                      "in five of them, and other files may lose several times as much")
 
@@ -234,8 +236,8 @@ def compile_loaded(model: Model, options: CompileOptions,
 
     outside = Outside(base, table_samples, target, options.objective, options.cut,
                       options.map_codec, given, tick, options.tolerance, options.refresh,
-                      _chooser(replace(model, graph=base), options, rate.split(samples)[0],
-                               tick))
+                      _chooser(replace(model, graph=base), options,
+                               rate_distortion.split(samples)[0], tick))
     return _packed(model, options, outside.run(budget, samples, options.how))
 
 
@@ -262,9 +264,9 @@ def _pooled(model: Model, options: CompileOptions, target: Target,
     if budget is not None and budget.nats is None:
         raise BadInput(f"{model.graph.name}: a budget in bytes is for external memory; without "
                        "any, expected a budget for loss, and --fast for the bytes")
-    samples = calibration_inputs(model.graph, model.preprocess, options.calib, pooling.IMAGES)
-    made = pooling.Pooling(model.graph, samples, target, options.objective, options.cut,
+    samples = calibration_inputs(model.graph, model.preprocess, options.calib, onchip.IMAGES)
+    made = onchip.Pooling(model.graph, samples, target, options.objective, options.cut,
                            options.map_codec, tick,
-                           _chooser(model, options, samples[::pooling.PARTS], tick)).run(
+                           _chooser(model, options, samples[::onchip.PARTS], tick)).run(
         budget.nats if budget else None, options.how)
     return _packed(model, options, made)

@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgefm.compiler import compile_loaded, load_model
+from edgefm.compiler.pipeline import compile_loaded, load_model
 from edgefm.demo.subjects import Subject, subjects
 from edgefm.errors import EdgefmError
+from edgefm.evaluate.reference import available
+from edgefm.evaluate.validate import make_units, process_pool, validate
 from edgefm.exporters.tflite import export_tflite
-from edgefm.reference import available
-from edgefm.report import write_report
-from edgefm.validate import make_units, process_pool, validate
+from edgefm.html import write_report
 
 COLUMNS = ("network", "fast B", "external B", "layer by layer B", "float %", "int8 %",
            "reference %", "images/s")

@@ -11,9 +11,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgefm.compiler import CompileOptions
+from edgefm.compiler.pipeline import CompileOptions
 from edgefm.demo import demo_models, write_samples
-from edgefm.labels import LabelledFile, read_labels, spread
+from edgefm.images.labels import LabelledFile, read_labels, spread
 
 PHOTOS = 100  # of the labelled photos; all of them take minutes
 

@@ -16,11 +16,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgefm.compiler import Compiled, CompileOptions, Model, compile_loaded
-from edgefm.container import with_rate
+from edgefm.compiler.pipeline import Compiled, CompileOptions, Model, compile_loaded
 from edgefm.errors import BadInput
-from edgefm.rate.divergence import decision_of, package_of
-from edgefm.validate import Labelled, Validation, make_units, validate
+from edgefm.evaluate.validate import Labelled, Validation, make_units, validate
+from edgefm.package.container import with_rate
+from edgefm.rate_distortion.divergence import decision_of, package_of
 
 ROUNDS = 4
 _MARGIN = 0.9               # of what the measurement says would just do

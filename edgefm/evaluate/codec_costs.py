@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from edgefm.binding import Runtime
-from edgefm.binding.coder import code_map
 from edgefm.codecs import CODECS, Codec, RowShape, coded_bytes, fit_maps
-from edgefm.coding import table_limit
-from edgefm.compiler import Compiled
+from edgefm.compiler.choose_codec import table_limit
+from edgefm.compiler.pipeline import Compiled
 from edgefm.errors import BadInput
-from edgefm.graph import Array
-from edgefm.program import OpKind, Program
+from edgefm.network.graph import Array
+from edgefm.network.program import OpKind, Program
+from edgefm.runtime import Runtime
+from edgefm.runtime.coder import code_map
 
 _MEASURED = {name: codec for name, codec in CODECS.items() if not codec.refers}
 _PORTS = (OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE)

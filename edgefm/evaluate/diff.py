@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from edgefm import reference
-from edgefm.binding import Runtime
 from edgefm.codecs import CODECS
-from edgefm.compiler import Compiled, CompileOptions, compile_loaded, load_model
+from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_loaded, load_model
 from edgefm.errors import BadInput
+from edgefm.evaluate import reference
 from edgefm.exporters.tflite import export_tflite
-from edgefm.graph import Array, Graph
+from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
+from edgefm.runtime import Runtime
 
 Witness = Callable[[Sequence[Array]], dict[str, Array]]
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from edgefm.errors import BadInput, MissingTool
-from edgefm.graph import Array
+from edgefm.network.graph import Array
 
 _MODULES = {"ai_edge_litert": "ai_edge_litert.interpreter",
             "tflite_runtime": "tflite_runtime.interpreter",

@@ -17,7 +17,6 @@ import numpy as np
 from flatbuffers import flexbuffers
 
 from edgefm.exporters.tflite_operators import Operator, write_operators
-from edgefm.graph import Graph, Quant, Tensor
 from edgefm.importers.check import check_graph
 from edgefm.importers.tflite_schema import (
     CUSTOM,
@@ -35,6 +34,7 @@ from edgefm.importers.tflite_schema import (
     SubgraphSlot,
     TensorSlot,
 )
+from edgefm.network.graph import Graph, Quant, Tensor
 
 _DATA_ALIGNMENT: Final = 16  # TFLite reads constants in place
 _PREPEND: Final[Mapping[str, str]] = MappingProxyType({

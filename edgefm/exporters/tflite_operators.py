@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 
 from edgefm.errors import UnsupportedModel
-from edgefm.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.importers.tflite_schema import ACTIVATIONS, DETECTION, DTYPES, Padding
 from edgefm.importers.windows import same_padding, window_size
+from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 
 _Pads = tuple[tuple[int, int], tuple[int, int]]
 _LOWEST: Final = MappingProxyType({"int8": -128, "uint8": 0})

@@ -20,9 +20,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgefm.report.markup import Markup, join, number, short, size, tag
-from edgefm.report.pictures import Bar, bars, memory, memory_key
-from edgefm.report.style import STYLE
+from edgefm.html.markup import Markup, join, number, short, size, tag
+from edgefm.html.pictures import Bar, bars, memory, memory_key
+from edgefm.html.style import STYLE
 
 Run = Mapping[str, Any]
 

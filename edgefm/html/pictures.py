@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgefm.report.markup import Markup, number, short, size, tag
+from edgefm.html.markup import Markup, number, short, size, tag
 
 WIDTH = 960
 LABEL_WIDTH, WIDEST_LABEL, CAPTION_WIDTH = 150, 300, 150

@@ -28,8 +28,8 @@ import numpy as np
 from PIL import Image
 
 from edgefm.errors import BadInput
-from edgefm.graph import Array
-from edgefm.picture import BROKEN, SUFFIXES
+from edgefm.images.picture import BROKEN, SUFFIXES
+from edgefm.network.graph import Array
 
 UNLABELLED = 255
 _VOC = {"aeroplane": "airplane", "motorbike": "motorcycle", "sofa": "couch", "tvmonitor": "tv"}

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from edgefm.geometry import Placement
-from edgefm.graph import Array
+from edgefm.images.geometry import Placement
+from edgefm.network.graph import Array
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from edgefm.errors import BadInput
-from edgefm.graph import Array
-from edgefm.picture import SUFFIXES
-from edgefm.preprocess import InputLike, Preprocess, array_to_input, load_image, map_npy
+from edgefm.images.picture import SUFFIXES
+from edgefm.images.preprocess import InputLike, Preprocess, array_to_input, load_image, map_npy
+from edgefm.network.graph import Array
 
 
 def frames(clip: Path, preprocess: Preprocess | None,

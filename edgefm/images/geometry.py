@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefm.graph import Array
+from edgefm.network.graph import Array
 
 GEOMETRIES = ("crop", "stretch", "letterbox")
 

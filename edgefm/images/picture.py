@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from edgefm.errors import BadInput
-from edgefm.geometry import Placement
+from edgefm.images.geometry import Placement
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm",
                       ".pgm"})

@@ -18,9 +18,9 @@ import numpy as np
 from PIL import Image
 
 from edgefm.errors import BadInput
-from edgefm.geometry import GEOMETRIES, Placement, place
-from edgefm.graph import Array, Graph
-from edgefm.picture import fit, load_picture
+from edgefm.images.geometry import GEOMETRIES, Placement, place
+from edgefm.images.picture import fit, load_picture
+from edgefm.network.graph import Array, Graph
 
 ORDERS = ("rgb", "bgr")
 

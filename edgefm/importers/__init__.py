@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgefm.errors import BadInput
-from edgefm.graph import Graph
+from edgefm.network.graph import Graph
 
 
 def load(path: str | Path) -> Graph:

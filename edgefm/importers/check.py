@@ -17,8 +17,8 @@ from typing import Final
 import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.graph import Graph, Node, Quant, Tensor, rows_of
 from edgefm.importers.rules import BYTES, Shape, expect, output_shapes, quoted
+from edgefm.network.graph import Graph, Node, Quant, Tensor, rows_of
 
 MOST_ELEMENTS: Final = 1 << 28  # in one tensor
 MOST_ROWS: Final = 1 << 20  # in one computed tensor

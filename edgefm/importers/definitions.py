@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph, Node, Tensor
+from edgefm.network.graph import Array, Graph, Node, Tensor
 
 Weights = Mapping[str, Array]
 Floats = npt.NDArray[np.float32]

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.graph import Array, Graph
 from edgefm.importers.definitions import Variant, mobilenet_v2, squeezenet
+from edgefm.network.graph import Array, Graph
 
 METADATA = "edgefm."
 LARGEST_INPUT = 4096  # pixels; beyond this an input size is a mistake

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgefm.errors import BadInput, MissingTool, UnsupportedModel
-from edgefm.graph import Graph, Tensor
 from edgefm.importers.onnx_operators import (
     CHANNEL_LAST,
     CONVERTERS,
@@ -28,6 +27,7 @@ from edgefm.importers.onnx_operators import (
     arranged,
     place,
 )
+from edgefm.network.graph import Graph, Tensor
 
 if TYPE_CHECKING:
     import onnx

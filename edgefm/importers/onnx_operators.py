@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from edgefm.errors import UnsupportedModel
-from edgefm.graph import Array, Node, Tensor
+from edgefm.network.graph import Array, Node, Tensor
 
 CHANNEL_LAST = (0, 2, 3, 1)
 MAX_DIMENSION = 1 << 24

@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.graph import Node, Quant, Tensor
 from edgefm.importers.windows import window_size
+from edgefm.network.graph import Node, Quant, Tensor
 
 Shape = tuple[int, ...]
 BYTES: Final = ("int8", "uint8")

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.importers.check import check_graph
 from edgefm.importers.flatbuffer import Table, most_bytes, root
 from edgefm.importers.rules import quoted
@@ -36,6 +35,7 @@ from edgefm.importers.tflite_schema import (
     TensorSlot,
     operator_name,
 )
+from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 
 _MOST_DIMENSIONS = 8
 _MOST_NAME = 1024

@@ -11,11 +11,11 @@ from typing import Any, Final
 import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.graph import Array, Tensor
 from edgefm.importers.flexbuffer import read_map
 from edgefm.importers.rules import quoted
 from edgefm.importers.tflite_schema import ACTIVATIONS, DETECTION, Padding
 from edgefm.importers.windows import same_padding
+from edgefm.network.graph import Array, Tensor
 
 _MOST_INTEGERS: Final = 64  # in a constant of axes or sizes
 _MOST_PACKED: Final = 1024
@@ -52,7 +52,7 @@ Reading = tuple[str, dict[str, Any]]
 
 
 def read_layer(layer: Layer) -> tuple[str, int, dict[str, Any]]:
-    """(operator, how many of the inputs it keeps, attributes) as `edgefm.graph` lists them."""
+    """(operator, how many of the inputs it keeps, attributes) as `network.graph` lists them."""
     reader = _READERS.get(layer.operator)
     if reader is None:
         raise UnsupportedModel("the operator is not supported")

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edgefm.errors import UnsupportedModel
-from edgefm.graph import Array, Graph, Node, Quant, Tensor, rows_of
 from edgefm.lower.fixed import LARGEST, SHIFT
 from edgefm.lower.needs import Need, identity, restream
-from edgefm.program import Op, OpKind, Stream
+from edgefm.network.graph import Array, Graph, Node, Quant, Tensor, rows_of
+from edgefm.network.program import Op, OpKind, Stream
 
 STREAM_DTYPE = {"int8": "int8", "uint8": "int8", "float32": "float32", "int32": "int32",
                 "int64": "int64"}

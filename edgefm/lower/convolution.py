@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefm.graph import Array, Node
 from edgefm.lower.builder import Builder
 from edgefm.lower.fixed import ONCE, SHIFT, TWICE, clamps, exact, pairs, signed
 from edgefm.lower.needs import window
+from edgefm.network.graph import Array, Node
+from edgefm.network.program import OpKind, Stream
 from edgefm.ops.conv import conv_factors, fully_connected_factors
-from edgefm.program import OpKind, Stream
 
 INT32 = np.iinfo(np.int32)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgefm.graph import Array, Node, Tensor
 from edgefm.lower.builder import Builder
 from edgefm.lower.fixed import SHIFT
 from edgefm.lower.needs import identity
+from edgefm.network.graph import Array, Node, Tensor
+from edgefm.network.program import Op, OpKind
 from edgefm.ops.quantize import dequantised
-from edgefm.program import Op, OpKind
 
 _OUTPUTS = 4
 _ANCHORS_MAX, _CLASSES_MAX, _DETECTIONS_MAX = 1 << 16, 256, 1 << 12

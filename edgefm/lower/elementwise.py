@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgefm.graph import Node, Tensor
 from edgefm.lower.builder import Builder
 from edgefm.lower.fixed import SHIFT, clamps, pairs, signed
 from edgefm.lower.needs import everything, identity
+from edgefm.network.graph import Node, Tensor
+from edgefm.network.program import OpKind
 from edgefm.ops import MEANINGS
 from edgefm.ops.call import Call
 from edgefm.ops.elementwise import mul_factor, sum_factors
-from edgefm.program import OpKind
 
 STREAM, PIXEL, CHANNELS, MAP = range(4)  # what the second operand of ADD and MUL is
 

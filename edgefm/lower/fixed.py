@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from edgefm.graph import Array, Tensor
+from edgefm.network.graph import Array, Tensor
 from edgefm.ops import fixed
 
 TWICE, ONCE = 0, 1  # how CONV and DEPTHWISE round; docs/FORMAT.md

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from edgefm.errors import UnsupportedModel
-from edgefm.graph import Graph, Node
 from edgefm.lower import convolution, detection, elementwise, shape, spatial
 from edgefm.lower.builder import Builder
 from edgefm.lower.merge import merge_concats
 from edgefm.lower.needs import identity
 from edgefm.lower.prune import prune
-from edgefm.program import Op, OpKind, Program
+from edgefm.network.graph import Graph, Node
+from edgefm.network.program import Op, OpKind, Program
 
 RULES: Mapping[str, Callable[[Builder, Node], None]] = {
     "conv2d": convolution.conv,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from edgefm.program import Op, OpKind, Program, Stream
+from edgefm.network.program import Op, OpKind, Program, Stream
 
 # They write every output pixel by itself, whatever the distance to the next one.
 STRIDED = frozenset({

@@ -6,7 +6,7 @@ Every function returns one (first, last) pair per output row, both inclusive, mo
 
 from __future__ import annotations
 
-from edgefm.program import Stream
+from edgefm.network.program import Stream
 
 Need = tuple[tuple[int, int], ...]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgefm.program import OpKind, Program
+from edgefm.network.program import OpKind, Program
 
 
 def prune(program: Program) -> Program:

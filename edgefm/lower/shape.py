@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgefm.graph import Node
 from edgefm.lower.builder import Builder
 from edgefm.lower.elementwise import requantised
 from edgefm.lower.fixed import SHIFT
 from edgefm.lower.needs import everything, identity, shifted
-from edgefm.program import OpKind
+from edgefm.network.graph import Node
+from edgefm.network.program import OpKind
 
 ROWS, PIXELS, CHANNELS = range(3)
 PARTS_MAX = 15  # operands of an operator, less its result

@@ -7,15 +7,15 @@ import math
 
 import numpy as np
 
-from edgefm.graph import Array, Node
 from edgefm.lower.builder import Builder
 from edgefm.lower.fixed import clamps
 from edgefm.lower.needs import Need, identity, window
+from edgefm.network.graph import Array, Node
+from edgefm.network.program import OpKind
 from edgefm.ops import resize
 from edgefm.ops import softmax as softmax_meaning
 from edgefm.ops.call import Call
 from edgefm.ops.pool import mean_factor
-from edgefm.program import OpKind
 
 MULTIPLY, DIVIDE_AWAY, DIVIDE_UP = range(3)  # how MEAN turns a sum into a result
 AWAY, UP = range(2)  # where an exact half goes

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgefm.graph import Array, Graph, Node, Tensor
+from edgefm.network.graph import Array, Graph, Node, Tensor
 
 LINEAR = ("conv2d", "depthwise_conv2d", "fully_connected")
 """Operators with constant weights (input 1) and a bias (input 2)."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.graph import Array, Graph, Node
+from edgefm.network.graph import Array, Graph, Node
 from edgefm.ops import (
     conv,
     detection,

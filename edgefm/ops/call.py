@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgefm.graph import Array, Tensor
+from edgefm.network.graph import Array, Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from edgefm.graph import Array, Tensor
+from edgefm.network.graph import Array, Tensor
 from edgefm.ops.call import Call
 
 

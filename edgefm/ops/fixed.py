@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefm.graph import Array, Tensor
+from edgefm.network.graph import Array, Tensor
 
 INT32_MAX = (1 << 31) - 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgefm.graph import Array, Tensor
+from edgefm.network.graph import Array, Tensor
 from edgefm.ops import fixed
 from edgefm.ops.call import Call
 

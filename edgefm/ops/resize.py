@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgefm.graph import Array
+from edgefm.network.graph import Array
 from edgefm.ops import fixed
 from edgefm.ops.call import Call
 

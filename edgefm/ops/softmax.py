@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from edgefm.graph import Array
+from edgefm.network.graph import Array
 from edgefm.ops import fixed
 from edgefm.ops.call import Call
 

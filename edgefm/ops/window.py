@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgefm.graph import Array
+from edgefm.network.graph import Array
 
 
 def windows(x: Array, kernel: tuple[int, int], attrs: Mapping[str, Any],

@@ -12,11 +12,11 @@ from enum import IntEnum, IntFlag
 from typing import Any
 
 from edgefm.errors import BadContainer, BadInput, UnsupportedModel
-from edgefm.graph import Graph
-from edgefm.meta import read_meta, write_meta
-from edgefm.plan.model import PlacedOp, Plan
-from edgefm.preprocess import Preprocess, from_json
-from edgefm.program import ELEMENT_BYTES, OpKind, Program
+from edgefm.images.preprocess import Preprocess, from_json
+from edgefm.network.graph import Graph
+from edgefm.network.program import ELEMENT_BYTES, OpKind, Program
+from edgefm.package.meta import read_meta, write_meta
+from edgefm.planner.model import PlacedOp, Plan
 
 MAGIC = b"EFM1"
 MAJOR, MINOR = 1, 0

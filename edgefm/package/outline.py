@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefm.container import (
+from edgefm.errors import BadContainer, BadInput
+from edgefm.network.graph import Array
+from edgefm.network.program import OpKind
+from edgefm.package.container import (
     FIRING,
     HEADER,
     MAGIC,
@@ -21,9 +24,6 @@ from edgefm.container import (
     read_info,
     read_sections,
 )
-from edgefm.errors import BadContainer, BadInput
-from edgefm.graph import Array
-from edgefm.program import OpKind
 
 _SECTIONS_FIELD = 6     # of the header: how many there are
 _MOST_SECTIONS = 64

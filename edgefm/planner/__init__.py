@@ -12,10 +12,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 from edgefm.errors import BadInput, Infeasible
-from edgefm.plan.build import build_plan
-from edgefm.plan.layout import Layout, analyse
-from edgefm.plan.model import Plan
-from edgefm.plan.search import (
+from edgefm.planner.build import build_plan
+from edgefm.planner.layout import Layout, analyse
+from edgefm.planner.model import Plan
+from edgefm.planner.search import (
     EXTERNAL,
     NOWHERE,
     OBJECTIVES,
@@ -25,9 +25,9 @@ from edgefm.plan.search import (
     block_cuts,
     named_cuts,
 )
-from edgefm.plan.stages import Stage
-from edgefm.plan.storage import Storage
-from edgefm.plan.target import Target, load_target
+from edgefm.planner.stages import Stage
+from edgefm.planner.storage import Storage
+from edgefm.planner.target import Target, load_target
 
 __all__ = ["Layout", "Plan", "Storage", "Target", "analyse", "load_target", "make_plan",
            "plan_storing", "smallest_plan"]

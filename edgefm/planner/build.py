@@ -10,13 +10,14 @@ import numpy.typing as npt
 
 from edgefm.codecs.shift import HEAD_BYTES
 from edgefm.errors import Infeasible
-from edgefm.plan.firing import Task, Trace
-from edgefm.plan.layout import Layout
-from edgefm.plan.model import Buffer, PlacedOp, PlacedStage, PlacedStream, Plan, StoredMap
-from edgefm.plan.place import Item, place, solid
-from edgefm.plan.pool import MOST_PAGES, Pooled, control_bytes, pool_item
-from edgefm.plan.search import Choice
-from edgefm.plan.stages import (
+from edgefm.network.program import ELEMENT_BYTES, OpKind
+from edgefm.planner.firing import Task, Trace
+from edgefm.planner.layout import Layout
+from edgefm.planner.model import Buffer, PlacedOp, PlacedStage, PlacedStream, Plan, StoredMap
+from edgefm.planner.page_pool import MOST_PAGES, Pooled, control_bytes, pool_item
+from edgefm.planner.place import Item, place, solid
+from edgefm.planner.search import Choice
+from edgefm.planner.stages import (
     Boundary,
     Stage,
     boundary_of,
@@ -24,9 +25,8 @@ from edgefm.plan.stages import (
     run_stage,
     stage_tasks,
 )
-from edgefm.plan.storage import Storage
-from edgefm.plan.target import Target
-from edgefm.program import ELEMENT_BYTES, OpKind
+from edgefm.planner.storage import Storage
+from edgefm.planner.target import Target
 
 COUNTER_BYTES = 2          # per operator: the next row it fires
 WINDOW_BYTES = 40          # per operand of the operator with most of them

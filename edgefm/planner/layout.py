@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from edgefm.errors import BadInput
-from edgefm.program import Op, OpKind, Program
+from edgefm.network.program import Op, OpKind, Program
 
 MAX_ROWS = 0xFFFF  # row counters are 16 bits wide on the device
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgefm.codecs.shift import Cap
-from edgefm.program import OpKind
+from edgefm.network.program import OpKind
 
 
 @dataclass(frozen=True, slots=True)

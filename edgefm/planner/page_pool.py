@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgefm.codecs.shift import HEAD_BYTES, Cap
-from edgefm.plan.firing import Rows
-from edgefm.plan.place import Item
+from edgefm.planner.firing import Rows
+from edgefm.planner.place import Item
 
 STATE_BYTES = 8      # of the pool, in the control region
 LINK_BYTES = 2       # per page

@@ -17,7 +17,7 @@ from random import Random
 
 import numpy as np
 
-from edgefm.plan.firing import Rows
+from edgefm.planner.firing import Rows
 
 ALIGNMENT = 8
 _ROUNDS = 150

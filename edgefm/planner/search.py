@@ -17,11 +17,11 @@ from types import MappingProxyType
 import numpy as np
 
 from edgefm.codecs.shift import Cap
-from edgefm.plan.layout import Layout
-from edgefm.plan.stages import Stage, StageCost, evaluate
-from edgefm.plan.storage import Storage
-from edgefm.plan.target import Target
-from edgefm.program import OpKind
+from edgefm.network.program import OpKind
+from edgefm.planner.layout import Layout
+from edgefm.planner.stages import Stage, StageCost, evaluate
+from edgefm.planner.storage import Storage
+from edgefm.planner.target import Target
 
 OBJECTIVES = ("cost", "maps")
 EXTERNAL, POOL, NOWHERE = "external", "pool", "nowhere"

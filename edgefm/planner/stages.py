@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefm.plan.firing import Rows, Task, Trace, simulate
-from edgefm.plan.layout import Layout
-from edgefm.plan.target import Target
-from edgefm.program import Op
+from edgefm.network.program import Op
+from edgefm.planner.firing import Rows, Task, Trace, simulate
+from edgefm.planner.layout import Layout
+from edgefm.planner.target import Target
 
 _GRAIN = 256  # bytes of rows that are worth a firing of their own
 

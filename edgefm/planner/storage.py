@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from edgefm.codecs.interface import RowShape
 from edgefm.codecs.shift import HEAD_BYTES, SPARE_BYTES, Cap
-from edgefm.plan.stages import round_up
-from edgefm.plan.target import Target
-from edgefm.program import Stream
+from edgefm.network.program import Stream
+from edgefm.planner.stages import round_up
+from edgefm.planner.target import Target
 
 LOSSLESS_SHARE = 0.6  # of a map's bytes, about what codecs leave of it; what crosses is counted
 COARSE_SHARE = 0.4    # the same where steps get coarser

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph
+from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
 
 BINS = 8192  # over [-limit, limit): at least 16 per int8 step unless the map has one sign only

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgefm.calibrate import Statistics, observe
-from edgefm.equalize import can_equalise, equalised
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph
-from edgefm.integer import Recipe, integer_graph, refuse_unquantisable
+from edgefm.network.graph import Array, Graph
+from edgefm.network.rewrite import fuse, prune
 from edgefm.ops import run_graph
 from edgefm.ops.quantize import dequantised, quantised
-from edgefm.optimize import fuse, prune
-from edgefm.refine import refined
+from edgefm.quantization.calibrate import Statistics, observe
+from edgefm.quantization.equalize import can_equalise, equalised
+from edgefm.quantization.recipe import Recipe, integer_graph, refuse_unquantisable
+from edgefm.quantization.refine import refined
 
 METHODS = ("minmax", "99.99", "99.999", "mse")
 

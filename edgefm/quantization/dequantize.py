@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgefm.graph import Graph, Tensor
-from edgefm.optimize import fuse
+from edgefm.network.graph import Graph, Tensor
+from edgefm.network.rewrite import fuse
 
 _CHANGES_TYPE = ("quantize", "dequantize")
 
 
-def dequantized(graph: Graph) -> Graph:
+def dequantized_graph(graph: Graph) -> Graph:
     """The same operators in float32, with the real values of the constants.
 
     Computed tensors keep their names, inputs and outputs become float32; quantize and dequantize

@@ -22,9 +22,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.calibrate import Statistics
-from edgefm.graph import Array, Graph, Node, Tensor
-from edgefm.optimize import LINEAR, output_axis
+from edgefm.network.graph import Array, Graph, Node, Tensor
+from edgefm.network.rewrite import LINEAR, output_axis
+from edgefm.quantization.calibrate import Statistics
 
 _CEILING = 6.0
 _MARGIN = 1.1  # how much larger than on calibration samples a channel under relu6 may get

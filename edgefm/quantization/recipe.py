@@ -16,10 +16,10 @@ from functools import reduce
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.calibrate import Histogram, Statistics, histogram, merged, range_of
 from edgefm.errors import UnsupportedModel
-from edgefm.graph import Array, Graph, Node, Quant, Tensor
-from edgefm.optimize import LINEAR, output_axis
+from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
+from edgefm.network.rewrite import LINEAR, output_axis
+from edgefm.quantization.calibrate import Histogram, Statistics, histogram, merged, range_of
 
 SAME_SCALE = frozenset({"concat", "average_pool", "max_pool", "reshape", "pad", "transpose",
                          "resize_bilinear", "resize_nearest"})

@@ -21,11 +21,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.graph import Array, Graph, Node
+from edgefm.network.graph import Array, Graph, Node
+from edgefm.network.rewrite import LINEAR
 from edgefm.ops import run_node
 from edgefm.ops.quantize import dequantised, quantised
 from edgefm.ops.window import windows
-from edgefm.optimize import LINEAR
 
 _PIXELS = 256  # output positions per sample that correlations are taken from
 _BIAS_LIMIT = 1 << 30

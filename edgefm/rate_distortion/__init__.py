@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from edgefm.binding import Runtime
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph
-from edgefm.rate.allocate import RULES, Ladder, crossing, ladder
-from edgefm.rate.channels import TRANSFORMS, in_good_coordinates
-from edgefm.rate.divergence import Divergences, Scores, divergences, scores
-from edgefm.rate.points import PER_NAT
-from edgefm.rate.requantise import groups, requantise
-from edgefm.rate.sensitivity import Sensitivity, measure, tried
+from edgefm.network.graph import Array, Graph
+from edgefm.rate_distortion.allocate import RULES, Ladder, crossing, ladder
+from edgefm.rate_distortion.channels import TRANSFORMS, in_good_coordinates
+from edgefm.rate_distortion.divergence import Divergences, Scores, divergences, scores
+from edgefm.rate_distortion.points import PER_NAT
+from edgefm.rate_distortion.requantise import groups, requantise
+from edgefm.rate_distortion.sensitivity import Sensitivity, measure, tried
+from edgefm.runtime import Runtime
 
 __all__ = ["IMAGES", "PER_NAT", "RULES", "TRANSFORMS", "Budget", "MapStep", "Rate", "coarsen",
            "groups", "requantise", "split"]

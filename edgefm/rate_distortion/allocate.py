@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.errors import BadInput
-from edgefm.rate.curves import FACTORS
-from edgefm.rate.sensitivity import LARGEST_FACTOR, Sensitivity
+from edgefm.rate_distortion.curves import FACTORS
+from edgefm.rate_distortion.sensitivity import LARGEST_FACTOR, Sensitivity
 
 RULES = ("slope", "deviation")
 _PER_OCTAVE = 16       # numbers under "deviation"

@@ -19,14 +19,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefm.binding import Runtime
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.graph import Array, Graph, Node, Quant
-from edgefm.rate.divergence import package_of
-from edgefm.rate.fisher import Floats, Slopes, slopes, step_costs
-from edgefm.rate.gradient import Floats as Derivative
-from edgefm.rate.transform import Stage, Taps, stages, transformed
-from edgefm.refine import covariance_of, taps_of
+from edgefm.network.graph import Array, Graph, Node, Quant
+from edgefm.quantization.refine import covariance_of, taps_of
+from edgefm.rate_distortion.divergence import package_of
+from edgefm.rate_distortion.fisher import Floats, Slopes, slopes, step_costs
+from edgefm.rate_distortion.gradient import Floats as Derivative
+from edgefm.rate_distortion.transform import Stage, Taps, stages, transformed
+from edgefm.runtime import Runtime
 
 TRANSFORMS = ("none", "channels", "klt")
 _LARGEST_RATIO = 4.0    # of a channel's step to the typical one

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.graph import Array
+from edgefm.network.graph import Array
 
 Floats = npt.NDArray[np.float64]
 

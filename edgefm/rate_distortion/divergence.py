@@ -22,13 +22,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.binding import Runtime
-from edgefm.container import Description, write_package
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph, Tensor
 from edgefm.lower import lower
+from edgefm.network.graph import Array, Graph, Tensor
 from edgefm.ops.quantize import dequantised
-from edgefm.plan import analyse, load_target, make_plan
+from edgefm.package.container import Description, write_package
+from edgefm.planner import analyse, load_target, make_plan
+from edgefm.runtime import Runtime
 
 _THREADS = os.cpu_count() or 1  # the C runtime runs without the interpreter's lock
 _ON_THE_WAY = frozenset({"softmax", "argmax", "reshape", "quantize", "dequantize",

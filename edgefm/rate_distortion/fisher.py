@@ -17,13 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.binding import Runtime
 from edgefm.errors import UnsupportedModel
-from edgefm.graph import Array, Graph
+from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_node
-from edgefm.rate.divergence import decision_of, package_of
-from edgefm.rate.gradient import Floats as Derivative
-from edgefm.rate.gradient import pulled_back
+from edgefm.rate_distortion.divergence import decision_of, package_of
+from edgefm.rate_distortion.gradient import Floats as Derivative
+from edgefm.rate_distortion.gradient import pulled_back
+from edgefm.runtime import Runtime
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.errors import UnsupportedModel
-from edgefm.graph import Array, Graph, Node
+from edgefm.network.graph import Array, Graph, Node
+from edgefm.network.rewrite import LINEAR
 from edgefm.ops import fixed
 from edgefm.ops.window import windows
-from edgefm.optimize import LINEAR
 
 Floats = npt.NDArray[np.float32]
 _CLAMPING = (*LINEAR, "add", "sub", "mul", "relu", "relu6")

@@ -31,9 +31,9 @@ from edgefm.codecs.quality import (
 )
 from edgefm.codecs.shift import Cap
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph
-from edgefm.program import Stream
-from edgefm.rate.fisher import derivatives
+from edgefm.network.graph import Array, Graph
+from edgefm.network.program import Stream
+from edgefm.rate_distortion.fisher import derivatives
 
 QUALITIES = ("even", "rows", "static", "derived", "signalled")  # rows: static, of whole rows
 TILE = 8     # pixels of a tile, unless somebody says otherwise

@@ -14,9 +14,9 @@ from dataclasses import replace
 import numpy as np
 
 from edgefm.errors import BadInput
-from edgefm.graph import Graph, Node, Quant, Tensor
-from edgefm.integer import SAME_SCALE
-from edgefm.optimize import LINEAR
+from edgefm.network.graph import Graph, Node, Quant, Tensor
+from edgefm.network.rewrite import LINEAR
+from edgefm.quantization.recipe import SAME_SCALE
 
 _LOWEST = {"int8": -128, "uint8": 0}
 _FIXED_SCALE = frozenset({"softmax", "logistic"})  # TFLite prescribes their outputs' scale

@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgefm.binding import Runtime
-from edgefm.graph import Array, Graph
-from edgefm.rate.curves import FACTORS, bits_per_value
-from edgefm.rate.divergence import Scores, divergences, package_of, scores
-from edgefm.rate.fisher import Floats
-from edgefm.rate.requantise import requantise
+from edgefm.network.graph import Array, Graph
+from edgefm.rate_distortion.curves import FACTORS, bits_per_value
+from edgefm.rate_distortion.divergence import Scores, divergences, package_of, scores
+from edgefm.rate_distortion.fisher import Floats
+from edgefm.rate_distortion.requantise import requantise
+from edgefm.runtime import Runtime
 
 LARGEST_FACTOR = 64.0       # four codes are left
 MOST_WRONG = 8.0            # times a predicted cost, that a trial may raise it

@@ -20,9 +20,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.graph import Graph, Node, Quant, Tensor
-from edgefm.optimize import output_axis
-from edgefm.refine import rounded
+from edgefm.network.graph import Graph, Node, Quant, Tensor
+from edgefm.network.rewrite import output_axis
+from edgefm.quantization.refine import rounded
 
 Floats = npt.NDArray[np.float64]
 

@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from edgefm.binding.runtime import Counters, RunResult, Runtime
+from edgefm.runtime.runtime import Counters, RunResult, Runtime
 
 __all__ = ["Counters", "RunResult", "Runtime"]

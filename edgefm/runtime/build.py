@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compile native/ and the PC board into the extension module `edgefm.binding._native`."""
+"""Compile native/ and the PC board into the extension module `edgefm.runtime._native`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cffi import FFI
 
 ROOT = Path(os.path.abspath(__file__)).parent.parent.parent
 NATIVE = ROOT / "native"
-HERE = ROOT / "edgefm" / "binding"
+HERE = ROOT / "edgefm" / "runtime"
 
 
 def sources() -> list[str]:
@@ -34,11 +34,11 @@ def make_builder() -> FFI:
     if os.environ.get("EDGEFM_WERROR"):
         flags += ["-Werror=incompatible-pointer-types", "-Werror=implicit-function-declaration"]
     builder.set_source(
-        "edgefm.binding._native",
+        "edgefm.runtime._native",
         '#include "host.h"\n#include "codecs/codec.h"\n',
         sources=sources(),
         depends=headers(),
-        include_dirs=["native/include", "native/src", "edgefm/binding"],
+        include_dirs=["native/include", "native/src", "edgefm/runtime"],
         define_macros=[("EFM_WITH_TAP", "1")],
         extra_compile_args=flags)
     return builder

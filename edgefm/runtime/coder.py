@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.binding.load import native
 from edgefm.errors import BadInput, RuntimeFault
+from edgefm.runtime.load import native
 
 Map = npt.NDArray[np.int8]
 

@@ -12,7 +12,7 @@ from edgefm.errors import MissingTool
 def native() -> tuple[Any, Any]:
     """cffi's `ffi` and `lib` of the C runtime; MissingTool when it has not been built."""
     try:
-        module = importlib.import_module("edgefm.binding._native")
+        module = importlib.import_module("edgefm.runtime._native")
     except ImportError as error:
         raise MissingTool("the C runtime is not built; run `./inv build` "
                           f"or `pip install -e .` ({error})") from None

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from edgefm.binding.load import native
-from edgefm.container import PackageInfo, StreamInfo, TensorInfo, read_info
 from edgefm.errors import BadContainer, BadInput, RuntimeFault
-from edgefm.graph import Array
-from edgefm.maps import MapCounters
+from edgefm.network.graph import Array
+from edgefm.package.container import PackageInfo, StreamInfo, TensorInfo, read_info
+from edgefm.package.traffic import MapCounters
+from edgefm.runtime.load import native
 
 _CANARY = 64       # guard bytes on either side of the arena
 _CANARY_BYTE = 0xA5

@@ -21,9 +21,9 @@ import torch.nn.functional as tnf
 
 from edgefm.codecs.gf2 import LEVELS, PLANES, Learned
 from edgefm.codecs.gf2_planes import curve_of, plane_net, rounded
-from edgefm.equalize import scale_inputs, scale_outputs
-from edgefm.graph import Graph
-from edgefm.rate.transform import Stage
+from edgefm.network.graph import Graph
+from edgefm.quantization.equalize import scale_inputs, scale_outputs
+from edgefm.rate_distortion.transform import Stage
 
 POWERS = (1.0, 1.4)     # of curves, whose fine end is level 0
 LINEAR_ZERO = 128       # the level of 0 where values have both signs

@@ -31,17 +31,17 @@ import torch.nn.functional as tnf
 
 from edgefm import importers
 from edgefm.codecs import gf2
-from edgefm.compiler import calibration_inputs
-from edgefm.dequantize import dequantized
+from edgefm.codecs.tables_file import MapTables, write_tables
+from edgefm.compiler.pipeline import calibration_inputs
 from edgefm.errors import BadInput, EdgefmError
 from edgefm.exporters.tflite import export_tflite
-from edgefm.graph import Array, Graph, Quant, Tensor
+from edgefm.images.preprocess import choose_preprocess, value_range
+from edgefm.network.graph import Array, Graph, Quant, Tensor
 from edgefm.ops.quantize import dequantised
-from edgefm.preprocess import choose_preprocess, value_range
-from edgefm.quantize import QuantizeOptions, quantize
-from edgefm.rate.requantise import with_quants
-from edgefm.rate.transform import Stage, bottlenecks, stored_maps
-from edgefm.tables import MapTables, write_tables
+from edgefm.quantization.choose import QuantizeOptions, quantize
+from edgefm.quantization.dequantize import dequantized_graph
+from edgefm.rate_distortion.requantise import with_quants
+from edgefm.rate_distortion.transform import Stage, bottlenecks, stored_maps
 from edgefm.training import student
 from edgefm.training.codes import (
     LOWEST,
@@ -94,7 +94,7 @@ def read_pupil(path: Path, options: argparse.Namespace) -> Pupil:
     source = importers.load(path)
     preprocess = choose_preprocess(source, options.preprocess, None)
     inputs = calibration_inputs(source, preprocess, options.calib, options.limit)
-    graph = dequantized(source)
+    graph = dequantized_graph(source)
     into = source.tensors[source.inputs[0]]
     if into.quant is not None:
         inputs = [dequantised(x, into) for x in inputs]

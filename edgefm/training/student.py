@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as tnf
 
 from edgefm.errors import UnsupportedModel
-from edgefm.graph import Array, Graph, Node
-from edgefm.optimize import LINEAR
+from edgefm.network.graph import Array, Graph, Node
+from edgefm.network.rewrite import LINEAR
 
 Parameters = Mapping[int, torch.Tensor]
 Store = Callable[[int, torch.Tensor], torch.Tensor]  # what a map, by tensor, comes back as

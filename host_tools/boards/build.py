@@ -22,7 +22,7 @@ from typing import Any
 
 from edgefm.errors import BadInput, MissingTool
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 BOARDS = ROOT / "firmware" / "boards"
 INCLUDES = ("native/include", "native/src", "firmware/common")
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")

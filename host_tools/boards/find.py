@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from serial.tools import list_ports
 
 from edgefm.errors import BadInput
-from host_tools import build
+from host_tools.boards import build
 from host_tools.link.device import Device
+from host_tools.link.registry import running
 from host_tools.link.transport import SerialTransport, Transport, open_transport
-from host_tools.running import running
 
 BAUD = 115200
 

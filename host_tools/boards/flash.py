@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Any
 
 from edgefm.errors import BadInput, EdgefmError, MissingTool
-from host_tools.image import flash_image, write_uf2
-from host_tools.launch import start_process, start_qemu
-from host_tools.running import Running
+from host_tools.boards.image import flash_image, write_uf2
+from host_tools.boards.launch import start_process, start_qemu
+from host_tools.link.registry import Running
 
 Options = Mapping[str, Any]
 Command = list[str]
@@ -63,7 +63,7 @@ def _uf2(options: Options, program: Path, to: str | None) -> list[Command]:
 def _ssh(options: Options, program: Path, to: str | None) -> list[Command]:
     if not to:
         raise BadInput("which machine? give --to USER@HOST")
-    unit = Path(__file__).resolve().parent.parent / "firmware/boards" / str(options["unit"])
+    unit = Path(__file__).resolve().parent.parent.parent / "firmware/boards" / str(options["unit"])
     place = ("install -D -m 755 {} ~/.local/bin/edgefm-board && "
              "install -D -m 644 {} ~/.config/systemd/user/{} && rm {} {} && "
              "systemctl --user daemon-reload && systemctl --user enable {} && "

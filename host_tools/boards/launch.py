@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.errors import EdgefmError, MissingTool
-from host_tools import running
-from host_tools.running import Running, SharedMemory
+from host_tools.link import registry
+from host_tools.link.registry import Running, SharedMemory
 
 TRIES = 3                # ports that others take between our look and QEMU's
 START_SECONDS = 10.0
@@ -56,7 +56,7 @@ def start_qemu(board: str, options: Mapping[str, Any], program: Path,
     reason = ""
     for _ in range(TRIES):
         port = _free_port()
-        memory, pid = (running.folder() / f"{board}-{port}.{end}" for end in ("memory", "pid"))
+        memory, pid = (registry.folder() / f"{board}-{port}.{end}" for end in ("memory", "pid"))
         line = qemu_command(options, program, port, memory, pid)
         say(shlex.join(line))
         done = subprocess.run(line, capture_output=True, text=True, check=False)
@@ -64,7 +64,7 @@ def start_qemu(board: str, options: Mapping[str, Any], program: Path,
             started = Running(board, f"socket://127.0.0.1:{port}",
                               int(pid.read_text(encoding="utf-8")), _shared(options, memory))
             pid.unlink(missing_ok=True)
-            running.announce(started)
+            registry.announce(started)
             return started
         memory.unlink(missing_ok=True)
         reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
@@ -81,13 +81,13 @@ def start_process(board: str, options: Mapping[str, Any], program: Path,
     if runner and shutil.which(runner[0]) is None:
         raise MissingTool(f"{board}: {runner[0]} is not installed; type: "
                           "sudo apt-get install qemu-user")
-    memory = running.folder() / f"{board}-{os.getpid()}-{os.urandom(4).hex()}.memory"
+    memory = registry.folder() / f"{board}-{os.getpid()}-{os.urandom(4).hex()}.memory"
     line = [*runner, str(program), "--tcp", "0", "--external", str(memory),
             "--external-bytes", str(options["memory_bytes"])]
     say(shlex.join(line))
     process, url = _first_line(board, line)
     started = Running(board, url, process.pid, _shared(options, memory))
-    running.announce(started)
+    registry.announce(started)
     return started
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python -m host_tools.boards list | flash --board NAME | stop [--board NAME]
+"""python -m host_tools.boards.manage list | flash --board NAME | stop [--board NAME]
 
 Which boards there are, what runs or is plugged in; build and flash one; end those that run.
 """
@@ -14,9 +14,10 @@ from pathlib import Path
 from serial.tools import list_ports
 
 from edgefm.errors import BadInput, EdgefmError
-from host_tools import build, running
-from host_tools.flash import flash, missing
-from host_tools.switches import only
+from host_tools.boards import build
+from host_tools.boards.flash import flash, missing
+from host_tools.boards.switches import only
+from host_tools.link import registry
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,7 +55,7 @@ def _list(said: argparse.Namespace) -> None:
                   if (line := missing(tool, options)) is not None]
         for line in lacks:
             print(f"{'':<17}lacks {line}")
-    for board in running.running():
+    for board in registry.running():
         print(f"running: {board.board} at {board.url}, process {board.pid}")
     for port in list_ports.comports():
         print(f"plugged in: {port.device} ({port.description})")
@@ -70,11 +71,11 @@ def _flash(said: argparse.Namespace) -> None:
 
 
 def _stop(said: argparse.Namespace) -> None:
-    found = [b for b in running.running() if said.board in (None, b.board)]
+    found = [b for b in registry.running() if said.board in (None, b.board)]
     if said.board and not found:
         raise BadInput(f"no board {said.board!r} runs here")
     for board in found:
-        running.stop(board)
+        registry.stop(board)
         print(f"stopped {board.board} at {board.url}")
 
 

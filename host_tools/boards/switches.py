@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgefm.codecs import CODECS
-from edgefm.container import Feature, Needs, read_needs
-from edgefm.program import OpKind
+from edgefm.network.program import OpKind
+from edgefm.package.container import Feature, Needs, read_needs
 
 OWN = frozenset({OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE})  # the executor's
 

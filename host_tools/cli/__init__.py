@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, TextIO
 
-from edgefm.cli import (
+from edgefm.errors import CalibrationWarning, EdgefmError
+from host_tools.cli import (
     codecs,
     compare,
     compile,
@@ -39,8 +40,7 @@ from edgefm.cli import (
     validate,
     zoo,
 )
-from edgefm.cli.board import Board
-from edgefm.errors import CalibrationWarning, EdgefmError
+from host_tools.cli.board import Board
 
 VERBS = (compile, plan, inspect, run, diff, validate, sweep, codecs, zoo,
          devs, connect, deploy, cp, ls, rm, df, sha256, info, reset, profile,

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgefm import zoo
-from edgefm.cli.output import progress_bar
-from edgefm.compiler import Compiled, CompileOptions, compile_model
+from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_model
 from edgefm.errors import BadInput
-from edgefm.labels import read_names
-from edgefm.rate import RULES, TRANSFORMS
-from edgefm.rate.points import PER_NAT, read_per_nat
-from edgefm.rate.quality import QUALITIES, TILE
+from edgefm.images.labels import read_names
+from edgefm.rate_distortion import RULES, TRANSFORMS
+from edgefm.rate_distortion.points import PER_NAT, read_per_nat
+from edgefm.rate_distortion.quality import QUALITIES, TILE
+from host_tools.cli.output import progress_bar
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}

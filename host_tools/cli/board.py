@@ -41,7 +41,7 @@ class Board:
 
     def device(self) -> Device:
         """The open device."""
-        from host_tools.lines import open_board
+        from host_tools.boards.find import open_board
 
         if self._device is None:
             self._device = open_board(self.named)

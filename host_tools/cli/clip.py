@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from edgefm import answers
-from edgefm.binding.runtime import Runtime
-from edgefm.cli.output import COUNTERS, print_json, print_table
-from edgefm.container import PackageInfo
 from edgefm.errors import BadInput
-from edgefm.graph import Array
-from edgefm.labels import names_for
-from edgefm.maps import stored_maps, traffic
-from edgefm.video import frames
+from edgefm.images import answers
+from edgefm.images.clips import frames
+from edgefm.images.labels import names_for
+from edgefm.network.graph import Array
+from edgefm.package.container import PackageInfo
+from edgefm.package.traffic import stored_maps, traffic
+from edgefm.runtime.runtime import Runtime
+from host_tools.cli.output import COUNTERS, print_json, print_table
 
 _COUNTED = (*COUNTERS, "coded_bytes", "coded_values", "raw_rows", "reference_bytes")
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edgefm.cli.arguments import add_compile_options, add_json, compile_options, count
-from edgefm.cli.output import print_json, print_table, progress_bar, short
-from edgefm.compiler import Compiled, calibration_inputs, compile_model
-from edgefm.container import read_info
-from edgefm.graph import Array
-from edgefm.measure import CodecCost, Measurement, measure_codecs
+from edgefm.compiler.pipeline import Compiled, calibration_inputs, compile_model
+from edgefm.evaluate.codec_costs import CodecCost, Measurement, measure_codecs
+from edgefm.network.graph import Array
+from edgefm.package.container import read_info
+from host_tools.cli.arguments import add_compile_options, add_json, compile_options, count
+from host_tools.cli.output import print_json, print_table, progress_bar, short
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

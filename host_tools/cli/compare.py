@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgefm.cli.output import print_json, print_table, short
+from host_tools.cli.output import print_json, print_table, short
 
 if TYPE_CHECKING:
-    from host_tools.compare import Line
-    from host_tools.summary import Estimate
+    from host_tools.measurement.summary import Estimate
+    from host_tools.outputs.compare import Line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,11 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Sum both up and print the table."""
-    from host_tools.compare import compare, compare_maps
-    from host_tools.costs import load_costs
-    from host_tools.meta import stored_maps
+    from host_tools.measurement.about import stored_maps
+    from host_tools.measurement.costs import load_costs
+    from host_tools.measurement.summary import read_validation, summarise, validation_for
+    from host_tools.outputs.compare import compare, compare_maps
     from host_tools.recording import Recording
-    from host_tools.summary import read_validation, summarise, validation_for
 
     costs, judged = load_costs(arguments.costs), [read_validation(p) for p in arguments.validation]
     found = []
@@ -68,7 +68,7 @@ def _plain(line: Line) -> dict[str, Any]:
 
 
 def _shown(estimate: Estimate | None, unit: str, sign: str = "") -> str:
-    from host_tools.report.words import amount
+    from host_tools.outputs.report.words import amount
 
     if estimate is None:
         return "–"

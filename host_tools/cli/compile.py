@@ -7,24 +7,24 @@ import argparse
 import os
 from pathlib import Path
 
-from edgefm import answers
-from edgefm.check import Check, Judged, compile_checked
-from edgefm.cli.arguments import (
+from edgefm.compiler.pipeline import load_model
+from edgefm.errors import BadInput
+from edgefm.evaluate.budget_check import Check, Judged, compile_checked
+from edgefm.evaluate.executors import executor
+from edgefm.evaluate.validate import task_of
+from edgefm.images import answers
+from edgefm.images.labels import names_for
+from edgefm.package.container import read_info
+from host_tools.cli.arguments import (
     add_compile_options,
     add_json,
     compile_options,
     count,
     load_package,
 )
-from edgefm.cli.inspect import print_summary
-from edgefm.cli.output import print_json, print_table, progress_bar, size_text
-from edgefm.cli.validate import labelled_files
-from edgefm.compiler import load_model
-from edgefm.container import read_info
-from edgefm.errors import BadInput
-from edgefm.executors import executor
-from edgefm.labels import names_for
-from edgefm.validate import task_of
+from host_tools.cli.inspect import print_summary
+from host_tools.cli.output import print_json, print_table, progress_bar, size_text
+from host_tools.cli.validate import labelled_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgefm.cli.board import device_of, on_device
-from edgefm.cli.output import progress_bar, size_text
-from edgefm.container import MAGIC, read_needs
 from edgefm.errors import BadInput, LinkError
+from edgefm.package.container import MAGIC, read_needs
+from host_tools.cli.board import device_of, on_device
+from host_tools.cli.output import progress_bar, size_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,9 +6,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edgefm.cli.arguments import add_compile_options, is_package, load_package
-from edgefm.cli.board import device_name, device_of
-from edgefm.cli.cp import upload
+from host_tools.cli.arguments import add_compile_options, is_package, load_package
+from host_tools.cli.board import device_name, device_of
+from host_tools.cli.cp import upload
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

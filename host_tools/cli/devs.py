@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import argparse
 
-from edgefm.cli.arguments import add_json
-from edgefm.cli.output import print_json, print_table
+from host_tools.cli.arguments import add_json
+from host_tools.cli.output import print_json, print_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Look, without opening anything."""
-    from host_tools.lines import found
+    from host_tools.boards.find import found
 
     boards = found()
     if arguments.json:

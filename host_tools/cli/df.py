@@ -6,9 +6,9 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from edgefm.cli.arguments import add_json
-from edgefm.cli.board import device_of
-from edgefm.cli.output import print_json, print_table
+from host_tools.cli.arguments import add_json
+from host_tools.cli.board import device_of
+from host_tools.cli.output import print_json, print_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

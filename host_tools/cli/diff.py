@@ -7,11 +7,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgefm.cli.arguments import add_compile_options, add_json, compile_options, count
-from edgefm.cli.output import print_fields, print_json, progress_bar
-from edgefm.compiler import Compiled, calibration_inputs
-from edgefm.diff import DiffResult, diff_model, random_inputs
-from edgefm.graph import Array
+from edgefm.compiler.pipeline import Compiled, calibration_inputs
+from edgefm.evaluate.diff import DiffResult, diff_model, random_inputs
+from edgefm.network.graph import Array
+from host_tools.cli.arguments import add_compile_options, add_json, compile_options, count
+from host_tools.cli.output import print_fields, print_json, progress_bar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

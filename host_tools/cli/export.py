@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from edgefm.cli.arguments import count
+from host_tools.cli.arguments import count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read, write, say what was written and what is missing."""
+    from host_tools.outputs.tables import write_tables
+    from host_tools.outputs.trace import write_trace
     from host_tools.recording import Recording
-    from host_tools.tables import write_tables
-    from host_tools.trace import write_trace
 
     path = arguments.recording
     stem = path.with_suffix("") if path.suffix.lower() == ".zip" else path

@@ -8,9 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgefm.cli.arguments import add_json
-from edgefm.cli.output import print_fields, print_json, print_table, short, size_text, tensor_text
-from edgefm.container import PackageInfo, read_info
+from edgefm.package.container import PackageInfo, read_info
+from host_tools.cli.arguments import add_json
+from host_tools.cli.output import (
+    print_fields,
+    print_json,
+    print_table,
+    short,
+    size_text,
+    tensor_text,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import argparse
 
-from edgefm.cli.arguments import add_json
-from edgefm.cli.board import device_of
-from edgefm.cli.output import print_json
+from host_tools.cli.arguments import add_json
+from host_tools.cli.board import device_of
+from host_tools.cli.output import print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,9 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from edgefm.cli.arguments import add_json, positive
-from edgefm.cli.output import print_json, print_table
 from edgefm.errors import BadInput, EdgefmError
+from host_tools.cli.arguments import add_json, positive
+from host_tools.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from host_tools.power.meters import Tested

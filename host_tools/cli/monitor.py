@@ -14,13 +14,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgefm.cli.record import inner_verb
-from edgefm.cli.run import device_stream
 from edgefm.errors import LinkError
+from host_tools.cli.record import inner_verb
+from host_tools.cli.run import device_stream
 
 if TYPE_CHECKING:
-    from host_tools.monitor.follow import Follower
-    from host_tools.record import RunRecorder
+    from host_tools.measurement.record import RunRecorder
+    from host_tools.outputs.monitor.follow import Follower
 
 DRAWN_SECONDS = 0.5
 AGAIN_SECONDS = 1.0
@@ -58,8 +58,8 @@ def _attach(arguments: argparse.Namespace, path: Path) -> None:
 
 
 def _record(arguments: argparse.Namespace) -> None:
+    from host_tools.measurement.record import RunRecorder
     from host_tools.power.meters import open_meter
-    from host_tools.record import RunRecorder
     from host_tools.recording import Recording
 
     inner, name, words = inner_verb(arguments, "monitor")
@@ -128,9 +128,9 @@ class _Work:
 
 def _show(arguments: argparse.Namespace, recording: Any, ended: Callable[[], bool]) -> None:
     """The page and the table until `ended()` or Ctrl-C."""
-    from host_tools.monitor.follow import Follower
-    from host_tools.monitor.server import Server
-    from host_tools.monitor.table import Drawer
+    from host_tools.outputs.monitor.follow import Follower
+    from host_tools.outputs.monitor.server import Server
+    from host_tools.outputs.monitor.table import Drawer
 
     follower = Follower(recording)
     drawer = Drawer(sys.stdout)

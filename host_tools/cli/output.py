@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from edgefm.graph import Array
+from edgefm.network.graph import Array
 
 SCHEMA = 1
 COUNTERS = ("external_read_bytes", "external_write_bytes", "weight_read_bytes",

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgefm.cli.arguments import add_compile_options, add_json, load_package
-from edgefm.cli.inspect import quality_text, rate_fields
-from edgefm.cli.output import print_fields, print_json, print_table, short, size_text
-from edgefm.container import read_info
+from edgefm.package.container import read_info
+from host_tools.cli.arguments import add_compile_options, add_json, load_package
+from host_tools.cli.inspect import quality_text, rate_fields
+from host_tools.cli.output import print_fields, print_json, print_table, short, size_text
 
 _TOTALS = {
     "fast memory": "fast_bytes", "external memory": "external_bytes", "caller's rows": "io_bytes",

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
-from edgefm.cli.arguments import add_json
-from edgefm.cli.board import device_of, refuse_local
-from edgefm.cli.output import print_fields, print_json, print_maps, print_table, short
-from edgefm.cli.run import device_stream
-from edgefm.container import PackageInfo
-from edgefm.maps import stored_maps, traffic
+from edgefm.package.container import PackageInfo
+from edgefm.package.traffic import stored_maps, traffic
+from host_tools.cli.arguments import add_json
+from host_tools.cli.board import device_of, refuse_local
+from host_tools.cli.output import print_fields, print_json, print_maps, print_table, short
+from host_tools.cli.run import device_stream
 
 BYTES = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "input_read_bytes",
          "output_write_bytes", "coded_bytes", "coded_values")

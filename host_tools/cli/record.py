@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgefm.cli.board import on_device
-from edgefm.cli.output import print_table, short
 from edgefm.errors import BadInput
+from host_tools.cli.board import on_device
+from host_tools.cli.output import print_table, short
 
 if TYPE_CHECKING:
-    from host_tools.record import RunRecorder
+    from host_tools.measurement.record import RunRecorder
 
 RECORDED = ("run", "profile")
 
@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Record while the verb runs, then say what was recorded and what each stage took."""
+    from host_tools.measurement.record import RunRecorder
     from host_tools.power.meters import open_meter
-    from host_tools.record import RunRecorder
 
     inner, name, words = inner_verb(arguments, "record")
     device = arguments.board.device()
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
 def inner_verb(arguments: argparse.Namespace, outer: str
                ) -> tuple[argparse.Namespace, str, list[str]]:
     """The verb that `outer` has the device do, the package there that it runs, its words."""
-    from edgefm.cli import parser
+    from host_tools.cli import parser
 
     words = [word for at, word in enumerate(arguments.command) if at or word != "--"]
     if not words or words[0] not in RECORDED:
@@ -71,10 +71,10 @@ def inner_verb(arguments: argparse.Namespace, outer: str
 
 
 def _summary(arguments: argparse.Namespace, recorder: RunRecorder, out: Any) -> None:
-    from host_tools.energy import energy_by_stage
-    from host_tools.meta import stage_names
+    from host_tools.measurement.about import stage_names
+    from host_tools.measurement.energy import energy_by_stage
+    from host_tools.measurement.runs import read_runs
     from host_tools.recording import Recording
-    from host_tools.runs import read_runs
 
     with Recording(arguments.output) as recording:
         runs = list(read_runs(recording.events["device"]))
@@ -103,7 +103,7 @@ def _name(stage: int, names: list[str]) -> str:
 
 
 def _measured(table: Any, names: list[str]) -> list[tuple[str, str, str, str]]:
-    from host_tools.report.words import amount
+    from host_tools.outputs.report.words import amount
 
     return [(_name(row.stage, names), row.rail, amount(row.value, row.unit),
              f"± {amount(row.error, row.unit)} (alignment {amount(row.alignment_error, row.unit)})")
@@ -113,8 +113,8 @@ def _measured(table: Any, names: list[str]) -> list[tuple[str, str, str, str]]:
 def _modelled(arguments: argparse.Namespace, recording: Any, runs: list[Any], names: list[str]
               ) -> list[tuple[str, str, str, str]]:
     """Of the last whole run, by the table of costs."""
-    from host_tools.costs import load_costs, modelled
-    from host_tools.report.words import amount
+    from host_tools.measurement.costs import load_costs, modelled
+    from host_tools.outputs.report.words import amount
 
     costs = load_costs(arguments.costs)
     whole = [run for run in runs if run.stages and run.end]

@@ -26,10 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read, write the page, say where it is and what is missing."""
-    from host_tools.costs import load_costs
+    from host_tools.measurement.costs import load_costs
+    from host_tools.measurement.summary import read_validation, validation_for
+    from host_tools.outputs.report.page import chapter, write_page
     from host_tools.recording import Recording
-    from host_tools.report.page import chapter, write_page
-    from host_tools.summary import read_validation, validation_for
 
     costs, judged = load_costs(arguments.costs), [read_validation(p) for p in arguments.validation]
     chapters, used = [], []

@@ -11,19 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from edgefm import answers
-from edgefm.binding.runtime import Runtime
-from edgefm.cli.arguments import add_json, times
-from edgefm.cli.board import device_of, on_device
-from edgefm.cli.clip import run_clip
-from edgefm.cli.output import COUNTERS, print_json, print_table, save_array, tensor_text
-from edgefm.container import PackageInfo, read_info
 from edgefm.errors import BadInput
-from edgefm.graph import Array
-from edgefm.labels import names_for
-from edgefm.maps import MapCounters, stored_maps, traffic
-from edgefm.picture import load_picture
-from edgefm.preprocess import load_image, placement_of
+from edgefm.images import answers
+from edgefm.images.labels import names_for
+from edgefm.images.picture import load_picture
+from edgefm.images.preprocess import load_image, placement_of
+from edgefm.network.graph import Array
+from edgefm.package.container import PackageInfo, read_info
+from edgefm.package.traffic import MapCounters, stored_maps, traffic
+from edgefm.runtime.runtime import Runtime
+from host_tools.cli.arguments import add_json, times
+from host_tools.cli.board import device_of, on_device
+from host_tools.cli.clip import run_clip
+from host_tools.cli.output import COUNTERS, print_json, print_table, save_array, tensor_text
 
 _CAPS = ("capped_rows", "largest_shift")
 

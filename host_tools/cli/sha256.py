@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from edgefm.cli.board import device_name, device_of
+from host_tools.cli.board import device_name, device_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

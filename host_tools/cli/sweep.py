@@ -8,13 +8,13 @@ import json
 from pathlib import Path
 
 from edgefm import importers
-from edgefm.cli.arguments import add_compile_options, add_json, compile_options, positive
-from edgefm.cli.output import SCHEMA, print_json, print_table, progress_bar
-from edgefm.cli.validate import add_files, labelled_files
-from edgefm.executors import executor
-from edgefm.sweep import BUDGETS, Request, sweep
-from edgefm.sweep.picture import header, markdown, page, rows, svg
-from edgefm.validate import task_of
+from edgefm.evaluate.executors import executor
+from edgefm.evaluate.sweep import BUDGETS, Request, sweep
+from edgefm.evaluate.sweep.picture import header, markdown, page, rows, svg
+from edgefm.evaluate.validate import task_of
+from host_tools.cli.arguments import add_compile_options, add_json, compile_options, positive
+from host_tools.cli.output import SCHEMA, print_json, print_table, progress_bar
+from host_tools.cli.validate import add_files, labelled_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgefm.annotations import read_boxes, read_masks
-from edgefm.cli.arguments import Package, add_compile_options, add_json, count, load_package
-from edgefm.cli.output import print_fields, print_json, progress_bar
-from edgefm.compiler import Compiled
-from edgefm.container import read_info
+from edgefm.compiler.pipeline import Compiled
 from edgefm.errors import BadInput
-from edgefm.executors import executor
+from edgefm.evaluate.executors import executor
+from edgefm.evaluate.reference import Reference, available
+from edgefm.evaluate.validate import TASKS, Labelled, Validation, make_units, task_of, validate
 from edgefm.exporters.tflite import export_tflite
-from edgefm.labels import read_labels, spread
-from edgefm.maps import stored_maps
-from edgefm.rate.divergence import Decision, decision_of, package_of
-from edgefm.reference import Reference, available
-from edgefm.validate import TASKS, Labelled, Validation, make_units, task_of, validate
+from edgefm.images.annotations import read_boxes, read_masks
+from edgefm.images.labels import read_labels, spread
+from edgefm.package.container import read_info
+from edgefm.package.traffic import stored_maps
+from edgefm.rate_distortion.divergence import Decision, decision_of, package_of
+from host_tools.cli.arguments import Package, add_compile_options, add_json, count, load_package
+from host_tools.cli.output import print_fields, print_json, progress_bar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

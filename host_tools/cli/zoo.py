@@ -6,8 +6,8 @@ from __future__ import annotations
 import argparse
 
 from edgefm import zoo
-from edgefm.cli.arguments import add_json
-from edgefm.cli.output import print_json, print_table, progress_bar
+from host_tools.cli.arguments import add_json
+from host_tools.cli.output import print_json, print_table, progress_bar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,11 +20,11 @@ from typing import Self
 
 import numpy as np
 
-from edgefm.container import TensorInfo
 from edgefm.errors import BadInput, BadMessage, DeviceError, Infeasible, LinkError, LinkLost
-from edgefm.graph import Array
-from edgefm.maps import MapCounters
-from edgefm.outline import Outline, read_outline
+from edgefm.network.graph import Array
+from edgefm.package.container import TensorInfo
+from edgefm.package.outline import Outline, read_outline
+from edgefm.package.traffic import MapCounters
 from host_tools.link.bulk import Timing
 from host_tools.link.capability import Info
 from host_tools.link.events import (
@@ -39,9 +39,9 @@ from host_tools.link.events import (
     read_run_end,
 )
 from host_tools.link.frames import Command, Status
+from host_tools.link.registry import SharedMemory
 from host_tools.link.session import Event, Progress, Session
 from host_tools.link.transport import Transport
-from host_tools.running import SharedMemory
 
 RECORD = struct.Struct("<IIB7x32s")  # of :list
 SPACE = struct.Struct("<IIII")

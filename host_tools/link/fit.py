@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgefm.container import Needs
 from edgefm.errors import Infeasible, UnsupportedModel
+from edgefm.package.container import Needs
 from host_tools.link.capability import Info
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from edgefm.maps import MapInfo
+from edgefm.package.traffic import MapInfo
 
 Meta = Mapping[str, Any]
 

@@ -23,10 +23,10 @@ from typing import Any
 
 import numpy as np
 
+from host_tools.measurement.runs import RecordedRun, read_runs
 from host_tools.recording.channels import SampleChannel
 from host_tools.recording.chunks import Floats, Ints
 from host_tools.recording.reader import Recording
-from host_tools.runs import RecordedRun, read_runs
 
 ROUND_TRIP = struct.Struct("<qqq")
 UNKNOWN_ROUND_TRIP = 0.02   # s, when none was measured: a UART behind USB

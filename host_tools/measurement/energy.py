@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from host_tools.align import Alignment, Stages, align
+from host_tools.measurement.align import Alignment, Stages, align
 from host_tools.recording.channels import SampleChannel
 from host_tools.recording.chunks import Column, Floats, Ints
 from host_tools.recording.reader import Recording

@@ -11,13 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from edgefm.container import PackageInfo
 from edgefm.errors import BadInput, BadMessage
-from edgefm.maps import stored_maps
-from host_tools.align import ROUND_TRIP
+from edgefm.package.container import PackageInfo
+from edgefm.package.traffic import stored_maps
 from host_tools.link.device import Device
 from host_tools.link.events import read_event
 from host_tools.link.session import Event
+from host_tools.measurement.align import ROUND_TRIP
 from host_tools.power.meter import Meter
 from host_tools.power.meters import MeterRecording
 from host_tools.recording.files import pack

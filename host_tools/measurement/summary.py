@@ -15,13 +15,10 @@ from statistics import fmean, stdev
 from typing import Any
 
 from edgefm.errors import BadInput
-from edgefm.maps import MapCounters, MapInfo, MapTraffic, total, traffic
-from edgefm.report.markup import short
-from host_tools.align import align
-from host_tools.costs import Costs, load_costs, modelled
-from host_tools.energy import EnergyTable, energy_by_stage
+from edgefm.html.markup import short
+from edgefm.package.traffic import MapCounters, MapInfo, MapTraffic, total, traffic
 from host_tools.link.events import Counted
-from host_tools.meta import (
+from host_tools.measurement.about import (
     listing,
     mapping,
     plan_of,
@@ -30,9 +27,12 @@ from host_tools.meta import (
     whole_number,
     why_no_maps,
 )
+from host_tools.measurement.align import align
+from host_tools.measurement.costs import Costs, load_costs, modelled
+from host_tools.measurement.energy import EnergyTable, energy_by_stage
+from host_tools.measurement.runs import RecordedRun, read_runs
 from host_tools.recording.channels import EventChannel
 from host_tools.recording.reader import Recording
-from host_tools.runs import RecordedRun, read_runs
 
 MEASURED, MODELLED = "measured", "modelled"
 PLANNED = ("external_read_bytes", "external_write_bytes")

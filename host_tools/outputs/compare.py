@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from host_tools.report.words import figure_of, points, standard_error
-from host_tools.summary import Energy, Estimate, Summary
+from host_tools.measurement.summary import Energy, Estimate, Summary
+from host_tools.outputs.report.words import figure_of, points, standard_error
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from edgefm.maps import MapTraffic, traffic
-from host_tools.align import align
-from host_tools.energy import energy_by_stage
+from edgefm.package.traffic import MapTraffic, traffic
 from host_tools.link.events import Counted
-from host_tools.meta import stage_names, stored_maps
+from host_tools.measurement.about import stage_names, stored_maps
+from host_tools.measurement.align import align
+from host_tools.measurement.energy import energy_by_stage
+from host_tools.measurement.runs import read_runs
 from host_tools.recording.channels import SampleChannel
 from host_tools.recording.reader import Recording
-from host_tools.runs import read_runs
 
 UNITS = {"volts": "V", "amperes": "A", "watts": "W", "digital": "bits"}
 FOREVER = float("inf")

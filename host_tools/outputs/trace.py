@@ -12,12 +12,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from edgefm.maps import MapInfo, traffic
-from host_tools.align import Stages, align
-from host_tools.meta import mapping, stage_names, stored_maps
+from edgefm.package.traffic import MapInfo, traffic
+from host_tools.measurement.about import mapping, stage_names, stored_maps
+from host_tools.measurement.align import Stages, align
+from host_tools.measurement.runs import RecordedRun, read_logs, read_runs
 from host_tools.recording.channels import SampleChannel
 from host_tools.recording.reader import Recording
-from host_tools.runs import RecordedRun, read_logs, read_runs
 
 DEVICE, METER = 1, 2        # process numbers in the trace
 RUNS, STAGES = 1, 2         # thread numbers

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgefm.graph import Array, Graph, Node, Tensor
+from edgefm.network.graph import Array, Graph, Node, Tensor
 
 _WINDOW = {"stride": (1, 1), "dilation": (1, 1), "padding": ((1, 1), (1, 1))}
 _POINT = {"stride": (1, 1), "dilation": (1, 1), "padding": ((0, 0), (0, 0))}

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefm.errors import UnsupportedModel
-from edgefm.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.importers import load
 from edgefm.lower import lower
 from edgefm.lower.fixed import exact
-from edgefm.program import Op, OpKind, Program, Stream
+from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
+from edgefm.network.program import Op, OpKind, Program, Stream
 
 PLAIN = {"stride": (1, 1), "dilation": (1, 1), "padding": ((0, 0), (0, 0)), "activation": None}
 NONE = ((0, 0), (0, 0))

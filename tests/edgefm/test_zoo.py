@@ -12,7 +12,7 @@ import pytest
 
 from edgefm import zoo
 from edgefm.errors import BadInput
-from edgefm.preprocess import parse_preprocess
+from edgefm.images.preprocess import parse_preprocess
 
 CONTENT = bytes(range(256)) * 1000
 

@@ -8,8 +8,8 @@ import pytest
 from sim_board import Bad, dial, listening
 
 from edgefm.codecs import CODECS
-from edgefm.container import Feature
 from edgefm.errors import BadInput, DeviceError, Infeasible, LinkLost
+from edgefm.package.container import Feature
 from host_tools.link.frames import Command, Status
 
 DATA = random.Random(3).randbytes(30_000)

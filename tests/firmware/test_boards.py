@@ -7,15 +7,16 @@ from dataclasses import asdict
 
 import pytest
 
-from edgefm.binding import Runtime
-from edgefm.container import read_needs
 from edgefm.errors import DeviceError
-from edgefm.outline import read_outline
-from host_tools import build, running
-from host_tools.flash import flash
+from edgefm.package.container import read_needs
+from edgefm.package.outline import read_outline
+from edgefm.runtime import Runtime
+from host_tools.boards import build
+from host_tools.boards.flash import flash
+from host_tools.boards.switches import only
+from host_tools.link import registry
 from host_tools.link.device import Device
 from host_tools.link.transport import open_transport
-from host_tools.switches import only
 from tests.golden.make import _digest, made_up
 
 SMOKE = ("example", "operators", "lossless")
@@ -27,8 +28,8 @@ def boards_folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGEFM_BOARDS", str(tmp_path_factory.mktemp("boards")))
         yield
-        for board in running.running():
-            running.stop(board)
+        for board in registry.running():
+            registry.stop(board)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ def test_a_timer_without_icount_is_reported_not_used(start, need, root, tmp_path
         device.put("e.efm", package)
         with pytest.raises(DeviceError, match="timer"):
             device.profile("e.efm", bytes(6 * 256))
-    running.stop(wrong)
+    registry.stop(wrong)
 
 
 def test_a_store_in_psram_outlives_a_reset_and_external_memory_is_another(start, root):

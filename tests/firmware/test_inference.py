@@ -11,14 +11,14 @@ from networks import random_network
 from packages import build
 from sim_board import Bad, Interrupted, dial, listening
 
-from edgefm.binding import Runtime
-from edgefm.cli.profile import profile_fields
-from edgefm.container import FIRING, Section, read_entries, read_info, seal
-from edgefm.diff import random_inputs
 from edgefm.errors import DeviceError, Infeasible, LinkError
+from edgefm.evaluate.diff import random_inputs
 from edgefm.ops import run_graph
-from edgefm.plan import Target
-from host_tools.build import build as build_firmware
+from edgefm.package.container import FIRING, Section, read_entries, read_info, seal
+from edgefm.planner import Target
+from edgefm.runtime import Runtime
+from host_tools.boards.build import build as build_firmware
+from host_tools.cli.profile import profile_fields
 from host_tools.link import frames
 from host_tools.link.device import Device
 from host_tools.link.events import NOTHING, Maps, RunBegin, RunEnd, Stage, join_maps

@@ -5,12 +5,12 @@ import numpy as np
 from networks import random_network
 from packages import build
 
-from edgefm.diff import random_inputs
-from edgefm.plan import Target
-from host_tools.align import align
-from host_tools.record import RunRecorder
+from edgefm.evaluate.diff import random_inputs
+from edgefm.planner import Target
+from host_tools.measurement.align import align
+from host_tools.measurement.record import RunRecorder
+from host_tools.measurement.runs import read_runs
 from host_tools.recording import Column, Recording
-from host_tools.runs import read_runs
 
 RATE, PIECE = 1_000_000, 50_000
 RUNS = 3

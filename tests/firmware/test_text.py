@@ -10,10 +10,10 @@ import packages
 import pytest
 from networks import Network, scale
 
-from edgefm.binding import Runtime
-from edgefm.container import TensorInfo, read_info
-from edgefm.graph import Array, Quant
-from host_tools.build import build
+from edgefm.network.graph import Array, Quant
+from edgefm.package.container import TensorInfo, read_info
+from edgefm.runtime import Runtime
+from host_tools.boards.build import build
 from host_tools.link.device import Device
 from host_tools.link.transport import ProcessTransport
 

@@ -5,11 +5,11 @@ import hashlib
 
 import pytest
 
-from edgefm.binding import Runtime
-from edgefm.compiler import CompileOptions, compile_model
-from edgefm.diff import random_inputs
+from edgefm.compiler.pipeline import CompileOptions, compile_model
+from edgefm.evaluate.diff import random_inputs
 from edgefm.importers import load
-from host_tools.build import build
+from edgefm.runtime import Runtime
+from host_tools.boards.build import build
 from host_tools.link.device import Device
 from host_tools.link.transport import ProcessTransport
 

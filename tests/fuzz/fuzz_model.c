@@ -11,7 +11,7 @@
 #include "crc32.h"
 #include "edgefm.h"
 #include "model.h"
-#include "../../edgefm/binding/late_port.h"
+#include "../../edgefm/runtime/late_port.h"
 
 enum {
     AT_BYTES = 8, AT_CRC = 12, CHECKED_FROM = 16, AT_SECTIONS = 20,

@@ -18,21 +18,21 @@ from pathlib import Path
 
 import numpy as np
 
-from edgefm.binding import Runtime
 from edgefm.codecs import CODECS
 from edgefm.codecs.quality import Quality, QualityKind, class_table, static_table
 from edgefm.codecs.shift import Cap
-from edgefm.coding import code_maps, storage_for
-from edgefm.container import Description, write_package
-from edgefm.graph import Array, Graph, Node, Quant
+from edgefm.compiler.choose_codec import code_maps, storage_for
 from edgefm.lower import lower
+from edgefm.network.graph import Array, Graph, Node, Quant
+from edgefm.network.program import Stream
 from edgefm.ops import run_graph
-from edgefm.plan import Plan, analyse, load_target, make_plan
-from edgefm.plan.build import build_plan
-from edgefm.plan.layout import Layout
-from edgefm.plan.search import Choice
-from edgefm.plan.stages import Stage
-from edgefm.program import Stream
+from edgefm.package.container import Description, write_package
+from edgefm.planner import Plan, analyse, load_target, make_plan
+from edgefm.planner.build import build_plan
+from edgefm.planner.layout import Layout
+from edgefm.planner.search import Choice
+from edgefm.planner.stages import Stage
+from edgefm.runtime import Runtime
 from tests.golden.edit import Change, chain, header, replace
 from tests.golden.rules import BROKEN
 from tests.support.networks import Network

@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from edgefm.container import (
+from edgefm.package.container import (
     BUFFER,
     CAP,
     FIRING,

@@ -7,9 +7,9 @@ import pytest
 from link_device import INFO
 from networks import random_network
 
-from edgefm.compiler import Compiled, CompileOptions, Model, compile_loaded
-from edgefm.container import Needs, read_needs, seal
+from edgefm.compiler.pipeline import Compiled, CompileOptions, Model, compile_loaded
 from edgefm.errors import BadContainer, Infeasible, UnsupportedModel
+from edgefm.package.container import Needs, read_needs, seal
 from host_tools.link.fit import check_fit
 
 NEEDS = Needs(1, 1000, 1, 60_000, 1000, 4, frozenset({5, 6}), frozenset({0, 4}))

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../edgefm/binding/late_port.h"
+#include "../../edgefm/runtime/late_port.h"
 #include "../../native/src/bytes.h"
 #include "../../native/src/crc32.h"
 #include "../../native/src/model.h"

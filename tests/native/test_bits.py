@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from edgefm.codecs.bits import BitReader, BitWriter
+from edgefm.codecs.engine.bits import BitReader, BitWriter
 
 CDEF = """
 typedef struct { uint8_t *bytes; uint32_t size, at; } efm_bit_writer;

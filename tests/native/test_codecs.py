@@ -11,19 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgefm.codecs import (
-    CODECS,
-    Codec,
-    RowShape,
-    context,
-    dctcm,
-    decode_map,
-    encode_map,
-    gf2,
-    mix,
-    quick,
-    static,
-)
+from edgefm.codecs import CODECS, Codec, RowShape, context, dctcm, decode_map, encode_map, gf2, mix
+from edgefm.codecs.engine import quick, static
 from edgefm.errors import BadContainer
 
 ROOT = Path(__file__).resolve().parents[2]

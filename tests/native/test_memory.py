@@ -11,10 +11,10 @@ import pytest
 from networks import Network, random_network
 from packages import Built, build
 
-from edgefm.diff import random_inputs
-from edgefm.graph import Array, Graph
+from edgefm.evaluate.diff import random_inputs
+from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
-from edgefm.plan import Target
+from edgefm.planner import Target
 
 COUNTED = ("write_bytes", "read_bytes", "raw_rows")
 SYNCHRONOUS, OVERLAPPED = Target(alignment=4), Target(alignment=4, buffers=2)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgefm.binding.load import native
-from edgefm.container import Section
+from edgefm.package.container import Section
+from edgefm.runtime.load import native
 from tests.golden.edit import Change, chain, header, record, without
 from tests.golden.make import made_up
 from tests.golden.rules import (

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgefm.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.lower import lower
 from edgefm.lower.fixed import signed
 from edgefm.lower.merge import CONTIGUOUS, STRIDED
+from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
+from edgefm.network.program import ELEMENT_BYTES, Op, OpKind, Program, Stream
 from edgefm.ops import run_graph
-from edgefm.program import ELEMENT_BYTES, Op, OpKind, Program, Stream
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CDEF = """

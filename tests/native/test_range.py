@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from edgefm.codecs.range import Encoder
+from edgefm.codecs.engine.range_coder import Encoder
 
 CDEF = "uint32_t written(const uint32_t *steps, uint32_t count, uint8_t *out, uint32_t capacity);"
 SOURCE = """

@@ -11,16 +11,16 @@ import pytest
 from networks import Network, random_network
 from packages import DESCRIPTION, Built, build
 
-from edgefm.container import write_package
-from edgefm.diff import random_inputs
-from edgefm.graph import Graph
+from edgefm.evaluate.diff import random_inputs
 from edgefm.lower import lower
+from edgefm.network.graph import Graph
+from edgefm.network.program import OpKind
 from edgefm.ops import run_graph
-from edgefm.plan import Plan, Target, analyse
-from edgefm.plan.build import build_plan
-from edgefm.plan.search import Choice
-from edgefm.plan.stages import Stage
-from edgefm.program import OpKind
+from edgefm.package.container import write_package
+from edgefm.planner import Plan, Target, analyse
+from edgefm.planner.build import build_plan
+from edgefm.planner.search import Choice
+from edgefm.planner.stages import Stage
 
 Firings = tuple[tuple[int, int], ...]
 

@@ -25,7 +25,7 @@ def _files(root: Path, suffixes: set[str]) -> Iterator[Path]:
 
 
 def _generated(path: Path) -> bool:
-    return path.parent.name == "binding" and path.name.startswith("_native")
+    return path.parent.name == "runtime" and path.name.startswith("_native")
 
 
 def test_every_code_file_says_its_licence_once(root: Path) -> None:

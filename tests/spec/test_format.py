@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from edgefm import container, meta
 from edgefm.codecs import CODECS
-from edgefm.container import Feature, Section
-from edgefm.plan import build, pool, storage
-from edgefm.program import ELEMENT_BYTES, OpKind
+from edgefm.network.program import ELEMENT_BYTES, OpKind
+from edgefm.package import container, meta
+from edgefm.package.container import Feature, Section
+from edgefm.planner import build, page_pool, storage
 from tests.golden import edit, rules
 from tests.golden.make import GOLDEN
 from tests.support.document import Row, chapter, layout, table, tables
@@ -172,14 +172,14 @@ def test_the_control_region_and_the_cursor() -> None:
     parts = {row["Part"]: int(row["Bytes"].split()[0]) for row in table("### The arena")}
     own = constants("src/format.h")
     assert parts == {"counters": build.COUNTER_BYTES, "window": build.WINDOW_BYTES,
-                     "caps": pool.CAP_STATE_BYTES, "pool": pool.STATE_BYTES,
+                     "caps": page_pool.CAP_STATE_BYTES, "pool": page_pool.STATE_BYTES,
                      "directories": build.DIRECTORY_BYTES}
     assert (own["EFM_COUNTER_BYTES"], own["EFM_WINDOW_BYTES"]) == (
         parts["counters"], parts["window"])
     cursor = table("### Maps in external memory")
     fixed = sum(int(row["Bytes"]) for row in cursor if row["Bytes"].isdigit())
     assert (own["EFM_CAP_STATE_BYTES"], own["EFM_POOL_STATE_BYTES"], own["EFM_LINK_BYTES"]) == (
-        parts["caps"], parts["pool"], pool.LINK_BYTES)
+        parts["caps"], parts["pool"], page_pool.LINK_BYTES)
     assert fixed == storage.CURSOR_STATE == own["EFM_CURSOR_BYTES"]
     inside = constants("src/memory.c")
     assert [inside["AT_TICKET"], inside["AT_BUSY"]] == [int(r["Offset"]) for r in cursor[:2]]

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from edgefm.binding.runtime import Counters
-from edgefm.container import read_info
-from edgefm.graph import Array
-from edgefm.maps import MapCounters
+from edgefm.network.graph import Array
+from edgefm.package.container import read_info
+from edgefm.package.traffic import MapCounters
+from edgefm.runtime.runtime import Counters
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "native" / "src"

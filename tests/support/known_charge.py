@@ -20,7 +20,7 @@ from meters import (
     stages,
 )
 
-from host_tools.energy import integrate
+from host_tools.measurement.energy import integrate
 from host_tools.power import otii
 from host_tools.power.hwmon import Ina
 from host_tools.power.joulescope import Joulescope

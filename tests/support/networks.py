@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edgefm.graph import Array, Graph, Node, Quant, Tensor
+from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 
 Pair = tuple[int, int]
 UNPADDED = ((0, 0), (0, 0))

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefm.binding import Runtime
 from edgefm.codecs.shift import Cap
-from edgefm.coding import code_maps, needs_calibration, storage_for
-from edgefm.container import Description, write_package
-from edgefm.diff import random_inputs
-from edgefm.graph import Array, Graph
+from edgefm.compiler.choose_codec import code_maps, needs_calibration, storage_for
+from edgefm.evaluate.diff import random_inputs
 from edgefm.lower import lower
+from edgefm.network.graph import Array, Graph
+from edgefm.network.program import Stream
 from edgefm.ops import run_graph
-from edgefm.plan import Layout, Plan, Target, analyse, make_plan
-from edgefm.program import Stream
+from edgefm.package.container import Description, write_package
+from edgefm.planner import Layout, Plan, Target, analyse, make_plan
+from edgefm.runtime import Runtime
 
 DESCRIPTION = Description("0" * 64)
 COUNTED = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "input_read_bytes",

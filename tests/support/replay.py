@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgefm.plan import Layout, Plan
-from edgefm.plan.model import PlacedOp
-from edgefm.program import OpKind
+from edgefm.network.program import OpKind
+from edgefm.planner import Layout, Plan
+from edgefm.planner.model import PlacedOp
 
 MOVERS = (OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from host_tools.build import build
+from host_tools.boards.build import build
 from host_tools.link.bulk import Timing
 from host_tools.link.device import Device
 from host_tools.link.transport import ProcessTransport, SerialTransport, Transport

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edgefm.codecs.bits import BitReader, BitWriter
+from edgefm.codecs.engine.bits import BitReader, BitWriter
+from edgefm.codecs.engine.static import GROUP, HEAD, MAPS
 from edgefm.codecs.interface import RowShape
-from edgefm.codecs.static import GROUP, HEAD, MAPS
 from edgefm.errors import BadContainer
 
 KIND, PARAMETER, FLAG = 16, 7, 8

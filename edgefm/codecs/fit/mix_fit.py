@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgefm.codecs import context_fit, mix
+from edgefm.codecs import mix
 from edgefm.codecs.context import ONE, Tables
-from edgefm.codecs.context_fit import RIDGE, Floats, Ints, Sample
+from edgefm.codecs.fit import context_fit
+from edgefm.codecs.fit.context_fit import RIDGE, Floats, Ints, Sample
 from edgefm.codecs.interface import Candidate, Rows, RowShape
 
 SIZES = ((0, 0), (2, 0), (4, 1), (6, 2), (8, 4))  # terms, and taps in each pixel around

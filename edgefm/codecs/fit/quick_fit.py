@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.codecs import quick
-from edgefm.codecs.interface import Candidate, Rows, RowShape
-from edgefm.codecs.quick import (
+from edgefm.codecs.engine import quick
+from edgefm.codecs.engine.quick import (
     ACTIVITIES,
     CLASSES,
     FLAG,
@@ -21,8 +20,16 @@ from edgefm.codecs.quick import (
     SUMS,
     Quick,
 )
-from edgefm.codecs.static import GROUP
-from edgefm.codecs.static_fit import FIRST_START, MAP_COUNTS, Floats, Ints, cluster, sampled_bands
+from edgefm.codecs.engine.static import GROUP
+from edgefm.codecs.fit.static_fit import (
+    FIRST_START,
+    MAP_COUNTS,
+    Floats,
+    Ints,
+    cluster,
+    sampled_bands,
+)
+from edgefm.codecs.interface import Candidate, Rows, RowShape
 
 PARAMETERS = PARAMETER + 1
 LONG = 0.5              # bits that a code counts more when it is not short: it takes longer

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.codecs import rice
+from edgefm.codecs.engine.static import CLASSES, GROUP, HEIGHTS, ONE, WEIGHTS
 from edgefm.codecs.interface import Rows, RowShape
-from edgefm.codecs.static import CLASSES, GROUP, HEIGHTS, ONE, WEIGHTS
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

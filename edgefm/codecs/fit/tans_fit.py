@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.codecs import static, tans
-from edgefm.codecs.interface import Candidate, Rows, RowShape
-from edgefm.codecs.static import CLASSES, Front
-from edgefm.codecs.static_fit import (
+from edgefm.codecs import tans
+from edgefm.codecs.engine import static
+from edgefm.codecs.engine.static import CLASSES, Front
+from edgefm.codecs.fit.static_fit import (
     MAP_COUNTS,
     ROUNDS,
     Floats,
@@ -22,6 +22,7 @@ from edgefm.codecs.static_fit import (
     mode_costs,
     survey,
 )
+from edgefm.codecs.interface import Candidate, Rows, RowShape
 
 WORTH = 0.3  # of a 64th: rarer symbols are written as escapes
 

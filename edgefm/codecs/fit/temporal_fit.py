@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgefm.codecs import context_fit
+from edgefm.codecs.fit import context_fit
 from edgefm.codecs.interface import Candidate, Rows, RowShape
 from edgefm.codecs.temporal import HEAD
 

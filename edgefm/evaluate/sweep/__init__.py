@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from edgefm import importers
-from edgefm.compiler import CompileOptions, load_model
+from edgefm.compiler.pipeline import CompileOptions, load_model
 from edgefm.errors import BadInput
-from edgefm.executors import completed
-from edgefm.exporters.tflite import export_tflite
-from edgefm.sweep.units import (
+from edgefm.evaluate.executors import completed
+from edgefm.evaluate.sweep.units import (
     CompiledPoint,
     JudgeUnit,
     Store,
@@ -29,7 +28,7 @@ from edgefm.sweep.units import (
     digest,
     judge_unit,
 )
-from edgefm.validate import (
+from edgefm.evaluate.validate import (
     FIGURES,
     Labelled,
     Outcome,
@@ -38,6 +37,7 @@ from edgefm.validate import (
     run_unit,
     summarise,
 )
+from edgefm.exporters.tflite import export_tflite
 
 BUDGETS = (0.003, 0.006, 0.012, 0.025, 0.05, 0.1)  # nats
 

@@ -7,10 +7,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edgefm.report.markup import Markup, number, size, tag
-from edgefm.report.pictures import picture
-from edgefm.report.style import STYLE
-from edgefm.sweep import Curve, Measured
+from edgefm.evaluate.sweep import Curve, Measured
+from edgefm.html.markup import Markup, number, size, tag
+from edgefm.html.pictures import picture
+from edgefm.html.style import STYLE
 
 WIDTH, HEIGHT = 960, 330
 LEFT, RIGHT, TOP, BOTTOM = 74, 24, 34, 46

@@ -15,12 +15,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from edgefm.annotations import MaskedFile
-from edgefm.compiler import CompileOptions, calibration_files, compile_loaded, load_model
+from edgefm.compiler.pipeline import CompileOptions, calibration_files, compile_loaded, load_model
 from edgefm.errors import BadInput
-from edgefm.graph import Quant, Tensor
-from edgefm.rate.divergence import Decision, decision_of, package_of
-from edgefm.validate import Labelled, Outcome, Unit
+from edgefm.evaluate.validate import Labelled, Outcome, Unit
+from edgefm.images.annotations import MaskedFile
+from edgefm.network.graph import Quant, Tensor
+from edgefm.rate_distortion.divergence import Decision, decision_of, package_of
 
 
 @dataclass(frozen=True, slots=True)

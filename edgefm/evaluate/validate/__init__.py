@@ -11,9 +11,9 @@ network before any map got coarser steps. `difference` is ours minus the judge's
 picture; its standard error (like every other, `…_error`) takes the picture as the unit, views of
 one are not independent. `changed` is the percentage of decisions that are not the judge's: classes,
 the judge's sure boxes, pixels. `kl` is the mean of KL(judge || ours) in nats: on the decision
-itself where the caller knows the graph (`edgefm.rate.divergence`), else on outputs, where scores
-that are no probabilities pass a softmax and each probability is at least 1e-5. Bytes are means per
-inference. `images_per_second` is what one worker does: read, preprocess and run, the judges' time
+itself where the caller knows the graph (`rate_distortion.divergence`), else on outputs, where
+scores that are no probabilities pass a softmax and each probability is at least 1e-5. Bytes are
+means per inference. `images_per_second` is what one worker does: read, preprocess and run, the judges' time
 not counted. `maps` says what crossed for each stored map.
 """
 
@@ -27,12 +27,12 @@ from types import MappingProxyType
 from typing import Any
 
 from edgefm.errors import BadInput
-from edgefm.executors import completed, process_pool
-from edgefm.maps import MapCounters, MapInfo, MapTraffic, traffic
-from edgefm.rate.divergence import Decision
-from edgefm.validate import classify, detect, segment
-from edgefm.validate.statistics import mean_and_error
-from edgefm.validate.unit import TASKS, Labelled, Outcome, Unit, run_unit, task_of
+from edgefm.evaluate.executors import completed, process_pool
+from edgefm.evaluate.validate import classify, detect, segment
+from edgefm.evaluate.validate.statistics import mean_and_error
+from edgefm.evaluate.validate.unit import TASKS, Labelled, Outcome, Unit, run_unit, task_of
+from edgefm.package.traffic import MapCounters, MapInfo, MapTraffic, traffic
+from edgefm.rate_distortion.divergence import Decision
 
 __all__ = ["FIGURES", "TASKS", "Labelled", "Outcome", "Unit", "Validation", "make_units",
            "process_pool", "run_unit", "summarise", "task_of", "validate"]

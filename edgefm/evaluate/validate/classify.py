@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from edgefm.errors import BadInput
-from edgefm.graph import Array
-from edgefm.labels import LabelledFile
-from edgefm.validate.statistics import mean_and_error
+from edgefm.evaluate.validate.statistics import mean_and_error
+from edgefm.images.labels import LabelledFile
+from edgefm.network.graph import Array
 
 TOP = 5
 _FLOOR = 1e-5  # least probability in a KL divergence

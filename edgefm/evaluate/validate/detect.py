@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from edgefm.annotations import BoxedFile
-from edgefm.validate.statistics import jackknife
+from edgefm.evaluate.validate.statistics import jackknife
+from edgefm.images.annotations import BoxedFile
 
 OVERLAP = 0.5
 SURE = 0.5  # score from which a box counts for the agreement of two networks

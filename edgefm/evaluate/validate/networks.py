@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from edgefm import importers
-from edgefm.binding.runtime import Counters, Runtime
-from edgefm.container import MAGIC
-from edgefm.graph import Array
-from edgefm.maps import MapCounters
+from edgefm.evaluate.reference import Reference, available
+from edgefm.images.preprocess import InputInfo, Preprocess, load_image
+from edgefm.network.graph import Array
 from edgefm.ops import run_graph
-from edgefm.preprocess import InputInfo, Preprocess, load_image
-from edgefm.rate.divergence import Answer, Decision
-from edgefm.reference import Reference, available
+from edgefm.package.container import MAGIC
+from edgefm.package.traffic import MapCounters
+from edgefm.rate_distortion.divergence import Answer, Decision
+from edgefm.runtime.runtime import Counters, Runtime
 
 
 @dataclass(frozen=True, slots=True, eq=False)

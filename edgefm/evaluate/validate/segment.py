@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.annotations import UNLABELLED, MaskedFile, read_mask
 from edgefm.errors import BadInput
-from edgefm.graph import Array
-from edgefm.validate.statistics import jackknife
+from edgefm.evaluate.validate.statistics import jackknife
+from edgefm.images.annotations import UNLABELLED, MaskedFile, read_mask
+from edgefm.network.graph import Array
 
 Counts = npt.NDArray[np.int64]
 Evidence = Mapping[str, Any]

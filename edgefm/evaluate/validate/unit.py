@@ -13,27 +13,27 @@ from typing import Any
 
 import numpy as np
 
-from edgefm import answers
-from edgefm.annotations import BoxedFile, MaskedFile
-from edgefm.binding.runtime import Runtime
-from edgefm.container import read_info
 from edgefm.errors import BadInput
-from edgefm.geometry import Placement
-from edgefm.graph import Array
-from edgefm.labels import LabelledFile
-from edgefm.maps import total
-from edgefm.picture import load_picture
-from edgefm.preprocess import (
+from edgefm.evaluate.validate import classify, detect, segment
+from edgefm.evaluate.validate.networks import FloatNet, Oracle, Package, Seen, as_judge, opened
+from edgefm.evaluate.validate.views import View, views
+from edgefm.images import answers
+from edgefm.images.annotations import BoxedFile, MaskedFile
+from edgefm.images.geometry import Placement
+from edgefm.images.labels import LabelledFile
+from edgefm.images.picture import load_picture
+from edgefm.images.preprocess import (
     Preprocess,
     load_image,
     picture_size,
     picture_to_input,
     placement_of,
 )
-from edgefm.rate.divergence import Decision, divergence
-from edgefm.validate import classify, detect, segment
-from edgefm.validate.networks import FloatNet, Oracle, Package, Seen, as_judge, opened
-from edgefm.validate.views import View, views
+from edgefm.network.graph import Array
+from edgefm.package.container import read_info
+from edgefm.package.traffic import total
+from edgefm.rate_distortion.divergence import Decision, divergence
+from edgefm.runtime.runtime import Runtime
 
 TASKS = ("classify", "detect", "segment")
 Labelled = LabelledFile | BoxedFile | MaskedFile

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgefm.errors import BadInput
-from edgefm.graph import Array
+from edgefm.network.graph import Array
 
 _SHIFTS = ((0, 0), (1, 2), (-2, 1), (-1, -3), (3, -1), (2, 3), (-3, -2), (1, -1))
 MOST = 2 * len(_SHIFTS)

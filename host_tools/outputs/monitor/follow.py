@@ -18,11 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from edgefm.maps import traffic
-from edgefm.report.markup import short
-from host_tools.align import round_trip
-from host_tools.costs import Costs, load_costs, modelled
-from host_tools.meta import (
+from edgefm.html.markup import short
+from edgefm.package.traffic import traffic
+from host_tools.measurement.about import (
     listing,
     mapping,
     plan_of,
@@ -31,10 +29,12 @@ from host_tools.meta import (
     whole_number,
     why_no_maps,
 )
+from host_tools.measurement.align import round_trip
+from host_tools.measurement.costs import Costs, load_costs, modelled
+from host_tools.measurement.runs import RecordedRun, read_runs
+from host_tools.measurement.summary import PLANNED
 from host_tools.recording.channels import SampleChannel
 from host_tools.recording.reader import Recording
-from host_tools.runs import RecordedRun, read_runs
-from host_tools.summary import PLANNED
 
 KEPT = 2000           # runs whose stages can be drawn
 MOST_BUCKETS = 2000

@@ -25,7 +25,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from edgefm.errors import BadInput
-from host_tools.monitor.follow import Follower
+from host_tools.outputs.monitor.follow import Follower
 
 PER_SECOND = 5
 HEARTBEAT_SECONDS = 2.0   # a comment so that a browser that went away is noticed
@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", b"not under this name")
         elif parts.path in FILES:
             name, kind = FILES[parts.path]
-            data = resources.files("host_tools.monitor").joinpath(name).read_bytes()
+            data = resources.files("host_tools.outputs.monitor").joinpath(name).read_bytes()
             self._answer(HTTPStatus.OK, kind, data)
         elif parts.path == "/events":
             self._stream()

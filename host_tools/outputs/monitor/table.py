@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import IO, Any
 
-from edgefm.report.markup import number, size
-from host_tools.report.words import amount
+from edgefm.html.markup import number, size
+from host_tools.outputs.report.words import amount
 
 MOST_STAGES = 12
 MOST_MAPS = 8

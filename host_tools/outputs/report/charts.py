@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefm.report.markup import Markup, join, tag
-from edgefm.report.pictures import WIDTH, clip, picture
+from edgefm.html.markup import Markup, join, tag
+from edgefm.html.pictures import WIDTH, clip, picture
 from host_tools.recording.views import Envelope, Gap
 
 HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 240, 74, 8, 22, 34

@@ -15,18 +15,24 @@ from typing import Any
 
 import numpy as np
 
-from edgefm.maps import MapTraffic
-from edgefm.report.markup import Markup, breakable, join, number, short, size, tag
-from edgefm.report.pictures import Bar, bars, memory, memory_key
-from edgefm.report.style import STYLE
-from host_tools.align import align
-from host_tools.costs import Costs
-from host_tools.meta import mapping, stored_maps, whole_number
-from host_tools.recording.channels import SampleChannel
-from host_tools.recording.reader import Recording
-from host_tools.report import charts
-from host_tools.report.script import DIGEST, SCRIPT
-from host_tools.report.words import (
+from edgefm.html.markup import Markup, breakable, join, number, short, size, tag
+from edgefm.html.pictures import Bar, bars, memory, memory_key
+from edgefm.html.style import STYLE
+from edgefm.package.traffic import MapTraffic
+from host_tools.measurement.about import mapping, stored_maps, whole_number
+from host_tools.measurement.align import align
+from host_tools.measurement.costs import Costs
+from host_tools.measurement.summary import (
+    MEASURED,
+    MODELLED,
+    StageSummary,
+    Summary,
+    bits,
+    summarise,
+)
+from host_tools.outputs.report import charts
+from host_tools.outputs.report.script import DIGEST, SCRIPT
+from host_tools.outputs.report.words import (
     accuracy,
     difference,
     images,
@@ -35,14 +41,8 @@ from host_tools.report.words import (
     ticks,
     with_error,
 )
-from host_tools.summary import (
-    MEASURED,
-    MODELLED,
-    StageSummary,
-    Summary,
-    bits,
-    summarise,
-)
+from host_tools.recording.channels import SampleChannel
+from host_tools.recording.reader import Recording
 
 POLICY = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{DIGEST}'"
 MOST_BANDS = 120   # stages drawn over the whole recording

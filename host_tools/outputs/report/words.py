@@ -6,8 +6,8 @@ from __future__ import annotations
 from math import sqrt
 from types import MappingProxyType
 
-from edgefm.report.markup import number, size
-from host_tools.summary import MEASURED, MODELLED, Estimate, StageSummary, Summary
+from edgefm.html.markup import number, size
+from host_tools.measurement.summary import MEASURED, MODELLED, Estimate, StageSummary, Summary
 
 
 def amount(value: float, unit: str) -> str:

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgefm.codecs import CODECS, RowShape, gf2, gf2_fit
+from edgefm.codecs import CODECS, RowShape, gf2
+from edgefm.codecs.fit import gf2_fit
 from edgefm.errors import BadContainer, BadInput
 
 SHAPE = RowShape(3, 1, -128)

@@ -4,9 +4,9 @@
 import numpy as np
 import pytest
 
+from edgefm.codecs.tables_file import MapTables, read_tables, step_factors, write_tables
 from edgefm.errors import BadInput
-from edgefm.graph import Graph, Quant, Tensor
-from edgefm.tables import MapTables, read_tables, step_factors, write_tables
+from edgefm.network.graph import Graph, Quant, Tensor
 
 MAPS = {"a/b:0": MapTables("gf2", b"\1\2\3", 0.25), "d": MapTables("gf2", b"\4", 0.5, True),
         "c": MapTables("context", bytes(12), 1e-3)}

@@ -6,14 +6,14 @@ import pytest
 from networks import Network
 from packages import Built, capped
 
-from edgefm.binding.coder import code_map
-from edgefm.capping import DEPTH_ROWS, Capping, shared_out, usual_cap, with_caps
 from edgefm.codecs import CODECS
 from edgefm.codecs.shift import HEAD_BYTES
-from edgefm.container import CodedMap
+from edgefm.compiler.caps import DEPTH_ROWS, Capping, shared_out, usual_cap, with_caps
 from edgefm.errors import BadInput
-from edgefm.graph import Graph
-from edgefm.plan import Target
+from edgefm.network.graph import Graph
+from edgefm.package.container import CodedMap
+from edgefm.planner import Target
+from edgefm.runtime.coder import code_map
 
 TARGET = Target(alignment=4, buffers=2, burst=16)
 

@@ -4,16 +4,17 @@
 import numpy as np
 import pytest
 
-from edgefm.binding import Runtime
-from edgefm.codecs import CODECS, RowShape, gf2, gf2_fit
+from edgefm.codecs import CODECS, RowShape, gf2
+from edgefm.codecs.fit import gf2_fit
 from edgefm.codecs.interface import in_pairs
-from edgefm.coding import code_maps, storage_for
-from edgefm.container import Description, Feature, read_needs, write_package
-from edgefm.diff import random_inputs
+from edgefm.codecs.tables_file import MapTables
+from edgefm.compiler.choose_codec import code_maps, storage_for
+from edgefm.evaluate.diff import random_inputs
 from edgefm.lower import lower
 from edgefm.ops import run_graph
-from edgefm.plan import Target, analyse, make_plan
-from edgefm.tables import MapTables
+from edgefm.package.container import Description, Feature, read_needs, write_package
+from edgefm.planner import Target, analyse, make_plan
+from edgefm.runtime import Runtime
 from tests.support.networks import Network
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from networks import Network
 
-from edgefm.binding import Runtime
-from edgefm.capping import Capping
-from edgefm.compiler import Compiled, CompileOptions, Model, compile_loaded
-from edgefm.container import read_info
+from edgefm.compiler.caps import Capping
+from edgefm.compiler.pipeline import Compiled, CompileOptions, Model, compile_loaded
 from edgefm.errors import BadInput
-from edgefm.graph import Graph
+from edgefm.network.graph import Graph
+from edgefm.package.container import read_info
+from edgefm.runtime import Runtime
 
 Build = Callable[..., Compiled]
 BOARD = "alignment = 4\nbuffers = 2\nburst = 64\nexternal_bytes = 1000000\n"
@@ -144,7 +144,7 @@ def test_a_codec_that_cannot_be_capped_is_refused(build: Build, codec: str) -> N
 
 def test_loose_caps_never_act(graph: Graph) -> None:
     from edgefm.lower import lower
-    from edgefm.plan import Target
+    from edgefm.planner import Target
 
     target = Target(alignment=4)
     for stream in lower(graph).streams:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from networks import Network
 
-from edgefm.binding import Runtime
-from edgefm.cli import main
-from edgefm.compiler import CompileOptions, Model, compile_loaded
+from edgefm.compiler.pipeline import CompileOptions, Model, compile_loaded
 from edgefm.errors import BadInput
-from edgefm.graph import Graph
+from edgefm.network.graph import Graph
+from edgefm.runtime import Runtime
+from host_tools.cli import main
 
 FAST = 16_000
 

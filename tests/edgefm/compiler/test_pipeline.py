@@ -10,10 +10,10 @@ import pytest
 from networks import Network
 from packages import Built, differing
 
-from edgefm.binding import Runtime
 from edgefm.codecs import gf2
 from edgefm.codecs.gf2_planes import plane_net
-from edgefm.compiler import (
+from edgefm.codecs.tables_file import MapTables, write_tables
+from edgefm.compiler.pipeline import (
     CompileOptions,
     calibration_files,
     calibration_inputs,
@@ -21,14 +21,14 @@ from edgefm.compiler import (
     load_model,
     load_quantised,
 )
-from edgefm.container import MAP, Section, read_info
-from edgefm.diff import random_inputs
 from edgefm.errors import BadInput, CalibrationWarning, Infeasible
+from edgefm.evaluate.diff import random_inputs
 from edgefm.exporters.tflite import export_tflite
-from edgefm.graph import Graph, Quant
+from edgefm.network.graph import Graph, Quant
 from edgefm.ops import run_graph
-from edgefm.plan import analyse
-from edgefm.tables import MapTables, write_tables
+from edgefm.package.container import MAP, Section, read_info
+from edgefm.planner import analyse
+from edgefm.runtime import Runtime
 
 
 def network() -> Graph:

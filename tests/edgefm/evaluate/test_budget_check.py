@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from networks import Network
 
-from edgefm import check as module
-from edgefm.check import ROUNDS, Check, Judged, compile_checked
-from edgefm.compiler import Compiled, CompileOptions, Model
-from edgefm.container import read_info
+from edgefm.compiler.pipeline import Compiled, CompileOptions, Model
 from edgefm.errors import BadInput
-from edgefm.labels import LabelledFile
-from edgefm.rate.divergence import decision_of, divergences, scores
-from edgefm.validate import Validation
+from edgefm.evaluate import budget_check as module
+from edgefm.evaluate.budget_check import ROUNDS, Check, Judged, compile_checked
+from edgefm.evaluate.validate import Validation
+from edgefm.images.labels import LabelledFile
+from edgefm.package.container import read_info
+from edgefm.rate_distortion.divergence import decision_of, divergences, scores
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@
 import numpy as np
 import pytest
 
-from edgefm.binding.coder import code_map
 from edgefm.codecs import CODECS, LENGTH_BYTES, RowShape, dctcm, decode_map, encode_map
 from edgefm.errors import BadInput, RuntimeFault
+from edgefm.runtime.coder import code_map
 
 MAP = np.random.default_rng(3).geometric(0.6, (6, 10, 8)).astype(np.int8) - np.int8(1)
 

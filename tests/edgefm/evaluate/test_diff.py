@@ -11,15 +11,15 @@ import pytest
 from networks import Network, random_network
 from packages import build
 
-from edgefm import reference
-from edgefm.compiler import Compiled, CompileOptions, compile_loaded, load_model
-from edgefm.container import Section, read_info, seal
-from edgefm.diff import diff_compiled, diff_model, random_inputs
+from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_loaded, load_model
 from edgefm.errors import BadInput
+from edgefm.evaluate import reference
+from edgefm.evaluate.diff import diff_compiled, diff_model, random_inputs
 from edgefm.exporters.tflite import export_tflite
-from edgefm.graph import Graph
 from edgefm.lower import lower
-from edgefm.plan import Target, analyse, smallest_plan
+from edgefm.network.graph import Graph
+from edgefm.package.container import Section, read_info, seal
+from edgefm.planner import Target, analyse, smallest_plan
 
 REAL = ("kws_ref_model", "pretrainedResnet_quant", "vww_96_int8", "person_detect_patched",
         "mobilenet_v1_0.25_128_quant")

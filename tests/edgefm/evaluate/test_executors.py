@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from edgefm import executors as module
 from edgefm.errors import BadInput, EdgefmError, MissingTool
-from edgefm.executors import completed, executor, process_pool
+from edgefm.evaluate import executors as module
+from edgefm.evaluate.executors import completed, executor, process_pool
 
 
 def test_every_unit_comes_back_beside_its_result() -> None:

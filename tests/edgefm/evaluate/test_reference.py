@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput, MissingTool
+from edgefm.evaluate.reference import Reference, available
 from edgefm.exporters.tflite import export_tflite
-from edgefm.graph import Graph, Node, Quant, Tensor
-from edgefm.reference import Reference, available
+from edgefm.network.graph import Graph, Node, Quant, Tensor
 
 PACKAGES = ["ai_edge_litert", "tflite_runtime", "tensorflow"]
 

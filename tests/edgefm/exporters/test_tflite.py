@@ -11,8 +11,8 @@ import pytest
 
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.exporters.tflite import export_tflite
-from edgefm.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.importers.tflite import load_tflite, parse_tflite
+from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 
 RNG = np.random.default_rng(7)
 ZERO = {"int8": -3, "uint8": 120}

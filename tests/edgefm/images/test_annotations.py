@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgefm.annotations import TrueBox, read_boxes, read_mask, read_masks
 from edgefm.errors import BadInput
+from edgefm.images.annotations import TrueBox, read_boxes, read_mask, read_masks
 
 NAMES = ("person", "dining table", "tv", "couch")
 HEADER = "file,class,left,top,right,bottom\n"

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgefm import answers
-from edgefm.geometry import place
-from edgefm.graph import Array
+from edgefm.images import answers
+from edgefm.images.geometry import place
+from edgefm.network.graph import Array
 
 DETECTOR = [(1, 10, 4), (1, 10), (1, 10), (1,)]
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from edgefm.errors import BadInput
-from edgefm.preprocess import InputInfo, Preprocess
-from edgefm.video import frames
+from edgefm.images.clips import frames
+from edgefm.images.preprocess import InputInfo, Preprocess
 
 INPUT = InputInfo((1, 4, 6, 3), "uint8")
 RAW = Preprocess(True)

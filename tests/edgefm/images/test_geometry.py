@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefm.geometry import GEOMETRIES, Placement, place
+from edgefm.images.geometry import GEOMETRIES, Placement, place
 
 sides = st.integers(1, 400)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgefm.errors import BadInput
-from edgefm.labels import LabelledFile, names_for, read_labels, read_names, spread
+from edgefm.images.labels import LabelledFile, names_for, read_labels, read_names, spread
 
 
 def _write(folder: Path, text: str | bytes) -> Path:

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from edgefm.errors import BadInput
-from edgefm.geometry import place
-from edgefm.picture import fit, load_picture
+from edgefm.images.geometry import place
+from edgefm.images.picture import fit, load_picture
 
 RED = (255, 0, 0)
 

@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from edgefm.errors import BadInput
-from edgefm.graph import Graph, Node, Tensor
-from edgefm.preprocess import (
+from edgefm.images.preprocess import (
     InputInfo,
     Preprocess,
     choose_preprocess,
@@ -20,6 +19,7 @@ from edgefm.preprocess import (
     picture_to_input,
     quantise,
 )
+from edgefm.network.graph import Graph, Node, Tensor
 
 RAW8 = InputInfo((1, 2, 2, 3), "uint8")
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.graph import Graph, Node, Quant, Tensor
 from edgefm.importers.check import check_graph
 from edgefm.importers.rules import quoted
+from edgefm.network.graph import Graph, Node, Quant, Tensor
 
 QUANT = Quant((0.5,), (0,))
 WINDOW = {"kernel": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0)), "activation": None}

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph
 from edgefm.importers.definitions import Variant, mobilenet_v2, squeezenet
+from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
 from edgefm.training.shapes import Shapes, mobilenet_v2_shapes, squeezenet_shapes
 

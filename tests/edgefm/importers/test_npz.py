@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.graph import Array
 from edgefm.importers.npz import load_npz
+from edgefm.network.graph import Array
 from edgefm.ops import run_graph
 from edgefm.training.shapes import squeezenet_shapes
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput, MissingTool, UnsupportedModel
-from edgefm.graph import Array, Graph
 from edgefm.importers.onnx import load_onnx
+from edgefm.network.graph import Array, Graph
+from edgefm.network.rewrite import fuse
 from edgefm.ops import run_graph
-from edgefm.optimize import fuse
 
 Node = tuple[str, Sequence[str], Sequence[str], dict[str, Any]]
 RNG = np.random.default_rng(11)

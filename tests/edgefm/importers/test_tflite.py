@@ -13,9 +13,9 @@ import pytest
 from edgefm.errors import BadInput, EdgefmError, UnsupportedModel
 from edgefm.exporters.tflite import pack
 from edgefm.exporters.tflite_operators import Operator
-from edgefm.graph import Graph, Quant, Tensor, rows_of
 from edgefm.importers import load
 from edgefm.importers.tflite import parse_tflite
+from edgefm.network.graph import Graph, Quant, Tensor, rows_of
 
 QUANT = Quant((0.5,), (3,))
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgefm.graph import Array, Graph, Node, Tensor
+from edgefm.network.graph import Array, Graph, Node, Tensor
+from edgefm.network.rewrite import fuse, prune
 from edgefm.ops import run_graph
-from edgefm.optimize import fuse, prune
 
 RNG = np.random.default_rng(5)
 WINDOW = {"stride": (1, 1), "dilation": (1, 1), "padding": ((1, 1), (1, 1)), "activation": None}

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from edgefm.evaluate.reference import Reference, available
 from edgefm.exporters.tflite import export_tflite
-from edgefm.graph import Array, Graph, Node, Quant, Tensor
+from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.ops import run_graph
-from edgefm.reference import Reference, available
 
 settings.register_profile("ops", max_examples=40, deadline=None, derandomize=True,
                           suppress_health_check=[HealthCheck.too_slow])

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefm.graph import Tensor
 from edgefm.importers.windows import same_padding, window_size
+from edgefm.network.graph import Tensor
 
 SEEDS = st.integers(0, 2**16)
 SCALES = st.floats(2**-12, 4, width=32)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefm.graph import Array
+from edgefm.network.graph import Array
 from edgefm.ops import run_graph
 from edgefm.ops.detection import intersection_over_union
 

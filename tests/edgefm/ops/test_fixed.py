@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefm.graph import Quant, Tensor
+from edgefm.network.graph import Quant, Tensor
 from edgefm.ops import fixed
 
 INT32 = st.integers(-(2**31), 2**31 - 1)

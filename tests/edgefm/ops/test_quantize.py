@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefm.graph import Quant, Tensor
+from edgefm.network.graph import Quant, Tensor
 from edgefm.ops.quantize import quantised
 
 SCALES = st.floats(2**-10, 2, width=32)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.graph import Array, Graph, Node
+from edgefm.evaluate.reference import Reference
 from edgefm.importers.tflite import load_tflite
+from edgefm.network.graph import Array, Graph, Node
 from edgefm.ops import MEANINGS, run_graph
-from edgefm.reference import Reference
 
 QUANTISED = [
     "ad01_int8", "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29",
@@ -95,8 +95,9 @@ def test_run_graph_names_an_unknown_operator(judge: Any) -> None:
 
 
 def test_every_operator_of_the_data_model_has_a_meaning() -> None:
-    import edgefm.graph
+    import edgefm.network.graph
 
-    rows = [line for line in (edgefm.graph.__doc__ or "").splitlines() if line.startswith("| ")]
+    document = edgefm.network.graph.__doc__ or ""
+    rows = [line for line in document.splitlines() if line.startswith("| ")]
     named = {op for row in rows[1:] for op in row.split("|")[1].strip().split(", ")}
     assert named == set(MEANINGS)

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from edgefm.binding import Runtime
-from edgefm.container import (
+from edgefm.errors import BadContainer, UnsupportedModel
+from edgefm.images.preprocess import Preprocess
+from edgefm.lower import lower
+from edgefm.network.program import Program
+from edgefm.package.container import (
     HEADER,
     Description,
     Section,
@@ -18,16 +21,13 @@ from edgefm.container import (
     seal,
     write_package,
 )
-from edgefm.errors import BadContainer, UnsupportedModel
-from edgefm.lower import lower
-from edgefm.meta import read_meta
-from edgefm.plan import Plan, analyse, load_target, make_plan
-from edgefm.preprocess import Preprocess
-from edgefm.program import Program
+from edgefm.package.meta import read_meta
+from edgefm.planner import Plan, analyse, load_target, make_plan
+from edgefm.runtime import Runtime
 from tests.golden.edit import Change, entry, header, put, record, replace, table, without
 from tests.support.networks import Graph, Network
 
-GOOD = Path(__file__).resolve().parents[1] / "golden" / "good"
+GOOD = Path(__file__).resolve().parents[2] / "golden" / "good"
 
 
 def network() -> Graph:

@@ -6,9 +6,9 @@ import random
 import numpy as np
 import pytest
 
-from edgefm.container import Section, read_entries, read_info
 from edgefm.errors import BadContainer, BadInput
-from edgefm.outline import read_outline
+from edgefm.package.container import Section, read_entries, read_info
+from edgefm.package.outline import read_outline
 
 
 def outline(package, asked=None):

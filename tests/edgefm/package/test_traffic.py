@@ -6,12 +6,12 @@ import pytest
 from networks import Network
 from packages import build
 
-from edgefm.binding import Runtime
 from edgefm.codecs import CODECS, encode_map
 from edgefm.codecs.interface import RowShape
-from edgefm.container import MAP, Section, read_sections
-from edgefm.diff import random_inputs
-from edgefm.maps import MapCounters, MapInfo, stored_maps, total, traffic
+from edgefm.evaluate.diff import random_inputs
+from edgefm.package.container import MAP, Section, read_sections
+from edgefm.package.traffic import MapCounters, MapInfo, stored_maps, total, traffic
+from edgefm.runtime import Runtime
 
 ONE = MapInfo("a", "rle", 4, 10, 10)
 TWICE = MapInfo("b", "raw", 2, 16, 4)  # four values of four bytes

@@ -11,14 +11,14 @@ from networks import Network, random_network
 from replay import overlaps, replay
 
 from edgefm.errors import Infeasible
-from edgefm.graph import Graph
 from edgefm.lower import lower
-from edgefm.plan import Layout, Plan, Storage, Target, analyse, make_plan, smallest_plan
-from edgefm.plan.build import build_plan
-from edgefm.plan.search import Choice
-from edgefm.plan.stages import Stage
-from edgefm.plan.storage import CURSOR_STATE
-from edgefm.program import OpKind
+from edgefm.network.graph import Graph
+from edgefm.network.program import OpKind
+from edgefm.planner import Layout, Plan, Storage, Target, analyse, make_plan, smallest_plan
+from edgefm.planner.build import build_plan
+from edgefm.planner.search import Choice
+from edgefm.planner.stages import Stage
+from edgefm.planner.storage import CURSOR_STATE
 
 TARGETS = (Target(), Target(alignment=4, burst=16, buffers=2), Target(alignment=16, buffers=2),
            Target(burst=5), Target(alignment=4, burst=8))

@@ -6,11 +6,11 @@ from collections import Counter
 import pytest
 from networks import Network, random_network
 
-from edgefm.graph import Graph
 from edgefm.lower import lower
-from edgefm.plan import Layout, Target, analyse
-from edgefm.plan.firing import Task, Trace, simulate
-from edgefm.plan.stages import Stage, run_stage, stage_tasks
+from edgefm.network.graph import Graph
+from edgefm.planner import Layout, Target, analyse
+from edgefm.planner.firing import Task, Trace, simulate
+from edgefm.planner.stages import Stage, run_stage, stage_tasks
 
 ROW_BY_ROW = 10_000  # strips; more than any map here has rows
 WIDE = (64, 8)  # pixels and channels of rows that are worth a firing each

@@ -8,8 +8,8 @@ from networks import Network, random_network
 
 from edgefm.errors import BadInput
 from edgefm.lower import lower
-from edgefm.plan import Layout, analyse
-from edgefm.program import OpKind
+from edgefm.network.program import OpKind
+from edgefm.planner import Layout, analyse
 
 
 def group_of(layout: Layout, net: Network, tensor: int) -> int:

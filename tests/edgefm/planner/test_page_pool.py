@@ -9,15 +9,15 @@ from networks import Network, random_network
 from packages import Built, capped
 from replay import replay
 
-from edgefm.binding import RunResult, Runtime
 from edgefm.codecs import CODECS, RowShape
 from edgefm.codecs.quality import Quality, QualityKind, class_table, static_table
 from edgefm.codecs.shift import Cap, decode_map, encode_map
-from edgefm.container import MAP, Feature, read_needs
 from edgefm.errors import Infeasible
-from edgefm.plan import Target
-from edgefm.plan.pool import Pooled, pool_item
-from edgefm.program import OpKind
+from edgefm.network.program import OpKind
+from edgefm.package.container import MAP, Feature, read_needs
+from edgefm.planner import Target
+from edgefm.planner.page_pool import Pooled, pool_item
+from edgefm.runtime import RunResult, Runtime
 from tests.golden.edit import table
 
 SEEDS = (0, 1, 2, 3, 4, 5, 10, 11, 12, 13)  # of networks all of whose maps can be coded

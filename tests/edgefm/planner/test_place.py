@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgefm.plan.place import ALIGNMENT, Item, place, solid
+from edgefm.planner.place import ALIGNMENT, Item, place, solid
 
 FIRINGS = 12
 

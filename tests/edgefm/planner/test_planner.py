@@ -8,9 +8,9 @@ from networks import Network, random_network
 from replay import replay
 
 from edgefm.errors import BadInput, Infeasible
-from edgefm.graph import Graph
 from edgefm.lower import lower
-from edgefm.plan import Layout, Storage, Target, analyse, make_plan, smallest_plan
+from edgefm.network.graph import Graph
+from edgefm.planner import Layout, Storage, Target, analyse, make_plan, smallest_plan
 
 SEEDS = range(7)
 

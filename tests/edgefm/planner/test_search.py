@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from networks import Network
 
-from edgefm.graph import Graph
 from edgefm.lower import lower
-from edgefm.plan import Layout, Target, analyse
-from edgefm.plan.search import Search, block_cuts, named_cuts
+from edgefm.network.graph import Graph
+from edgefm.planner import Layout, Target, analyse
+from edgefm.planner.search import Search, block_cuts, named_cuts
 
 
 def hourglass() -> Graph:

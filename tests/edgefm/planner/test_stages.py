@@ -4,11 +4,11 @@
 import pytest
 from networks import Network
 
-from edgefm.graph import Graph
 from edgefm.lower import lower
-from edgefm.plan import Layout, Target, analyse
-from edgefm.plan.stages import Stage, boundary_of, evaluate, round_up, scratch_bytes
-from edgefm.program import Op, OpKind
+from edgefm.network.graph import Graph
+from edgefm.network.program import Op, OpKind
+from edgefm.planner import Layout, Target, analyse
+from edgefm.planner.stages import Stage, boundary_of, evaluate, round_up, scratch_bytes
 
 ROW = 64 * 8  # bytes of every row below
 ROWS = 12

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from edgefm.errors import BadInput
-from edgefm.plan import Target, load_target
-from edgefm.plan.target import BUILT_IN
+from edgefm.planner import Target, load_target
+from edgefm.planner.target import BUILT_IN
 
 
 def test_no_target_is_the_generic_one() -> None:

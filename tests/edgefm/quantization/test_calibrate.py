@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgefm.calibrate import BINS, histogram, merged, observe, range_of
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph
+from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
+from edgefm.quantization.calibrate import BINS, histogram, merged, observe, range_of
 
 RNG = np.random.default_rng(3)
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput, UnsupportedModel
+from edgefm.evaluate.reference import Reference
 from edgefm.exporters.tflite import export_tflite
-from edgefm.graph import Array, Graph
 from edgefm.importers.onnx import load_onnx
 from edgefm.importers.tflite import load_tflite
+from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
 from edgefm.ops.quantize import dequantised, quantised
-from edgefm.quantize import METHODS, QuantizeOptions, candidates, quantize, runs
-from edgefm.reference import Reference
+from edgefm.quantization.choose import METHODS, QuantizeOptions, candidates, quantize, runs
 
 Samples = Callable[[int], list[Array]]
 NAMES = ["fire", "relu", "relu6", "mixed"]

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from networks import Network, random_network
 
-from edgefm.dequantize import dequantized
-from edgefm.graph import Graph
 from edgefm.importers.check import check_graph
+from edgefm.network.graph import Graph
 from edgefm.ops import run_graph
 from edgefm.ops.quantize import dequantised
+from edgefm.quantization.dequantize import dequantized_graph
 
 
 def network() -> Graph:
@@ -21,7 +21,7 @@ def network() -> Graph:
 
 def test_values_are_those_of_the_integer_network_up_to_its_steps() -> None:
     graph = network()
-    real = dequantized(graph)
+    real = dequantized_graph(graph)
     sample = np.random.default_rng(3).integers(-60, 60, (1, 9, 8, 3)).astype(np.int8)
     whole = run_graph(graph, [sample])
     into = graph.tensors[graph.inputs[0]]
@@ -39,7 +39,7 @@ def test_values_are_those_of_the_integer_network_up_to_its_steps() -> None:
 
 def test_nothing_integer_is_left_and_the_graph_is_sound() -> None:
     for seed in range(30):
-        real = check_graph(dequantized(random_network(seed)))
+        real = check_graph(dequantized_graph(random_network(seed)))
         kinds = {tensor.dtype for tensor in real.tensors if tensor.quant is None}
         assert all(tensor.quant is None for tensor in real.tensors)
         assert kinds <= {"float32", "int32", "int64"}  # what argmax gives
@@ -51,14 +51,14 @@ def test_weights_keep_their_scale_per_channel() -> None:
     node = graph.nodes[0]
     weights = graph.tensors[node.inputs[1]]
     assert weights.quant is not None and weights.data is not None and weights.quant.axis == 0
-    real = dequantized(graph)
+    real = dequantized_graph(graph)
     found = real.tensors[real.nodes[0].inputs[1]].data
     scale = np.array(weights.quant.scale).reshape(-1, 1, 1, 1)
     np.testing.assert_allclose(found, weights.data * scale, rtol=1e-6)
 
 
 def test_a_float_graph_stays_what_it_is(float_squeezenet: Graph) -> None:
-    again = dequantized(float_squeezenet)
+    again = dequantized_graph(float_squeezenet)
     assert [n.op for n in again.nodes] == [n.op for n in float_squeezenet.nodes]
     assert again.is_float()
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgefm.calibrate import observe
-from edgefm.equalize import can_equalise, equalised
-from edgefm.graph import Array, Graph, Node
+from edgefm.network.graph import Array, Graph, Node
 from edgefm.ops import run_graph
+from edgefm.quantization.calibrate import observe
+from edgefm.quantization.equalize import can_equalise, equalised
 
 Samples = Callable[[int], list[Array]]
 

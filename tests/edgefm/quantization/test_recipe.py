@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgefm.calibrate import observe
 from edgefm.errors import UnsupportedModel
-from edgefm.graph import Array, Graph, Node, Tensor
-from edgefm.integer import Recipe, integer_graph, refuse_unquantisable
 from edgefm.lower import lower
+from edgefm.network.graph import Array, Graph, Node, Tensor
 from edgefm.ops import run_graph
 from edgefm.ops.quantize import dequantised, quantised
+from edgefm.quantization.calibrate import observe
+from edgefm.quantization.recipe import Recipe, integer_graph, refuse_unquantisable
 
 Samples = Callable[[int], list[Array]]
 NAMES = ["fire", "relu", "relu6", "mixed"]

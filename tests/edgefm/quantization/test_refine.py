@@ -6,13 +6,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from edgefm.calibrate import observe
-from edgefm.graph import Array, Graph
-from edgefm.integer import Recipe, integer_graph
+from edgefm.network.graph import Array, Graph
+from edgefm.network.rewrite import LINEAR
 from edgefm.ops import run_graph
 from edgefm.ops.quantize import dequantised, quantised
-from edgefm.optimize import LINEAR
-from edgefm.refine import refined
+from edgefm.quantization.calibrate import observe
+from edgefm.quantization.recipe import Recipe, integer_graph
+from edgefm.quantization.refine import refined
 
 Samples = Callable[[int], list[Array]]
 

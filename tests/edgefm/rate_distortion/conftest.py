@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from networks import Network
 
-from edgefm.graph import Array, Graph
+from edgefm.network.graph import Array, Graph
 
 
 @pytest.fixture(scope="session")

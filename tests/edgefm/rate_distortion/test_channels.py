@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from networks import Network
 
-from edgefm.compiler import Compiled, CompileOptions, Model, compile_loaded
-from edgefm.diff import diff_compiled
+from edgefm.compiler.pipeline import Compiled, CompileOptions, Model, compile_loaded
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph
+from edgefm.evaluate.diff import diff_compiled
+from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
-from edgefm.rate.channels import TRANSFORMS, in_good_coordinates
-from edgefm.rate.divergence import divergences, scores
+from edgefm.rate_distortion.channels import TRANSFORMS, in_good_coordinates
+from edgefm.rate_distortion.divergence import divergences, scores
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import pytest
 from networks import Network
 
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph
-from edgefm.rate.divergence import Answer, decision_of, divergence, divergences, scores
-from edgefm.rate.requantise import requantise
+from edgefm.network.graph import Array, Graph
+from edgefm.rate_distortion.divergence import Answer, decision_of, divergence, divergences, scores
+from edgefm.rate_distortion.requantise import requantise
 
 
 def test_scores_are_taken_before_softmax(classifier: Graph, samples: list[Array]) -> None:

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from networks import Network
 
-from edgefm.binding import Runtime
 from edgefm.errors import UnsupportedModel
-from edgefm.graph import Array, Graph, Tensor
+from edgefm.network.graph import Array, Graph, Tensor
 from edgefm.ops import run_graph
-from edgefm.rate.divergence import package_of
-from edgefm.rate.fisher import every_value
-from edgefm.rate.gradient import pulled_back
+from edgefm.rate_distortion.divergence import package_of
+from edgefm.rate_distortion.fisher import every_value
+from edgefm.rate_distortion.gradient import pulled_back
+from edgefm.runtime import Runtime
 
 
 def real_valued(graph: Graph) -> Graph:

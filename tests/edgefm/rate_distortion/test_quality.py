@@ -8,10 +8,10 @@ from edgefm.codecs import RowShape
 from edgefm.codecs.quality import Quality, QualityKind
 from edgefm.codecs.shift import Cap, seen_map, shifted, unshifted
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph
-from edgefm.program import Stream
-from edgefm.rate.fisher import derivatives
-from edgefm.rate.quality import (
+from edgefm.network.graph import Array, Graph
+from edgefm.network.program import Stream
+from edgefm.rate_distortion.fisher import derivatives
+from edgefm.rate_distortion.quality import (
     _VARIANCES,
     QUALITIES,
     SAMPLES,

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from networks import Network
 
-from edgefm.binding import Runtime
-from edgefm.compiler import Compiled, CompileOptions, Model, compile_loaded
-from edgefm.container import read_info
-from edgefm.diff import diff_compiled
+from edgefm.compiler.pipeline import Compiled, CompileOptions, Model, compile_loaded
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph, Quant
+from edgefm.evaluate.diff import diff_compiled
 from edgefm.lower import lower
-from edgefm.meta import read_meta, write_meta
-from edgefm.program import OpKind
-from edgefm.rate import IMAGES, PER_NAT, Budget, groups
-from edgefm.rate.divergence import divergences, scores
+from edgefm.network.graph import Array, Graph, Quant
+from edgefm.network.program import OpKind
+from edgefm.package.container import read_info
+from edgefm.package.meta import read_meta, write_meta
+from edgefm.rate_distortion import IMAGES, PER_NAT, Budget, groups
+from edgefm.rate_distortion.divergence import divergences, scores
+from edgefm.runtime import Runtime
 
 Build = Callable[..., Compiled]
 
@@ -58,8 +58,8 @@ def test_a_search_that_begins_with_few_files_ends_with_all(
         sizes.append(len(changed))
         return divergences(reference, changed)
 
-    monkeypatch.setattr("edgefm.rate._FEW", 1)
-    monkeypatch.setattr("edgefm.rate.divergences", counted)
+    monkeypatch.setattr("edgefm.rate_distortion._FEW", 1)
+    monkeypatch.setattr("edgefm.rate_distortion.divergences", counted)
     rate = build(kl_budget=0.02).rate
     assert rate is not None and rate.images == sizes[-1] == 8 and sizes[0] == 2
     assert sizes == sorted(sizes) and rate.kl + rate.kl_error <= 0.02

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from networks import Network, random_network
 
-from edgefm.compiler import CompileOptions, Model, compile_loaded, load_model
-from edgefm.diff import diff_compiled, random_inputs
+from edgefm.compiler.pipeline import CompileOptions, Model, compile_loaded, load_model
 from edgefm.errors import BadInput
-from edgefm.graph import Array, Graph, Quant
+from edgefm.evaluate.diff import diff_compiled, random_inputs
+from edgefm.network.graph import Array, Graph, Quant
 from edgefm.ops import run_graph
 from edgefm.ops.quantize import dequantised
-from edgefm.rate import groups, requantise
+from edgefm.rate_distortion import groups, requantise
 
 
 def coarse(graph: Graph, seed: int = 0) -> Graph:

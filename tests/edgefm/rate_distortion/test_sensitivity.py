@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgefm.graph import Array, Graph
-from edgefm.rate.divergence import divergences, scores
-from edgefm.rate.fisher import slopes, step_costs
-from edgefm.rate.requantise import groups, requantise
-from edgefm.rate.sensitivity import MOST_WRONG, measure, tried
+from edgefm.network.graph import Array, Graph
+from edgefm.rate_distortion.divergence import divergences, scores
+from edgefm.rate_distortion.fisher import slopes, step_costs
+from edgefm.rate_distortion.requantise import groups, requantise
+from edgefm.rate_distortion.sensitivity import MOST_WRONG, measure, tried
 
 
 @pytest.mark.parametrize("derived", [True, False])

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from networks import Network
 
-from edgefm.dequantize import dequantized
-from edgefm.graph import Array, Graph, Quant
+from edgefm.network.graph import Array, Graph, Quant
 from edgefm.ops import run_graph
-from edgefm.rate import transform
-from edgefm.rate.transform import Stage, Taps, stages, stored_maps, transformed
+from edgefm.quantization.dequantize import dequantized_graph
+from edgefm.rate_distortion import transform
+from edgefm.rate_distortion.transform import Stage, Taps, stages, stored_maps, transformed
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_stages_are_tied_by_sums_and_say_what_may_be_mixed(bottlenecks: Graph) -
 
 def test_bottlenecks_are_stages_that_convolutions_widen_and_hold_what_those_read(
         bottlenecks: Graph) -> None:
-    for graph in (bottlenecks, dequantized(bottlenecks)):
+    for graph in (bottlenecks, dequantized_graph(bottlenecks)):
         stage, = transform.bottlenecks(graph)
         made = graph.producer()
         assert [graph.nodes[made[t]].op for t in stage.maps] == ["conv2d", "conv2d", "add"]

@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 from networks import Network, random_network
 from packages import Built, build, differing
 
-from edgefm.binding import Runtime
 from edgefm.codecs import CODECS as REGISTRY
 from edgefm.codecs import encode_map
-from edgefm.coding import shape_of
-from edgefm.container import MAP, Section, read_sections, seal
-from edgefm.diff import random_inputs
+from edgefm.compiler.choose_codec import shape_of
 from edgefm.errors import BadContainer, BadInput, RuntimeFault
-from edgefm.graph import Graph
+from edgefm.evaluate.diff import random_inputs
 from edgefm.lower import lower
+from edgefm.network.graph import Graph
 from edgefm.ops import run_graph
-from edgefm.plan import Target, analyse, smallest_plan
-from edgefm.plan.model import StoredMap
+from edgefm.package.container import MAP, Section, read_sections, seal
+from edgefm.planner import Target, analyse, smallest_plan
+from edgefm.planner.model import StoredMap
+from edgefm.runtime import Runtime
 
 TARGETS = (Target(), Target(alignment=4, burst=16, buffers=2), Target(alignment=16, buffers=2),
            Target(alignment=4, burst=8), Target(burst=5), Target(alignment=16, burst=32))

@@ -9,9 +9,9 @@ from networks import Network
 
 from edgefm.codecs import RowShape, gf2
 from edgefm.codecs.interface import in_pairs
-from edgefm.dequantize import dequantized
 from edgefm.ops import run_graph
-from edgefm.rate.transform import bottlenecks
+from edgefm.quantization.dequantize import dequantized_graph
+from edgefm.rate_distortion.transform import bottlenecks
 
 torch = pytest.importorskip("torch", reason="needs the Python package torch (extra 'train')")
 
@@ -134,7 +134,7 @@ def test_a_reach_in_the_weights_changes_nothing_but_the_maps_step(zero: int) -> 
     net = Network(5)
     x = net.conv(net.input(1, 10, 8, 3), 6, kernel=1)
     x = net.add(x, net.conv(net.conv(x, 12, activation="relu"), 6, kernel=1))
-    graph = dequantized(net.graph(net.mean(net.conv(x, 10))))
+    graph = dequantized_graph(net.graph(net.mean(net.conv(x, 10))))
     stage = max(bottlenecks(graph), key=lambda stage: len(stage.maps))
     channels = graph.tensors[stage.maps[0]].shape[-1]
     reach = (2.0 ** (torch.arange(channels) % 3)).tolist()

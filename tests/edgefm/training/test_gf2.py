@@ -9,13 +9,13 @@ import pytest
 from networks import Network
 
 from edgefm import importers
-from edgefm.binding import Runtime
-from edgefm.compiler import CompileOptions, calibration_inputs, compile_model
+from edgefm.codecs.tables_file import read_tables
+from edgefm.compiler.pipeline import CompileOptions, calibration_inputs, compile_model
 from edgefm.demo import demo_models, digits
 from edgefm.exporters.tflite import export_tflite
-from edgefm.preprocess import choose_preprocess
-from edgefm.rate.transform import bottlenecks, stored_maps
-from edgefm.tables import read_tables
+from edgefm.images.preprocess import choose_preprocess
+from edgefm.rate_distortion.transform import bottlenecks, stored_maps
+from edgefm.runtime import Runtime
 
 torch = pytest.importorskip("torch", reason="needs the Python package torch (extra 'train')")
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from networks import Network, random_network
 
-from edgefm.dequantize import dequantized
 from edgefm.errors import UnsupportedModel
-from edgefm.graph import Graph
+from edgefm.network.graph import Graph
 from edgefm.ops import run_graph
+from edgefm.quantization.dequantize import dequantized_graph
 
 torch = pytest.importorskip("torch", reason="needs the Python package torch (extra 'train')")
 
@@ -24,7 +24,7 @@ def one_thread() -> None:
 
 def single_image(seed: int) -> Graph | None:
     """A random float network of one input whose first output is no place of a maximum."""
-    graph = dequantized(random_network(seed))
+    graph = dequantized_graph(random_network(seed))
     ends = {node.op for node in graph.nodes if graph.outputs[0] in node.outputs}
     return graph if len(graph.inputs) == 1 and not ends & {"argmax", "softmax"} else None
 
@@ -62,7 +62,7 @@ def test_maps_are_those_of_the_graph() -> None:
 def test_scores_are_those_before_the_softmax_for_several_images() -> None:
     net = Network(3)
     x = net.conv(net.input(1, 6, 5, 2), 4, activation="relu6")
-    graph = dequantized(net.graph(net.softmax(net.dense(net.flat(x), 7))))
+    graph = dequantized_graph(net.graph(net.softmax(net.dense(net.flat(x), 7))))
     images = [np.random.default_rng(s).normal(size=(1, 6, 5, 2)).astype(np.float32)
               for s in range(3)]
     with torch.no_grad():
@@ -74,7 +74,7 @@ def test_scores_are_those_before_the_softmax_for_several_images() -> None:
 def test_what_a_store_gives_back_is_computed_with_and_gradients_reach_parameters() -> None:
     net = Network(3)
     first = net.conv(net.input(1, 6, 5, 2), 4)
-    graph = dequantized(net.graph(net.mean(net.conv(first, 3, kernel=1))))
+    graph = dequantized_graph(net.graph(net.mean(net.conv(first, 3, kernel=1))))
     own = {t: value.requires_grad_() for t, value in student.parameters(graph).items()}
     image = torch.ones((1, 2, 6, 5))
     nothing = student.scores(graph, own, image,

@@ -8,8 +8,8 @@ import pytest
 from program_file import elf
 
 from edgefm.errors import BadInput, EdgefmError, MissingTool
-from host_tools import build
-from host_tools.flash import STARTS, TOOLS, flash, missing
+from host_tools.boards import build
+from host_tools.boards.flash import STARTS, TOOLS, flash, missing
 
 
 @pytest.fixture

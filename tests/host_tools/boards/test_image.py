@@ -7,7 +7,7 @@ import pytest
 from program_file import elf
 
 from edgefm.errors import BadInput
-from host_tools.image import flash_image, write_uf2
+from host_tools.boards.image import flash_image, write_uf2
 
 
 def test_loaded_segments_are_joined_at_their_load_address():

@@ -3,20 +3,21 @@
 
 import pytest
 
-from host_tools import boards, build, running
+from host_tools.boards import build, manage
+from host_tools.link import registry
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("EDGEFM_BOARDS", str(tmp_path))
     yield tmp_path
-    for board in running.running():
-        running.stop(board)
+    for board in registry.running():
+        registry.stop(board)
 
 
 def test_every_board_is_listed_with_what_it_lacks(folder, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(folder))
-    assert boards.main(["list"]) == 0
+    assert manage.main(["list"]) == 0
     printed = capsys.readouterr().out
     for name in build.boards():
         assert f"{name} " in printed
@@ -26,21 +27,21 @@ def test_every_board_is_listed_with_what_it_lacks(folder, monkeypatch, capsys):
 
 def test_a_board_is_started_listed_and_stopped(folder, need, capsys):
     need("cc")
-    assert boards.main(["flash", "--board", "sim"]) == 0
+    assert manage.main(["flash", "--board", "sim"]) == 0
     command, said = capsys.readouterr().out.splitlines()
     assert "--tcp 0" in command and said.startswith("sim runs ") and "socket://" in said
-    board, = running.running()
-    assert boards.main(["list"]) == 0
+    board, = registry.running()
+    assert manage.main(["list"]) == 0
     assert f"running: sim at {board.url}, process {board.pid}" in capsys.readouterr().out
-    assert boards.main(["stop", "--board", "sim"]) == 0
-    assert running.running() == [] and list(folder.iterdir()) == []
+    assert manage.main(["stop", "--board", "sim"]) == 0
+    assert registry.running() == [] and list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("words", [["flash", "--board", "no-such"], ["stop", "--board", "sim"],
                                    ["flash", "--board", "sim", "--tool", "ssh"],
                                    ["flash", "--board", "sim", "--only", "no-such.efm"]])
 def test_an_error_is_one_line_and_status_2(folder, words, capsys):
-    assert boards.main(words) == 2
+    assert manage.main(words) == 2
     printed = capsys.readouterr()
     assert printed.out == "" and printed.err.startswith("boards: ")
     assert len(printed.err.splitlines()) == 1

@@ -3,8 +3,8 @@
 
 import re
 
-from edgefm.container import read_needs
-from host_tools.switches import only, switches
+from edgefm.package.container import read_needs
+from host_tools.boards.switches import only, switches
 
 NOT_CHOSEN = {"EFM_WITH_TAP"}
 

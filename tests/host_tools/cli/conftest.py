@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgefm.cli import main
 from edgefm.exporters.tflite import export_tflite
-from edgefm.graph import Graph, Node, Quant, Tensor
-from host_tools.build import build
+from edgefm.network.graph import Graph, Node, Quant, Tensor
+from host_tools.boards.build import build
+from host_tools.cli import main
 
 Edgefm = Callable[..., Any]
 

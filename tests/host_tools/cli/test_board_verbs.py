@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from sim_board import QUICK, listening
 
-from edgefm.binding import Runtime
-from edgefm.cli import main
-from edgefm.cli.board import Board, device_name, on_device
-from edgefm.container import read_info
 from edgefm.errors import BadInput, LinkLost
+from edgefm.package.container import read_info
+from edgefm.runtime import Runtime
+from host_tools.cli import main
+from host_tools.cli.board import Board, device_name, on_device
 from host_tools.link.device import Device
-from host_tools.running import Running, announce
+from host_tools.link.registry import Running, announce
 
 BYTES = ("external_read_bytes", "external_write_bytes", "weight_read_bytes")
 
@@ -222,7 +222,7 @@ def test_a_package_for_another_target_is_refused_before_it_is_sent(start, fails,
 
 
 def test_a_silent_device_is_one_line(fails, monkeypatch):
-    monkeypatch.setattr("host_tools.lines.Device", functools.partial(Device, timing=QUICK))
+    monkeypatch.setattr("host_tools.boards.find.Device", functools.partial(Device, timing=QUICK))
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"socket://127.0.0.1:{server.getsockname()[1]}"
         assert f"{url}: no answer to HELLO in 2 s" in fails("connect", url)

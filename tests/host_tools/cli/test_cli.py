@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgefm.cli import main
-from edgefm.cli.arguments import size
 from edgefm.codecs import CODECS
+from host_tools.cli import main
+from host_tools.cli.arguments import size
 
 Edgefm = Callable[..., Any]
 
@@ -221,8 +221,8 @@ def test_a_truncated_package_is_one_line(net: Path, edgefm_error: Edgefm, cut: i
 def test_a_closed_pipe_is_no_error(model: Path, root: Path) -> None:
     read, write = os.pipe()
     os.close(read)
-    result = subprocess.run([sys.executable, "-m", "edgefm.cli", "plan", str(model)], stdout=write,
-                            stderr=subprocess.PIPE, cwd=root, check=False)
+    result = subprocess.run([sys.executable, "-m", "host_tools.cli", "plan", str(model)],
+                            stdout=write, stderr=subprocess.PIPE, cwd=root, check=False)
     os.close(write)
     assert (result.returncode, result.stderr) == (0, b"")
 

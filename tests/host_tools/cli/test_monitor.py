@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 from recorded import record_run
 
-from edgefm.cli import monitor
 from edgefm.errors import DeviceError, LinkLost
+from host_tools.cli import monitor
+from host_tools.measurement.runs import read_runs
 from host_tools.recording import Recording
-from host_tools.runs import read_runs
 
 
 def test_runs_are_shown_and_kept(edgefm, line, package, photos, tmp_path):

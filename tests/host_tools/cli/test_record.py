@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from meters import Ppk2Board, hwmon_folder, serve
 
+from host_tools.measurement.runs import read_runs
 from host_tools.power import hwmon
 from host_tools.recording import Recording
-from host_tools.runs import read_runs
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_meters_are_listed_and_tested(edgefm, edgefm_json, edgefm_error, tmp_pat
 
 
 def test_a_named_meter_that_fails_is_an_error(capfd):
-    from edgefm.cli import main
+    from host_tools.cli import main
 
     assert main(["meters", "ppk2:/dev/edgefm-no-such-port"]) == 2
     printed, complaint = capfd.readouterr()

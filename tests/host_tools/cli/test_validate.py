@@ -10,12 +10,12 @@ import pytest
 from networks import Network
 from PIL import Image
 
-from edgefm import answers
-from edgefm.binding import Runtime
 from edgefm.exporters.tflite import export_tflite
-from edgefm.graph import Graph
-from edgefm.preprocess import Preprocess, load_image, placement_of
-from edgefm.rate.divergence import package_of
+from edgefm.images import answers
+from edgefm.images.preprocess import Preprocess, load_image, placement_of
+from edgefm.network.graph import Graph
+from edgefm.rate_distortion.divergence import package_of
+from edgefm.runtime import Runtime
 
 Edgefm = Callable[..., Any]
 
@@ -133,7 +133,7 @@ def test_coarser_maps_are_judged_by_the_network_without_them(scenes: Path, task:
 
 
 def test_boxes_of_unknown_classes_are_said(scenes: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    from edgefm.cli import main
+    from host_tools.cli import main
     assert main(["validate", str(scenes / "detector.tflite"), "--images", str(scenes), "--labels",
                  str(scenes / "labels"), "--names", str(scenes / "names"), "--workers", "1",
                  "--no-reference", "--json"]) == 0

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from edgefm.errors import BadInput
-from host_tools import running
-from host_tools.running import Running, SharedMemory
+from host_tools.link import registry
+from host_tools.link.registry import Running, SharedMemory
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ def process():
 def test_what_is_announced_is_found(boards, process):
     board = Running("sim", "socket://127.0.0.1:1", process.pid,
                     SharedMemory(boards / "memory", 16, 4096))
-    path = running.announce(board)
+    path = registry.announce(board)
     assert path.parent == boards
-    assert running.running() == [board]
+    assert registry.running() == [board]
 
 
 def test_a_board_that_ended_is_forgotten_with_its_memory(boards, process):
@@ -38,20 +38,20 @@ def test_a_board_that_ended_is_forgotten_with_its_memory(boards, process):
     kept = boards.parent / "kept"
     for memory in (boards / "own", kept):
         memory.write_bytes(b"x")
-        running.announce(Running(memory.name, "u", process.pid, SharedMemory(memory, 0, 1)))
+        registry.announce(Running(memory.name, "u", process.pid, SharedMemory(memory, 0, 1)))
     process.kill()
     process.wait()
-    assert running.running() == []
+    assert registry.running() == []
     assert list(boards.iterdir()) == [] and kept.exists()
 
 
 def test_stop_ends_the_process(boards, process):
     board = Running("sim", "u", process.pid)
-    running.announce(board)
-    running.stop(board)
+    registry.announce(board)
+    registry.stop(board)
     assert process.wait() != 0
     assert list(boards.iterdir()) == []
-    running.stop(board)  # gone already: nothing to do
+    registry.stop(board)  # gone already: nothing to do
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"board": "b", "url": "u", "pid": "x"}',
@@ -60,10 +60,10 @@ def test_a_broken_file_is_named(boards, text):
     boards.mkdir()
     (boards / "b-1.json").write_text(text)
     with pytest.raises(BadInput, match="b-1.json"):
-        running.running()
+        registry.running()
 
 
 def test_without_a_variable_it_is_the_users_own_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("EDGEFM_BOARDS", raising=False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert running.folder() == next(Path(tmp_path).glob("edgefm-*")) / "boards"
+    assert registry.folder() == next(Path(tmp_path).glob("edgefm-*")) / "boards"

@@ -4,8 +4,8 @@
 import pytest
 
 from edgefm.errors import BadInput
-from host_tools.costs import load_costs, modelled
 from host_tools.link.events import NOTHING, Counted
+from host_tools.measurement.costs import load_costs, modelled
 
 COUNTED = Counted(1000, 500, 4000, 300, 10, 400, 800)
 GOOD = """

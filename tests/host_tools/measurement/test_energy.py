@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from recorded import UNKNOWN_EVENT, device_events, record_run
 
-from host_tools.align import align, find_edges, round_trip
-from host_tools.energy import energy_by_stage, integrate
+from host_tools.measurement.align import align, find_edges, round_trip
+from host_tools.measurement.energy import energy_by_stage, integrate
+from host_tools.measurement.runs import count_unknown, read_logs, read_runs
 from host_tools.recording import Column, Recorder, Recording
-from host_tools.runs import count_unknown, read_logs, read_runs
 
 
 def test_runs_are_put_together_from_events(tmp_path):

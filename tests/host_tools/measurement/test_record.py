@@ -8,17 +8,17 @@ import pytest
 from meters import BoardTransport, Ppk2Board
 from recorded import CROSSED, PLAN, STORED, UNKNOWN_EVENT, device_events
 
-from edgefm.container import StreamInfo
 from edgefm.errors import BadInput, LinkLost
-from edgefm.maps import MapInfo
+from edgefm.package.container import StreamInfo
+from edgefm.package.traffic import MapInfo
 from host_tools.link.capability import Info
 from host_tools.link.session import Event
-from host_tools.meta import stored_maps
+from host_tools.measurement.about import stored_maps
+from host_tools.measurement.record import RunRecorder
+from host_tools.measurement.runs import count_unknown, read_runs
 from host_tools.power.meter import Options
 from host_tools.power.ppk2 import Ppk2
-from host_tools.record import RunRecorder
 from host_tools.recording import Recording
-from host_tools.runs import count_unknown, read_runs
 
 INFO = Info(b"\x01\x02\x03\x04\x05\x06\x07\x08", "board", 0, 1, 1, 65536, 1 << 20, 1 << 20, 1000,
             1, 0, 4, "us", True, 1_000_000, 100)

@@ -7,8 +7,8 @@ import pytest
 from recorded import BITS, CROSSED, PLAN, STORED, TICKS, UNKNOWN_EVENT, map_events, record_run
 
 from edgefm.errors import BadInput
+from host_tools.measurement.summary import read_validation, summarise, validation_for
 from host_tools.recording import Recorder, Recording
-from host_tools.summary import read_validation, summarise, validation_for
 
 PLANNED = {**PLAN, "external_read_bytes": 6000, "external_write_bytes": 3000, "stages": [
     {**stage, "external_read_bytes": 2000, "external_write_bytes": 1000, "fast_bytes": 5000 + i}

@@ -4,9 +4,9 @@
 import pytest
 from recorded import CROSSED, PLAN, STORED, record_run
 
-from host_tools.compare import compare, compare_maps
+from host_tools.measurement.summary import summarise
+from host_tools.outputs.compare import compare, compare_maps
 from host_tools.recording import Recording
-from host_tools.summary import summarise
 
 
 def lines_of(tmp_path, first, second, judged=(None, None)):

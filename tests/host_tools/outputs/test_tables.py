@@ -6,8 +6,8 @@ import csv
 import pytest
 from recorded import BITS, CROSSED, PLAN, STORED, record_run
 
+from host_tools.outputs.tables import write_tables
 from host_tools.recording import Recording
-from host_tools.tables import write_tables
 
 
 def rows_of(path):

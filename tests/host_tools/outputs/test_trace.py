@@ -7,8 +7,8 @@ import json
 import pytest
 from recorded import UNKNOWN_EVENT, record_run
 
+from host_tools.outputs.trace import write_trace
 from host_tools.recording import Recorder, Recording
-from host_tools.trace import write_trace
 
 NUMBER = (int, float)
 ARGS = {"args": dict}

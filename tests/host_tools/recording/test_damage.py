@@ -11,10 +11,10 @@ import pytest
 from recorded import record_run
 
 from edgefm.errors import BadInput
-from host_tools.energy import energy_by_stage
+from host_tools.measurement.energy import energy_by_stage
+from host_tools.outputs.tables import write_tables
+from host_tools.outputs.trace import write_trace
 from host_tools.recording import Recording, pack
-from host_tools.tables import write_tables
-from host_tools.trace import write_trace
 
 ROUNDS = 40
 ODD = (None, [], {}, "x", 1e308, -1, True, {"ticks_per_second": 1e-9},

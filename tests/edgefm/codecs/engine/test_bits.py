@@ -3,7 +3,7 @@
 
 import pytest
 
-from edgefm.codecs.bits import BitReader, BitWriter
+from edgefm.codecs.engine.bits import BitReader, BitWriter
 from edgefm.errors import BadContainer
 
 

@@ -4,8 +4,9 @@
 import numpy as np
 import pytest
 
-from edgefm.codecs import CODECS, RowShape, decode_map, encode_map, quick
-from edgefm.codecs.bits import BitReader, BitWriter
+from edgefm.codecs import CODECS, RowShape, decode_map, encode_map
+from edgefm.codecs.engine import quick
+from edgefm.codecs.engine.bits import BitReader, BitWriter
 from edgefm.errors import BadContainer
 
 RICE = CODECS["rice"]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The range coder that context and temporal share."""
 
-from edgefm.codecs.range import Decoder, Encoder
+from edgefm.codecs.engine.range_coder import Decoder, Encoder
 
 
 def test_the_coder_carries_through_digits_already_written():

@@ -4,17 +4,9 @@
 import numpy as np
 import pytest
 
-from edgefm.codecs import (
-    CODECS,
-    RowShape,
-    coded_bytes,
-    decode_map,
-    encode_map,
-    rice,
-    static,
-    static_fit,
-    tans,
-)
+from edgefm.codecs import CODECS, RowShape, coded_bytes, decode_map, encode_map, rice, tans
+from edgefm.codecs.engine import static
+from edgefm.codecs.fit import static_fit
 from edgefm.errors import BadContainer
 
 NAMES = ["rice", "tans"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgefm.codecs import CODECS, RowShape, coded_bytes, context, encode_map
-from edgefm.codecs.context_fit import _mean, _signs, candidates, sample_of
+from edgefm.codecs.fit.context_fit import _mean, _signs, candidates, sample_of
 
 CODEC = CODECS["context"]
 
@@ -68,7 +68,7 @@ def test_the_limit_counts():
 
 
 def test_large_maps_are_sampled_in_bands(monkeypatch):
-    from edgefm.codecs import context_fit
+    from edgefm.codecs.fit import context_fit
 
     monkeypatch.setattr(context_fit, "SAMPLE_VALUES", 256)
     maps = [np.full((30, 8, 4), i, np.int8) for i in range(2)]

@@ -4,8 +4,9 @@
 import numpy as np
 import pytest
 
-from edgefm.codecs import CODECS, RowShape, coded_bytes, context, encode_map, mix, mix_fit
-from edgefm.codecs.context_fit import _mean, sample_of
+from edgefm.codecs import CODECS, RowShape, coded_bytes, context, encode_map, mix
+from edgefm.codecs.fit import mix_fit
+from edgefm.codecs.fit.context_fit import _mean, sample_of
 
 CODEC = CODECS["mix"]
 

@@ -4,8 +4,10 @@
 import numpy as np
 import pytest
 
-from edgefm.codecs import CODECS, RowShape, encode_map, quick, quick_fit
-from edgefm.codecs.quick import FLAG
+from edgefm.codecs import CODECS, RowShape, encode_map
+from edgefm.codecs.engine import quick
+from edgefm.codecs.engine.quick import FLAG
+from edgefm.codecs.fit import quick_fit
 
 
 def maps(zero_point: int, count: int = 4) -> list[np.ndarray]:

@@ -19,15 +19,15 @@ import pytest
 from networks import Network
 from PIL import Image
 
-from edgefm.compiler import CompileOptions
+from edgefm.compiler.pipeline import CompileOptions
 from edgefm.errors import BadInput
-from edgefm.executors import executor
+from edgefm.evaluate.executors import executor
+from edgefm.evaluate.sweep import Curve, Request, sweep
+from edgefm.evaluate.sweep.picture import markdown, page, svg, ticks
 from edgefm.exporters.tflite import export_tflite
-from edgefm.labels import read_labels
-from edgefm.sweep import Curve, Request, sweep
-from edgefm.sweep.picture import markdown, page, svg, ticks
+from edgefm.images.labels import read_labels
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(scope="module")

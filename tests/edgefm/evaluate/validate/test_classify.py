@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput
-from edgefm.validate.classify import best, class_scores, divergence, figures
+from edgefm.evaluate.validate.classify import best, class_scores, divergence, figures
 
 RIGHT = {"label": 1, "ours": [[1, 2]], "oracle": [[1, 3]], "source": None}
 WRONG = {"label": 1, "ours": [[2, 1]], "oracle": [[1, 2]], "source": None}

@@ -3,7 +3,7 @@
 
 import pytest
 
-from edgefm.validate.detect import average_precision, figures, overlap
+from edgefm.evaluate.validate.detect import average_precision, figures, overlap
 
 A, B = [0.0, 0.0, 10.0, 10.0], [20.0, 20.0, 40.0, 40.0]
 

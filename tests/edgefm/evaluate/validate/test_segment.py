@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgefm.annotations import MaskedFile
 from edgefm.errors import BadInput
-from edgefm.graph import Array
-from edgefm.validate.segment import evidence, figures
+from edgefm.evaluate.validate.segment import evidence, figures
+from edgefm.images.annotations import MaskedFile
+from edgefm.network.graph import Array
 
 TRUTH = np.array([[0, 0, 1, 1], [0, 0, 1, 255]], np.uint8)
 

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from edgefm.validate.statistics import jackknife, mean_and_error
+from edgefm.evaluate.validate.statistics import jackknife, mean_and_error
 
 
 def test_the_error_of_a_mean_is_the_textbooks() -> None:

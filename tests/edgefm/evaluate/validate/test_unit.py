@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput
-from edgefm.graph import Array
-from edgefm.labels import LabelledFile
-from edgefm.maps import MapCounters, MapInfo
-from edgefm.preprocess import InputInfo
-from edgefm.validate import Outcome, make_units, summarise, task_of, validate
-from edgefm.validate import unit as module
+from edgefm.evaluate.validate import Outcome, make_units, summarise, task_of, validate
+from edgefm.evaluate.validate import unit as module
+from edgefm.images.labels import LabelledFile
+from edgefm.images.preprocess import InputInfo
+from edgefm.network.graph import Array
+from edgefm.package.traffic import MapCounters, MapInfo
 
 COUNTERS = {"external_read_bytes": 10, "external_write_bytes": 4, "coded_bytes": 3,
             "coded_values": 8, "capped_rows": 3}

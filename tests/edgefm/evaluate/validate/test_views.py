@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput
-from edgefm.validate.views import MOST, View, views
+from edgefm.evaluate.validate.views import MOST, View, views
 
 PICTURE = np.arange(2 * 4 * 5).reshape(1, 8, 5, 1).astype(np.uint8)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from recorded import TICKS, UNKNOWN_EVENT, device_events, record_run
 
-from host_tools.monitor.follow import MOST_BUCKETS, Follower
+from host_tools.outputs.monitor.follow import MOST_BUCKETS, Follower
 from host_tools.recording import Column, Recorder, Recording
 
 

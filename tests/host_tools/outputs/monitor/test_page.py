@@ -6,10 +6,10 @@ import pytest
 from browser import Browser, find_browser
 from recorded import CROSSED, PLAN, STORED, TICKS, device_events, record_run
 
-from host_tools.monitor.follow import Follower
-from host_tools.monitor.server import Server
+from host_tools.outputs.monitor.follow import Follower
+from host_tools.outputs.monitor.server import Server
+from host_tools.outputs.report.page import chapter, write_page
 from host_tools.recording import Column, Recorder, Recording
-from host_tools.report.page import chapter, write_page
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 POINTS = "Number(document.getElementById('power').dataset.points)"

@@ -10,8 +10,8 @@ import pytest
 from recorded import record_run
 
 from edgefm.errors import BadInput
-from host_tools.monitor.follow import Follower
-from host_tools.monitor.server import Server
+from host_tools.outputs.monitor.follow import Follower
+from host_tools.outputs.monitor.server import Server
 from host_tools.recording import Recording
 
 

@@ -6,8 +6,8 @@ import io
 import pytest
 from recorded import CROSSED, PLAN, STORED, record_run
 
-from host_tools.monitor.follow import Follower
-from host_tools.monitor.table import Drawer, lines
+from host_tools.outputs.monitor.follow import Follower
+from host_tools.outputs.monitor.table import Drawer, lines
 from host_tools.recording import Recorder, Recording
 
 

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 import pytest
 from recorded import CROSSED, PLAN, STORED, UNKNOWN_EVENT, record_run
 
+from host_tools.outputs.report.page import chapter, page
+from host_tools.outputs.report.script import SCRIPT
 from host_tools.recording import Recorder, Recording
-from host_tools.report.page import chapter, page
-from host_tools.report.script import SCRIPT
 
 HOSTILE = '</script><script>alert("x")</script><img src=x onerror=alert(1)>\x00"\''
 

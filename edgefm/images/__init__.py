@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures in, answers out: files to input tensors, labels and annotations, outputs decoded."""
