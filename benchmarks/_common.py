@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the benchmarks share: the folder of real models, the networks in it, tables in Markdown.
 
-Float networks are quantised once, exported to .tflite and kept in build/benchmarks under a name
-that changes with the model and with the code that quantises; every script then reads that file.
+Float networks are quantized once, exported to .tflite and kept in build/benchmarks under a name
+that changes with the model and with the code that quantizes; every script then reads that file.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "benchmarks"
 MOBILENET_V2 = "tf2_mobilenet_v2_1.0_224_ptq"
 SQUEEZENET = "squeezenet1_1_torchvision"
-QUANTISERS = ("compiler", "exporters", "images/preprocess.py", "importers", "network", "ops",
+QUANTIZERS = ("compiler", "exporters", "images/preprocess.py", "importers", "network", "ops",
               "quantization")
 PREPROCESS = {SQUEEZENET: "torchvision", "mobilenet_v1_0.25_224_float": "tf"}  # of float sources
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A quantised .tflite, the float file it was made from (None: published quantised), its
+    """A quantized .tflite, the float file it was made from (None: published quantized), its
     preprocessing, and whether it takes colour photos."""
 
     name: str
@@ -76,7 +76,7 @@ def adversaries(shape: Sequence[int], dtype: str) -> list[Array]:
 
 
 def networks(data: Path, wanted: Sequence[str] = ()) -> list[Network]:
-    """Every network that TFLite can judge, published quantised ones first; names filter by part."""
+    """Every network that TFLite can judge, published quantized ones first; names filter by part."""
     published = sorted((data / "models").glob("*.tflite"))
     sources = [data / "models" / f"{SQUEEZENET}.onnx"]
     sources += [p for p in published if p.stem in PREPROCESS]
@@ -97,17 +97,17 @@ def _published(path: Path) -> Network:
 
 
 def _ours(data: Path, source: Path) -> Network:
-    return quantised(source, data / "images" / "imagenet_sample")
+    return quantized(source, data / "images" / "imagenet_sample")
 
 
-def quantised(source: Path, calib: Path, mark: str = "") -> Network:
-    """A float network quantised with the files of a folder; `mark` tells folders apart."""
+def quantized(source: Path, calib: Path, mark: str = "") -> Network:
+    """A float network quantized with the files of a folder; `mark` tells folders apart."""
     preprocess = PREPROCESS[source.stem]
     name = f"{source.stem}_int8{mark}"
     options = CompileOptions(calib=calib, preprocess=preprocess)
     path = CACHE / f"{name}_{_key(source)}.tflite"
     if not path.is_file():
-        say(f"quantising {source.name}{mark}")
+        say(f"quantizing {source.name}{mark}")
         CACHE.mkdir(parents=True, exist_ok=True)
         model = export_tflite(load_model(source, options).graph)
         part = path.with_suffix(".part")
@@ -118,7 +118,7 @@ def quantised(source: Path, calib: Path, mark: str = "") -> Network:
 
 def _key(source: Path) -> str:
     digest = hashlib.sha256(source.read_bytes())
-    for name in QUANTISERS:
+    for name in QUANTIZERS:
         path = ROOT / "edgefm" / name
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(file.read_bytes())

@@ -7,7 +7,7 @@ reference kernels, as it is.
 Differences are paired, photo by photo and view by view; standard errors take the photo as the unit.
 Float SqueezeNet is run by edgefm.ops in NumPy, float MobileNetV1 and the published MobileNetV2 by
 TFLite's reference kernels. KL is the mean of KL(judge || ours) in nats. Calibration sees
-imagenet_sample only. The second table quantises each float network again with random parts of the
+imagenet_sample only. The second table quantizes each float network again with random parts of the
 calibration photos: what the choice of photos alone moves.
 """
 
@@ -31,7 +31,7 @@ from _common import (
     parser,
     print_command,
     print_table,
-    quantised,
+    quantized,
     say,
 )
 
@@ -43,7 +43,7 @@ from edgefm.evaluate.validate import (
     make_units,
     process_pool,
     run_unit,
-    summarise,
+    summarize,
 )
 from edgefm.images.labels import LabelledFile, read_labels, spread
 
@@ -85,7 +85,7 @@ def _rows(options: argparse.Namespace, data: Path, files: tuple[LabelledFile, ..
         outcomes = _outcomes(network, data, files, options, views, oracle)
         if network.source:
             judged[str(network.source)] = outcomes
-        result = summarise(outcomes)
+        result = summarize(outcomes)
         yield (network.name, result.n, result.views, result["top1"], result["top5"],
                result["float_top1" if network.source else "reference_top1"],
                _difference(result), result["changed"],
@@ -97,13 +97,13 @@ def _parts(options: argparse.Namespace, data: Path, files: tuple[LabelledFile, .
     """Other calibrations of the same sources; the float networks need not run again."""
     for source, first in judged.items():
         name = f"{Path(source).stem}_int8"
-        results = [summarise(first)]
+        results = [summarize(first)]
         yield name, "all", results[0]["top1"], _difference(results[0]), results[0]["changed"]
         for seed in range(options.parts):
-            part = quantised(Path(source), _part(data, seed), f"_part{seed}")
+            part = quantized(Path(source), _part(data, seed), f"_part{seed}")
             outcomes = _outcomes(replace(part, source=None), data, files, options,
                                  options.views, None)
-            results.append(summarise([
+            results.append(summarize([
                 replace(mine, evidence={**mine.evidence, "source": known.evidence["source"]})
                 for mine, known in zip(outcomes, first, strict=True)]))
             yield (name, f"{PART}, seed {seed}", results[-1]["top1"], _difference(results[-1]),

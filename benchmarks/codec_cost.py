@@ -54,7 +54,7 @@ def main() -> None:
     arguments.add_argument("--model", default=MOBILENET_V2, metavar="NAME", help="part of a name")
     arguments.add_argument("--maps", nargs="+", type=int, default=[1, 6, 11, 16, 31], metavar="N",
                            help="which operator outputs (default: 1 6 11 16 31)")
-    arguments.add_argument("--optimise", default="-O2", help="the compiler's switch (default -O2)")
+    arguments.add_argument("--optimize", default="-O2", help="the compiler's switch (default -O2)")
     arguments.add_argument("--codecs", nargs="+", default=list(CODECS), choices=list(CODECS),
                            metavar="NAME", help="default: all")
     options = arguments.parse_args()
@@ -70,7 +70,7 @@ def main() -> None:
 
 def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...]]:
     with tempfile.TemporaryDirectory() as folder:
-        images = {name: _build(Path(folder), name, options.optimise)
+        images = {name: _build(Path(folder), name, options.optimize)
                   for name, codec in CODECS.items()
                   if codec.id and name in options.codecs}
         for name, shape, fit, rows in _maps(options, data):
@@ -116,14 +116,14 @@ def _tables(codec: Codec, fit: Sequence[Rows], shape: RowShape) -> Iterator[tupl
         yield f", {len(found[-1])} bytes of tables", found[-1]
 
 
-def _build(folder: Path, codec: str, optimise: str) -> Path:
+def _build(folder: Path, codec: str, optimize: str) -> Path:
     """The image with this codec alone."""
     native, target = ROOT / "native", folder / f"{codec}.elf"
     switches = [f"-DEFM_WITH_{name.upper()}={int(name == codec)}" for name in CODECS]
     sources = ["bits.c", "codecs/table.c", "codecs/lossless.c",
                *(f"codecs/{name}.c" for name in (codec, *PARTS.get(codec, ())))]
     subprocess.run(
-        ["arm-none-eabi-gcc", "-std=c11", optimise, "-mcpu=cortex-m4", "-mthumb", "-ffreestanding",
+        ["arm-none-eabi-gcc", "-std=c11", optimize, "-mcpu=cortex-m4", "-mthumb", "-ffreestanding",
          "-nostartfiles", "--specs=nosys.specs", *switches, f"-I{native / 'src'}",
          f"-I{native / 'include'}", "-ffunction-sections", "-Wl,--gc-sections", "-T",
          str(ROOT / "benchmarks" / "codec_cost.ld"), str(ROOT / "benchmarks" / "codec_cost.c"),

@@ -47,12 +47,12 @@ from edgefm.compiler.pipeline import calibration_inputs, compile_model
 from edgefm.images.preprocess import choose_preprocess
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
-from edgefm.ops.quantize import dequantised, quantised
+from edgefm.ops.quantize import dequantized, quantized
 from edgefm.package.container import CodedMap, Description, write_package
 from edgefm.planner import Target, analyse, make_plan
 from edgefm.rate_distortion.channels import in_good_coordinates
 from edgefm.rate_distortion.divergence import Scores, divergences, package_of, scores
-from edgefm.rate_distortion.requantise import requantise
+from edgefm.rate_distortion.requantize import requantize
 from edgefm.runtime import Runtime
 from edgefm.runtime.coder import code_map
 
@@ -176,7 +176,7 @@ def _coarse(bench: Bench, coder: str, bits: int) -> Coded:
     names, sizes, base = bottleneck_names(bench.plain), _sizes(bench, coder), _base(bench, coder)
     wanted = bits / 8 * sum(rows[0].size for rows in _fine(bench, base).values())
     constant = float(np.exp(np.interp(-wanted, -np.array(sizes), np.log(CONSTANTS))))
-    made = requantise(base, _factors(bench, base, constant))
+    made = requantize(base, _factors(bench, base, constant))
     tables = _tables(coder, made, _maps(made, names, bench.fit))
     package = _package(made, names, coder.split(",")[0], tables)
     return Coded(made, package, sum(map(len, tables)))
@@ -286,7 +286,7 @@ def _judged(bench: Bench, name: str, make: Callable[[], Coded]) -> tuple[object,
 
 def _measured(bench: Bench, row: Coded) -> tuple[object, ...]:
     before, into = (graph.tensors[graph.inputs[0]] for graph in (bench.plain, row.graph))
-    photos = [quantised(dequantised(photo, before), into) for photo in bench.photos]
+    photos = [quantized(dequantized(photo, before), into) for photo in bench.photos]
     size, values = _stored(row.package, photos)
     changed = scores(row.graph, photos, row.package)
     kls = divergences(bench.reference, changed)

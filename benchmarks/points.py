@@ -38,7 +38,7 @@ from edgefm.network.graph import Graph
 from edgefm.rate_distortion.allocate import ladder
 from edgefm.rate_distortion.channels import in_good_coordinates
 from edgefm.rate_distortion.divergence import Answer, Decision, decision_of, divergence, package_of
-from edgefm.rate_distortion.requantise import groups, requantise
+from edgefm.rate_distortion.requantize import groups, requantize
 from edgefm.rate_distortion.sensitivity import measure
 from edgefm.runtime import Runtime
 
@@ -121,7 +121,7 @@ def _coarser(model: Model, network: Network, data: Path, wanted: Sequence[float]
     made = []
     for nats in wanted:
         factors = family.factors(family.start(nats))
-        made.append(requantise(graph, {s.group[0]: factor
+        made.append(requantize(graph, {s.group[0]: factor
                                        for s, factor in zip(found, factors, strict=True)}))
     return made
 

@@ -38,7 +38,7 @@ from edgefm.package.container import Description, write_package
 from edgefm.planner import Target, load_target
 from edgefm.rate_distortion.divergence import Scores, divergences, scores
 from edgefm.rate_distortion.quality import QUALITIES, Chooser, by_position, chooser_for
-from edgefm.rate_distortion.requantise import requantise
+from edgefm.rate_distortion.requantize import requantize
 from edgefm.runtime import Runtime
 
 EVEN_STEPS = ("slope", "none")  # one step per map, equal loss per byte
@@ -126,7 +126,7 @@ def _bench(options: argparse.Namespace, data: Path) -> Bench:
 def _point(bench: Bench, outside: Outside, factor: float) -> tuple[float, float, float]:
     """KL, bits per value, and the share of offsets in the quality maps' tables that are not 0."""
     coarse = {t: max(f * factor, 1.0) for t, f in bench.factors.items()}
-    outside.graph = requantise(bench.model.graph, coarse)
+    outside.graph = requantize(bench.model.graph, coarse)
     made = outside.run(None, [], EVEN_STEPS)
     package = write_package(made.graph, made.layout.program, made.plan, made.coded, Description(""))
     kl = divergences(bench.reference, scores(made.graph, bench.photos, package)).mean()

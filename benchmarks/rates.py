@@ -163,7 +163,7 @@ def _compiled(goal: Goal, network: Network, data: Path, codec: str, transform: s
 
 
 def _model(network: Network, data: Path) -> Model:
-    """The quantised network, from build/benchmarks if nothing it is made from changed."""
+    """The quantized network, from build/benchmarks if nothing it is made from changed."""
     path = _cached("model", network, repr(network.name))
     if not path.is_file():
         say(f"loading {network.name}")

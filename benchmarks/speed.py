@@ -4,7 +4,7 @@
 Every engine is a process of one thread that waits for its turn; a round gives each of them one turn
 of at least --seconds, the figures are medians over the rounds. `best kernel` is the runtime as it
 is installed (AVX2 where the processor has it); `portable C` is built with EFM_KERNEL_X86=0, for any
-processor of the family and, on x86-64, for those with AVX2 (the compiler vectorises both). Plans
+processor of the family and, on x86-64, for those with AVX2 (the compiler vectorizes both). Plans
 have all the memory they want, or 96 KiB. `validation` reads and preprocesses a photo for every
 inference, as `edgefm validate` does.
 """
@@ -46,7 +46,7 @@ from edgefm.runtime import Runtime
 PORTABLE = {"portable C": "-DEFM_KERNEL_X86=0"}
 PORTABLE_X86 = {"portable C for AVX2": "-DEFM_KERNEL_X86=0 -march=x86-64-v3"}
 BUDGETS = {"unlimited": None, "96 KiB": 96 << 10}
-LITERT = {"TFLite, XNNPACK": "BUILTIN", "TFLite, optimised kernels":
+LITERT = {"TFLite, XNNPACK": "BUILTIN", "TFLite, optimized kernels":
           "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "TFLite, reference kernels": "BUILTIN_REF"}
 Turn = Callable[[], None]
 

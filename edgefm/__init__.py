@@ -10,7 +10,7 @@
     with edgefm.Runtime(compiled.package) as net:
         result = net.run([image])           # .outputs, .counters
 
-Names are loaded when first used, so that `import edgefm` costs nothing. Quantising and validating
+Names are loaded when first used, so that `import edgefm` costs nothing. Quantizing and validating
 are modules: `edgefm.quantization.choose.quantize`, `edgefm.evaluate.validate.validate`.
 """
 

@@ -126,7 +126,7 @@ def find(name: str) -> Entry:
     raise BadInput(f"zoo: no model {name!r}; there are {', '.join(e.name for e in ENTRIES)}")
 
 
-def recognise(path: Path) -> Entry | None:
+def recognize(path: Path) -> Entry | None:
     """The entry whose model this file is, by checksum; None for any other file."""
     try:
         size = path.stat().st_size

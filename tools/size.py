@@ -26,7 +26,7 @@ CODEC, OPERATOR, EXECUTOR, EVERYTHING, DATA, FRAME = 4 * KIB, 2 * KIB, 5 * KIB, 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """One object file: bytes of code and constants, of initialised and of zeroed memory."""
+    """One object file: bytes of code and constants, of initialized and of zeroed memory."""
 
     name: str
     text: int

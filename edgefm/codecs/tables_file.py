@@ -47,7 +47,7 @@ def step_factors(maps: Mapping[str, MapTables], graph: Graph) -> dict[int, float
     factors = {}
     for name, one in maps.items():
         if name not in known:
-            raise BadInput(f"{graph.name}: no quantised map {name!r}, for which there are tables")
+            raise BadInput(f"{graph.name}: no quantized map {name!r}, for which there are tables")
         t, scale = known[name]
         if abs(one.step / scale - 1) > SAME_STEP:
             factors[t] = one.step / scale

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one pipeline: model file -> Graph -> (quantise) -> Program -> Plan -> package.
+"""The one pipeline: model file -> Graph -> (quantize) -> Program -> Plan -> package.
 
 A budget for loss or for bytes inserts a step: once the plan says which maps are stored, those get
 coarser scales, and the package is made of the coarser network.
@@ -35,9 +35,9 @@ from edgefm.planner import Plan, Target, load_target
 from edgefm.quantization.choose import QuantizeOptions, quantize
 from edgefm.rate_distortion import Budget, Rate
 from edgefm.rate_distortion.quality import SAMPLES, TILE, Chooser, chooser_for
-from edgefm.rate_distortion.requantise import requantise
+from edgefm.rate_distortion.requantize import requantize
 
-CALIBRATION_IMAGES = 500  # how many of --calib's files quantise a float network
+CALIBRATION_IMAGES = 500  # how many of --calib's files quantize a float network
 CODEC_IMAGES = 16         # how many of them codec tables are learned from
 LEAST_FACTOR = 0.05       # of a map's step, where its tables are for a finer one
 FEW = 32                  # files below which a float network's ranges are hardly known
@@ -101,7 +101,7 @@ class CompileOptions:
 class Compiled:
     """A package with everything it was made from.
 
-    `source` is the graph before quantisation, `uncompressed` the one before its stored maps got
+    `source` is the graph before quantization, `uncompressed` the one before its stored maps got
     coarser steps, `graph` the one in the package; `coded` says how each of `plan.maps` is coded
     that is not raw.
     """
@@ -119,7 +119,7 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """An imported network, quantised if it was float, and how pictures enter it."""
+    """An imported network, quantized if it was float, and how pictures enter it."""
 
     source: Graph
     graph: Graph
@@ -129,7 +129,7 @@ class Model:
 
 def load_model(path: Path, options: CompileOptions,
                tick: Callable[[], None] = lambda: None) -> Model:
-    """Import a model file; a float network is quantised with the files of `options.calib`.
+    """Import a model file; a float network is quantized with the files of `options.calib`.
 
     Raises BadInput or UnsupportedModel with one line, also when a float network has no calibration.
     """
@@ -148,7 +148,7 @@ def load_model(path: Path, options: CompileOptions,
     return Model(source, graph, preprocess, digest)
 
 
-def load_quantised(path: Path, options: CompileOptions) -> Graph:
+def load_quantized(path: Path, options: CompileOptions) -> Graph:
     """The integer graph of a model file."""
     return load_model(path, options).graph
 
@@ -208,7 +208,7 @@ def compile_loaded(model: Model, options: CompileOptions,
     budget = options.budget
     target = load_target(options.target).with_budget(options.fast, options.external)
     given = read_tables(options.tables) if options.tables else {}
-    base = requantise(model.graph, step_factors(given, model.graph), LEAST_FACTOR)
+    base = requantize(model.graph, step_factors(given, model.graph), LEAST_FACTOR)
     if options.map_codec != "temporal" and (options.tolerance or options.refresh):
         raise BadInput(f"{model.graph.name}: a tolerance and a refresh are for the codec temporal, "
                        f"met {options.map_codec}")

@@ -2,7 +2,7 @@
 """Compare every tensor of a deployed plan, reassembled from row taps, with an independent witness.
 
 The witness is TFLite's reference kernels where they are installed and the network can be shown to
-them (our own quantised networks are exported to .tflite for that), else the NumPy operators.
+them (our own quantized networks are exported to .tflite for that), else the NumPy operators.
 """
 
 from __future__ import annotations

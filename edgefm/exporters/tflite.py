@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A `Graph` to the bytes of a .tflite file, so that TFLite judges what we quantised.
+"""A `Graph` to the bytes of a .tflite file, so that TFLite judges what we quantized.
 
 Nothing is changed on the way: scales, zero points and constants are written as they are, tensor i
 of the graph is tensor i of the file. A tensor that no node reads or makes keeps its place without
@@ -46,7 +46,7 @@ _Field = tuple[int, str, Any, float]  # slot, code ("o": offset), value, the sch
 
 
 def export_tflite(graph: Graph) -> bytes:
-    """The .tflite file of a quantised or float graph.
+    """The .tflite file of a quantized or float graph.
 
     BadInput or UnsupportedModel when the graph is not sound or a node cannot be expressed.
     """

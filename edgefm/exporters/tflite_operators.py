@@ -162,7 +162,7 @@ def _reached(sink: _Sink, kernel: tuple[int, int], stride: tuple[int, int],
 
 
 def _insert_pad(sink: _Sink, pads: _Pads) -> int:
-    """Append a PAD of the first input; a quantised PAD pads with the zero point."""
+    """Append a PAD of the first input; a quantized PAD pads with the zero point."""
     x, wide = sink.x, ((0, 0), *pads, (0, 0))
     shape = tuple(d + a + b for d, (a, b) in zip(x.shape, wide, strict=True))
     padding = sink.constant("padding", np.array(wide, np.int32))
@@ -174,7 +174,7 @@ def _insert_pad(sink: _Sink, pads: _Pads) -> int:
 
 
 def _weights(sink: _Sink) -> tuple[int, int]:
-    """(weights, bias); a quantised bias without a scale gets input scale times weight scale."""
+    """(weights, bias); a quantized bias without a scale gets input scale times weight scale."""
     w, bias = (*sink.node.inputs[1:], -1)[:2]
     weights = sink.tensors[w]
     if bias < 0 and sink.node.op != "fully_connected":  # TFLite's convolutions insist on a bias

@@ -54,7 +54,7 @@ def kind(shapes: Sequence[tuple[int, ...]], source: tuple[int, ...] = ()) -> str
     return "tensors"
 
 
-def dequantised(output: Array, scale: float, zero_point: int) -> Array:
+def dequantized(output: Array, scale: float, zero_point: int) -> Array:
     """An output's real values; floats and outputs without a scale as they are."""
     if output.dtype.kind == "f" or not scale:
         return output.astype(np.float64)

@@ -2,7 +2,7 @@
 """From a file to the bytes of a network's input, as the model's own preprocessing says.
 
 A `Preprocess` travels inside the .efm. `raw` networks take pixels as they are (uint8) or shifted
-by 128 (int8); all others compute with (pixel - mean) / std per channel, which is then quantised
+by 128 (int8); all others compute with (pixel - mean) / std per channel, which is then quantized
 with the input's scale and zero point. Means and deviations are in pixel units (0..255) and in the
 order of the network's channels.
 """
@@ -40,7 +40,7 @@ class InputLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InputInfo:
-    """A network's input: shape with the batch of one, element type, quantisation (1, 0 if none)."""
+    """A network's input: shape with the batch of one, element type, quantization (1, 0 if none)."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -182,7 +182,7 @@ def load_image(path: Path, preprocess: Preprocess | None, target: InputLike) -> 
     """Read a picture or .npy file into the network's input: its shape and its element type.
 
     An .npy of the input's shape (the batch dimension may be missing) and type is taken as it is;
-    one of floats holds real values and is quantised; uint8 [H, W] or [H, W, 3] is a picture.
+    one of floats holds real values and is quantized; uint8 [H, W] or [H, W, 3] is a picture.
     Raises BadInput, naming the file.
     """
     if path.suffix.lower() != ".npy":
@@ -199,7 +199,7 @@ def array_to_input(array: Array, preprocess: Preprocess | None, target: InputLik
         if array.dtype == target.dtype:
             return array.reshape(shape)
         if array.dtype.kind == "f":
-            return quantise(array.reshape(shape), target)
+            return quantize(array.reshape(shape), target)
     pixels = array.dtype == np.uint8 and array.size and (array.ndim == 2 or array.shape[2:] == (3,))
     if preprocess and pixels:
         return picture_to_input(Image.fromarray(array), preprocess, target, name)
@@ -265,10 +265,10 @@ def _to_elements(pixels: Array, preprocess: Preprocess, target: InputLike) -> Ar
         return pixels.astype(np.float32)
     mean = np.asarray(preprocess.mean, np.float64)
     std = np.asarray(preprocess.std, np.float64)
-    return quantise((pixels - mean) / std, target)
+    return quantize((pixels - mean) / std, target)
 
 
-def quantise(values: Array, target: InputLike) -> Array:
+def quantize(values: Array, target: InputLike) -> Array:
     """Real values to the input's type: round half away from zero, as TFLite's QUANTIZE does."""
     if target.dtype == "float32":
         return values.astype(np.float32)

@@ -2,7 +2,7 @@
 """What every later pass may rely on, checked once for a graph from any importer.
 
 `check_graph` proves that indices are in range, that each tensor is made once and before it is
-read, that constants fill their shape, that quantisation parameters are usable, and that shapes
+read, that constants fill their shape, that quantization parameters are usable, and that shapes
 and types follow from each operator's geometry. Whoever gets a checked graph need not ask again.
 """
 
@@ -98,7 +98,7 @@ def _check_tensor(tensor: Tensor, where: str) -> None:
 def _check_quant(tensor: Tensor, quant: Quant, where: str) -> None:
     axis, count = quant.axis, len(quant.scale)
     expect(axis is None or 0 <= axis < len(tensor.shape), where,
-           f"quantised along dimension {axis} of {len(tensor.shape)}")
+           f"quantized along dimension {axis} of {len(tensor.shape)}")
     slots = 1 if axis is None else tensor.shape[axis]
     expect(count == slots, where, f"{count} scales, {slots} are expected")
     expect(len(quant.zero_point) == count, where,

@@ -79,7 +79,7 @@ def squeezenet(weights: Weights, name: str, variant: Variant) -> Graph:
 
 
 def mobilenet_v2(weights: Weights, name: str, variant: Variant) -> Graph:
-    """The float graph of a MobileNetV2 of any width, batch normalisation folded; logits out.
+    """The float graph of a MobileNetV2 of any width, batch normalization folded; logits out.
 
     Raises BadInput, naming the tensor, for one that is missing, superfluous or of another shape.
     """
@@ -129,7 +129,7 @@ def _conv(sketch: _Sketch, name: str, x: int, kernel: int, activation: str | Non
 
 def _conv_bn(sketch: _Sketch, name: str, norm: str, x: int, kernel: int, activation: str | None,
              stride: int = 1) -> int:
-    """A convolution without bias followed by batch normalisation (MobileNetV2)."""
+    """A convolution without bias followed by batch normalization (MobileNetV2)."""
     folded = _fold_norm(sketch, norm, _kernel(sketch, name, x, kernel))
     return _convolution(sketch, name, x, folded, activation, stride, kernel // 2)
 
@@ -150,7 +150,7 @@ def _convolution(sketch: _Sketch, name: str, x: int, parameters: tuple[Floats, F
 
 
 def _depthwise_bn(sketch: _Sketch, name: str, norm: str, x: int, stride: int) -> int:
-    """A 3x3 depthwise convolution and its batch normalisation: [C, 1, 3, 3] -> [1, 3, 3, C]."""
+    """A 3x3 depthwise convolution and its batch normalization: [C, 1, 3, 3] -> [1, 3, 3, C]."""
     channels = _size(sketch, x)[2]
     weight, bias = _fold_norm(sketch, norm, _take(sketch, f"{name}.weight", (channels, 1, 3, 3)))
     inputs = (x, _constant(sketch, f"{name}.weight", weight.transpose(1, 2, 3, 0)),
@@ -161,7 +161,7 @@ def _depthwise_bn(sketch: _Sketch, name: str, norm: str, x: int, stride: int) ->
 
 
 def _fold_norm(sketch: _Sketch, norm: str, weight: Floats) -> tuple[Floats, Floats]:
-    """Weight and bias of the convolution that equals `weight`, then batch normalisation `norm`."""
+    """Weight and bias of the convolution that equals `weight`, then batch normalization `norm`."""
     gamma, beta, mean, variance = (
         _take(sketch, f"{norm}.{part}", (weight.shape[0],)).astype(np.float64)
         for part in ("weight", "bias", "running_mean", "running_var"))

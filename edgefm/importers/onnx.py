@@ -52,7 +52,7 @@ def load_onnx(path: Path) -> Graph:
     _check(path, model)
     opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
     build = Build(path, opset)
-    _initialisers(build, model)
+    _initializers(build, model)
     inputs = _inputs(build, model, calls)
     for call, node in zip(calls, model.graph.node, strict=True):
         try:
@@ -113,15 +113,15 @@ def _first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _initialisers(build: Build, model: onnx.ModelProto) -> None:
+def _initializers(build: Build, model: onnx.ModelProto) -> None:
     from onnx.numpy_helper import to_array
     if model.graph.sparse_initializer:
-        raise UnsupportedModel(f"{build.path}: sparse initialisers are not supported")
+        raise UnsupportedModel(f"{build.path}: sparse initializers are not supported")
     for entry in model.graph.initializer:
         try:
             build.values[entry.name] = to_array(entry)
         except (ValueError, TypeError, KeyError, OSError) as error:
-            raise BadInput(f"{build.path}: initialiser {entry.name!r}: {_first_line(error)}"
+            raise BadInput(f"{build.path}: initializer {entry.name!r}: {_first_line(error)}"
                            ) from error
 
 

@@ -104,7 +104,7 @@ def output_shapes(node: Node, tensors: Sequence[Tensor], where: str) -> tuple[Sh
 
 
 def _check_weights(layer: _Layer) -> tuple[Tensor, Tensor]:
-    """(x, w) of an operator with weights and maybe a bias, types and quantisation checked."""
+    """(x, w) of an operator with weights and maybe a bias, types and quantization checked."""
     x, w, op = layer.input(0), layer.input(1), layer.node.op
     layer.same_type()
     layer.expect(w.data is not None, "its weights are not constant", UnsupportedModel)
@@ -114,7 +114,7 @@ def _check_weights(layer: _Layer) -> tuple[Tensor, Tensor]:
         layer.expect(w.quant is not None, f"weights {quoted(w.name)} have no scale")
         quant = w.quant or Quant((), ())
         layer.expect(quant.axis in (None, _CHANNEL_AXIS[op]),
-                     f"weights are quantised along dimension {quant.axis}, "
+                     f"weights are quantized along dimension {quant.axis}, "
                      f"{_CHANNEL_AXIS[op]} is expected", UnsupportedModel)
         layer.expect(w.dtype == "uint8" or not any(quant.zero_point),
                      "int8 weights with a zero point are not supported", UnsupportedModel)

@@ -142,7 +142,7 @@ def _read_quant(table: Table | None, shape: tuple[int, ...], where: str) -> Quan
     if table is None or scales is None or not scales.size:
         return None
     if table.number(QuantSlot.DETAILS_TYPE, "B"):
-        raise UnsupportedModel(f"{where} has a custom quantisation")
+        raise UnsupportedModel(f"{where} has a custom quantization")
     zeros = table.integers(QuantSlot.ZERO_POINT, "int64") or (0,)
     if len(zeros) not in (1, scales.size):
         raise BadInput(f"{where}: {len(zeros)} zero points for {scales.size} scales")

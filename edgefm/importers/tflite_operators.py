@@ -220,7 +220,7 @@ def _fold_reshape(layer: Layer) -> Array:
 
 def _fold_dequantize(layer: Layer) -> Array:
     if layer.tensor(0).dtype != "float16":
-        raise UnsupportedModel(f"{layer.tensor(0).dtype} constants that are dequantised are not "
+        raise UnsupportedModel(f"{layer.tensor(0).dtype} constants that are dequantized are not "
                                "supported")
     return _data(layer).astype(np.float32)
 

@@ -58,11 +58,11 @@ class Builder:
         return self.stream_of[node.inputs[k]]
 
     def weight_quant(self, node: Node, k: int) -> Quant:
-        """The quantisation of the 8-bit weights in input k, per tensor or per channel."""
+        """The quantization of the 8-bit weights in input k, per tensor or per channel."""
         tensor = self.tensor(node, k)
         if tensor.dtype not in SHIFT or tensor.quant is None:
             raise self.fail(node, f"weights {tensor.name!r} are {tensor.dtype}",
-                            "quantised 8-bit weights")
+                            "quantized 8-bit weights")
         self._check_scales(node, tensor, tensor.quant)
         return tensor.quant
 
@@ -71,7 +71,7 @@ class Builder:
         tensor = self.graph.tensors[index]
         if tensor.dtype not in SHIFT or tensor.quant is None or len(tensor.quant.scale) != 1:
             raise self.fail(node, f"tensor {tensor.name!r} is {tensor.dtype}"
-                            f"{'' if tensor.quant else ' without quantisation'}",
+                            f"{'' if tensor.quant else ' without quantization'}",
                             "8 bits with one scale")
         self._check_scales(node, tensor, tensor.quant)
         return tensor.zero_point - SHIFT[tensor.dtype]

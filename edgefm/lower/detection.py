@@ -10,7 +10,7 @@ from edgefm.lower.fixed import SHIFT
 from edgefm.lower.needs import identity
 from edgefm.network.graph import Array, Node, Tensor
 from edgefm.network.program import Op, OpKind
-from edgefm.ops.quantize import dequantised
+from edgefm.ops.quantize import dequantized
 
 _OUTPUTS = 4
 _ANCHORS_MAX, _CLASSES_MAX, _DETECTIONS_MAX = 1 << 16, 256, 1 << 12
@@ -23,7 +23,7 @@ def detection(b: Builder, node: Node) -> None:
     if attrs.get("use_regular_nms", False) or attrs["max_classes_per_detection"] != 1:
         raise b.fail(node, "suppression class by class, or several classes per box",
                      "fast suppression with one class per box")
-    codes, scores = (_quantised(b, node, k) for k in (0, 1))
+    codes, scores = (_quantized(b, node, k) for k in (0, 1))
     anchors = _anchors(b, node)
     limit, classes = int(attrs["max_detections"]), int(attrs["num_classes"])
     _check_sizes(b, node, (codes, scores), len(anchors), (classes, limit))
@@ -40,8 +40,8 @@ def detection(b: Builder, node: Node) -> None:
                     (identity(len(anchors)),) * 2, accumulates=True))
 
 
-def _quantised(b: Builder, node: Node, k: int) -> int:
-    """The 8-bit tensor of input k; one that was only dequantised for us is taken as it was."""
+def _quantized(b: Builder, node: Node, k: int) -> int:
+    """The 8-bit tensor of input k; one that was only dequantized for us is taken as it was."""
     index = node.inputs[k]
     if b.tensor(node, k).dtype == "float32" and index in b.graph.producer():
         maker = b.graph.nodes[b.graph.producer()[index]]
@@ -56,7 +56,7 @@ def _quantised(b: Builder, node: Node, k: int) -> int:
 def _anchors(b: Builder, node: Node) -> Array:
     """float32 [N, 4]: centre y, centre x, height, width."""
     tensor, data = b.tensor(node, 2), b.constant(node, 2)
-    real = data if tensor.dtype == "float32" else dequantised(data, tensor)
+    real = data if tensor.dtype == "float32" else dequantized(data, tensor)
     if real.ndim != 2 or real.shape[1] != 4:
         raise b.fail(node, f"anchors of shape {real.shape}", "[N, 4]")
     return real
@@ -65,7 +65,7 @@ def _anchors(b: Builder, node: Node) -> Array:
 def _decoded_codes(tensor: Tensor, node: Node) -> Array:
     """float64 [4, 256] by int8 code from -128 on: offsets y and x, half the growth in h and w."""
     every = np.arange(-128, 128) + SHIFT[tensor.dtype]
-    real = dequantised(every, tensor).astype(np.float64)
+    real = dequantized(every, tensor).astype(np.float64)
     y, x, h, w = (real / np.float64(np.float32(node.attrs[name]))
                   for name in ("y_scale", "x_scale", "h_scale", "w_scale"))
     return np.stack((y, x, 0.5 * np.exp(h), 0.5 * np.exp(w)))
@@ -74,7 +74,7 @@ def _decoded_codes(tensor: Tensor, node: Node) -> Array:
 def _lowest_score(tensor: Tensor, threshold: float) -> int:
     """The smallest int8 score that reaches the threshold; 128 when none does."""
     every = np.arange(-128, 128)
-    real = dequantised(every + SHIFT[tensor.dtype], tensor)
+    real = dequantized(every + SHIFT[tensor.dtype], tensor)
     reaching = every[real >= np.float32(threshold)]
     return int(reaching[0]) if len(reaching) else 128
 

@@ -108,7 +108,7 @@ def unary(b: Builder, node: Node) -> None:
     b.emit(node, kind, (source,), (identity(b.streams[source].height),), weights=section)
 
 
-def requantised(b: Builder, node: Node, k: int) -> int:
+def requantized(b: Builder, node: Node, k: int) -> int:
     """Part k of a concat on the output's scale: the stream itself, or a table's result."""
     source = b.source(node, k)
     tensor, output = b.tensor(node, k), b.graph.tensors[node.outputs[0]]

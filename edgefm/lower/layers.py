@@ -42,7 +42,7 @@ RULES: Mapping[str, Callable[[Builder, Node], None]] = {
 
 
 def lower(graph: Graph) -> Program:
-    """The program that computes a quantised graph bit for bit.
+    """The program that computes a quantized graph bit for bit.
 
     Raises UnsupportedModel, naming graph and node, for what the runtime cannot execute.
     """

@@ -40,7 +40,7 @@ def _merge(op: Op, streams: list[Stream], writer: dict[int, OpKind],
     for part in op.inputs:
         stream = streams[part]
         free = (writer[part] in STRIDED and part not in contiguous and stream.parent < 0
-                and _quantisation(streams, part) == _quantisation(streams, op.outputs[0]))
+                and _quantization(streams, part) == _quantization(streams, op.outputs[0]))
         if free:
             streams[part] = replace(stream, parent=op.outputs[0], channel=channel)
         copies.append(int(not free))
@@ -48,5 +48,5 @@ def _merge(op: Op, streams: list[Stream], writer: dict[int, OpKind],
     return replace(op, params=tuple(copies))
 
 
-def _quantisation(streams: Sequence[Stream], stream: int) -> tuple[str, int]:
+def _quantization(streams: Sequence[Stream], stream: int) -> tuple[str, int]:
     return streams[stream].dtype, streams[stream].zero_point

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgefm.lower.builder import Builder
-from edgefm.lower.elementwise import requantised
+from edgefm.lower.elementwise import requantized
 from edgefm.lower.fixed import SHIFT
 from edgefm.lower.needs import everything, identity, shifted
 from edgefm.network.graph import Node
@@ -37,7 +37,7 @@ def concat(b: Builder, node: Node) -> None:
     if len(node.inputs) > PARTS_MAX:
         raise b.fail(node, f"{len(node.inputs)} parts", f"at most {PARTS_MAX}")
     axis = axes_of(output.shape)[node.attrs["axis"]]
-    parts = [requantised(b, node, k) for k in range(len(node.inputs))]
+    parts = [requantized(b, node, k) for k in range(len(node.inputs))]
     height, width, channels = b.shape(node, node.outputs[0])
     if axis == ROWS:
         _concat_rows(b, node, parts, height)

@@ -27,7 +27,7 @@ _FINEST = 256  # 8-bit values times two such weights are exact in float32
 
 def average_pool(b: Builder, node: Node) -> None:
     """AVERAGE_POOL, or MEAN when the window is the whole map."""
-    _same_quantisation(b, node)
+    _same_quantization(b, node)
     source = b.source(node, 0)
     stream = b.streams[source]
     rounding = UP if b.tensor(node, 0).dtype == "uint8" else AWAY
@@ -40,7 +40,7 @@ def average_pool(b: Builder, node: Node) -> None:
 
 def max_pool(b: Builder, node: Node) -> None:
     """MAX_POOL: padding never wins."""
-    _same_quantisation(b, node)
+    _same_quantization(b, node)
     _pool(b, node, OpKind.MAX_POOL, ())
 
 
@@ -97,11 +97,11 @@ def _padded(node: Node) -> bool:
     return any(edge for side in node.attrs["padding"] for edge in side)
 
 
-def _same_quantisation(b: Builder, node: Node) -> None:
+def _same_quantization(b: Builder, node: Node) -> None:
     x, y = b.tensor(node, 0), b.graph.tensors[node.outputs[0]]
     if (b.zero_point(node, node.inputs[0]), x.scale) != (
             b.zero_point(node, node.outputs[0]), y.scale):
-        raise b.fail(node, "a change of scale or zero point", "the input's quantisation kept")
+        raise b.fail(node, "a change of scale or zero point", "the input's quantization kept")
 
 
 def softmax(b: Builder, node: Node) -> None:
@@ -144,7 +144,7 @@ def resize_nearest(b: Builder, node: Node) -> None:
 
 def resize_bilinear(b: Builder, node: Node) -> None:
     """RESIZE_BILINEAR: a table of (source row, 1024ths of the next one), then one of pixels."""
-    _same_quantisation(b, node)
+    _same_quantization(b, node)
     source, call = _resized(b, node)
     raw = call.inputs[0].dtype == "uint8"
     rows, columns = (_blends(b, node, call, size_in, size) for size_in, size in _sizes(call))

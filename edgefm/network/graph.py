@@ -41,7 +41,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Quant:
-    """Affine quantisation: real = scale * (q - zero_point), per tensor or along `axis`."""
+    """Affine quantization: real = scale * (q - zero_point), per tensor or along `axis`."""
 
     scale: tuple[float, ...]
     zero_point: tuple[int, ...]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network as the C runtime executes it, before anything is decided about memory.
 
-`lower/` turns a quantised `Graph` into a `Program`: every 8-bit map becomes int8 (uint8 is shifted
+`lower/` turns a quantized `Graph` into a `Program`: every 8-bit map becomes int8 (uint8 is shifted
 by 128), unary 8-bit operators become 256-byte tables, weights, biases and multipliers become one
 weight section per operator. The planner then only sees streams of rows and what each row needs.
 """

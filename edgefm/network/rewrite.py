@@ -48,7 +48,7 @@ def fold_constants(graph: Graph) -> Graph:
 
 
 def fold_scales(graph: Graph) -> Graph:
-    """Fold multiplications and additions of per-channel constants (batch normalisation) into the
+    """Fold multiplications and additions of per-channel constants (batch normalization) into the
     weights and the bias of the operator before."""
     tensors: list[Tensor] = list(graph.tensors)
     nodes: list[Node | None] = list(graph.nodes)

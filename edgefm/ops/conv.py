@@ -75,12 +75,12 @@ def _with_bias(y: Array, call: Call) -> Array:
 
 
 def _finished(y: Array, call: Call) -> Array:
-    """Bias, then the activation, or the requantisation with both roundings."""
+    """Bias, then the activation, or the requantization with both roundings."""
     y = _with_bias(y, call)
     if call.is_float:
         return activated(y.astype(np.float32), call.activation)
     by = fixed.factor(conv_factors(call.inputs[0], call.inputs[1], call.output))
-    return fixed.requantised(y.astype(np.int64), by, call.output, call.activation)
+    return fixed.requantized(y.astype(np.int64), by, call.output, call.activation)
 
 
 def _finished_double(y: Array, call: Call) -> Array:

@@ -31,11 +31,11 @@ def mul(call: Call) -> Array:
         return activated(a * b, call.activation)
     product = fixed.centred(a, call.inputs[0]) * fixed.centred(b, call.inputs[1])
     by = fixed.factor(mul_factor(call.inputs[0], call.inputs[1], call.output))
-    return fixed.requantised(product, by, call.output, call.activation)
+    return fixed.requantized(product, by, call.output, call.activation)
 
 
 def logistic(call: Call) -> Array:
-    """1 / (1 + exp(-x)); quantised maps go through a table of 256 float32 results."""
+    """1 / (1 + exp(-x)); quantized maps go through a table of 256 float32 results."""
     x = call.values[0]
     if call.is_float:
         return (1 / (1 + np.exp(-x.astype(np.float64)))).astype(np.float32)
@@ -52,12 +52,12 @@ def logistic(call: Call) -> Array:
 
 
 def relu(call: Call) -> Array:
-    """max(x, 0), requantised."""
+    """max(x, 0), requantized."""
     return _rectified(call, "relu")
 
 
 def relu6(call: Call) -> Array:
-    """min(max(x, 0), 6), requantised."""
+    """min(max(x, 0), 6), requantized."""
     return _rectified(call, "relu6")
 
 
@@ -81,7 +81,7 @@ def _sum(call: Call, sign: int) -> Array:
     of_a, of_b, of_sum = (fixed.factor(real) for real in factors)
     total = (fixed.scale(fixed.centred(a, call.inputs[0]) << 20, of_a)
              + sign * fixed.scale(fixed.centred(b, call.inputs[1]) << 20, of_b))
-    return fixed.requantised(total, of_sum, call.output, call.activation)
+    return fixed.requantized(total, of_sum, call.output, call.activation)
 
 
 def _rectified(call: Call, activation: str) -> Array:
@@ -89,4 +89,4 @@ def _rectified(call: Call, activation: str) -> Array:
     if call.is_float:
         return activated(x, activation)
     by = fixed.factor(float(np.float32(call.inputs[0].scale) / np.float32(call.output.scale)))
-    return fixed.requantised(fixed.centred(x, call.inputs[0]), by, call.output, activation)
+    return fixed.requantized(fixed.centred(x, call.inputs[0]), by, call.output, activation)

@@ -85,23 +85,23 @@ def type_range(dtype: str) -> tuple[int, int]:
 
 
 def activation_range(output: Tensor, activation: str | None) -> tuple[int, int]:
-    """The quantised values between which `activation` clamps `output` (float32 division)."""
+    """The quantized values between which `activation` clamps `output` (float32 division)."""
     low, high = type_range(output.dtype)
     bounds = {None: (None, None), "relu": (0.0, None), "relu6": (0.0, 6.0),
               "relu_n1_to_1": (-1.0, 1.0)}[activation]
     if bounds[0] is not None:
-        low = max(low, _quantised(bounds[0], output))
+        low = max(low, _quantized(bounds[0], output))
     if bounds[1] is not None:
-        high = min(high, _quantised(bounds[1], output))
+        high = min(high, _quantized(bounds[1], output))
     return low, high
 
 
-def _quantised(real: float, like: Tensor) -> int:
+def _quantized(real: float, like: Tensor) -> int:
     steps = np.array(np.float32(real) / np.float32(like.scale), np.float32)
     return like.zero_point + int(round_away(steps))
 
 
-def requantised(x: Array, by: Factor, output: Tensor, activation: str | None = None) -> Array:
+def requantized(x: Array, by: Factor, output: Tensor, activation: str | None = None) -> Array:
     """`x` (zero point already removed) times the factor, as values of `output`."""
     return clamped(output.zero_point + scale(x, by), output, activation)
 
@@ -113,5 +113,5 @@ def clamped(x: Array, output: Tensor, activation: str | None = None) -> Array:
 
 
 def centred(x: Array, tensor: Tensor) -> Array:
-    """Quantised values minus their zero point, int64."""
+    """Quantized values minus their zero point, int64."""
     return x.astype(np.int64) - tensor.zero_point

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """average_pool, max_pool and mean.
 
-Pools see only the cells inside the map and never rescale. mean requantises with a multiplier that
+Pools see only the cells inside the map and never rescale. mean requantizes with a multiplier that
 has the division by the number of elements folded in. Sources: TFLite's pooling.h and reduce.h.
 """
 
@@ -47,7 +47,7 @@ def mean(call: Call) -> Array:
     count = int(np.prod([x.shape[axis] for axis in axes], dtype=np.int64))
     total = x.astype(np.int64).sum(axis=axes, keepdims=keep) - call.inputs[0].zero_point * count
     by = mean_factor(call.inputs[0].scale / call.output.scale, count)
-    return np.asarray(fixed.requantised(total, by, call.output))
+    return np.asarray(fixed.requantized(total, by, call.output))
 
 
 def mean_factor(ratio: float, count: int) -> fixed.Factor:

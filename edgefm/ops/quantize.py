@@ -13,17 +13,17 @@ from edgefm.ops.call import Call
 def quantize(call: Call) -> Array:
     """The input on the output's scale."""
     if call.is_float:
-        return quantised(call.values[0], call.output)
+        return quantized(call.values[0], call.output)
     by = fixed.factor(call.inputs[0].scale / call.output.scale)
-    return fixed.requantised(fixed.centred(call.values[0], call.inputs[0]), by, call.output)
+    return fixed.requantized(fixed.centred(call.values[0], call.inputs[0]), by, call.output)
 
 
 def dequantize(call: Call) -> Array:
     """scale * (q - zero_point) as float32."""
-    return dequantised(call.values[0], call.inputs[0])
+    return dequantized(call.values[0], call.inputs[0])
 
 
-def quantised(x: Array, like: Tensor) -> Array:
+def quantized(x: Array, like: Tensor) -> Array:
     """float32 to the integers of `like`: a float32 quotient, halves away from zero, saturating."""
     steps = np.clip(x.astype(np.float32) / np.float32(like.scale), -(2.0**31), 2.0**31)
     steps = fixed.round_away(steps).astype(np.float64)
@@ -31,6 +31,6 @@ def quantised(x: Array, like: Tensor) -> Array:
     return np.asarray(np.clip(steps + like.zero_point, low, high), like.dtype)
 
 
-def dequantised(q: Array, like: Tensor) -> Array:
+def dequantized(q: Array, like: Tensor) -> Array:
     """The integers of `like` to float32."""
     return (like.scale * (q.astype(np.float64) - like.zero_point)).astype(np.float32)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """softmax over the last axis.
 
-The quantised form is TFLite's reference kernel (softmax.h, over gemmlowp's fixedpoint.h): the
+The quantized form is TFLite's reference kernel (softmax.h, over gemmlowp's fixedpoint.h): the
 differences to the row's maximum are scaled to Q5.26, exponentiated to Q0.31, summed in Q12.19, and
 multiplied by the reciprocal of the sum. Results are in 256ths from the type's smallest value on.
 """

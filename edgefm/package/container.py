@@ -91,7 +91,7 @@ class CodedMap:
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """A graph input or output as callers see it; scale 0 means not quantised."""
+    """A graph input or output as callers see it; scale 0 means not quantized."""
 
     name: str
     shape: tuple[int, ...]

@@ -97,7 +97,7 @@ def _peaks(values: Array) -> npt.NDArray[np.float32]:
 def range_of(method: str, seen: Histogram) -> tuple[float, float]:
     """The range by "minmax", "mse", or a percentile written as a number such as "99.99".
 
-    A percentile leaves out (100 - p) % of the values at each end; mse minimises the expected
+    A percentile leaves out (100 - p) % of the values at each end; mse minimizes the expected
     squared error of rounding and clipping. Raises ValueError for another method.
     """
     if method == "minmax":

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Post-training quantisation: float `Graph` + calibration samples -> int8 `Graph`.
+"""Post-training quantization: float `Graph` + calibration samples -> int8 `Graph`.
 
-How ranges are chosen, whether channels are equalised and whether weights and biases are refined is
+How ranges are chosen, whether channels are equalized and whether weights and biases are refined is
 decided by measuring: every candidate runs as integers on held-out calibration samples and is
 compared with the float graph. `integer.py` makes the candidates, `refine.py` betters them.
 """
@@ -17,10 +17,10 @@ from edgefm.errors import BadInput
 from edgefm.network.graph import Array, Graph
 from edgefm.network.rewrite import fuse, prune
 from edgefm.ops import run_graph
-from edgefm.ops.quantize import dequantised, quantised
+from edgefm.ops.quantize import dequantized, quantized
 from edgefm.quantization.calibrate import Statistics, observe
-from edgefm.quantization.equalize import can_equalise, equalised
-from edgefm.quantization.recipe import Recipe, integer_graph, refuse_unquantisable
+from edgefm.quantization.equalize import can_equalize, equalized
+from edgefm.quantization.recipe import Recipe, integer_graph, refuse_unquantizable
 from edgefm.quantization.refine import refined
 
 METHODS = ("minmax", "99.99", "99.999", "mse")
@@ -32,7 +32,7 @@ class QuantizeOptions:
 
     methods         range methods of `calibrate.range_of`
     refine          round weights with error feedback and correct biases (`refine.refined`)
-    equalize        cross-layer equalisation (changes depthwise networks only)
+    equalize        cross-layer equalization (changes depthwise networks only)
     input_range     (low, high) that preprocessing can produce; measured when None
     given           (low, high) of maps whose range is not to be chosen, by name
     held_out        samples that choose between candidates and do not calibrate
@@ -50,22 +50,22 @@ class QuantizeOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """One quantisation, and its distance from the float graph on the held-out samples."""
+    """One quantization, and its distance from the float graph on the held-out samples."""
 
     graph: Graph
     method: str
-    equalised: bool
+    equalized: bool
     refined: bool
     distance: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Variant:
-    """A float graph to be quantised, and what its tensors hold."""
+    """A float graph to be quantized, and what its tensors hold."""
 
     graph: Graph
     seen: Statistics
-    equalised: bool
+    equalized: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,10 +91,10 @@ def quantize(graph: Graph, samples: Sequence[Array], options: QuantizeOptions | 
 
 def candidates(graph: Graph, samples: Sequence[Array], options: QuantizeOptions | None = None,
                tick: Callable[[], None] = lambda: None) -> list[Candidate]:
-    """Every quantisation that `quantize` chooses from, in the order in which they were tried."""
+    """Every quantization that `quantize` chooses from, in the order in which they were tried."""
     options = options or QuantizeOptions()
     graph = fuse(graph)
-    refuse_unquantisable(graph)
+    refuse_unquantizable(graph)
     _check_samples(graph, samples)
     fit, held = _split(samples, options.held_out)
     tensors = _judged(graph)
@@ -112,15 +112,15 @@ def runs(graph: Graph, samples: int, options: QuantizeOptions | None = None) -> 
     options = options or QuantizeOptions()
     held = len(range(0, samples, _stride(samples, options.held_out)))
     each = (samples - held or samples) + held * (len(options.methods) + len(options.refine) - 1)
-    return each * (len(options.equalize) if can_equalise(fuse(graph)) else 1)
+    return each * (len(options.equalize) if can_equalize(fuse(graph)) else 1)
 
 
 def _check_samples(graph: Graph, samples: Sequence[Array]) -> None:
     """Refuse what would calibrate to nonsense."""
     if len(graph.inputs) != 1:
-        raise BadInput(f"{graph.name}: {len(graph.inputs)} inputs; quantisation expects one")
+        raise BadInput(f"{graph.name}: {len(graph.inputs)} inputs; quantization expects one")
     if not len(samples):
-        raise BadInput(f"{graph.name}: quantisation needs at least one calibration sample")
+        raise BadInput(f"{graph.name}: quantization needs at least one calibration sample")
     shape = graph.tensors[graph.inputs[0]].shape
     for i, sample in enumerate(samples):
         if sample.shape != shape or sample.dtype != np.float32 or not np.isfinite(sample).all():
@@ -141,13 +141,13 @@ def _split(samples: Sequence[Array], held_out: int) -> tuple[list[Array], list[A
 
 def _variants(graph: Graph, fit: Sequence[Array], options: QuantizeOptions,
               tick: Callable[[], None]) -> Iterator[_Variant]:
-    """The float graphs to quantise: as it is, and equalised."""
+    """The float graphs to quantize: as it is, and equalized."""
     seen = observe(graph, _ticking(fit, tick))
-    both = True in options.equalize and can_equalise(graph)
+    both = True in options.equalize and can_equalize(graph)
     if False in options.equalize or not both:
         yield _Variant(graph, seen, False)
     if both:
-        other = equalised(graph, seen)
+        other = equalized(graph, seen)
         yield _Variant(other, observe(other, _ticking(fit, tick)), True)
 
 
@@ -176,7 +176,7 @@ def _measured(variant: _Variant, method: str, few: Sequence[Array], judge: _Judg
     if few:
         made = refined(variant.graph, made, few)
     distance = _distance(made, judge)
-    return Candidate(prune(made), method, variant.equalised, bool(few), distance)
+    return Candidate(prune(made), method, variant.equalized, bool(few), distance)
 
 
 def _judged(graph: Graph) -> tuple[int, ...]:
@@ -194,8 +194,8 @@ def _distance(graph: Graph, judge: _Judge) -> float:
     """Mean distance of an int8 graph from the float values."""
     total, into = 0.0, graph.tensors[graph.inputs[0]]
     for sample, expected in zip(judge.samples, judge.expected, strict=True):
-        values = run_graph(graph, [quantised(sample, into)])
-        total += sum(_divergence(real, dequantised(values[t], graph.tensors[t]))
+        values = run_graph(graph, [quantized(sample, into)])
+        total += sum(_divergence(real, dequantized(values[t], graph.tensors[t]))
                      for t, real in zip(judge.tensors, expected, strict=True))
         judge.tick()
     return total / len(judge.samples)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cross-layer equalisation: channels of one map brought to similar ranges before quantisation.
+"""Cross-layer equalization: channels of one map brought to similar ranges before quantization.
 
 If y = act(W1 x + b1) feeds only z = W2 y, then channel i of W1 and b1 may be divided by s_i and
 column i of W2 multiplied by it. Weights have one scale per output channel, so dividing costs W1
@@ -33,7 +33,7 @@ _LARGEST = 64.0
 Factors = npt.NDArray[np.float64]
 
 
-def equalised(graph: Graph, seen: Statistics) -> Graph:
+def equalized(graph: Graph, seen: Statistics) -> Graph:
     """A float graph with the same outputs whose maps between convolutions have similar channels.
 
     Only pairs with a depthwise convolution in them change: there the spread is large.
@@ -46,8 +46,8 @@ def equalised(graph: Graph, seen: Statistics) -> Graph:
     return replace(graph, tensors=tuple(tensors))
 
 
-def can_equalise(graph: Graph) -> bool:
-    """True when `equalised` would change anything."""
+def can_equalize(graph: Graph) -> bool:
+    """True when `equalized` would change anything."""
     return bool(_pairs(graph))
 
 
@@ -58,7 +58,7 @@ def _pairs(graph: Graph) -> list[tuple[Node, Node]]:
 
 
 def _partner(graph: Graph, node: Node) -> Node | None:
-    """The one linear operator that alone reads `node`'s output, if the pair can be equalised."""
+    """The one linear operator that alone reads `node`'s output, if the pair can be equalized."""
     output = node.outputs[0]
     users = [other for other in graph.nodes if output in other.inputs]
     if node.op not in LINEAR or output in graph.outputs or len(users) != 1:

@@ -43,7 +43,7 @@ class Recipe:
     given: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def refuse_unquantisable(graph: Graph) -> None:
+def refuse_unquantizable(graph: Graph) -> None:
     """Raise UnsupportedModel for the first node that has no int8 form."""
     for node in graph.nodes:
         where = f"{graph.name}: {node.op} {node.name!r} (tensor {_name(graph, node.outputs[0])!r})"
@@ -63,7 +63,7 @@ def integer_graph(graph: Graph, seen: Statistics, recipe: Recipe) -> Graph:
     """The int8 graph of `recipe`; computed tensors keep their indices, weights are appended."""
     tensors = list(graph.tensors)
     for t, quant in _scales(graph, seen, recipe).items():
-        tensors[t] = _quantised_tensor(graph.tensors[t], quant)
+        tensors[t] = _quantized_tensor(graph.tensors[t], quant)
     nodes = [_linear(node, tensors, graph.tensors) if node.op in LINEAR else node
              for node in graph.nodes]
     return replace(graph, tensors=tuple(tensors), nodes=tuple(nodes))
@@ -73,7 +73,7 @@ def _name(graph: Graph, tensor: int) -> str:
     return graph.tensors[tensor].name
 
 
-def _quantised_tensor(tensor: Tensor, quant: Quant) -> Tensor:
+def _quantized_tensor(tensor: Tensor, quant: Quant) -> Tensor:
     data = tensor.data
     if data is not None:
         steps = np.rint(data / quant.scale[0]) + quant.zero_point[0]

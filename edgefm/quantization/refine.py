@@ -24,7 +24,7 @@ import numpy.typing as npt
 from edgefm.network.graph import Array, Graph, Node
 from edgefm.network.rewrite import LINEAR
 from edgefm.ops import run_node
-from edgefm.ops.quantize import dequantised, quantised
+from edgefm.ops.quantize import dequantized, quantized
 from edgefm.ops.window import windows
 
 _PIXELS = 256  # output positions per sample that correlations are taken from
@@ -43,7 +43,7 @@ def refined(graph: Graph, integer: Graph, samples: Sequence[Array]) -> Graph:
     """
     entry = integer.tensors[integer.inputs[0]]
     real: _Values = [{graph.inputs[0]: sample} for sample in samples]
-    whole: _Values = [{graph.inputs[0]: quantised(sample, entry)} for sample in samples]
+    whole: _Values = [{graph.inputs[0]: quantized(sample, entry)} for sample in samples]
     last_use = {t: i for i, node in enumerate(graph.nodes) for t in node.inputs}
     for i, (node, twin) in enumerate(zip(graph.nodes, integer.nodes, strict=True)):
         if node.op in LINEAR:
@@ -68,7 +68,7 @@ def _refined_node(graph: Graph, integer: Graph, pair: tuple[Node, Node], real: _
     rows = _rows(weights.data.astype(np.float64), node)
     scale = np.array(old.quant.scale).reshape(rows.shape[:2])
     wanted = _mean([taps_of(values[node.inputs[0]], node, weights.shape) for values in real])
-    met = [taps_of(dequantised(values[twin.inputs[0]], entry), node, weights.shape)
+    met = [taps_of(dequantized(values[twin.inputs[0]], entry), node, weights.shape)
            for values in whole]
     steps = rounded(rows, scale, covariance_of(met))
     shift = _products(rows, wanted) - _products(steps * scale[..., None], _mean(met))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rate allocation: which maps get coarser steps, and how coarse, for a budget of loss or of bytes.
 
-`requantise` changes steps, `channels` and `transform` the coordinates that they are steps in;
+`requantize` changes steps, `channels` and `transform` the coordinates that they are steps in;
 `divergence` measures what that does to the output, `fisher` and `sensitivity` foretell it,
 `allocate` shares a budget out by that. Budgets are kept on samples that the model was not fitted
 on.
@@ -21,12 +21,12 @@ from edgefm.rate_distortion.allocate import RULES, Ladder, crossing, ladder
 from edgefm.rate_distortion.channels import TRANSFORMS, in_good_coordinates
 from edgefm.rate_distortion.divergence import Divergences, Scores, divergences, scores
 from edgefm.rate_distortion.points import PER_NAT
-from edgefm.rate_distortion.requantise import groups, requantise
+from edgefm.rate_distortion.requantize import groups, requantize
 from edgefm.rate_distortion.sensitivity import Sensitivity, measure, tried
 from edgefm.runtime import Runtime
 
 __all__ = ["IMAGES", "PER_NAT", "RULES", "TRANSFORMS", "Budget", "MapStep", "Rate", "coarsen",
-           "groups", "requantise", "split"]
+           "groups", "requantize", "split"]
 
 IMAGES = 512                   # calibration samples: one in 9 (of few: one in 5), but no more than
 _FITTED = 32                   # so many, fit the model,
@@ -191,7 +191,7 @@ class _Search:
 
     def graph_at(self, number: float) -> Graph:
         chosen = zip(self.sensitivities, self.ladder.factors(number), strict=True)
-        return requantise(self.graph, {s.group[0]: factor for s, factor in chosen})
+        return requantize(self.graph, {s.group[0]: factor for s, factor in chosen})
 
     def divergences_of(self, graph: Graph, one_in: int = 1) -> Divergences:
         package = self.deploy(graph) if self.capped else None

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from edgefm.errors import BadInput
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph, Tensor
-from edgefm.ops.quantize import dequantised
+from edgefm.ops.quantize import dequantized
 from edgefm.package.container import Description, write_package
 from edgefm.planner import analyse, load_target, make_plan
 from edgefm.runtime import Runtime
@@ -81,7 +81,7 @@ class Decision:
         if tensor.name not in taps:
             raise BadInput(f"{self.graph}: its scores {tensor.name!r} are in no row stream")
         values = taps[tensor.name]
-        real = values if tensor.dtype == "float32" else dequantised(values, tensor)
+        real = values if tensor.dtype == "float32" else dequantized(values, tensor)
         return np.asarray(real, np.float64)
 
 

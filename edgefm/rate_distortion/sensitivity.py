@@ -20,7 +20,7 @@ from edgefm.network.graph import Array, Graph
 from edgefm.rate_distortion.curves import FACTORS, bits_per_value
 from edgefm.rate_distortion.divergence import Scores, divergences, package_of, scores
 from edgefm.rate_distortion.fisher import Floats
-from edgefm.rate_distortion.requantise import requantise
+from edgefm.rate_distortion.requantize import requantize
 from edgefm.runtime import Runtime
 
 LARGEST_FACTOR = 64.0       # four codes are left
@@ -80,7 +80,7 @@ def tried(graph: Graph, sensitivities: Sequence[Sensitivity], factors: Sequence[
     coarser = [max(f, _SMALLEST_PROBE) for f in factors]
     met = []
     for s, factor in zip(sensitivities, coarser, strict=True):
-        changed = scores(requantise(graph, {s.group[0]: factor}), samples)
+        changed = scores(requantize(graph, {s.group[0]: factor}), samples)
         met.append(divergences(reference, changed))
         tick()
     floor = divergences(reference, scores(graph, samples))
@@ -106,7 +106,7 @@ def _fitted(graph: Graph, group: tuple[int, ...], deviation: float, samples: Seq
     """Cost from a fine and a coarse probe."""
     fine = float(np.clip(PROBES[0] * deviation, _SMALLEST_PROBE, LARGEST_FACTOR / 2))
     coarse = float(np.clip(PROBES[1] * deviation, 2 * fine, LARGEST_FACTOR))
-    low, high = (float(divergences(reference, scores(requantise(graph, {group[0]: factor}),
+    low, high = (float(divergences(reference, scores(requantize(graph, {group[0]: factor}),
                                                      samples)).mean())
                  for factor in (fine, coarse))
     slope = (high - low) / (coarse ** 2 - fine ** 2)

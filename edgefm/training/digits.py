@@ -51,26 +51,26 @@ def recipe(name: str) -> Recipe:
 def train(plan: Recipe, images: Images, labels: torch.Tensor) -> networks.Parameters:
     """Train on every image, moved and bent a little each time; returns float32 parameters."""
     torch.manual_seed(plan.seed)
-    parameters = networks.initialise(plan.shapes, plan.seed)
+    parameters = networks.initialize(plan.shapes, plan.seed)
     learned = [tensor.requires_grad_() for name, tensor in parameters.items()
                if not name.endswith(networks.STATISTICS)]
-    optimiser = torch.optim.AdamW(learned, lr=plan.rate, weight_decay=plan.decay)
+    optimizer = torch.optim.AdamW(learned, lr=plan.rate, weight_decay=plan.decay)
     rounds = len(images) // plan.batch
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.rate,
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.rate,
                                                    total_steps=plan.epochs * rounds)
-    inputs = normalise(images)
+    inputs = normalize(images)
     for _ in range(plan.epochs):
         for chosen in torch.randperm(len(images))[:rounds * plan.batch].split(plan.batch):
             logits = plan.network(parameters, distort(inputs[chosen]), True)
             loss = tnf.cross_entropy(logits, labels[chosen], label_smoothing=0.05)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             schedule.step()
     return {name: tensor.detach() for name, tensor in parameters.items()}
 
 
-def normalise(images: Images) -> torch.Tensor:
+def normalize(images: Images) -> torch.Tensor:
     """uint8 [N, H, W, 1] -> [N, 1, H, W] in [-1, 1] (the preprocessing called `tf`)."""
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
@@ -93,7 +93,7 @@ def accuracy(plan: Recipe, parameters: networks.Parameters, images: Images,
              labels: torch.Tensor) -> float:
     """Percentage of images whose largest logit is the label's."""
     with torch.no_grad():
-        logits = plan.network(parameters, normalise(images), False)
+        logits = plan.network(parameters, normalize(images), False)
     return 100 * float((logits.argmax(1) == labels).float().mean())
 
 

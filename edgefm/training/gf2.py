@@ -37,10 +37,10 @@ from edgefm.errors import BadInput, EdgefmError
 from edgefm.exporters.tflite import export_tflite
 from edgefm.images.preprocess import choose_preprocess, value_range
 from edgefm.network.graph import Array, Graph, Quant, Tensor
-from edgefm.ops.quantize import dequantised
+from edgefm.ops.quantize import dequantized
 from edgefm.quantization.choose import QuantizeOptions, quantize
 from edgefm.quantization.dequantize import dequantized_graph
-from edgefm.rate_distortion.requantise import with_quants
+from edgefm.rate_distortion.requantize import with_quants
 from edgefm.rate_distortion.transform import Stage, bottlenecks, stored_maps
 from edgefm.training import student
 from edgefm.training.codes import (
@@ -54,7 +54,7 @@ from edgefm.training.codes import (
 )
 
 FIT_IMAGES = 100       # that codes are chosen with
-QUANTISE_IMAGES = 100  # that say what the trained network's maps hold
+QUANTIZE_IMAGES = 100  # that say what the trained network's maps hold
 REACH_RATE = 0.02      # of learning, for logs of reaches
 MEAN_RATE = 0.01       # and for what channels without bits are
 WARM_UP = 20           # batches until the full rate
@@ -97,7 +97,7 @@ def read_pupil(path: Path, options: argparse.Namespace) -> Pupil:
     graph = dequantized_graph(source)
     into = source.tensors[source.inputs[0]]
     if into.quant is not None:
-        inputs = [dequantised(x, into) for x in inputs]
+        inputs = [dequantized(x, into) for x in inputs]
     ranges = {tensor.name: _range(tensor) for tensor in source.tensors
               if tensor.data is None and tensor.quant is not None}
     known = value_range(preprocess) if preprocess else None
@@ -200,12 +200,12 @@ def distil(pupil: Pupil, codes: Mapping[str, MapCode], options: argparse.Namespa
     learned = {name: replace(code, log_reach=code.log_reach.clone().requires_grad_(),
                              mean=code.mean.clone().requires_grad_())
                for name, code in codes.items()}
-    optimiser = torch.optim.Adam([
+    optimizer = torch.optim.Adam([
         {"params": list(taught.values()), "lr": options.rate},
         {"params": [code.log_reach for code in learned.values()], "lr": REACH_RATE},
         {"params": [code.mean for code in learned.values()], "lr": MEAN_RATE}])
     rounds = -(-len(images) // options.batch) * options.epochs
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda done: min(
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: min(
         1, (done + 1) / WARM_UP) * (1 + math.cos(math.pi * done / rounds)) / 2)
     for epoch in range(options.epochs):
         total = 0.0
@@ -213,9 +213,9 @@ def distil(pupil: Pupil, codes: Mapping[str, MapCode], options: argparse.Namespa
             out = student.scores(pupil.graph, taught, images[chosen], pupil.coded(learned))
             loss = tnf.kl_div(tnf.log_softmax(out, 1), goal[chosen], reduction="batchmean",
                               log_target=True)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             schedule.step()
             total += loss.item() * len(chosen)
         print(f"epoch {epoch + 1} of {options.epochs}: KL {total / len(images):.4f}", flush=True)
@@ -233,7 +233,7 @@ def deployed(pupil: Pupil, codes: Mapping[str, MapCode]) -> Graph:
     made = scaled(pupil.graph, [(pupil.stages[name], code) for name, code in codes.items()])
     touched = {made.tensors[t].name for name in codes for t in pupil.stages[name].maps}
     given = {name: limits for name, limits in pupil.ranges.items() if name not in touched}
-    some = pupil.inputs[::max(1, len(pupil.inputs) // QUANTISE_IMAGES)][:QUANTISE_IMAGES]
+    some = pupil.inputs[::max(1, len(pupil.inputs) // QUANTIZE_IMAGES)][:QUANTIZE_IMAGES]
     graph = quantize(made, some, QuantizeOptions(
         ("99.99",), (True,), (False,), pupil.input_range, given, max(1, len(some) // 8)))
     quants = {made.tensors[t].name: Quant((float(np.float32(step_of(code))),),

@@ -26,8 +26,8 @@ BATCH_NORM_MOMENTUM = 0.1
 STATISTICS = ("running_mean", "running_var")
 
 
-def initialise(shapes: Shapes, seed: int) -> Parameters:
-    """Random weights (He: variance 2 / fan-in), unit normalisation, zero biases."""
+def initialize(shapes: Shapes, seed: int) -> Parameters:
+    """Random weights (He: variance 2 / fan-in), unit normalization, zero biases."""
     generator = torch.Generator().manual_seed(seed)
     return {name: _initial(name, shape, generator) for name, shape in shapes.items()}
 

@@ -31,18 +31,18 @@ def squeezenet_shapes(kernel: int, first: int, fires: Sequence[tuple[int, int, i
 def mobilenet_v2_shapes(first: int, blocks: Sequence[tuple[int, int]], last: int,
                         classes: int, channels: int = 3) -> Shapes:
     """MobileNetV2; `blocks` gives (expansion factor, outputs) of its inverted residuals."""
-    shapes = _normalised("features.0.0", "features.0.1", (first, channels, 3, 3))
+    shapes = _normalized("features.0.0", "features.0.1", (first, channels, 3, 3))
     width = first
     for index, (factor, out) in enumerate(blocks, start=1):
         block, inner = f"features.{index}.conv", width * factor
         at = 0 if factor == 1 else 1
         if at:
-            shapes |= _normalised(f"{block}.0.0", f"{block}.0.1", (inner, width, 1, 1))
-        shapes |= _normalised(f"{block}.{at}.0", f"{block}.{at}.1", (inner, 1, 3, 3))
-        shapes |= _normalised(f"{block}.{at + 1}", f"{block}.{at + 2}", (out, inner, 1, 1))
+            shapes |= _normalized(f"{block}.0.0", f"{block}.0.1", (inner, width, 1, 1))
+        shapes |= _normalized(f"{block}.{at}.0", f"{block}.{at}.1", (inner, 1, 3, 3))
+        shapes |= _normalized(f"{block}.{at + 1}", f"{block}.{at + 2}", (out, inner, 1, 1))
         width = out
     head = f"features.{len(blocks) + 1}"
-    shapes |= _normalised(f"{head}.0", f"{head}.1", (last, width, 1, 1))
+    shapes |= _normalized(f"{head}.0", f"{head}.1", (last, width, 1, 1))
     return shapes | {"classifier.1.weight": (classes, last), "classifier.1.bias": (classes,)}
 
 
@@ -51,7 +51,7 @@ def _biased(name: str, outputs: int, inputs: int, kernel: int) -> Shapes:
     return {f"{name}.weight": (outputs, inputs, kernel, kernel), f"{name}.bias": (outputs,)}
 
 
-def _normalised(name: str, norm: str, weight: tuple[int, ...]) -> Shapes:
-    """A convolution without bias and its batch normalisation."""
+def _normalized(name: str, norm: str, weight: tuple[int, ...]) -> Shapes:
+    """A convolution without bias and its batch normalization."""
     parts = ("weight", "bias", "running_mean", "running_var")
     return {f"{name}.weight": weight} | {f"{norm}.{part}": weight[:1] for part in parts}

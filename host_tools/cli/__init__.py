@@ -57,7 +57,7 @@ class _Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     result = _Parser(prog="edgefm", description=(
-        "Run quantised convolutional networks where fast memory is small. Verbs may be chained "
+        "Run quantized convolutional networks where fast memory is small. Verbs may be chained "
         "with +; the board of device verbs is the only one there, or that of a `connect`."))
     verbs = result.add_subparsers(metavar="VERB", required=True, parser_class=_Parser)
     for verb in VERBS:

@@ -119,7 +119,7 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
                        help=f"pixels of a tile of --quality (default {TILE}; 0: whole rows)")
     group.add_argument("--target", metavar="FILE|NAME", help="memories of a board (TOML)")
     group.add_argument("--objective", choices=("cost", "maps"), default="cost",
-                       help="minimise the cost of all bytes, or feature-map bytes first")
+                       help="minimize the cost of all bytes, or feature-map bytes first")
     group.add_argument("--cut", default="auto", metavar="auto|ops|blocks|TENSOR,…",
                        help="where stages end (default auto)")
     group.add_argument("--preprocess", metavar="raw|tf|torchvision|caffe|mean=…,std=…,order=…",
@@ -131,7 +131,7 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
 
 def compile_options(arguments: argparse.Namespace, model: Path) -> CompileOptions:
     """The options of a command line; for a model of the zoo its own defaults fill the gaps."""
-    entry = zoo.recognise(model)
+    entry = zoo.recognize(model)
     preprocess, geometry = arguments.preprocess, arguments.geometry
     names: tuple[str, ...] = read_names(arguments.names) if arguments.names else ()
     if entry:

@@ -65,7 +65,7 @@ def _brief(info: PackageInfo, outputs: Sequence[Array], threshold: float) -> str
     kind = answers.kind([output.shape for output in outputs], tuple(info.inputs[0].shape))
     if kind == "scores":
         tensor = info.outputs[0]
-        scores = answers.dequantised(outputs[0], tensor.scale, tensor.zero_point)
+        scores = answers.dequantized(outputs[0], tensor.scale, tensor.zero_point)
         names = names_for(info.labels, scores.size) if info.labels else ()
         best = answers.top_scores(scores, names, 1)[0]
         return f"{best.name} {best.score:.3f}"

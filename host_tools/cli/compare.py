@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Sum both up and print the table."""
     from host_tools.measurement.about import stored_maps
     from host_tools.measurement.costs import load_costs
-    from host_tools.measurement.summary import read_validation, summarise, validation_for
+    from host_tools.measurement.summary import read_validation, summarize, validation_for
     from host_tools.outputs.compare import compare, compare_maps
     from host_tools.recording import Recording
 
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     found = []
     for path in (arguments.first, arguments.second):
         with Recording(path) as recording:
-            found.append(summarise(recording, costs,
+            found.append(summarize(recording, costs,
                                    validation=validation_for(recording, judged)))
     lines, maps = compare(*found), compare_maps(*found)
     if arguments.json:

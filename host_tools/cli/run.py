@@ -171,7 +171,7 @@ def _show(arguments: argparse.Namespace, info: PackageInfo, outputs: Sequence[Ar
 def _scores(arguments: argparse.Namespace, info: PackageInfo, outputs: Sequence[Array]
             ) -> dict[str, Any]:
     tensor = info.outputs[0]
-    scores = answers.dequantised(outputs[0], tensor.scale, tensor.zero_point)
+    scores = answers.dequantized(outputs[0], tensor.scale, tensor.zero_point)
     names = names_for(info.labels, scores.size) if info.labels else ()
     best = answers.top_scores(scores, names)
     if not arguments.json:

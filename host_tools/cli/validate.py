@@ -118,7 +118,7 @@ def _judges(package: Package, model: Path) -> _Judges:
 
 
 def _oracle(compiled: Compiled, model: Path) -> bytes | None:
-    """The quantised network for TFLite: its own file, or our export if that cannot be read."""
+    """The quantized network for TFLite: its own file, or our export if that cannot be read."""
     if not available():
         return None
     if model.suffix.lower() == ".tflite" and compiled.uncompressed is compiled.source:

@@ -119,7 +119,7 @@ def bits(moved: Mapping[str, float]) -> float | None:
     return 8 * moved["coded_bytes"] / moved["coded_values"] if moved["coded_values"] else None
 
 
-def summarise(recording: Recording, costs: Costs | None = None, meter: str | None = None,
+def summarize(recording: Recording, costs: Costs | None = None, meter: str | None = None,
               validation: Mapping[str, Any] | None = None) -> Summary:
     """Sum a recording up. Raises BadInput for a meter that is not there."""
     if meter is not None and meter not in recording.samples:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small float networks with the structures that quantisation has to get right."""
+"""Small float networks with the structures that quantization has to get right."""
 
 from collections.abc import Callable
 from typing import Any
@@ -83,7 +83,7 @@ def _inverted(activation: str) -> Graph:
 
 
 def _mixed() -> Graph:
-    """What else can be quantised: constants beside maps, pad, resize, a sigmoid gate."""
+    """What else can be quantized: constants beside maps, pad, resize, a sigmoid gate."""
     net = _Net(3)
     x = net.node("pad", (0,), (1, 14, 11, 3), padding=((0, 0), (1, 1), (1, 0), (0, 0)))
     x = net.node("sub", (x, net.normal(1, 1, 1, 3)), (1, 14, 11, 3), activation=None)

@@ -283,7 +283,7 @@ def detector(net: Net, **changes: Any) -> list[int]:
     return outs
 
 
-def test_detection_reads_the_scores_before_they_are_dequantised() -> None:
+def test_detection_reads_the_scores_before_they_are_dequantized() -> None:
     net = Net()
     program = net.lower(*detector(net))
     assert kinds(program) == [OpKind.DETECTION]

@@ -161,13 +161,13 @@ def test_every_entry_matches_the_real_files(data_dir: Path) -> None:
     for entry in zoo.ENTRIES:
         path = zoo.get(entry.model, environment)
         assert path.stat().st_size == entry.model.size
-        assert zoo.recognise(path) == entry
+        assert zoo.recognize(path) == entry
         if entry.labels:
             assert zoo.get(entry.labels, environment).stat().st_size == entry.labels.size
 
 
-def test_another_file_is_not_recognised(tmp_path: Path) -> None:
+def test_another_file_is_not_recognized(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x")
-    assert zoo.recognise(tmp_path / "a") is None
+    assert zoo.recognize(tmp_path / "a") is None
     with pytest.raises(BadInput, match="none: No such file"):
-        zoo.recognise(tmp_path / "none")
+        zoo.recognize(tmp_path / "none")

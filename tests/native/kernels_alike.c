@@ -71,7 +71,7 @@ static int taps_differ(const efm_kernel *kernel)
     return memcmp(a, b, sizeof a) != 0;
 }
 
-static int requantise_differs(const efm_kernel *kernel)
+static int requantize_differs(const efm_kernel *kernel)
 {
     int32_t sums[MOST], bias[MOST], multiplier[MOST];
     uint32_t low[MOST];
@@ -87,21 +87,21 @@ static int requantise_differs(const efm_kernel *kernel)
     efm_requant how = {(uint8_t *)bias, (uint8_t *)multiplier, (uint8_t *)shift, (uint8_t *)low, draw() % 4 == 0,
                        byte(), whole || from > to ? -128 : from, whole || from > to ? 127 : to};
     uint32_t first = draw() % 8, count = draw() % (MOST - 8);
-    kernel->requantise(&how, sums, first, count, a);
-    efm_kernel_portable.requantise(&how, sums, first, count, b);
+    kernel->requantize(&how, sums, first, count, a);
+    efm_kernel_portable.requantize(&how, sums, first, count, b);
     return memcmp(a, b, sizeof a) != 0;
 }
 
 int main(void)
 {
     const efm_kernel *kernel = efm_kernel_choose();
-    int dots = 0, taps = 0, requantise = 0;
+    int dots = 0, taps = 0, requantize = 0;
     for (int i = 0; i < ROUNDS; i++) {
         dots += dots_differ(kernel);
         taps += taps_differ(kernel);
-        requantise += requantise_differs(kernel);
+        requantize += requantize_differs(kernel);
     }
-    printf("%s: dots %d, taps %d, requantise %d\n", kernel == &efm_kernel_portable ? "portable" : "another", dots,
-           taps, requantise);
-    return dots + taps + requantise != 0;
+    printf("%s: dots %d, taps %d, requantize %d\n", kernel == &efm_kernel_portable ? "portable" : "another", dots,
+           taps, requantize);
+    return dots + taps + requantize != 0;
 }

@@ -134,7 +134,7 @@ def packed(w: Array, tile: tuple[int, int]) -> bytes:
     return full.reshape(full.shape[0] // tile[0], tile[0], -1, tile[1]).swapaxes(1, 2).tobytes()
 
 
-def requantised(v: int, case: Case, o: int) -> int:
+def requantized(v: int, case: Case, o: int) -> int:
     """The scale in exact integers, then zero point and clamp."""
     m, shift = int(case.multiplier[o]), int(case.shift[o])
     if case.rounding == TWICE:
@@ -167,7 +167,7 @@ def expected(case: Case) -> Array:
                 sums = (window.repeat(case.bias.size // channels, 2) * weights).sum((0, 1))
             else:
                 sums = (window * weights).sum((1, 2, 3))
-            out[y, x] = [requantised(int(s), case, o) for o, s in enumerate(sums + case.bias)]
+            out[y, x] = [requantized(int(s), case, o) for o, s in enumerate(sums + case.bias)]
     return out
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small quantised networks for tests: built by hand one operator at a time, or drawn at random."""
+"""Small quantized networks for tests: built by hand one operator at a time, or drawn at random."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -93,7 +93,7 @@ class Network:
     def conv(self, x: int, channels: int, kernel: int = 3, stride: int = 1, dilation: int = 1,
              pads: tuple[Pair, Pair] | None = None, activation: str | None = None,
              result: Quant | None = None) -> int:
-        """A convolution, SAME unless `pads` are given; `result` is its output's quantisation."""
+        """A convolution, SAME unless `pads` are given; `result` is its output's quantization."""
         c = self.shape(x)[3]
         weights, quant = self._weights((channels, kernel, kernel, c), 0, kernel * kernel * c)
         return self._convolution("conv2d", x, weights, quant, channels, kernel, stride, dilation,
@@ -146,7 +146,7 @@ class Network:
         return self.node("concat", parts, shape, quant or self.tensors[parts[0]].quant, axis=axis)
 
     def alike(self, x: int, template: int) -> int:
-        """The map on the template's scale, through a requantisation."""
+        """The map on the template's scale, through a requantization."""
         return self.node("quantize", (x,), self.shape(x), self.tensors[template].quant)
 
     def pool(self, x: int, op: str = "max_pool", kernel: int = 2, stride: int = 2) -> int:

@@ -34,7 +34,7 @@ class Built:
 
 def build(graph: Graph, target: Target | None = None, objective: str = "cost", cut: str = "auto",
           codec: str = "raw", refresh: int = 0, paired: bool = False) -> Built:
-    """Lower, plan, code and write a quantised graph; `paired`: codes are for two rows."""
+    """Lower, plan, code and write a quantized graph; `paired`: codes are for two rows."""
     layout = analyse(lower(graph))
     storage = storage_for(layout.program, codec, refresh=refresh, paired=paired)
     plan = make_plan(layout, target or Target(), objective, cut, storage)

@@ -4,7 +4,7 @@
 Stored bits are chosen by orthogonal matching pursuit (Pati et al., 1993): from all plane bits, all
 "any of the planes from p up" and all "at least n of the block's pixels have plane p" the next one
 taken is that which leaves the least squared error of a linear reconstruction of all values. Each
-value then gets signed powers of two by the same greedy rule on the quantised residual.
+value then gets signed powers of two by the same greedy rule on the quantized residual.
 """
 
 from __future__ import annotations

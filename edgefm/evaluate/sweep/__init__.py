@@ -35,7 +35,7 @@ from edgefm.evaluate.validate import (
     Validation,
     make_units,
     run_unit,
-    summarise,
+    summarize,
 )
 from edgefm.exporters.tflite import export_tflite
 
@@ -122,13 +122,13 @@ def sweep(request: Request, folder: Path, pool: Executor,
 
 
 def _integer_model(request: Request, store: Store, tick: Tick) -> Path:
-    """The model's file, or for a float one that of its quantised network, made once."""
+    """The model's file, or for a float one that of its quantized network, made once."""
     if not importers.load(request.model).is_float():
         return request.model
     key = compile_unit(request.model, replace(request.options, fast=None)).key
     path = store.path(f"{key}.tflite")
     if not path.is_file():
-        tick("quantise", 0)
+        tick("quantize", 0)
         store.put(path.name, export_tflite(load_model(request.model, request.options).graph))
     return path
 
@@ -187,6 +187,6 @@ def run_judge_unit(unit: JudgeUnit) -> tuple[Outcome, ...]:
 
 def _measured(point: Point, compiled: CompiledPoint, outcomes: Sequence[Outcome], task: str
               ) -> Measured:
-    result = summarise(outcomes, task)
+    result = summarize(outcomes, task)
     return Measured(point, result.external_read_bytes + result.external_write_bytes,
                     len(compiled.package), compiled.rate, result)

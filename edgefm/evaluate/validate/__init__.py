@@ -6,15 +6,15 @@ than once: a unit is a pure function of its description, and results are merged 
 
 Definitions. All figures are means over files and their views; percentages and points (of them) for
 accuracies. Equal scores rank by class index; a network with 1,001 outputs drops its background
-class. The *judge* is the float network where the source is float, else the run of the quantised
+class. The *judge* is the float network where the source is float, else the run of the quantized
 network before any map got coarser steps. `difference` is ours minus the judge's, picture by
 picture; its standard error (like every other, `…_error`) takes the picture as the unit, views of
 one are not independent. `changed` is the percentage of decisions that are not the judge's: classes,
 the judge's sure boxes, pixels. `kl` is the mean of KL(judge || ours) in nats: on the decision
 itself where the caller knows the graph (`rate_distortion.divergence`), else on outputs, where
 scores that are no probabilities pass a softmax and each probability is at least 1e-5. Bytes are
-means per inference. `images_per_second` is what one worker does: read, preprocess and run, the judges' time
-not counted. `maps` says what crossed for each stored map.
+means per inference. `images_per_second` is what one worker does: read, preprocess and run, the
+judges' time not counted. `maps` says what crossed for each stored map.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from edgefm.package.traffic import MapCounters, MapInfo, MapTraffic, traffic
 from edgefm.rate_distortion.divergence import Decision
 
 __all__ = ["FIGURES", "TASKS", "Labelled", "Outcome", "Unit", "Validation", "make_units",
-           "process_pool", "run_unit", "summarise", "task_of", "validate"]
+           "process_pool", "run_unit", "summarize", "task_of", "validate"]
 
 _UNIT = 16  # files: long enough to pay for opening the network, short enough to balance
 FIGURES = MappingProxyType({"classify": "top1", "detect": "map50", "segment": "miou"})
@@ -102,10 +102,10 @@ def validate(units: Iterable[Unit], executor: Executor,
         merged.update((outcome.number, outcome) for outcome in outcomes)
         if progress:
             progress(len(outcomes))
-    return summarise([merged[number] for number in sorted(merged)], task, maps)
+    return summarize([merged[number] for number in sorted(merged)], task, maps)
 
 
-def summarise(outcomes: Sequence[Outcome], task: str = "classify",
+def summarize(outcomes: Sequence[Outcome], task: str = "classify",
               maps: Sequence[MapInfo] = ()) -> Validation:
     """Means over files; BadInput when there are none."""
     if not outcomes:

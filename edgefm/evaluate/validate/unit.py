@@ -45,9 +45,9 @@ _COUNTED = ("external_read_bytes", "external_write_bytes", "coded_bytes", "coded
 class Unit:
     """Files `first`, `first + 1`, … of a validation and everything needed to judge them.
 
-    `oracle` is the quantised network before any map got coarser steps, as .tflite for the reference
+    `oracle` is the quantized network before any map got coarser steps, as .tflite for the reference
     kernels or as a package for ours (None: no oracle); `source` is the float network's file (None
-    where the source is quantised). `decisions` says where our package and an oracle package hold
+    where the source is quantized). `decisions` says where our package and an oracle package hold
     their decisions; divergence is then measured there, not on outputs.
     """
 

@@ -28,7 +28,7 @@ from host_tools.measurement.summary import (
     StageSummary,
     Summary,
     bits,
-    summarise,
+    summarize,
 )
 from host_tools.outputs.report import charts
 from host_tools.outputs.report.script import DIGEST, SCRIPT
@@ -71,7 +71,7 @@ class Chapter:
 def chapter(recording: Recording, costs: Costs | None = None, meter: str | None = None,
             validation: Mapping[str, Any] | None = None) -> Chapter:
     """Everything about one recording; needs it open. Raises BadInput for an unknown meter."""
-    summary = summarise(recording, costs, meter, validation)
+    summary = summarize(recording, costs, meter, validation)
     body = tag("section", tag("h2", summary.name), _problems(summary), _facts(summary),
                _power(recording, summary), _traffic(summary), _memory(summary), _stages(summary),
                _energy(summary), _maps(summary))

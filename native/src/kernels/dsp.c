@@ -114,7 +114,7 @@ static inline int32_t to_int8(int32_t v)
     return near;
 }
 
-static inline void requantise_to(const efm_requant *how, const int32_t *sums, size_t first, size_t count,
+static inline void requantize_to(const efm_requant *how, const int32_t *sums, size_t first, size_t count,
                                  int32_t whole, int8_t *out)
 {
     const uint8_t *bias = how->bias + 4 * first, *multiplier = how->multiplier + 4 * first;
@@ -127,14 +127,14 @@ static inline void requantise_to(const efm_requant *how, const int32_t *sums, si
     }
 }
 
-static void requantise(const efm_requant *how, const int32_t *sums, uint32_t first, uint32_t count, int8_t *out)
+static void requantize(const efm_requant *how, const int32_t *sums, uint32_t first, uint32_t count, int8_t *out)
 {
     if (how->rounding != 0)
-        efm_kernel_portable.requantise(how, sums, first, count, out);
+        efm_kernel_portable.requantize(how, sums, first, count, out);
     else if (how->act_min == INT8_MIN && how->act_max == INT8_MAX)
-        requantise_to(how, sums, first, count, 1, out);
+        requantize_to(how, sums, first, count, 1, out);
     else
-        requantise_to(how, sums, first, count, 0, out);
+        requantize_to(how, sums, first, count, 0, out);
 }
 
 static int usable(void)
@@ -142,6 +142,6 @@ static int usable(void)
     return 1; /* the compiler was told that they are there */
 }
 
-const efm_kernel efm_kernel_dsp = {usable, dots, taps, requantise};
+const efm_kernel efm_kernel_dsp = {usable, dots, taps, requantize};
 
 #endif

@@ -39,7 +39,7 @@ typedef struct efm_kernel {
     void (*taps)(const int8_t *const *x, uint32_t taps, const int8_t *w, int32_t w_zero,
                  uint32_t channels, int32_t *sums);
     /* Channels first .. first + count - 1 of one pixel; sums and out begin at channel `first`. */
-    void (*requantise)(const efm_requant *how, const int32_t *sums, uint32_t first, uint32_t count,
+    void (*requantize)(const efm_requant *how, const int32_t *sums, uint32_t first, uint32_t count,
                        int8_t *out);
 } efm_kernel;
 

@@ -41,7 +41,7 @@ static void dots(const int8_t *x, uint32_t x_stride, uint32_t patches, const int
     }
 }
 
-/* load_le32s that vectorises: one plain load where the host is little-endian. */
+/* load_le32s that vectorizes: one plain load where the host is little-endian. */
 static inline int32_t field(const uint8_t *fields, size_t i)
 {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -73,7 +73,7 @@ static inline int8_t finish(const efm_requant *how, int32_t v)
     return (int8_t)efm_clamp(v, how->act_min, how->act_max);
 }
 
-static void requantise(const efm_requant *how, const int32_t *restrict sums, uint32_t first,
+static void requantize(const efm_requant *how, const int32_t *restrict sums, uint32_t first,
                        uint32_t count, int8_t *restrict out)
 {
     const efm_requant q = *how; /* a copy that out cannot alias */
@@ -95,4 +95,4 @@ static int usable(void)
     return 1;
 }
 
-const efm_kernel efm_kernel_portable = {usable, dots, taps, requantise};
+const efm_kernel efm_kernel_portable = {usable, dots, taps, requantize};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernels' taps() in C that compilers vectorise for any instruction set. A kernel includes it
+/* The kernels' taps() in C that compilers vectorize for any instruction set. A kernel includes it
  * with EFM_TARGET as its functions' target attribute. */
 #include <stddef.h>
 

@@ -97,7 +97,7 @@ static inline EFM_TARGET __m256i load8(const void *p)
     return _mm256_loadu_si256((const __m256i *)p);
 }
 
-static EFM_TARGET void requantise(const efm_requant *how, const int32_t *sums, uint32_t first,
+static EFM_TARGET void requantize(const efm_requant *how, const int32_t *sums, uint32_t first,
                                   uint32_t count, int8_t *out)
 {
     const __m256i zero_point = _mm256_set1_epi32(how->zero_point);
@@ -114,10 +114,10 @@ static EFM_TARGET void requantise(const efm_requant *how, const int32_t *sums, u
         _mm_storel_epi64((__m128i *)(void *)(out + i), _mm_packs_epi16(words, words));
     }
     if (i < count)
-        efm_kernel_portable.requantise(how, sums + i, first + (uint32_t)i, count - (uint32_t)i,
+        efm_kernel_portable.requantize(how, sums + i, first + (uint32_t)i, count - (uint32_t)i,
                                        out + i);
 }
 
-const efm_kernel efm_kernel_x86 = {usable, dots, taps, requantise};
+const efm_kernel efm_kernel_x86 = {usable, dots, taps, requantize};
 
 #endif

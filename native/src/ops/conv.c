@@ -126,7 +126,7 @@ static void make_block(const conv *c, const patches *p, uint32_t first, uint32_t
     for (uint32_t i = 0; i < p->count; i++) {
         if (c->common.weight_zero != 0)
             take_off_weight_zero(c, p->x + i * p->x_stride, rows, sums[i]);
-        c->kernel->requantise(&c->common.requant, sums[i], first, rows,
+        c->kernel->requantize(&c->common.requant, sums[i], first, rows,
                               p->out + i * p->out_stride + first);
     }
 }

@@ -83,7 +83,7 @@ static void make_row(const depthwise *d, const efm_rows *out, uint32_t y)
     for (uint32_t x = 0; x < out->width; x++, to += out->pixel_stride) {
         memset(d->sums, 0, 4 * d->channels);
         add_window(d, top, (int32_t)(x * w->stride_w) - (int32_t)w->pad_left);
-        d->kernel->requantise(&d->common.requant, d->sums, 0, d->channels, to);
+        d->kernel->requantize(&d->common.requant, d->sums, 0, d->channels, to);
     }
 }
 

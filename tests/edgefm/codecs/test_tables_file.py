@@ -49,5 +49,5 @@ def test_maps_get_the_steps_of_their_tables_and_must_be_there():
     graph = Graph("net", (Tensor("a", (1, 2, 2, 4), "int8", Quant((0.5,), (0,))),), (), (0,), (0,))
     assert step_factors({"a": MapTables("gf2", b"", 0.5)}, graph) == {}
     assert step_factors({"a": MapTables("gf2", b"", 0.6)}, graph) == {0: pytest.approx(1.2)}
-    with pytest.raises(BadInput, match="no quantised map 'b'"):
+    with pytest.raises(BadInput, match="no quantized map 'b'"):
         step_factors({"b": MapTables("gf2", b"", 0.5)}, graph)

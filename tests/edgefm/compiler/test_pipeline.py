@@ -19,7 +19,7 @@ from edgefm.compiler.pipeline import (
     calibration_inputs,
     compile_model,
     load_model,
-    load_quantised,
+    load_quantized,
 )
 from edgefm.errors import BadInput, CalibrationWarning, Infeasible
 from edgefm.evaluate.diff import random_inputs
@@ -122,10 +122,10 @@ def test_plans_that_differ_have_another_checksum(model: Path) -> None:
     assert plan_sha256(CompileOptions()) == plan_sha256(CompileOptions(labels=("a", "b")))
 
 
-def test_a_quantised_file_is_its_own_graph(model: Path) -> None:
+def test_a_quantized_file_is_its_own_graph(model: Path) -> None:
     loaded = load_model(model, CompileOptions())
     assert loaded.graph is loaded.source
-    assert [n.op for n in load_quantised(model, CompileOptions()).nodes] == [
+    assert [n.op for n in load_quantized(model, CompileOptions()).nodes] == [
         n.op for n in network().nodes]
 
 
@@ -204,7 +204,7 @@ def test_unreadable_calibration_files_are_named(model: Path, tmp_path: Path) -> 
 
 
 def test_maps_with_tables_of_their_own_are_stored_with_them(model, samples, tmp_path):
-    graph = load_quantised(model, CompileOptions())
+    graph = load_quantized(model, CompileOptions())
     learned = compile_model(model, CompileOptions(cut="ops", codec="gf2", calib=samples))
     with Runtime(learned.package) as runtime:
         maps = runtime.info.plan["maps"]
@@ -257,5 +257,5 @@ def test_a_finer_step_than_a_map_with_negative_values_can_take_is_refused(model,
 
 def test_tables_for_no_map_are_refused(model, tmp_path):
     write_tables(tmp_path / "t.npz", {"x": MapTables("gf2", b"", 1.0)})
-    with pytest.raises(BadInput, match="no quantised map 'x'"):
+    with pytest.raises(BadInput, match="no quantized map 'x'"):
         compile_model(model, CompileOptions(tables=tmp_path / "t.npz"))

@@ -27,7 +27,7 @@ DETECTION = {"max_detections": 5, "max_classes_per_detection": 1, "detections_pe
 
 def edge(name: str, shape: tuple[int, ...], dtype: str, scale: float = 0.5,
          zero: int | None = None) -> Tensor:
-    """A computed tensor, quantised when its type is of one byte."""
+    """A computed tensor, quantized when its type is of one byte."""
     if dtype not in ZERO:
         return Tensor(name, shape, dtype)
     zero = ZERO[dtype] if zero is None else zero
@@ -259,7 +259,7 @@ def test_inserted_pad_computes_what_the_padding_says(need_module: Callable[[str]
     np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_quantised_pad_is_the_zero_point(need_module: Callable[[str], None]) -> None:
+def test_quantized_pad_is_the_zero_point(need_module: Callable[[str], None]) -> None:
     need_module("ai_edge_litert")
     net = torch_like("uint8", "conv2d")
     made = reference(export_tflite(net), {0: np.full((1, 8, 8, 6), ZERO["uint8"], "uint8")})

@@ -30,10 +30,10 @@ def test_top_scores_break_ties_by_index() -> None:
         (1, "b", 3.0), (2, "class 2", 3.0), (3, "class 3", 2.0)]
 
 
-def test_dequantised_uses_scale_and_zero_point_of_integers_only() -> None:
-    assert answers.dequantised(np.array([130], np.uint8), 0.5, 128).tolist() == [1.0]
-    assert answers.dequantised(np.array([7], np.int64), 0.0, 0).tolist() == [7.0]
-    assert answers.dequantised(np.array([0.25], np.float32), 0.5, 128).tolist() == [0.25]
+def test_dequantized_uses_scale_and_zero_point_of_integers_only() -> None:
+    assert answers.dequantized(np.array([130], np.uint8), 0.5, 128).tolist() == [1.0]
+    assert answers.dequantized(np.array([7], np.int64), 0.0, 0).tolist() == [7.0]
+    assert answers.dequantized(np.array([0.25], np.float32), 0.5, 128).tolist() == [0.25]
 
 
 def _detections(scores: list[float], count: float) -> list[Array]:

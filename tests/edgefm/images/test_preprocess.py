@@ -17,7 +17,7 @@ from edgefm.images.preprocess import (
     load_image,
     parse_preprocess,
     picture_to_input,
-    quantise,
+    quantize,
 )
 from edgefm.network.graph import Graph, Node, Tensor
 
@@ -83,7 +83,7 @@ def test_a_grey_picture_feeds_three_channels(tmp_path: Path) -> None:
     assert load_image(path, Preprocess(), RAW8)[0, 1, 0].tolist() == [9, 9, 9]
 
 
-def test_float_input_is_normalised_per_channel(tmp_path: Path) -> None:
+def test_float_input_is_normalized_per_channel(tmp_path: Path) -> None:
     path = _picture(tmp_path / "a.png", [[[10, 20, 30]]])
     preprocess = parse_preprocess("mean=10,10,10,std=1,2,4")
     values = load_image(path, preprocess, InputInfo((1, 1, 1, 3), "float32"))
@@ -104,16 +104,16 @@ def test_channels_first_inputs_are_transposed(tmp_path: Path) -> None:
     assert np.array_equal(values[0], pixels.transpose(2, 0, 1))
 
 
-def test_a_normalised_picture_is_quantised_with_the_inputs_scale(tmp_path: Path) -> None:
+def test_a_normalized_picture_is_quantized_with_the_inputs_scale(tmp_path: Path) -> None:
     path = _picture(tmp_path / "a.png", [[[0, 127, 255]]])
     target = InputInfo((1, 1, 1, 3), "int8", 1 / 127.5, -1)
     values = load_image(path, parse_preprocess("tf"), target)
     assert values.ravel().tolist() == [-128, -2, 127]  # -127.5 and 127.5 away from zero
 
 
-def test_quantise_saturates_and_rounds_away_from_zero() -> None:
+def test_quantize_saturates_and_rounds_away_from_zero() -> None:
     target = InputInfo((5,), "int8", 1.0, 0)
-    values = quantise(np.array([-1e9, -0.5, 0.5, 1.49, 1e9]), target)
+    values = quantize(np.array([-1e9, -0.5, 0.5, 1.49, 1e9]), target)
     assert values.tolist() == [-128, -1, 1, 1, 127]
 
 
@@ -123,7 +123,7 @@ def test_npy_of_the_right_type_is_taken_as_it_is(tmp_path: Path) -> None:
     assert np.array_equal(load_image(tmp_path / "a.npy", None, RAW8)[0], array)
 
 
-def test_npy_of_floats_is_quantised(tmp_path: Path) -> None:
+def test_npy_of_floats_is_quantized(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([[1.0, -1.0]]))
     values = load_image(tmp_path / "a.npy", None, InputInfo((1, 2), "int8", 0.5, 3))
     assert values.tolist() == [[5, 1]]

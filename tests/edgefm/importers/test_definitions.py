@@ -45,7 +45,7 @@ def pattern(count: int, seed: int) -> Array:
 
 
 def fill(shapes: Shapes) -> dict[str, Array]:
-    """Weights of unit gain; normalisation around 1."""
+    """Weights of unit gain; normalization around 1."""
     weights = {}
     for seed, (name, shape) in enumerate(sorted(shapes.items())):
         values = pattern(int(np.prod(shape)), seed).reshape(shape)

@@ -169,7 +169,7 @@ def test_clip_with_limits_as_attributes_is_relu6(tmp_path: Path) -> None:
     assert check(tmp_path, data).nodes[0].op == "relu6"
 
 
-def test_batch_normalisation_folds_into_the_convolution(tmp_path: Path) -> None:
+def test_batch_normalization_folds_into_the_convolution(tmp_path: Path) -> None:
     constants = {"w": floats(5, 4, 3, 3), "s": floats(5), "t": floats(5), "m": floats(5),
                  "v": np.abs(floats(5))}
     data = model([("Conv", ["x", "w"], ["c"], {}),

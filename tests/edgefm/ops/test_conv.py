@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers with weights equal the oracle's bits over their geometry and quantisation."""
+"""Layers with weights equal the oracle's bits over their geometry and quantization."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def _zero(dtype: str, offset: int) -> int:
 
 @st.composite
 def layers(draw: Any) -> dict[str, Any]:
-    """Geometry and quantisation of a layer; SAME or VALID."""
+    """Geometry and quantization of a layer; SAME or VALID."""
     kernel, stride, size = draw(PAIRS), draw(PAIRS), draw(st.tuples(*[st.integers(7, 10)] * 2))
     dilation = draw(PAIRS) if stride == (1, 1) else (1, 1)
     rows = list(zip(size, kernel, stride, dilation, strict=True))

@@ -30,9 +30,9 @@ def _judged(judge: Any, dtype: str, seed: int, options: dict[str, Any], coarse: 
     scores = rng.integers(0, 256 // coarse, (1, boxes, classes)) * coarse
     anchors = _anchors(boxes, rng)
     if dtype == "uint8":
-        quantised = np.round(anchors / 0.005).astype(np.uint8)
+        quantized = np.round(anchors / 0.005).astype(np.uint8)
         ins = [judge.tensor(codes.shape, dtype, 0.06, 120), judge.tensor(scores.shape, dtype,
-               1 / 256, 0), judge.tensor(anchors.shape, dtype, 0.005, 0, None, quantised)]
+               1 / 256, 0), judge.tensor(anchors.shape, dtype, 0.005, 0, None, quantized)]
         values = [codes.astype(np.uint8), scores.astype(np.uint8)]
     else:
         ins = [judge.tensor(codes.shape, dtype), judge.tensor(scores.shape, dtype),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefm.network.graph import Quant, Tensor
-from edgefm.ops.quantize import quantised
+from edgefm.ops.quantize import quantized
 
 SCALES = st.floats(2**-10, 2, width=32)
 ZEROS = st.tuples(*[st.integers(-128, 127)] * 2)
@@ -51,7 +51,7 @@ def test_quantize_saturates_what_no_int32_holds() -> None:
     """TFLite's cast is undefined there; we and the runtime clamp."""
     like = Tensor("t", (4,), "int8", Quant((0.25,), (3,)))
     x = np.array([1e30, -1e30, np.inf, -np.inf], np.float32)
-    assert quantised(x, like).tolist() == [127, -128, 127, -128]
+    assert quantized(x, like).tolist() == [127, -128, 127, -128]
 
 
 @given(scale=SCALES, zero=st.integers(-128, 127))

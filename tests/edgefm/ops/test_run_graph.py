@@ -14,7 +14,7 @@ from edgefm.importers.tflite import load_tflite
 from edgefm.network.graph import Array, Graph, Node
 from edgefm.ops import MEANINGS, run_graph
 
-QUANTISED = [
+QUANTIZED = [
     "ad01_int8", "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29",
     "deeplabv3_mnv2_dm05_pascal_quant", "kws_ref_model", "mobilenet_v1_0.25_128_quant",
     "mobilenet_v2_1.0_224_quant", "person_detect_patched", "pretrainedResnet_quant",
@@ -46,8 +46,8 @@ def _compared(path: Path) -> tuple[Graph, dict[str, tuple[Array, Array]]]:
     return graph, {name: (value, theirs[name]) for name, value in made.items()}
 
 
-@pytest.mark.parametrize("name", QUANTISED)
-def test_every_tensor_of_a_quantised_model_equals_the_oracle(
+@pytest.mark.parametrize("name", QUANTIZED)
+def test_every_tensor_of_a_quantized_model_equals_the_oracle(
         data_dir: Path, need_module: Any, name: str) -> None:
     need_module("ai_edge_litert")
     graph, pairs = _compared(data_dir / "models" / f"{name}.tflite")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quantised networks follow their float originals, and TFLite agrees with every bit of them."""
+"""Quantized networks follow their float originals, and TFLite agrees with every bit of them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ from edgefm.importers.onnx import load_onnx
 from edgefm.importers.tflite import load_tflite
 from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
-from edgefm.ops.quantize import dequantised, quantised
+from edgefm.ops.quantize import dequantized, quantized
 from edgefm.quantization.choose import METHODS, QuantizeOptions, candidates, quantize, runs
 
 Samples = Callable[[int], list[Array]]
@@ -24,9 +24,9 @@ NAMES = ["fire", "relu", "relu6", "mixed"]
 def outputs(graph: Graph, sample: Array) -> list[Array]:
     """The real values of a graph's outputs, float or int8."""
     entry = graph.tensors[graph.inputs[0]]
-    values = run_graph(graph, [sample if entry.dtype == "float32" else quantised(sample, entry)])
+    values = run_graph(graph, [sample if entry.dtype == "float32" else quantized(sample, entry)])
     return [values[t] if graph.tensors[t].dtype == "float32" else
-            dequantised(values[t], graph.tensors[t]) for t in graph.outputs]
+            dequantized(values[t], graph.tensors[t]) for t in graph.outputs]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -50,7 +50,7 @@ def test_tflites_reference_kernels_give_the_same_bits(
                       QuantizeOptions(methods=("minmax",), held_out=1))
     with Reference(export_tflite(result)) as judge:
         for sample in samples:
-            steps = quantised(sample, result.tensors[result.inputs[0]])
+            steps = quantized(sample, result.tensors[result.inputs[0]])
             ours = run_graph(result, [steps])
             for t, theirs in zip(result.outputs, judge.outputs([steps]), strict=True):
                 np.testing.assert_array_equal(ours[t], theirs)
@@ -60,7 +60,7 @@ def test_best_measured_candidate_is_taken(float_nets: dict[str, Graph],
                                           float_samples: Samples) -> None:
     graph, samples = float_nets["relu6"], float_samples(8)
     tried = candidates(graph, samples, QuantizeOptions(held_out=4))
-    assert {(c.equalised, c.method) for c in tried if c.refined} == {
+    assert {(c.equalized, c.method) for c in tried if c.refined} == {
         (equal, method) for equal in (False, True) for method in METHODS}
     assert sum(not c.refined for c in tried) == 2
     best = min(tried, key=lambda c: c.distance).graph
@@ -74,7 +74,7 @@ def test_options_of_one_entry_leave_one_candidate(float_nets: dict[str, Graph],
                                                   float_samples: Samples) -> None:
     options = QuantizeOptions(methods=("99.5",), refine=(False,), equalize=(True,))
     tried = candidates(float_nets["relu"], float_samples(4), options)
-    assert [(c.method, c.equalised, c.refined) for c in tried] == [("99.5", True, False)]
+    assert [(c.method, c.equalized, c.refined) for c in tried] == [("99.5", True, False)]
 
 
 @pytest.mark.parametrize("name", ["fire", "relu6"])
@@ -98,7 +98,7 @@ def test_unusable_samples_are_refused(bad: Array, float_nets: dict[str, Graph],
         quantize(float_nets["fire"], [])
 
 
-def test_quantised_graph_is_refused(float_nets: dict[str, Graph], float_samples: Samples) -> None:
+def test_quantized_graph_is_refused(float_nets: dict[str, Graph], float_samples: Samples) -> None:
     options = QuantizeOptions(methods=("minmax",), refine=(False,))
     result = quantize(float_nets["fire"], float_samples(2), options)
     with pytest.raises(UnsupportedModel, match="expected float32"):

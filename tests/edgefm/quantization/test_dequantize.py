@@ -8,7 +8,7 @@ from networks import Network, random_network
 from edgefm.importers.check import check_graph
 from edgefm.network.graph import Graph
 from edgefm.ops import run_graph
-from edgefm.ops.quantize import dequantised
+from edgefm.ops.quantize import dequantized
 from edgefm.quantization.dequantize import dequantized_graph
 
 
@@ -25,14 +25,14 @@ def test_values_are_those_of_the_integer_network_up_to_its_steps() -> None:
     sample = np.random.default_rng(3).integers(-60, 60, (1, 9, 8, 3)).astype(np.int8)
     whole = run_graph(graph, [sample])
     into = graph.tensors[graph.inputs[0]]
-    floats = run_graph(real, [dequantised(sample, into)])
+    floats = run_graph(real, [dequantized(sample, into)])
     names = {tensor.name: t for t, tensor in enumerate(real.tensors)}
     checked = 0
     for t, values in whole.items():
         tensor, found = graph.tensors[t], floats[names[graph.tensors[t].name]]
         low, high = ((end - tensor.zero_point) * tensor.scale for end in (-128, 127))
         clipped = np.clip(found, low, high)
-        assert np.abs(dequantised(values, tensor) - clipped).max() <= 3 * tensor.scale
+        assert np.abs(dequantized(values, tensor) - clipped).max() <= 3 * tensor.scale
         checked += 1
     assert checked == len(graph.nodes) + 1
 

@@ -12,9 +12,9 @@ from edgefm.errors import UnsupportedModel
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph, Node, Tensor
 from edgefm.ops import run_graph
-from edgefm.ops.quantize import dequantised, quantised
+from edgefm.ops.quantize import dequantized, quantized
 from edgefm.quantization.calibrate import observe
-from edgefm.quantization.recipe import Recipe, integer_graph, refuse_unquantisable
+from edgefm.quantization.recipe import Recipe, integer_graph, refuse_unquantizable
 
 Samples = Callable[[int], list[Array]]
 NAMES = ["fire", "relu", "relu6", "mixed"]
@@ -109,9 +109,9 @@ def test_channels_of_tiny_weights_still_give_their_bias(size: float, bias: float
     graph = conv(weights, np.array([bias, -1], np.float32))
     x = np.random.default_rng(0).uniform(-1, 1, (1, 4, 4, 2)).astype(np.float32)
     result = made(graph, [x])
-    values = run_graph(result, [quantised(x, result.tensors[0])])[3]
+    values = run_graph(result, [quantized(x, result.tensors[0])])[3]
     assert lower(result).ops
-    met = dequantised(values, result.tensors[3])
+    met = dequantized(values, result.tensors[3])
     np.testing.assert_allclose(met, run_graph(graph, [x])[3], atol=2 * result.tensors[3].scale)
 
 
@@ -119,19 +119,19 @@ def test_refuses_what_has_no_int8_form(float_nets: dict[str, Graph]) -> None:
     graph = float_nets["fire"]
     strange = replace(graph.nodes[0], op="dequantize")
     with pytest.raises(UnsupportedModel, match=r"dequantize 'conv2d' \(tensor 'conv2d0'\)"):
-        refuse_unquantisable(replace(graph, nodes=(strange, *graph.nodes[1:])))
+        refuse_unquantizable(replace(graph, nodes=(strange, *graph.nodes[1:])))
 
 
 def test_refuses_computed_weights(float_nets: dict[str, Graph]) -> None:
     graph = float_nets["fire"]
     node = replace(graph.nodes[2], inputs=(0, graph.nodes[1].outputs[0], -1))
     with pytest.raises(UnsupportedModel, match="expected constant weights"):
-        refuse_unquantisable(replace(graph, nodes=(node,)))
+        refuse_unquantizable(replace(graph, nodes=(node,)))
 
 
 def test_refuses_an_integer_graph(float_nets: dict[str, Graph], float_samples: Samples) -> None:
     with pytest.raises(UnsupportedModel, match="expected float32"):
-        refuse_unquantisable(made(float_nets["fire"], float_samples(2)))
+        refuse_unquantizable(made(float_nets["fire"], float_samples(2)))
 
 
 def test_refuses_probabilities_joined_with_other_maps(float_nets: dict[str, Graph],

@@ -9,7 +9,7 @@ import pytest
 from edgefm.network.graph import Array, Graph
 from edgefm.network.rewrite import LINEAR
 from edgefm.ops import run_graph
-from edgefm.ops.quantize import dequantised, quantised
+from edgefm.ops.quantize import dequantized, quantized
 from edgefm.quantization.calibrate import observe
 from edgefm.quantization.recipe import Recipe, integer_graph
 from edgefm.quantization.refine import refined
@@ -21,8 +21,8 @@ def errors(graph: Graph, integer: Graph, tensor: int, samples: list[Array]) -> A
     """int8 minus float values of one tensor, [samples * positions, channels]."""
     gaps = []
     for sample in samples:
-        steps = quantised(sample, integer.tensors[integer.inputs[0]])
-        met = dequantised(run_graph(integer, [steps])[tensor], integer.tensors[tensor])
+        steps = quantized(sample, integer.tensors[integer.inputs[0]])
+        met = dequantized(run_graph(integer, [steps])[tensor], integer.tensors[tensor])
         gap = met - run_graph(graph, [sample])[tensor]
         gaps.append(gap.reshape(-1, gap.shape[-1]))
     return np.concatenate(gaps)

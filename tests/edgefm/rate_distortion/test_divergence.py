@@ -8,7 +8,7 @@ from networks import Network
 from edgefm.errors import BadInput
 from edgefm.network.graph import Array, Graph
 from edgefm.rate_distortion.divergence import Answer, decision_of, divergence, divergences, scores
-from edgefm.rate_distortion.requantise import requantise
+from edgefm.rate_distortion.requantize import requantize
 
 
 def test_scores_are_taken_before_softmax(classifier: Graph, samples: list[Array]) -> None:
@@ -53,7 +53,7 @@ def test_a_coarser_detector_is_further_away(detector: Graph) -> None:
     samples = list(random.integers(-128, 128, (3, 1, 6, 5, 3)).astype(np.int8))
     reference = scores(detector, samples)
     inside = detector.nodes[0].outputs[0]
-    costs = [divergences(reference, scores(requantise(detector, {inside: factor}), samples)).mean()
+    costs = [divergences(reference, scores(requantize(detector, {inside: factor}), samples)).mean()
              for factor in (1.0, 4.0, 30.0)]
     assert 0 == costs[0] < costs[1] < costs[2]
 
@@ -84,7 +84,7 @@ def test_divergence_is_the_textbook_sum() -> None:
 def test_coarser_steps_cost_more(classifier: Graph, samples: list[Array],
                                  maps: dict[str, int]) -> None:
     reference = scores(classifier, samples)
-    costs = [divergences(reference, scores(requantise(classifier, {maps["conv2d_0"]: factor}),
+    costs = [divergences(reference, scores(requantize(classifier, {maps["conv2d_0"]: factor}),
                                            samples)).mean() for factor in (1.0, 6.0, 40.0)]
     assert 0 == costs[0] < costs[1] < costs[2]
 

@@ -9,7 +9,7 @@ import pytest
 from edgefm.network.graph import Array, Graph
 from edgefm.rate_distortion.divergence import divergences, scores
 from edgefm.rate_distortion.fisher import slopes, step_costs
-from edgefm.rate_distortion.requantise import groups, requantise
+from edgefm.rate_distortion.requantize import groups, requantize
 from edgefm.rate_distortion.sensitivity import MOST_WRONG, measure, tried
 
 
@@ -22,7 +22,7 @@ def test_costs_predict_divergences_within_a_small_factor(
     assert [s.group for s in found] == list(wanted)
     reference = scores(classifier, samples)
     factors = {s.group[0]: 0.8 * s.deviation for s in found}
-    met = scores(requantise(classifier, factors), samples)
+    met = scores(requantize(classifier, factors), samples)
     predicted = sum(s.cost * factors[s.group[0]] ** 2 for s in found)
     assert 0.08 < predicted / float(divergences(reference, met).mean()) < 5
 
@@ -31,7 +31,7 @@ def test_deviation_is_counted_in_steps(classifier: Graph, samples: list[Array],
                                        maps: dict[str, int]) -> None:
     group = next(g for g in groups(classifier) if maps["conv2d_0"] in g)
     fine, = measure(classifier, {group: 1}, samples[:3], {})
-    coarse, = measure(requantise(classifier, {group[0]: 2.0}), {group: 1}, samples[:3], {})
+    coarse, = measure(requantize(classifier, {group[0]: 2.0}), {group: 1}, samples[:3], {})
     assert fine.deviation / coarse.deviation == pytest.approx(2, rel=0.05)
     assert fine.bits[2] == pytest.approx(coarse.bits[0], abs=0.15)
 

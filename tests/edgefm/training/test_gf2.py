@@ -110,14 +110,14 @@ def test_what_is_written_compiles_and_says_what_was_trained(
 
 def test_an_integer_network_keeps_the_ranges_that_no_code_touches(calib: Path, tmp_path: Path
                                                                   ) -> None:
-    quantised = compile_model(MODELS["mobilenet"], CompileOptions(
+    quantized = compile_model(MODELS["mobilenet"], CompileOptions(
         calib=calib, preprocess="tf")).graph
-    (tmp_path / "whole.tflite").write_bytes(export_tflite(quantised))
+    (tmp_path / "whole.tflite").write_bytes(export_tflite(quantized))
     assert training.main([str(tmp_path / "whole.tflite"), "--calib", str(calib), "--preprocess",
                           "tf", "--bits", "4", "--epochs", "0", "-o", str(tmp_path)]) == 0
     made = importers.load(tmp_path / "network.tflite")
     coded = {made.tensors[t].name for stage in bottlenecks(made) for t in stage.maps}
-    before = {tensor.name: tensor for tensor in quantised.tensors if tensor.data is None}
+    before = {tensor.name: tensor for tensor in quantized.tensors if tensor.data is None}
     kept = [tensor for tensor in made.tensors
             if tensor.data is None and tensor.name in before and tensor.name not in coded]
     assert len(kept) > 20

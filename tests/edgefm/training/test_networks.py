@@ -41,7 +41,7 @@ def test_graph_and_torch_network_agree(name: str) -> None:
     network, definition, shapes, size = CASES[name]
     torch.manual_seed(3)
     parameters = {key: value + 0.3 * torch.rand(value.shape) if key.endswith("bias") else value
-                  for key, value in networks.initialise(shapes, 3).items()}
+                  for key, value in networks.initialize(shapes, 3).items()}
     channels = next(iter(shapes.values()))[1]
     images = torch.randn((1, channels, *size), generator=torch.Generator().manual_seed(4))
     with torch.no_grad():
@@ -66,7 +66,7 @@ def test_training_lowers_the_error_and_repeats_itself() -> None:
     images, labels = training.digits("train")
     pair = np.flatnonzero(labels < 2)[:128]
     wanted = torch.from_numpy(labels[pair])
-    untrained = networks.initialise(plan.shapes, plan.seed)
+    untrained = networks.initialize(plan.shapes, plan.seed)
     assert training.accuracy(plan, untrained, images[pair], wanted) < 80
     first, again = (training.train(plan, images[pair], wanted) for _ in range(2))
     assert training.accuracy(plan, first, images[pair], wanted) >= 95
@@ -76,7 +76,7 @@ def test_training_lowers_the_error_and_repeats_itself() -> None:
 def test_saved_weights_are_read_back_as_the_network_they_were(tmp_path: Path) -> None:
     plan = training.recipe("digits_mobilenet_v2")
     path = tmp_path / "fresh.npz"
-    written = training.save(path, networks.initialise(plan.shapes, 5))
+    written = training.save(path, networks.initialize(plan.shapes, 5))
     graph = load_npz(path)
     image = np.linspace(-1, 1, 64 * 64, dtype=np.float32).reshape(1, 64, 64, 1)
     with torch.no_grad():

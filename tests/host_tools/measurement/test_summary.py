@@ -7,7 +7,7 @@ import pytest
 from recorded import BITS, CROSSED, PLAN, STORED, TICKS, UNKNOWN_EVENT, map_events, record_run
 
 from edgefm.errors import BadInput
-from host_tools.measurement.summary import read_validation, summarise, validation_for
+from host_tools.measurement.summary import read_validation, summarize, validation_for
 from host_tools.recording import Recorder, Recording
 
 PLANNED = {**PLAN, "external_read_bytes": 6000, "external_write_bytes": 3000, "stages": [
@@ -17,7 +17,7 @@ PLANNED = {**PLAN, "external_read_bytes": 6000, "external_write_bytes": 3000, "s
 
 def summary_of(folder, **options):
     with Recording(folder) as recording:
-        return summarise(recording, **options)
+        return summarize(recording, **options)
 
 
 def test_time_bytes_and_memory_per_stage_and_in_all(tmp_path):

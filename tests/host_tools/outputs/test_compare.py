@@ -4,7 +4,7 @@
 import pytest
 from recorded import CROSSED, PLAN, STORED, record_run
 
-from host_tools.measurement.summary import summarise
+from host_tools.measurement.summary import summarize
 from host_tools.outputs.compare import compare, compare_maps
 from host_tools.recording import Recording
 
@@ -14,7 +14,7 @@ def lines_of(tmp_path, first, second, judged=(None, None)):
     for name, options, mine in zip("ab", (first, second), judged, strict=True):
         record_run(tmp_path / name, **options)
         with Recording(tmp_path / name) as recording:
-            found.append(summarise(recording, validation=mine))
+            found.append(summarize(recording, validation=mine))
     return {line.name: line for line in compare(*found)}
 
 
@@ -54,7 +54,7 @@ def test_maps_are_compared_by_name_where_both_have_them(tmp_path):
                                               "name": "another"}, STORED[2]])):
         record_run(tmp_path / name, meta={"model": {"plan": {**PLAN, "maps": maps}}}, maps=CROSSED)
         with Recording(tmp_path / name) as recording:
-            found.append(summarise(recording))
+            found.append(summarize(recording))
     lines = {line.name: line for line in compare_maps(*found)}
     assert list(lines) == ["map <a>", "map & b", "pooled c", "another"]
     assert (lines["map <a>"].first.value, lines["map <a>"].second.value) == (4, 2)
@@ -63,7 +63,7 @@ def test_maps_are_compared_by_name_where_both_have_them(tmp_path):
     assert lines["map & b"].second is None and lines["another"].first is None
     record_run(tmp_path / "old")
     with Recording(tmp_path / "old") as recording:
-        old = summarise(recording)
+        old = summarize(recording)
     assert compare_maps(old, old) == []
 
 
@@ -74,5 +74,5 @@ def test_a_measured_run_is_not_compared_with_a_modelled_one(tmp_path):
     found = []
     for name in "mn":
         with Recording(tmp_path / name) as recording:
-            found.append(summarise(recording))
+            found.append(summarize(recording))
     assert not [line for line in compare(*found) if line.name.startswith("energy")]

@@ -44,7 +44,7 @@ def test_scores_drop_the_background_of_1001_classes() -> None:
     assert class_scores(np.zeros((1, 1000), np.int8), 1, 0).shape == (1000,)
 
 
-def test_scores_are_dequantised() -> None:
+def test_scores_are_dequantized() -> None:
     assert class_scores(np.array([[130, 128]], np.uint8), 0.5, 128).tolist() == [1.0, 0.0]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput
-from edgefm.evaluate.validate import Outcome, make_units, summarise, task_of, validate
+from edgefm.evaluate.validate import Outcome, make_units, summarize, task_of, validate
 from edgefm.evaluate.validate import unit as module
 from edgefm.images.labels import LabelledFile
 from edgefm.images.preprocess import InputInfo
@@ -27,7 +27,7 @@ BAD = replace(GOOD, number=1, evidence={**SEEN, "ours": [[2, 1]], "oracle": [[1,
 
 
 def test_figures_of_known_outcomes() -> None:
-    result = summarise([GOOD, BAD])
+    result = summarize([GOOD, BAD])
     assert (result.task, result.n, result.views) == ("classify", 2, 1)
     assert (result["top1"], result["top5"], result["difference"]) == (50.0, 100.0, -50.0)
     assert (result.kl, result.kl_error) == (1.0, 0.5)
@@ -38,13 +38,13 @@ def test_figures_of_known_outcomes() -> None:
 
 def test_bytes_and_speed_count_every_view() -> None:
     twice = {name: 2 * value for name, value in COUNTERS.items()}
-    result = summarise([replace(GOOD, runs=2, counters=twice, seconds=0.5)])
+    result = summarize([replace(GOOD, runs=2, counters=twice, seconds=0.5)])
     assert (result.views, result.external_read_bytes, result.images_per_second) == (2, 10, 4.0)
 
 
 def test_figures_without_judges_or_coded_maps_are_null() -> None:
     alone = {**SEEN, "oracle": None}
-    result = summarise([replace(GOOD, evidence=alone, kl=None,
+    result = summarize([replace(GOOD, evidence=alone, kl=None,
                                 counters={**COUNTERS, "coded_values": 0})])
     fields = json.loads(json.dumps(result.to_json()))
     nulls = {name for name, value in fields.items() if value is None}
@@ -55,7 +55,7 @@ def test_figures_without_judges_or_coded_maps_are_null() -> None:
 
 def test_nothing_to_judge_is_refused() -> None:
     with pytest.raises(BadInput, match="no files"):
-        summarise([])
+        summarize([])
 
 
 @dataclass

@@ -41,7 +41,7 @@ def groups(graph: Graph) -> list[tuple[int, ...]]:
     return sorted(g for g in distinct.values() if not bound.intersection(g))
 
 
-def requantise(graph: Graph, steps: Mapping[int, float], least: float = 1.0) -> Graph:
+def requantize(graph: Graph, steps: Mapping[int, float], least: float = 1.0) -> Graph:
     """`graph` with the scale of each tensor in `steps` multiplied by a factor >= `least`.
 
     Tensors tied to it change with it. The lowest code keeps its real value, so a map without

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requantised networks are ordinary networks: near the original, and exact to TFLite."""
+"""Requantized networks are ordinary networks: near the original, and exact to TFLite."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,14 +14,14 @@ from edgefm.errors import BadInput
 from edgefm.evaluate.diff import diff_compiled, random_inputs
 from edgefm.network.graph import Array, Graph, Quant
 from edgefm.ops import run_graph
-from edgefm.ops.quantize import dequantised
-from edgefm.rate_distortion import groups, requantise
+from edgefm.ops.quantize import dequantized
+from edgefm.rate_distortion import groups, requantize
 
 
 def coarse(graph: Graph, seed: int = 0) -> Graph:
     """Every group of maps that can be coarser, by random factors."""
     random = np.random.default_rng(seed)
-    return requantise(graph, {group[0]: float(random.uniform(1, 9)) for group in groups(graph)})
+    return requantize(graph, {group[0]: float(random.uniform(1, 9)) for group in groups(graph)})
 
 
 def exact(graph: Graph, inputs: list[list[Array]], **options: object) -> tuple[str, float]:
@@ -34,12 +34,12 @@ def exact(graph: Graph, inputs: list[list[Array]], **options: object) -> tuple[s
 def test_a_map_keeps_its_real_values_and_its_lowest_code(classifier: Graph, maps: dict[str, int],
                                                          samples: list[Array]) -> None:
     t = maps["conv2d_0"]
-    changed = requantise(classifier, {t: 3.7})
+    changed = requantize(classifier, {t: 3.7})
     before, after = classifier.tensors[t], changed.tensors[t]
     assert after.scale == pytest.approx(3.7 * before.scale)
     lowest = [tensor.scale * (-128 - tensor.zero_point) for tensor in (before, after)]
     assert abs(lowest[0] - lowest[1]) <= after.scale / 2
-    old, new = (dequantised(run_graph(g, samples[:1])[t], g.tensors[t])
+    old, new = (dequantized(run_graph(g, samples[:1])[t], g.tensors[t])
                 for g in (classifier, changed))
     inside = old < before.scale * (127 - before.zero_point)  # saturated values may get further
     assert np.abs(old - new)[inside].max() <= (before.scale + after.scale) / 2 * 1.01
@@ -51,12 +51,12 @@ def test_a_map_without_negative_values_keeps_zero_at_the_lowest_code(dtype: str,
     net = Network(dtype=dtype)
     x = net.conv(net.input(1, 8, 8, 3), 4, activation="relu6",
                  result=Quant((0.03125,), (lowest,)))
-    graph = requantise(net.graph(net.conv(x, 4)), {x: 5.0})
+    graph = requantize(net.graph(net.conv(x, 4)), {x: 5.0})
     assert graph.tensors[x].quant == Quant((0.15625,), (lowest,))
 
 
 def test_biases_follow_the_scale_of_the_input(classifier: Graph, maps: dict[str, int]) -> None:
-    changed = requantise(classifier, {maps["conv2d_0"]: 4.0})
+    changed = requantize(classifier, {maps["conv2d_0"]: 4.0})
     node = next(n for n in changed.nodes if n.name == "depthwise_conv2d_1")
     entry, weights, bias = (changed.tensors[t] for t in node.inputs)
     old = classifier.tensors[node.inputs[2]]
@@ -75,7 +75,7 @@ def test_a_bias_of_two_layers_changes_for_one_of_them() -> None:
     shared = graph.nodes[1].inputs[2]
     nodes = (*graph.nodes[:2], replace(graph.nodes[2],
                                        inputs=(*graph.nodes[2].inputs[:2], shared)))
-    changed = requantise(replace(graph, nodes=nodes), {b: 2.0})
+    changed = requantize(replace(graph, nodes=nodes), {b: 2.0})
     own = changed.nodes[2].inputs[2]
     assert changed.nodes[1].inputs[2] == shared != own
     assert changed.tensors[shared] is graph.tensors[shared]
@@ -93,7 +93,7 @@ def test_tied_maps_change_together_and_ends_never() -> None:
     last = net.resize(z, 6, 6)
     graph = net.graph(last)
     assert groups(graph) == [(x, y, joined, pooled)]
-    changed = requantise(graph, {pooled: 3.0})
+    changed = requantize(graph, {pooled: 3.0})
     assert {changed.tensors[t].quant for t in (x, y, joined, pooled)} == {
         changed.tensors[x].quant} != {quant}
     for t in (graph.inputs[0], z, last):
@@ -111,8 +111,8 @@ def test_a_picture_that_only_moves_to_int8_keeps_its_steps() -> None:
 
 
 def test_nothing_to_change_changes_nothing(classifier: Graph, maps: dict[str, int]) -> None:
-    assert requantise(classifier, {}) is classifier
-    assert requantise(classifier, {maps["conv2d_0"]: 1.0}) is classifier
+    assert requantize(classifier, {}) is classifier
+    assert requantize(classifier, {maps["conv2d_0"]: 1.0}) is classifier
 
 
 @pytest.mark.parametrize("node, factor, message", [
@@ -122,13 +122,13 @@ def test_impossible_steps_are_refused(classifier: Graph, maps: dict[str, int], n
                                       factor: float, message: str) -> None:
     name = next(name for name in maps if name.startswith(node.rsplit("_", 1)[0]))
     with pytest.raises(BadInput, match=message):
-        requantise(classifier, {maps[name]: factor})
+        requantize(classifier, {maps[name]: factor})
 
 
 def test_tied_maps_cannot_have_two_steps(classifier: Graph) -> None:
     group = next(g for g in groups(classifier) if len(g) > 1)
     with pytest.raises(BadInput, match="shares its scale"):
-        requantise(classifier, {group[0]: 2.0, group[1]: 3.0})
+        requantize(classifier, {group[0]: 2.0, group[1]: 3.0})
 
 
 @pytest.mark.parametrize("seed", range(8))
