@@ -12,7 +12,7 @@ from invoke import Context, Exit, task
 ROOT = Path(__file__).resolve().parent
 PYTHON = shlex.quote(sys.executable)
 APT = {
-    "gcc": "gcc", "clang": "clang",
+    "gcc": "gcc", "g++": "g++", "clang": "clang",
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
     "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross",
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
@@ -64,8 +64,14 @@ def test(context: Context, args: str = "") -> None:
 
 @task
 def lint(context: Context) -> None:
-    """Check style with ruff and types with mypy --strict."""
-    _run(context, f"{PYTHON} -m ruff check . && {PYTHON} -m mypy")
+    """Check style with ruff and clang-format, and types with mypy --strict."""
+    _run(context, f"{PYTHON} -m ruff check . && {PYTHON} -m mypy && {PYTHON} tools/c_style.py")
+
+
+@task
+def format(context: Context) -> None:
+    """Bring the C files into the one style of .clang-format."""
+    _run(context, f"{PYTHON} tools/c_style.py --apply")
 
 
 @task(help={"seconds": "for each fuzzer (default 600)"})

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "bytes.h"
+#include "edgefm_bytes.h"
 #include "ops/op.h"
 
 extern const efm_op_class efm_op_conv, efm_op_depthwise;
@@ -18,15 +18,23 @@ enum { PARAMS = 14, SHAPE = 10 };
 static uint8_t *bytes_of(size_t n)
 {
     uint8_t *p = malloc(n + 1);
-    for (size_t i = 0; p && i < n; i++)
+    for (size_t i = 0; p && i < n; i++) {
         p[i] = (uint8_t)(i * 2654435761u >> 13);
+    }
     return p;
 }
 
 static efm_rows map_of(uint32_t height, uint32_t width, uint32_t channels)
 {
-    efm_rows rows = {bytes_of((size_t)height * width * channels), width * channels, height,
-                     channels, height, width, channels, 1, -3};
+    efm_rows rows = {bytes_of((size_t)height * width * channels),
+                     width * channels,
+                     height,
+                     channels,
+                     height,
+                     width,
+                     channels,
+                     1,
+                     -3};
     return rows;
 }
 
@@ -43,8 +51,8 @@ static uint8_t *section_of(uint32_t channels, uint32_t weights, uint32_t *bytes)
     uint32_t head = 8 * channels + (channels + 3) / 4 * 4;
     uint8_t *section = bytes_of(head + weights);
     for (uint32_t c = 0; section && c < channels; c++) {
-        store_le32(section + 4 * c, c * 37);
-        store_le32(section + 4 * (channels + c), 0x40000000u + c * 12345);
+        efm_store_le32(section + 4 * c, c * 37);
+        efm_store_le32(section + 4 * (channels + c), 0x40000000u + c * 12345);
         section[8 * channels + c] = (uint8_t)-8;
     }
     *bytes = head + weights;
@@ -55,26 +63,34 @@ static double bench(const uint32_t s[SHAPE], int runs)
 {
     const efm_op_class *op = s[0] ? &efm_op_depthwise : &efm_op_conv;
     uint32_t window = s[4] * s[4], depth = window * (s[0] ? 1 : s[3]);
-    uint32_t values[PARAMS] = {s[4], s[4], s[5], s[5], 1, 1, s[6], s[6],
-                               0, (uint32_t)-128, 127, 0, 1, 1};
+    uint32_t values[PARAMS] = {s[4], s[4], s[5], s[5], 1, 1, s[6], s[6], 0, (uint32_t)-128, 127, 0, 1, 1};
     uint8_t params[4 * PARAMS];
-    for (int i = 0; i < PARAMS; i++)
-        store_le32(params + 4 * i, values[i]);
+    for (int i = 0; i < PARAMS; i++) {
+        efm_store_le32(params + 4 * i, values[i]);
+    }
     efm_rows in = map_of(s[1], s[2], s[3]), out = map_of(s[7], s[8], s[9]);
     uint32_t scratch = 2 * depth + 5 * s[9];
-    efm_op_args args = {.params = params, .n_params = s[0] ? 13 : 14, .in = &in, .n_in = 1,
-                        .out = &out, .n_out = 1, .scratch = bytes_of(scratch),
-                        .scratch_bytes = scratch, .first = 0, .count = s[7]};
+    efm_op_args args = {.params = params,
+                        .n_params = s[0] ? 13 : 14,
+                        .in = &in,
+                        .n_in = 1,
+                        .out = &out,
+                        .n_out = 1,
+                        .scratch = bytes_of(scratch),
+                        .scratch_bytes = scratch,
+                        .first = 0,
+                        .count = s[7]};
     uint8_t *section = section_of(s[9], depth * s[9], &args.weights_bytes);
     args.weights = section;
     double best = -1;
-    if (op->check(&args) == EFM_OK)
+    if (op->check(&args) == EFM_OK) {
         for (int i = 0; i < runs; i++) {
             double begin = now();
             op->run(&args);
             double took = now() - begin;
             best = best < 0 || took < best ? took : best;
         }
+    }
     free(in.base), free(out.base), free(args.scratch), free(section);
     return best;
 }
@@ -84,9 +100,11 @@ int main(int argc, char **argv)
     uint32_t s[SHAPE];
     int runs = argc > 1 ? atoi(argv[1]) : 3;
     for (;;) {
-        for (int i = 0; i < SHAPE; i++)
-            if (scanf("%u", &s[i]) != 1)
+        for (int i = 0; i < SHAPE; i++) {
+            if (scanf("%u", &s[i]) != 1) {
                 return 0;
+            }
+        }
         printf("%.0f\n", bench(s, runs));
     }
 }

@@ -6,11 +6,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "edgefm_bytes.h"
 #include "codecs/codec.h"
 
-#define JOB ((const uint8_t *)0x21000000)
-#define ROOM ((uint8_t *)0x21800000)    /* state of either side, then stored rows */
+#define JOB     ((const uint8_t *)0x21000000)
+#define ROOM    ((uint8_t *)0x21800000)    /* state of either side, then stored rows */
 #define SYSTICK ((volatile uint32_t *)0xE000E010)
 
 enum { AT_CODEC = 0, AT_WIDTH = 4, AT_CHANNELS = 8, AT_ZERO = 12, AT_ROWS = 16, AT_TABLES = 20, HEAD = 24 };
@@ -63,8 +63,9 @@ static uint32_t store(const efm_codec_class *codec, const efm_codec_args *args, 
 static efm_status load(const efm_codec_class *codec, const efm_codec_args *args, const uint8_t *code, uint32_t bytes,
                        int8_t *row)
 {
-    if (bytes < args->width * args->channels)
+    if (bytes < args->width * args->channels) {
         return codec->decode(args, code, bytes, row);
+    }
     memcpy(row, code, bytes);
     codec->skip(args, row);
     return EFM_OK;
@@ -72,10 +73,15 @@ static efm_status load(const efm_codec_class *codec, const efm_codec_args *args,
 
 void run(void)
 {
-    efm_codec_args args = {load_le32(JOB + AT_WIDTH), load_le32(JOB + AT_CHANNELS), load_le32s(JOB + AT_ZERO),
-                           JOB + HEAD, load_le32(JOB + AT_TABLES), ROOM, 0};
-    uint32_t values = args.width * args.channels, rows = load_le32(JOB + AT_ROWS);
-    const efm_codec_class *codec = efm_codec_find(load_le32(JOB + AT_CODEC));
+    efm_codec_args args = {efm_load_le32(JOB + AT_WIDTH),
+                           efm_load_le32(JOB + AT_CHANNELS),
+                           efm_load_le32s(JOB + AT_ZERO),
+                           JOB + HEAD,
+                           efm_load_le32(JOB + AT_TABLES),
+                           ROOM,
+                           0};
+    uint32_t values = args.width * args.channels, rows = efm_load_le32(JOB + AT_ROWS);
+    const efm_codec_class *codec = efm_codec_find(efm_load_le32(JOB + AT_CODEC));
     const int8_t *row = (const int8_t *)JOB + HEAD + args.tables_bytes;
     uint8_t *code = ROOM + 2 * MOST_STATE + MOST_ROW;
     int8_t *back = (int8_t *)ROOM + 2 * MOST_STATE;

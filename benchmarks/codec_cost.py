@@ -120,7 +120,7 @@ def _build(folder: Path, codec: str, optimize: str) -> Path:
     """The image with this codec alone."""
     native, target = ROOT / "native", folder / f"{codec}.elf"
     switches = [f"-DEFM_WITH_{name.upper()}={int(name == codec)}" for name in CODECS]
-    sources = ["bits.c", "codecs/table.c", "codecs/lossless.c",
+    sources = ["bits.c", "codecs/table.c", "codecs/shared.c",
                *(f"codecs/{name}.c" for name in (codec, *PARTS.get(codec, ())))]
     subprocess.run(
         ["arm-none-eabi-gcc", "-std=c11", optimize, "-mcpu=cortex-m4", "-mthumb", "-ffreestanding",

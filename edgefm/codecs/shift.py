@@ -4,7 +4,7 @@
 A capped map's rows share a token bucket (`Cap`). A row that does not fit what is left loses bits of
 its values, as many as it takes; with 8 lost only one byte is left of it, which always fits. Tiles
 of a row may be coarser than the row (`quality`). The twin, bit for bit, of
-native/src/codecs/shift.c and native/src/caps.c; FORMAT.md, "Capped maps", has the rules.
+native/src/codecs/shift.c and native/src/memory/caps.c; FORMAT.md, "Capped maps", has the rules.
 """
 
 from __future__ import annotations

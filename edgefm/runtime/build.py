@@ -15,13 +15,13 @@ HERE = ROOT / "edgefm" / "runtime"
 
 def sources() -> list[str]:
     """C files of the runtime and the PC board, relative to the project's root."""
-    files = [*NATIVE.glob("src/**/*.c"), HERE / "host.c"]
+    files = [*NATIVE.glob("src/**/*.c"), NATIVE / "ports/pc/pc.c"]
     return sorted(os.path.relpath(f, ROOT) for f in files)
 
 
 def headers() -> list[str]:
     """What the sources include; a change rebuilds the module."""
-    files = [*NATIVE.glob("**/*.h"), *HERE.glob("*.h")]
+    files = [*NATIVE.glob("**/*.h"), HERE / "cdef.h"]
     return sorted(os.path.relpath(f, ROOT) for f in files)
 
 
@@ -35,10 +35,10 @@ def make_builder() -> FFI:
         flags += ["-Werror=incompatible-pointer-types", "-Werror=implicit-function-declaration"]
     builder.set_source(
         "edgefm.runtime._native",
-        '#include "host.h"\n#include "codecs/codec.h"\n',
+        '#include "pc.h"\n#include "codecs/codec.h"\n',
         sources=sources(),
         depends=headers(),
-        include_dirs=["native/include", "native/src", "edgefm/runtime"],
+        include_dirs=["native/include", "native/src", "native/ports/pc"],
         define_macros=[("EFM_WITH_TAP", "1")],
         extra_compile_args=flags)
     return builder

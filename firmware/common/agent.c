@@ -7,8 +7,9 @@
 
 static void flush(efm_agent *agent)
 {
-    if (agent->out_end != 0)
+    if (agent->out_end != 0) {
         agent->board->write(agent->board->context, agent->out, agent->out_end);
+    }
     agent->out_end = 0;
 }
 
@@ -22,8 +23,9 @@ static void send(void *context, const uint8_t *bytes, uint32_t count)
         agent->out_end += part;
         bytes += part;
         count -= part;
-        if (agent->out_end == sizeof agent->out)
+        if (agent->out_end == sizeof agent->out) {
             flush(agent);
+        }
     }
 }
 
@@ -40,13 +42,15 @@ static void fill(efm_agent *agent, bool wait)
 static bool listen(void *context, bool wait)
 {
     efm_agent *agent = context;
-    if (agent->in_at == agent->in_end && !agent->gone)
+    if (agent->in_at == agent->in_end && !agent->gone) {
         fill(agent, wait);
+    }
     while (agent->in_at != agent->in_end) {
         uint8_t byte = agent->in[agent->in_at++];
         efm_link_feed(&agent->link, byte);
-        if (EFM_WITH_TEXT)
+        if (EFM_WITH_TEXT) {
             efm_text_feed(&agent->text, byte);
+        }
     }
     flush(agent);
     return !agent->gone;
@@ -58,8 +62,9 @@ static bool listen(void *context, bool wait)
 static void tell_space(efm_agent *agent)
 {
     efm_store_space space = {0};
-    if (agent->commands.store != NULL)
+    if (agent->commands.store != NULL) {
         efm_store_measure(&agent->store, &space);
+    }
     efm_capability_store(agent->capability, space.bytes, space.largest);
 }
 
@@ -70,8 +75,9 @@ static int command(void *context, uint8_t number, const uint8_t *args, uint32_t 
     efm_request request = {.command = number, .args = args, .args_bytes = args_bytes, .reply = reply, .room = room};
     int status = efm_commands_do(&agent->commands, &request);
     *reply_bytes = request.reply_bytes;
-    if (number == EFM_COMMAND_REMOVE || number == EFM_COMMAND_IMPORT)
+    if (number == EFM_COMMAND_REMOVE || number == EFM_COMMAND_IMPORT) {
         tell_space(agent);
+    }
     return status;
 }
 
@@ -95,8 +101,9 @@ static int close_bulk(void *context, bool commit)
 {
     efm_agent *agent = context;
     int status = efm_bulk_close(&agent->bulk, commit);
-    if (agent->bulk.open.writing)
+    if (agent->bulk.open.writing) {
         tell_space(agent);
+    }
     return status;
 }
 
@@ -105,11 +112,20 @@ static int close_bulk(void *context, bool commit)
 static bool start_link(efm_agent *agent)
 {
     efm_link_config config = {
-        .receive = agent->receive, .transmit = agent->transmit, .frame_bytes = sizeof agent->receive,
-        .window = agent->window, .window_bytes = sizeof agent->window,
-        .info = agent->capability, .info_bytes = sizeof agent->capability,
-        .context = agent, .write = send, .command = command,
-        .open = open_bulk, .take = take, .give = give, .close = close_bulk,
+        .receive = agent->receive,
+        .transmit = agent->transmit,
+        .frame_bytes = sizeof agent->receive,
+        .window = agent->window,
+        .window_bytes = sizeof agent->window,
+        .info = agent->capability,
+        .info_bytes = sizeof agent->capability,
+        .context = agent,
+        .write = send,
+        .command = command,
+        .open = open_bulk,
+        .take = take,
+        .give = give,
+        .close = close_bulk,
     };
     return efm_link_init(&agent->link, &config) == EFM_OK;
 }
@@ -120,8 +136,8 @@ static bool start(efm_agent *agent, const efm_board *board)
     bool timer_works = efm_timer_works(board);
     bool mounted = board->flash.bytes != 0 && efm_store_mount(&agent->store, &board->flash) == EFM_OK;
     efm_store *store = mounted ? &agent->store : NULL;
-    efm_inference_host host = {.board = board, .link = &agent->link, .timer_works = timer_works,
-                               .listen = listen, .context = agent};
+    efm_inference_host host = {
+        .board = board, .link = &agent->link, .timer_works = timer_works, .listen = listen, .context = agent};
     agent->board = board;
     agent->bulk = (efm_bulk){.store = store, .inference = &agent->inference};
     agent->commands = (efm_commands){.board = board, .store = store, .inference = &agent->inference};
@@ -134,11 +150,13 @@ static bool start(efm_agent *agent, const efm_board *board)
 
 void efm_agent_serve(efm_agent *agent, const efm_board *board)
 {
-    if (!start(agent, board))
+    if (!start(agent, board)) {
         return;
-    while (listen(agent, true))
+    }
+    while (listen(agent, true)) {
         if (agent->commands.reset) {
             agent->commands.reset = false;
             board->reset(board->context);
         }
+    }
 }

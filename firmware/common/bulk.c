@@ -4,8 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "crc32.h"
+#include "edgefm_bytes.h"
 
 enum { AT_BYTES = 0, AT_CRC = 4, AT_NAME_BYTES = 8, AT_NAME = 16 };
 
@@ -15,10 +14,12 @@ enum { AT_BYTES = 0, AT_CRC = 4, AT_NAME_BYTES = 8, AT_NAME = 16 };
 static bool skip(efm_link_bulk *name, const char *prefix)
 {
     uint32_t bytes = 0;
-    while (prefix[bytes] != 0 && bytes < name->name_bytes && name->name[bytes] == (uint8_t)prefix[bytes])
+    while (prefix[bytes] != 0 && bytes < name->name_bytes && name->name[bytes] == (uint8_t)prefix[bytes]) {
         bytes++;
-    if (prefix[bytes] != 0)
+    }
+    if (prefix[bytes] != 0) {
         return false;
+    }
     name->name += bytes;
     name->name_bytes -= bytes;
     return true;
@@ -33,8 +34,9 @@ static bool read_number(const efm_link_bulk *name, uint32_t *number)
 {
     *number = 0;
     for (uint32_t i = 0; i < name->name_bytes; i++) {
-        if (name->name[i] < '0' || name->name[i] > '9' || i == 2)
+        if (name->name[i] < '0' || name->name[i] > '9' || i == 2) {
             return false;
+        }
         *number = 10 * *number + name->name[i] - '0';
     }
     return name->name_bytes != 0;
@@ -78,11 +80,12 @@ static void list_record(const efm_bulk *bulk, uint32_t index, uint8_t *record)
     memset(record, 0, EFM_BULK_RECORD);
     for (bool there = true; there && index != UINT32_MAX; index--) {
         there = efm_store_next(store, &cursor, &entry);
-        if (!there)
+        if (!there) {
             return;
+        }
     }
-    store_le32(record + AT_BYTES, entry.bytes);
-    store_le32(record + AT_CRC, entry.crc);
+    efm_store_le32(record + AT_BYTES, entry.bytes);
+    efm_store_le32(record + AT_CRC, entry.crc);
     record[AT_NAME_BYTES] = (uint8_t)entry.name_bytes;
     memcpy(record + AT_NAME, entry.name, entry.name_bytes);
 }
@@ -92,8 +95,9 @@ static int open_list(efm_bulk *bulk, efm_link_bulk *asked)
     static const efm_bulk_records list = {EFM_BULK_RECORD, list_record};
     efm_store_entry entry;
     uint32_t count = 0, cursor = 0;
-    while (bulk->store != NULL && efm_store_next(bulk->store, &cursor, &entry))
+    while (bulk->store != NULL && efm_store_next(bulk->store, &cursor, &entry)) {
         count++;
+    }
     return open_records(bulk, asked, &list, count);
 }
 
@@ -101,8 +105,9 @@ static void map_record(const efm_bulk *bulk, uint32_t index, uint8_t *record)
 {
     const efm_inference *inference = bulk->inference;
     memset(record, 0, EFM_MAP_RECORD_BYTES);
-    if (inference->maps != NULL && index < inference->map_count) /* there may have been another run meanwhile */
+    if (inference->maps != NULL && index < inference->map_count) { /* there may have been another run meanwhile */
         efm_map_record(record, &inference->maps[index]);
+    }
 }
 
 static int open_maps(efm_bulk *bulk, efm_link_bulk *asked)
@@ -117,8 +122,9 @@ static int open_hash(efm_bulk *bulk, efm_link_bulk *asked, const efm_link_bulk *
 {
     efm_store_entry entry;
     efm_sha256 hash;
-    if (bulk->store == NULL || !efm_store_find(bulk->store, name->name, name->name_bytes, &entry))
+    if (bulk->store == NULL || !efm_store_find(bulk->store, name->name, name->name_bytes, &entry)) {
         return EFM_LINK_NOT_FOUND;
+    }
     efm_sha256_start(&hash);
     efm_sha256_add(&hash, entry.at, entry.bytes);
     efm_sha256_end(&hash, bulk->small);
@@ -129,8 +135,9 @@ static int open_output(efm_bulk *bulk, efm_link_bulk *asked, const efm_link_bulk
 {
     uint32_t number, bytes;
     const uint8_t *at;
-    if (!read_number(name, &number))
+    if (!read_number(name, &number)) {
         return EFM_LINK_BAD_REQUEST;
+    }
     int status = efm_inference_output(bulk->inference, number, &at, &bytes);
     return status == EFM_OK ? give_memory(bulk, asked, at, bytes) : status;
 }
@@ -138,8 +145,9 @@ static int open_output(efm_bulk *bulk, efm_link_bulk *asked, const efm_link_bulk
 static int open_package(efm_bulk *bulk, efm_link_bulk *asked)
 {
     efm_store_entry entry;
-    if (bulk->store == NULL || !efm_store_find(bulk->store, asked->name, asked->name_bytes, &entry))
+    if (bulk->store == NULL || !efm_store_find(bulk->store, asked->name, asked->name_bytes, &entry)) {
         return EFM_LINK_NOT_FOUND;
+    }
     bulk->at = entry.at;
     asked->total = entry.bytes;
     asked->crc = entry.crc;
@@ -149,20 +157,25 @@ static int open_package(efm_bulk *bulk, efm_link_bulk *asked)
 static int open_read(efm_bulk *bulk, efm_link_bulk *asked)
 {
     efm_link_bulk name = *asked;
-    if (is(name, ":list"))
+    if (is(name, ":list")) {
         return open_list(bulk, asked);
+    }
     if (is(name, ":run")) {
-        if (bulk->inference->end.run == 0)
+        if (bulk->inference->end.run == 0) {
             return EFM_LINK_NOT_FOUND;
+        }
         efm_event_run_end(bulk->small, &bulk->inference->end);
         return give_memory(bulk, asked, bulk->small, EFM_RUN_END_BYTES);
     }
-    if (is(name, ":maps"))
+    if (is(name, ":maps")) {
         return open_maps(bulk, asked);
-    if (skip(&name, ":hash/"))
+    }
+    if (skip(&name, ":hash/")) {
         return open_hash(bulk, asked, &name);
-    if (skip(&name, ":output/"))
+    }
+    if (skip(&name, ":output/")) {
         return open_output(bulk, asked, &name);
+    }
     return open_package(bulk, asked);
 }
 
@@ -183,10 +196,11 @@ static void give_records(const efm_bulk *bulk, uint32_t offset, uint8_t *bytes, 
 
 int efm_bulk_give(const efm_bulk *bulk, uint32_t offset, uint8_t *bytes, uint32_t count)
 {
-    if (bulk->at != NULL)
+    if (bulk->at != NULL) {
         memcpy(bytes, bulk->at + offset, count);
-    else
+    } else {
         give_records(bulk, offset, bytes, count);
+    }
     return EFM_OK;
 }
 
@@ -200,10 +214,12 @@ static int open_write(efm_bulk *bulk, efm_link_bulk *asked)
         return EFM_OK;
     }
     bool replace = skip(&name, ":replace/");
-    if (name.name_bytes == 0 || name.name[0] == ':')
+    if (name.name_bytes == 0 || name.name[0] == ':') {
         return EFM_LINK_BAD_REQUEST;
-    if (bulk->store == NULL)
+    }
+    if (bulk->store == NULL) {
         return EFM_LINK_NO_SPACE;
+    }
     efm_store_package package = {name.name, name.name_bytes, asked->total, asked->crc};
     return efm_store_begin(bulk->store, &package, replace, &asked->start);
 }
@@ -223,9 +239,11 @@ int efm_bulk_take(efm_bulk *bulk, const uint8_t *bytes, uint32_t count)
 
 int efm_bulk_close(const efm_bulk *bulk, bool commit)
 {
-    if (!bulk->open.writing || !commit)
+    if (!bulk->open.writing || !commit) {
         return EFM_OK; /* what was written waits for an OPEN_WRITE that goes on */
-    if (bulk->open.pulled)
+    }
+    if (bulk->open.pulled) {
         return bulk->inference->pulled_crc == bulk->open.crc ? EFM_OK : EFM_BAD_CHECKSUM;
+    }
     return efm_store_commit(bulk->store);
 }

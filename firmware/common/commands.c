@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "bytes.h"
+#include "edgefm_bytes.h"
 
 enum { SPACE_REPLY = 16, RUN_HEAD = 4, RUN_REPLY = 4, DIGITS = 20, IMPORT_HEAD = 13, IMPORT_PIECE = 4096 };
 
@@ -11,8 +11,9 @@ enum { SPACE_REPLY = 16, RUN_HEAD = 4, RUN_REPLY = 4, DIGITS = 20, IMPORT_HEAD =
 
 static void say(efm_request *request, const char *text)
 {
-    for (; *text != 0 && request->reply_bytes < request->room; text++)
+    for (; *text != 0 && request->reply_bytes < request->room; text++) {
         request->reply[request->reply_bytes++] = (uint8_t)*text;
+    }
 }
 
 static void say_number(efm_request *request, uint64_t number)
@@ -20,16 +21,17 @@ static void say_number(efm_request *request, uint64_t number)
     char text[DIGITS + 1];
     uint32_t at = DIGITS;
     text[at] = 0;
-    do
+    do {
         text[--at] = (char)('0' + number % 10);
-    while ((number /= 10) != 0);
+    } while ((number /= 10) != 0);
     say(request, text + at);
 }
 
 static void say_reason(efm_request *request, const efm_reason *reason)
 {
-    if (reason->what == NULL)
+    if (reason->what == NULL) {
         return;
+    }
     say(request, "needs ");
     say_number(request, reason->need);
     say(request, " ");
@@ -42,8 +44,9 @@ static void say_reason(efm_request *request, const efm_reason *reason)
 
 static int remove_package(const efm_commands *commands, const efm_request *request)
 {
-    if (request->args_bytes == 0)
+    if (request->args_bytes == 0) {
         return EFM_LINK_BAD_REQUEST;
+    }
     return commands->store == NULL ? EFM_LINK_NOT_FOUND
                                    : efm_store_remove(commands->store, request->args, request->args_bytes);
 }
@@ -51,10 +54,12 @@ static int remove_package(const efm_commands *commands, const efm_request *reque
 static int find(const efm_commands *commands, efm_request *request, const uint8_t *name, uint32_t bytes,
                 efm_store_entry *entry)
 {
-    if (commands->store != NULL && efm_store_find(commands->store, name, bytes, entry))
+    if (commands->store != NULL && efm_store_find(commands->store, name, bytes, entry)) {
         return EFM_OK;
-    for (uint32_t i = 0; i < bytes && request->reply_bytes < request->room; i++)
+    }
+    for (uint32_t i = 0; i < bytes && request->reply_bytes < request->room; i++) {
         request->reply[request->reply_bytes++] = name[i];
+    }
     return EFM_LINK_NOT_FOUND;
 }
 
@@ -64,22 +69,25 @@ static int run(const efm_commands *commands, efm_request *request)
     const uint8_t *args = request->args;
     efm_store_entry package, input;
     efm_reason reason = {0};
-    if (request->args_bytes < RUN_HEAD || (args[0] & ~(EFM_RUN_TELL_STAGES | EFM_RUN_TELL_MAPS)) != 0 ||
-        args[3] > request->args_bytes - RUN_HEAD || load_le16(args + 1) == 0)
+    if (request->args_bytes < RUN_HEAD || (args[0] & ~(EFM_RUN_TELL_STAGES | EFM_RUN_TELL_MAPS)) != 0
+        || args[3] > request->args_bytes - RUN_HEAD || efm_load_le16(args + 1) == 0) {
         return EFM_LINK_BAD_REQUEST;
-    uint32_t flags = args[0], times = load_le16(args + 1), name_bytes = args[3];
+    }
+    uint32_t flags = args[0], times = efm_load_le16(args + 1), name_bytes = args[3];
     uint32_t input_bytes = request->args_bytes - RUN_HEAD - name_bytes;
     int status = find(commands, request, args + RUN_HEAD, name_bytes, &package);
-    if (status == EFM_OK && input_bytes != 0)
+    if (status == EFM_OK && input_bytes != 0) {
         status = find(commands, request, args + RUN_HEAD + name_bytes, input_bytes, &input);
-    if (status != EFM_OK)
+    }
+    if (status != EFM_OK) {
         return status;
+    }
     status = efm_inference_run(commands->inference, &package, input_bytes != 0 ? &input : NULL, flags, times, &reason);
     if (status != EFM_OK) {
         say_reason(request, &reason);
         return status;
     }
-    store_le32(request->reply, commands->inference->end.run);
+    efm_store_le32(request->reply, commands->inference->end.run);
     request->reply_bytes = RUN_REPLY;
     return EFM_OK;
 }
@@ -91,7 +99,8 @@ static int read_external(const efm_board *board, uint32_t at, uint32_t bytes)
     uint32_t whole = over == 0 ? bytes : bytes - over + board->external_alignment;
     const efm_port *port = &board->external;
     return port->begin_read(port->port, at, board->arena, whole, &ticket) == 0 && port->wait(port->port, ticket) == 0
-               ? EFM_OK : EFM_PORT_FAILED;
+               ? EFM_OK
+               : EFM_PORT_FAILED;
 }
 
 /* The line is served in between: the host is told that this takes a while. The request's arguments are
@@ -104,8 +113,9 @@ static int copy_external(const efm_commands *commands, uint32_t at, uint32_t byt
     while (status == EFM_OK && bytes != 0) {
         uint32_t part = bytes < room ? bytes : room;
         status = read_external(commands->board, at, part);
-        if (status == EFM_OK)
+        if (status == EFM_OK) {
             status = efm_store_append(commands->store, commands->board->arena, part);
+        }
         at += part;
         bytes -= part;
         (void)host->listen(host->context, false);
@@ -118,36 +128,43 @@ static int import(const efm_commands *commands, const efm_request *request)
 {
     const efm_board *board = commands->board;
     const uint8_t *args = request->args;
-    if (request->args_bytes <= IMPORT_HEAD || args[0] > 1 || args[IMPORT_HEAD] == ':')
+    if (request->args_bytes <= IMPORT_HEAD || args[0] > 1 || args[IMPORT_HEAD] == ':') {
         return EFM_LINK_BAD_REQUEST;
-    uint32_t at = load_le32(args + 1), bytes = load_le32(args + 5), there = board->external_bytes, start = 0;
-    if (commands->store == NULL || board->external.begin_read == NULL)
+    }
+    uint32_t at = efm_load_le32(args + 1), bytes = efm_load_le32(args + 5), there = board->external_bytes, start = 0;
+    if (commands->store == NULL || board->external.begin_read == NULL) {
         return EFM_LINK_REFUSED;
-    if (at > there || bytes > there - at || at % board->external_alignment != 0)
+    }
+    if (at > there || bytes > there - at || at % board->external_alignment != 0) {
         return EFM_LINK_BAD_REQUEST;
-    efm_store_package package = {args + IMPORT_HEAD, request->args_bytes - IMPORT_HEAD, bytes, load_le32(args + 9)};
+    }
+    efm_store_package package = {args + IMPORT_HEAD, request->args_bytes - IMPORT_HEAD, bytes, efm_load_le32(args + 9)};
     int status = efm_store_begin(commands->store, &package, args[0] == 1, &start);
     if (status == EFM_OK && start % board->external_alignment != 0) { /* what came over the line is no use */
         status = efm_store_abort(commands->store);
-        if (status == EFM_OK)
+        if (status == EFM_OK) {
             status = efm_store_begin(commands->store, &package, args[0] == 1, &start);
+        }
     }
-    if (status == EFM_OK)
+    if (status == EFM_OK) {
         status = copy_external(commands, at + start, bytes - start);
+    }
     return status == EFM_OK ? efm_store_commit(commands->store) : status;
 }
 
 static int measure(const efm_commands *commands, efm_request *request)
 {
     efm_store_space space = {0};
-    if (request->args_bytes != 0)
+    if (request->args_bytes != 0) {
         return EFM_LINK_BAD_REQUEST;
-    if (commands->store != NULL)
+    }
+    if (commands->store != NULL) {
         efm_store_measure(commands->store, &space);
-    store_le32(request->reply, space.bytes);
-    store_le32(request->reply + 4, space.free);
-    store_le32(request->reply + 8, space.largest);
-    store_le32(request->reply + 12, space.erases);
+    }
+    efm_store_le32(request->reply, space.bytes);
+    efm_store_le32(request->reply + 4, space.free);
+    efm_store_le32(request->reply + 8, space.largest);
+    efm_store_le32(request->reply + 12, space.erases);
     request->reply_bytes = SPACE_REPLY;
     return EFM_OK;
 }
@@ -156,11 +173,18 @@ int efm_commands_do(efm_commands *commands, efm_request *request)
 {
     request->reply_bytes = 0;
     switch (request->command) {
-    case EFM_COMMAND_REMOVE: return remove_package(commands, request);
-    case EFM_COMMAND_RUN: return run(commands, request);
-    case EFM_COMMAND_IMPORT: return import(commands, request);
-    case EFM_COMMAND_SPACE: return measure(commands, request);
-    case EFM_COMMAND_RESET: commands->reset = request->args_bytes == 0; return commands->reset ? EFM_OK : EFM_LINK_BAD_REQUEST;
-    default: return EFM_LINK_BAD_REQUEST;
+    case EFM_COMMAND_REMOVE:
+        return remove_package(commands, request);
+    case EFM_COMMAND_RUN:
+        return run(commands, request);
+    case EFM_COMMAND_IMPORT:
+        return import(commands, request);
+    case EFM_COMMAND_SPACE:
+        return measure(commands, request);
+    case EFM_COMMAND_RESET:
+        commands->reset = request->args_bytes == 0;
+        return commands->reset ? EFM_OK : EFM_LINK_BAD_REQUEST;
+    default:
+        return EFM_LINK_BAD_REQUEST;
     }
 }

@@ -5,8 +5,13 @@
 
 #include "inference.h"
 
-enum { EFM_COMMAND_REMOVE = 16, EFM_COMMAND_RUN = 17, EFM_COMMAND_SPACE = 18, EFM_COMMAND_RESET = 19,
-       EFM_COMMAND_IMPORT = 20 };
+enum {
+    EFM_COMMAND_REMOVE = 16,
+    EFM_COMMAND_RUN = 17,
+    EFM_COMMAND_SPACE = 18,
+    EFM_COMMAND_RESET = 19,
+    EFM_COMMAND_IMPORT = 20
+};
 
 /* One request, as the link hands it over. */
 typedef struct efm_request {

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-#include "bytes.h"
-#include "crc32.h"
+#include "edgefm_bytes.h"
 
 enum { MAX_RUN = 254 };
 
@@ -18,20 +17,22 @@ void efm_link_receiver_init(efm_link_receiver *receiver, uint8_t *buffer, uint32
 
 static void append(efm_link_receiver *receiver, uint8_t byte)
 {
-    if (receiver->bytes < receiver->capacity)
+    if (receiver->bytes < receiver->capacity) {
         receiver->buffer[receiver->bytes++] = byte;
-    else
+    } else {
         receiver->skip = true;
+    }
 }
 
 static bool read_frame(const efm_link_receiver *receiver, efm_link_frame *frame)
 {
     const uint8_t *at = receiver->buffer;
     uint32_t bytes = receiver->bytes;
-    if (receiver->skip || receiver->left != 0 || bytes < EFM_LINK_FRAME_EXTRA ||
-        load_le16(at + 2) != bytes - EFM_LINK_FRAME_EXTRA ||
-        load_le32(at + bytes - EFM_LINK_CRC_BYTES) != efm_crc32(0, at, bytes - EFM_LINK_CRC_BYTES))
+    if (receiver->skip || receiver->left != 0 || bytes < EFM_LINK_FRAME_EXTRA
+        || efm_load_le16(at + 2) != bytes - EFM_LINK_FRAME_EXTRA
+        || efm_load_le32(at + bytes - EFM_LINK_CRC_BYTES) != efm_crc32(0, at, bytes - EFM_LINK_CRC_BYTES)) {
         return false;
+    }
     frame->type = at[0];
     frame->sequence = at[1];
     frame->bytes = bytes - EFM_LINK_FRAME_EXTRA;
@@ -52,15 +53,17 @@ static bool end_frame(efm_link_receiver *receiver, efm_link_frame *frame)
 
 bool efm_link_receive(efm_link_receiver *receiver, uint8_t byte, efm_link_frame *frame)
 {
-    if (byte == 0)
+    if (byte == 0) {
         return end_frame(receiver, frame);
+    }
     if (receiver->left != 0) {
         receiver->left--;
         append(receiver, byte);
         return false;
     }
-    if (receiver->zero)
+    if (receiver->zero) {
         append(receiver, 0);
+    }
     receiver->left = (uint8_t)(byte - 1);
     receiver->zero = byte != MAX_RUN + 1;
     return false;
@@ -69,8 +72,9 @@ bool efm_link_receive(efm_link_receiver *receiver, uint8_t byte, efm_link_frame 
 static uint32_t run_length(const uint8_t *bytes, uint32_t count)
 {
     uint32_t run = 0;
-    while (run < count && run < MAX_RUN && bytes[run] != 0)
+    while (run < count && run < MAX_RUN && bytes[run] != 0) {
         run++;
+    }
     return run;
 }
 
@@ -84,12 +88,14 @@ static void send_stuffed(const efm_link_config *config, const uint8_t *bytes, ui
         uint32_t run = run_length(bytes + at, count - at);
         uint8_t code = (uint8_t)(run + 1);
         config->write(config->context, &code, 1);
-        if (run != 0)
+        if (run != 0) {
             config->write(config->context, bytes + at, run);
+        }
         at += run;
         more = at < count;
-        if (more && run < MAX_RUN)
+        if (more && run < MAX_RUN) {
             at++; /* the zero that the code stands for */
+        }
     }
     config->write(config->context, &delimiter, 1);
 }
@@ -100,7 +106,7 @@ void efm_link_send(const efm_link_config *config, efm_link_type type, uint8_t se
     uint32_t bytes = EFM_LINK_HEAD_BYTES + payload_bytes;
     frame[0] = (uint8_t)type;
     frame[1] = sequence;
-    store_le16(frame + 2, (uint16_t)payload_bytes);
-    store_le32(frame + bytes, efm_crc32(0, frame, bytes));
+    efm_store_le16(frame + 2, (uint16_t)payload_bytes);
+    efm_store_le32(frame + bytes, efm_crc32(0, frame, bytes));
     send_stuffed(config, frame, bytes + EFM_LINK_CRC_BYTES);
 }

@@ -4,8 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "crc32.h"
+#include "edgefm_bytes.h"
 
 enum { HASH_PIECE = 4096 };
 
@@ -19,8 +18,9 @@ static uint8_t *payload_of(efm_inference *inference)
 /* Frames that are longer than the host takes are left out; the whole is read as bulk data. */
 static void send_event(efm_inference *inference, uint32_t bytes)
 {
-    if (bytes + EFM_LINK_FRAME_EXTRA <= inference->host.link->frame_bytes)
+    if (bytes + EFM_LINK_FRAME_EXTRA <= inference->host.link->frame_bytes) {
         efm_link_send_event(inference->host.link, inference->frame, bytes);
+    }
     (void)inference->host.listen(inference->host.context, false);
 }
 
@@ -29,8 +29,9 @@ static void on_stage(void *context, uint32_t stage)
     efm_inference *inference = context;
     const efm_board *board = inference->host.board;
     efm_watch_pause(&inference->watch);
-    if (board->mark != NULL)
+    if (board->mark != NULL) {
         board->mark(board->context, stage);
+    }
     if (inference->tell_stages) {
         efm_event_stage(payload_of(inference), inference->end.run, stage, efm_watch_now(&inference->watch),
                         &inference->end.counters);
@@ -59,8 +60,9 @@ static bool pull_row(efm_inference *inference, uint8_t *row, uint32_t bytes)
             inference->pulled_crc = efm_crc32(inference->pulled_crc, row, bytes);
             return true;
         }
-        if (!inference->host.listen(inference->host.context, true) || link->stop)
+        if (!inference->host.listen(inference->host.context, true) || link->stop) {
             return false;
+        }
     }
 }
 
@@ -125,20 +127,23 @@ static int32_t on_output(void *context, uint32_t output, uint32_t y, const uint8
     uint32_t at = output_start(inference, output) + y * bytes;
     inference->in_order = inference->in_order && at == inference->output_at;
     inference->output_at += bytes;
-    if (inference->kept)
+    if (inference->kept) {
         memcpy(inference->host.board->results + at, row, bytes);
-    else if (inference->in_order)
+    } else if (inference->in_order) {
         efm_sha256_add(&inference->hash, row, bytes);
+    }
     efm_watch_resume(&inference->watch);
     return 0;
 }
 
 static void hash_outputs(efm_inference *inference)
 {
-    if (inference->kept)
+    if (inference->kept) {
         efm_sha256_add(&inference->hash, inference->host.board->results, inference->output_at);
-    if (inference->kept || inference->in_order)
+    }
+    if (inference->kept || inference->in_order) {
         efm_sha256_end(&inference->hash, inference->end.digest);
+    }
 }
 
 /* As many records at a time as fit where RUN_END does. */
@@ -150,8 +155,9 @@ static void tell_maps(efm_inference *inference)
         uint8_t *at = payload_of(inference);
         efm_event_maps(at, inference->end.run, first, count);
         at += EFM_MAPS_HEAD_BYTES;
-        for (uint32_t i = first; i < count && i < first + EACH; i++, at += EFM_MAP_RECORD_BYTES)
+        for (uint32_t i = first; i < count && i < first + EACH; i++, at += EFM_MAP_RECORD_BYTES) {
             efm_map_record(at, &inference->maps[i]);
+        }
         send_event(inference, (uint32_t)(at - payload_of(inference)));
     }
 }
@@ -162,8 +168,12 @@ static int run_once(efm_inference *inference)
 {
     const efm_board *board = inference->host.board;
     efm_run_end *end = &inference->end;
-    efm_host host = {.context = inference, .input = on_input, .output = on_output, .event = on_stage,
-                     .poll = on_poll, .port = board->external};
+    efm_host host = {.context = inference,
+                     .input = on_input,
+                     .output = on_output,
+                     .event = on_stage,
+                     .poll = on_poll,
+                     .port = board->external};
     *end = (efm_run_end){.run = end->run + 1};
     inference->output_at = 0;
     inference->in_order = true;
@@ -172,12 +182,12 @@ static int run_once(efm_inference *inference)
     efm_sha256_start(&inference->hash);
     efm_arena_paint(board);
     efm_watch_start(&inference->watch, board);
-    efm_event_run_begin(payload_of(inference), end->run, inference->watch.began,
-                        efm_model_stages(&inference->model), inference->package);
+    efm_event_run_begin(payload_of(inference), end->run, inference->watch.began, efm_model_stages(&inference->model),
+                        inference->package);
     send_event(inference, EFM_RUN_BEGIN_BYTES);
     efm_watch_resume(&inference->watch);
-    end->status = efm_run(&inference->model, &host, board->arena, efm_model_arena_bytes(&inference->model),
-                          &end->counters);
+    end->status =
+        efm_run(&inference->model, &host, board->arena, efm_model_arena_bytes(&inference->model), &end->counters);
     efm_watch_pause(&inference->watch);
     end->ticks = efm_watch_now(&inference->watch) - inference->watch.began;
     end->high_water = efm_arena_high_water(board);
@@ -197,8 +207,9 @@ static uint64_t input_bytes(const efm_model *model)
 {
     uint64_t bytes = 0;
     efm_tensor tensor;
-    for (uint32_t i = 0; efm_model_input(model, i, &tensor) == EFM_OK; i++)
+    for (uint32_t i = 0; efm_model_input(model, i, &tensor) == EFM_OK; i++) {
         bytes += (uint64_t)tensor.rows * tensor.row_bytes;
+    }
     return bytes;
 }
 
@@ -214,14 +225,17 @@ static int check_memory(const efm_inference *inference, efm_reason *reason)
     uint32_t fast = efm_model_arena_bytes(&inference->model);
     uint32_t external = efm_model_external_bytes(&inference->model);
     uint32_t there = board->external.begin_read != NULL ? board->external_bytes : 0;
-    if (fast > board->arena_bytes)
+    if (fast > board->arena_bytes) {
         return refuse(reason, EFM_LINK_REFUSED, "bytes of fast memory", fast, board->arena_bytes);
-    if (external > there)
+    }
+    if (external > there) {
         return refuse(reason, EFM_LINK_REFUSED, "bytes of external memory", external, there);
-    uint32_t alignment = load_le16(inference->model.package + EFM_AT_ALIGNMENT);
-    if (external != 0 && alignment % board->external_alignment != 0)
+    }
+    uint32_t alignment = efm_model_alignment(&inference->model);
+    if (external != 0 && alignment % board->external_alignment != 0) {
         return refuse(reason, EFM_LINK_REFUSED, "bytes as alignment of external memory", alignment,
                       board->external_alignment);
+    }
     return EFM_OK;
 }
 
@@ -229,22 +243,27 @@ static int check_input(const efm_inference *inference, const efm_store_entry *in
 {
     const efm_link_transfer *transfer = &inference->host.link->transfer;
     uint64_t need = input_bytes(&inference->model);
-    if (input != NULL)
+    if (input != NULL) {
         return input->bytes == need ? EFM_OK : refuse(reason, EFM_LINK_REFUSED, "bytes of input", need, input->bytes);
-    if (transfer->id == 0 || !transfer->pulled)
+    }
+    if (transfer->id == 0 || !transfer->pulled) {
         return refuse(reason, EFM_LINK_REFUSED, "bytes of input", times * need, 0);
-    if (transfer->total - transfer->start != times * need)
+    }
+    if (transfer->total - transfer->start != times * need) {
         return refuse(reason, EFM_LINK_REFUSED, "bytes of input", times * need, transfer->total - transfer->start);
+    }
     return EFM_OK;
 }
 
 static int check_telling(const efm_inference *inference, efm_reason *reason)
 {
     uint32_t need = EFM_STAGE_EVENT_BYTES + EFM_LINK_FRAME_EXTRA, there = inference->host.link->frame_bytes;
-    if (inference->tell_stages && !inference->host.timer_works)
+    if (inference->tell_stages && !inference->host.timer_works) {
         return refuse(reason, EFM_LINK_REFUSED, "ticks of a timer that advances", 1, 0);
-    if (inference->tell_stages && there < need)
+    }
+    if (inference->tell_stages && there < need) {
         return refuse(reason, EFM_LINK_REFUSED, "bytes of frame for stage events", need, there);
+    }
     return EFM_OK;
 }
 
@@ -253,8 +272,9 @@ static void hash_package(efm_inference *inference, const efm_store_entry *packag
 {
     const efm_store_entry *last = &inference->hashed;
     uint8_t digest[EFM_SHA256_BYTES];
-    if (last->at == package->at && last->bytes == package->bytes && last->crc == package->crc)
+    if (last->at == package->at && last->bytes == package->bytes && last->crc == package->crc) {
         return;
+    }
     efm_sha256_start(&inference->hash);
     for (uint32_t at = 0; at < package->bytes; at += HASH_PIECE) {
         uint32_t rest = package->bytes - at;
@@ -281,14 +301,18 @@ int efm_inference_run(efm_inference *inference, const efm_store_entry *package, 
     inference->tell_maps = false; /* until there is a run to tell of */
     int status = efm_model_open(&inference->model, package->at, package->bytes, board->arena, board->arena_bytes);
     *reason = (efm_reason){0};
-    if (status == EFM_OK)
+    if (status == EFM_OK) {
         status = check_memory(inference, reason);
-    if (status == EFM_OK)
+    }
+    if (status == EFM_OK) {
         status = check_input(inference, input, times, reason);
-    if (status == EFM_OK)
+    }
+    if (status == EFM_OK) {
         status = check_telling(inference, reason);
-    if (status != EFM_OK)
+    }
+    if (status != EFM_OK) {
         return status;
+    }
     hash_package(inference, package);
     inference->pulled_crc = 0;
     inference->tell_maps = (flags & EFM_RUN_TELL_MAPS) != 0;
@@ -301,10 +325,12 @@ int efm_inference_run(efm_inference *inference, const efm_store_entry *package, 
 
 int efm_inference_output(const efm_inference *inference, uint32_t number, const uint8_t **at, uint32_t *bytes)
 {
-    if (inference->end.run == 0 || inference->end.status != EFM_OK || number >= inference->outputs)
+    if (inference->end.run == 0 || inference->end.status != EFM_OK || number >= inference->outputs) {
         return EFM_LINK_NOT_FOUND;
-    if (!inference->kept)
+    }
+    if (!inference->kept) {
         return EFM_LINK_REFUSED;
+    }
     *at = inference->host.board->results + output_start(inference, number);
     *bytes = inference->output_end[number] - output_start(inference, number);
     return EFM_OK;
@@ -312,8 +338,9 @@ int efm_inference_output(const efm_inference *inference, uint32_t number, const 
 
 int efm_inference_maps(const efm_inference *inference, uint32_t *count)
 {
-    if (inference->end.run == 0 || inference->end.status != EFM_OK || !inference->tell_maps)
+    if (inference->end.run == 0 || inference->end.status != EFM_OK || !inference->tell_maps) {
         return EFM_LINK_NOT_FOUND;
+    }
     *count = inference->map_count;
     return inference->maps != NULL || *count == 0 ? EFM_OK : EFM_LINK_REFUSED;
 }

@@ -4,7 +4,6 @@
 #ifndef EFM_INFERENCE_H
 #define EFM_INFERENCE_H
 
-#include "format.h"
 #include "link.h"
 #include "profile.h"
 #include "sha256.h"

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "edgefm_bytes.h"
 
 enum { HELLO_ARGS = 8, HELLO_REPLY = 14, ACK_BYTES = 13, SMALL_FRAME = 24 };
 
@@ -32,8 +32,7 @@ static void take(efm_link *link, const uint8_t *bytes)
 {
     efm_link_transfer *transfer = &link->transfer;
     uint32_t offset = chunk_offset(transfer, transfer->next);
-    transfer->status = link->config.take(link->config.context, offset, bytes,
-                                         chunk_bytes(transfer, transfer->next));
+    transfer->status = link->config.take(link->config.context, offset, bytes, chunk_bytes(transfer, transfer->next));
     if (transfer->status == EFM_OK) {
         transfer->next++;
         transfer->have >>= 1;
@@ -49,17 +48,19 @@ static uint8_t *slot(const efm_link *link, uint32_t number)
 static void accept_chunk(efm_link *link, uint32_t number, const uint8_t *bytes, uint32_t count)
 {
     efm_link_transfer *transfer = &link->transfer;
-    if (transfer->status != EFM_OK || number < transfer->next || number >= chunk_count(transfer) ||
-        number - transfer->next >= transfer->slots || count != chunk_bytes(transfer, number))
+    if (transfer->status != EFM_OK || number < transfer->next || number >= chunk_count(transfer)
+        || number - transfer->next >= transfer->slots || count != chunk_bytes(transfer, number)) {
         return;
+    }
     if (number != transfer->next || transfer->pulled) {
         memcpy(slot(link, number), bytes, count);
         transfer->have |= (uint32_t)1 << (number - transfer->next);
         return;
     }
     take(link, bytes);
-    while (transfer->status == EFM_OK && (transfer->have & 1u) != 0)
+    while (transfer->status == EFM_OK && (transfer->have & 1u) != 0) {
         take(link, slot(link, transfer->next));
+    }
 }
 
 static void send_ack(const efm_link *link, int status, uint32_t number)
@@ -67,9 +68,9 @@ static void send_ack(const efm_link *link, int status, uint32_t number)
     uint8_t frame[SMALL_FRAME];
     uint8_t *payload = frame + EFM_LINK_HEAD_BYTES;
     payload[0] = (uint8_t)status;
-    store_le32(payload + 1, number);
-    store_le32(payload + 5, link->transfer.next);
-    store_le32(payload + 9, link->transfer.have);
+    efm_store_le32(payload + 1, number);
+    efm_store_le32(payload + 5, link->transfer.next);
+    efm_store_le32(payload + 9, link->transfer.have);
     efm_link_send(&link->config, EFM_LINK_ACK, link->transfer.id, frame, ACK_BYTES);
 }
 
@@ -83,8 +84,9 @@ uint32_t efm_link_pull(efm_link *link, uint8_t *bytes, uint32_t count)
         memcpy(bytes + done, slot(link, transfer->next) + transfer->used, part);
         done += part;
         transfer->used += part;
-        if (part < rest)
+        if (part < rest) {
             break;
+        }
         transfer->used = 0;
         transfer->next++;
         transfer->have >>= 1;
@@ -109,13 +111,14 @@ static bool is_open(const efm_link *link, uint8_t id, bool writing)
 
 static void on_chunk(efm_link *link, const efm_link_frame *frame)
 {
-    if (frame->bytes < EFM_LINK_CHUNK_HEAD)
+    if (frame->bytes < EFM_LINK_CHUNK_HEAD) {
         return;
+    }
     if (!is_open(link, frame->sequence, true)) {
         send_closed(link, frame->sequence);
         return;
     }
-    uint32_t number = load_le32(frame->payload);
+    uint32_t number = efm_load_le32(frame->payload);
     accept_chunk(link, number, frame->payload + EFM_LINK_CHUNK_HEAD, frame->bytes - EFM_LINK_CHUNK_HEAD);
     send_ack(link, link->transfer.status, number);
 }
@@ -126,30 +129,34 @@ static void send_chunk(efm_link *link, uint32_t number)
     uint8_t *payload = link->config.transmit + EFM_LINK_HEAD_BYTES;
     uint32_t bytes = chunk_bytes(transfer, number);
     link->reply_bytes = 0; /* its buffer is used; who wants chunks has the reply */
-    store_le32(payload, number);
-    transfer->status = link->config.give(link->config.context, chunk_offset(transfer, number),
-                                         payload + EFM_LINK_CHUNK_HEAD, bytes);
-    if (transfer->status == EFM_OK)
-        efm_link_send(&link->config, EFM_LINK_CHUNK, transfer->id, link->config.transmit,
-                      EFM_LINK_CHUNK_HEAD + bytes);
+    efm_store_le32(payload, number);
+    transfer->status =
+        link->config.give(link->config.context, chunk_offset(transfer, number), payload + EFM_LINK_CHUNK_HEAD, bytes);
+    if (transfer->status == EFM_OK) {
+        efm_link_send(&link->config, EFM_LINK_CHUNK, transfer->id, link->config.transmit, EFM_LINK_CHUNK_HEAD + bytes);
+    }
 }
 
 static void on_want(efm_link *link, const efm_link_frame *frame)
 {
     const efm_link_transfer *transfer = &link->transfer;
-    if (frame->bytes != 8)
+    if (frame->bytes != 8) {
         return;
+    }
     if (!is_open(link, frame->sequence, false)) {
         send_closed(link, frame->sequence);
         return;
     }
-    uint32_t first = load_le32(frame->payload), mask = load_le32(frame->payload + 4);
+    uint32_t first = efm_load_le32(frame->payload), mask = efm_load_le32(frame->payload + 4);
     uint32_t count = chunk_count(transfer);
-    for (uint32_t i = 0; i < EFM_LINK_WINDOW_MAX && first < count && i < count - first; i++)
-        if (transfer->status == EFM_OK && (mask >> i & 1u) != 0)
+    for (uint32_t i = 0; i < EFM_LINK_WINDOW_MAX && first < count && i < count - first; i++) {
+        if (transfer->status == EFM_OK && (mask >> i & 1u) != 0) {
             send_chunk(link, first + i);
-    if (transfer->status != EFM_OK)
+        }
+    }
+    if (transfer->status != EFM_OK) {
         send_ack(link, transfer->status, first);
+    }
 }
 
 /* -- requests ----------------------------------------------------------------------------------- */
@@ -187,12 +194,12 @@ static void on_hello(efm_link *link, const efm_link_frame *frame)
 {
     const uint8_t *args = frame->payload + 1;
     uint8_t *reply = link->config.transmit + EFM_LINK_HEAD_BYTES;
-    if (frame->bytes != 1 + HELLO_ARGS || load_le16(args + 6) < EFM_LINK_FRAME_MIN) {
+    if (frame->bytes != 1 + HELLO_ARGS || efm_load_le16(args + 6) < EFM_LINK_FRAME_MIN) {
         send_status(link, frame->sequence, EFM_LINK_BAD_REQUEST);
         return;
     }
     bool known = args[0] == EFM_LINK_MAJOR;
-    uint32_t wanted = load_le16(args + 6);
+    uint32_t wanted = efm_load_le16(args + 6);
     (void)drop_transfer(link, false);
     link->session = known;
     link->sequence = frame->sequence;
@@ -202,8 +209,8 @@ static void on_hello(efm_link *link, const efm_link_frame *frame)
     reply[1] = EFM_LINK_MAJOR;
     reply[2] = EFM_LINK_MINOR;
     memcpy(reply + 3, args + 2, 4);
-    store_le16(reply + 7, (uint16_t)link->frame_bytes);
-    store_le32(reply + 9, link->config.window_bytes);
+    efm_store_le16(reply + 7, (uint16_t)link->frame_bytes);
+    efm_store_le32(reply + 9, link->config.window_bytes);
     reply[13] = EFM_LINK_WINDOW_MAX;
     link->reply_bytes = HELLO_REPLY;
     send_reply(link);
@@ -211,13 +218,15 @@ static void on_hello(efm_link *link, const efm_link_frame *frame)
 
 static int read_info(const efm_link *link, request *call)
 {
-    if (call->args_bytes != 2)
+    if (call->args_bytes != 2) {
         return EFM_LINK_BAD_REQUEST;
-    uint32_t offset = load_le16(call->args), total = link->config.info_bytes;
-    if (offset > total)
+    }
+    uint32_t offset = efm_load_le16(call->args), total = link->config.info_bytes;
+    if (offset > total) {
         return EFM_LINK_BAD_REQUEST;
+    }
     uint32_t count = total - offset < call->room - 2 ? total - offset : call->room - 2;
-    store_le16(call->reply, (uint16_t)total);
+    efm_store_le16(call->reply, (uint16_t)total);
     memcpy(call->reply + 2, link->config.info + offset, count);
     call->reply_bytes = 2 + count;
     return EFM_OK;
@@ -225,8 +234,9 @@ static int read_info(const efm_link *link, request *call)
 
 static int echo(request *call)
 {
-    if (call->args_bytes > call->room)
+    if (call->args_bytes > call->room) {
         return EFM_LINK_BAD_REQUEST;
+    }
     memcpy(call->reply, call->args, call->args_bytes);
     call->reply_bytes = call->args_bytes;
     return EFM_OK;
@@ -235,12 +245,14 @@ static int echo(request *call)
 static int start_transfer(efm_link *link, efm_link_bulk *bulk, uint32_t chunk)
 {
     efm_link_transfer *transfer = &link->transfer;
-    if (chunk == 0 || chunk > link->frame_bytes - EFM_LINK_FRAME_EXTRA - EFM_LINK_CHUNK_HEAD)
+    if (chunk == 0 || chunk > link->frame_bytes - EFM_LINK_FRAME_EXTRA - EFM_LINK_CHUNK_HEAD) {
         return EFM_LINK_BAD_REQUEST;
+    }
     (void)drop_transfer(link, false);
     int status = link->config.open(link->config.context, bulk);
-    if (status != EFM_OK)
+    if (status != EFM_OK) {
         return status;
+    }
     if (bulk->start > bulk->total || (bulk->pulled && chunk > link->config.window_bytes)) {
         (void)link->config.close(link->config.context, false);
         return EFM_LINK_BAD_REQUEST;
@@ -254,41 +266,50 @@ static int start_transfer(efm_link *link, efm_link_bulk *bulk, uint32_t chunk)
     transfer->start = bulk->start;
     transfer->chunk = chunk;
     transfer->slots = link->config.window_bytes / chunk;
-    if (transfer->slots > EFM_LINK_WINDOW_MAX)
+    if (transfer->slots > EFM_LINK_WINDOW_MAX) {
         transfer->slots = EFM_LINK_WINDOW_MAX;
-    if (transfer->slots == 0)
+    }
+    if (transfer->slots == 0) {
         transfer->slots = 1; /* the next chunk needs no slot */
+    }
     return EFM_OK;
 }
 
 static int open_write(efm_link *link, request *call)
 {
-    if (call->args_bytes < 11)
+    if (call->args_bytes < 11) {
         return EFM_LINK_BAD_REQUEST;
-    efm_link_bulk bulk = {.name = call->args + 10, .name_bytes = call->args_bytes - 10, .writing = true,
-                          .total = load_le32(call->args), .crc = load_le32(call->args + 4)};
-    int status = start_transfer(link, &bulk, load_le16(call->args + 8));
-    if (status != EFM_OK)
+    }
+    efm_link_bulk bulk = {.name = call->args + 10,
+                          .name_bytes = call->args_bytes - 10,
+                          .writing = true,
+                          .total = efm_load_le32(call->args),
+                          .crc = efm_load_le32(call->args + 4)};
+    int status = start_transfer(link, &bulk, efm_load_le16(call->args + 8));
+    if (status != EFM_OK) {
         return status;
+    }
     call->reply[0] = link->transfer.id;
     call->reply[1] = (uint8_t)link->transfer.slots;
-    store_le32(call->reply + 2, bulk.start);
+    efm_store_le32(call->reply + 2, bulk.start);
     call->reply_bytes = 6;
     return EFM_OK;
 }
 
 static int open_read(efm_link *link, request *call)
 {
-    if (call->args_bytes < 7)
+    if (call->args_bytes < 7) {
         return EFM_LINK_BAD_REQUEST;
-    efm_link_bulk bulk = {.name = call->args + 6, .name_bytes = call->args_bytes - 6,
-                          .start = load_le32(call->args)};
-    int status = start_transfer(link, &bulk, load_le16(call->args + 4));
-    if (status != EFM_OK)
+    }
+    efm_link_bulk bulk = {
+        .name = call->args + 6, .name_bytes = call->args_bytes - 6, .start = efm_load_le32(call->args)};
+    int status = start_transfer(link, &bulk, efm_load_le16(call->args + 4));
+    if (status != EFM_OK) {
         return status;
+    }
     call->reply[0] = link->transfer.id;
-    store_le32(call->reply + 1, bulk.total);
-    store_le32(call->reply + 5, bulk.crc);
+    efm_store_le32(call->reply + 1, bulk.total);
+    efm_store_le32(call->reply + 5, bulk.crc);
     call->reply_bytes = 9;
     return EFM_OK;
 }
@@ -296,15 +317,19 @@ static int open_read(efm_link *link, request *call)
 static int close_transfer(efm_link *link, const request *call)
 {
     const efm_link_transfer *transfer = &link->transfer;
-    if (call->args_bytes != 2 || call->args[1] > 1)
+    if (call->args_bytes != 2 || call->args[1] > 1) {
         return EFM_LINK_BAD_REQUEST;
-    if (transfer->id == 0 || call->args[0] != transfer->id)
+    }
+    if (transfer->id == 0 || call->args[0] != transfer->id) {
         return EFM_LINK_NO_TRANSFER;
+    }
     bool commit = call->args[1] == 1;
-    if (commit && transfer->status != EFM_OK)
+    if (commit && transfer->status != EFM_OK) {
         return transfer->status;
-    if (commit && transfer->writing && transfer->next != chunk_count(transfer))
+    }
+    if (commit && transfer->writing && transfer->next != chunk_count(transfer)) {
         return EFM_LINK_INCOMPLETE;
+    }
     return drop_transfer(link, commit);
 }
 
@@ -312,24 +337,34 @@ static int carry_out(efm_link *link, request *call)
 {
     const efm_link_config *config = &link->config;
     switch (call->command) {
-    case EFM_LINK_INFO: return read_info(link, call);
-    case EFM_LINK_ECHO: return echo(call);
-    case EFM_LINK_OPEN_WRITE: return open_write(link, call);
-    case EFM_LINK_OPEN_READ: return open_read(link, call);
-    case EFM_LINK_CLOSE: return close_transfer(link, call);
-    default: break;
+    case EFM_LINK_INFO:
+        return read_info(link, call);
+    case EFM_LINK_ECHO:
+        return echo(call);
+    case EFM_LINK_OPEN_WRITE:
+        return open_write(link, call);
+    case EFM_LINK_OPEN_READ:
+        return open_read(link, call);
+    case EFM_LINK_CLOSE:
+        return close_transfer(link, call);
+    default:
+        break;
     }
-    if (call->command < EFM_LINK_FIRST_COMMAND)
+    if (call->command < EFM_LINK_FIRST_COMMAND) {
         return EFM_LINK_BAD_REQUEST;
-    return config->command(config->context, call->command, call->args, call->args_bytes, call->reply,
-                           call->room, &call->reply_bytes);
+    }
+    return config->command(config->context, call->command, call->args, call->args_bytes, call->reply, call->room,
+                           &call->reply_bytes);
 }
 
 static void on_command(efm_link *link, const efm_link_frame *frame)
 {
     uint8_t *reply = link->config.transmit + EFM_LINK_HEAD_BYTES;
-    request call = {.command = frame->payload[0], .args = frame->payload + 1, .args_bytes = frame->bytes - 1,
-                 .reply = reply + 1, .room = link->frame_bytes - EFM_LINK_FRAME_EXTRA - 1};
+    request call = {.command = frame->payload[0],
+                    .args = frame->payload + 1,
+                    .args_bytes = frame->bytes - 1,
+                    .reply = reply + 1,
+                    .room = link->frame_bytes - EFM_LINK_FRAME_EXTRA - 1};
     link->sequence = frame->sequence;
     link->reply_bytes = 0;
     link->busy = true;
@@ -342,31 +377,34 @@ static void on_command(efm_link *link, const efm_link_frame *frame)
 
 static void on_request(efm_link *link, const efm_link_frame *frame)
 {
-    if (frame->bytes == 0)
+    if (frame->bytes == 0) {
         return;
+    }
     if (link->busy) {
         link->stop = link->stop || frame->payload[0] == EFM_LINK_HELLO;
         send_status(link, frame->sequence, EFM_LINK_PENDING);
-    } else if (frame->payload[0] == EFM_LINK_HELLO)
+    } else if (frame->payload[0] == EFM_LINK_HELLO) {
         on_hello(link, frame);
-    else if (!link->session)
+    } else if (!link->session) {
         send_status(link, frame->sequence, EFM_LINK_NO_SESSION);
-    else if (frame->sequence == link->sequence && link->reply_bytes != 0)
+    } else if (frame->sequence == link->sequence && link->reply_bytes != 0) {
         send_reply(link);
-    else if (frame->sequence == (uint8_t)(link->sequence + 1))
+    } else if (frame->sequence == (uint8_t)(link->sequence + 1)) {
         on_command(link, frame);
-    else
+    } else {
         send_status(link, frame->sequence, EFM_LINK_BAD_SEQUENCE);
+    }
 }
 
 /* -- the link ----------------------------------------------------------------------------------- */
 
 efm_status efm_link_init(efm_link *link, const efm_link_config *config)
 {
-    if (config->receive == NULL || config->transmit == NULL || config->frame_bytes < EFM_LINK_FRAME_MIN ||
-        config->frame_bytes > EFM_LINK_FRAME_MAX || (config->window == NULL && config->window_bytes != 0) ||
-        config->info == NULL || config->info_bytes < EFM_LINK_INFO_MIN || config->info_bytes > UINT16_MAX)
+    if (config->receive == NULL || config->transmit == NULL || config->frame_bytes < EFM_LINK_FRAME_MIN
+        || config->frame_bytes > EFM_LINK_FRAME_MAX || (config->window == NULL && config->window_bytes != 0)
+        || config->info == NULL || config->info_bytes < EFM_LINK_INFO_MIN || config->info_bytes > UINT16_MAX) {
         return EFM_BAD_ARGUMENT;
+    }
     memset(link, 0, sizeof *link);
     link->config = *config;
     efm_link_receiver_init(&link->receiver, config->receive, config->frame_bytes);
@@ -376,18 +414,21 @@ efm_status efm_link_init(efm_link *link, const efm_link_config *config)
 void efm_link_feed(efm_link *link, uint8_t byte)
 {
     efm_link_frame frame = {0};
-    if (!efm_link_receive(&link->receiver, byte, &frame))
+    if (!efm_link_receive(&link->receiver, byte, &frame)) {
         return;
-    if (frame.type == EFM_LINK_REQUEST)
+    }
+    if (frame.type == EFM_LINK_REQUEST) {
         on_request(link, &frame);
-    else if (frame.type == EFM_LINK_CHUNK && (!link->busy || link->transfer.pulled))
+    } else if (frame.type == EFM_LINK_CHUNK && (!link->busy || link->transfer.pulled)) {
         on_chunk(link, &frame);
-    else if (frame.type == EFM_LINK_WANT && !link->busy)
+    } else if (frame.type == EFM_LINK_WANT && !link->busy) {
         on_want(link, &frame);
+    }
 }
 
 void efm_link_send_event(efm_link *link, uint8_t *frame, uint32_t payload_bytes)
 {
-    if (link->session)
+    if (link->session) {
         efm_link_send(&link->config, EFM_LINK_EVENT, link->event++, frame, payload_bytes);
+    }
 }

@@ -22,26 +22,39 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "status.h"
+#include "edgefm_status.h"
 
 enum { EFM_LINK_MAJOR = 1, EFM_LINK_MINOR = 2 };
 
 /* A frame's bytes before stuffing: head, payload, CRC-32. */
 enum {
-    EFM_LINK_HEAD_BYTES = 4, EFM_LINK_CRC_BYTES = 4, EFM_LINK_FRAME_EXTRA = 8,
-    EFM_LINK_FRAME_MIN = 32, EFM_LINK_FRAME_MAX = 4096,
-    EFM_LINK_CHUNK_HEAD = 4, EFM_LINK_WINDOW_MAX = 32, EFM_LINK_INFO_MIN = 64
+    EFM_LINK_HEAD_BYTES = 4,
+    EFM_LINK_CRC_BYTES = 4,
+    EFM_LINK_FRAME_EXTRA = 8,
+    EFM_LINK_FRAME_MIN = 32,
+    EFM_LINK_FRAME_MAX = 4096,
+    EFM_LINK_CHUNK_HEAD = 4,
+    EFM_LINK_WINDOW_MAX = 32,
+    EFM_LINK_INFO_MIN = 64
 };
 
 typedef enum efm_link_type {
-    EFM_LINK_REQUEST = 1, EFM_LINK_REPLY = 2, EFM_LINK_EVENT = 3,
-    EFM_LINK_CHUNK = 4, EFM_LINK_ACK = 5, EFM_LINK_WANT = 6
+    EFM_LINK_REQUEST = 1,
+    EFM_LINK_REPLY = 2,
+    EFM_LINK_EVENT = 3,
+    EFM_LINK_CHUNK = 4,
+    EFM_LINK_ACK = 5,
+    EFM_LINK_WANT = 6
 } efm_link_type;
 
 /* Commands the link carries out itself; those from EFM_LINK_FIRST_COMMAND on are the firmware's. */
 enum {
-    EFM_LINK_HELLO = 1, EFM_LINK_INFO = 2, EFM_LINK_ECHO = 3,
-    EFM_LINK_OPEN_WRITE = 4, EFM_LINK_OPEN_READ = 5, EFM_LINK_CLOSE = 6,
+    EFM_LINK_HELLO = 1,
+    EFM_LINK_INFO = 2,
+    EFM_LINK_ECHO = 3,
+    EFM_LINK_OPEN_WRITE = 4,
+    EFM_LINK_OPEN_READ = 5,
+    EFM_LINK_CLOSE = 6,
     EFM_LINK_FIRST_COMMAND = 16
 };
 
@@ -106,8 +119,8 @@ typedef struct efm_link_config {
     /* Sends bytes; returns when they are on their way. */
     void (*write)(void *context, const uint8_t *bytes, uint32_t count);
     /* A firmware command. `args` are valid until bytes are fed. Sets *reply_bytes <= room. */
-    int (*command)(void *context, uint8_t command, const uint8_t *args, uint32_t args_bytes,
-                   uint8_t *reply, uint32_t room, uint32_t *reply_bytes);
+    int (*command)(void *context, uint8_t command, const uint8_t *args, uint32_t args_bytes, uint8_t *reply,
+                   uint32_t room, uint32_t *reply_bytes);
     int (*open)(void *context, efm_link_bulk *bulk);
     /* The next bytes of a write, in order, none twice. */
     int (*take)(void *context, uint32_t offset, const uint8_t *bytes, uint32_t count);

@@ -21,8 +21,9 @@ static void put_bytes(const efm_mlperf *text, const uint8_t *bytes, uint32_t cou
 static void put(const efm_mlperf *text, const char *string)
 {
     uint32_t count = 0;
-    while (string[count] != 0)
+    while (string[count] != 0) {
         count++;
+    }
     put_bytes(text, (const uint8_t *)string, count);
 }
 
@@ -31,8 +32,9 @@ static void put_number(const efm_mlperf *text, uint64_t number, uint32_t least)
 {
     uint8_t digits[DIGITS];
     uint32_t at = DIGITS;
-    for (; at > DIGITS - least || number != 0; number /= 10)
+    for (; at > DIGITS - least || number != 0; number /= 10) {
         digits[--at] = (uint8_t)('0' + number % 10);
+    }
     put_bytes(text, digits + at, DIGITS - at);
 }
 
@@ -59,13 +61,15 @@ int64_t efm_mlperf_thousandths(int64_t code, uint32_t scale)
     uint64_t mantissa = (scale & 0x7fffffu) | (scale >> 23 != 0 ? 0x800000u : 0);
     uint64_t product = (size > UINT32_MAX ? UINT32_MAX : size) * mantissa;
     int32_t shift = (int32_t)(scale >> 23 & 0xff) - 150;
-    for (; product >> 53 != 0; product >>= 1)
+    for (; product >> 53 != 0; product >>= 1) {
         shift++;
+    }
     product *= 1000;
-    if (shift < 0)
+    if (shift < 0) {
         product = shift < -63 ? 0 : (product + ((uint64_t)1 << (-shift - 1))) >> -shift;
-    else
+    } else {
         product = shift > 40 || product > limit >> shift ? limit : product << shift;
+    }
     return code < 0 ? -(int64_t)product : (int64_t)product;
 }
 
@@ -78,8 +82,9 @@ static words next_word(words *rest)
         rest->bytes--;
     }
     words word = {rest->at, 0};
-    while (word.bytes < rest->bytes && word.at[word.bytes] != SPACE)
+    while (word.bytes < rest->bytes && word.at[word.bytes] != SPACE) {
         word.bytes++;
+    }
     rest->at += word.bytes;
     rest->bytes -= word.bytes;
     return word;
@@ -88,8 +93,9 @@ static words next_word(words *rest)
 static bool is(words word, const char *string)
 {
     uint32_t i = 0;
-    while (i < word.bytes && string[i] != 0 && word.at[i] == (uint8_t)string[i])
+    while (i < word.bytes && string[i] != 0 && word.at[i] == (uint8_t)string[i]) {
         i++;
+    }
     return i == word.bytes && string[i] == 0;
 }
 
@@ -97,8 +103,9 @@ static bool read_number(words word, uint32_t *number)
 {
     *number = 0;
     for (uint32_t i = 0; i < word.bytes; i++) {
-        if (word.at[i] < '0' || word.at[i] > '9' || *number > MOST / 10)
+        if (word.at[i] < '0' || word.at[i] > '9' || *number > MOST / 10) {
             return false;
+        }
         *number = *number * 10 + word.at[i] - '0';
     }
     return word.bytes != 0;
@@ -107,8 +114,9 @@ static bool read_number(words word, uint32_t *number)
 /* The value of a hexadecimal digit, 16 for any other byte. */
 static uint32_t digit(uint8_t c)
 {
-    if (c >= '0' && c <= '9')
+    if (c >= '0' && c <= '9') {
         return c - '0';
+    }
     c |= 0x20;
     return c >= 'a' && c <= 'f' ? c - 'a' + 10u : 16;
 }
@@ -120,18 +128,20 @@ static void tell_profile(const efm_mlperf *text)
     const uint8_t *name;
     uint32_t bytes;
     put(text, "m-profile-[edgefm]\r\nm-model-[");
-    if (text->host.model(text->host.context, &name, &bytes))
+    if (text->host.model(text->host.context, &name, &bytes)) {
         put_bytes(text, name, bytes);
+    }
     put(text, "]\r\n");
 }
 
 static void tell_lap(const efm_mlperf *text)
 {
     uint64_t ticks = text->host.ticks(text->host.clock), second = text->host.ticks_per_second;
-    if (second == 0)
+    if (second == 0) {
         put(text, "e-[timestamp: the ticks of this board are no time]\r\n");
-    else
+    } else {
         put_count(text, "m-lap-us-", ticks / second * 1000000 + ticks % second * 1000000 / second, "\r\n");
+    }
 }
 
 static void tell_results(const efm_mlperf *text)
@@ -153,11 +163,11 @@ static void start_load(efm_mlperf *text, words size)
 {
     uint32_t bytes;
     text->expected = text->loaded = 0;
-    if (!read_number(size, &bytes) || bytes == 0)
+    if (!read_number(size, &bytes) || bytes == 0) {
         put(text, "e-[db load: expected a number of bytes]\r\n");
-    else if (bytes > text->host.input_bytes)
+    } else if (bytes > text->host.input_bytes) {
         put_count(text, "e-[db load: more bytes than there is room for: ", text->host.input_bytes, "]\r\n");
-    else {
+    } else {
         text->expected = bytes;
         put_count(text, "m-[Expecting ", bytes, " bytes]\r\n");
     }
@@ -182,17 +192,19 @@ static void load(efm_mlperf *text, words hex)
     }
     text->loaded += count;
     text->fresh = text->loaded == text->expected;
-    if (text->fresh)
+    if (text->fresh) {
         put(text, "m-load-done\r\n");
+    }
 }
 
 static void fill_input(efm_mlperf *text, words rest)
 {
     words word = next_word(&rest);
-    if (is(word, "load"))
+    if (is(word, "load")) {
         start_load(text, next_word(&rest));
-    else
+    } else {
         load(text, word);
+    }
 }
 
 static bool repeat(efm_mlperf *text, uint32_t times)
@@ -202,8 +214,9 @@ static bool repeat(efm_mlperf *text, uint32_t times)
         status = text->host.infer(text->host.context, text->host.input, text->loaded, text->fresh);
         text->fresh = false;
     }
-    if (status != 0)
+    if (status != 0) {
         put_count(text, "e-[infer: status -", (uint32_t)-status, "]\r\n");
+    }
     return status == 0;
 }
 
@@ -211,8 +224,8 @@ static void infer(efm_mlperf *text, words rest)
 {
     uint32_t times = 1, warmups = 0;
     words first = next_word(&rest), second = next_word(&rest);
-    if ((first.bytes != 0 && (!read_number(first, &times) || times == 0)) ||
-        (second.bytes != 0 && !read_number(second, &warmups))) {
+    if ((first.bytes != 0 && (!read_number(first, &times) || times == 0))
+        || (second.bytes != 0 && !read_number(second, &warmups))) {
         put(text, "e-[infer: expected how often, at least 1, and how many to warm up]\r\n");
         return;
     }
@@ -222,12 +235,14 @@ static void infer(efm_mlperf *text, words rest)
     }
     put_count(text, "m-warmup-start-", warmups, "\r\n");
     text->inferred = false;
-    if (!repeat(text, warmups))
+    if (!repeat(text, warmups)) {
         return;
+    }
     put_count(text, "m-warmup-done\r\nm-infer-start-", times, "\r\n");
     tell_lap(text);
-    if (!repeat(text, times))
+    if (!repeat(text, times)) {
         return;
+    }
     text->inferred = true;
     tell_lap(text);
     put(text, "m-infer-done\r\n");
@@ -241,17 +256,17 @@ static void carry_out(efm_mlperf *text)
         put(text, "m-name-dut-[");
         put(text, text->host.board);
         put(text, "]\r\n");
-    } else if (is(word, "profile"))
+    } else if (is(word, "profile")) {
         tell_profile(text);
-    else if (is(word, "timestamp"))
+    } else if (is(word, "timestamp")) {
         tell_lap(text);
-    else if (is(word, "db"))
+    } else if (is(word, "db")) {
         fill_input(text, rest);
-    else if (is(word, "infer"))
+    } else if (is(word, "infer")) {
         infer(text, rest);
-    else if (is(word, "results"))
+    } else if (is(word, "results")) {
         tell_results(text);
-    else if (word.bytes != 0) {
+    } else if (word.bytes != 0) {
         put(text, "e-[Unknown command: ");
         put_bytes(text, word.at, word.bytes);
         put(text, "]\r\n");
@@ -279,27 +294,32 @@ static void forget(efm_mlperf *text)
 
 static void end_line(efm_mlperf *text)
 {
-    if (text->spoilt && text->framed)
+    if (text->spoilt && text->framed) {
         return;
-    if (!text->spoilt)
+    }
+    if (!text->spoilt) {
         carry_out(text);
-    else if (text->line_bytes == EFM_MLPERF_LINE)
+    } else if (text->line_bytes == EFM_MLPERF_LINE) {
         put_count(text, "e-[expected % after at most bytes: ", EFM_MLPERF_LINE, "]\r\n");
-    if (!text->spoilt || text->line_bytes == EFM_MLPERF_LINE)
+    }
+    if (!text->spoilt || text->line_bytes == EFM_MLPERF_LINE) {
         put(text, "m-ready\r\n");
+    }
     forget(text);
 }
 
 void efm_mlperf_feed(efm_mlperf *text, uint8_t byte)
 {
-    if (byte == '\r' || byte == '\n')
+    if (byte == '\r' || byte == '\n') {
         return;
-    if (byte == 0)
+    }
+    if (byte == 0) {
         forget(text);
-    else if (byte == END)
+    } else if (byte == END) {
         end_line(text);
-    else if (byte < SPACE || byte > '~' || text->line_bytes == EFM_MLPERF_LINE)
+    } else if (byte < SPACE || byte > '~' || text->line_bytes == EFM_MLPERF_LINE) {
         text->spoilt = true;
-    else
+    } else {
         text->line[text->line_bytes++] = byte;
+    }
 }

@@ -19,7 +19,11 @@
 #include "edgefm.h"
 
 /* What a tick of the board's timer is. Emulators count instructions, never cycles. */
-typedef enum efm_ticks_unit { EFM_TICKS_INSTRUCTIONS = 0, EFM_TICKS_CYCLES = 1, EFM_TICKS_MICROSECONDS = 2 } efm_ticks_unit;
+typedef enum efm_ticks_unit {
+    EFM_TICKS_INSTRUCTIONS = 0,
+    EFM_TICKS_CYCLES = 1,
+    EFM_TICKS_MICROSECONDS = 2
+} efm_ticks_unit;
 
 /* Memory-mapped memory for the model store. Erased bytes read 0xff; programming clears bits only.
    erase() and program() return 0 when well; `context` is handed back. */

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-#include "bytes.h"
-#include "crc32.h"
+#include "edgefm_bytes.h"
 #include "link.h"
 #include "extents.h"
 
@@ -21,8 +20,8 @@ static int erase(efm_store *store, uint32_t block)
 static int program(efm_store *store, uint32_t offset, const uint8_t *from, uint32_t bytes)
 {
     const efm_flash *flash = &store->flash;
-    bool well = flash->program(flash->context, offset, from, bytes) == 0 &&
-                efm_bytes_same(flash->at + offset, bytes, from, bytes);
+    bool well = flash->program(flash->context, offset, from, bytes) == 0
+                && efm_bytes_same(flash->at + offset, bytes, from, bytes);
     return well ? EFM_OK : EFM_PORT_FAILED;
 }
 
@@ -43,9 +42,11 @@ static int retire(efm_store *store, const efm_extent *old)
 {
     efm_extent inside;
     int status = EFM_OK;
-    for (uint32_t block = old->block + 1; status == EFM_OK && block < old->block + old->blocks; block++)
-        if (efm_extent_read(store, block, &inside))
+    for (uint32_t block = old->block + 1; status == EFM_OK && block < old->block + old->blocks; block++) {
+        if (efm_extent_read(store, block, &inside)) {
             status = erase(store, block);
+        }
+    }
     return status == EFM_OK ? mark_dead(store, old->block) : status;
 }
 
@@ -58,9 +59,9 @@ static bool is_power(uint32_t value)
 
 static bool usable(const efm_flash *flash, uint32_t page)
 {
-    return flash->at != NULL && flash->erase != NULL && flash->program != NULL && is_power(flash->erase_bytes) &&
-           is_power(flash->program_bytes) && page <= EFM_STORE_PAGE_MAX && flash->erase_bytes >= 4 * page &&
-           flash->bytes >= flash->erase_bytes && flash->bytes % flash->erase_bytes == 0;
+    return flash->at != NULL && flash->erase != NULL && flash->program != NULL && is_power(flash->erase_bytes)
+           && is_power(flash->program_bytes) && page <= EFM_STORE_PAGE_MAX && flash->erase_bytes >= 4 * page
+           && flash->bytes >= flash->erase_bytes && flash->bytes % flash->erase_bytes == 0;
 }
 
 /* The newest write of all is the only one that can be unfinished and go on. */
@@ -68,15 +69,17 @@ static void scan(efm_store *store)
 {
     efm_extent found;
     for (uint32_t block = 0; block < store->blocks; block++) {
-        if (!efm_extent_read(store, block, &found))
+        if (!efm_extent_read(store, block, &found)) {
             continue;
+        }
         if (found.sequence >= store->sequence) {
             store->sequence = found.sequence + 1;
             store->cursor = block + found.blocks;
             store->open = found.done || found.dead ? store->blocks : block;
         }
-        if (found.done && !found.dead)
+        if (found.done && !found.dead) {
             block += found.blocks - 1;
+        }
     }
 }
 
@@ -85,14 +88,17 @@ int efm_store_mount(efm_store *store, const efm_flash *flash)
     memset(store, 0, sizeof *store);
     store->flash = *flash;
     store->page = flash->program_bytes > EFM_STORE_PAGE_MIN ? flash->program_bytes : EFM_STORE_PAGE_MIN;
-    if (!usable(flash, store->page))
+    if (!usable(flash, store->page)) {
         return EFM_BAD_ARGUMENT;
+    }
     store->blocks = store->open = flash->bytes / flash->erase_bytes;
     scan(store);
     efm_extent found;
-    for (uint32_t block = 0; efm_extent_next(store, &block, &found);)
-        if (found.done && !efm_extent_is_newest(store, &found))
+    for (uint32_t block = 0; efm_extent_next(store, &block, &found);) {
+        if (found.done && !efm_extent_is_newest(store, &found)) {
             (void)!retire(store, &found); /* tried again at the next mount; efm_extent_find() knows */
+        }
+    }
     return EFM_OK;
 }
 
@@ -108,19 +114,21 @@ static void describe(const efm_store *store, const efm_extent *found, efm_store_
 bool efm_store_next(const efm_store *store, uint32_t *cursor, efm_store_entry *entry)
 {
     efm_extent found;
-    while (efm_extent_next(store, cursor, &found))
+    while (efm_extent_next(store, cursor, &found)) {
         if (found.done && efm_extent_is_newest(store, &found)) {
             describe(store, &found, entry);
             return true;
         }
+    }
     return false;
 }
 
 bool efm_store_find(const efm_store *store, const uint8_t *name, uint32_t name_bytes, efm_store_entry *entry)
 {
     efm_extent found;
-    if (!efm_extent_find(store, name, name_bytes, &found))
+    if (!efm_extent_find(store, name, name_bytes, &found)) {
         return false;
+    }
     describe(store, &found, entry);
     return true;
 }
@@ -131,24 +139,28 @@ void efm_store_measure(const efm_store *store, efm_store_space *space)
     uint32_t largest = 0, count = 0;
     while (efm_gap_next(store, store->open, &free)) {
         count += free.end - free.first;
-        if (free.end - free.first > largest)
+        if (free.end - free.first > largest) {
             largest = free.end - free.first;
+        }
     }
     space->bytes = store->flash.bytes;
     space->free = count * store->flash.erase_bytes;
     space->largest = largest == 0 ? 0 : largest * store->flash.erase_bytes - efm_head_bytes(store);
     space->erases = 0;
     efm_extent found;
-    for (uint32_t block = 0; block < store->blocks; block++)
-        if (efm_extent_read(store, block, &found) && found.erases > space->erases)
+    for (uint32_t block = 0; block < store->blocks; block++) {
+        if (efm_extent_read(store, block, &found) && found.erases > space->erases) {
             space->erases = found.erases;
+        }
+    }
 }
 
 int efm_store_remove(efm_store *store, const uint8_t *name, uint32_t name_bytes)
 {
     efm_extent found;
-    if (!efm_extent_find(store, name, name_bytes, &found))
+    if (!efm_extent_find(store, name, name_bytes, &found)) {
         return EFM_LINK_NOT_FOUND;
+    }
     return retire(store, &found);
 }
 
@@ -165,17 +177,17 @@ static void fill_head(efm_store *store, const efm_store_package *package, uint32
 {
     uint8_t *head = store->buffer;
     memset(head, 0xff, store->page);
-    store_le32(head + EFM_HEAD_MAGIC, EFM_MAGIC_HEAD);
-    store_le32(head + EFM_HEAD_SEQUENCE, store->sequence);
-    store_le32(head + EFM_HEAD_BLOCK, block);
-    store_le32(head + EFM_HEAD_TOTAL, package->bytes);
-    store_le32(head + EFM_HEAD_CRC, package->crc);
-    store_le32(head + EFM_HEAD_ERASES, erases);
+    efm_store_le32(head + EFM_HEAD_MAGIC, EFM_MAGIC_HEAD);
+    efm_store_le32(head + EFM_HEAD_SEQUENCE, store->sequence);
+    efm_store_le32(head + EFM_HEAD_BLOCK, block);
+    efm_store_le32(head + EFM_HEAD_TOTAL, package->bytes);
+    efm_store_le32(head + EFM_HEAD_CRC, package->crc);
+    efm_store_le32(head + EFM_HEAD_ERASES, erases);
     head[EFM_HEAD_ERASE_LOG] = (uint8_t)efm_log2(store->flash.erase_bytes);
     head[EFM_HEAD_PAGE_LOG] = (uint8_t)efm_log2(store->page);
     head[EFM_HEAD_NAME_BYTES] = (uint8_t)package->name_bytes;
     memcpy(head + EFM_HEAD_NAME, package->name, package->name_bytes);
-    store_le32(head + EFM_HEAD_CHECK, efm_crc32(0, head, EFM_HEAD_CHECK));
+    efm_store_le32(head + EFM_HEAD_CHECK, efm_crc32(0, head, EFM_HEAD_CHECK));
 }
 
 static int start_write(efm_store *store, const efm_store_package *package, uint32_t block, uint32_t blocks)
@@ -184,8 +196,9 @@ static int start_write(efm_store *store, const efm_store_package *package, uint3
     store->sequence++;
     store->cursor = block + blocks;
     int status = erase(store, block);
-    if (status == EFM_OK)
+    if (status == EFM_OK) {
         status = program_page(store, block, EFM_PAGE_HEAD, store->buffer);
+    }
     if (status == EFM_OK) {
         store->open = block;
         store->taken = 0;
@@ -207,10 +220,12 @@ static bool page_blank(const efm_store *store, const efm_extent *open, uint32_t 
 static uint32_t resume_block(const efm_store *store, const efm_extent *open)
 {
     uint32_t front = 0;
-    while (front < open->blocks && !page_blank(store, open, front, true))
+    while (front < open->blocks && !page_blank(store, open, front, true)) {
         front++;
-    if (front != 0 && (front == open->blocks || page_blank(store, open, front, false)))
+    }
+    if (front != 0 && (front == open->blocks || page_blank(store, open, front, false))) {
         front--;
+    }
     return front;
 }
 
@@ -220,10 +235,12 @@ static int reopen(efm_store *store, const efm_extent *open, uint32_t front)
 {
     uint32_t next = front + 1;
     int status = EFM_OK;
-    if (next < open->blocks && !(page_blank(store, open, next, false) && page_blank(store, open, next, true)))
+    if (next < open->blocks && !(page_blank(store, open, next, false) && page_blank(store, open, next, true))) {
         status = erase(store, open->block + next);
-    if (status == EFM_OK)
+    }
+    if (status == EFM_OK) {
         status = erase(store, open->block + front);
+    }
     store->taken = front * store->flash.erase_bytes - efm_head_bytes(store);
     store->resumed = status == EFM_OK;
     return status;
@@ -231,9 +248,9 @@ static int reopen(efm_store *store, const efm_extent *open, uint32_t front)
 
 static bool is_open(const efm_store *store, const efm_store_package *package, efm_extent *open)
 {
-    return store->open != store->blocks && efm_extent_read(store, store->open, open) &&
-           open->bytes == package->bytes && open->crc == package->crc &&
-           efm_bytes_same(open->name, open->name_bytes, package->name, package->name_bytes);
+    return store->open != store->blocks && efm_extent_read(store, store->open, open) && open->bytes == package->bytes
+           && open->crc == package->crc
+           && efm_bytes_same(open->name, open->name_bytes, package->name, package->name_bytes);
 }
 
 /* Makes room when it must, then starts a write. */
@@ -243,18 +260,22 @@ static int begin_anew(efm_store *store, const efm_store_package *package, bool r
     uint32_t blocks = efm_extent_blocks(store, package->bytes);
     uint32_t block = efm_extent_room(store, blocks, store->blocks);
     if (block == store->blocks) {
-        if (!efm_extent_find(store, package->name, package->name_bytes, &old) ||
-            efm_extent_room(store, blocks, old.block) == store->blocks)
+        if (!efm_extent_find(store, package->name, package->name_bytes, &old)
+            || efm_extent_room(store, blocks, old.block) == store->blocks) {
             return EFM_LINK_NO_SPACE;
-        if (!replace)
+        }
+        if (!replace) {
             return EFM_LINK_REFUSED;
+        }
         int status = retire(store, &old);
-        if (status != EFM_OK)
+        if (status != EFM_OK) {
             return status;
+        }
         block = efm_extent_room(store, blocks, store->blocks);
     }
-    if (block == store->blocks || store->sequence == UINT32_MAX) /* a forged head, or four billion writes */
+    if (block == store->blocks || store->sequence == UINT32_MAX) { /* a forged head, or four billion writes */
         return EFM_LINK_NO_SPACE;
+    }
     return start_write(store, package, block, blocks);
 }
 
@@ -262,8 +283,9 @@ int efm_store_begin(efm_store *store, const efm_store_package *package, bool rep
 {
     efm_extent open;
     *start = 0;
-    if (package->name_bytes == 0 || package->name_bytes > EFM_STORE_NAME_MAX)
+    if (package->name_bytes == 0 || package->name_bytes > EFM_STORE_NAME_MAX) {
         return EFM_BAD_ARGUMENT;
+    }
     if (is_open(store, package, &open)) {
         uint32_t front = store->resumed ? 0 : resume_block(store, &open);
         int status = front == 0 ? EFM_OK : reopen(store, &open, front);
@@ -286,21 +308,25 @@ static int write_page(efm_store *store, const efm_extent *open)
     int status = EFM_OK;
     efm_extent forged;
     memset(store->buffer + filled, 0xff, store->page - filled);
-    if (at % erase_bytes == 0 && efm_extent_parse(store, store->buffer, open->block + block, &forged))
+    if (at % erase_bytes == 0 && efm_extent_parse(store, store->buffer, open->block + block, &forged)) {
         return EFM_LINK_REFUSED;
-    if ((at + store->page) % erase_bytes == 0 && block + 1 < open->blocks)
+    }
+    if ((at + store->page) % erase_bytes == 0 && block + 1 < open->blocks) {
         status = erase(store, open->block + block + 1);
-    if (status == EFM_OK)
+    }
+    if (status == EFM_OK) {
         status = program(store, open->block * erase_bytes + at, store->buffer, (filled + unit - 1) & ~(unit - 1));
+    }
     return status;
 }
 
 int efm_store_append(efm_store *store, const uint8_t *bytes, uint32_t count)
 {
     efm_extent open;
-    if (store->open == store->blocks || !store->resumed || !efm_extent_read(store, store->open, &open) ||
-        count > open.bytes - store->taken)
+    if (store->open == store->blocks || !store->resumed || !efm_extent_read(store, store->open, &open)
+        || count > open.bytes - store->taken) {
         return EFM_BAD_ARGUMENT;
+    }
     while (count != 0) {
         uint32_t at = store->taken % store->page, room = store->page - at;
         uint32_t part = count < room ? count : room;
@@ -320,28 +346,32 @@ int efm_store_append(efm_store *store, const uint8_t *bytes, uint32_t count)
 static int write_done(efm_store *store, const efm_extent *open)
 {
     memset(store->buffer, 0xff, store->page);
-    store_le32(store->buffer, EFM_MAGIC_DONE);
-    store_le32(store->buffer + 4, load_le32(open->at + EFM_HEAD_CHECK));
+    efm_store_le32(store->buffer, EFM_MAGIC_DONE);
+    efm_store_le32(store->buffer + 4, efm_load_le32(open->at + EFM_HEAD_CHECK));
     return program_page(store, open->block, EFM_PAGE_DONE, store->buffer);
 }
 
 int efm_store_commit(efm_store *store)
 {
     efm_extent open, old;
-    if (store->open == store->blocks || !store->resumed || !efm_extent_read(store, store->open, &open))
+    if (store->open == store->blocks || !store->resumed || !efm_extent_read(store, store->open, &open)) {
         return EFM_BAD_ARGUMENT;
-    if (store->taken != open.bytes)
+    }
+    if (store->taken != open.bytes) {
         return EFM_LINK_INCOMPLETE;
+    }
     bool replaces = efm_extent_find(store, open.name, open.name_bytes, &old);
     int status = EFM_BAD_CHECKSUM;
-    if (efm_crc32(0, open.at + efm_head_bytes(store), open.bytes) == open.crc)
+    if (efm_crc32(0, open.at + efm_head_bytes(store), open.bytes) == open.crc) {
         status = write_done(store, &open);
+    }
     if (status != EFM_OK) {
         (void)!efm_store_abort(store);
         return status;
     }
     store->open = store->blocks;
-    if (replaces)
+    if (replaces) {
         (void)!retire(store, &old); /* else at the next mount */
+    }
     return EFM_OK;
 }

@@ -84,8 +84,7 @@ bool efm_store_find(const efm_store *store, const uint8_t *name, uint32_t name_b
    *start, also after a power cut; any other unfinished write is dropped.
    EFM_LINK_NO_SPACE: no room in one piece. EFM_LINK_REFUSED: there would be without the package of that
    name; with `replace` it is removed first, and a power cut then loses both. EFM_BAD_ARGUMENT: the name. */
-EFM_MUST_CHECK int efm_store_begin(efm_store *store, const efm_store_package *package, bool replace,
-                                   uint32_t *start);
+EFM_MUST_CHECK int efm_store_begin(efm_store *store, const efm_store_package *package, bool replace, uint32_t *start);
 
 /* The next bytes. EFM_BAD_ARGUMENT: more than announced, or no write is open. EFM_PORT_FAILED: the flash
    failed or does not hold what was written. EFM_LINK_REFUSED: bytes that would read as a head of the store. */

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "bytes.h"
+#include "edgefm_bytes.h"
 
 enum { PIXEL_ZERO = -128, WHOLE = 0x3f800000, VALUE = 0x7fffffff };
 
@@ -12,15 +12,17 @@ static bool find_package(const efm_text *text, efm_store_entry *package)
 {
     static const uint8_t name[] = "mlperf.efm";
     uint32_t cursor = 0;
-    return text->store != NULL && (efm_store_find(text->store, name, sizeof name - 1, package) ||
-                                   efm_store_next(text->store, &cursor, package));
+    return text->store != NULL
+           && (efm_store_find(text->store, name, sizeof name - 1, package)
+               || efm_store_next(text->store, &cursor, package));
 }
 
 static bool model(void *context, const uint8_t **name, uint32_t *name_bytes)
 {
     efm_store_entry package;
-    if (!find_package(context, &package))
+    if (!find_package(context, &package)) {
         return false;
+    }
     *name = package.name;
     *name_bytes = package.name_bytes;
     return true;
@@ -33,14 +35,18 @@ static int take_pixels(efm_text *text, const efm_store_entry *package, uint8_t *
     efm_model *model = &text->inference->model;
     efm_tensor tensor;
     efm_status status = efm_model_open(model, package->at, package->bytes, board->arena, board->arena_bytes);
-    if (status == EFM_OK)
+    if (status == EFM_OK) {
         status = efm_model_input(model, 0, &tensor);
-    if (status != EFM_OK)
+    }
+    if (status != EFM_OK) {
         return status;
+    }
     uint64_t size = (uint64_t)tensor.rows * tensor.row_bytes;
-    if (tensor.type == EFM_TYPE_INT8 && tensor.zero_point == PIXEL_ZERO)
-        for (uint32_t i = 0; i < bytes && i < size; i++)
+    if (tensor.type == EFM_TYPE_INT8 && tensor.zero_point == PIXEL_ZERO) {
+        for (uint32_t i = 0; i < bytes && i < size; i++) {
             input[i] ^= 0x80;
+        }
+    }
     return EFM_OK;
 }
 
@@ -57,22 +63,26 @@ static int infer(void *context, uint8_t *input, uint32_t bytes, bool fresh)
     efm_link *link = text->inference->host.link;
     efm_store_entry package, rows = {.at = input, .bytes = bytes};
     efm_reason reason;
-    if (!find_package(text, &package))
+    if (!find_package(text, &package)) {
         return EFM_LINK_NOT_FOUND;
+    }
     int status = fresh ? take_pixels(text, &package, input, bytes) : EFM_OK;
     bool session = link->session;
     uint64_t began = ticks(text);
     link->session = false; /* who speaks text wants no events */
     link->busy = true;
     link->stop = false;
-    if (status == EFM_OK)
+    if (status == EFM_OK) {
         status = efm_inference_run(text->inference, &package, &rows, 0, 1, &reason);
+    }
     link->busy = false;
     link->session = session;
-    if (status == EFM_OK)
+    if (status == EFM_OK) {
         text->apart += ticks(text) - began - text->inference->end.ticks;
-    if (status == EFM_OK && text->inference->output_at > (uint32_t)(input - text->board->results))
+    }
+    if (status == EFM_OK && text->inference->output_at > (uint32_t)(input - text->board->results)) {
         return EFM_LINK_REFUSED; /* outputs lie over the input */
+    }
     return status;
 }
 
@@ -81,14 +91,21 @@ static bool read_code(const efm_tensor *tensor, const uint8_t *at, uint32_t inde
 {
     *scale = tensor->scale_bits != 0 ? tensor->scale_bits : WHOLE;
     switch (tensor->type) {
-    case EFM_TYPE_INT8: *code = (int8_t)at[index] - (int64_t)tensor->zero_point; return true;
-    case EFM_TYPE_UINT8: *code = at[index] - (int64_t)tensor->zero_point; return true;
-    case EFM_TYPE_INT32: *code = load_le32s(at + 4 * index) - (int64_t)tensor->zero_point; return true;
-    case EFM_TYPE_FLOAT32:
-        *scale = load_le32(at + 4 * index) & VALUE;
-        *code = load_le32s(at + 4 * index) < 0 ? -1 : 1;
+    case EFM_TYPE_INT8:
+        *code = (int8_t)at[index] - (int64_t)tensor->zero_point;
         return true;
-    default: return false;
+    case EFM_TYPE_UINT8:
+        *code = at[index] - (int64_t)tensor->zero_point;
+        return true;
+    case EFM_TYPE_INT32:
+        *code = efm_load_le32s(at + 4 * index) - (int64_t)tensor->zero_point;
+        return true;
+    case EFM_TYPE_FLOAT32:
+        *scale = efm_load_le32(at + 4 * index) & VALUE;
+        *code = efm_load_le32s(at + 4 * index) < 0 ? -1 : 1;
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -99,12 +116,14 @@ static bool result(void *context, uint32_t index, int64_t *thousandths)
     uint32_t bytes, scale;
     efm_tensor tensor;
     int64_t code;
-    if (efm_inference_output(text->inference, 0, &at, &bytes) != EFM_OK ||
-        efm_model_output(&text->inference->model, 0, &tensor) != EFM_OK)
+    if (efm_inference_output(text->inference, 0, &at, &bytes) != EFM_OK
+        || efm_model_output(&text->inference->model, 0, &tensor) != EFM_OK) {
         return false;
+    }
     uint32_t each = tensor.type == EFM_TYPE_INT8 || tensor.type == EFM_TYPE_UINT8 ? 1 : 4;
-    if (index >= bytes / each || !read_code(&tensor, at, index, &code, &scale))
+    if (index >= bytes / each || !read_code(&tensor, at, index, &code, &scale)) {
         return false;
+    }
     *thousandths = efm_mlperf_thousandths(code, scale);
     return true;
 }
@@ -113,10 +132,18 @@ void efm_text_init(efm_text *text, const efm_board *board, const efm_store *stor
                    void (*write)(void *context, const uint8_t *bytes, uint32_t count), void *context)
 {
     uint32_t half = board->results_bytes / 2;
-    efm_mlperf_host host = {.context = text, .board = board->name, .line = context, .write = write,
-                            .input = board->results + half, .input_bytes = board->results_bytes - half,
-                            .ticks_per_second = board->ticks_per_second, .clock = text,
-                            .ticks = ticks, .model = model, .infer = infer, .result = result};
+    efm_mlperf_host host = {.context = text,
+                            .board = board->name,
+                            .line = context,
+                            .write = write,
+                            .input = board->results + half,
+                            .input_bytes = board->results_bytes - half,
+                            .ticks_per_second = board->ticks_per_second,
+                            .clock = text,
+                            .ticks = ticks,
+                            .model = model,
+                            .infer = infer,
+                            .result = result};
     text->board = board;
     text->store = store;
     text->inference = inference;
@@ -128,6 +155,7 @@ void efm_text_feed(efm_text *text, uint8_t byte)
 {
     const efm_link *link = text->inference->host.link;
     text->mlperf.framed = link->session;
-    if (!link->busy)
+    if (!link->busy) {
         efm_mlperf_feed(&text->mlperf, byte);
+    }
 }

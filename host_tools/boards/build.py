@@ -24,7 +24,7 @@ from edgefm.errors import BadInput, MissingTool
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BOARDS = ROOT / "firmware" / "boards"
-INCLUDES = ("native/include", "native/src", "firmware/common")
+INCLUDES = ("native/include", "firmware/common")
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 PACKAGES = {"cc": "gcc", "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
             "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
@@ -33,6 +33,7 @@ ALWAYS = ("-std=c11", "-ffp-contract=off", "-ffunction-sections", "-fdata-sectio
           *WARNINGS)
 HOT = ("native/src/kernels", "native/src/ops",
        *(f"native/src/codecs/{name}.c" for name in ("context", "rice", "tans", "zvc")))
+ONCE = ("native/src/ops/detection.c",)  # of the hot folders, what runs once per inference
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,8 @@ def compile_command(made: Recipe, defines: Mapping[str, Any], source: Path,
                     target: Path) -> list[str]:
     """The command that compiles one file."""
     folders = [*(str(ROOT / path) for path in INCLUDES), *_folders(made)]
-    hot = any(source.is_relative_to(ROOT / path) for path in made.hot)
+    hot = (any(source.is_relative_to(ROOT / path) for path in made.hot)
+           and not any(source.is_relative_to(ROOT / path) for path in ONCE))
     return [made.compiler, *ALWAYS, *made.flags, *(() if hot else made.cold),
             *(f"-D{name}={value}" for name, value in sorted(defines.items())),
             *(f"-I{folder}" for folder in folders), "-c", str(source), "-o", str(target)]
@@ -130,12 +132,13 @@ def _folders(made: Recipe) -> list[str]:
 
 def _digest(made: Recipe, defines: Mapping[str, Any]) -> str:
     """SHA-256 of all that the program depends on, in hex."""
-    digest = hashlib.sha256(repr((made.compiler, made.flags, made.cold, made.hot, made.link, ALWAYS,
-                                  sorted(defines.items()))).encode())
+    digest = hashlib.sha256(repr((made.compiler, made.flags, made.cold, made.hot, ONCE, made.link,
+                                  ALWAYS, sorted(defines.items()))).encode())
     folders = {path.parent for path in sources(made)}
     extra = [ROOT / path for path in INCLUDES] + [BOARDS / made.name]
     texts = {path for folder in {*folders, *extra} for pattern in ("*.h", "*.ld")
-             for path in folder.glob(pattern)} | set(sources(made))
+             for path in folder.glob(pattern)}
+    texts |= {*sources(made), *(ROOT / "native/src").rglob("*.h")}
     for path in sorted(texts):
         digest.update(f"{os.path.relpath(path, ROOT)}\0".encode() + path.read_bytes())
     return digest.hexdigest()

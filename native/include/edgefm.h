@@ -28,13 +28,46 @@
 
 #include <stdint.h>
 
-#include "../src/status.h"
+#include "edgefm_status.h"
+
+/* Version of this runtime, and of the package layout that it reads. */
+#define EFM_VERSION_MAJOR 0
+#define EFM_VERSION_MINOR 1
+#define EFM_VERSION_PATCH 0
+#define EFM_VERSION       "0.1.0"
+enum { EFM_FORMAT_MAJOR = 1, EFM_FORMAT_MINOR = 0 };
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-enum { EFM_SECTIONS = 17 };
+/* EFM_VERSION of the compiled library. */
+const char *efm_version(void);
+
+/* What a package may require, and what a build can run: bits of required_features. */
+enum {
+    EFM_FEATURE_EXTERNAL = 1,
+    EFM_FEATURE_CODED = 2,
+    EFM_FEATURE_CAPPED = 4,
+    EFM_FEATURE_TEMPORAL = 8,
+    EFM_FEATURE_PAIRED = 16,
+    EFM_FEATURE_QUALITY = 32,
+    EFM_FEATURES = 63
+};
+
+/* The features of this build. EXTERNAL needs a port as well, CODED and PAIRED a codec. */
+uint32_t efm_features(void);
+
+/* Ids of the operators that the executor itself carries out; ops/list.h has the others. */
+enum { EFM_OP_INPUT = 1, EFM_OP_OUTPUT = 2, EFM_OP_LOAD = 3, EFM_OP_STORE = 4 };
+
+/* 1 when this build has the operator, or the codec, with this id of FORMAT.md; else 0. INPUT and OUTPUT, LOAD
+   and STORE, and the codec raw belong to every build. */
+int efm_has_operator(uint32_t id);
+int efm_has_codec(uint32_t id);
+
+/* Sections that this version knows, and the most inputs, and outputs, that a network has. */
+enum { EFM_SECTIONS = 17, EFM_MAX_ENDS = 32 };
 
 typedef struct efm_section {
     const uint8_t *at; /* null when the package has no such section */
@@ -136,6 +169,9 @@ uint32_t efm_model_arena_bytes(const efm_model *model);
 /* External memory that the port must offer, from address 0. */
 uint32_t efm_model_external_bytes(const efm_model *model);
 
+/* What the addresses and sizes of its transfers are multiples of, in bytes. */
+uint32_t efm_model_alignment(const efm_model *model);
+
 uint32_t efm_model_inputs(const efm_model *model);
 uint32_t efm_model_outputs(const efm_model *model);
 uint32_t efm_model_stages(const efm_model *model);
@@ -147,8 +183,8 @@ EFM_MUST_CHECK efm_status efm_model_output(const efm_model *model, uint32_t inde
 
 /* Runs the model once. `arena` is 8-byte aligned and holds arena bytes; nothing beyond them is
    touched. On an error the outputs pushed so far are void. */
-EFM_MUST_CHECK efm_status efm_run(const efm_model *model, const efm_host *host, uint8_t *arena,
-                                  uint32_t arena_bytes, efm_counters *counters);
+EFM_MUST_CHECK efm_status efm_run(const efm_model *model, const efm_host *host, uint8_t *arena, uint32_t arena_bytes,
+                                  efm_counters *counters);
 
 /* The name of a status, for messages. */
 const char *efm_status_name(efm_status status);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Status codes of docs/FORMAT.md; never renumbered. */
-#ifndef EFM_STATUS_H
-#define EFM_STATUS_H
+#ifndef EDGEFM_STATUS_H
+#define EDGEFM_STATUS_H
 
 #if defined(__GNUC__)
 #define EFM_MUST_CHECK __attribute__((warn_unused_result))

@@ -1,25 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every number of the package format, as in docs/FORMAT.md; a test compares the two. */
+/* Every number of the package format that edgefm.h does not have, as in docs/FORMAT.md; a test compares the two. */
 #ifndef EFM_FORMAT_H
 #define EFM_FORMAT_H
 
 #define EFM_MAGIC 0x314d4645u /* "EFM1" */
 
-/* Version of the layout that this runtime reads. */
-enum { EFM_FORMAT_MAJOR = 1, EFM_FORMAT_MINOR = 0 };
-
 /* Header fields of FORMAT.md, by offset. */
 enum {
-    EFM_AT_MAGIC = 0, EFM_AT_MAJOR = 4, EFM_AT_BYTES = 8, EFM_AT_CRC = 12, EFM_AT_CHECKED = 16, EFM_AT_FEATURES = 16,
-    EFM_AT_SECTIONS = 20, EFM_AT_ARENA = 24, EFM_AT_CONTROL = 28, EFM_AT_EXTERNAL = 32, EFM_AT_IO = 36, EFM_AT_ALIGNMENT = 40,
-    EFM_AT_PORT_BUFFERS = 42, EFM_AT_BURST = 44, EFM_AT_WINDOW = 48, EFM_AT_POOL = 52, EFM_AT_POOL_PAGES = 56,
-    EFM_AT_PAGE = 58, EFM_AT_RESERVED = 60
+    EFM_AT_MAGIC = 0,
+    EFM_AT_MAJOR = 4,
+    EFM_AT_BYTES = 8,
+    EFM_AT_CRC = 12,
+    EFM_AT_CHECKED = 16,
+    EFM_AT_FEATURES = 16,
+    EFM_AT_SECTIONS = 20,
+    EFM_AT_ARENA = 24,
+    EFM_AT_CONTROL = 28,
+    EFM_AT_EXTERNAL = 32,
+    EFM_AT_IO = 36,
+    EFM_AT_ALIGNMENT = 40,
+    EFM_AT_PORT_BUFFERS = 42,
+    EFM_AT_BURST = 44,
+    EFM_AT_WINDOW = 48,
+    EFM_AT_POOL = 52,
+    EFM_AT_POOL_PAGES = 56,
+    EFM_AT_PAGE = 58,
+    EFM_AT_RESERVED = 60
 };
 
 /* Flag of a section that a reader must know, and limits. */
 enum {
-    EFM_SECTION_REQUIRED = 1, EFM_MAX_SECTIONS = 64, EFM_MAX_DIMENSION = 1 << 24, EFM_MAX_ROWS = 0xffff, EFM_MAX_BYTES = 0x7fffffff,
-    EFM_MAX_ENDS = 32, EFM_MAX_OPERANDS = 16, EFM_MAX_ALIGNMENT = 4096, EFM_MIN_PAGE = 16, EFM_MAX_PAGE = 32768
+    EFM_SECTION_REQUIRED = 1,
+    EFM_MAX_SECTIONS = 64,
+    EFM_MAX_DIMENSION = 1 << 24,
+    EFM_MAX_ROWS = 0xffff,
+    EFM_MAX_BYTES = 0x7fffffff,
+    EFM_MAX_OPERANDS = 16,
+    EFM_MAX_ALIGNMENT = 4096,
+    EFM_MIN_PAGE = 16,
+    EFM_MAX_PAGE = 32768
 };
 
 /* Section ids of FORMAT.md. */
@@ -42,9 +61,6 @@ enum {
     EFM_SECTION_REFERENCES = 16
 };
 
-/* Operator ids that the executor itself carries out. */
-enum { EFM_OP_INPUT = 1, EFM_OP_OUTPUT = 2, EFM_OP_LOAD = 3, EFM_OP_STORE = 4 };
-
 /* Record sizes of FORMAT.md, in bytes. */
 enum {
     EFM_HEADER_BYTES = 64,
@@ -60,6 +76,106 @@ enum {
     EFM_REFERENCE_BYTES = 16
 };
 
+/* Fields of the records of FORMAT.md, by offset. */
+enum {
+    EFM_SECTION_AT_ID = 0,
+    EFM_SECTION_AT_FLAGS = 2,
+    EFM_SECTION_AT_OFFSET = 4,
+    EFM_SECTION_AT_SIZE = 8,
+    EFM_SECTION_AT_COUNT = 12,
+};
+
+enum {
+    EFM_STREAM_AT_HEIGHT = 0,
+    EFM_STREAM_AT_WIDTH = 4,
+    EFM_STREAM_AT_CHANNELS = 8,
+    EFM_STREAM_AT_ELEMENT = 12,
+    EFM_STREAM_AT_BUFFER = 14,
+    EFM_STREAM_AT_PRODUCER = 16,
+    EFM_STREAM_AT_RESERVED = 18,
+    EFM_STREAM_AT_OFFSET = 20,
+    EFM_STREAM_AT_PIXEL_STRIDE = 24,
+    EFM_STREAM_AT_ZERO_POINT = 28,
+};
+
+enum {
+    EFM_BUFFER_AT_OFFSET = 0,
+    EFM_BUFFER_AT_SLOT_BYTES = 4,
+    EFM_BUFFER_AT_SLOTS = 8,
+};
+
+enum {
+    EFM_OPERATOR_AT_KIND = 0,
+    EFM_OPERATOR_AT_N_IN = 1,
+    EFM_OPERATOR_AT_N_OUT = 2,
+    EFM_OPERATOR_AT_RESERVED = 3,
+    EFM_OPERATOR_AT_OPERANDS = 4,
+    EFM_OPERATOR_AT_PARAMS = 8,
+    EFM_OPERATOR_AT_N_PARAMS = 12,
+    EFM_OPERATOR_AT_WEIGHTS = 16,
+    EFM_OPERATOR_AT_WEIGHTS_BYTES = 20,
+    EFM_OPERATOR_AT_SCRATCH = 24,
+    EFM_OPERATOR_AT_SCRATCH_BYTES = 28,
+    EFM_OPERATOR_AT_ROWS = 32,
+    EFM_OPERATOR_AT_LINK = 36,
+};
+
+enum {
+    EFM_FIRING_AT_OPERATOR = 0,
+    EFM_FIRING_AT_ROWS = 2,
+};
+
+enum {
+    EFM_STAGE_AT_FIRST = 0,
+    EFM_STAGE_AT_FIRINGS = 4,
+};
+
+enum {
+    EFM_MAP_AT_ADDRESS = 0,
+    EFM_MAP_AT_SLOT_BYTES = 4,
+    EFM_MAP_AT_ROWS = 8,
+    EFM_MAP_AT_ROW_BYTES = 12,
+    EFM_MAP_AT_CODEC = 16,
+    EFM_MAP_AT_FLAGS = 18,
+    EFM_MAP_AT_TABLES = 20,
+    EFM_MAP_AT_TABLES_BYTES = 24,
+    EFM_MAP_AT_DIRECTORY = 28,
+    EFM_MAP_AT_STORE = 32,
+    EFM_MAP_AT_CAP = 36,
+    EFM_MAP_AT_REFERENCE = 38,
+};
+
+enum {
+    EFM_CAP_AT_MAP = 0,
+    EFM_CAP_AT_RATE = 4,
+    EFM_CAP_AT_DEPTH = 8,
+    EFM_CAP_AT_RELEASE = 12,
+    EFM_CAP_AT_PLACE = 16,
+    EFM_CAP_AT_QUALITY = 17,
+    EFM_CAP_AT_TILE = 18,
+    EFM_CAP_AT_TABLE = 20,
+};
+
+enum {
+    EFM_REFERENCE_AT_MAP = 0,
+    EFM_REFERENCE_AT_OFFSET = 4,
+    EFM_REFERENCE_AT_RELEASE = 8,
+    EFM_REFERENCE_AT_REFRESH = 12,
+};
+
+enum {
+    EFM_TENSOR_AT_ROWS = 0,
+    EFM_TENSOR_AT_ROW_BYTES = 4,
+    EFM_TENSOR_AT_TYPE = 8,
+    EFM_TENSOR_AT_RANK = 9,
+    EFM_TENSOR_AT_SCALE = 12,
+    EFM_TENSOR_AT_ZERO_POINT = 16,
+    EFM_TENSOR_AT_SHAPE = 20,
+    EFM_TENSOR_AT_NAME = 36,
+    EFM_TENSOR_AT_NAME_BYTES = 40,
+    EFM_TENSOR_AT_UNUSED = 44,
+};
+
 /* The control region: one 16-bit row counter per operator, then a window of operands. */
 enum { EFM_COUNTER_BYTES = 2, EFM_WINDOW_BYTES = 40 };
 
@@ -67,19 +183,25 @@ enum { EFM_COUNTER_BYTES = 2, EFM_WINDOW_BYTES = 40 };
 enum { EFM_CAP_STATE_BYTES = 24, EFM_POOL_STATE_BYTES = 8, EFM_LINK_BYTES = 2 };
 
 /* Where a capped map is; where its least shifts come from; the coarsest shift; a stored row's first byte. */
-enum { EFM_PLACE_EXTERNAL = 0, EFM_PLACE_POOL = 1, EFM_QUALITY_EVEN = 0, EFM_QUALITY_ROWS = 1, EFM_QUALITY_STATIC = 2,
-       EFM_QUALITY_DERIVED = 3, EFM_QUALITY_SIGNALLED = 4, EFM_QUALITIES = 5, EFM_QUALITY_CLASSES = 4, EFM_MAX_SHIFT = 8, EFM_ROW_SHIFT = 15, EFM_ROW_FRESH = 16 };
+enum {
+    EFM_PLACE_EXTERNAL = 0,
+    EFM_PLACE_POOL = 1,
+    EFM_QUALITY_EVEN = 0,
+    EFM_QUALITY_ROWS = 1,
+    EFM_QUALITY_STATIC = 2,
+    EFM_QUALITY_DERIVED = 3,
+    EFM_QUALITY_SIGNALLED = 4,
+    EFM_QUALITIES = 5,
+    EFM_QUALITY_CLASSES = 4,
+    EFM_MAX_SHIFT = 8,
+    EFM_ROW_SHIFT = 15,
+    EFM_ROW_FRESH = 16
+};
 
 /* Flag of a stored map: its rows are pairs of the stream's. */
 enum { EFM_MAP_PAIRED = 1 };
 
 /* A cursor's scratch begins with its ticket. */
 enum { EFM_CURSOR_BYTES = 16 };
-
-/* Bits of required_features. */
-enum {
-    EFM_FEATURE_EXTERNAL = 1, EFM_FEATURE_CODED = 2, EFM_FEATURE_CAPPED = 4, EFM_FEATURE_TEMPORAL = 8,
-    EFM_FEATURE_PAIRED = 16, EFM_FEATURE_QUALITY = 32, EFM_FEATURES = 63
-};
 
 #endif

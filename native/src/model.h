@@ -3,7 +3,7 @@
 #ifndef EFM_MODEL_H
 #define EFM_MODEL_H
 
-#include "../include/edgefm.h"
+#include "edgefm.h"
 #include "codecs/codec.h"
 #include "config.h"
 #include "format.h"
@@ -73,7 +73,6 @@ uint32_t efm_model_field(const efm_model *model, uint32_t offset); /* header fie
 uint32_t efm_model_control_bytes(const efm_model *model);
 uint32_t efm_model_window_operands(const efm_model *model);
 uint32_t efm_model_window_offset(const efm_model *model);
-uint32_t efm_model_alignment(const efm_model *model);
 uint32_t efm_model_port_buffers(const efm_model *model);
 uint32_t efm_model_burst(const efm_model *model);
 
@@ -111,10 +110,10 @@ static inline int efm_model_is_capped(const efm_map_view *map)
     return EFM_WITH_CAPS && map->cap != 0;
 }
 
-/* True when the map is coded against the frame before; likewise with EFM_WITH_TEMPORAL. */
+/* True when the map is coded against the frame before; likewise with EFM_HAS(TEMPORAL). */
 static inline int efm_model_refers(const efm_map_view *map)
 {
-    return EFM_WITH_TEMPORAL && map->reference != 0;
+    return EFM_HAS(TEMPORAL) && map->reference != 0;
 }
 
 /* True when a row of the map is a pair of the stream's, side by side in each pixel. */

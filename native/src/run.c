@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "edgefm_bytes.h"
 #include "config.h"
-#include "memory.h"
+#include "memory/memory.h"
 
 typedef struct run {
     const efm_model *model;
@@ -21,7 +21,7 @@ _Static_assert(sizeof(efm_rows) <= EFM_WINDOW_BYTES, "the control region's windo
 
 static uint32_t next_row(const run *r, uint32_t op)
 {
-    return load_le16(r->arena + EFM_COUNTER_BYTES * op);
+    return efm_load_le16(r->arena + EFM_COUNTER_BYTES * op);
 }
 
 /* Rows low .. high of a stream are made and not yet overwritten, not even by a LOAD that reads ahead. */
@@ -31,8 +31,9 @@ static int has_rows(const run *r, uint32_t stream, const efm_rows *rows, uint32_
     efm_op_view op;
     efm_model_op(r->model, producer, &op);
     const efm_op_class *entry = efm_op_find(op.kind);
-    if (entry != NULL && (entry->flags & EFM_OP_ACCUMULATES))
+    if (entry != NULL && (entry->flags & EFM_OP_ACCUMULATES)) {
         made = made == op.rows ? rows->height : 0;
+    }
     uint32_t ahead = op.kind == EFM_OP_LOAD && made < op.rows ? efm_model_port_buffers(r->model) - 1 : 0;
     return low <= high && high < made && made + ahead - low <= rows->capacity;
 }
@@ -47,8 +48,9 @@ static uint32_t bytes_of(const efm_rows *rows)
 /* uint8 differs from int8 in the top bit only. */
 static void flip_signs(uint8_t *row, uint32_t bytes)
 {
-    for (uint32_t i = 0; i < bytes; i++)
+    for (uint32_t i = 0; i < bytes; i++) {
         row[i] ^= 0x80;
+    }
 }
 
 static int is_uint8(const run *r, const efm_op_view *op)
@@ -63,10 +65,12 @@ static efm_status take_input(const run *r, const efm_op_view *op, const efm_rows
 {
     uint8_t *row = efm_row(rows, y);
     uint32_t bytes = bytes_of(rows);
-    if (r->host->input(r->host->context, op->link, y, row, bytes) != 0)
+    if (r->host->input(r->host->context, op->link, y, row, bytes) != 0) {
         return EFM_HOST_FAILED;
-    if (is_uint8(r, op))
+    }
+    if (is_uint8(r, op)) {
         flip_signs(row, bytes);
+    }
     r->counters->input_read_bytes += bytes;
     return EFM_OK;
 }
@@ -75,10 +79,12 @@ static efm_status take_input(const run *r, const efm_op_view *op, const efm_rows
 static uint8_t *packed_row(const run *r, const efm_op_view *op, const efm_rows *rows, uint32_t y)
 {
     uint32_t pixel = rows->channels * rows->element;
-    if (pixel == rows->pixel_stride)
+    if (pixel == rows->pixel_stride) {
         return efm_row(rows, y);
-    for (uint32_t x = 0; x < rows->width; x++)
+    }
+    for (uint32_t x = 0; x < rows->width; x++) {
         memmove(r->arena + op->scratch + x * pixel, efm_row(rows, y) + x * rows->pixel_stride, pixel);
+    }
     return r->arena + op->scratch;
 }
 
@@ -87,34 +93,45 @@ static efm_status give_output(const run *r, const efm_op_view *op, const efm_row
     uint32_t bytes = bytes_of(rows);
     uint8_t *row = packed_row(r, op, rows, y);
     int flips = is_uint8(r, op);
-    if (flips)
+    if (flips) {
         flip_signs(row, bytes);
+    }
     int32_t failed = r->host->output(r->host->context, op->link, y, row, bytes);
-    if (flips) /* others may still read the row in the ring */
+    if (flips) { /* others may still read the row in the ring */
         flip_signs(row, bytes);
+    }
     r->counters->output_write_bytes += bytes;
     return failed == 0 ? EFM_OK : EFM_HOST_FAILED;
 }
 
 static efm_status move_map(const run *r, const efm_op_view *op, uint32_t index, uint32_t first, uint32_t count)
 {
-    efm_cursor cursor = {.model = r->model, .host = r->host, .counters = r->counters,
-                         .arena = r->arena, .op = op, .index = index, .rows = r->window};
+    efm_cursor cursor = {.model = r->model,
+                         .host = r->host,
+                         .counters = r->counters,
+                         .arena = r->arena,
+                         .op = op,
+                         .index = index,
+                         .rows = r->window};
     efm_model_map(r->model, op->link, &cursor.map);
-    if (op->kind == EFM_OP_STORE)
+    if (op->kind == EFM_OP_STORE) {
         return efm_memory_store(&cursor, first, count);
-    if (next_row(r, cursor.map.store) != efm_model_op_rows(r->model, cursor.map.store))
+    }
+    if (next_row(r, cursor.map.store) != efm_model_op_rows(r->model, cursor.map.store)) {
         return EFM_BAD_SCHEDULE;
+    }
     return efm_memory_load(&cursor, first, count);
 }
 
 static efm_status move_rows(const run *r, const efm_op_view *op, uint32_t index, uint32_t first, uint32_t count)
 {
     efm_status status = EFM_OK;
-    if (op->kind == EFM_OP_LOAD || op->kind == EFM_OP_STORE)
+    if (op->kind == EFM_OP_LOAD || op->kind == EFM_OP_STORE) {
         return move_map(r, op, index, first, count);
-    for (uint32_t y = first; status == EFM_OK && y < first + count; y++)
+    }
+    for (uint32_t y = first; status == EFM_OK && y < first + count; y++) {
         status = op->kind == EFM_OP_INPUT ? take_input(r, op, r->window, y) : give_output(r, op, r->window, y);
+    }
     return status;
 }
 
@@ -123,29 +140,36 @@ static efm_status move_rows(const run *r, const efm_op_view *op, uint32_t index,
 /* A STORE may still be writing the row before the first. */
 static efm_status check_mover_rows(const run *r, const efm_op_view *op, uint32_t first, uint32_t count)
 {
-    if (op->n_out == 1)
+    if (op->n_out == 1) {
         return count <= r->window[0].capacity ? EFM_OK : EFM_BAD_SCHEDULE;
+    }
     uint32_t held = op->kind == EFM_OP_STORE && first > 0 ? efm_model_port_buffers(r->model) - 1 : 0;
-    int there = has_rows(r, load_le16(op->operands), &r->window[0], first - held, first + count - 1);
+    int there = has_rows(r, efm_load_le16(op->operands), &r->window[0], first - held, first + count - 1);
     return there ? EFM_OK : EFM_BAD_SCHEDULE;
 }
 
 static efm_status compute(const run *r, const efm_op_view *op, uint32_t first, uint32_t count)
 {
     const efm_op_class *entry = efm_op_find(op->kind);
-    efm_op_args args = {op->params, op->n_params, op->weights, op->weights_bytes, r->window, op->n_in,
-                        r->window + op->n_in, op->n_out, r->arena + op->scratch, op->scratch_bytes, first, count};
+    efm_op_args args = {op->params,           op->n_params, op->weights,
+                        op->weights_bytes,    r->window,    op->n_in,
+                        r->window + op->n_in, op->n_out,    r->arena + op->scratch,
+                        op->scratch_bytes,    first,        count};
     for (uint32_t i = 0; i < op->n_in; i++) {
         uint32_t low, high, unused;
         entry->need(&args, i, first, &low, &unused);
         entry->need(&args, i, first + count - 1, &unused, &high);
-        if (!has_rows(r, load_le16(op->operands + 2 * i), &r->window[i], low, high))
+        if (!has_rows(r, efm_load_le16(op->operands + 2 * i), &r->window[i], low, high)) {
             return EFM_BAD_SCHEDULE;
+        }
     }
-    if (!(entry->flags & EFM_OP_ACCUMULATES))
-        for (uint32_t i = 0; i < op->n_out; i++)
-            if (count > args.out[i].capacity)
+    if (!(entry->flags & EFM_OP_ACCUMULATES)) {
+        for (uint32_t i = 0; i < op->n_out; i++) {
+            if (count > args.out[i].capacity) {
                 return EFM_BAD_SCHEDULE;
+            }
+        }
+    }
     entry->run(&args);
     r->counters->weight_read_bytes += op->weights_bytes;
     return EFM_OK;
@@ -156,14 +180,16 @@ static void tap_rows(const run *r, const efm_op_view *op, uint32_t first, uint32
 {
     const efm_op_class *entry = efm_op_find(op->kind);
     int accumulates = entry != NULL && (entry->flags & EFM_OP_ACCUMULATES);
-    if (r->host->tap == NULL || (accumulates && first + count != op->rows))
+    if (r->host->tap == NULL || (accumulates && first + count != op->rows)) {
         return;
+    }
     for (uint32_t i = 0; i < op->n_out; i++) {
         const efm_rows *rows = &r->window[op->n_in + i];
         uint32_t from = accumulates ? 0 : first, to = accumulates ? rows->height : first + count;
-        for (uint32_t y = from; y < to; y++)
-            r->host->tap(r->host->context, load_le16(op->operands + 2 * (op->n_in + i)), y, efm_row(rows, y),
+        for (uint32_t y = from; y < to; y++) {
+            r->host->tap(r->host->context, efm_load_le16(op->operands + 2 * (op->n_in + i)), y, efm_row(rows, y),
                          rows->pixel_stride);
+        }
     }
 }
 #else
@@ -175,21 +201,25 @@ static efm_status fire(const run *r, uint32_t index, uint32_t count)
     efm_op_view op;
     efm_model_op(r->model, index, &op);
     uint32_t first = next_row(r, index);
-    if (first > op.rows || count > op.rows - first)
+    if (first > op.rows || count > op.rows - first) {
         return EFM_BAD_SCHEDULE;
-    for (uint32_t i = 0; i < op.n_in + op.n_out; i++)
-        efm_model_rows(r->model, load_le16(op.operands + 2 * i), r->arena, &r->window[i]);
+    }
+    for (uint32_t i = 0; i < op.n_in + op.n_out; i++) {
+        efm_model_rows(r->model, efm_load_le16(op.operands + 2 * i), r->arena, &r->window[i]);
+    }
     efm_status status;
     if (op.kind <= EFM_OP_STORE) {
         status = check_mover_rows(r, &op, first, count);
-        if (status == EFM_OK)
+        if (status == EFM_OK) {
             status = move_rows(r, &op, index, first, count);
+        }
     } else {
         status = compute(r, &op, first, count);
     }
-    if (status != EFM_OK)
+    if (status != EFM_OK) {
         return status;
-    store_le16(r->arena + EFM_COUNTER_BYTES * index, (uint16_t)(first + count));
+    }
+    efm_store_le16(r->arena + EFM_COUNTER_BYTES * index, (uint16_t)(first + count));
     tap_rows(r, &op, first, count);
     return EFM_OK;
 }
@@ -197,12 +227,15 @@ static efm_status fire(const run *r, uint32_t index, uint32_t count)
 static efm_status run_stage(const run *r, uint32_t stage)
 {
     const uint8_t *at = r->model->section[EFM_SECTION_STAGES].at + stage * EFM_STAGE_BYTES;
-    const uint8_t *firing = r->model->section[EFM_SECTION_FIRINGS].at + load_le32(at) * EFM_FIRING_BYTES;
+    const uint8_t *firing =
+        r->model->section[EFM_SECTION_FIRINGS].at + efm_load_le32(at + EFM_STAGE_AT_FIRST) * EFM_FIRING_BYTES;
     efm_status status = EFM_OK;
-    for (uint32_t left = load_le32(at + 4); status == EFM_OK && left > 0; left--, firing += EFM_FIRING_BYTES) {
-        if (r->host->poll != NULL && r->host->poll(r->host->context) != 0)
+    for (uint32_t left = efm_load_le32(at + EFM_STAGE_AT_FIRINGS); status == EFM_OK && left > 0;
+         left--, firing += EFM_FIRING_BYTES) {
+        if (r->host->poll != NULL && r->host->poll(r->host->context) != 0) {
             return EFM_HOST_FAILED;
-        status = fire(r, load_le16(firing), load_le16(firing + 2));
+        }
+        status = fire(r, efm_load_le16(firing + EFM_FIRING_AT_OPERATOR), efm_load_le16(firing + EFM_FIRING_AT_ROWS));
     }
     return status;
 }
@@ -215,24 +248,29 @@ static efm_status finish(const run *r, efm_status status)
         efm_op_view op;
         efm_model_op(r->model, i, &op);
         uint32_t fired = next_row(r, i);
-        if (fired == op.rows)
+        if (fired == op.rows) {
             continue;
-        if ((op.kind == EFM_OP_LOAD || op.kind == EFM_OP_STORE) && fired > 0)
+        }
+        if ((op.kind == EFM_OP_LOAD || op.kind == EFM_OP_STORE) && fired > 0) {
             (void)efm_memory_settle(&r->host->port, r->arena + op.scratch);
-        if (status == EFM_OK)
+        }
+        if (status == EFM_OK) {
             status = EFM_BAD_SCHEDULE;
+        }
     }
     return status;
 }
 
 static efm_status check_host(const efm_model *model, const efm_host *host, const uint8_t *arena, uint32_t arena_bytes)
 {
-    if (host->input == NULL || host->output == NULL || arena_bytes < efm_model_arena_bytes(model) ||
-        ((uintptr_t)arena & 7u) != 0)
+    if (host->input == NULL || host->output == NULL || arena_bytes < efm_model_arena_bytes(model)
+        || ((uintptr_t)arena & 7u) != 0) {
         return EFM_BAD_ARGUMENT;
-    if (efm_model_external_bytes(model) != 0 &&
-        (host->port.begin_read == NULL || host->port.begin_write == NULL || host->port.wait == NULL))
+    }
+    if (efm_model_external_bytes(model) != 0
+        && (host->port.begin_read == NULL || host->port.begin_write == NULL || host->port.wait == NULL)) {
         return EFM_BAD_ARGUMENT;
+    }
     return EFM_OK;
 }
 
@@ -240,21 +278,25 @@ efm_status efm_run(const efm_model *model, const efm_host *host, uint8_t *arena,
                    efm_counters *counters)
 {
     efm_status status = counters == NULL ? EFM_BAD_ARGUMENT : check_host(model, host, arena, arena_bytes);
-    if (status != EFM_OK)
+    if (status != EFM_OK) {
         return status;
+    }
     run r = {model, host, counters, arena, NULL};
     r.window = (efm_rows *)(void *)(arena + efm_model_window_offset(model));
     memset(r.counters, 0, sizeof *r.counters);
     memset(arena, 0, efm_model_control_bytes(model));
-    if (host->maps != NULL)
+    if (host->maps != NULL) {
         memset(host->maps, 0, efm_model_maps(model) * sizeof *host->maps);
+    }
     for (uint32_t stage = 0; status == EFM_OK && stage < efm_model_stages(model); stage++) {
-        if (host->event != NULL)
+        if (host->event != NULL) {
             host->event(host->context, stage);
+        }
         status = run_stage(&r, stage);
     }
     status = finish(&r, status);
-    if (status == EFM_OK && host->event != NULL)
+    if (status == EFM_OK && host->event != NULL) {
         host->event(host->context, efm_model_stages(model));
+    }
     return status;
 }

@@ -292,7 +292,7 @@ def test_random_frames_leave_the_device_able_to_answer(native):
     ("gcc", ["-O3"]), ("gcc", ["-O0"]), ("clang", ["-O3"]),
     ("arm-none-eabi-gcc", ["-Os", "-mcpu=cortex-m4", "-mthumb", "-ffreestanding"])])
 def test_no_compiler_warns(root: Path, need, tmp_path, compiler, flags):
-    done = subprocess.run([need(compiler), *STRICT, *flags, f"-I{root / 'native/src'}",
+    done = subprocess.run([need(compiler), *STRICT, *flags, f"-I{root / 'native/include'}",
                            "-fstack-usage" if compiler != "clang" else "-g", "-c",
                            *map(str, link_device.SOURCES)],
                           capture_output=True, text=True, check=False, cwd=tmp_path)
@@ -301,7 +301,7 @@ def test_no_compiler_warns(root: Path, need, tmp_path, compiler, flags):
 
 def test_stack_and_size_are_small_and_nothing_is_global(root: Path, need, tmp_path):
     subprocess.run([need("arm-none-eabi-gcc"), "-std=c11", "-Os", "-mcpu=cortex-m4", "-mthumb",
-                    "-ffreestanding", f"-I{root / 'native/src'}", "-fstack-usage", "-c",
+                    "-ffreestanding", f"-I{root / 'native/include'}", "-fstack-usage", "-c",
                     *map(str, link_device.SOURCES)], check=True, cwd=tmp_path)
     usage = [line.split("\t") for path in tmp_path.glob("*.su")
              for line in path.read_text().splitlines()]

@@ -11,11 +11,18 @@
 #include <string.h>
 
 #include "agent.h"
-#include "crc32.h"
+#include "edgefm_bytes.h"
 
 enum {
-    FLASH = 1 << 15, ERASE = 1024, ARENA = 1 << 14, EXTERNAL = 1 << 14, RESULTS = 2000, PACKAGE = 1 << 13,
-    MOST_PAYLOAD = 2 * 255 + 16, ANY_NUMBER = 0x40, EARLY = 0x20
+    FLASH = 1 << 15,
+    ERASE = 1024,
+    ARENA = 1 << 14,
+    EXTERNAL = 1 << 14,
+    RESULTS = 2000,
+    PACKAGE = 1 << 13,
+    MOST_PAYLOAD = 2 * 255 + 16,
+    ANY_NUMBER = 0x40,
+    EARLY = 0x20
 };
 
 typedef struct world {
@@ -43,8 +50,9 @@ static int32_t erase(void *context, uint32_t offset)
 
 static int32_t program(void *context, uint32_t offset, const uint8_t *from, uint32_t bytes)
 {
-    for (uint32_t i = 0; i < bytes; i++)
+    for (uint32_t i = 0; i < bytes; i++) {
         ((world *)context)->flash[offset + i] &= from[i];
+    }
     return 0;
 }
 
@@ -76,8 +84,9 @@ static uint64_t ticks(void *context)
 static void hear(void *context, const uint8_t *bytes, uint32_t count)
 {
     world *w = context;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         w->seen += bytes[i];
+    }
 }
 
 static void reset(void *context)
@@ -111,8 +120,9 @@ static void next_record(world *w)
     uint8_t kind = w->data[0], type = kind & 7;
     uint32_t length = w->left < 2 ? 0 : w->data[1], bytes = 0;
     const uint8_t *at = w->data + 2;
-    if (w->left < 2 || length > w->left - 2)
+    if (w->left < 2 || length > w->left - 2) {
         length = w->left < 2 ? 0 : (uint32_t)(w->left - 2);
+    }
     w->data += w->left < 2 ? w->left : 2 + length;
     w->left -= w->left < 2 ? w->left : 2 + length;
     config.context = w;
@@ -123,8 +133,9 @@ static void next_record(world *w)
     }
     for (uint32_t i = 0; i < length; i++) {
         frame[EFM_LINK_HEAD_BYTES + bytes++] = at[i] == 0xff ? 'n' : at[i];
-        if (at[i] == 0xff)
+        if (at[i] == 0xff) {
             frame[EFM_LINK_HEAD_BYTES + bytes++] = 'n';
+        }
     }
     efm_link_send(&config, (efm_link_type)type, (kind & ANY_NUMBER) != 0 ? kind : number_for(w, type), frame, bytes);
 }
@@ -133,10 +144,12 @@ static int32_t say(void *context, uint8_t *bytes, uint32_t room, bool wait)
 {
     world *w = context;
     while (w->wire_at == w->wire_end) {
-        if (!wait && (w->left == 0 || (w->data[0] & EARLY) == 0))
+        if (!wait && (w->left == 0 || (w->data[0] & EARLY) == 0)) {
             return 0;
-        if (w->left == 0)
+        }
+        if (w->left == 0) {
             return -1;
+        }
         next_record(w);
     }
     uint32_t rest = w->wire_end - w->wire_at, part = rest < room ? rest : room;
@@ -153,9 +166,10 @@ static void fill_store(world *w)
     efm_store_package wanted = {(const uint8_t *)"nn", 2, package_bytes, 0};
     uint32_t start;
     wanted.crc = efm_crc32(0, package, package_bytes);
-    if (efm_store_mount(&store, &w->board.flash) != EFM_OK || efm_store_begin(&store, &wanted, false, &start) != EFM_OK ||
-        efm_store_append(&store, package, package_bytes) != EFM_OK || efm_store_commit(&store) != EFM_OK)
+    if (efm_store_mount(&store, &w->board.flash) != EFM_OK || efm_store_begin(&store, &wanted, false, &start) != EFM_OK
+        || efm_store_append(&store, package, package_bytes) != EFM_OK || efm_store_commit(&store) != EFM_OK) {
         abort();
+    }
 }
 
 int LLVMFuzzerInitialize(int *count, char ***words)
@@ -163,8 +177,9 @@ int LLVMFuzzerInitialize(int *count, char ***words)
     (void)count;
     (void)words;
     FILE *file = fopen("tests/golden/good/external.efm", "rb");
-    if (file == NULL)
+    if (file == NULL) {
         abort(); /* to be run from the project's root */
+    }
     package_bytes = (uint32_t)fread(package, 1, sizeof package, file);
     fclose(file);
     return package_bytes == sizeof package;
@@ -178,11 +193,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     w.flash = aligned_alloc(16, FLASH);
     w.external = calloc(1, EXTERNAL);
     memset(w.flash, 0xff, FLASH);
-    w.board = (efm_board){
-        .name = "fuzz", .arena = arena, .arena_bytes = ARENA, .results = results, .results_bytes = RESULTS,
-        .external = {begin_read, begin_write, wait_for, &w}, .external_bytes = EXTERNAL, .external_alignment = 1,
-        .flash = {w.flash, FLASH, ERASE, 16, erase, program, &w},
-        .context = &w, .read = say, .write = hear, .ticks = ticks, .reset = reset};
+    w.board = (efm_board){.name = "fuzz",
+                          .arena = arena,
+                          .arena_bytes = ARENA,
+                          .results = results,
+                          .results_bytes = RESULTS,
+                          .external = {begin_read, begin_write, wait_for, &w},
+                          .external_bytes = EXTERNAL,
+                          .external_alignment = 1,
+                          .flash = {w.flash, FLASH, ERASE, 16, erase, program, &w},
+                          .context = &w,
+                          .read = say,
+                          .write = hear,
+                          .ticks = ticks,
+                          .reset = reset};
     fill_store(&w);
     efm_agent_serve(&agent, &w.board);
     free(arena);

@@ -16,8 +16,8 @@ static uint32_t row_bytes(const efm_codec_args *args)
 /* What comes back may differ. */
 static int loses(const efm_codec_class *codec, const efm_codec_args *args)
 {
-    return codec->id == EFM_CODEC_DCTCM || codec->id == EFM_CODEC_GF2 ||
-           (codec->id == EFM_CODEC_TEMPORAL && args->tables[1] > 0);
+    return codec->id == EFM_CODEC_DCTCM || codec->id == EFM_CODEC_GF2
+           || (codec->id == EFM_CODEC_TEMPORAL && args->tables[1] > 0);
 }
 
 /* A row of the frame before, or none. */
@@ -70,8 +70,7 @@ static void round_trip(const efm_codec_class *codec, const efm_codec_args *args,
 }
 
 /* Codes nobody wrote; with SPOILT the state is overwritten between the rows. */
-static void decode_anything(const efm_codec_class *codec, const efm_codec_args *args, source *s, int spoilt,
-                            int refers)
+static void decode_anything(const efm_codec_class *codec, const efm_codec_args *args, source *s, int spoilt, int refers)
 {
     uint32_t bytes = row_bytes(args), state_bytes = codec->state_bytes(args);
     efm_codec_args reader = *args;
@@ -106,9 +105,8 @@ static void decode_anything(const efm_codec_class *codec, const efm_codec_args *
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     source s = {data, size};
-    static const uint8_t ids[] = {EFM_CODEC_RLE, EFM_CODEC_ZVC, EFM_CODEC_EBPC, EFM_CODEC_CONTEXT,
-                                  EFM_CODEC_GF2, EFM_CODEC_RICE, EFM_CODEC_TANS,
-                                  EFM_CODEC_DCTCM, EFM_CODEC_TEMPORAL, EFM_CODEC_MIX};
+    static const uint8_t ids[] = {EFM_CODEC_RLE,  EFM_CODEC_ZVC,  EFM_CODEC_EBPC,  EFM_CODEC_CONTEXT,  EFM_CODEC_GF2,
+                                  EFM_CODEC_RICE, EFM_CODEC_TANS, EFM_CODEC_DCTCM, EFM_CODEC_TEMPORAL, EFM_CODEC_MIX};
     uint32_t id = ids[take(&s) % sizeof ids];
 #ifdef FUZZ_ONLY
     id = FUZZ_ONLY;
@@ -124,10 +122,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(codec != NULL);
     if (codec->check(&args) == EFM_OK) {
         int refers = id == EFM_CODEC_TEMPORAL && mode & REFERS;
-        if (mode & FORGED)
+        if (mode & FORGED) {
             decode_anything(codec, &args, &s, mode & SPOILT, refers);
-        else
+        } else {
             round_trip(codec, &args, &s, refers, mode & RECALLS);
+        }
     }
     free(bytes);
     return 0;

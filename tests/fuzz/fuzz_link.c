@@ -10,12 +10,20 @@
 #include <string.h>
 
 #include "agent.h"
-#include "bytes.h"
-#include "crc32.h"
+#include "edgefm_bytes.h"
 #include "nor_flash.h"
 
-enum { ERASE = 512, FLASH = 64 * ERASE, ARENA = 1 << 15, EXTERNAL = 1 << 14, RESULTS = 4096, PATTERN = 4096,
-       LINE = 1200, INPUT = 1536, MOST_WRITTEN = 1 << 26 };
+enum {
+    ERASE = 512,
+    FLASH = 64 * ERASE,
+    ARENA = 1 << 15,
+    EXTERNAL = 1 << 14,
+    RESULTS = 4096,
+    PATTERN = 4096,
+    LINE = 1200,
+    INPUT = 1536,
+    MOST_WRITTEN = 1 << 26
+};
 
 static uint8_t stocked[FLASH], pattern[PATTERN];
 
@@ -33,8 +41,9 @@ typedef struct bench {
 
 static void check(bool holds)
 {
-    if (!holds)
+    if (!holds) {
         abort();
+    }
 }
 
 static uint32_t next(bench *b, uint32_t bytes)
@@ -52,8 +61,9 @@ static uint32_t take(bench *b, uint8_t *to, uint32_t most)
 {
     uint32_t count = next(b, 1);
     count = count > most ? most : count;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         to[i] = (uint8_t)next(b, 1);
+    }
     return count;
 }
 
@@ -93,7 +103,7 @@ static void hello(bench *b)
     args[0] = EFM_LINK_HELLO;
     args[1] = EFM_LINK_MAJOR;
     memset(args + 2, 7, 5);
-    store_le16(args + 7, (uint16_t)(EFM_LINK_FRAME_MIN + next(b, 2) % 1024));
+    efm_store_le16(args + 7, (uint16_t)(EFM_LINK_FRAME_MIN + next(b, 2) % 1024));
     put_frame(b, EFM_LINK_REQUEST, next(b, 1), frame, 9);
 }
 
@@ -103,9 +113,9 @@ static void open_write(bench *b)
     uint8_t frame[80], *args = frame + EFM_LINK_HEAD_BYTES;
     uint32_t total = next(b, 2) % (PATTERN + 1);
     args[0] = EFM_LINK_OPEN_WRITE;
-    store_le32(args + 1, total);
-    store_le32(args + 5, efm_crc32(0, pattern, total));
-    store_le16(args + 9, (uint16_t)(1 + next(b, 1)));
+    efm_store_le32(args + 1, total);
+    efm_store_le32(args + 5, efm_crc32(0, pattern, total));
+    efm_store_le16(args + 9, (uint16_t)(1 + next(b, 1)));
     put_frame(b, EFM_LINK_REQUEST, following(b), frame, 11 + take(b, args + 11, 60));
 }
 
@@ -117,13 +127,15 @@ static void chunks(bench *b)
     uint32_t number = transfer->next, mask = next(b, 1);
     for (; mask != 0 && transfer->id != 0 && b->end < LINE / 2; mask >>= 1, number++) {
         uint32_t at = transfer->start + number * transfer->chunk;
-        if (at >= transfer->total || transfer->total > PATTERN || transfer->chunk > 256)
+        if (at >= transfer->total || transfer->total > PATTERN || transfer->chunk > 256) {
             break;
+        }
         uint32_t rest = transfer->total - at, count = rest < transfer->chunk ? rest : transfer->chunk;
-        store_le32(payload, number);
+        efm_store_le32(payload, number);
         memcpy(payload + EFM_LINK_CHUNK_HEAD, pattern + at, count);
-        if ((mask & 1u) != 0)
+        if ((mask & 1u) != 0) {
             put_frame(b, EFM_LINK_CHUNK, transfer->id, frame, EFM_LINK_CHUNK_HEAD + count);
+        }
     }
 }
 
@@ -134,7 +146,7 @@ static void run(bench *b)
     uint32_t choice = next(b, 1);
     args[0] = EFM_COMMAND_RUN;
     args[1] = choice & (EFM_RUN_TELL_STAGES | EFM_RUN_TELL_MAPS);
-    store_le16(args + 2, (uint16_t)(1 + choice / 16));
+    efm_store_le16(args + 2, (uint16_t)(1 + choice / 16));
     args[4] = 3;
     memcpy(args + 5, "netin", 5);
     put_frame(b, EFM_LINK_REQUEST, following(b), frame, (choice & 2u) != 0 ? 10 : 8);
@@ -144,13 +156,25 @@ static void fill_line(bench *b)
 {
     b->at = b->end = 0;
     switch (next(b, 1) % 8) {
-    case 0: hello(b); break;
-    case 1: open_write(b); break;
+    case 0:
+        hello(b);
+        break;
+    case 1:
+        open_write(b);
+        break;
     case 2:
-    case 3: chunks(b); break;
-    case 4: run(b); break;
-    case 5: b->end = take(b, b->line, 255); break;
-    default: any_frame(b); break;
+    case 3:
+        chunks(b);
+        break;
+    case 4:
+        run(b);
+        break;
+    case 5:
+        b->end = take(b, b->line, 255);
+        break;
+    default:
+        any_frame(b);
+        break;
     }
 }
 
@@ -160,11 +184,13 @@ static int32_t read_line(void *context, uint8_t *bytes, uint32_t room, bool wait
 {
     bench *b = context;
     while (b->at == b->end) {
-        if (b->left == 0)
+        if (b->left == 0) {
             return -1;
+        }
         fill_line(b);
-        if (!wait)
+        if (!wait) {
             break;
+        }
     }
     uint32_t count = b->end - b->at < room ? b->end - b->at : room;
     memcpy(bytes, b->line + b->at, count);
@@ -175,8 +201,9 @@ static int32_t read_line(void *context, uint8_t *bytes, uint32_t room, bool wait
 static void write_line(void *context, const uint8_t *bytes, uint32_t count)
 {
     bench *b = context;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         b->written += 1 + bytes[i] / 256;
+    }
     check(b->written < MOST_WRITTEN);
 }
 
@@ -193,8 +220,9 @@ static void reset(void *context)
 static int32_t begin_read(void *port, uint32_t address, uint8_t *to, uint32_t bytes, uint32_t *ticket)
 {
     *ticket = 0;
-    if (address > EXTERNAL || bytes > EXTERNAL - address)
+    if (address > EXTERNAL || bytes > EXTERNAL - address) {
         return -1;
+    }
     memcpy(to, ((bench *)port)->external + address, bytes);
     return 0;
 }
@@ -202,8 +230,9 @@ static int32_t begin_read(void *port, uint32_t address, uint8_t *to, uint32_t by
 static int32_t begin_write(void *port, uint32_t address, const uint8_t *from, uint32_t bytes, uint32_t *ticket)
 {
     *ticket = 0;
-    if (address > EXTERNAL || bytes > EXTERNAL - address)
+    if (address > EXTERNAL || bytes > EXTERNAL - address) {
         return -1;
+    }
     memcpy(((bench *)port)->external + address, from, bytes);
     return 0;
 }
@@ -223,15 +252,30 @@ static void *memory(uint32_t bytes)
 
 static void make(bench *b)
 {
-    b->nor = (nor_flash){.bytes = memory(FLASH), .written = memory(FLASH), .size = FLASH, .erase_bytes = ERASE,
-                         .program_bytes = 4, .left = UINT64_MAX, .seed = 1};
+    b->nor = (nor_flash){.bytes = memory(FLASH),
+                         .written = memory(FLASH),
+                         .size = FLASH,
+                         .erase_bytes = ERASE,
+                         .program_bytes = 4,
+                         .left = UINT64_MAX,
+                         .seed = 1};
     b->external = memory(EXTERNAL);
-    b->board = (efm_board){
-        .name = "fuzz", .unit = EFM_TICKS_CYCLES, .ticks_per_second = 1000, .arena = memory(ARENA),
-        .arena_bytes = ARENA, .results = memory(RESULTS), .results_bytes = RESULTS,
-        .external = {begin_read, begin_write, wait_for, b}, .external_bytes = EXTERNAL,
-        .external_alignment = 1, .flash = nor_as_flash(&b->nor), .context = b, .read = read_line,
-        .write = write_line, .ticks = ticks, .reset = reset};
+    b->board = (efm_board){.name = "fuzz",
+                           .unit = EFM_TICKS_CYCLES,
+                           .ticks_per_second = 1000,
+                           .arena = memory(ARENA),
+                           .arena_bytes = ARENA,
+                           .results = memory(RESULTS),
+                           .results_bytes = RESULTS,
+                           .external = {begin_read, begin_write, wait_for, b},
+                           .external_bytes = EXTERNAL,
+                           .external_alignment = 1,
+                           .flash = nor_as_flash(&b->nor),
+                           .context = b,
+                           .read = read_line,
+                           .write = write_line,
+                           .ticks = ticks,
+                           .reset = reset};
 }
 
 static void unmake(bench *b)
@@ -260,8 +304,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc;
     (void)argv;
     check(b != NULL && file != NULL);
-    for (uint32_t i = 0; i < PATTERN; i++)
+    for (uint32_t i = 0; i < PATTERN; i++) {
         pattern[i] = (uint8_t)(i * 37 >> 2);
+    }
     make(b);
     memset(b->nor.bytes, 0xff, FLASH);
     check(efm_store_mount(&b->agent.store, &b->board.flash) == EFM_OK);
@@ -277,8 +322,9 @@ static void look(bench *b)
 {
     efm_store_entry entry;
     check(b->nor.forbidden == 0 && efm_store_mount(&b->agent.store, &b->board.flash) == EFM_OK);
-    for (uint32_t cursor = 0; efm_store_next(&b->agent.store, &cursor, &entry);)
+    for (uint32_t cursor = 0; efm_store_next(&b->agent.store, &cursor, &entry);) {
         check(efm_crc32(0, entry.at, entry.bytes) == entry.crc);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -7,15 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "crc32.h"
+#include "edgefm_bytes.h"
 #include "edgefm.h"
 #include "model.h"
-#include "../../edgefm/runtime/late_port.h"
+#include "late_port.h"
 
 enum {
-    AT_BYTES = 8, AT_CRC = 12, CHECKED_FROM = 16, AT_SECTIONS = 20,
-    MOST_FAST = 1 << 20, MOST_EXTERNAL = 1 << 20,
+    AT_BYTES = 8,
+    AT_CRC = 12,
+    CHECKED_FROM = 16,
+    AT_SECTIONS = 20,
+    MOST_FAST = 1 << 20,
+    MOST_EXTERNAL = 1 << 20,
     MOST_WORK = 1 << 22 /* of the estimate below, so that no input runs for seconds */
 };
 
@@ -29,14 +32,16 @@ typedef struct board {
 
 static void look_at(board *b, const uint8_t *bytes, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         b->seen = b->seen * 31 + bytes[i];
+    }
 }
 
 static void must(int holds)
 {
-    if (!holds)
+    if (!holds) {
         abort();
+    }
 }
 
 static int inside(const board *b, const uint8_t *at, uint32_t bytes)
@@ -49,8 +54,9 @@ static int inside(const board *b, const uint8_t *at, uint32_t bytes)
 static int32_t give_input(void *context, uint32_t input, uint32_t y, uint8_t *row, uint32_t bytes)
 {
     must(inside(context, row, bytes));
-    for (uint32_t i = 0; i < bytes; i++)
+    for (uint32_t i = 0; i < bytes; i++) {
         row[i] = (uint8_t)((i * 7 + y * 13 + input) * 37 >> 2);
+    }
     return 0;
 }
 
@@ -69,8 +75,9 @@ static void tap(void *context, uint32_t stream, uint32_t y, const uint8_t *row, 
     efm_rows rows;
     efm_model_rows(b->model, stream, NULL, &rows);
     must(y < rows.height);
-    for (uint32_t x = 0; x < rows.width; x++)
+    for (uint32_t x = 0; x < rows.width; x++) {
         look_at(b, row + (size_t)x * pixel_stride, rows.channels * rows.element);
+    }
 }
 
 static void must_be_possible(const board *b, uint32_t address, const uint8_t *at, uint32_t bytes)
@@ -114,13 +121,15 @@ static uint64_t row_work(const efm_model *model, const efm_op_view *op)
     uint64_t widest = 0, cost = 64;
     for (uint32_t i = 0; i < op->n_in + op->n_out; i++) {
         efm_rows rows;
-        efm_model_rows(model, load_le16(op->operands + 2 * i), NULL, &rows);
+        efm_model_rows(model, efm_load_le16(op->operands + 2 * i), NULL, &rows);
         uint64_t values = (uint64_t)rows.width * rows.channels, map = values * rows.height;
         widest = values > widest ? values : widest;
-        if (op->n_params >= 2) /* a window, and never more of it than there is map */
-            cost += lesser((uint64_t)load_le32(op->params) * load_le32(op->params + 4), map);
-        if (i >= op->n_in)
+        if (op->n_params >= 2) { /* a window, and never more of it than there is map */
+            cost += lesser((uint64_t)efm_load_le32(op->params) * efm_load_le32(op->params + 4), map);
+        }
+        if (i >= op->n_in) {
             cost += op->weights_bytes / rows.channels;
+        }
     }
     return widest * cost;
 }
@@ -128,8 +137,9 @@ static uint64_t row_work(const efm_model *model, const efm_op_view *op)
 static int is_small(const efm_model *model)
 {
     uint64_t work = 0;
-    if (efm_model_arena_bytes(model) > MOST_FAST || efm_model_external_bytes(model) > MOST_EXTERNAL)
+    if (efm_model_arena_bytes(model) > MOST_FAST || efm_model_external_bytes(model) > MOST_EXTERNAL) {
         return 0;
+    }
     for (uint32_t i = 0; work <= MOST_WORK && i < model->section[EFM_SECTION_OPERATORS].count; i++) {
         efm_op_view op;
         efm_model_op(model, i, &op);
@@ -143,10 +153,12 @@ static int is_small(const efm_model *model)
 static void describe(const efm_model *model, board *b)
 {
     efm_tensor tensor;
-    for (uint32_t i = 0; efm_model_input(model, i, &tensor) == EFM_OK; i++)
+    for (uint32_t i = 0; efm_model_input(model, i, &tensor) == EFM_OK; i++) {
         look_at(b, tensor.name, tensor.name_bytes);
-    for (uint32_t i = 0; efm_model_output(model, i, &tensor) == EFM_OK; i++)
+    }
+    for (uint32_t i = 0; efm_model_output(model, i, &tensor) == EFM_OK; i++) {
         look_at(b, tensor.name, tensor.name_bytes);
+    }
 }
 
 /* Map by map and in all the same was counted, also by a run that was given up. */
@@ -163,15 +175,20 @@ static void compare_counts(const efm_model *model, const efm_map_counters *maps,
 
 static void execute(const efm_model *model)
 {
-    board b = {.model = model, .arena_bytes = efm_model_arena_bytes(model),
+    board b = {.model = model,
+               .arena_bytes = efm_model_arena_bytes(model),
                .external = {.bytes = efm_model_external_bytes(model)}};
     describe(model, &b);
     b.arena = malloc(b.arena_bytes > 0 ? b.arena_bytes : 1);
     b.external.memory = calloc(b.external.bytes > 0 ? b.external.bytes : 1, 1);
     efm_map_counters *maps = malloc(efm_model_maps(model) * sizeof *maps + 1);
     must(b.arena != NULL && b.external.memory != NULL && maps != NULL);
-    efm_host host = {.context = &b, .input = give_input, .output = take_output, .tap = tap,
-                     .port = {begin_read, begin_write, wait, &b}, .maps = maps};
+    efm_host host = {.context = &b,
+                     .input = give_input,
+                     .output = take_output,
+                     .tap = tap,
+                     .port = {begin_read, begin_write, wait, &b},
+                     .maps = maps};
     efm_counters counters;
     efm_status status = efm_run(model, &host, b.arena, b.arena_bytes, &counters);
     look_at(&b, (const uint8_t *)efm_status_name(status), 6);
@@ -185,10 +202,11 @@ static void execute(const efm_model *model)
 
 static void seal(uint8_t *package, size_t bytes)
 {
-    if (bytes < CHECKED_FROM)
+    if (bytes < CHECKED_FROM) {
         return;
-    store_le32(package + AT_BYTES, (uint32_t)bytes);
-    store_le32(package + AT_CRC, efm_crc32(0, package + CHECKED_FROM, (uint32_t)bytes - CHECKED_FROM));
+    }
+    efm_store_le32(package + AT_BYTES, (uint32_t)bytes);
+    efm_store_le32(package + AT_CRC, efm_crc32(0, package + CHECKED_FROM, (uint32_t)bytes - CHECKED_FROM));
 }
 
 /* -- changes that a mutation of bytes seldom makes --------------------------------------------------- */
@@ -203,16 +221,16 @@ typedef struct span {
 static span section_of(const uint8_t *package, size_t bytes, uint32_t which)
 {
     static const uint8_t RECORDS[] = {
-        [EFM_SECTION_STREAMS] = EFM_STREAM_BYTES, [EFM_SECTION_BUFFERS] = EFM_BUFFER_BYTES,
+        [EFM_SECTION_STREAMS] = EFM_STREAM_BYTES,     [EFM_SECTION_BUFFERS] = EFM_BUFFER_BYTES,
         [EFM_SECTION_OPERATORS] = EFM_OPERATOR_BYTES, [EFM_SECTION_FIRINGS] = EFM_FIRING_BYTES,
-        [EFM_SECTION_STAGES] = EFM_STAGE_BYTES, [EFM_SECTION_MAPS] = EFM_MAP_BYTES,
-        [EFM_SECTION_TENSORS] = EFM_TENSOR_BYTES, [EFM_SECTION_CAPS] = EFM_CAP_BYTES
-    };
+        [EFM_SECTION_STAGES] = EFM_STAGE_BYTES,       [EFM_SECTION_MAPS] = EFM_MAP_BYTES,
+        [EFM_SECTION_TENSORS] = EFM_TENSOR_BYTES,     [EFM_SECTION_CAPS] = EFM_CAP_BYTES};
     const uint8_t *entry = package + EFM_HEADER_BYTES + which * EFM_SECTION_BYTES;
-    uint32_t id = load_le16(entry), at = load_le32(entry + 4), size = load_le32(entry + 8);
+    uint32_t id = efm_load_le16(entry), at = efm_load_le32(entry + 4), size = efm_load_le32(entry + 8);
     uint32_t record = id < sizeof RECORDS && RECORDS[id] != 0 ? RECORDS[id] : 4;
-    if (at > bytes || size > bytes - at)
+    if (at > bytes || size > bytes - at) {
         return (span){0, 0, record};
+    }
     return (span){at, size / record, record};
 }
 
@@ -228,22 +246,25 @@ static void step_field(uint8_t *package, const span *s, uint32_t random)
 {
     static const int8_t STEPS[] = {1, -1, 2, -2, 4, -4, 8, -8, 16, -16, 64, -64};
     uint8_t *field = package + s->at + random % (s->records * s->record_bytes / 4) * 4;
-    store_le32(field, load_le32(field) + (uint32_t)STEPS[random / 5 % sizeof STEPS]);
+    efm_store_le32(field, efm_load_le32(field) + (uint32_t)STEPS[random / 5 % sizeof STEPS]);
 }
 
 /* Half of all changes are to fields of records, so that plans stay plans and overlap. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned int seed)
 {
-    uint32_t random = seed * 2654435761u, sections = size < EFM_HEADER_BYTES ? 0 : load_le32(data + AT_SECTIONS);
-    if (random >> 31 || sections == 0 || sections > (size - EFM_HEADER_BYTES) / EFM_SECTION_BYTES)
+    uint32_t random = seed * 2654435761u, sections = size < EFM_HEADER_BYTES ? 0 : efm_load_le32(data + AT_SECTIONS);
+    if (random >> 31 || sections == 0 || sections > (size - EFM_HEADER_BYTES) / EFM_SECTION_BYTES) {
         return LLVMFuzzerMutate(data, size, most);
+    }
     span s = section_of(data, size, (random >> 20) % sections);
-    if (s.records == 0)
+    if (s.records == 0) {
         return LLVMFuzzerMutate(data, size, most);
-    if (random >> 30 & 1)
+    }
+    if (random >> 30 & 1) {
         copy_field(data, &s, random >> 3 & 0xfffff);
-    else
+    } else {
         step_field(data, &s, random >> 3 & 0xfffff);
+    }
     return size;
 }
 
@@ -256,8 +277,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     seal(package, size);
     efm_status status = efm_model_open(&model, package, (uint32_t)size, lent, EFM_OPEN_BYTES);
     free(lent);
-    if (status == EFM_OK && is_small(&model))
+    if (status == EFM_OK && is_small(&model)) {
         execute(&model);
+    }
     free(package);
     return 0;
 }

@@ -6,8 +6,7 @@
  * found lies inside it, what was committed is found, no unit is programmed twice, and nothing overruns. */
 #include <stdlib.h>
 
-#include "bytes.h"
-#include "crc32.h"
+#include "edgefm_bytes.h"
 #include "extents.h"
 #include "nor_flash.h"
 #include "store.h"
@@ -29,8 +28,9 @@ typedef struct bench {
 
 static void check(bool holds)
 {
-    if (!holds)
+    if (!holds) {
         abort();
+    }
 }
 
 static uint32_t next(input *in, uint32_t bytes)
@@ -73,8 +73,9 @@ static void look(const bench *b)
     while (efm_store_next(&b->store, &cursor, &entry)) {
         held += entry.bytes;
         check(entry.at >= b->nor.bytes && entry.at + entry.bytes <= b->nor.bytes + b->nor.size);
-        for (uint32_t i = 0; i < entry.bytes; i++)
+        for (uint32_t i = 0; i < entry.bytes; i++) {
             sum += entry.at[i];
+        }
         check(efm_store_find(&b->store, entry.name, entry.name_bytes, &same) && same.at == entry.at);
     }
     efm_store_measure(&b->store, &space);
@@ -89,19 +90,19 @@ static void forge(bench *b, input *in)
     const uint8_t *name = name_of(next(in, 1), &bytes);
     uint32_t page = b->store.page, flags = next(in, 1);
     memset(head, 0xff, EFM_STORE_HEAD_PAGES * page);
-    store_le32(head + EFM_HEAD_MAGIC, EFM_MAGIC_HEAD);
-    store_le32(head + EFM_HEAD_SEQUENCE, (flags & 4u) != 0 ? UINT32_MAX - (flags >> 4) : next(in, 1));
-    store_le32(head + EFM_HEAD_BLOCK, block);
-    store_le32(head + EFM_HEAD_TOTAL, (flags & 8u) != 0 ? next(in, 4) : next(in, 2));
-    store_le32(head + EFM_HEAD_ERASES, next(in, 1));
+    efm_store_le32(head + EFM_HEAD_MAGIC, EFM_MAGIC_HEAD);
+    efm_store_le32(head + EFM_HEAD_SEQUENCE, (flags & 4u) != 0 ? UINT32_MAX - (flags >> 4) : next(in, 1));
+    efm_store_le32(head + EFM_HEAD_BLOCK, block);
+    efm_store_le32(head + EFM_HEAD_TOTAL, (flags & 8u) != 0 ? next(in, 4) : next(in, 2));
+    efm_store_le32(head + EFM_HEAD_ERASES, next(in, 1));
     head[EFM_HEAD_ERASE_LOG] = (uint8_t)efm_log2(b->nor.erase_bytes);
     head[EFM_HEAD_PAGE_LOG] = (uint8_t)efm_log2(page);
     head[EFM_HEAD_NAME_BYTES] = (uint8_t)((flags & 2u) != 0 ? bytes : next(in, 1));
     memcpy(head + EFM_HEAD_NAME, name, bytes);
-    store_le32(head + EFM_HEAD_CHECK, efm_crc32(0, head, EFM_HEAD_CHECK));
+    efm_store_le32(head + EFM_HEAD_CHECK, efm_crc32(0, head, EFM_HEAD_CHECK));
     if ((flags & 1u) != 0) {
-        store_le32(head + EFM_PAGE_DONE * page, EFM_MAGIC_DONE);
-        store_le32(head + EFM_PAGE_DONE * page + 4, load_le32(head + EFM_HEAD_CHECK));
+        efm_store_le32(head + EFM_PAGE_DONE * page, EFM_MAGIC_DONE);
+        efm_store_le32(head + EFM_PAGE_DONE * page + 4, efm_load_le32(head + EFM_HEAD_CHECK));
     }
     refresh(b);
     mount(b);
@@ -111,8 +112,9 @@ static void forge(bench *b, input *in)
 static void poke(bench *b, input *in)
 {
     uint32_t at = next(in, 2) % b->nor.size, count = next(in, 1);
-    for (uint32_t i = 0; i < count && at + i < b->nor.size; i++)
+    for (uint32_t i = 0; i < count && at + i < b->nor.size; i++) {
         b->nor.bytes[at + i] = (uint8_t)next(in, 1);
+    }
     refresh(b);
     mount(b);
     b->forged = true;
@@ -127,16 +129,19 @@ static void do_write(bench *b, input *in)
     package.name = name_of(flags, &package.name_bytes);
     package.bytes = next(in, 2);
     package.crc = package.bytes <= BLOCKS * LARGEST ? efm_crc32(0, b->pattern, package.bytes) : 0;
-    if (efm_store_begin(&b->store, &package, (flags & 4u) != 0, &start) != EFM_OK)
+    if (efm_store_begin(&b->store, &package, (flags & 4u) != 0, &start) != EFM_OK) {
         return;
+    }
     check(start <= package.bytes);
     uint32_t end = (flags & 8u) != 0 ? package.bytes : next(in, 2);
-    if (end < start || end > package.bytes)
+    if (end < start || end > package.bytes) {
         end = start;
-    if (efm_store_append(&b->store, b->pattern + start, end - start) == EFM_OK &&
-        efm_store_commit(&b->store) == EFM_OK)
-        check(efm_store_find(&b->store, package.name, package.name_bytes, &entry) &&
-              (b->forged || (entry.bytes == package.bytes && memcmp(entry.at, b->pattern, entry.bytes) == 0)));
+    }
+    if (efm_store_append(&b->store, b->pattern + start, end - start) == EFM_OK
+        && efm_store_commit(&b->store) == EFM_OK) {
+        check(efm_store_find(&b->store, package.name, package.name_bytes, &entry)
+              && (b->forged || (entry.bytes == package.bytes && memcmp(entry.at, b->pattern, entry.bytes) == 0)));
+    }
 }
 
 static void step(bench *b, input *in)
@@ -144,17 +149,29 @@ static void step(bench *b, input *in)
     uint32_t bytes, what = next(in, 1);
     const uint8_t *name = name_of(what >> 4, &bytes);
     switch (what % 8) {
-    case 0: mount(b); break;
-    case 1: poke(b, in); break;
-    case 2: forge(b, in); break;
-    case 3: check(efm_store_abort(&b->store) != 1); break;
-    case 4: check(efm_store_remove(&b->store, name, bytes) != 1); break;
+    case 0:
+        mount(b);
+        break;
+    case 1:
+        poke(b, in);
+        break;
+    case 2:
+        forge(b, in);
+        break;
+    case 3:
+        check(efm_store_abort(&b->store) != 1);
+        break;
+    case 4:
+        check(efm_store_remove(&b->store, name, bytes) != 1);
+        break;
     case 5:
         b->nor.cut = false;
         b->nor.tear = (what >> 4) % NOR_TEARS;
         b->nor.left = next(in, 2);
         break;
-    default: do_write(b, in); break;
+    default:
+        do_write(b, in);
+        break;
     }
     look(b);
 }
@@ -166,8 +183,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     input in = {data, size};
     uint32_t choice = next(&in, 1);
     bench b = {.pattern = pattern};
-    for (uint32_t i = 0; pattern[0] == 0 && i < sizeof pattern; i++)
+    for (uint32_t i = 0; pattern[0] == 0 && i < sizeof pattern; i++) {
         pattern[sizeof pattern - 1 - i] = (uint8_t)((i / 90 % 3 == 0) ? 0xff : i * 131 >> 3);
+    }
     b.nor.erase_bytes = geometry[choice % 4][0];
     b.nor.program_bytes = geometry[choice % 4][1];
     b.nor.size = BLOCKS * b.nor.erase_bytes;
@@ -179,8 +197,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     b.flash = nor_as_flash(&b.nor);
     refresh(&b);
     mount(&b);
-    for (uint32_t steps = 0; in.left != 0 && steps < 64; steps++)
+    for (uint32_t steps = 0; in.left != 0 && steps < 64; steps++) {
         step(&b, &in);
+    }
     check(b.nor.forbidden == 0);
     free(b.nor.bytes);
     free(b.nor.written);

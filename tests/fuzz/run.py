@@ -54,7 +54,7 @@ class Target:
 
 MODEL, CODEC = HERE / "fuzz_model.c", HERE / "fuzz_codec.c"
 NATIVE, COMMON = "native/src", "firmware/common"
-WHOLE = tuple(f"{NATIVE}/{path}" for path in ("*.c", "codecs/*.c", "kernels/*.c", "ops/*.c"))
+WHOLE = (f"{NATIVE}/**/*.c",)
 FIRMWARE = (*WHOLE, *(f"{COMMON}/{path}" for path in ("[!m]*.c", "mlperf.c")))  # not main.c
 CODING = (f"{NATIVE}/bits.c", f"{NATIVE}/codecs/*.c")
 STORE = (f"{COMMON}/store.c", f"{COMMON}/extents.c", f"{NATIVE}/crc32.c")
@@ -91,7 +91,8 @@ def build(target: Target) -> Path:
     clang = _clang()
     BUILD.mkdir(parents=True, exist_ok=True)
     along = sorted(str(path) for pattern in target.along for path in ROOT.glob(pattern))
-    folders = [f"-I{ROOT / name}" for name in (NATIVE, "native/include", COMMON, "tests/support")]
+    folders = [f"-I{ROOT / name}" for name in
+               (NATIVE, "native/include", "native/ports/pc", COMMON, "tests/support")]
     binary = BUILD / f"fuzz_{target.name}"
     done = subprocess.run(
         [clang, *FLAGS, *target.flags, "-DEFM_WITH_TAP=1", *folders, str(target.source), *along,

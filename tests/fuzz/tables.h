@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "codecs/codec.h"
-#include "codecs/lossless.h"
+#include "codecs/shared.h"
 
 enum { CONTEXT_FRONT = 12, TEMPORAL_FRONT = 2, LEARNED_FRONT = 8, CURVE = 512 };
 
@@ -18,14 +18,16 @@ typedef struct source {
 
 static void must(int holds)
 {
-    if (!holds)
+    if (!holds) {
         abort();
+    }
 }
 
 static uint8_t take(source *s)
 {
-    if (s->left == 0)
+    if (s->left == 0) {
         return 0;
+    }
     s->left--;
     return *s->at++;
 }
@@ -35,8 +37,9 @@ static uint8_t *take_bytes(source *s, size_t count)
 {
     uint8_t *bytes = malloc(count > 0 ? count : 1);
     must(bytes != NULL);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         bytes[i] = take(s);
+    }
     return bytes;
 }
 
@@ -56,15 +59,18 @@ static uint8_t *take_static(source *s, uint32_t id, const efm_codec_args *args, 
     *size = 4 + classes + 16 * many + (maps > 1 && !plain ? args->channels : 0);
     uint8_t *bytes = calloc(*size, 1), *counts = bytes + 4 + classes;
     must(bytes != NULL);
-    for (size_t i = 4; i < 4 + classes; i++)
+    for (size_t i = 4; i < 4 + classes; i++) {
         bytes[i] = (uint8_t)(draw(&seed) % (many ? 8 * many : args->zero_point == -128 ? 16 : 8));
+    }
     for (uint32_t d = 0; d < many; d++, counts += 16) {
         counts[15] = counts[mode & 0x20 && args->zero_point == -128 ? 0 : 15] = 1;
-        for (uint32_t left = counts[0] ? 62 : 63; left > 0; left--)
+        for (uint32_t left = counts[0] ? 62 : 63; left > 0; left--) {
             counts[1 + draw(&seed) % (mode & 0x10 ? 15 : 3)]++;
+        }
     }
-    for (size_t i = 4 + classes + 16 * many; i < *size; i++)
+    for (size_t i = 4 + classes + 16 * many; i < *size; i++) {
         bytes[i] = (uint8_t)(take(s) % maps);
+    }
     if (!plain) {
         bytes[0] = (uint8_t)(maps | (many ? many - 1 : 0) << 4);
         bytes[1] = take(s) % 65;
@@ -86,8 +92,9 @@ static uint8_t *take_cosine(source *s, const efm_codec_args *args, uint8_t mode,
     uint8_t *bytes = take_bytes(s, *size);
     bytes[0] %= 3;
     bytes[1] = (mode & 4) != 0;
-    for (size_t k = 2; k < 10; k++)
+    for (size_t k = 2; k < 10; k++) {
         bytes[k] = bytes[0] ? (uint8_t)((bytes[k] & 0x70) | (bytes[k] & 15) % 10) : 0;
+    }
     for (size_t i = 10; i < *size; i += 2) {
         bytes[i] = (uint8_t)(bytes[i] % args->channels);
         bytes[i + 1] = 0;
@@ -110,8 +117,9 @@ static uint8_t *take_context(source *s, uint32_t id, const efm_codec_args *args,
         term[0] = (uint8_t)(term[0] % (i / terms + 1));
         term[1] = term[0] ? term[1] : 0;
     }
-    if (id == EFM_CODEC_MIX)
+    if (id == EFM_CODEC_MIX) {
         bytes[behind] = (uint8_t)taps;
+    }
     for (size_t i = 0; i < 4 * taps * args->channels; i++) {
         uint8_t *tap = bytes + behind + 1 + 2 * i;
         *tap = (uint8_t)(*tap % args->channels - i / (4 * taps));
@@ -161,8 +169,9 @@ static uint8_t *take_learned(source *s, const efm_codec_args *args, uint8_t mode
     bytes[3] = (uint8_t)(stored >> 8);
     bytes[4] = curve > 0;
     uint32_t bends = other;
-    for (size_t i = 0; i < curve; i++)
+    for (size_t i = 0; i < curve; i++) {
         *at++ = (uint8_t)draw(&bends);
+    }
     at += draw_units(at, seed, stored, 2, 0x7FFF, planes);
     draw_units(at, other, outputs, 4, 0x7FF, stored);
     return bytes;
@@ -173,14 +182,18 @@ static uint8_t *take_tables(source *s, uint32_t id, const efm_codec_args *args, 
 {
     int made = !(mode & 0x80);
     *size = made ? 0 : take(s);
-    if (made && (id == EFM_CODEC_RICE || id == EFM_CODEC_TANS))
+    if (made && (id == EFM_CODEC_RICE || id == EFM_CODEC_TANS)) {
         return take_static(s, id, args, mode, size);
-    if (made && id == EFM_CODEC_DCTCM)
+    }
+    if (made && id == EFM_CODEC_DCTCM) {
         return take_cosine(s, args, mode, size);
-    if (made && id == EFM_CODEC_GF2)
+    }
+    if (made && id == EFM_CODEC_GF2) {
         return take_learned(s, args, mode, size);
-    if (made && (id == EFM_CODEC_CONTEXT || id == EFM_CODEC_TEMPORAL || id == EFM_CODEC_MIX))
+    }
+    if (made && (id == EFM_CODEC_CONTEXT || id == EFM_CODEC_TEMPORAL || id == EFM_CODEC_MIX)) {
         return take_context(s, id, args, size);
+    }
     return take_bytes(s, *size);
 }
 

@@ -39,15 +39,19 @@ static int dots_differ(const efm_kernel *kernel)
     int8_t x[2 * MOST + 8], w[16 * MOST + 8];
     int32_t a[EFM_DOT_PATCHES][EFM_DOT_ROWS] = {{0}}, b[EFM_DOT_PATCHES][EFM_DOT_ROWS] = {{0}};
     uint32_t depth = draw() % MOST, patches = 1 + draw() % 2, rows = 1 + draw() % 16, at = draw() % 4, wrong = 0;
-    for (uint32_t i = 0; i < sizeof x; i++)
+    for (uint32_t i = 0; i < sizeof x; i++) {
         x[i] = byte();
-    for (uint32_t i = 0; i < sizeof w; i++)
+    }
+    for (uint32_t i = 0; i < sizeof w; i++) {
         w[i] = byte();
+    }
     kernel->dots(x + at, depth, patches, w + at, depth, rows, depth, a);
     efm_kernel_portable.dots(x + at, depth, patches, w + at, depth, rows, depth, b);
-    for (uint32_t p = 0; p < patches; p++)
-        for (uint32_t r = 0; r < rows; r++)
+    for (uint32_t p = 0; p < patches; p++) {
+        for (uint32_t r = 0; r < rows; r++) {
             wrong += a[p][r] != b[p][r];
+        }
+    }
     return wrong != 0;
 }
 
@@ -57,15 +61,18 @@ static int taps_differ(const efm_kernel *kernel)
     const int8_t *rows[EFM_TAPS];
     int32_t a[MOST], b[MOST], zero = draw() % 3 == 0 ? byte() : 0;
     uint32_t taps = 1 + draw() % EFM_TAPS, channels = 1 + draw() % (MOST - 4);
-    if (draw() % 2)
+    if (draw() % 2) {
         channels = (channels + 3) & ~3u;
+    }
     for (uint32_t t = 0; t < EFM_TAPS; t++) {
         rows[t] = x[t] + draw() % 4;
-        for (uint32_t i = 0; i < MOST; i++)
+        for (uint32_t i = 0; i < MOST; i++) {
             x[t][i] = byte(), w[t * MOST + i] = byte();
+        }
     }
-    for (uint32_t i = 0; i < MOST; i++)
+    for (uint32_t i = 0; i < MOST; i++) {
         a[i] = b[i] = (int32_t)draw() >> 8;
+    }
     kernel->taps(rows, taps, w, zero, channels, a);
     efm_kernel_portable.taps(rows, taps, w, zero, channels, b);
     return memcmp(a, b, sizeof a) != 0;
@@ -84,8 +91,14 @@ static int requantize_differs(const efm_kernel *kernel)
         shift[i] = (int8_t)(EFM_SHIFT_MIN + (int32_t)(draw() % (EFM_SHIFT_MAX - EFM_SHIFT_MIN + 1)));
     }
     int32_t whole = draw() % 2, from = byte(), to = byte();
-    efm_requant how = {(uint8_t *)bias, (uint8_t *)multiplier, (uint8_t *)shift, (uint8_t *)low, draw() % 4 == 0,
-                       byte(), whole || from > to ? -128 : from, whole || from > to ? 127 : to};
+    efm_requant how = {(uint8_t *)bias,
+                       (uint8_t *)multiplier,
+                       (uint8_t *)shift,
+                       (uint8_t *)low,
+                       draw() % 4 == 0,
+                       byte(),
+                       whole || from > to ? -128 : from,
+                       whole || from > to ? 127 : to};
     uint32_t first = draw() % 8, count = draw() % (MOST - 8);
     kernel->requantize(&how, sums, first, count, a);
     efm_kernel_portable.requantize(&how, sums, first, count, b);
@@ -101,7 +114,7 @@ int main(void)
         taps += taps_differ(kernel);
         requantize += requantize_differs(kernel);
     }
-    printf("%s: dots %d, taps %d, requantize %d\n", kernel == &efm_kernel_portable ? "portable" : "another", dots,
-           taps, requantize);
+    printf("%s: dots %d, taps %d, requantize %d\n", kernel == &efm_kernel_portable ? "portable" : "another", dots, taps,
+           requantize);
     return dots + taps + requantize != 0;
 }

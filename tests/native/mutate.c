@@ -14,10 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../edgefm/runtime/late_port.h"
-#include "../../native/src/bytes.h"
-#include "../../native/src/crc32.h"
-#include "../../native/src/model.h"
+#include "late_port.h"
+#include "edgefm_bytes.h"
+#include "model.h"
 
 enum { AT_BYTES = 8, AT_CRC = 12, CHECKED = 16, HEADER = 64, SECONDS = 20 };
 enum { BUFFER_OFFSET = 0, OPERATOR_SCRATCH = 24 };
@@ -35,24 +34,27 @@ typedef struct tally {
 static int32_t on_input(void *context, uint32_t input, uint32_t y, uint8_t *row, uint32_t bytes)
 {
     (void)context;
-    for (uint32_t i = 0; i < bytes; i++)
+    for (uint32_t i = 0; i < bytes; i++) {
         row[i] = (uint8_t)(31 * i + 7 * y + input);
+    }
     return 0;
 }
 
 static int32_t on_output(void *context, uint32_t output, uint32_t y, const uint8_t *row, uint32_t bytes)
 {
     board *b = context;
-    for (uint32_t i = 0; i < bytes; i++)
+    for (uint32_t i = 0; i < bytes; i++) {
         b->sum += row[i] * (y + output);
+    }
     return 0;
 }
 
 static void *filled(size_t bytes)
 {
     void *memory = malloc(bytes);
-    if (memory == NULL)
+    if (memory == NULL) {
         exit(2);
+    }
     return memset(memory, FILL, bytes);
 }
 
@@ -61,11 +63,14 @@ static efm_status run(const efm_model *model)
     efm_counters counters;
     board b = {.external = {.bytes = efm_model_external_bytes(model)}};
     uint32_t arena_bytes = efm_model_arena_bytes(model);
-    if (arena_bytes > LARGEST_MEMORY || b.external.bytes > LARGEST_MEMORY)
+    if (arena_bytes > LARGEST_MEMORY || b.external.bytes > LARGEST_MEMORY) {
         return EFM_BAD_ARGUMENT;
+    }
     uint8_t *arena = filled(arena_bytes);
     b.external.memory = filled(b.external.bytes);
-    efm_host host = {.context = &b, .input = on_input, .output = on_output,
+    efm_host host = {.context = &b,
+                     .input = on_input,
+                     .output = on_output,
                      .port = {efm_late_read, efm_late_write, efm_late_wait, &b.external}};
     efm_status status = efm_run(model, &host, arena, arena_bytes, &counters);
     free(b.external.memory);
@@ -78,12 +83,16 @@ static void describe(const efm_model *model)
 {
     efm_tensor tensor;
     volatile uint8_t seen = 0;
-    for (uint32_t i = 0; efm_model_input(model, i, &tensor) == EFM_OK; i++)
-        for (uint32_t k = 0; k < tensor.name_bytes; k++)
+    for (uint32_t i = 0; efm_model_input(model, i, &tensor) == EFM_OK; i++) {
+        for (uint32_t k = 0; k < tensor.name_bytes; k++) {
             seen = tensor.name[k];
-    for (uint32_t i = 0; efm_model_output(model, i, &tensor) == EFM_OK; i++)
-        for (uint32_t k = 0; k < tensor.name_bytes; k++)
+        }
+    }
+    for (uint32_t i = 0; efm_model_output(model, i, &tensor) == EFM_OK; i++) {
+        for (uint32_t k = 0; k < tensor.name_bytes; k++) {
             seen = tensor.name[k];
+        }
+    }
     (void)seen;
 }
 
@@ -92,18 +101,20 @@ static void try(uint8_t *package, uint32_t bytes, tally *t)
 {
     static uint64_t lent[EFM_OPEN_BYTES / 8];
     efm_model model;
-    if (bytes >= HEADER)
-        store_le32(package + AT_CRC, efm_crc32(0, package + CHECKED, bytes - CHECKED));
+    if (bytes >= HEADER) {
+        efm_store_le32(package + AT_CRC, efm_crc32(0, package + CHECKED, bytes - CHECKED));
+    }
     alarm(SECONDS);
     if (efm_model_open(&model, package, bytes, (uint8_t *)lent, sizeof lent) != EFM_OK) {
         t->refused++;
         return;
     }
     describe(&model);
-    if (run(&model) == EFM_OK)
+    if (run(&model) == EFM_OK) {
         t->ran++;
-    else
+    } else {
         t->stopped++;
+    }
 }
 
 /* The first `cut` bytes, in memory of their own. */
@@ -111,8 +122,9 @@ static void try_cut(const uint8_t *package, uint32_t cut, tally *t)
 {
     uint8_t *memory = filled((size_t)cut + 1), *copy = memory + 1;
     memcpy(copy, package, cut);
-    if (cut >= HEADER)
-        store_le32(copy + AT_BYTES, cut);
+    if (cut >= HEADER) {
+        efm_store_le32(copy + AT_BYTES, cut);
+    }
     try(copy, cut, t);
     free(memory);
 }
@@ -122,19 +134,20 @@ static void try_moved(uint8_t *package, uint32_t bytes, uint32_t section, uint32
 {
     static uint64_t lent[EFM_OPEN_BYTES / 8];
     efm_model model;
-    if (efm_model_open(&model, package, bytes, (uint8_t *)lent, sizeof lent) != EFM_OK)
+    if (efm_model_open(&model, package, bytes, (uint8_t *)lent, sizeof lent) != EFM_OK) {
         exit(2);
+    }
     const efm_section *records = &model.section[section];
     uint32_t places = efm_model_arena_bytes(&model) / 8, first = efm_model_control_bytes(&model) / 8;
     for (uint32_t i = 0; i < records->count; i++) {
         uint8_t *at = package + (records->at - package) + i * (records->bytes / records->count) + field;
-        uint32_t was = load_le32(at);
+        uint32_t was = efm_load_le32(at);
         for (uint32_t place = first; place < places; place++) {
-            store_le32(at, 8 * place);
+            efm_store_le32(at, 8 * place);
             try(package, bytes, t);
         }
-        store_le32(at, was);
-        store_le32(package + AT_CRC, efm_crc32(0, package + CHECKED, bytes - CHECKED));
+        efm_store_le32(at, was);
+        efm_store_le32(package + AT_CRC, efm_crc32(0, package + CHECKED, bytes - CHECKED));
     }
 }
 
@@ -146,14 +159,15 @@ static void try_changed(uint8_t *package, uint32_t bytes, uint32_t step, tally *
         try(package, bytes, t);
         package[i / 255] = was;
     }
-    store_le32(package + AT_CRC, efm_crc32(0, package + CHECKED, bytes - CHECKED));
+    efm_store_le32(package + AT_CRC, efm_crc32(0, package + CHECKED, bytes - CHECKED));
 }
 
 static void try_all(const uint8_t *package, uint32_t bytes, uint32_t step)
 {
     tally t = {0, 0, 0};
-    for (uint32_t cut = 0; cut < bytes; cut++)
+    for (uint32_t cut = 0; cut < bytes; cut++) {
         try_cut(package, cut, &t);
+    }
     uint8_t *memory = filled((size_t)bytes + 1), *copy = memory + 1;
     memcpy(copy, package, bytes);
     try_changed(copy, bytes, step, &t);
@@ -181,14 +195,16 @@ int main(int count, char **arguments)
     uint32_t step = count > 1 ? (uint32_t)strtoul(arguments[1], NULL, 10) : 0;
     for (int i = 2; i < count; i++) {
         FILE *file = fopen(arguments[i], "rb");
-        if (file == NULL)
+        if (file == NULL) {
             return 2;
+        }
         size_t bytes = fread(package, 1, sizeof package, file);
         fclose(file);
-        if (step == 0)
+        if (step == 0) {
             judge(package, (uint32_t)bytes);
-        else
+        } else {
             try_all(package, (uint32_t)bytes, step);
+        }
     }
     return 0;
 }

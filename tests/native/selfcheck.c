@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../native/include/edgefm.h"
+#include "edgefm.h"
 
 enum { CANARY = 64, CANARY_BYTE = 0xA5, LARGEST_PACKAGE = 1 << 26 };
 
@@ -37,8 +37,9 @@ static int32_t on_input(void *context, uint32_t input, uint32_t y, uint8_t *row,
         }
         return 0;
     }
-    for (uint32_t i = 0; i < bytes; i++)
+    for (uint32_t i = 0; i < bytes; i++) {
         row[i] = (uint8_t)next_random(state);
+    }
     return 0;
 }
 
@@ -47,16 +48,18 @@ static int32_t on_output(void *context, uint32_t output, uint32_t y, const uint8
     run_state *state = context;
     state->hash = (state->hash ^ output) * 16777619u;
     state->hash = (state->hash ^ y) * 16777619u;
-    for (uint32_t i = 0; i < bytes; i++)
+    for (uint32_t i = 0; i < bytes; i++) {
         state->hash = (state->hash ^ row[i]) * 16777619u;
+    }
     return 0;
 }
 
 static int32_t on_read(void *port, uint32_t address, uint8_t *to, uint32_t bytes, uint32_t *ticket)
 {
     const run_state *state = port;
-    if (address > state->external_bytes || bytes > state->external_bytes - address)
+    if (address > state->external_bytes || bytes > state->external_bytes - address) {
         return -1;
+    }
     memcpy(to, state->external + address, bytes);
     *ticket = 0;
     return 0;
@@ -65,8 +68,9 @@ static int32_t on_read(void *port, uint32_t address, uint8_t *to, uint32_t bytes
 static int32_t on_write(void *port, uint32_t address, const uint8_t *from, uint32_t bytes, uint32_t *ticket)
 {
     const run_state *state = port;
-    if (address > state->external_bytes || bytes > state->external_bytes - address)
+    if (address > state->external_bytes || bytes > state->external_bytes - address) {
         return -1;
+    }
     memcpy(state->external + address, from, bytes);
     *ticket = 0;
     return 0;
@@ -84,17 +88,20 @@ static uint32_t float_inputs(const efm_model *model)
     uint32_t bits = 0;
     for (uint32_t i = 0; i < efm_model_inputs(model) && i < 32; i++) {
         efm_tensor tensor;
-        if (efm_model_input(model, i, &tensor) == EFM_OK && tensor.type == EFM_TYPE_FLOAT32)
+        if (efm_model_input(model, i, &tensor) == EFM_OK && tensor.type == EFM_TYPE_FLOAT32) {
             bits |= 1u << i;
+        }
     }
     return bits;
 }
 
 static int canary_broken(const uint8_t *canary)
 {
-    for (int i = 0; i < CANARY; i++)
-        if (canary[i] != CANARY_BYTE)
+    for (int i = 0; i < CANARY; i++) {
+        if (canary[i] != CANARY_BYTE) {
             return 1;
+        }
+    }
     return 0;
 }
 
@@ -115,12 +122,13 @@ static int check_package(const uint8_t *package, uint32_t bytes)
     size_t arena_bytes = efm_model_arena_bytes(&model);
     uint8_t *arena = malloc(arena_bytes + 2 * CANARY);
     state.external = malloc((size_t)state.external_bytes + 1);
-    if (!arena || !state.external)
+    if (!arena || !state.external) {
         return 1;
+    }
     memset(arena, CANARY_BYTE, arena_bytes + 2 * CANARY);
     memset(state.external, 0, (size_t)state.external_bytes + 1);
-    efm_host host = {.context = &state, .input = on_input, .output = on_output,
-                     .port = {on_read, on_write, on_wait, &state}};
+    efm_host host = {
+        .context = &state, .input = on_input, .output = on_output, .port = {on_read, on_write, on_wait, &state}};
     status = efm_run(&model, &host, arena + CANARY, (uint32_t)arena_bytes, &counters);
     printf("%s %08lx read %lu written %lu weights %lu in %lu out %lu\n", efm_status_name(status),
            (unsigned long)state.hash, (unsigned long)counters.external_read_bytes,
@@ -137,14 +145,16 @@ int main(int count, char **paths)
     for (int i = 1; i < count; i++) {
         FILE *file = fopen(paths[i], "rb");
         uint8_t *package = malloc(LARGEST_PACKAGE);
-        if (!file || !package)
+        if (!file || !package) {
             return 1;
+        }
         size_t bytes = fread(package, 1, LARGEST_PACKAGE, file);
         fclose(file);
         /* An exact copy, so that a sanitizer sees every read past the end. */
         uint8_t *exact = malloc(bytes + 1);
-        if (!exact)
+        if (!exact) {
             return 1;
+        }
         memcpy(exact + 1, package, bytes); /* and at an odd address */
         free(package);
         int broken = check_package(exact + 1, (uint32_t)bytes);

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 @pytest.fixture(scope="module")
 def native(native_lib: Callable[..., ModuleType]) -> ModuleType:
     return native_lib("uint32_t efm_crc32(uint32_t crc, const uint8_t *bytes, uint32_t count);",
-                      '#include "crc32.h"', ["crc32.c"])
+                      '#include "edgefm_bytes.h"', ["crc32.c"])
 
 
 def test_the_check_value(native: ModuleType) -> None:

@@ -45,6 +45,13 @@ def constants(path: str) -> dict[str, int]:
             if re.fullmatch(r"-?\w+( << \d+)?", value.strip())}
 
 
+def listed(path: str) -> list[tuple[str, str, str]]:
+    """(id, NAME, class) of each line of a list; the two names are one in two cases."""
+    found = re.findall(r"X\((\d+), (\w+), (\w+)\)", source(path))
+    assert found and all(name == own.upper() for _, name, own in found)
+    return found
+
+
 def ids(rows: list[Row], key: str = "Id") -> dict[str, int]:
     return {row["Name"]: int(row[key]) for row in rows}
 
@@ -58,6 +65,15 @@ def test_byte_tables_are_what_python_packs_and_c_steps_by(heading: str) -> None:
     code, _ = layout(heading)
     assert struct.Struct(code).format == packed.format
     assert constants("src/format.h")[constant] == packed.size
+
+
+@pytest.mark.parametrize("heading", [heading for heading in RECORDS if heading != "## Header"])
+def test_record_offsets_are_those_c_reads(heading: str) -> None:
+    _, offsets = layout(heading)
+    prefix = RECORDS[heading][1].removesuffix("_BYTES") + "_AT_"
+    known = {name.removeprefix(prefix).lower(): value
+             for name, value in constants("src/format.h").items() if name.startswith(prefix)}
+    assert known == offsets
 
 
 def test_header_offsets_are_those_c_reads() -> None:
@@ -99,7 +115,7 @@ def test_sections() -> None:
 def test_features() -> None:
     bits = {row["Name"]: 1 << int(row["Bit"]) for row in table("### Features")}
     assert bits == {f.name: f.value for f in Feature}
-    known = constants("src/format.h")
+    known = constants("include/edgefm.h")
     assert bits == {name: known[f"EFM_FEATURE_{name}"] for name in bits}
     assert known["EFM_FEATURES"] == sum(bits.values())
 
@@ -115,7 +131,8 @@ def test_element_types() -> None:
 def test_statuses() -> None:
     rows = table("### Statuses")
     values = {f"EFM_{name}": value for name, value in ids(rows, "Value").items()}
-    assert values == {n: v for n, v in constants("src/status.h").items() if n.startswith("EFM_")}
+    known = constants("include/edgefm_status.h")
+    assert values == {n: v for n, v in known.items() if n.startswith("EFM_")}
     listed = re.findall(r'"(EFM_\w+)"', source("src/model.c"))
     assert listed == sorted(values, key=lambda name: -values[name])
 
@@ -127,9 +144,8 @@ def operator_registry() -> list[Row]:
 def test_operators() -> None:
     registry = operator_registry()
     assert ids(registry) == {kind.name: kind.value for kind in OpKind}
-    own = constants("src/format.h")
-    files = "".join(path.read_text() for path in (NATIVE / "src/ops").glob("*.c"))
-    classes = dict(re.findall(r"efm_op_class efm_op_(\w+) = \{(\d+), ", files))
+    own = constants("include/edgefm.h")
+    classes = {name: number for number, _, name in listed("src/ops/list.h")}
     for row in registry:
         name = row["Name"]
         if row["Kind"] == "executor":
@@ -161,8 +177,8 @@ def test_codecs() -> None:
     rows = table("## Codecs")
     names = {row["codec"].split(":")[0]: int(row["id"]) for row in rows}
     assert names == {name: codec.id for name, codec in CODECS.items()}
-    known = constants("src/codecs/lossless.h")
-    assert names == {name: known[f"EFM_CODEC_{name.upper()}"] for name in names}
+    assert names == {"raw": 0, **{name: int(number)
+                                  for number, _, name in listed("src/codecs/list.h")}}
 
 
 # -- execution -------------------------------------------------------------------------------------
@@ -181,13 +197,13 @@ def test_the_control_region_and_the_cursor() -> None:
     assert (own["EFM_CAP_STATE_BYTES"], own["EFM_POOL_STATE_BYTES"], own["EFM_LINK_BYTES"]) == (
         parts["caps"], parts["pool"], page_pool.LINK_BYTES)
     assert fixed == storage.CURSOR_STATE == own["EFM_CURSOR_BYTES"]
-    inside = constants("src/memory.c")
+    inside = constants("src/memory/memory.c")
     assert [inside["AT_TICKET"], inside["AT_BUSY"]] == [int(r["Offset"]) for r in cursor[:2]]
 
 
 def test_limits() -> None:
     said = {row["What"]: row["Most"] for row in table("## Limits")}
-    known = constants("src/format.h")
+    known = {**constants("src/format.h"), **constants("include/edgefm.h")}
     powers = {"EFM_MAX_DIMENSION": "pixels of a row", "EFM_MAX_SECTIONS": "sections",
               "EFM_MAX_ENDS": "inputs; outputs", "EFM_MAX_OPERANDS": "operands of an operator",
               "EFM_MAX_ALIGNMENT": "alignment", "EFM_MAX_BYTES": "arena, map without gaps",

@@ -30,21 +30,22 @@ HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
 )
 NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("status.h", "config.h", "bytes.h", "format.h"),
+    ("edgefm_status.h", "edgefm_bytes.h", "config.h", "format.h", "switch.h"),
     ("bits", "fixed", "crc32", "rows.h"),
     ("kernels",),
     ("codecs", "ops"),
     ("edgefm.h",),
-    ("model",),
+    ("model", "build"),
     ("check.h", "cursor.h"),
-    ("caps", "pool"),
+    ("caps", "page_pool"),
     ("check_maps",),
     ("check", "memory"),
     ("run",),
+    ("ports",),
 )
 FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("status.h", "config.h", "bytes.h", "bits.h", "crc32.h", "edgefm.h"),
-    ("port.h", "format.h", "codecs/codec.h", "ops/op.h"),
+    ("edgefm_status.h", "edgefm_bytes.h", "edgefm.h"),
+    ("port.h",),
     ("link", "capability", "sha256", "profile", "store.h"),
     ("frames", "extents"),
     ("store",),
@@ -149,8 +150,7 @@ def test_native_includes_point_down(root: Path) -> None:
 
 
 def _native_names(path: Path) -> tuple[str, ...]:
-    """What a native file may be called in the table: its folder, its name, its stem."""
-    folder = path.parent.name
-    if folder not in ("src", "include"):
-        return (folder,)
-    return path.name, path.stem
+    """What a native file may be called in the table: its room, or its name and its stem."""
+    rooms = ("kernels", "codecs", "ops", "ports")
+    room = next((name for name in rooms if name in path.parts), None)
+    return (room,) if room else (path.name, path.stem)

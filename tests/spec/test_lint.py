@@ -19,3 +19,10 @@ def test_tool_has_nothing_to_say(root: Path, need_module: Callable[[str], None],
     result = subprocess.run([sys.executable, "-m", tool, *arguments], cwd=root, text=True,
                             capture_output=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_c_files_have_the_one_style(root: Path, need_module: Callable[[str], None]) -> None:
+    need_module("clang_format")
+    result = subprocess.run([sys.executable, "tools/c_style.py"], cwd=root, text=True,
+                            capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr

@@ -2,8 +2,10 @@
 """The C runtime on every compiler and machine at hand: no warning, no libc, the same bytes."""
 
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,8 +54,12 @@ def _compile(root: Path, compiler: str, *arguments: str) -> None:
 
 
 def _switches() -> list[str]:
-    config = Path(__file__).resolve().parents[2] / "native/src/config.h"
-    return re.findall(r"^#ifndef (EFM_(?!CONFIG_H)\w+)", config.read_text(), re.MULTILINE)
+    native = Path(__file__).resolve().parents[2] / "native/src"
+    config = (native / "config.h").read_text(encoding="utf-8")
+    lists = "".join((native / path).read_text(encoding="utf-8")
+                    for path in ("ops/list.h", "codecs/list.h"))
+    return [*re.findall(r"^#ifndef (EFM_(?!CONFIG_H)\w+)", config, re.MULTILINE),
+            *(f"EFM_WITH_{name}" for name in re.findall(r"X\(\d+, (\w+), ", lists))]
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
@@ -136,3 +142,25 @@ def test_the_chosen_kernel_gives_the_portable_ones_bits(root: Path, need: Need, 
     done = subprocess.run([need(emulator), program], text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("another") == (compiler != "aarch64-linux-gnu-gcc")
+
+
+@pytest.mark.parametrize(("compiler", "language"), [("gcc", "c11"), ("g++", "c++17")])
+def test_the_public_headers_can_be_installed_alone(root: Path, need: Need, tmp_path: Path,
+                                                   compiler: str, language: str) -> None:
+    shutil.copytree(root / "native/include", tmp_path / "include")
+    user = tmp_path / ("user.c" if compiler == "gcc" else "user.cpp")
+    user.write_text("".join(f'#include "{path.name}"\n'
+                            for path in sorted((tmp_path / "include").iterdir()))
+                    + "const char *wanted(void) { return EFM_VERSION; }\n")
+    result = subprocess.run([need(compiler), f"-std={language}", "-Wall", "-Wextra", "-Werror",
+                             f"-I{tmp_path / 'include'}", "-c", str(user), "-o", "/dev/null"],
+                            text=True, capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_librarys_version_is_the_packages(root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    header = (root / "native/include/edgefm.h").read_text(encoding="utf-8")
+    said = dict(re.findall(r"#define (EFM_VERSION\w*)\s+(\S+)", header))
+    parts = [said[f"EFM_VERSION_{name}"] for name in ("MAJOR", "MINOR", "PATCH")]
+    assert ".".join(parts) == said["EFM_VERSION"].strip('"') == project["version"]

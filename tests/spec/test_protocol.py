@@ -25,7 +25,7 @@ def document(root):
 @pytest.fixture(scope="module")
 def header(root):
     """The numbers of link.h, status.h and the firmware's headers, by name."""
-    paths = ["native/src/status.h", *(f"firmware/common/{name}.h" for name in (
+    paths = ["native/include/edgefm_status.h", *(f"firmware/common/{name}.h" for name in (
         "link", "commands", "profile", "bulk", "capability", "inference"))]
     text = "".join((root / path).read_text("utf-8") for path in paths)
     return {name: int(value) for name, value in re.findall(r"\bEFM_(\w+) = (-?\d+)", text)}
@@ -79,7 +79,8 @@ def test_status_numbers(document, header):
 
 
 def test_every_status_of_the_runtime_is_told(document, root):
-    runtime = re.findall(r"\bEFM_(\w+) = -?\d+", (root / "native/src/status.h").read_text("utf-8"))
+    header = (root / "native/include/edgefm_status.h").read_text("utf-8")
+    runtime = re.findall(r"\bEFM_(\w+) = -?\d+", header)
     assert set(runtime) <= set(numbers(document, "Status"))
 
 

@@ -25,6 +25,8 @@ FLAGS = ("-std=c11", "-O2", "-g", "-ffp-contract=off", "-Wall", "-Wextra", "-Wer
 SANITIZED = ("-std=c11", "-D_POSIX_C_SOURCE=200809L", "-O1", "-g", "-Wall", "-Wextra", "-Werror",
              "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
+INCLUDES = tuple(f"-I{ROOT / 'native' / name}" for name in ("include", "src", "ports/pc"))
+
 Build = Callable[..., ModuleType]
 
 
@@ -59,7 +61,8 @@ def native_program(need: Callable[[str], str]) -> Callable[[str], Path]:
         if not target.exists():
             CACHE.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-                command = [compiler, *SANITIZED, *map(str, files), "-o", f"{folder}/program"]
+                command = [compiler, *SANITIZED, *INCLUDES, *map(str, files), "-o",
+                           f"{folder}/program"]
                 built = subprocess.run(command, text=True, capture_output=True, check=False)
                 assert built.returncode == 0, built.stderr
                 os.replace(f"{folder}/program", target)
@@ -72,7 +75,8 @@ def _digest(cdef: str, source: str, files: list[Path], flags: tuple[str, ...] = 
     """Every source and header counts: whatever the C includes is in there."""
     state = hashlib.sha256(repr((cdef, source, flags, sys.version, sorted(files))).encode())
     for path in sorted({*files, *SOURCE.rglob("*.h"), *FIRMWARE.glob("*.h"),
-                        *(ROOT / "native" / "include").glob("*.h")}):
+                        *(ROOT / "native" / "include").glob("*.h"),
+                        *(ROOT / "native" / "ports").rglob("*.h")}):
         state.update(path.read_bytes())
     return state.hexdigest()[:16]
 

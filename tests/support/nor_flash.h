@@ -39,8 +39,9 @@ static uint32_t nor_random(nor_flash *nor)
 static uint8_t nor_bits(nor_flash *nor, uint64_t part, uint64_t whole)
 {
     uint8_t byte = 0;
-    for (int bit = 0; bit < 8; bit++)
+    for (int bit = 0; bit < 8; bit++) {
         byte = (uint8_t)(byte << 1 | (nor_random(nor) % whole < part));
+    }
     return byte;
 }
 
@@ -49,24 +50,34 @@ static uint8_t nor_torn_erase(nor_flash *nor, uint32_t at, uint64_t done, uint64
 {
     uint64_t segment = at / NOR_SEGMENT, segments = all / NOR_SEGMENT;
     switch (nor->tear) {
-    case 0: return at < done ? 0xff : old;                      /* from the front */
-    case 1: return at >= all - done ? 0xff : old;               /* from the back */
-    case 2: return old | nor_bits(nor, done, all);              /* everywhere at once */
-    case 3: return (segment * 7 + 3) % segments < done * segments / all ? 0xff : old;
+    case 0:
+        return at < done ? 0xff : old;                      /* from the front */
+    case 1:
+        return at >= all - done ? 0xff : old;               /* from the back */
+    case 2:
+        return old | nor_bits(nor, done, all);              /* everywhere at once */
+    case 3:
+        return (segment * 7 + 3) % segments < done * segments / all ? 0xff : old;
     case 4:                                                     /* all bits are cleared first */
         return 2 * done < all ? old & nor_bits(nor, all - 2 * done, all) : nor_bits(nor, 2 * done - all, all);
-    default: return 0xff;                                       /* done, but the program never heard of it */
+    default:
+        return 0xff;                                       /* done, but the program never heard of it */
     }
 }
 
 static uint8_t nor_torn_program(nor_flash *nor, uint32_t at, uint32_t done, uint8_t old, uint8_t wanted)
 {
     switch (nor->tear) {
-    case 0: return at < done ? old & wanted : old;
-    case 1: return at >= nor->program_bytes - done ? old & wanted : old;
-    case 4: return old;                                         /* nothing of it */
-    case 5: return old & wanted;                                /* all of it */
-    default: return old & (uint8_t)(wanted | (uint8_t)nor_random(nor));
+    case 0:
+        return at < done ? old & wanted : old;
+    case 1:
+        return at >= nor->program_bytes - done ? old & wanted : old;
+    case 4:
+        return old;                                         /* nothing of it */
+    case 5:
+        return old & wanted;                                /* all of it */
+    default:
+        return old & (uint8_t)(wanted | (uint8_t)nor_random(nor));
     }
 }
 
@@ -74,8 +85,9 @@ static void nor_note(nor_flash *nor, uint32_t offset, uint32_t bytes, bool whole
 {
     for (uint32_t at = offset; at < offset + bytes; at += nor->program_bytes) {
         bool blank = true;
-        for (uint32_t i = 0; i < nor->program_bytes; i++)
+        for (uint32_t i = 0; i < nor->program_bytes; i++) {
             blank = blank && nor->bytes[at + i] == 0xff;
+        }
         nor->written[at / nor->program_bytes] = whole || !blank;
     }
 }
@@ -88,17 +100,20 @@ static int32_t nor_erase(void *context, uint32_t offset)
         nor->forbidden++;
         return -1;
     }
-    if (nor->cut)
+    if (nor->cut) {
         return -1;
+    }
     uint64_t done = nor->left < all ? nor->left : all;
     nor->cut = done < all;
-    for (uint32_t i = 0; i < all; i++)
+    for (uint32_t i = 0; i < all; i++) {
         nor->bytes[offset + i] = nor->cut ? nor_torn_erase(nor, i, done, all, nor->bytes[offset + i]) : 0xff;
+    }
     nor_note(nor, offset, all, false);
     nor->left -= done;
     nor->spent += done;
-    if (nor->erases != NULL)
+    if (nor->erases != NULL) {
         nor->erases[offset / all]++;
+    }
     return nor->cut ? -1 : 0;
 }
 
@@ -127,8 +142,12 @@ static int32_t nor_program(void *context, uint32_t offset, const uint8_t *from, 
 
 static efm_flash nor_as_flash(nor_flash *nor)
 {
-    return (efm_flash){.at = nor->bytes, .bytes = nor->size, .erase_bytes = nor->erase_bytes,
-                       .program_bytes = nor->program_bytes, .erase = nor_erase, .program = nor_program,
+    return (efm_flash){.at = nor->bytes,
+                       .bytes = nor->size,
+                       .erase_bytes = nor->erase_bytes,
+                       .program_bytes = nor->program_bytes,
+                       .erase = nor_erase,
+                       .program = nor_program,
                        .context = nor};
 }
 

@@ -3,7 +3,7 @@
 
 Plain tables have a parameter and a centre per channel. Others have a class per value, found from
 the sum of the neighbours and how large distances were around. docs/FORMAT.md has every step;
-native/src/codecs/quick.h is the twin.
+native/src/codecs/engine/quick.h is the twin.
 """
 
 from __future__ import annotations

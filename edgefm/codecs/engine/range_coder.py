@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A binary range coder that adapts: decisions as one number inside an ever smaller range.
 
-The twin of native/src/codecs/range.h. Both directions have one interface, so that a codec is
-written once: who reads ignores what it is told to write. After G. N. N. Martin, "Range encoding",
-1979.
+The twin of native/src/codecs/engine/range_coder.h. Both directions have one interface, so that a
+codec is written once: a reader ignores what it is told to write. After G. N. N. Martin, "Range
+encoding", 1979.
 """
 
 from __future__ import annotations

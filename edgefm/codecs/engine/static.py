@@ -2,7 +2,7 @@
 """What rice and tans share: prediction from two neighbours, and a class of what it will miss.
 
 A row is coded channel by channel, eight pixels (a group) at a time. Values count from 0 here:
-value + 128. docs/FORMAT.md has every step; native/src/codecs/static.h is the twin.
+value + 128. docs/FORMAT.md has every step; native/src/codecs/engine/static.h is the twin.
 """
 
 from __future__ import annotations

@@ -21,22 +21,38 @@ typedef void (*vector)(void);
 
 /* Stack and 15 exceptions. A fault starts the firmware anew: the host is told that its session is gone. */
 __attribute__((section(".vectors"), used)) static const vector vectors[16] = {
-    (vector)(uintptr_t)efm_stack_top, efm_start, start_anew, start_anew, start_anew, start_anew, start_anew,
-    start_anew, 0, 0, 0, start_anew, start_anew, 0, start_anew, start_anew,
+    (vector)(uintptr_t)efm_stack_top,
+    efm_start,
+    start_anew,
+    start_anew,
+    start_anew,
+    start_anew,
+    start_anew,
+    start_anew,
+    0,
+    0,
+    0,
+    start_anew,
+    start_anew,
+    0,
+    start_anew,
+    start_anew,
 };
 
 static void start_anew(void)
 {
     efm_reset(0);
-    for (;;) { }
+    for (;;) {
+    }
 }
 
 /* The unused stack is painted, so that a debugger or an emulator's monitor can tell how deep it went. */
 static void paint_stack(void)
 {
     uint8_t *frame = __builtin_frame_address(0);
-    for (uint8_t *at = efm_stack_bottom; at < frame - 64; at++)
+    for (uint8_t *at = efm_stack_bottom; at < frame - 64; at++) {
         *(volatile uint8_t *)at = PAINT;
+    }
 }
 
 static void run(void)
@@ -54,7 +70,8 @@ __attribute__((noreturn)) void efm_start(void)
     *efm_register(CPACR) |= FPU_ON;
     __asm volatile("dsb\n isb" ::: "memory");
     run();
-    for (;;) { }
+    for (;;) {
+    }
 }
 
 void efm_wake_by(uint32_t interrupt)

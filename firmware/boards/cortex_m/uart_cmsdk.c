@@ -20,8 +20,9 @@ int32_t efm_uart_cmsdk_read(const efm_uart_cmsdk *uart, uint8_t *bytes, uint32_t
 {
     volatile uint32_t *at = efm_register(uart->base);
     uint32_t count = 0;
-    while (wait && (at[STATE] & RECEIVE_FULL) == 0)
+    while (wait && (at[STATE] & RECEIVE_FULL) == 0) {
         efm_sleep(uart->interrupt);
+    }
     while (count < room && (at[STATE] & RECEIVE_FULL) != 0) {
         at[INTERRUPTS] = RECEIVED; /* before the byte is taken, else the next one's is lost */
         bytes[count++] = (uint8_t)at[DATA];

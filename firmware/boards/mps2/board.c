@@ -47,10 +47,18 @@ static uint64_t ticks(void *context)
 }
 
 static efm_board board = {
-    .name = EFM_BOARD_NAME, .unit = EFM_TICKS_INSTRUCTIONS,
-    .arena = arena, .arena_bytes = sizeof arena, .results = results, .results_bytes = sizeof results,
-    .external_bytes = HALF_PSRAM, .external_alignment = 1,
-    .read = read, .write = write, .ticks = ticks, .reset = efm_reset,
+    .name = EFM_BOARD_NAME,
+    .unit = EFM_TICKS_INSTRUCTIONS,
+    .arena = arena,
+    .arena_bytes = sizeof arena,
+    .results = results,
+    .results_bytes = sizeof results,
+    .external_bytes = HALF_PSRAM,
+    .external_alignment = 1,
+    .read = read,
+    .write = write,
+    .ticks = ticks,
+    .reset = efm_reset,
 };
 
 const efm_board *efm_board_start(void)
@@ -59,7 +67,8 @@ const efm_board *efm_board_start(void)
     efm_register(FPGAIO)[PRESCALER] = 0;
     board.external = efm_ram_as_port(&psram);
     board.flash = efm_ram_as_flash((uint8_t *)MPS2_PSRAM + HALF_PSRAM, HALF_PSRAM);
-    if (!efm_count_is_exact(&instructions))
+    if (!efm_count_is_exact(&instructions)) {
         board.ticks = efm_no_ticks;
+    }
     return &board;
 }

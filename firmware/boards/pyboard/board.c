@@ -10,9 +10,16 @@
 #include "ram.h"
 
 enum { ARENA_BYTES = 96 * 1024, RESULTS_BYTES = 12 * 1024, ATTEMPTS = 1000000 };
-enum { RCC = 0x40023800, GPIOA = 0x40020000, GPIOB = 0x40020400, USART1 = 0x40011000, TIM2 = 0x40000000, FLASH = 0x40023C00 };
+enum {
+    RCC = 0x40023800,
+    GPIOA = 0x40020000,
+    GPIOB = 0x40020400,
+    USART1 = 0x40011000,
+    TIM2 = 0x40000000,
+    FLASH = 0x40023C00
+};
 enum { USART1_INTERRUPT = 37, SECTOR_BYTES = 128 * 1024, FIRST_SECTOR = 5, SECTORS = 7 };
-#define STORE_AT 0x08020000u
+#define STORE_AT          0x08020000u
 #define EMULATED_STORE_AT 0x20020000u
 enum { EMULATED_STORE_BYTES = 64 * 1024 };
 
@@ -21,8 +28,8 @@ enum { RCC_CR = 0, RCC_PLLCFGR = 1, RCC_CFGR = 2, RCC_AHB1ENR = 12, RCC_APB1ENR 
 enum { GPIO_MODER = 0, GPIO_ODR = 5, GPIO_AFRL = 8 };
 enum { USART_SR = 0, USART_DR = 1, USART_BRR = 2, USART_CR1 = 3, TIM_CR1 = 0, TIM_CNT = 9 };
 enum { FLASH_ACR = 0, FLASH_KEYR = 1, FLASH_SR = 3, FLASH_CR = 4 };
-#define DEMCR 0xE000EDFCu
-#define DWT_CTRL 0xE0001000u
+#define DEMCR      0xE000EDFCu
+#define DWT_CTRL   0xE0001000u
 #define DWT_CYCCNT 0xE0001004u
 
 static EFM_NOINIT uint8_t arena[ARENA_BYTES], results[RESULTS_BYTES];
@@ -31,9 +38,11 @@ static EFM_NOINIT uint8_t arena[ARENA_BYTES], results[RESULTS_BYTES];
 
 static bool becomes(volatile uint32_t *at, uint32_t mask, uint32_t value)
 {
-    for (uint32_t i = 0; i < ATTEMPTS; i++)
-        if ((*at & mask) == value)
+    for (uint32_t i = 0; i < ATTEMPTS; i++) {
+        if ((*at & mask) == value) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -46,8 +55,9 @@ static uint32_t start_clocks(void)
     rcc[RCC_APB2ENR] |= 1u << 4;
     rcc[RCC_PLLCFGR] = 8u | 168u << 6 | 7u << 24;
     rcc[RCC_CR] |= 1u << 24;
-    if (!becomes(&rcc[RCC_CR], 1u << 25, 1u << 25))
+    if (!becomes(&rcc[RCC_CR], 1u << 25, 1u << 25)) {
         return 16000000;
+    }
     efm_register(FLASH)[FLASH_ACR] = 5u | 7u << 8; /* wait states, prefetch, caches */
     rcc[RCC_CFGR] = 5u << 10 | 4u << 13 | 2u;
     (void)becomes(&rcc[RCC_CFGR], 3u << 2, 2u << 2);
@@ -79,10 +89,12 @@ static int32_t read(void *context, uint8_t *bytes, uint32_t room, bool wait)
     volatile uint32_t *usart = efm_register(USART1);
     uint32_t count = 0;
     (void)context;
-    while (wait && (usart[USART_SR] & 1u << 5) == 0)
+    while (wait && (usart[USART_SR] & 1u << 5) == 0) {
         efm_sleep(USART1_INTERRUPT);
-    while (count < room && (usart[USART_SR] & 1u << 5) != 0)
+    }
+    while (count < room && (usart[USART_SR] & 1u << 5) != 0) {
         bytes[count++] = (uint8_t)usart[USART_DR];
+    }
     return (int32_t)count;
 }
 
@@ -193,11 +205,24 @@ static int32_t program(void *context, uint32_t offset, const uint8_t *from, uint
 /* -- the board -------------------------------------------------------------------------------------- */
 
 static efm_board board = {
-    .name = EFM_BOARD_NAME, .unit = EFM_TICKS_CYCLES, .ticks_per_second = 168000000,
-    .arena = arena, .arena_bytes = sizeof arena, .results = results, .results_bytes = sizeof results,
-    .flash = {.at = (const uint8_t *)STORE_AT, .bytes = SECTORS * SECTOR_BYTES, .erase_bytes = SECTOR_BYTES,
-              .program_bytes = 4, .erase = erase, .program = program},
-    .read = read, .write = write, .ticks = cycles, .mark = mark, .reset = efm_reset,
+    .name = EFM_BOARD_NAME,
+    .unit = EFM_TICKS_CYCLES,
+    .ticks_per_second = 168000000,
+    .arena = arena,
+    .arena_bytes = sizeof arena,
+    .results = results,
+    .results_bytes = sizeof results,
+    .flash = {.at = (const uint8_t *)STORE_AT,
+              .bytes = SECTORS * SECTOR_BYTES,
+              .erase_bytes = SECTOR_BYTES,
+              .program_bytes = 4,
+              .erase = erase,
+              .program = program},
+    .read = read,
+    .write = write,
+    .ticks = cycles,
+    .mark = mark,
+    .reset = efm_reset,
 };
 
 static void find_emulator(void)
@@ -214,9 +239,11 @@ const efm_board *efm_board_start(void)
     uint32_t clock_hz = start_clocks();
     start_line(clock_hz);
     start_pin();
-    if (clock_hz < 84000000)
+    if (clock_hz < 84000000) {
         board.ticks_per_second = clock_hz;
-    if (!cycles_are_counted())
+    }
+    if (!cycles_are_counted()) {
         find_emulator();
+    }
     return &board;
 }

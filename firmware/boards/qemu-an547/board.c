@@ -46,10 +46,18 @@ static uint64_t ticks(void *context)
 }
 
 static efm_board board = {
-    .name = "qemu-an547", .unit = EFM_TICKS_INSTRUCTIONS,
-    .arena = arena, .arena_bytes = sizeof arena, .results = results, .results_bytes = sizeof results,
-    .external_bytes = HALF, .external_alignment = 1,
-    .read = read, .write = write, .ticks = ticks, .reset = efm_reset,
+    .name = "qemu-an547",
+    .unit = EFM_TICKS_INSTRUCTIONS,
+    .arena = arena,
+    .arena_bytes = sizeof arena,
+    .results = results,
+    .results_bytes = sizeof results,
+    .external_bytes = HALF,
+    .external_alignment = 1,
+    .read = read,
+    .write = write,
+    .ticks = ticks,
+    .reset = efm_reset,
 };
 
 const efm_board *efm_board_start(void)
@@ -58,7 +66,8 @@ const efm_board *efm_board_start(void)
     *efm_register(COUNTER_CONTROL) = 1;
     board.external = efm_ram_as_port(&ddr);
     board.flash = efm_ram_as_flash((uint8_t *)DDR + HALF, HALF);
-    if (!efm_count_is_exact(&instructions))
+    if (!efm_count_is_exact(&instructions)) {
         board.ticks = efm_no_ticks;
+    }
     return &board;
 }

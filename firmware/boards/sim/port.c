@@ -54,13 +54,17 @@ static uint8_t *map_memory(const char *path, uint32_t bytes, uint8_t fill)
 {
     int fd = path == NULL ? -1 : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     struct stat now = {0};
-    if (path != NULL && (fd < 0 || fstat(fd, &now) != 0 || ftruncate(fd, (off_t)bytes) != 0))
+    if (path != NULL && (fd < 0 || fstat(fd, &now) != 0 || ftruncate(fd, (off_t)bytes) != 0)) {
         fail(path);
-    void *at = mmap(NULL, bytes + !bytes, PROT_READ | PROT_WRITE, fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
-    if (at == MAP_FAILED)
+    }
+    void *at =
+        mmap(NULL, bytes + !bytes, PROT_READ | PROT_WRITE, fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED) {
         fail(path != NULL ? path : "memory");
-    if (now.st_size < (off_t)bytes)
+    }
+    if (now.st_size < (off_t)bytes) {
         memset((uint8_t *)at + now.st_size, fill, bytes - (size_t)now.st_size);
+    }
     return at;
 }
 
@@ -68,8 +72,9 @@ static int32_t flash_erase(void *context, uint32_t offset)
 {
     sim *s = context;
     const efm_flash *flash = &s->board.flash;
-    if (offset >= flash->bytes || offset % flash->erase_bytes != 0)
+    if (offset >= flash->bytes || offset % flash->erase_bytes != 0) {
         return -1;
+    }
     memset(s->flash + offset, 0xff, flash->erase_bytes);
     return 0;
 }
@@ -78,11 +83,13 @@ static int32_t flash_program(void *context, uint32_t offset, const uint8_t *from
 {
     sim *s = context;
     const efm_flash *flash = &s->board.flash;
-    if (offset > flash->bytes || bytes > flash->bytes - offset || offset % flash->program_bytes != 0 ||
-        bytes % flash->program_bytes != 0)
+    if (offset > flash->bytes || bytes > flash->bytes - offset || offset % flash->program_bytes != 0
+        || bytes % flash->program_bytes != 0) {
         return -1;
-    for (uint32_t i = 0; i < bytes; i++)
+    }
+    for (uint32_t i = 0; i < bytes; i++) {
         s->flash[offset + i] &= from[i];
+    }
     return 0;
 }
 
@@ -90,14 +97,16 @@ static int32_t flash_program(void *context, uint32_t offset, const uint8_t *from
 static int32_t begin(sim *s, bool reads, uint32_t address, uint8_t *at, uint32_t bytes, uint32_t *ticket)
 {
     uint32_t alignment = s->board.external_alignment;
-    if (address > s->board.external_bytes || bytes > s->board.external_bytes - address ||
-        address % alignment != 0 || bytes % alignment != 0)
+    if (address > s->board.external_bytes || bytes > s->board.external_bytes - address || address % alignment != 0
+        || bytes % alignment != 0) {
         return -1;
-    for (*ticket = 0; *ticket < FLIGHTS; ++*ticket)
+    }
+    for (*ticket = 0; *ticket < FLIGHTS; ++*ticket) {
         if (!s->flight[*ticket].busy) {
             s->flight[*ticket] = (flight){true, reads, address, bytes, at};
             return 0;
         }
+    }
     return -1;
 }
 
@@ -114,14 +123,16 @@ static int32_t begin_write(void *context, uint32_t address, const uint8_t *from,
 static int32_t finish(void *context, uint32_t ticket)
 {
     sim *s = context;
-    if (ticket >= FLIGHTS || !s->flight[ticket].busy)
+    if (ticket >= FLIGHTS || !s->flight[ticket].busy) {
         return -1;
+    }
     flight *one = &s->flight[ticket];
     one->busy = false;
-    if (one->reads)
+    if (one->reads) {
         memcpy(one->at, s->external + one->address, one->bytes);
-    else
+    } else {
         memcpy(s->external + one->address, one->at, one->bytes);
+    }
     return 0;
 }
 
@@ -144,10 +155,12 @@ static uint64_t ticks(void *context)
 {
     sim *s = context;
     struct timespec now;
-    if (s->clock == LINE)
+    if (s->clock == LINE) {
         return ++s->line_ticks;
-    if (s->clock == STUCK || clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+    }
+    if (s->clock == STUCK || clock_gettime(CLOCK_MONOTONIC, &now) != 0) {
         return 0;
+    }
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }
 
@@ -160,10 +173,12 @@ static void mark(void *context, uint32_t stage)
     (void)stage;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     uint64_t nanoseconds = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-    for (uint32_t i = 0; i < sizeof at; i++)
+    for (uint32_t i = 0; i < sizeof at; i++) {
         at[i] = (uint8_t)(nanoseconds >> 8 * i);
-    if (write(s->pin, at, sizeof at) != (ssize_t)sizeof at)
+    }
+    if (write(s->pin, at, sizeof at) != (ssize_t)sizeof at) {
         fail("pin");
+    }
 }
 
 static void reset(void *context)
@@ -181,15 +196,23 @@ typedef struct options {
     uint32_t fast_bytes, external_bytes, flash_bytes, erase_bytes, program_bytes, results_bytes, alignment, baud;
 } options;
 
-static const struct option LONG[] = {
-    {"name", required_argument, NULL, 'n'}, {"tcp", required_argument, NULL, 't'}, {"pty", no_argument, NULL, 'p'},
-    {"serial", required_argument, NULL, 's'}, {"baud", required_argument, NULL, 'b'},
-    {"fast-bytes", required_argument, NULL, 'a'}, {"external", required_argument, NULL, 'e'},
-    {"external-bytes", required_argument, NULL, 'E'}, {"alignment", required_argument, NULL, 'A'},
-    {"flash", required_argument, NULL, 'f'}, {"flash-bytes", required_argument, NULL, 'F'},
-    {"erase-bytes", required_argument, NULL, 'r'}, {"program-bytes", required_argument, NULL, 'P'},
-    {"results-bytes", required_argument, NULL, 'R'}, {"clock", required_argument, NULL, 'c'},
-    {"pin", required_argument, NULL, 'm'}, {NULL, 0, NULL, 0}};
+static const struct option LONG[] = {{"name", required_argument, NULL, 'n'},
+                                     {"tcp", required_argument, NULL, 't'},
+                                     {"pty", no_argument, NULL, 'p'},
+                                     {"serial", required_argument, NULL, 's'},
+                                     {"baud", required_argument, NULL, 'b'},
+                                     {"fast-bytes", required_argument, NULL, 'a'},
+                                     {"external", required_argument, NULL, 'e'},
+                                     {"external-bytes", required_argument, NULL, 'E'},
+                                     {"alignment", required_argument, NULL, 'A'},
+                                     {"flash", required_argument, NULL, 'f'},
+                                     {"flash-bytes", required_argument, NULL, 'F'},
+                                     {"erase-bytes", required_argument, NULL, 'r'},
+                                     {"program-bytes", required_argument, NULL, 'P'},
+                                     {"results-bytes", required_argument, NULL, 'R'},
+                                     {"clock", required_argument, NULL, 'c'},
+                                     {"pin", required_argument, NULL, 'm'},
+                                     {NULL, 0, NULL, 0}};
 
 static const char USAGE[] =
     "  --name NAME               what the board calls itself\n"
@@ -219,23 +242,57 @@ static uint32_t number(const char *text)
 static void set(options *o, int letter, char **argv)
 {
     switch (letter) {
-    case 'n': o->name = optarg; break;
-    case 't': o->tcp = optarg; break;
-    case 'p': o->pty = true; break;
-    case 's': o->serial = optarg; break;
-    case 'b': o->baud = number(optarg); break;
-    case 'a': o->fast_bytes = number(optarg); break;
-    case 'e': o->external = optarg; break;
-    case 'E': o->external_bytes = number(optarg); break;
-    case 'A': o->alignment = number(optarg); break;
-    case 'f': o->flash = optarg; break;
-    case 'F': o->flash_bytes = number(optarg); break;
-    case 'r': o->erase_bytes = number(optarg); break;
-    case 'P': o->program_bytes = number(optarg); break;
-    case 'R': o->results_bytes = number(optarg); break;
-    case 'c': o->clock = optarg; break;
-    case 'm': o->pin = optarg; break;
-    default: fprintf(stderr, "usage: %s [OPTION…]\n%s", argv[0], USAGE); exit(2);
+    case 'n':
+        o->name = optarg;
+        break;
+    case 't':
+        o->tcp = optarg;
+        break;
+    case 'p':
+        o->pty = true;
+        break;
+    case 's':
+        o->serial = optarg;
+        break;
+    case 'b':
+        o->baud = number(optarg);
+        break;
+    case 'a':
+        o->fast_bytes = number(optarg);
+        break;
+    case 'e':
+        o->external = optarg;
+        break;
+    case 'E':
+        o->external_bytes = number(optarg);
+        break;
+    case 'A':
+        o->alignment = number(optarg);
+        break;
+    case 'f':
+        o->flash = optarg;
+        break;
+    case 'F':
+        o->flash_bytes = number(optarg);
+        break;
+    case 'r':
+        o->erase_bytes = number(optarg);
+        break;
+    case 'P':
+        o->program_bytes = number(optarg);
+        break;
+    case 'R':
+        o->results_bytes = number(optarg);
+        break;
+    case 'c':
+        o->clock = optarg;
+        break;
+    case 'm':
+        o->pin = optarg;
+        break;
+    default:
+        fprintf(stderr, "usage: %s [OPTION…]\n%s", argv[0], USAGE);
+        exit(2);
     }
 }
 
@@ -243,16 +300,18 @@ static void open_line(sim *s, const options *o)
 {
     char name[EFM_LINE_NAME_BYTES];
     bool all = o->tcp != NULL && strncmp(o->tcp, "all:", 4) == 0, well = true;
-    if (o->tcp != NULL)
+    if (o->tcp != NULL) {
         well = efm_line_tcp(&s->line, (uint16_t)number(all ? o->tcp + 4 : o->tcp), all, name);
-    else if (o->pty)
+    } else if (o->pty) {
         well = efm_line_pty(&s->line, name);
-    else if (o->serial != NULL)
+    } else if (o->serial != NULL) {
         well = efm_line_serial(&s->line, o->serial, o->baud, name);
-    else
+    } else {
         efm_line_standard(&s->line);
-    if (!well)
+    }
+    if (!well) {
         exit(2);
+    }
     if (s->line.in != STDIN_FILENO) {
         puts(name); /* whoever started the board learns where it is */
         fflush(stdout);
@@ -265,32 +324,56 @@ static void make_board(sim *s, const options *o)
     s->external = map_memory(o->external, o->external_bytes, 0);
     s->flash = map_memory(o->flash, o->flash_bytes, 0xff);
     s->clock = strcmp(o->clock, "line") == 0 ? LINE : strcmp(o->clock, "stuck") == 0 ? STUCK : REAL;
-    s->board = (efm_board){
-        .name = o->name, .unit = EFM_TICKS_MICROSECONDS, .ticks_per_second = 1000000,
-        .arena = arena, .arena_bytes = o->fast_bytes, .results = results, .results_bytes = o->results_bytes,
-        .external_bytes = o->external_bytes, .external_alignment = o->alignment,
-        .flash = {.at = s->flash, .bytes = o->flash_bytes, .erase_bytes = o->erase_bytes,
-                  .program_bytes = o->program_bytes, .erase = flash_erase, .program = flash_program, .context = s},
-        .context = s, .read = read_line, .write = write_line, .ticks = ticks, .reset = reset};
+    s->board = (efm_board){.name = o->name,
+                           .unit = EFM_TICKS_MICROSECONDS,
+                           .ticks_per_second = 1000000,
+                           .arena = arena,
+                           .arena_bytes = o->fast_bytes,
+                           .results = results,
+                           .results_bytes = o->results_bytes,
+                           .external_bytes = o->external_bytes,
+                           .external_alignment = o->alignment,
+                           .flash = {.at = s->flash,
+                                     .bytes = o->flash_bytes,
+                                     .erase_bytes = o->erase_bytes,
+                                     .program_bytes = o->program_bytes,
+                                     .erase = flash_erase,
+                                     .program = flash_program,
+                                     .context = s},
+                           .context = s,
+                           .read = read_line,
+                           .write = write_line,
+                           .ticks = ticks,
+                           .reset = reset};
     if (o->pin != NULL) {
         s->pin = open(o->pin, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-        if (s->pin < 0)
+        if (s->pin < 0) {
             fail(o->pin);
+        }
         s->board.mark = mark;
     }
-    if (o->external_bytes != 0)
+    if (o->external_bytes != 0) {
         s->board.external = (efm_port){begin_read, begin_write, finish, s};
+    }
 }
 
 int main(int argc, char **argv)
 {
     static sim s;
     static efm_agent agent;
-    options o = {.name = EFM_BOARD_NAME, .clock = "real", .fast_bytes = MIB, .external_bytes = 16 * MIB,
-                 .alignment = 1, .flash_bytes = 16 * MIB, .erase_bytes = 4096, .program_bytes = 16,
-                 .results_bytes = MIB, .baud = 115200};
-    for (int letter; (letter = getopt_long(argc, argv, "", LONG, NULL)) != -1;)
+    options o = {.name = EFM_BOARD_NAME,
+                 .clock = "real",
+                 .fast_bytes = MIB,
+                 .external_bytes = 16 * MIB,
+                 .alignment = 1,
+                 .flash_bytes = 16 * MIB,
+                 .erase_bytes = 4096,
+                 .program_bytes = 16,
+                 .results_bytes = MIB,
+                 .baud = 115200};
+    for (int letter; (letter = getopt_long(argc, argv, "", LONG, NULL)) != -1;) {
         set(&o, letter, argv);
+    }
     signal(SIGPIPE, SIG_IGN);
     make_board(&s, &o);
     open_line(&s, &o);

@@ -26,8 +26,9 @@ typedef struct efm_late_port {
 static inline int32_t efm_late_begin(efm_late_port *port, int reads, uint32_t address, uint8_t *at, uint32_t bytes,
                                      uint32_t *ticket)
 {
-    if (address > port->bytes || bytes > port->bytes - address)
+    if (address > port->bytes || bytes > port->bytes - address) {
         return -1;
+    }
     for (uint32_t i = 0; i < EFM_LATE_FLIGHTS; i++) {
         if (!port->flight[i].busy) {
             port->flight[i] = (efm_flight){1, reads, address, bytes, at};
@@ -53,14 +54,16 @@ static inline int32_t efm_late_write(void *port, uint32_t address, const uint8_t
 static inline int32_t efm_late_wait(void *port, uint32_t ticket)
 {
     efm_late_port *late = port;
-    if (ticket >= EFM_LATE_FLIGHTS || !late->flight[ticket].busy)
+    if (ticket >= EFM_LATE_FLIGHTS || !late->flight[ticket].busy) {
         return -1;
+    }
     efm_flight *f = &late->flight[ticket];
     f->busy = 0;
-    if (f->reads)
+    if (f->reads) {
         memcpy(f->at, late->memory + f->address, f->bytes);
-    else
+    } else {
         memcpy(late->memory + f->address, f->at, f->bytes);
+    }
     return 0;
 }
 

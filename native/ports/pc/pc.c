@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host.h"
+#include "pc.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -23,20 +23,25 @@ static int32_t take_output(void *context, uint32_t output, uint32_t y, const uin
 static void tap(void *context, uint32_t stream, uint32_t y, const uint8_t *row, uint32_t pixel_stride)
 {
     const efm_pc *pc = context;
-    if (pc->taps[stream] == NULL)
+    if (pc->taps[stream] == NULL) {
         return;
+    }
     efm_rows rows;
     efm_model_rows(pc->model, stream, NULL, &rows);
     size_t pixel = (size_t)rows.channels * rows.element;
     uint8_t *to = pc->taps[stream] + y * pixel * rows.width;
-    for (uint32_t x = 0; x < rows.width; x++)
+    for (uint32_t x = 0; x < rows.width; x++) {
         memcpy(to + x * pixel, row + (size_t)x * pixel_stride, pixel);
+    }
 }
 
 efm_status efm_pc_run(efm_pc *pc, uint8_t *arena, uint32_t arena_bytes, efm_counters *counters)
 {
-    efm_host host = {.context = pc, .input = give_input, .output = take_output,
-                     .tap = pc->taps == NULL ? NULL : tap, .maps = pc->maps,
+    efm_host host = {.context = pc,
+                     .input = give_input,
+                     .output = take_output,
+                     .tap = pc->taps == NULL ? NULL : tap,
+                     .maps = pc->maps,
                      .port = {efm_late_read, efm_late_write, efm_late_wait, &pc->external},
                      .frame = pc->frame};
     memset(pc->external.flight, 0, sizeof pc->external.flight);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The PC as a board: whole arrays for inputs and outputs, and an external memory that is late. */
-#ifndef EFM_HOST_H
-#define EFM_HOST_H
+#ifndef EFM_PC_H
+#define EFM_PC_H
 
 #include "edgefm.h"
 #include "late_port.h"

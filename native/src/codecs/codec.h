@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "../status.h"
+#include "edgefm_status.h"
 
 typedef struct efm_codec_args {
     uint32_t width;          /* pixels of a row */
@@ -29,8 +29,7 @@ typedef struct efm_codec_class {
     efm_status (*check)(const efm_codec_args *args);
     uint32_t (*state_bytes)(const efm_codec_args *args);
     /* Writes at most `capacity` bytes; *bytes is the code's length, or 0 when it does not fit. */
-    void (*encode)(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity,
-                   uint32_t *bytes);
+    void (*encode)(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity, uint32_t *bytes);
     /* Reads at most `bytes`; writes a whole row whatever the code says; EFM_BAD_CODEC when the
        code is not exactly used up or holds what no encoder writes. */
     efm_status (*decode)(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row);

@@ -3,29 +3,38 @@
  * docs/FORMAT.md. The transform loses; a map may pass it by and then does not. */
 #include <string.h>
 
-#include "../bytes.h"
-#include "lossless.h"
-#include "stream.h"
+#include "edgefm_bytes.h"
+#include "shared.h"
+#include "engine/stream.h"
 
 enum {
-    BYPASS = 0, DCT = 1, DCT_WITH_ZEROS = 2, ORDERED = 1,
-    AT_MODE = 0, AT_FLAGS = 1, AT_STEPS = 2, AT_ORDER = 10,
-    SIZE = 8, LOG_STEP = 7, MOST_STEP = 9, MOST_ORDER = 7, LONGEST = 10
+    BYPASS = 0,
+    DCT = 1,
+    DCT_WITH_ZEROS = 2,
+    ORDERED = 1,
+    AT_MODE = 0,
+    AT_FLAGS = 1,
+    AT_STEPS = 2,
+    AT_ORDER = 10,
+    SIZE = 8,
+    LOG_STEP = 7,
+    MOST_STEP = 9,
+    MOST_ORDER = 7,
+    LONGEST = 10
 };
 
 #define LARGEST (1u << 18) /* no coefficient's size, in 128ths of the smallest step, is above */
 
 /* 64 times sqrt(8) / 2 of the 8-point cosine transform, in integers; rows are coefficients. */
 static const int8_t matrix[SIZE][SIZE] = {
-    {64, 64, 64, 64, 64, 64, 64, 64},     {89, 75, 50, 18, -18, -50, -75, -89},
-    {83, 36, -36, -83, -83, -36, 36, 83}, {75, -18, -89, -50, 50, 89, 18, -75},
-    {64, -64, -64, 64, 64, -64, -64, 64}, {50, -89, 18, 75, -75, -18, 89, -50},
+    {64, 64, 64, 64, 64, 64, 64, 64},     {89, 75, 50, 18, -18, -50, -75, -89}, {83, 36, -36, -83, -83, -36, 36, 83},
+    {75, -18, -89, -50, 50, 89, 18, -75}, {64, -64, -64, 64, 64, -64, -64, 64}, {50, -89, 18, 75, -75, -18, 89, -50},
     {36, -83, 83, -36, -36, 83, -83, 36}, {18, -50, 75, -89, 89, -75, 50, -18},
 };
 
 static uint32_t channel(const efm_codec_args *args, uint32_t i)
 {
-    return args->tables[AT_FLAGS] & ORDERED ? load_le16(args->tables + AT_ORDER + 2 * i) : i;
+    return args->tables[AT_FLAGS] & ORDERED ? efm_load_le16(args->tables + AT_ORDER + 2 * i) : i;
 }
 
 static efm_status check(const efm_codec_args *args)
@@ -217,5 +226,11 @@ static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32
 }
 
 const efm_codec_class efm_codec_dctcm = {
-    EFM_CODEC_DCTCM, check, efm_no_state, encode, decode, efm_no_skip, efm_no_skip,
+    .id = EFM_CODEC_DCTCM,
+    .check = check,
+    .state_bytes = efm_no_state,
+    .encode = encode,
+    .decode = decode,
+    .skip = efm_no_skip,
+    .recall = efm_no_skip,
 };

@@ -6,11 +6,11 @@
  * bits, the 7 differences as 9 bit planes, each exclusive-or the plane above it. A plane is a 7-bit
  * word, first difference highest. */
 #include "../bits.h"
-#include "lossless.h"
+#include "shared.h"
 
-#define BLOCK 8u
-#define PLANES 9u
-#define ALL 0x7Fu
+#define BLOCK   8u
+#define PLANES  9u
+#define ALL     0x7Fu
 #define LONGEST 16u
 
 enum { ALL_ONES = 0, PLANE_ZERO = 1, TWO_ONES = 2, ONE_ONE = 3 };
@@ -103,8 +103,7 @@ static void write_zero_flags(const efm_codec_args *args, const int8_t *row, efm_
     efm_bits_align(w);
 }
 
-static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity,
-                   uint32_t *bytes)
+static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity, uint32_t *bytes)
 {
     uint32_t values = args->width * args->channels;
     efm_bit_writer w = {code, capacity, 0};
@@ -214,8 +213,7 @@ static uint32_t read_block(efm_bit_reader *r, int32_t *v)
     return bad;
 }
 
-static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes,
-                         int8_t *row)
+static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row)
 {
     uint32_t values = args->width * args->channels;
     efm_bit_reader r = {code, bytes, 0};
@@ -243,5 +241,11 @@ static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32
 }
 
 const efm_codec_class efm_codec_ebpc = {
-    EFM_CODEC_EBPC, efm_no_tables, efm_no_state, encode, decode, efm_no_skip, efm_no_skip,
+    .id = EFM_CODEC_EBPC,
+    .check = efm_no_tables,
+    .state_bytes = efm_no_state,
+    .encode = encode,
+    .decode = decode,
+    .skip = efm_no_skip,
+    .recall = efm_no_skip,
 };

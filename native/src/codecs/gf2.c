@@ -5,13 +5,21 @@
  * constant and terms, (stored bit, shift, sign). Blocks are coded one after the other. */
 #include <stddef.h>
 
-#include "../bytes.h"
+#include "edgefm_bytes.h"
 #include "../config.h"
-#include "lossless.h"
+#include "shared.h"
 
 enum {
-    PLANES = 8, HEAD_BYTES = 8, BIT_HEAD = 2, VALUE_HEAD = 4, TERM_BYTES = 2, MOST_STORED = 2048, NEGATIVE = 0x8000,
-    SHIFT_AT = 11, CURVED = 1, LEVELS = 256
+    PLANES = 8,
+    HEAD_BYTES = 8,
+    BIT_HEAD = 2,
+    VALUE_HEAD = 4,
+    TERM_BYTES = 2,
+    MOST_STORED = 2048,
+    NEGATIVE = 0x8000,
+    SHIFT_AT = 11,
+    CURVED = 1,
+    LEVELS = 256
 };
 
 typedef struct net {
@@ -29,7 +37,7 @@ static void open_net(const efm_codec_args *args, net *n)
     n->args = args;
     n->block = args->tables[0];
     n->lowest = efm_int8(args->tables[1]);
-    n->stored = load_le16(args->tables + 2);
+    n->stored = efm_load_le16(args->tables + 2);
     n->outputs = n->block * args->channels;
     n->curve = args->tables[4] == CURVED ? args->tables + HEAD_BYTES : NULL;
     n->units = HEAD_BYTES + (n->curve == NULL ? 0 : 2 * LEVELS + n->outputs);
@@ -55,15 +63,19 @@ static const uint8_t *check_units(const net *n, const uint8_t *at, uint32_t coun
 {
     const uint8_t *end = n->args->tables + n->args->tables_bytes;
     for (uint32_t i = 0; i < count; i++) {
-        if ((uint32_t)(end - at) < head || (head == VALUE_HEAD && at[3] != 0))
+        if ((uint32_t)(end - at) < head || (head == VALUE_HEAD && at[3] != 0)) {
             return NULL;
+        }
         uint32_t terms = head == VALUE_HEAD ? at[2] : at[1];
         at += head;
-        if ((uint32_t)(end - at) < terms * TERM_BYTES)
+        if ((uint32_t)(end - at) < terms * TERM_BYTES) {
             return NULL;
-        for (; terms > 0; terms--, at += TERM_BYTES)
-            if ((load_le16(at) & mask) >= limit)
+        }
+        for (; terms > 0; terms--, at += TERM_BYTES) {
+            if ((efm_load_le16(at) & mask) >= limit) {
                 return NULL;
+            }
+        }
     }
     return at;
 }
@@ -71,16 +83,19 @@ static const uint8_t *check_units(const net *n, const uint8_t *at, uint32_t coun
 static efm_status check(const efm_codec_args *args)
 {
     net n;
-    if (args->tables_bytes < HEAD_BYTES)
+    if (args->tables_bytes < HEAD_BYTES) {
         return EFM_BAD_CODEC;
+    }
     open_net(args, &n);
     uint32_t most = n.block == 0 || args->channels > NEGATIVE / PLANES / n.block ? 0 : PLANES * n.outputs;
-    if (load_le32(args->tables + 4) > CURVED || n.stored == 0 || n.stored > most || n.stored > MOST_STORED ||
-        n.units > args->tables_bytes)
+    if (efm_load_le32(args->tables + 4) > CURVED || n.stored == 0 || n.stored > most || n.stored > MOST_STORED
+        || n.units > args->tables_bytes) {
         return EFM_BAD_CODEC;
+    }
     const uint8_t *at = check_units(&n, args->tables + n.units, n.stored, BIT_HEAD, NEGATIVE - 1, most);
-    if (at != NULL)
+    if (at != NULL) {
         at = check_units(&n, at, n.outputs, VALUE_HEAD, MOST_STORED - 1, n.stored);
+    }
     return at == args->tables + args->tables_bytes ? EFM_OK : EFM_BAD_CODEC;
 }
 
@@ -91,8 +106,9 @@ static uint32_t coded_level(const net *n, const int8_t *row, uint32_t first, uin
 {
     int32_t level = row[place(n, first, output)] - n->lowest;
     uint32_t coded = level < 0 ? 0 : (uint32_t)level;
-    if (n->curve != NULL)
+    if (n->curve != NULL) {
         coded = (uint32_t)n->curve[coded] + n->curve[2 * LEVELS + output];
+    }
     return coded < LEVELS ? coded : LEVELS - 1;
 }
 
@@ -102,7 +118,7 @@ static int32_t count_planes(const net *n, const int8_t *row, uint32_t first, con
     const uint8_t *term = *at + BIT_HEAD, *end = term + (*at)[1] * TERM_BYTES;
     int32_t count = 0;
     for (; term < end; term += TERM_BYTES) {
-        uint32_t word = load_le16(term), index = word & (NEGATIVE - 1);
+        uint32_t word = efm_load_le16(term), index = word & (NEGATIVE - 1);
         int32_t bit = (int32_t)(coded_level(n, row, first, index % n->outputs) >> (index / n->outputs) & 1);
         count += word & NEGATIVE ? -bit : bit;
     }
@@ -116,8 +132,9 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
     open_net(args, &n);
     uint32_t needed = (row_bits(&n) + 7) / 8, at = 0;
     *bytes = 0;
-    if (needed > capacity)
+    if (needed > capacity) {
         return;
+    }
     for (uint32_t first = 0; first < args->width; first += n.block) {
         const uint8_t *unit = args->tables + n.units;
         for (uint32_t i = 0; i < n.stored; i++, at++) {
@@ -133,9 +150,9 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
 static int32_t sum_stored(const net *n, const uint8_t *code, uint32_t from, const uint8_t **at)
 {
     const uint8_t *term = *at + VALUE_HEAD, *end = term + (*at)[2] * TERM_BYTES;
-    int32_t level = (int32_t)(load_le16(*at) ^ 0x8000u) - 0x8000;
+    int32_t level = (int32_t)(efm_load_le16(*at) ^ 0x8000u) - 0x8000;
     for (; term < end; term += TERM_BYTES) {
-        uint32_t word = load_le16(term), bit = from + (word & (MOST_STORED - 1));
+        uint32_t word = efm_load_le16(term), bit = from + (word & (MOST_STORED - 1));
         int32_t weight = (int32_t)((code[bit / 8] >> bit % 8 & 1u) << (word >> SHIFT_AT & 15u));
         level += word & NEGATIVE ? -weight : weight;
     }
@@ -149,8 +166,9 @@ static void decode_block(const net *n, const uint8_t *code, uint32_t first, cons
     uint32_t from = first / n->block * n->stored;
     for (uint32_t output = 0; output < n->outputs; output++) {
         int32_t value = sum_stored(n, code, from, &unit) + n->lowest;
-        if (first + output / n->args->channels < n->args->width)
+        if (first + output / n->args->channels < n->args->width) {
             row[place(n, first, output)] = (int8_t)(value > 127 ? 127 : value);
+        }
     }
 }
 
@@ -160,18 +178,27 @@ static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32
     open_net(args, &n);
     uint32_t bits = row_bits(&n), needed = (bits + 7) / 8;
     if (bytes != needed || (bits % 8 != 0 && code[bytes - 1] >> bits % 8 != 0)) {
-        for (uint32_t i = 0; i < args->width * args->channels; i++)
+        for (uint32_t i = 0; i < args->width * args->channels; i++) {
             row[i] = (int8_t)args->zero_point;
+        }
         return EFM_BAD_CODEC;
     }
     const uint8_t *values = args->tables + n.units;
-    for (uint32_t i = 0; i < n.stored; i++)
+    for (uint32_t i = 0; i < n.stored; i++) {
         values += BIT_HEAD + values[1] * TERM_BYTES;
-    for (uint32_t first = 0; first < args->width; first += n.block)
+    }
+    for (uint32_t first = 0; first < args->width; first += n.block) {
         decode_block(&n, code, first, values, row);
+    }
     return EFM_OK;
 }
 
 const efm_codec_class efm_codec_gf2 = {
-    EFM_CODEC_GF2, check, efm_no_state, encode, decode, efm_no_skip, efm_no_skip,
+    .id = EFM_CODEC_GF2,
+    .check = check,
+    .state_bytes = efm_no_state,
+    .encode = encode,
+    .decode = decode,
+    .skip = efm_no_skip,
+    .recall = efm_no_skip,
 };

@@ -4,15 +4,21 @@
  *
  * Each context holds a weight for each decision. The weights of all seven add up to the log-odds of a one, and
  * all of them learn from what that missed, so each learns what the others cannot know. */
-#include "context.h"
+#include "engine/context_model.h"
 
 enum {
     NODES = 8,                /* decisions: zero, below, further steps above and below */
-    ABOVE = 2, BELOW = 5, LATER = 3,
-    ERRORS = SCALES * 4, HEIGHTS = 64, PLACES = 16,
-    BY_HEIGHT = ERRORS, BY_PLACE = BY_HEIGHT + HEIGHTS, /* of the neighbours' prediction, W, WW and N */
+    ABOVE = 2,
+    BELOW = 5,
+    LATER = 3,
+    ERRORS = EFM_CONTEXT_SCALES * 4,
+    HEIGHTS = 64,
+    PLACES = 16,
+    BY_HEIGHT = ERRORS,
+    BY_PLACE = BY_HEIGHT + HEIGHTS, /* of the neighbours' prediction, W, WW and N */
     WEIGHTS = NODES * (BY_PLACE + 4 * PLACES),
-    MAX_BESIDE = 8, BESIDE = 8,  /* further taps of a channel in each pixel around; bytes of four */
+    MAX_BESIDE = 8,
+    BESIDE = 8,  /* further taps of a channel in each pixel around; bytes of four */
     OWN = 4,                  /* weights of a channel: zero, below, a step above, a step below */
     VOTERS = 7,
     NEUTRAL = 0x8000,         /* a weight of log-odds 0; one more is 1/4096 */
@@ -32,7 +38,7 @@ static const int16_t first_step[LATER] = {1455, -481, -803};
 
 /* The pixels around one, and further taps: [channels][count][W, N, NW, NE] of (distance to a channel, weight). */
 typedef struct beside {
-    around at;
+    efm_context_around at;
     const int8_t *ww;
     const uint8_t *taps;
     uint32_t count;
@@ -55,7 +61,7 @@ static const node zero_node = {0, 0}, side_node = {1, 1};
 /* Bytes of the tables' first part, which are context's. */
 static uint32_t context_bytes(const efm_codec_args *args)
 {
-    return CONTEXT_HEAD + 2u * args->tables[1] * args->channels;
+    return EFM_CONTEXT_HEAD + 2u * args->tables[1] * args->channels;
 }
 
 static efm_status check_beside(const efm_codec_args *args, const uint8_t *tap, uint32_t count)
@@ -76,7 +82,7 @@ static efm_status check(const efm_codec_args *args)
     const uint8_t *rest;
     efm_status status;
 
-    if (args->tables_bytes < CONTEXT_HEAD || args->tables_bytes <= context_bytes(args)) {
+    if (args->tables_bytes < EFM_CONTEXT_HEAD || args->tables_bytes <= context_bytes(args)) {
         return EFM_BAD_CODEC;
     }
     first.tables_bytes = context_bytes(args);
@@ -92,10 +98,10 @@ static efm_status check(const efm_codec_args *args)
 /* Weights, and a survey behind them, in two bytes each. */
 static uint32_t numbers_of(const efm_codec_args *args)
 {
-    return WEIGHTS + OWN * args->channels + sizeof(survey) / 2;
+    return WEIGHTS + OWN * args->channels + sizeof(efm_context_survey) / 2;
 }
 
-static survey *survey_of(const context *m)
+static efm_context_survey *survey_of(const efm_context *m)
 {
     void *behind = m->odds + WEIGHTS + OWN * m->args->channels;
 
@@ -107,7 +113,7 @@ static uint32_t state_bytes(const efm_codec_args *args)
     return 2 * numbers_of(args) + 5 * args->channels + args->width * args->channels;
 }
 
-static void forget(const context *m)
+static void forget(const efm_context *m)
 {
     for (uint32_t i = 0; i < WEIGHTS + OWN * m->args->channels; i++) {
         m->odds[i] = NEUTRAL;
@@ -121,7 +127,7 @@ static void forget(const context *m)
     efm_context_forget_errors(m);
 }
 
-static void begin(context *m, const efm_codec_args *args)
+static void begin(efm_context *m, const efm_codec_args *args)
 {
     efm_context_open(m, args, numbers_of(args));
     if (args->y == 0) {
@@ -140,16 +146,16 @@ static inline uint16_t *by_place(const voters *v, uint16_t *weights, uint32_t sh
     return weights + (steps < PLACES ? steps : PLACES - 1) * NODES;
 }
 
-static voters assemble(const context *m, const beside *b, uint32_t c, int32_t near, const guess *g)
+static voters assemble(const efm_context *m, const beside *b, uint32_t c, int32_t near, const efm_context_guess *g)
 {
     uint32_t size = g->scale / 4 < 3 ? g->scale / 4 : 3, shift = 3 + g->scale / 2;
     uint16_t *places = m->odds + BY_PLACE * NODES;
     voters v;
 
-    v.centre = centre(m, g);
-    v.bits = step_bits(g);
-    v.error = m->odds + (g->scale * 4 + part_of(g)) * NODES;
-    v.height = m->odds + (BY_HEIGHT + relative(g, 10, 15) * 4 + size) * NODES;
+    v.centre = efm_context_center(m, g);
+    v.bits = efm_context_step_bits(g);
+    v.error = m->odds + (g->scale * 4 + efm_context_part(g)) * NODES;
+    v.height = m->odds + (BY_HEIGHT + efm_context_relative(g, 10, 15) * 4 + size) * NODES;
     v.near = by_place(&v, places, shift, near);
     v.w = by_place(&v, places + PLACES * NODES, shift, b->at.w[c] * 64 + 32);
     v.ww = by_place(&v, places + 2 * PLACES * NODES, shift, b->ww[c] * 64 + 32);
@@ -191,20 +197,20 @@ static inline void learn_bit(const voters *v, node d, uint32_t p, uint32_t bit)
     move(v->own + d.own, by);
 }
 
-static uint32_t read_vote(coder *k, const voters *v, node d)
+static uint32_t read_vote(efm_range *k, const voters *v, node d)
 {
     uint32_t p = chance(v, d);
-    uint32_t bit = read_chance(k, p);
+    uint32_t bit = efm_range_read_chance(k, p);
 
     learn_bit(v, d, p, bit);
     return bit;
 }
 
-static void write_vote(coder *k, const voters *v, node d, uint32_t bit)
+static void write_vote(efm_range *k, const voters *v, node d, uint32_t bit)
 {
     uint32_t p = chance(v, d);
 
-    write_chance(k, p, bit);
+    efm_range_write_chance(k, p, bit);
     learn_bit(v, d, p, bit);
 }
 
@@ -216,7 +222,7 @@ static inline node step_node(uint32_t below, uint32_t steps)
     return d;
 }
 
-static int32_t read_voted(coder *k, const context *m, const voters *v, uint32_t *bad)
+static int32_t read_voted(efm_range *k, const efm_context *m, const voters *v, uint32_t *bad)
 {
     uint32_t below = 0, steps = 0, d;
     int32_t value;
@@ -227,22 +233,22 @@ static int32_t read_voted(coder *k, const context *m, const voters *v, uint32_t 
     if (v->centre > m->lowest) {
         below = read_vote(k, v, side_node);
     }
-    while (steps < LONGEST && read_vote(k, v, step_node(below, steps))) {
+    while (steps < EFM_CONTEXT_LONGEST && read_vote(k, v, step_node(below, steps))) {
         steps++;
     }
-    d = read_plain(k, steps < LONGEST ? v->bits : 8);
-    *bad |= steps == LONGEST && d >> v->bits < LONGEST;
-    d = steps < LONGEST ? steps << v->bits | d : d;
+    d = efm_range_read_plain(k, steps < EFM_CONTEXT_LONGEST ? v->bits : 8);
+    *bad |= steps == EFM_CONTEXT_LONGEST && d >> v->bits < EFM_CONTEXT_LONGEST;
+    d = steps < EFM_CONTEXT_LONGEST ? steps << v->bits | d : d;
     value = below ? v->centre - (int32_t)d - 1 : v->centre + (int32_t)d;
-    *bad |= value < LOW || value > HIGH || (m->zero_flag && value == m->args->zero_point);
-    return value < LOW ? LOW : value > HIGH ? HIGH : value;
+    *bad |= value < EFM_CONTEXT_LOW || value > EFM_CONTEXT_HIGH || (m->zero_flag && value == m->args->zero_point);
+    return value < EFM_CONTEXT_LOW ? EFM_CONTEXT_LOW : value > EFM_CONTEXT_HIGH ? EFM_CONTEXT_HIGH : value;
 }
 
-static void write_voted(coder *k, const context *m, const voters *v, int32_t value)
+static void write_voted(efm_range *k, const efm_context *m, const voters *v, int32_t value)
 {
     uint32_t below = value < v->centre;
     uint32_t d = (uint32_t)(below ? v->centre - 1 - value : value - v->centre);
-    uint32_t steps = d >> v->bits < LONGEST ? d >> v->bits : LONGEST;
+    uint32_t steps = d >> v->bits < EFM_CONTEXT_LONGEST ? d >> v->bits : EFM_CONTEXT_LONGEST;
 
     if (m->zero_flag) {
         write_vote(k, v, zero_node, value == m->args->zero_point);
@@ -256,18 +262,18 @@ static void write_voted(coder *k, const context *m, const voters *v, int32_t val
     for (uint32_t i = 0; i < steps; i++) {
         write_vote(k, v, step_node(below, i), 1);
     }
-    if (steps < LONGEST) {
+    if (steps < EFM_CONTEXT_LONGEST) {
         write_vote(k, v, step_node(below, steps), 0);
-        write_plain(k, d & ((1u << v->bits) - 1), v->bits);
+        efm_range_write_plain(k, d & ((1u << v->bits) - 1), v->bits);
     } else {
-        write_plain(k, d, 8);
+        efm_range_write_plain(k, d, 8);
     }
 }
 
-static beside look_beside(const context *m, const int8_t *row, uint32_t x)
+static beside look_beside(const efm_context *m, const int8_t *row, uint32_t x)
 {
     const uint8_t *taps = m->tables + context_bytes(m->args);
-    around at = look_around(m->args, m->above, row, x);
+    efm_context_around at = efm_context_look_around(m->args, m->above, row, x);
     beside b = {at, x > 1 ? at.w - m->args->channels : at.w, taps + 1, taps[0]};
 
     return b;
@@ -279,7 +285,7 @@ static inline int32_t tap_one(const uint8_t *tap, const int8_t *pixel, int32_t z
 }
 
 /* What further taps say of channel c, 1/64. */
-static inline int32_t tap_beside(const context *m, const beside *b, uint32_t c)
+static inline int32_t tap_beside(const efm_context *m, const beside *b, uint32_t c)
 {
     const uint8_t *tap = b->taps + c * b->count * BESIDE;
     const int8_t *w = b->at.w + c, *n = b->at.n + c, *nw = b->at.nw + c, *ne = b->at.ne + c;
@@ -293,77 +299,76 @@ static inline int32_t tap_beside(const context *m, const beside *b, uint32_t c)
 }
 
 /* What is known of channel c before it is coded; channels come in order. */
-static inline guess guess_beside(const context *m, const beside *b, uint32_t c, survey *s)
+static inline efm_context_guess guess_beside(const efm_context *m, const beside *b, uint32_t c, efm_context_survey *s)
 {
-    uint32_t i = c % BLOCK, left = m->args->channels - c;
+    uint32_t i = c % EFM_CONTEXT_BLOCK, left = m->args->channels - c;
 
     if (i == 0) {
-        look(m, &b->at, c, left < BLOCK ? left : BLOCK, s);
+        efm_context_look(m, &b->at, c, left < EFM_CONTEXT_BLOCK ? left : EFM_CONTEXT_BLOCK, s);
     }
-    return predict(m, c, s->near[i] + tap_beside(m, b, c) + missed_before(m, c), s->busy[i]);
+    return efm_context_predict(m, c, s->near[i] + tap_beside(m, b, c) + efm_context_missed(m, c), s->busy[i]);
 }
 
-static void read_pixel(coder *k, const context *m, int8_t *row, uint32_t x, uint32_t *bad)
+static void read_pixel(efm_range *k, const efm_context *m, int8_t *row, uint32_t x, uint32_t *bad)
 {
     beside b = look_beside(m, row, x);
-    survey *s = survey_of(m);
+    efm_context_survey *s = survey_of(m);
 
     for (uint32_t c = 0; c < m->args->channels; c++) {
-        guess g = guess_beside(m, &b, c, s);
-        voters v = assemble(m, &b, c, s->near[c % BLOCK], &g);
+        efm_context_guess g = guess_beside(m, &b, c, s);
+        voters v = assemble(m, &b, c, s->near[c % EFM_CONTEXT_BLOCK], &g);
         int32_t value = read_voted(k, m, &v, bad);
 
         row[x * m->args->channels + c] = (int8_t)value;
-        learn(m, c, s->near[c % BLOCK], &g, value);
+        efm_context_learn(m, c, s->near[c % EFM_CONTEXT_BLOCK], &g, value);
     }
 }
 
-static void write_pixel(coder *k, const context *m, const int8_t *row, uint32_t x)
+static void write_pixel(efm_range *k, const efm_context *m, const int8_t *row, uint32_t x)
 {
     beside b = look_beside(m, row, x);
-    survey *s = survey_of(m);
+    efm_context_survey *s = survey_of(m);
 
     for (uint32_t c = 0; c < m->args->channels; c++) {
-        guess g = guess_beside(m, &b, c, s);
-        voters v = assemble(m, &b, c, s->near[c % BLOCK], &g);
+        efm_context_guess g = guess_beside(m, &b, c, s);
+        voters v = assemble(m, &b, c, s->near[c % EFM_CONTEXT_BLOCK], &g);
         int32_t value = row[x * m->args->channels + c];
 
         write_voted(k, m, &v, value);
-        learn(m, c, s->near[c % BLOCK], &g, value);
+        efm_context_learn(m, c, s->near[c % EFM_CONTEXT_BLOCK], &g, value);
     }
 }
 
 static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row)
 {
-    coder k = open_code(code, bytes);
+    efm_range k = efm_range_open(code, bytes);
     uint32_t bad = 0;
-    context m;
+    efm_context m;
 
     begin(&m, args);
     for (uint32_t x = 0; x < args->width; x++) {
         read_pixel(&k, &m, row, x, &bad);
     }
     efm_context_end(&m, row);
-    return !bad && spent(&k) ? EFM_OK : EFM_BAD_CODEC;
+    return !bad && efm_range_spent(&k) ? EFM_OK : EFM_BAD_CODEC;
 }
 
-static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity,
-                   uint32_t *bytes)
+static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity, uint32_t *bytes)
 {
-    coder k = open_room(code, capacity);
-    context m;
+    efm_range k = efm_range_room(code, capacity);
+    efm_context m;
 
     begin(&m, args);
     for (uint32_t x = 0; x < args->width; x++) {
         write_pixel(&k, &m, row, x);
     }
     efm_context_end(&m, row);
-    *bytes = finish(&k);
+    *bytes = efm_range_finish(&k);
 }
 
 static void skip(const efm_codec_args *args, const int8_t *row)
 {
-    context m;
+    efm_context m;
 
     efm_context_open(&m, args, numbers_of(args));
     forget(&m);
@@ -372,12 +377,18 @@ static void skip(const efm_codec_args *args, const int8_t *row)
 
 static void recall(const efm_codec_args *args, const int8_t *row)
 {
-    context m;
+    efm_context m;
 
     efm_context_open(&m, args, numbers_of(args));
     efm_context_end(&m, row);
 }
 
 const efm_codec_class efm_codec_mix = {
-    EFM_CODEC_MIX, check, state_bytes, encode, decode, skip, recall,
+    .id = EFM_CODEC_MIX,
+    .check = check,
+    .state_bytes = state_bytes,
+    .encode = encode,
+    .decode = decode,
+    .skip = skip,
+    .recall = recall,
 };

@@ -4,11 +4,11 @@
  * Plain tables hold a parameter and a centre per channel; others predict each value, and the class
  * of the prediction has the parameter. */
 #include "../bits.h"
-#include "lossless.h"
-#include "near.h"
-#include "quick.h"
-#include "static.h"
-#include "stream.h"
+#include "shared.h"
+#include "engine/lookahead.h"
+#include "engine/quick.h"
+#include "engine/static.h"
+#include "engine/stream.h"
 
 enum { PLAIN = 0, PARAMETER = 7, FLAG = 8, LONGEST = 6, ESCAPE_BITS = 9, NO_DISTANCE = 1024 };
 
@@ -24,9 +24,9 @@ static efm_status check(const efm_codec_args *args)
 {
     uint32_t most = args->zero_point == -128 ? PARAMETER | FLAG : PARAMETER;
     uint32_t kind = args->tables_bytes >= EFM_STATIC_HEAD ? args->tables[EFM_STATIC_KIND] : EFM_QUICK - 1u;
-    int good = kind == PLAIN ? check_plain(args, most)
+    int good = kind == PLAIN      ? check_plain(args, most)
                : kind < EFM_QUICK ? kind <= EFM_STATIC_MAPS && efm_static_check(args, 0, most)
-               : efm_quick_check(args, most);
+                                  : efm_quick_check(args, most);
 
     return good ? EFM_OK : EFM_BAD_CODEC;
 }
@@ -135,8 +135,7 @@ static EFM_APART void encode_plain(const efm_codec_args *args, efm_bits_out *to,
     *to = out;
 }
 
-static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity,
-                   uint32_t *bytes)
+static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity, uint32_t *bytes)
 {
     efm_bits_out out = efm_bits_room(code, capacity);
 
@@ -155,8 +154,7 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
 }
 
 /* A row whose code is none gets zeros. */
-static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes,
-                         int8_t *row)
+static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row)
 {
     uint32_t kind = args->tables[EFM_STATIC_KIND];
     int good = 1;
@@ -197,5 +195,11 @@ static void recall(const efm_codec_args *args, const int8_t *row)
 }
 
 const efm_codec_class efm_codec_rice = {
-    EFM_CODEC_RICE, check, efm_static_bytes, encode, decode, skip, recall,
+    .id = EFM_CODEC_RICE,
+    .check = check,
+    .state_bytes = efm_static_bytes,
+    .encode = encode,
+    .decode = decode,
+    .skip = skip,
+    .recall = recall,
 };

@@ -2,12 +2,11 @@
 /* Runs of zeros, channel by channel: 0 + 4 bits for 1 to 16 zero points, 1 + 8 bits for another
    value. */
 #include "../bits.h"
-#include "lossless.h"
+#include "shared.h"
 
 #define LONGEST 16u
 
-static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity,
-                   uint32_t *bytes)
+static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity, uint32_t *bytes)
 {
     uint32_t values = args->width * args->channels;
     efm_bit_writer w = {code, capacity, 0};
@@ -26,8 +25,7 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
     *bytes = efm_bits_written(&w);
 }
 
-static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes,
-                         int8_t *row)
+static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row)
 {
     uint32_t values = args->width * args->channels;
     efm_bit_reader r = {code, bytes, 0};
@@ -54,5 +52,11 @@ static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32
 }
 
 const efm_codec_class efm_codec_rle = {
-    EFM_CODEC_RLE, efm_no_tables, efm_no_state, encode, decode, efm_no_skip, efm_no_skip,
+    .id = EFM_CODEC_RLE,
+    .check = efm_no_tables,
+    .state_bytes = efm_no_state,
+    .encode = encode,
+    .decode = decode,
+    .skip = efm_no_skip,
+    .recall = efm_no_skip,
 };

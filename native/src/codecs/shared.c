@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lossless.h"
+#include "shared.h"
 
 uint32_t efm_zero_run(const efm_codec_args *args, const int8_t *row, uint32_t i, uint32_t longest)
 {

@@ -1,37 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the codecs share: their ids, their classes, and runs of zeros. */
-#ifndef EFM_LOSSLESS_H
-#define EFM_LOSSLESS_H
+/* What the codecs share: functions with and without a frame of their own, and runs of zeros. */
+#ifndef EFM_CODECS_SHARED_H
+#define EFM_CODECS_SHARED_H
 
 #include "codec.h"
+#include "list.h"
 
 /* A function whose frame and registers are its own, and one that has none. */
 #if defined(__GNUC__)
-#define EFM_APART __attribute__((noinline))
+#define EFM_APART  __attribute__((noinline))
 #define EFM_WITHIN inline __attribute__((always_inline))
 #else
 #define EFM_APART
 #define EFM_WITHIN inline
 #endif
-
-/* Ids of docs/FORMAT.md; never renumbered. Raw rows have no code, so raw has no class. */
-enum {
-    EFM_CODEC_RAW = 0,
-    EFM_CODEC_RLE = 1,
-    EFM_CODEC_ZVC = 2,
-    EFM_CODEC_EBPC = 3,
-    EFM_CODEC_CONTEXT = 4,
-    EFM_CODEC_RICE = 5,
-    EFM_CODEC_TANS = 6,
-    EFM_CODEC_DCTCM = 7,
-    EFM_CODEC_GF2 = 8,
-    EFM_CODEC_TEMPORAL = 9,
-    EFM_CODEC_MIX = 10,
-};
-
-extern const efm_codec_class efm_codec_rle, efm_codec_zvc, efm_codec_ebpc, efm_codec_context;
-extern const efm_codec_class efm_codec_rice, efm_codec_tans, efm_codec_dctcm, efm_codec_gf2, efm_codec_temporal;
-extern const efm_codec_class efm_codec_mix;
 
 static inline int8_t efm_int8(uint32_t byte)
 {

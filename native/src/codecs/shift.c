@@ -5,7 +5,7 @@
 
 #include "../bits.h"
 #include "../format.h"
-#include "lossless.h"
+#include "shared.h"
 
 /* Values are multiples of 2^shift around the zero point, from low to high of them. */
 typedef struct lattice {
@@ -64,8 +64,9 @@ static uint32_t packed_bytes(const efm_shift *s, uint32_t shift)
 static int32_t nearest(const efm_shift *s, const lattice *l, int32_t d)
 {
     int32_t half = (1 << l->shift) / 2;
-    if (half > 0 && s->tiles.offsets != 0)
+    if (half > 0 && s->tiles.offsets != 0) {
         half -= (floor_shift(d, l->shift) & 1) == 0;
+    }
     return floor_shift(d + half, l->shift);
 }
 
@@ -105,8 +106,9 @@ static void pack(const efm_shift *s, uint32_t shift, const int8_t *row, uint8_t 
     for (uint32_t at = 0, t = 0; at < values_of(s->args); t++) {
         span tile = tile_at(s, shift, t, at);
         const lattice *l = &tile.l;
-        for (at += tile.count; tile.at < at; tile.at++)
+        for (at += tile.count; tile.at < at; tile.at++) {
             efm_bits_write(&w, (uint32_t)(row[tile.at] - l->zero_point - l->low), EFM_MAX_SHIFT - l->shift);
+        }
     }
 }
 
@@ -130,8 +132,9 @@ static uint32_t unpack(const efm_shift *s, uint32_t shift, const uint8_t *code, 
 /* Shows the codec the row above in the steps of this one, unless it begins afresh. */
 static void recall(const efm_shift *s, uint32_t shift, uint32_t fresh)
 {
-    if (s->tiles.offsets == 0 || fresh || s->args->y == 0)
+    if (s->tiles.offsets == 0 || fresh || s->args->y == 0) {
         return;
+    }
     shift_row(s, shift, s->other, s->other);
     s->codec->recall(s->args, s->other);
 }
@@ -150,23 +153,28 @@ uint32_t efm_shift_encode(const efm_shift *s, const int8_t *row, uint32_t room, 
         uint32_t packed = packed_bytes(s, *shift), head = efm_shift_head(s, *shift), bytes = 0;
         int plain = *shift == 0 && s->tiles.offsets == 0;
         const int8_t *seen = plain ? row : s->other;
-        if (!plain)
+        if (!plain) {
             shift_row(s, *shift, row, s->other);
+        }
         s->args->y = fresh ? 0 : y;
-        if (packed > 1 && room > head)
+        if (packed > 1 && room > head) {
             s->codec->encode(s->args, seen, code + head, values + EFM_SHIFT_SPARE + 1 - head, &bytes);
-        if (bytes >= packed || bytes > room - head)
+        }
+        if (bytes >= packed || bytes > room - head) {
             bytes = 0;
-        if (bytes == 0 && head + packed > room)
+        }
+        if (bytes == 0 && head + packed > room) {
             continue;
+        }
         code[0] = (uint8_t)(*shift | (bytes > 0 && fresh ? EFM_ROW_FRESH : 0));
         if (bytes == 0) {
             pack(s, *shift, seen, code + head, packed);
             s->codec->skip(s->args, seen);
             bytes = packed;
         }
-        if (s->tiles.offsets != 0)
+        if (s->tiles.offsets != 0) {
             (void)unshift_row(s, *shift, s->other);
+        }
         return head + bytes;
     }
 }
@@ -186,8 +194,9 @@ static efm_status decode_seen(const efm_shift *s, uint32_t fresh, uint32_t shift
         return EFM_BAD_CODEC;
     }
     recall(s, shift, fresh);
-    if (fresh)
+    if (fresh) {
         s->args->y = 0;
+    }
     return s->codec->decode(s->args, code, bytes, row);
 }
 
@@ -200,9 +209,11 @@ efm_status efm_shift_decode(const efm_shift *s, const uint8_t *code, uint32_t by
         return EFM_BAD_CODEC;
     }
     efm_status status = decode_seen(s, fresh, shift, code + head, bytes - head, row);
-    if (unshift_row(s, shift, row))
+    if (unshift_row(s, shift, row)) {
         status = EFM_BAD_CODEC;
-    if (s->tiles.offsets != 0)
+    }
+    if (s->tiles.offsets != 0) {
         memmove(s->other, row, values);
+    }
     return status;
 }

@@ -1,40 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "../config.h"
-#include "lossless.h"
+/* The codecs of this build. */
+#include "codec.h"
+#include "list.h"
 
-static const efm_codec_class *const classes[] = {
-#if EFM_WITH_RLE
-    &efm_codec_rle,
-#endif
-#if EFM_WITH_ZVC
-    &efm_codec_zvc,
-#endif
-#if EFM_WITH_EBPC
-    &efm_codec_ebpc,
-#endif
-#if EFM_WITH_CONTEXT
-    &efm_codec_context,
-#endif
-#if EFM_WITH_RICE
-    &efm_codec_rice,
-#endif
-#if EFM_WITH_TANS
-    &efm_codec_tans,
-#endif
-#if EFM_WITH_DCTCM
-    &efm_codec_dctcm,
-#endif
-#if EFM_WITH_GF2
-    &efm_codec_gf2,
-#endif
-#if EFM_WITH_TEMPORAL
-    &efm_codec_temporal,
-#endif
-#if EFM_WITH_MIX
-    &efm_codec_mix,
-#endif
-    0,
-};
+#define EFM_DECLARE(id, name, class) extern const efm_codec_class efm_codec_##class;
+EFM_CODECS(EFM_DECLARE)
+#undef EFM_DECLARE
+
+#define EFM_ROW(id, name, class) EFM_WHEN(name, &efm_codec_##class, )
+static const efm_codec_class *const classes[] = {EFM_CODECS(EFM_ROW) 0};
+#undef EFM_ROW
 
 const efm_codec_class *efm_codec_find(uint32_t id)
 {

@@ -6,17 +6,29 @@
  * distance's upper part, escape. Their tables of 64 states are built at row 0. Numbers are coded last
  * first, so a row is coded from its last channel to its first and filled in from the back. */
 #include "../bits.h"
-#include "lossless.h"
-#include "near.h"
-#include "static.h"
-#include "stream.h"
+#include "shared.h"
+#include "engine/lookahead.h"
+#include "engine/static.h"
+#include "engine/stream.h"
 
 enum {
-    STATES = 64, LOG_STATES = 6, STEP = 43, SYMBOLS = 16, DISTRIBUTIONS = 8,
-    ZERO = 0, FIRST = 1, ESCAPE = 15, UPPER = 14, ESCAPE_BITS = 9, PARAMETER = 7,
+    STATES = 64,
+    LOG_STATES = 6,
+    STEP = 43,
+    SYMBOLS = 16,
+    DISTRIBUTIONS = 8,
+    ZERO = 0,
+    FIRST = 1,
+    ESCAPE = 15,
+    UPPER = 14,
+    ESCAPE_BITS = 9,
+    PARAMETER = 7,
     TABLE_BYTES = 128 * DISTRIBUTIONS,  /* either side's, at the state's front */
     NO_DISTANCE = 1024,
-    NOT_BUILT = 0, READER = 1, WRITER = 2, SLOTS = TABLE_BYTES + 8,
+    NOT_BUILT = 0,
+    READER = 1,
+    WRITER = 2,
+    SLOTS = TABLE_BYTES + 8,
     FRONT = SLOTS + STATES   /* whose they are, in a byte; the symbols of a distribution's states */
 };
 
@@ -110,8 +122,7 @@ static void build_reader(const uint8_t *counts, const uint8_t *slots, uint16_t *
     }
 }
 
-static void build_writer(const uint8_t *counts, const uint8_t *slots, symbol *symbols,
-                         uint8_t *next)
+static void build_writer(const uint8_t *counts, const uint8_t *slots, symbol *symbols, uint8_t *next)
 {
     uint8_t at[SYMBOLS];
     uint32_t first = 0;
@@ -211,8 +222,7 @@ static EFM_APART int decode_channel(const efm_static *s, reader *from, uint32_t 
 }
 
 /* A row whose code is none gets zeros. */
-static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes,
-                         int8_t *row)
+static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row)
 {
     efm_static s = efm_static_open(args, static_state(args), SYMBOLS * distributions(args));
     efm_near in;
@@ -262,8 +272,7 @@ static inline void put(writer *w, uint32_t bits, uint32_t count)
 static inline void write_value(writer *w, const uint8_t *state, const waiting *v)
 {
     const symbol *how = (const symbol *)(const void *)state + SYMBOLS * v->distribution + v->symbol;
-    const uint8_t *next = state + sizeof(symbol) * SYMBOLS * DISTRIBUTIONS
-                          + STATES * v->distribution;
+    const uint8_t *next = state + sizeof(symbol) * SYMBOLS * DISTRIBUTIONS + STATES * v->distribution;
     uint32_t bits = (w->state + how->reach) >> 8 & 7u;
     uint32_t to = (w->state >> bits) + how->first;
 
@@ -344,8 +353,7 @@ static uint32_t finish(writer *w, uint8_t *code, uint32_t capacity)
     return bytes;
 }
 
-static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity,
-                   uint32_t *bytes)
+static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity, uint32_t *bytes)
 {
     efm_static s = efm_static_open(args, static_state(args), SYMBOLS * distributions(args));
     waiting *values = (waiting *)(void *)(args->state + FRONT);
@@ -373,5 +381,11 @@ static void recall(const efm_codec_args *args, const int8_t *row)
 }
 
 const efm_codec_class efm_codec_tans = {
-    EFM_CODEC_TANS, check, state_bytes, encode, decode, skip, recall,
+    .id = EFM_CODEC_TANS,
+    .check = check,
+    .state_bytes = state_bytes,
+    .encode = encode,
+    .decode = decode,
+    .skip = skip,
+    .recall = recall,
 };

@@ -4,7 +4,7 @@
  * each counts by how well it did lately. Without a frame before, `context`: docs/FORMAT.md has every step. */
 #include <string.h>
 
-#include "context.h"
+#include "engine/context_model.h"
 
 /* The tables' front; context's follow. */
 enum { TILE = 0, TOLERANCE = 1, HEAD = 2 };
@@ -13,15 +13,20 @@ enum { TILE = 0, TOLERANCE = 1, HEAD = 2 };
    earlier channels and with them. */
 enum { SPATIAL, STILL, MOVED, BLEND, CROSSED, WAYS };
 
-enum { SKIP_CONTEXTS = 2, FIRST_CONTEXTS = SCALES * 2 * 4, OWN_ODDS = SKIP_CONTEXTS + FIRST_CONTEXTS,
-       EVEN = 1 << 15, LEARN = 4 };
+enum {
+    SKIP_CONTEXTS = 2,
+    FIRST_CONTEXTS = EFM_CONTEXT_SCALES * 2 * 4,
+    OWN_ODDS = SKIP_CONTEXTS + FIRST_CONTEXTS,
+    EVEN = 1 << 15,
+    LEARN = 4
+};
 
 /* In the state: odds, misses, context's state, and two rows. */
 typedef struct temporal {
     efm_codec_args args;     /* context's */
-    context m;
+    efm_context m;
     uint16_t *skips;         /* [SKIP_CONTEXTS] odds that a tile is skipped, by the tile before it */
-    uint16_t *firsts;        /* [SCALES][below, above][4] odds of a first step */
+    uint16_t *firsts;        /* [EFM_CONTEXT_SCALES][below, above][4] odds of a first step */
     uint16_t *misses;        /* [WAYS][channels] how far each way was off lately, 1/64 */
     int8_t *before;          /* the row above in the frame before */
     int8_t *now;             /* the row as it comes back; encoders only */
@@ -30,7 +35,7 @@ typedef struct temporal {
 /* One value's predictions, 1/64. */
 typedef struct blend {
     int32_t by[WAYS];
-    guess g;
+    efm_context_guess g;
 } blend;
 
 static uint32_t own_bytes(const efm_codec_args *args)
@@ -137,18 +142,21 @@ static inline int32_t cross(const temporal *t, uint32_t c, int32_t missed)
 }
 
 /* Pixel x's channel c; `a` is around it in this frame, `b` in the one before. */
-static inline void expect(const temporal *t, const around *a, const around *b, uint32_t x, uint32_t c, blend *e)
+static inline void expect(const temporal *t, const efm_context_around *a, const efm_context_around *b, uint32_t x,
+                          uint32_t c, blend *e)
 {
     const uint8_t *tables = t->m.tables;
-    int32_t near = near_of(&t->m, a, c), missed = missed_before(&t->m, c);
-    uint32_t busy = (tables[5] * distance(a->n[c], b->n[c]) + tables[6] * distance(a->ne[c], b->ne[c])) >> 3;
+    int32_t near = efm_context_near(&t->m, a, c), missed = efm_context_missed(&t->m, c);
+    uint32_t busy =
+        (tables[5] * efm_context_distance(a->n[c], b->n[c]) + tables[6] * efm_context_distance(a->ne[c], b->ne[c]))
+        >> 3;
 
-    e->by[SPATIAL] = clamp_mean(near);
+    e->by[SPATIAL] = efm_context_clamp_mean(near);
     e->by[STILL] = t->args.reference[x * t->args.channels + c] * 64;
-    e->by[MOVED] = clamp_mean(near + e->by[STILL] - near_of(&t->m, b, c));
+    e->by[MOVED] = efm_context_clamp_mean(near + e->by[STILL] - efm_context_near(&t->m, b, c));
     blend_ways(t, c, e);
-    e->by[CROSSED] = clamp_mean(e->by[BLEND] + missed);
-    e->g = predict(&t->m, c, e->by[BLEND] + cross(t, c, missed), busy);
+    e->by[CROSSED] = efm_context_clamp_mean(e->by[BLEND] + missed);
+    e->g = efm_context_predict(&t->m, c, e->by[BLEND] + cross(t, c, missed), busy);
 }
 
 static inline void learn_ways(const temporal *t, uint32_t c, const blend *e, int32_t v)
@@ -156,56 +164,56 @@ static inline void learn_ways(const temporal *t, uint32_t c, const blend *e, int
     uint16_t *miss = t->misses + c;
 
     for (uint32_t i = 0; i < WAYS; i++, miss += t->args.channels) {
-        int32_t off = (int32_t)distance(v * 64, e->by[i]) - *miss;
+        int32_t off = (int32_t)efm_context_distance(v * 64, e->by[i]) - *miss;
 
         *miss = (uint16_t)(*miss + (off < 0 ? -(-off >> LEARN) : off >> LEARN));
     }
-    learn(&t->m, c, e->by[BLEND], &e->g, v);
+    efm_context_learn(&t->m, c, e->by[BLEND], &e->g, v);
 }
 
-static inline firsts two_firsts(const temporal *t, const guess *g)
+static inline efm_context_firsts two_firsts(const temporal *t, const efm_context_guess *g)
 {
-    firsts both;
+    efm_context_firsts both;
 
-    both.below = t->firsts + g->scale * 8 + part_of(g);
+    both.below = t->firsts + g->scale * 8 + efm_context_part(g);
     both.above = both.below + 4;
     return both;
 }
 
-static EFM_APART void read_tile(const temporal *t, coder *k, int8_t *row, uint32_t from, uint32_t to, uint32_t *bad)
+static EFM_APART void read_tile(const temporal *t, efm_range *k, int8_t *row, uint32_t from, uint32_t to, uint32_t *bad)
 {
     uint32_t channels = t->args.channels;
 
     for (uint32_t x = from; x < to; x++) {
-        around a = look_around(&t->args, t->m.above, row, x);
-        around b = look_around(&t->args, t->before, t->args.reference, x);
+        efm_context_around a = efm_context_look_around(&t->args, t->m.above, row, x);
+        efm_context_around b = efm_context_look_around(&t->args, t->before, t->args.reference, x);
 
         for (uint32_t c = 0; c < channels; c++) {
             blend e;
             int32_t v;
 
             expect(t, &a, &b, x, c, &e);
-            v = read_value(k, &t->m, &e.g, two_firsts(t, &e.g), bad);
+            v = efm_context_read_value(k, &t->m, &e.g, two_firsts(t, &e.g), bad);
             row[x * channels + c] = (int8_t)v;
             learn_ways(t, c, &e, v);
         }
     }
 }
 
-static EFM_APART void write_tile(const temporal *t, coder *k, uint32_t from, uint32_t to)
+static EFM_APART void write_tile(const temporal *t, efm_range *k, uint32_t from, uint32_t to)
 {
     uint32_t channels = t->args.channels;
 
     for (uint32_t x = from; x < to; x++) {
-        around a = look_around(&t->args, t->m.above, t->now, x);
-        around b = look_around(&t->args, t->before, t->args.reference, x);
+        efm_context_around a = efm_context_look_around(&t->args, t->m.above, t->now, x);
+        efm_context_around b = efm_context_look_around(&t->args, t->before, t->args.reference, x);
 
         for (uint32_t c = 0; c < channels; c++) {
             blend e;
             int32_t v = t->now[x * channels + c];
 
             expect(t, &a, &b, x, c, &e);
-            write_value(k, &t->m, &e.g, two_firsts(t, &e.g), v);
+            efm_context_write_value(k, &t->m, &e.g, two_firsts(t, &e.g), v);
             learn_ways(t, c, &e, v);
         }
     }
@@ -224,13 +232,13 @@ static void copy_tile(const temporal *t, int8_t *row, uint32_t from, uint32_t to
     memmove(row + from * channels, t->args.reference + from * channels, (to - from) * channels);
 }
 
-static void read_tiles(const temporal *t, coder *k, int8_t *row, uint32_t *bad)
+static void read_tiles(const temporal *t, efm_range *k, int8_t *row, uint32_t *bad)
 {
     uint32_t skipped = 0, to;
 
     for (uint32_t from = 0; from < t->args.width; from = to) {
         to = tile_end(t, from);
-        skipped = read_bit(k, t->skips + skipped);
+        skipped = efm_range_read_bit(k, t->skips + skipped);
         if (skipped) {
             copy_tile(t, row, from, to);
         } else {
@@ -244,13 +252,13 @@ static uint32_t is_still(const temporal *t, uint32_t from, uint32_t to)
 {
     uint32_t i = from * t->args.channels, end = to * t->args.channels;
 
-    while (i < end && distance(t->now[i], t->args.reference[i]) <= t->args.tables[TOLERANCE - HEAD]) {
+    while (i < end && efm_context_distance(t->now[i], t->args.reference[i]) <= t->args.tables[TOLERANCE - HEAD]) {
         i++;
     }
     return i == end;
 }
 
-static void write_tiles(const temporal *t, coder *k)
+static void write_tiles(const temporal *t, efm_range *k)
 {
     uint32_t skipped = 0, to;
 
@@ -259,7 +267,7 @@ static void write_tiles(const temporal *t, coder *k)
 
         to = tile_end(t, from);
         still = is_still(t, from, to);
-        write_bit(k, t->skips + skipped, still);
+        efm_range_write_bit(k, t->skips + skipped, still);
         skipped = still;
         if (skipped) {
             copy_tile(t, t->now, from, to);
@@ -271,7 +279,7 @@ static void write_tiles(const temporal *t, coder *k)
 
 static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row)
 {
-    coder k = open_code(code, bytes);
+    efm_range k = efm_range_open(code, bytes);
     uint32_t bad = 0;
     temporal t;
 
@@ -283,13 +291,12 @@ static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32
     }
     efm_context_end(&t.m, row);
     keep(&t);
-    return !bad && spent(&k) ? EFM_OK : EFM_BAD_CODEC;
+    return !bad && efm_range_spent(&k) ? EFM_OK : EFM_BAD_CODEC;
 }
 
-static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity,
-                   uint32_t *bytes)
+static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity, uint32_t *bytes)
 {
-    coder k = open_room(code, capacity);
+    efm_range k = efm_range_room(code, capacity);
     temporal t;
 
     begin(&t, args);
@@ -301,7 +308,7 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
     }
     efm_context_end(&t.m, t.now);
     keep(&t);
-    *bytes = finish(&k);
+    *bytes = efm_range_finish(&k);
 }
 
 static void skip(const efm_codec_args *args, const int8_t *row)
@@ -315,5 +322,11 @@ static void skip(const efm_codec_args *args, const int8_t *row)
 }
 
 const efm_codec_class efm_codec_temporal = {
-    EFM_CODEC_TEMPORAL, check, state_bytes, encode, decode, skip, efm_no_skip, /* never capped */
+    .id = EFM_CODEC_TEMPORAL,
+    .check = check,
+    .state_bytes = state_bytes,
+    .encode = encode,
+    .decode = decode,
+    .skip = skip,
+    .recall = efm_no_skip, /* never capped */
 };

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "../bytes.h"
+#include "edgefm_bytes.h"
 
 enum { UNIT = 16, THRESHOLDS = 3 }; /* thresholds count sixteenths of a step */
 
@@ -22,16 +22,19 @@ void efm_tiles_measure(const efm_codec_args *args, uint32_t pixels, const uint8_
                        uint8_t *offsets, uint8_t *signal)
 {
     uint32_t values = args->width * args->channels, count = 0;
-    if (signal != 0)
+    if (signal != 0) {
         memset(signal, 0, efm_tiles_signal_bytes(efm_tiles_count(args->width, pixels)));
+    }
     for (uint32_t at = 0, t = 0; at < values; at += count, t++) {
         count = pixels * args->channels < values - at ? pixels * args->channels : values - at;
         uint32_t busy = activity(row, args->channels, at, count), class = 0;
-        for (uint32_t k = 0; k < THRESHOLDS; k++)
-            class += busy * UNIT >= count * load_le16(table + 2 * k);
+        for (uint32_t k = 0; k < THRESHOLDS; k++) {
+            class += busy * UNIT >= count * efm_load_le16(table + 2 * k);
+        }
         offsets[t] = table[EFM_TILE_OFFSETS_AT + class];
-        if (signal != 0)
+        if (signal != 0) {
             signal[t / 4] |= (uint8_t)(class << t % 4 * 2);
+        }
     }
 }
 
@@ -39,7 +42,8 @@ uint32_t efm_tiles_read(const efm_codec_args *args, uint32_t pixels, const uint8
                         uint8_t *offsets)
 {
     uint32_t tiles = efm_tiles_count(args->width, pixels);
-    for (uint32_t t = 0; t < tiles; t++)
+    for (uint32_t t = 0; t < tiles; t++) {
         offsets[t] = table[EFM_TILE_OFFSETS_AT + (signal[t / 4] >> t % 4 * 2 & 3u)];
+    }
     return tiles % 4 != 0 && signal[tiles / 4] >> tiles % 4 * 2 != 0;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Zero values as a mask, one bit per value, lowest bit first; then the other values as they are. */
-#include "lossless.h"
+#include "shared.h"
 
-static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity,
-                   uint32_t *bytes)
+static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity, uint32_t *bytes)
 {
     uint32_t values = args->width * args->channels;
     uint32_t at = (values + 7) / 8;
@@ -27,8 +26,7 @@ static void encode(const efm_codec_args *args, const int8_t *row, uint8_t *code,
     *bytes = at;
 }
 
-static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes,
-                         int8_t *row)
+static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row)
 {
     uint32_t values = args->width * args->channels;
     uint32_t at = (values + 7) / 8;
@@ -47,5 +45,11 @@ static efm_status decode(const efm_codec_args *args, const uint8_t *code, uint32
 }
 
 const efm_codec_class efm_codec_zvc = {
-    EFM_CODEC_ZVC, efm_no_tables, efm_no_state, encode, decode, efm_no_skip, efm_no_skip,
+    .id = EFM_CODEC_ZVC,
+    .check = efm_no_tables,
+    .state_bytes = efm_no_state,
+    .encode = encode,
+    .decode = decode,
+    .skip = efm_no_skip,
+    .recall = efm_no_skip,
 };

@@ -30,8 +30,8 @@ static inline int32_t odd(uint32_t v)
 }
 
 /* Two weight rows against two patches: as many sums as there are registers for. */
-static inline void dots_by_two(const int8_t *x0, const int8_t *x1, const int8_t *w0, const int8_t *w1,
-                               uint32_t depth, int32_t *sums0, int32_t *sums1)
+static inline void dots_by_two(const int8_t *x0, const int8_t *x1, const int8_t *w0, const int8_t *w1, uint32_t depth,
+                               int32_t *sums0, int32_t *sums1)
 {
     int32_t s00 = 0, s01 = 0, s10 = 0, s11 = 0;
     for (const int8_t *end = x0 + (depth & ~3u); x0 != end; x0 += 4, x1 += 4, w0 += 4, w1 += 4) {
@@ -55,8 +55,9 @@ static void dots(const int8_t *x, uint32_t x_stride, uint32_t patches, const int
                  uint32_t rows, uint32_t depth, int32_t sums[EFM_DOT_PATCHES][EFM_DOT_ROWS])
 {
     const int8_t *x1 = patches > 1 ? x + x_stride : x;
-    for (uint32_t r = 0; r < rows; r += 2, w += 2 * w_stride)
+    for (uint32_t r = 0; r < rows; r += 2, w += 2 * w_stride) {
         dots_by_two(x, x1, w, r + 1 < rows ? w + w_stride : w, depth, sums[0] + r, sums[1] + r);
+    }
 }
 
 /* Four channels of one tap. */
@@ -83,11 +84,14 @@ static void taps_by_three(const int8_t *const x[3], const int8_t *w, uint32_t ch
 static void taps(const int8_t *const *x, uint32_t count, const int8_t *w, int32_t w_zero, uint32_t channels,
                  int32_t *sums)
 {
-    if (w_zero == 0 && channels % 4 == 0)
-        for (; count >= 3; count -= 3, x += 3, w += 3 * channels)
+    if (w_zero == 0 && channels % 4 == 0) {
+        for (; count >= 3; count -= 3, x += 3, w += 3 * channels) {
             taps_by_three(x, w, channels, sums);
-    if (count > 0)
+        }
+    }
+    if (count > 0) {
         efm_kernel_portable.taps(x, count, w, w_zero, channels, sums);
+    }
 }
 
 static inline int32_t field(const uint8_t *fields, size_t i)
@@ -101,8 +105,9 @@ static inline int32_t field(const uint8_t *fields, size_t i)
    from it when it is negative: then halves go away from zero. Below 2 the sum could overflow. */
 static inline int32_t scale(int32_t v, int32_t multiplier, int32_t shift)
 {
-    if (shift > -2)
+    if (shift > -2) {
         return efm_requant_twice(v, multiplier, shift);
+    }
     int32_t high = (int32_t)(((int64_t)v * multiplier + (1 << 30)) >> 31);
     return (((high + (high >> 31)) >> (-1 - shift)) + 1) >> 1;
 }
@@ -114,8 +119,8 @@ static inline int32_t to_int8(int32_t v)
     return near;
 }
 
-static inline void requantize_to(const efm_requant *how, const int32_t *sums, size_t first, size_t count,
-                                 int32_t whole, int8_t *out)
+static inline void requantize_to(const efm_requant *how, const int32_t *sums, size_t first, size_t count, int32_t whole,
+                                 int8_t *out)
 {
     const uint8_t *bias = how->bias + 4 * first, *multiplier = how->multiplier + 4 * first;
     const int8_t *shift = (const int8_t *)how->shift + first;
@@ -129,12 +134,13 @@ static inline void requantize_to(const efm_requant *how, const int32_t *sums, si
 
 static void requantize(const efm_requant *how, const int32_t *sums, uint32_t first, uint32_t count, int8_t *out)
 {
-    if (how->rounding != 0)
+    if (how->rounding != 0) {
         efm_kernel_portable.requantize(how, sums, first, count, out);
-    else if (how->act_min == INT8_MIN && how->act_max == INT8_MAX)
+    } else if (how->act_min == INT8_MIN && how->act_max == INT8_MAX) {
         requantize_to(how, sums, first, count, 1, out);
-    else
+    } else {
         requantize_to(how, sums, first, count, 0, out);
+    }
 }
 
 static int usable(void)

@@ -32,23 +32,21 @@ typedef struct efm_kernel {
     int (*usable)(void);
     /* sums[p][r] = x[p] . w[r] for p < patches <= EFM_DOT_PATCHES, r < rows <= EFM_DOT_ROWS; the
        other sums hold anything. x[p] begins at x + p * x_stride, w[r] at w + r * w_stride. */
-    void (*dots)(const int8_t *x, uint32_t x_stride, uint32_t patches, const int8_t *w,
-                 uint32_t w_stride, uint32_t rows, uint32_t depth,
-                 int32_t sums[EFM_DOT_PATCHES][EFM_DOT_ROWS]);
+    void (*dots)(const int8_t *x, uint32_t x_stride, uint32_t patches, const int8_t *w, uint32_t w_stride,
+                 uint32_t rows, uint32_t depth, int32_t sums[EFM_DOT_PATCHES][EFM_DOT_ROWS]);
     /* sums[c] += sum over t of x[t][c] * (w[t * channels + c] - w_zero); taps <= EFM_TAPS. */
-    void (*taps)(const int8_t *const *x, uint32_t taps, const int8_t *w, int32_t w_zero,
-                 uint32_t channels, int32_t *sums);
+    void (*taps)(const int8_t *const *x, uint32_t taps, const int8_t *w, int32_t w_zero, uint32_t channels,
+                 int32_t *sums);
     /* Channels first .. first + count - 1 of one pixel; sums and out begin at channel `first`. */
-    void (*requantize)(const efm_requant *how, const int32_t *sums, uint32_t first, uint32_t count,
-                       int8_t *out);
+    void (*requantize)(const efm_requant *how, const int32_t *sums, uint32_t first, uint32_t count, int8_t *out);
 } efm_kernel;
 
 /* Weight rows r .. r + 3; the last row stands in for those past it. */
-static inline void efm_four_rows(const int8_t *w, uint32_t w_stride, uint32_t r, uint32_t rows,
-                                 const int8_t *four[4])
+static inline void efm_four_rows(const int8_t *w, uint32_t w_stride, uint32_t r, uint32_t rows, const int8_t *four[4])
 {
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < 4; i++) {
         four[i] = w + (r + i < rows ? r + i : rows - 1) * w_stride;
+    }
 }
 
 extern const efm_kernel efm_kernel_portable;

@@ -2,16 +2,15 @@
 /* The kernel for every processor. */
 #include <string.h>
 
-#include "../bytes.h"
+#include "edgefm_bytes.h"
 #include "../fixed.h"
 
 #define EFM_TARGET
 #include "taps.h"
 
 /* Four weight rows against two patches: each value that is loaded is used at least twice. */
-static void dots_by_four(const int8_t *restrict x0, const int8_t *restrict x1,
-                         const int8_t *restrict const w[4], uint32_t depth,
-                         int32_t *restrict sums0, int32_t *restrict sums1)
+static void dots_by_four(const int8_t *restrict x0, const int8_t *restrict x1, const int8_t *restrict const w[4],
+                         uint32_t depth, int32_t *restrict sums0, int32_t *restrict sums1)
 {
     const int8_t *w0 = w[0], *w1 = w[1], *w2 = w[2], *w3 = w[3];
     int32_t s00 = 0, s01 = 0, s02 = 0, s03 = 0, s10 = 0, s11 = 0, s12 = 0, s13 = 0;
@@ -29,9 +28,8 @@ static void dots_by_four(const int8_t *restrict x0, const int8_t *restrict x1,
     sums1[0] = s10, sums1[1] = s11, sums1[2] = s12, sums1[3] = s13;
 }
 
-static void dots(const int8_t *x, uint32_t x_stride, uint32_t patches, const int8_t *w,
-                          uint32_t w_stride, uint32_t rows, uint32_t depth,
-                          int32_t sums[EFM_DOT_PATCHES][EFM_DOT_ROWS])
+static void dots(const int8_t *x, uint32_t x_stride, uint32_t patches, const int8_t *w, uint32_t w_stride,
+                 uint32_t rows, uint32_t depth, int32_t sums[EFM_DOT_PATCHES][EFM_DOT_ROWS])
 {
     const int8_t *x1 = patches > 1 ? x + x_stride : x;
     for (uint32_t r = 0; r < rows; r += 4) {
@@ -41,7 +39,7 @@ static void dots(const int8_t *x, uint32_t x_stride, uint32_t patches, const int
     }
 }
 
-/* load_le32s that vectorizes: one plain load where the host is little-endian. */
+/* efm_load_le32s that vectorizes: one plain load where the host is little-endian. */
 static inline int32_t field(const uint8_t *fields, size_t i)
 {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -49,7 +47,7 @@ static inline int32_t field(const uint8_t *fields, size_t i)
     memcpy(&v, fields + 4 * i, 4);
     return v;
 #else
-    return load_le32s(fields + 4 * i);
+    return efm_load_le32s(fields + 4 * i);
 #endif
 }
 
@@ -73,21 +71,22 @@ static inline int8_t finish(const efm_requant *how, int32_t v)
     return (int8_t)efm_clamp(v, how->act_min, how->act_max);
 }
 
-static void requantize(const efm_requant *how, const int32_t *restrict sums, uint32_t first,
-                       uint32_t count, int8_t *restrict out)
+static void requantize(const efm_requant *how, const int32_t *restrict sums, uint32_t first, uint32_t count,
+                       int8_t *restrict out)
 {
     const efm_requant q = *how; /* a copy that out cannot alias */
-    if (q.rounding == 0)
+    if (q.rounding == 0) {
         for (size_t i = 0, c = first; i < count; i++, c++) {
             int32_t v = scale(biased(&q, sums[i], c), field(q.multiplier, c), (int8_t)q.shift[c]);
             out[i] = finish(&q, v);
         }
-    else
+    } else {
         for (size_t i = 0, c = first; i < count; i++, c++) {
-            int32_t v = efm_requant_once(biased(&q, sums[i], c), field(q.multiplier, c),
-                                         (uint32_t)field(q.low, c), (int8_t)q.shift[c]);
+            int32_t v = efm_requant_once(biased(&q, sums[i], c), field(q.multiplier, c), (uint32_t)field(q.low, c),
+                                         (int8_t)q.shift[c]);
             out[i] = finish(&q, v);
         }
+    }
 }
 
 static int usable(void)

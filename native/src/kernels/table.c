@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernel.h"
 
-static const efm_kernel *const kernels[] = { /* best first */
+static const efm_kernel *const kernels[] = {
+                                             /* best first */
 #if EFM_KERNEL_X86
     &efm_kernel_x86,
 #endif
@@ -14,7 +15,8 @@ static const efm_kernel *const kernels[] = { /* best first */
 const efm_kernel *efm_kernel_choose(void)
 {
     const efm_kernel *const *kernel = kernels;
-    while (!(*kernel)->usable())
+    while (!(*kernel)->usable()) {
         kernel++;
+    }
     return *kernel;
 }

@@ -26,8 +26,7 @@ static inline EFM_TARGET __m256i widen(const int8_t *p)
 }
 
 /* s[patch][row] += 16 products */
-static inline EFM_TARGET void step(__m256i x0, __m256i x1, const int8_t *const w[4], size_t k,
-                                   __m256i s[2][4])
+static inline EFM_TARGET void step(__m256i x0, __m256i x1, const int8_t *const w[4], size_t k, __m256i s[2][4])
 {
     for (int r = 0; r < 4; r++) {
         __m256i v = widen(w[r] + k);
@@ -37,17 +36,16 @@ static inline EFM_TARGET void step(__m256i x0, __m256i x1, const int8_t *const w
 }
 
 /* The last depth % 16 values come with the last 16, of which those already taken become zero. */
-static inline EFM_TARGET void dots_by_four(const int8_t *x0, const int8_t *x1,
-                                           const int8_t *const w[4], size_t depth,
+static inline EFM_TARGET void dots_by_four(const int8_t *x0, const int8_t *x1, const int8_t *const w[4], size_t depth,
                                            int32_t *sums0, int32_t *sums1)
 {
-    static const int16_t keep[32] = {[16] = -1, -1, -1, -1, -1, -1, -1, -1,
-                                     -1, -1, -1, -1, -1, -1, -1, -1};
+    static const int16_t keep[32] = {[16] = -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
     __m256i zero = _mm256_setzero_si256();
     __m256i s[2][4] = {{zero, zero, zero, zero}, {zero, zero, zero, zero}};
     size_t k = 0;
-    for (; depth - k >= 16; k += 16)
+    for (; depth - k >= 16; k += 16) {
         step(widen(x0 + k), widen(x1 + k), w, k, s);
+    }
     if (k < depth) {
         __m256i mask = _mm256_loadu_si256((const __m256i *)(const void *)(keep + (depth - k)));
         k = depth - 16;
@@ -57,9 +55,8 @@ static inline EFM_TARGET void dots_by_four(const int8_t *x0, const int8_t *x1,
     _mm_storeu_si128((__m128i *)(void *)sums1, sums_of(s[1]));
 }
 
-static EFM_TARGET void dots(const int8_t *x, uint32_t x_stride, uint32_t patches,
-                                 const int8_t *w, uint32_t w_stride, uint32_t rows, uint32_t depth,
-                                 int32_t sums[EFM_DOT_PATCHES][EFM_DOT_ROWS])
+static EFM_TARGET void dots(const int8_t *x, uint32_t x_stride, uint32_t patches, const int8_t *w, uint32_t w_stride,
+                            uint32_t rows, uint32_t depth, int32_t sums[EFM_DOT_PATCHES][EFM_DOT_ROWS])
 {
     const int8_t *x1 = patches > 1 ? x + x_stride : x;
     if (depth < 16) {
@@ -97,8 +94,8 @@ static inline EFM_TARGET __m256i load8(const void *p)
     return _mm256_loadu_si256((const __m256i *)p);
 }
 
-static EFM_TARGET void requantize(const efm_requant *how, const int32_t *sums, uint32_t first,
-                                  uint32_t count, int8_t *out)
+static EFM_TARGET void requantize(const efm_requant *how, const int32_t *sums, uint32_t first, uint32_t count,
+                                  int8_t *out)
 {
     const __m256i zero_point = _mm256_set1_epi32(how->zero_point);
     const __m256i least = _mm256_set1_epi32(how->act_min), most = _mm256_set1_epi32(how->act_max);
@@ -113,9 +110,9 @@ static EFM_TARGET void requantize(const efm_requant *how, const int32_t *sums, u
         __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
         _mm_storel_epi64((__m128i *)(void *)(out + i), _mm_packs_epi16(words, words));
     }
-    if (i < count)
-        efm_kernel_portable.requantize(how, sums + i, first + (uint32_t)i, count - (uint32_t)i,
-                                       out + i);
+    if (i < count) {
+        efm_kernel_portable.requantize(how, sums + i, first + (uint32_t)i, count - (uint32_t)i, out + i);
+    }
 }
 
 const efm_kernel efm_kernel_x86 = {usable, dots, taps, requantize};

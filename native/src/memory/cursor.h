@@ -2,7 +2,7 @@
 #ifndef EFM_CURSOR_H
 #define EFM_CURSOR_H
 
-#include "model.h"
+#include "../model.h"
 
 /* What a firing of LOAD or STORE has moved: less than 4 GiB, as the map has. */
 typedef struct efm_moved {

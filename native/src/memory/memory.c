@@ -4,9 +4,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "edgefm_bytes.h"
 #include "caps.h"
-#include "pool.h"
+#include "page_pool.h"
 
 /* A cursor's scratch: u32 ticket, u32 busy (0 or 1), 8 bytes for the pool's reader, code buffers, codec
    state, and what a capped map's cursor needs besides, or a paired map's: its pair of rows. */
@@ -33,8 +33,9 @@ static uint8_t *reference_row(const efm_cursor *c, const efm_reference_view *ref
 static const int8_t *find_reference(const efm_cursor *c, uint32_t y)
 {
     efm_reference_view reference;
-    if (!efm_model_refers(&c->map))
+    if (!efm_model_refers(&c->map)) {
         return NULL;
+    }
     efm_model_reference(c->model, c->map.reference - 1, &reference);
     uint32_t frame = reference.refresh == 0 ? c->host->frame : c->host->frame % reference.refresh;
     return frame == 0 ? NULL : (const int8_t *)reference_row(c, &reference, y);
@@ -44,11 +45,13 @@ static const int8_t *find_reference(const efm_cursor *c, uint32_t y)
 static void keep_reference(const efm_cursor *c, uint32_t y, const int8_t *row)
 {
     efm_reference_view reference;
-    if (!efm_model_refers(&c->map))
+    if (!efm_model_refers(&c->map)) {
         return;
+    }
     efm_model_reference(c->model, c->map.reference - 1, &reference);
-    if (c->index == reference.release)
+    if (c->index == reference.release) {
         memmove(reference_row(c, &reference, y), row, c->map.row_bytes);
+    }
 }
 
 static efm_codec_args codec_args(const efm_cursor *c, uint32_t y)
@@ -56,8 +59,8 @@ static efm_codec_args codec_args(const efm_cursor *c, uint32_t y)
     efm_codec_args args;
     efm_model_codec_args(&c->map, c->rows, &args);
     args.reference = find_reference(c, y);
-    args.state = cursor_state(c) + EFM_CURSOR_BYTES +
-                 efm_model_code_buffers(c->model, &c->map) * efm_model_code_bytes(c->model, &c->map);
+    args.state = cursor_state(c) + EFM_CURSOR_BYTES
+                 + efm_model_code_buffers(c->model, &c->map) * efm_model_code_bytes(c->model, &c->map);
     args.y = y;
     return args;
 }
@@ -69,20 +72,24 @@ static uint8_t *length_at(const efm_cursor *c, uint32_t y)
 
 static uint32_t row_length(const efm_cursor *c, uint32_t y)
 {
-    if (c->map.codec == 0)
+    if (c->map.codec == 0) {
         return c->map.row_bytes;
-    uint32_t bytes = load_le16(length_at(c, y)), longest = c->map.row_bytes + (uint32_t)efm_model_is_capped(&c->map);
-    if (efm_model_is_capped(&c->map) && !efm_model_is_pooled(c->model, &c->map) && longest > c->map.slot_bytes)
+    }
+    uint32_t bytes = efm_load_le16(length_at(c, y)),
+             longest = c->map.row_bytes + (uint32_t)efm_model_is_capped(&c->map);
+    if (efm_model_is_capped(&c->map) && !efm_model_is_pooled(c->model, &c->map) && longest > c->map.slot_bytes) {
         longest = c->map.slot_bytes;
+    }
     return bytes > longest ? longest : bytes;
 }
 
 efm_status efm_memory_settle(const efm_port *port, uint8_t *scratch)
 {
-    if (load_le32(scratch + AT_BUSY) == 0)
+    if (efm_load_le32(scratch + AT_BUSY) == 0) {
         return EFM_OK;
-    store_le32(scratch + AT_BUSY, 0);
-    return port->wait(port->port, load_le32(scratch + AT_TICKET)) == 0 ? EFM_OK : EFM_PORT_FAILED;
+    }
+    efm_store_le32(scratch + AT_BUSY, 0);
+    return port->wait(port->port, efm_load_le32(scratch + AT_TICKET)) == 0 ? EFM_OK : EFM_PORT_FAILED;
 }
 
 static efm_status wait_pending(const efm_cursor *c)
@@ -111,16 +118,18 @@ static efm_status transfer(const efm_cursor *c, int reads, uint32_t y, uint8_t *
     count_row(c, bytes);
     c->moved->halves += efm_model_is_paired(&c->map) && 2 * y + 1 == c->rows->height;
     while (burst != 0 && bytes > burst) {
-        if (begin(c, reads, address, at, burst, &ticket) != 0 || c->host->port.wait(c->host->port.port, ticket) != 0)
+        if (begin(c, reads, address, at, burst, &ticket) != 0 || c->host->port.wait(c->host->port.port, ticket) != 0) {
             return EFM_PORT_FAILED;
+        }
         address += burst;
         at += burst;
         bytes -= burst;
     }
-    if (begin(c, reads, address, at, bytes, &ticket) != 0)
+    if (begin(c, reads, address, at, bytes, &ticket) != 0) {
         return EFM_PORT_FAILED;
-    store_le32(cursor_state(c) + AT_TICKET, ticket);
-    store_le32(cursor_state(c) + AT_BUSY, 1);
+    }
+    efm_store_le32(cursor_state(c) + AT_TICKET, ticket);
+    efm_store_le32(cursor_state(c) + AT_BUSY, 1);
     return EFM_OK;
 }
 
@@ -131,17 +140,21 @@ static void add_to_run(const efm_cursor *c, int reads)
     const efm_moved *moved = c->moved;
     efm_counters *all = c->counters;
     int pooled = efm_model_is_pooled(c->model, &c->map);
-    if (!pooled)
+    if (!pooled) {
         *(reads ? &all->external_read_bytes : &all->external_write_bytes) += moved->bytes;
-    if (c->map.codec == 0) /* never in the pool */
+    }
+    if (c->map.codec == 0) { /* never in the pool */
         return;
+    }
     *(pooled ? &all->pool_bytes : &all->coded_bytes) += moved->bytes;
-    *(pooled ? &all->pool_values : &all->coded_values) += (uint64_t)moved->rows * c->map.row_bytes - moved->halves * c->map.row_bytes / 2;
+    *(pooled ? &all->pool_values : &all->coded_values) +=
+        (uint64_t)moved->rows * c->map.row_bytes - moved->halves * c->map.row_bytes / 2;
     all->coded_rows += reads ? 0 : moved->rows;
     all->raw_rows += moved->raw_rows;
     all->capped_rows += moved->capped_rows;
-    if (moved->largest_shift > all->largest_shift)
+    if (moved->largest_shift > all->largest_shift) {
         all->largest_shift = moved->largest_shift;
+    }
 }
 
 static void add_to_map(efm_map_counters *own, const efm_moved *moved, int reads)
@@ -150,20 +163,23 @@ static void add_to_map(efm_map_counters *own, const efm_moved *moved, int reads)
     *(reads ? &own->rows_read : &own->rows_written) += moved->rows;
     own->raw_rows += moved->raw_rows;
     own->capped_rows += moved->capped_rows;
-    if (moved->largest_shift > own->largest_shift)
+    if (moved->largest_shift > own->largest_shift) {
         own->largest_shift = moved->largest_shift;
+    }
 }
 
 /* How every firing ends: its transfers are waited for when it failed, and what it moved is counted, the
    map's own figures and the run's from the same source. */
 static efm_status end_firing(const efm_cursor *c, efm_status status)
 {
-    if (status != EFM_OK)
+    if (status != EFM_OK) {
         (void)wait_pending(c);
+    }
     int reads = c->op->kind == EFM_OP_LOAD;
     add_to_run(c, reads);
-    if (c->host->maps != NULL)
+    if (c->host->maps != NULL) {
         add_to_map(&c->host->maps[c->op->link], c->moved, reads);
+    }
     return status;
 }
 
@@ -172,8 +188,9 @@ static efm_status end_firing(const efm_cursor *c, efm_status status)
 /* Row y of the map as codecs take it: in the ring, or of a paired map in scratch. */
 static int8_t *map_row(const efm_cursor *c, uint32_t y)
 {
-    if (!efm_model_is_paired(&c->map))
+    if (!efm_model_is_paired(&c->map)) {
         return (int8_t *)efm_row(c->rows, y);
+    }
     efm_codec_args args = codec_args(c, y);
     return (int8_t *)args.state + ((efm_codec_find(c->map.codec)->state_bytes(&args) + 7u) & ~7u);
 }
@@ -183,8 +200,9 @@ static void move_half(const efm_cursor *c, uint32_t y, uint32_t half, int joins)
 {
     uint32_t pixel = c->rows->pixel_stride;
     uint8_t *pair = (uint8_t *)map_row(c, y / 2) + half * pixel, *row = efm_row(c->rows, y);
-    for (uint32_t x = 0; x < c->rows->width; x++, pair += 2 * pixel, row += pixel)
+    for (uint32_t x = 0; x < c->rows->width; x++, pair += 2 * pixel, row += pixel) {
         memmove(joins ? pair : row, joins ? row : pair, pixel);
+    }
 }
 
 /* The row of the map that row y of the stream is, or is part of. */
@@ -197,8 +215,9 @@ static uint32_t map_index(const efm_cursor *c, uint32_t y)
 static int join(const efm_cursor *c, uint32_t y)
 {
     move_half(c, y, y % 2, 1);
-    if (y % 2 == 0 && y + 1 == c->rows->height)
+    if (y % 2 == 0 && y + 1 == c->rows->height) {
         move_half(c, y, 1, 1);
+    }
     return y % 2 == 1 || y + 1 == c->rows->height;
 }
 
@@ -218,8 +237,9 @@ static efm_status decode_row(const efm_cursor *c, uint32_t y)
     int8_t *row = map_row(c, y);
     uint32_t bytes = row_length(c, y);
     efm_status status = EFM_OK;
-    if (efm_model_is_capped(&c->map))
+    if (efm_model_is_capped(&c->map)) {
         return efm_cap_decode(c, &args, code_buffer(c, y), bytes, row);
+    }
     if (bytes < c->map.row_bytes) {
         status = codec->decode(&args, code_buffer(c, y), bytes, row);
     } else {
@@ -233,14 +253,18 @@ static efm_status decode_row(const efm_cursor *c, uint32_t y)
 static efm_status load_row(const efm_cursor *c, uint32_t y, int ahead)
 {
     efm_status status = EFM_OK;
-    if (load_le32(cursor_state(c) + AT_BUSY) == 0)
+    if (efm_load_le32(cursor_state(c) + AT_BUSY) == 0) {
         status = begin_row(c, y);
-    if (status == EFM_OK)
+    }
+    if (status == EFM_OK) {
         status = wait_pending(c);
-    if (status == EFM_OK && ahead && y + 1 < c->map.rows)
+    }
+    if (status == EFM_OK && ahead && y + 1 < c->map.rows) {
         status = begin_row(c, y + 1);
-    if (status == EFM_OK && c->map.codec != 0)
+    }
+    if (status == EFM_OK && c->map.codec != 0) {
         status = decode_row(c, y);
+    }
     return status;
 }
 
@@ -249,8 +273,9 @@ static efm_status load_rows(const efm_cursor *c, uint32_t y)
 {
     int paired = efm_model_is_paired(&c->map), ahead = efm_model_port_buffers(c->model) > 1;
     efm_status status = paired && y % 2 == 1 ? EFM_OK : load_row(c, map_index(c, y), ahead);
-    if (status == EFM_OK && paired)
+    if (status == EFM_OK && paired) {
         move_half(c, y, y % 2, 0);
+    }
     return status;
 }
 
@@ -259,12 +284,14 @@ static efm_status take_row(const efm_cursor *c, uint32_t y)
     uint32_t bytes = row_length(c, y);
     efm_status status = bytes == 0 ? EFM_BAD_CODEC : efm_pool_read(c, y, code_buffer(c, y), bytes);
     count_row(c, bytes);
-    if (status == EFM_OK)
+    if (status == EFM_OK) {
         status = decode_row(c, y);
+    }
     efm_cap_view cap;
     efm_model_cap(c->model, c->map.cap - 1, &cap);
-    if (status == EFM_OK && c->index == cap.release)
+    if (status == EFM_OK && c->index == cap.release) {
         status = efm_pool_release(c, y, bytes);
+    }
     return status;
 }
 
@@ -274,10 +301,12 @@ efm_status efm_memory_load(efm_cursor *cursor, uint32_t first, uint32_t count)
     int pooled = efm_model_is_pooled(cursor->model, &cursor->map);
     efm_status status = EFM_OK;
     cursor->moved = &moved;
-    if (first == 0)
-        store_le32(cursor_state(cursor) + AT_BUSY, 0);
-    for (uint32_t y = first; status == EFM_OK && y < first + count; y++)
+    if (first == 0) {
+        efm_store_le32(cursor_state(cursor) + AT_BUSY, 0);
+    }
+    for (uint32_t y = first; status == EFM_OK && y < first + count; y++) {
         status = pooled ? take_row(cursor, y) : load_rows(cursor, y);
+    }
     return end_firing(cursor, status);
 }
 
@@ -291,17 +320,18 @@ static void encode_row(const efm_cursor *c, uint32_t y)
     const int8_t *row = map_row(c, y);
     uint8_t *code = code_buffer(c, y);
     uint32_t bytes = 0;
-    if (efm_model_is_capped(&c->map))
+    if (efm_model_is_capped(&c->map)) {
         bytes = efm_cap_encode(c, &args, y, code);
-    else
+    } else {
         codec->encode(&args, row, code, c->map.row_bytes - 1, &bytes);
+    }
     if (bytes == 0) {
         c->moved->raw_rows++;
         bytes = c->map.row_bytes;
         memmove(code, row, bytes);
         codec->skip(&args, row);
     }
-    store_le16(length_at(c, y), (uint16_t)bytes);
+    efm_store_le16(length_at(c, y), (uint16_t)bytes);
 }
 
 static efm_status give_row(const efm_cursor *c, uint32_t y)
@@ -314,21 +344,25 @@ static efm_status give_row(const efm_cursor *c, uint32_t y)
 static efm_status store_row(const efm_cursor *c, uint32_t y, int overlap)
 {
     efm_status status = EFM_OK;
-    if (c->map.codec != 0)
+    if (c->map.codec != 0) {
         encode_row(c, y);
+    }
     status = wait_pending(c);
-    if (status == EFM_OK)
+    if (status == EFM_OK) {
         status = transfer(c, 0, y, c->map.codec == 0 ? efm_row(c->rows, y) : code_buffer(c, y), row_length(c, y));
-    if (status == EFM_OK && (!overlap || y + 1 == c->map.rows))
+    }
+    if (status == EFM_OK && (!overlap || y + 1 == c->map.rows)) {
         status = wait_pending(c);
+    }
     return status;
 }
 
 /* Row y of the stream; the first of a pair waits for the second. */
 static efm_status store_rows(const efm_cursor *c, uint32_t y)
 {
-    if (efm_model_is_paired(&c->map) && !join(c, y))
+    if (efm_model_is_paired(&c->map) && !join(c, y)) {
         return EFM_OK;
+    }
     return store_row(c, map_index(c, y), efm_model_port_buffers(c->model) > 1);
 }
 
@@ -338,9 +372,11 @@ efm_status efm_memory_store(efm_cursor *cursor, uint32_t first, uint32_t count)
     int pooled = efm_model_is_pooled(cursor->model, &cursor->map);
     efm_status status = EFM_OK;
     cursor->moved = &moved;
-    if (first == 0)
-        store_le32(cursor_state(cursor) + AT_BUSY, 0);
-    for (uint32_t y = first; status == EFM_OK && y < first + count; y++)
+    if (first == 0) {
+        efm_store_le32(cursor_state(cursor) + AT_BUSY, 0);
+    }
+    for (uint32_t y = first; status == EFM_OK && y < first + count; y++) {
         status = pooled ? give_row(cursor, y) : store_rows(cursor, y);
+    }
     return end_firing(cursor, status);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The page pool: coded rows of maps that stay in fast memory, as one chain of pages per map. Rows follow
  * one another without gaps; a page returns to the pool when the last reader is through with its rows. */
-#ifndef EFM_POOL_H
-#define EFM_POOL_H
+#ifndef EFM_PAGE_POOL_H
+#define EFM_PAGE_POOL_H
 
 #include "cursor.h"
 

@@ -2,8 +2,18 @@
 /* ADD and MUL of an int8 map and a second operand: a map, a pixel, or a constant. */
 #include "operand.h"
 
-enum { KIND, CONSTANT_ZERO, ADD_FIRST, ADD_SECOND = ADD_FIRST + 3, ADD_SUM = ADD_SECOND + 3, ADD_CLAMP = ADD_SUM + 2,
-       ADD_PARAMS = ADD_CLAMP + 2, MUL_FACTOR = ADD_FIRST, MUL_CLAMP = MUL_FACTOR + 2, MUL_PARAMS = MUL_CLAMP + 2 };
+enum {
+    KIND,
+    CONSTANT_ZERO,
+    ADD_FIRST,
+    ADD_SECOND = ADD_FIRST + 3,
+    ADD_SUM = ADD_SECOND + 3,
+    ADD_CLAMP = ADD_SUM + 2,
+    ADD_PARAMS = ADD_CLAMP + 2,
+    MUL_FACTOR = ADD_FIRST,
+    MUL_CLAMP = MUL_FACTOR + 2,
+    MUL_PARAMS = MUL_CLAMP + 2
+};
 
 /* What the second operand is: a stream of the same shape, a stream of one pixel, one constant per
    channel, a whole constant map. */
@@ -36,7 +46,8 @@ static factor factor_at(const efm_op_args *args, uint32_t i)
 
 static void add_span(const efm_op_args *args, const span *run)
 {
-    const factor of_a = factor_at(args, ADD_FIRST), of_b = factor_at(args, ADD_SECOND), of_sum = factor_at(args, ADD_SUM);
+    const factor of_a = factor_at(args, ADD_FIRST), of_b = factor_at(args, ADD_SECOND),
+                 of_sum = factor_at(args, ADD_SUM);
     const int32_t a_sign = efm_param(args, ADD_FIRST + 2), b_sign = efm_param(args, ADD_SECOND + 2);
     const int32_t zero = args->out[0].zero_point, a_zero = run->a_zero, b_zero = run->b_zero;
     const int32_t low = efm_param(args, ADD_CLAMP) - zero, high = efm_param(args, ADD_CLAMP + 1) - zero;
@@ -93,8 +104,11 @@ static void run_rows(const efm_op_args *args, span_function *function)
     const int of_stream = efm_param(args, KIND) <= OF_PIXEL;
     for (uint32_t y = args->first; y - args->first < args->count; y++) {
         uint32_t b_stride, pixels = out->width;
-        span run = {(const int8_t *)efm_row(in, y), second_row(args, y, &b_stride), (int8_t *)efm_row(out, y),
-                    out->channels, in->zero_point,
+        span run = {(const int8_t *)efm_row(in, y),
+                    second_row(args, y, &b_stride),
+                    (int8_t *)efm_row(out, y),
+                    out->channels,
+                    in->zero_point,
                     of_stream ? args->in[1].zero_point : efm_param(args, CONSTANT_ZERO)};
         if (efm_is_packed(in) && efm_is_packed(out) && b_stride == out->channels) {
             run.elements *= pixels;
@@ -116,13 +130,13 @@ static int second_fits(const efm_op_args *args)
     case OF_MAP:
         return args->n_in == 2 && args->weights_bytes == 0 && b->element == 1 && efm_same_shape(b, out);
     case OF_PIXEL:
-        return args->n_in == 2 && args->weights_bytes == 0 && b->element == 1 && b->height == 1 && b->width == 1 &&
-               b->channels == out->channels;
+        return args->n_in == 2 && args->weights_bytes == 0 && b->element == 1 && b->height == 1 && b->width == 1
+               && b->channels == out->channels;
     case OF_CHANNELS:
         return args->n_in == 1 && args->weights_bytes == out->channels;
     case OF_CONSTANT_MAP:
-        return args->n_in == 1 && args->weights_bytes % efm_row_bytes(out) == 0 &&
-               args->weights_bytes / efm_row_bytes(out) == out->height;
+        return args->n_in == 1 && args->weights_bytes % efm_row_bytes(out) == 0
+               && args->weights_bytes / efm_row_bytes(out) == out->height;
     default:
         return 0;
     }
@@ -130,9 +144,9 @@ static int second_fits(const efm_op_args *args)
 
 static int operands_fit(const efm_op_args *args, uint32_t n_params)
 {
-    return args->n_in >= 1 && args->n_out == 1 && args->n_params == n_params && args->in[0].element == 1 &&
-           args->out[0].element == 1 && efm_same_shape(&args->in[0], &args->out[0]) &&
-           efm_param_within(args, CONSTANT_ZERO, -128, 127) && second_fits(args);
+    return args->n_in >= 1 && args->n_out == 1 && args->n_params == n_params && args->in[0].element == 1
+           && args->out[0].element == 1 && efm_same_shape(&args->in[0], &args->out[0])
+           && efm_param_within(args, CONSTANT_ZERO, -128, 127) && second_fits(args);
 }
 
 static int is_sign(const efm_op_args *args, uint32_t i)
@@ -142,17 +156,19 @@ static int is_sign(const efm_op_args *args, uint32_t i)
 
 static efm_status add_check(const efm_op_args *args)
 {
-    if (!operands_fit(args, ADD_PARAMS) || !efm_is_factor(args, ADD_FIRST) || !is_sign(args, ADD_FIRST + 2) ||
-        !efm_is_factor(args, ADD_SECOND) || !is_sign(args, ADD_SECOND + 2) || !efm_is_factor(args, ADD_SUM) ||
-        !efm_is_clamp(args, ADD_CLAMP))
+    if (!operands_fit(args, ADD_PARAMS) || !efm_is_factor(args, ADD_FIRST) || !is_sign(args, ADD_FIRST + 2)
+        || !efm_is_factor(args, ADD_SECOND) || !is_sign(args, ADD_SECOND + 2) || !efm_is_factor(args, ADD_SUM)
+        || !efm_is_clamp(args, ADD_CLAMP)) {
         return EFM_BAD_OPERATOR;
+    }
     return EFM_OK;
 }
 
 static efm_status mul_check(const efm_op_args *args)
 {
-    if (!operands_fit(args, MUL_PARAMS) || !efm_is_factor(args, MUL_FACTOR) || !efm_is_clamp(args, MUL_CLAMP))
+    if (!operands_fit(args, MUL_PARAMS) || !efm_is_factor(args, MUL_FACTOR) || !efm_is_clamp(args, MUL_CLAMP)) {
         return EFM_BAD_OPERATOR;
+    }
     return EFM_OK;
 }
 
@@ -171,5 +187,5 @@ static void mul_rows(const efm_op_args *args)
     run_rows(args, mul_span);
 }
 
-const efm_op_class efm_op_add = {18, 0, add_check, need, add_rows};
-const efm_op_class efm_op_mul = {19, 0, mul_check, need, mul_rows};
+const efm_op_class efm_op_add = {.id = EFM_OP_ADD, .check = add_check, .need = need, .run = add_rows};
+const efm_op_class efm_op_mul = {.id = EFM_OP_MUL, .check = mul_check, .need = need, .run = mul_rows};

@@ -37,7 +37,6 @@ void efm_convolution_read(const efm_op_args *args, efm_convolution *c);
 EFM_MUST_CHECK efm_status efm_convolution_check(const efm_op_args *args, uint32_t n_params);
 
 /* The operators' need(). */
-void efm_convolution_need(const efm_op_args *args, uint32_t input, uint32_t y, uint32_t *low,
-                          uint32_t *high);
+void efm_convolution_need(const efm_op_args *args, uint32_t input, uint32_t y, uint32_t *low, uint32_t *high);
 
 #endif

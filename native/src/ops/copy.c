@@ -15,18 +15,21 @@ static void copy_row(const efm_rows *to, uint8_t *to_row, const efm_rows *from, 
 static void view_rows(const efm_op_args *args)
 {
     const efm_rows *in = &args->in[0], *out = &args->out[0];
-    for (uint32_t y = args->first; y - args->first < args->count; y++)
+    for (uint32_t y = args->first; y - args->first < args->count; y++) {
         efm_copy_pixels(efm_row(out, y), efm_row_bytes(in), efm_row(in, y), efm_row_bytes(in), 1, efm_row_bytes(in));
+    }
 }
 
 static efm_status view_check(const efm_op_args *args)
 {
-    if (!efm_has_operands(args, 1, 1, 0) || args->weights_bytes != 0)
+    if (!efm_has_operands(args, 1, 1, 0) || args->weights_bytes != 0) {
         return EFM_BAD_OPERATOR;
+    }
     const efm_rows *in = &args->in[0], *out = &args->out[0];
-    if (in->height != out->height || in->element != out->element || efm_row_bytes(in) != efm_row_bytes(out) ||
-        !efm_is_packed(in) || !efm_is_packed(out))
+    if (in->height != out->height || in->element != out->element || efm_row_bytes(in) != efm_row_bytes(out)
+        || !efm_is_packed(in) || !efm_is_packed(out)) {
         return EFM_BAD_OPERATOR;
+    }
     return EFM_OK;
 }
 
@@ -39,8 +42,9 @@ static void concat_channels_rows(const efm_op_args *args)
         uint8_t *to = efm_row(out, y);
         for (uint32_t i = 0; i < args->n_in; i++) {
             const efm_rows *in = &args->in[i];
-            if (efm_param(args, i) != 0)
+            if (efm_param(args, i) != 0) {
                 copy_row(out, to, in, efm_row(in, y));
+            }
             to += efm_pixel_bytes(in);
         }
     }
@@ -48,15 +52,17 @@ static void concat_channels_rows(const efm_op_args *args)
 
 static efm_status concat_channels_check(const efm_op_args *args)
 {
-    if (!efm_has_operands(args, args->n_params, 1, args->n_in) || args->weights_bytes != 0)
+    if (!efm_has_operands(args, args->n_params, 1, args->n_in) || args->weights_bytes != 0) {
         return EFM_BAD_OPERATOR;
+    }
     const efm_rows *out = &args->out[0];
     uint32_t left = out->channels;
     for (uint32_t i = 0; i < args->n_in; i++) {
         const efm_rows *in = &args->in[i];
-        if (in->height != out->height || in->width != out->width || in->element != out->element ||
-            in->channels > left || !efm_param_within(args, i, 0, 1))
+        if (in->height != out->height || in->width != out->width || in->element != out->element || in->channels > left
+            || !efm_param_within(args, i, 0, 1)) {
             return EFM_BAD_OPERATOR;
+        }
         left -= in->channels;
     }
     return left == 0 ? EFM_OK : EFM_BAD_OPERATOR;
@@ -80,15 +86,17 @@ static void concat_rows_rows(const efm_op_args *args)
 
 static efm_status concat_rows_check(const efm_op_args *args)
 {
-    if (!efm_has_operands(args, args->n_in, 1, 0) || args->weights_bytes != 0)
+    if (!efm_has_operands(args, args->n_in, 1, 0) || args->weights_bytes != 0) {
         return EFM_BAD_OPERATOR;
+    }
     const efm_rows *out = &args->out[0];
     uint32_t left = out->height;
     for (uint32_t i = 0; i < args->n_in; i++) {
         const efm_rows *in = &args->in[i];
-        if (in->width != out->width || in->channels != out->channels || in->element != out->element ||
-            in->height > left)
+        if (in->width != out->width || in->channels != out->channels || in->element != out->element
+            || in->height > left) {
             return EFM_BAD_OPERATOR;
+        }
         left -= in->height;
     }
     return left == 0 ? EFM_OK : EFM_BAD_OPERATOR;
@@ -98,8 +106,9 @@ static efm_status concat_rows_check(const efm_op_args *args)
 static void concat_rows_need(const efm_op_args *args, uint32_t input, uint32_t y, uint32_t *low, uint32_t *high)
 {
     uint32_t before = 0, last = args->in[input].height - 1;
-    for (uint32_t i = 0; i < input; i++)
+    for (uint32_t i = 0; i < input; i++) {
         before += args->in[i].height;
+    }
     uint32_t row = y < before ? 0 : y - before;
     *low = *high = row > last ? last : row;
 }
@@ -112,24 +121,29 @@ static void pad_rows(const efm_op_args *args)
     const uint32_t top = (uint32_t)efm_param(args, PAD_TOP), left = (uint32_t)efm_param(args, PAD_LEFT);
     for (uint32_t y = args->first; y - args->first < args->count; y++) {
         uint8_t *to = efm_row(out, y);
-        for (uint32_t x = 0; x < out->width; x++)
+        for (uint32_t x = 0; x < out->width; x++) {
             memset(to + (size_t)x * out->pixel_stride, out->zero_point, out->channels);
-        if (y >= top && y - top < in->height)
+        }
+        if (y >= top && y - top < in->height) {
             copy_row(out, to + (size_t)left * out->pixel_stride, in, efm_row(in, y - top));
+        }
     }
 }
 
 static efm_status pad_check(const efm_op_args *args)
 {
-    if (!efm_has_operands(args, 1, 1, PAD_PARAMS) || args->weights_bytes != 0)
+    if (!efm_has_operands(args, 1, 1, PAD_PARAMS) || args->weights_bytes != 0) {
         return EFM_BAD_OPERATOR;
+    }
     const efm_rows *in = &args->in[0], *out = &args->out[0];
-    if (in->element != 1 || out->element != 1 || in->channels != out->channels ||
-        !efm_param_within(args, PAD_TOP, 0, PAD_MAX) || !efm_param_within(args, PAD_LEFT, 0, PAD_MAX))
+    if (in->element != 1 || out->element != 1 || in->channels != out->channels
+        || !efm_param_within(args, PAD_TOP, 0, PAD_MAX) || !efm_param_within(args, PAD_LEFT, 0, PAD_MAX)) {
         return EFM_BAD_OPERATOR;
+    }
     uint32_t top = (uint32_t)efm_param(args, PAD_TOP), left = (uint32_t)efm_param(args, PAD_LEFT);
-    if (top > out->height || in->height > out->height - top || left > out->width || in->width > out->width - left)
+    if (top > out->height || in->height > out->height - top || left > out->width || in->width > out->width - left) {
         return EFM_BAD_OPERATOR;
+    }
     return EFM_OK;
 }
 
@@ -140,7 +154,9 @@ static void pad_need(const efm_op_args *args, uint32_t input, uint32_t y, uint32
     *low = *high = row > last ? last : row;
 }
 
-const efm_op_class efm_op_view = {5, 0, view_check, efm_need_same, view_rows};
-const efm_op_class efm_op_concat_channels = {26, 0, concat_channels_check, efm_need_same, concat_channels_rows};
-const efm_op_class efm_op_concat_rows = {27, 0, concat_rows_check, concat_rows_need, concat_rows_rows};
-const efm_op_class efm_op_pad = {28, 0, pad_check, pad_need, pad_rows};
+const efm_op_class efm_op_view = {.id = EFM_OP_VIEW, .check = view_check, .need = efm_need_same, .run = view_rows};
+const efm_op_class efm_op_concat_channels = {
+    .id = EFM_OP_CONCAT_CHANNELS, .check = concat_channels_check, .need = efm_need_same, .run = concat_channels_rows};
+const efm_op_class efm_op_concat_rows = {
+    .id = EFM_OP_CONCAT_ROWS, .check = concat_rows_check, .need = concat_rows_need, .run = concat_rows_rows};
+const efm_op_class efm_op_pad = {.id = EFM_OP_PAD, .check = pad_check, .need = pad_need, .run = pad_rows};

@@ -5,7 +5,7 @@
 
 #include "convolution.h"
 
-#include "../bytes.h"
+#include "edgefm_bytes.h"
 
 enum { PARAMS = EFM_CONVOLUTION_PARAMS + 1, SCRATCH_PER_CHANNEL = 5 };
 
@@ -21,24 +21,26 @@ typedef struct depthwise {
 
 static uint32_t multiplier_of(const efm_op_args *args)
 {
-    return load_le32(args->params + 4 * EFM_CONVOLUTION_PARAMS);
+    return efm_load_le32(args->params + 4 * EFM_CONVOLUTION_PARAMS);
 }
 
 static efm_status depthwise_check(const efm_op_args *args)
 {
     efm_convolution c;
     efm_status status = efm_convolution_check(args, PARAMS);
-    if (status != EFM_OK)
+    if (status != EFM_OK) {
         return status;
+    }
     efm_convolution_read(args, &c);
     uint32_t channels = args->out[0].channels, multiplier = multiplier_of(args);
     uint32_t bytes = args->weights_bytes - c.head_bytes;
-    if (multiplier == 0 || channels % multiplier != 0 ||
-        channels / multiplier != args->in[0].channels)
+    if (multiplier == 0 || channels % multiplier != 0 || channels / multiplier != args->in[0].channels) {
         return EFM_BAD_OPERATOR;
-    if (c.window.kernel_w > EFM_DEPTH_MAX / c.window.kernel_h || bytes % channels != 0 ||
-        bytes / channels != c.window.kernel_h * c.window.kernel_w)
+    }
+    if (c.window.kernel_w > EFM_DEPTH_MAX / c.window.kernel_h || bytes % channels != 0
+        || bytes / channels != c.window.kernel_h * c.window.kernel_w) {
         return EFM_BAD_OPERATOR;
+    }
     return args->scratch_bytes < SCRATCH_PER_CHANNEL * channels ? EFM_BAD_OPERATOR : EFM_OK;
 }
 
@@ -46,12 +48,15 @@ static efm_status depthwise_check(const efm_op_args *args)
 static const int8_t *tap(const depthwise *d, const uint8_t *row, uint32_t x)
 {
     const int8_t *from = 0;
-    if (row && x < d->in->width)
+    if (row && x < d->in->width) {
         from = (const int8_t *)row + x * d->in->pixel_stride;
-    if (d->multiplier == 1)
+    }
+    if (d->multiplier == 1) {
         return from ? from : d->pixel;
-    for (uint32_t c = 0; c < d->channels; c++)
+    }
+    for (uint32_t c = 0; c < d->channels; c++) {
         d->pixel[c] = from ? from[c / d->multiplier] : (int8_t)d->in->zero_point;
+    }
     return d->pixel;
 }
 
@@ -98,8 +103,10 @@ static void depthwise_run(const efm_op_args *args)
     d.sums = (int32_t *)(void *)args->scratch;
     d.pixel = (int8_t *)args->scratch + 4 * d.channels;
     memset(d.pixel, d.in->zero_point, d.channels);
-    for (uint32_t i = 0; i < args->count; i++)
+    for (uint32_t i = 0; i < args->count; i++) {
         make_row(&d, &args->out[0], args->first + i);
+    }
 }
 
-const efm_op_class efm_op_depthwise = {17, 0, depthwise_check, efm_convolution_need, depthwise_run};
+const efm_op_class efm_op_depthwise = {
+    .id = EFM_OP_DEPTHWISE, .check = depthwise_check, .need = efm_convolution_need, .run = depthwise_run};

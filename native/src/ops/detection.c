@@ -22,7 +22,7 @@ typedef struct box {
 
 static float load_float(const uint8_t *p)
 {
-    uint32_t bits = load_le32(p);
+    uint32_t bits = efm_load_le32(p);
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
@@ -30,7 +30,7 @@ static float load_float(const uint8_t *p)
 
 static double load_double(const uint8_t *p)
 {
-    uint64_t bits = load_le32(p) | (uint64_t)load_le32(p + 4) << 32;
+    uint64_t bits = efm_load_le32(p) | (uint64_t)efm_load_le32(p + 4) << 32;
     double value;
     memcpy(&value, &bits, sizeof value);
     return value;
@@ -40,7 +40,7 @@ static void store_float(uint8_t *p, float value)
 {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    store_le32(p, bits);
+    efm_store_le32(p, bits);
 }
 
 static uint8_t *anchor_state(const efm_op_args *args, uint32_t anchor)
@@ -55,9 +55,11 @@ static void take_anchor(const efm_op_args *args, uint32_t anchor)
     const int8_t *scores = (const int8_t *)efm_row(&args->in[1], anchor) + (args->in[1].channels - classes);
     uint8_t *state = anchor_state(args, anchor);
     uint32_t best = 0;
-    for (uint32_t c = 1; c < classes; c++)
-        if (scores[c] > scores[best])
+    for (uint32_t c = 1; c < classes; c++) {
+        if (scores[c] > scores[best]) {
             best = c;
+        }
+    }
     memmove(state, efm_row(&args->in[0], anchor), 4);
     state[STATE_CLASS] = (uint8_t)best;
     state[STATE_SCORE] = (uint8_t)scores[best];
@@ -97,8 +99,9 @@ static float overlap_1d(float a0, float a1, float b0, float b1)
 static float overlap(const box *a, const box *b)
 {
     const float area_a = area(a), area_b = area(b);
-    if (!(area_a > 0.0f) || !(area_b > 0.0f))
+    if (!(area_a > 0.0f) || !(area_b > 0.0f)) {
         return 0.0f;
+    }
     const float height = overlap_1d(a->y0, a->y1, b->y0, b->y1);
     const float width = overlap_1d(a->x0, a->x1, b->x0, b->x1);
     const float shared = height * width;
@@ -113,8 +116,9 @@ static int is_new(const efm_op_args *args, const box *candidate, uint32_t kept)
     for (uint32_t i = 0; i < kept; i++) {
         box other;
         memcpy(&other, args->scratch + (size_t)i * BOX_BYTES, sizeof other);
-        if (overlap(&other, candidate) > limit)
+        if (overlap(&other, candidate) > limit) {
             return 0;
+        }
     }
     return 1;
 }
@@ -137,12 +141,14 @@ static uint32_t take_score(const efm_op_args *args, int32_t score, uint32_t kept
     for (uint32_t i = 0; i < args->in[0].height && kept < (uint32_t)efm_param(args, DETECTIONS); i++) {
         const uint8_t *state = anchor_state(args, i);
         box candidate;
-        if ((int8_t)state[STATE_SCORE] != score)
+        if ((int8_t)state[STATE_SCORE] != score) {
             continue;
+        }
         decode_axis(args, i, 0, &candidate.y0, &candidate.y1);
         decode_axis(args, i, 1, &candidate.x0, &candidate.x1);
-        if (!is_new(args, &candidate, kept))
+        if (!is_new(args, &candidate, kept)) {
             continue;
+        }
         memcpy(args->scratch + (size_t)kept * BOX_BYTES, &candidate, sizeof candidate);
         report(args, kept++, &candidate, state);
     }
@@ -152,21 +158,25 @@ static uint32_t take_score(const efm_op_args *args, int32_t score, uint32_t kept
 static void finish(const efm_op_args *args)
 {
     uint32_t kept = 0;
-    for (uint32_t slot = 0; slot < (uint32_t)efm_param(args, DETECTIONS); slot++)
+    for (uint32_t slot = 0; slot < (uint32_t)efm_param(args, DETECTIONS); slot++) {
         memset(efm_row(&args->out[BOXES], slot), 0, 16);
+    }
     memset(efm_row(&args->out[CLASS], 0), 0, efm_row_bytes(&args->out[CLASS]));
     memset(efm_row(&args->out[SCORE], 0), 0, efm_row_bytes(&args->out[SCORE]));
-    for (int32_t score = 127; score >= efm_param(args, SCORE_MIN); score--)
+    for (int32_t score = 127; score >= efm_param(args, SCORE_MIN); score--) {
         kept = take_score(args, score, kept);
+    }
     store_float(efm_row(&args->out[COUNT], 0), (float)kept);
 }
 
 static void run(const efm_op_args *args)
 {
-    for (uint32_t y = args->first; y - args->first < args->count; y++)
+    for (uint32_t y = args->first; y - args->first < args->count; y++) {
         take_anchor(args, y);
-    if (args->count == args->in[0].height - args->first)
+    }
+    if (args->count == args->in[0].height - args->first) {
         finish(args);
+    }
 }
 
 static int rows_are(const efm_rows *rows, uint32_t height, uint32_t channels, uint32_t element)
@@ -176,21 +186,26 @@ static int rows_are(const efm_rows *rows, uint32_t height, uint32_t channels, ui
 
 static efm_status check(const efm_op_args *args)
 {
-    if (!efm_has_operands(args, 2, OUTPUTS, PARAMS) || !efm_param_within(args, SCORE_MIN, -128, 128) ||
-        !efm_param_within(args, CLASSES, 1, CLASSES_MAX) || !efm_param_within(args, DETECTIONS, 1, DETECTIONS_MAX))
+    if (!efm_has_operands(args, 2, OUTPUTS, PARAMS) || !efm_param_within(args, SCORE_MIN, -128, 128)
+        || !efm_param_within(args, CLASSES, 1, CLASSES_MAX) || !efm_param_within(args, DETECTIONS, 1, DETECTIONS_MAX)) {
         return EFM_BAD_OPERATOR;
+    }
     const uint32_t anchors = args->in[0].height, detections = (uint32_t)efm_param(args, DETECTIONS);
-    if (anchors > ANCHORS_MAX || !rows_are(&args->in[0], anchors, 4, 1) ||
-        !rows_are(&args->in[1], anchors, args->in[1].channels, 1) ||
-        args->in[1].channels < (uint32_t)efm_param(args, CLASSES))
+    if (anchors > ANCHORS_MAX || !rows_are(&args->in[0], anchors, 4, 1)
+        || !rows_are(&args->in[1], anchors, args->in[1].channels, 1)
+        || args->in[1].channels < (uint32_t)efm_param(args, CLASSES)) {
         return EFM_BAD_OPERATOR;
-    if (!rows_are(&args->out[BOXES], detections, 4, 4) || !rows_are(&args->out[CLASS], 1, detections, 4) ||
-        !rows_are(&args->out[SCORE], 1, detections, 4) || !rows_are(&args->out[COUNT], 1, 1, 4))
+    }
+    if (!rows_are(&args->out[BOXES], detections, 4, 4) || !rows_are(&args->out[CLASS], 1, detections, 4)
+        || !rows_are(&args->out[SCORE], 1, detections, 4) || !rows_are(&args->out[COUNT], 1, 1, 4)) {
         return EFM_BAD_OPERATOR;
-    if (args->weights_bytes != AT_ANCHORS + anchors * ANCHOR_BYTES ||
-        args->scratch_bytes < detections * BOX_BYTES + anchors * STATE_BYTES)
+    }
+    if (args->weights_bytes != AT_ANCHORS + anchors * ANCHOR_BYTES
+        || args->scratch_bytes < detections * BOX_BYTES + anchors * STATE_BYTES) {
         return EFM_BAD_OPERATOR;
+    }
     return EFM_OK;
 }
 
-const efm_op_class efm_op_detection = {35, EFM_OP_ACCUMULATES, check, efm_need_same, run};
+const efm_op_class efm_op_detection = {
+    .id = EFM_OP_DETECTION, .flags = EFM_OP_ACCUMULATES, .check = check, .need = efm_need_same, .run = run};

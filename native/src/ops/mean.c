@@ -8,15 +8,17 @@ enum { CELLS_MAX = 1 << 22 }; /* sums of that many values, less a zero point eac
 
 static void take_pixel(int32_t *restrict sums, const int8_t *restrict pixel, uint32_t channels)
 {
-    for (uint32_t c = 0; c < channels; c++)
+    for (uint32_t c = 0; c < channels; c++) {
         sums[c] = (int32_t)((uint32_t)sums[c] + (uint32_t)pixel[c]);
+    }
 }
 
 static void take_row(const efm_rows *in, uint32_t y, int32_t *sums)
 {
     const int8_t *row = (const int8_t *)efm_row(in, y);
-    for (uint32_t x = 0; x < in->width; x++)
+    for (uint32_t x = 0; x < in->width; x++) {
         take_pixel(sums, row + (size_t)x * in->pixel_stride, in->channels);
+    }
 }
 
 /* The sums live in memory that a broken package may share with rows: any value is possible. */
@@ -40,35 +42,42 @@ static void finish(const efm_op_args *args, const int32_t *sums)
     const int32_t zero = efm_param(args, MODE) == MULTIPLY ? out->zero_point : 0;
     const int32_t low = efm_param(args, CLAMP) - zero, high = efm_param(args, CLAMP + 1) - zero;
     int8_t *pixel = (int8_t *)efm_row(out, 0);
-    for (uint32_t c = 0; c < in->channels; c++)
+    for (uint32_t c = 0; c < in->channels; c++) {
         pixel[c] = (int8_t)(efm_clamp(result(args, sums[c], (int32_t)(in->height * in->width)), low, high) + zero);
+    }
 }
 
 static void run(const efm_op_args *args)
 {
     const efm_rows *in = &args->in[0];
     int32_t *sums = (int32_t *)(void *)args->scratch;
-    if (args->first == 0)
+    if (args->first == 0) {
         memset(sums, 0, (size_t)in->channels * 4);
-    for (uint32_t y = args->first; y - args->first < args->count; y++)
+    }
+    for (uint32_t y = args->first; y - args->first < args->count; y++) {
         take_row(in, y, sums);
-    if (args->count == in->height - args->first)
+    }
+    if (args->count == in->height - args->first) {
         finish(args, sums);
+    }
 }
 
 static efm_status check(const efm_op_args *args)
 {
-    if (!efm_has_operands(args, 1, 1, PARAMS) || args->weights_bytes != 0)
+    if (!efm_has_operands(args, 1, 1, PARAMS) || args->weights_bytes != 0) {
         return EFM_BAD_OPERATOR;
+    }
     const efm_rows *in = &args->in[0], *out = &args->out[0];
-    if (in->element != 1 || out->element != 1 || out->height != 1 || out->width != 1 ||
-        in->channels != out->channels || in->height > CELLS_MAX / in->width ||
-        args->scratch_bytes / 4 < in->channels)
+    if (in->element != 1 || out->element != 1 || out->height != 1 || out->width != 1 || in->channels != out->channels
+        || in->height > CELLS_MAX / in->width || args->scratch_bytes / 4 < in->channels) {
         return EFM_BAD_OPERATOR;
-    if (!efm_is_factor(args, MULTIPLIER) || !efm_param_within(args, MODE, MULTIPLY, DIVIDE_UP) ||
-        !efm_is_clamp(args, CLAMP))
+    }
+    if (!efm_is_factor(args, MULTIPLIER) || !efm_param_within(args, MODE, MULTIPLY, DIVIDE_UP)
+        || !efm_is_clamp(args, CLAMP)) {
         return EFM_BAD_OPERATOR;
+    }
     return EFM_OK;
 }
 
-const efm_op_class efm_op_mean = {22, EFM_OP_ACCUMULATES, check, efm_need_same, run};
+const efm_op_class efm_op_mean = {
+    .id = EFM_OP_MEAN, .flags = EFM_OP_ACCUMULATES, .check = check, .need = efm_need_same, .run = run};

@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 #include "../rows.h"
-#include "../status.h"
+#include "list.h"
+#include "edgefm_status.h"
 
 /* One operator with its operands. For check() and need() the rows' base is not set yet. */
 typedef struct efm_op_args {

@@ -5,14 +5,14 @@
 
 #include <string.h>
 
-#include "../bytes.h"
+#include "edgefm_bytes.h"
 #include "../fixed.h"
 #include "op.h"
 
 /* Parameter i; check() has made sure that it is there. */
 static inline int32_t efm_param(const efm_op_args *args, uint32_t i)
 {
-    return load_le32s(args->params + 4 * i);
+    return efm_load_le32s(args->params + 4 * i);
 }
 
 static inline int efm_param_within(const efm_op_args *args, uint32_t i, int32_t low, int32_t high)
@@ -62,14 +62,16 @@ static inline int efm_is_packed(const efm_rows *rows)
 static inline void efm_copy_pixels(uint8_t *to, uint32_t to_stride, const uint8_t *from, uint32_t from_stride,
                                    uint32_t pixels, uint32_t bytes)
 {
-    if (to == from)
+    if (to == from) {
         return;
+    }
     if (to_stride == bytes && from_stride == bytes) {
         memmove(to, from, (size_t)pixels * bytes);
         return;
     }
-    for (uint32_t x = 0; x < pixels; x++)
+    for (uint32_t x = 0; x < pixels; x++) {
         memmove(to + (size_t)x * to_stride, from + (size_t)x * from_stride, bytes);
+    }
 }
 
 /* The need of an operator whose row y is made of input row y. */

@@ -2,8 +2,18 @@
 /* AVERAGE_POOL and MAX_POOL: windows that see only what lies inside the map. */
 #include "operand.h"
 
-enum { KERNEL_H, KERNEL_W, STRIDE_H, STRIDE_W, PAD_TOP, PAD_LEFT, CLAMP, MAX_PARAMS = CLAMP + 2,
-       ROUNDING = MAX_PARAMS, AVERAGE_PARAMS };
+enum {
+    KERNEL_H,
+    KERNEL_W,
+    STRIDE_H,
+    STRIDE_W,
+    PAD_TOP,
+    PAD_LEFT,
+    CLAMP,
+    MAX_PARAMS = CLAMP + 2,
+    ROUNDING = MAX_PARAMS,
+    AVERAGE_PARAMS
+};
 enum { AWAY, UP };
 
 /* Limits that keep every product and every sum of a window inside 31 bits. */
@@ -47,8 +57,9 @@ static const int8_t *cell(const efm_rows *in, uint32_t y, uint32_t x)
 
 static void take_largest(int8_t *restrict out, const int8_t *restrict from, uint32_t channels)
 {
-    for (uint32_t c = 0; c < channels; c++)
+    for (uint32_t c = 0; c < channels; c++) {
         out[c] = from[c] > out[c] ? from[c] : out[c];
+    }
 }
 
 static void max_pixel(const efm_op_args *args, const window *at, int8_t *out)
@@ -57,25 +68,30 @@ static void max_pixel(const efm_op_args *args, const window *at, int8_t *out)
     const uint32_t channels = in->channels;
     const int32_t low = efm_param(args, CLAMP), high = efm_param(args, CLAMP + 1);
     memset(out, -128, channels);
-    for (uint32_t y = at->y0; y < at->y1; y++)
-        for (uint32_t x = at->x0; x < at->x1; x++)
+    for (uint32_t y = at->y0; y < at->y1; y++) {
+        for (uint32_t x = at->x0; x < at->x1; x++) {
             take_largest(out, cell(in, y, x), channels);
-    for (uint32_t c = 0; c < channels; c++)
+        }
+    }
+    for (uint32_t c = 0; c < channels; c++) {
         out[c] = (int8_t)efm_clamp(out[c], low, high);
+    }
 }
 
 static void take_sum(int32_t *restrict sums, const int8_t *restrict from, uint32_t channels)
 {
-    for (uint32_t c = 0; c < channels; c++)
+    for (uint32_t c = 0; c < channels; c++) {
         sums[c] += from[c];
+    }
 }
 
 /* The sums live in memory that a broken package may share with the result: any value is possible. */
 static int32_t divide(int32_t raw, int32_t count, int32_t rounding)
 {
     int32_t sum = efm_clamp(raw, -128 * count, 127 * count);
-    if (rounding == UP)
+    if (rounding == UP) {
         return (sum + 128 * count + count / 2) / count - 128;
+    }
     return sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;
 }
 
@@ -88,31 +104,37 @@ static void average_pixel(const efm_op_args *args, const window *at, int8_t *out
     const uint32_t channels = in->channels;
     int32_t *sums = (int32_t *)(void *)args->scratch;
     memset(sums, 0, (size_t)channels * 4);
-    for (uint32_t y = at->y0; y < at->y1; y++)
-        for (uint32_t x = at->x0; x < at->x1; x++)
+    for (uint32_t y = at->y0; y < at->y1; y++) {
+        for (uint32_t x = at->x0; x < at->x1; x++) {
             take_sum(sums, cell(in, y, x), channels);
-    for (uint32_t c = 0; c < channels; c++)
+        }
+    }
+    for (uint32_t c = 0; c < channels; c++) {
         out[c] = (int8_t)efm_clamp(divide(sums[c], count, rounding), low, high);
+    }
 }
 
 /* Every window along the axis has a cell inside the map. */
 static int axis_fits(const efm_op_args *args, uint32_t axis, uint32_t size, uint32_t out_size)
 {
-    if (!efm_param_within(args, KERNEL_H + axis, 1, SIDE_MAX) || !efm_param_within(args, STRIDE_H + axis, 1, SIDE_MAX) ||
-        !efm_param_within(args, PAD_TOP + axis, 0, efm_param(args, KERNEL_H + axis) - 1))
+    if (!efm_param_within(args, KERNEL_H + axis, 1, SIDE_MAX) || !efm_param_within(args, STRIDE_H + axis, 1, SIDE_MAX)
+        || !efm_param_within(args, PAD_TOP + axis, 0, efm_param(args, KERNEL_H + axis) - 1)) {
         return 0;
+    }
     int64_t last = (int64_t)(out_size - 1) * efm_param(args, STRIDE_H + axis) - efm_param(args, PAD_TOP + axis);
     return size <= SIDE_MAX && last < (int64_t)size;
 }
 
 static efm_status check(const efm_op_args *args, uint32_t n_params)
 {
-    if (!efm_has_operands(args, 1, 1, n_params) || args->weights_bytes != 0)
+    if (!efm_has_operands(args, 1, 1, n_params) || args->weights_bytes != 0) {
         return EFM_BAD_OPERATOR;
+    }
     const efm_rows *in = &args->in[0], *out = &args->out[0];
-    if (in->element != 1 || out->element != 1 || in->channels != out->channels || !efm_is_clamp(args, CLAMP) ||
-        !axis_fits(args, 0, in->height, out->height) || !axis_fits(args, 1, in->width, out->width))
+    if (in->element != 1 || out->element != 1 || in->channels != out->channels || !efm_is_clamp(args, CLAMP)
+        || !axis_fits(args, 0, in->height, out->height) || !axis_fits(args, 1, in->width, out->width)) {
         return EFM_BAD_OPERATOR;
+    }
     return EFM_OK;
 }
 
@@ -124,11 +146,13 @@ static efm_status max_check(const efm_op_args *args)
 static efm_status average_check(const efm_op_args *args)
 {
     efm_status status = check(args, AVERAGE_PARAMS);
-    if (status != EFM_OK)
+    if (status != EFM_OK) {
         return status;
-    if (!efm_param_within(args, ROUNDING, AWAY, UP) || args->scratch_bytes / 4 < args->in[0].channels ||
-        (int64_t)efm_param(args, KERNEL_H) * efm_param(args, KERNEL_W) > CELLS_MAX)
+    }
+    if (!efm_param_within(args, ROUNDING, AWAY, UP) || args->scratch_bytes / 4 < args->in[0].channels
+        || (int64_t)efm_param(args, KERNEL_H) * efm_param(args, KERNEL_W) > CELLS_MAX) {
         return EFM_BAD_OPERATOR;
+    }
     return EFM_OK;
 }
 
@@ -148,5 +172,6 @@ static void average_rows(const efm_op_args *args)
     run_pixels(args, average_pixel);
 }
 
-const efm_op_class efm_op_average_pool = {20, 0, average_check, need, average_rows};
-const efm_op_class efm_op_max_pool = {21, 0, max_check, need, max_rows};
+const efm_op_class efm_op_average_pool = {
+    .id = EFM_OP_AVERAGE_POOL, .check = average_check, .need = need, .run = average_rows};
+const efm_op_class efm_op_max_pool = {.id = EFM_OP_MAX_POOL, .check = max_check, .need = need, .run = max_rows};

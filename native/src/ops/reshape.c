@@ -14,9 +14,9 @@ static uint32_t elements_of(const efm_rows *rows)
 static int maps_fit(const efm_op_args *args)
 {
     const efm_rows *in = &args->in[0], *out = &args->out[0];
-    return in->element == out->element && efm_is_packed(in) && efm_is_packed(out) &&
-           in->height <= ELEMENTS_MAX / elements_of(in) && out->height <= ELEMENTS_MAX / elements_of(out) &&
-           in->height * elements_of(in) == out->height * elements_of(out);
+    return in->element == out->element && efm_is_packed(in) && efm_is_packed(out)
+           && in->height <= ELEMENTS_MAX / elements_of(in) && out->height <= ELEMENTS_MAX / elements_of(out)
+           && in->height * elements_of(in) == out->height * elements_of(out);
 }
 
 /* -- RESHAPE: both maps are one run of bytes ------------------------------------------------------ */
@@ -37,8 +37,9 @@ static void reshape_row(const efm_rows *in, const efm_rows *out, uint32_t y)
 
 static void reshape_rows(const efm_op_args *args)
 {
-    for (uint32_t y = args->first; y - args->first < args->count; y++)
+    for (uint32_t y = args->first; y - args->first < args->count; y++) {
         reshape_row(&args->in[0], &args->out[0], y);
+    }
 }
 
 static void reshape_need(const efm_op_args *args, uint32_t input, uint32_t y, uint32_t *low, uint32_t *high)
@@ -50,8 +51,9 @@ static void reshape_need(const efm_op_args *args, uint32_t input, uint32_t y, ui
 
 static efm_status reshape_check(const efm_op_args *args)
 {
-    if (!efm_has_operands(args, 1, 1, 0) || args->weights_bytes != 0 || !maps_fit(args))
+    if (!efm_has_operands(args, 1, 1, 0) || args->weights_bytes != 0 || !maps_fit(args)) {
         return EFM_BAD_OPERATOR;
+    }
     return EFM_OK;
 }
 
@@ -86,8 +88,9 @@ static void transpose_row(const efm_op_args *args, uint32_t y)
 
 static void transpose_rows(const efm_op_args *args)
 {
-    for (uint32_t y = args->first; y - args->first < args->count; y++)
+    for (uint32_t y = args->first; y - args->first < args->count; y++) {
         transpose_row(args, y);
+    }
 }
 
 static void transpose_need(const efm_op_args *args, uint32_t input, uint32_t y, uint32_t *low, uint32_t *high)
@@ -99,18 +102,22 @@ static void transpose_need(const efm_op_args *args, uint32_t input, uint32_t y, 
 
 static efm_status transpose_check(const efm_op_args *args)
 {
-    if (!efm_has_operands(args, 1, 1, PARAMS) || args->weights_bytes != 0 || !maps_fit(args))
+    if (!efm_has_operands(args, 1, 1, PARAMS) || args->weights_bytes != 0 || !maps_fit(args)) {
         return EFM_BAD_OPERATOR;
+    }
     uint32_t left = args->in[0].height * elements_of(&args->in[0]), seen = 0;
     for (uint32_t d = 0; d < DIMS; d++) {
-        if (!efm_param_within(args, d, 1, ELEMENTS_MAX) || !efm_param_within(args, DIMS + d, 0, DIMS - 1) ||
-            left % (uint32_t)efm_param(args, d) != 0)
+        if (!efm_param_within(args, d, 1, ELEMENTS_MAX) || !efm_param_within(args, DIMS + d, 0, DIMS - 1)
+            || left % (uint32_t)efm_param(args, d) != 0) {
             return EFM_BAD_OPERATOR;
+        }
         left /= (uint32_t)efm_param(args, d);
         seen |= 1u << efm_param(args, DIMS + d);
     }
     return left == 1 && seen == (1u << DIMS) - 1 ? EFM_OK : EFM_BAD_OPERATOR;
 }
 
-const efm_op_class efm_op_reshape = {25, 0, reshape_check, reshape_need, reshape_rows};
-const efm_op_class efm_op_transpose = {29, 0, transpose_check, transpose_need, transpose_rows};
+const efm_op_class efm_op_reshape = {
+    .id = EFM_OP_RESHAPE, .check = reshape_check, .need = reshape_need, .run = reshape_rows};
+const efm_op_class efm_op_transpose = {
+    .id = EFM_OP_TRANSPOSE, .check = transpose_check, .need = transpose_need, .run = transpose_rows};

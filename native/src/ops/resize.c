@@ -15,12 +15,12 @@ typedef struct blend {
 
 static uint32_t nearest_at(const uint8_t *table, uint32_t i)
 {
-    return load_le16(table + 2 * i);
+    return efm_load_le16(table + 2 * i);
 }
 
 static blend blend_at(const uint8_t *table, uint32_t i)
 {
-    blend b = {load_le16(table + 4 * i), load_le16(table + 4 * i + 2)};
+    blend b = {efm_load_le16(table + 4 * i), efm_load_le16(table + 4 * i + 2)};
     return b;
 }
 
@@ -49,8 +49,9 @@ static int nearest_fits(const uint8_t *table, uint32_t entries, uint32_t size)
 {
     uint32_t last = 0;
     for (uint32_t i = 0; i < entries; i++) {
-        if (nearest_at(table, i) < last || nearest_at(table, i) >= size)
+        if (nearest_at(table, i) < last || nearest_at(table, i) >= size) {
             return 0;
+        }
         last = nearest_at(table, i);
     }
     return 1;
@@ -58,22 +59,25 @@ static int nearest_fits(const uint8_t *table, uint32_t entries, uint32_t size)
 
 static int operands_fit(const efm_op_args *args, uint32_t n_params, uint32_t entry_bytes)
 {
-    if (!efm_has_operands(args, 1, 1, n_params))
+    if (!efm_has_operands(args, 1, 1, n_params)) {
         return 0;
+    }
     const efm_rows *in = &args->in[0], *out = &args->out[0];
     uint32_t entries = args->weights_bytes / entry_bytes;
-    return in->channels == out->channels && in->element == out->element &&
-           args->weights_bytes % entry_bytes == 0 && out->height <= entries && out->width == entries - out->height;
+    return in->channels == out->channels && in->element == out->element && args->weights_bytes % entry_bytes == 0
+           && out->height <= entries && out->width == entries - out->height;
 }
 
 static efm_status nearest_check(const efm_op_args *args)
 {
-    if (!operands_fit(args, 0, 2))
+    if (!operands_fit(args, 0, 2)) {
         return EFM_BAD_OPERATOR;
+    }
     const efm_rows *in = &args->in[0], *out = &args->out[0];
-    if (!nearest_fits(args->weights, out->height, in->height) ||
-        !nearest_fits(args->weights + 2 * out->height, out->width, in->width))
+    if (!nearest_fits(args->weights, out->height, in->height)
+        || !nearest_fits(args->weights + 2 * out->height, out->width, in->width)) {
         return EFM_BAD_OPERATOR;
+    }
     return EFM_OK;
 }
 
@@ -125,8 +129,9 @@ static int bilinear_fits(const uint8_t *table, uint32_t entries, uint32_t size)
     for (uint32_t i = 0; i < entries; i++) {
         const blend b = blend_at(table, i);
         uint32_t last = b.index + (b.next > 0);
-        if (b.index < low || last < high || last >= size || b.next >= ONE)
+        if (b.index < low || last < high || last >= size || b.next >= ONE) {
             return 0;
+        }
         low = b.index;
         high = last;
     }
@@ -135,15 +140,19 @@ static int bilinear_fits(const uint8_t *table, uint32_t entries, uint32_t size)
 
 static efm_status bilinear_check(const efm_op_args *args)
 {
-    if (!operands_fit(args, BILINEAR_PARAMS, 4) || args->in[0].element != 1 ||
-        !efm_param_within(args, ROUNDING, AWAY, UP))
+    if (!operands_fit(args, BILINEAR_PARAMS, 4) || args->in[0].element != 1
+        || !efm_param_within(args, ROUNDING, AWAY, UP)) {
         return EFM_BAD_OPERATOR;
+    }
     const efm_rows *in = &args->in[0], *out = &args->out[0];
-    if (!bilinear_fits(args->weights, out->height, in->height) ||
-        !bilinear_fits(args->weights + 4 * out->height, out->width, in->width))
+    if (!bilinear_fits(args->weights, out->height, in->height)
+        || !bilinear_fits(args->weights + 4 * out->height, out->width, in->width)) {
         return EFM_BAD_OPERATOR;
+    }
     return EFM_OK;
 }
 
-const efm_op_class efm_op_resize_bilinear = {32, 0, bilinear_check, bilinear_need, bilinear_rows};
-const efm_op_class efm_op_resize_nearest = {33, 0, nearest_check, nearest_need, nearest_rows};
+const efm_op_class efm_op_resize_bilinear = {
+    .id = EFM_OP_RESIZE_BILINEAR, .check = bilinear_check, .need = bilinear_need, .run = bilinear_rows};
+const efm_op_class efm_op_resize_nearest = {
+    .id = EFM_OP_RESIZE_NEAREST, .check = nearest_check, .need = nearest_need, .run = nearest_rows};

@@ -7,9 +7,11 @@ enum { TABLE_BYTES = 4 * 256, CHANNELS_MAX = 4096 };
 static int8_t largest(const int8_t *pixel, uint32_t channels, uint32_t *index)
 {
     *index = 0;
-    for (uint32_t c = 1; c < channels; c++)
-        if (pixel[c] > pixel[*index])
+    for (uint32_t c = 1; c < channels; c++) {
+        if (pixel[c] > pixel[*index]) {
             *index = c;
+        }
+    }
     return pixel[*index];
 }
 
@@ -17,7 +19,7 @@ static int8_t largest(const int8_t *pixel, uint32_t channels, uint32_t *index)
    results overwrite values that are still to come. */
 static int32_t exponential(const uint8_t *table, int32_t largest, int8_t value)
 {
-    return load_le32s(table + 4 * (largest > value ? largest - value : 0));
+    return efm_load_le32s(table + 4 * (largest > value ? largest - value : 0));
 }
 
 /* 1 / (1 + x), x >= 0, both Q0.31: gemmlowp's three Newton steps on half the denominator. */
@@ -36,11 +38,13 @@ static void softmax_pixel(const uint8_t *table, const int8_t *from, int8_t *to, 
 {
     uint32_t index, sum = 0; /* Q12.19, from 2^18 to 2^31 */
     const int32_t top = largest(from, channels, &index);
-    for (uint32_t c = 0; c < channels; c++)
+    for (uint32_t c = 0; c < channels; c++) {
         sum += (uint32_t)efm_round_shift(exponential(table, top, from[c]), 12);
+    }
     int32_t bits = 0; /* sum is in [2^(bits - 1), 2^bits) */
-    while ((uint64_t)sum >> bits != 0)
+    while ((uint64_t)sum >> bits != 0) {
         bits++;
+    }
     const int32_t scale = reciprocal((int32_t)((sum << (32 - bits)) & INT32_MAX));
     for (uint32_t c = 0; c < channels; c++) {
         int64_t share = efm_multiply_high(scale, exponential(table, top, from[c]));
@@ -55,22 +59,26 @@ static void softmax_rows(const efm_op_args *args)
     for (uint32_t y = args->first; y - args->first < args->count; y++) {
         const int8_t *from = (const int8_t *)efm_row(in, y);
         int8_t *to = (int8_t *)efm_row(out, y);
-        for (uint32_t x = 0; x < in->width; x++)
+        for (uint32_t x = 0; x < in->width; x++) {
             softmax_pixel(args->weights, from + (size_t)x * in->pixel_stride, to + (size_t)x * out->pixel_stride,
                           in->channels);
+        }
     }
 }
 
 /* The largest value's exponential keeps every sum above 0, the channels keep it within 32 bits. */
 static efm_status softmax_check(const efm_op_args *args)
 {
-    if (!efm_has_operands(args, 1, 1, 0) || args->in[0].element != 1 || args->out[0].element != 1 ||
-        !efm_same_shape(&args->in[0], &args->out[0]) || args->in[0].channels > CHANNELS_MAX ||
-        args->weights_bytes != TABLE_BYTES || load_le32s(args->weights) < 1 << 30)
+    if (!efm_has_operands(args, 1, 1, 0) || args->in[0].element != 1 || args->out[0].element != 1
+        || !efm_same_shape(&args->in[0], &args->out[0]) || args->in[0].channels > CHANNELS_MAX
+        || args->weights_bytes != TABLE_BYTES || efm_load_le32s(args->weights) < 1 << 30) {
         return EFM_BAD_OPERATOR;
-    for (uint32_t i = 0; i < TABLE_BYTES; i += 4)
-        if (load_le32s(args->weights + i) < 0)
+    }
+    for (uint32_t i = 0; i < TABLE_BYTES; i += 4) {
+        if (efm_load_le32s(args->weights + i) < 0) {
             return EFM_BAD_OPERATOR;
+        }
+    }
     return EFM_OK;
 }
 
@@ -84,7 +92,7 @@ static void argmax_rows(const efm_op_args *args)
             uint32_t index;
             (void)largest(from + (size_t)x * in->pixel_stride, in->channels, &index);
             memset(to, 0, out->element);
-            store_le32(to, index);
+            efm_store_le32(to, index);
             to += out->element;
         }
     }
@@ -92,14 +100,18 @@ static void argmax_rows(const efm_op_args *args)
 
 static efm_status argmax_check(const efm_op_args *args)
 {
-    if (!efm_has_operands(args, 1, 1, 0) || args->weights_bytes != 0)
+    if (!efm_has_operands(args, 1, 1, 0) || args->weights_bytes != 0) {
         return EFM_BAD_OPERATOR;
+    }
     const efm_rows *in = &args->in[0], *out = &args->out[0];
-    if (in->element != 1 || out->element < 4 || out->height != in->height || out->width != 1 ||
-        out->channels != in->width)
+    if (in->element != 1 || out->element < 4 || out->height != in->height || out->width != 1
+        || out->channels != in->width) {
         return EFM_BAD_OPERATOR;
+    }
     return EFM_OK;
 }
 
-const efm_op_class efm_op_softmax = {24, 0, softmax_check, efm_need_same, softmax_rows};
-const efm_op_class efm_op_argmax = {34, 0, argmax_check, efm_need_same, argmax_rows};
+const efm_op_class efm_op_softmax = {
+    .id = EFM_OP_SOFTMAX, .check = softmax_check, .need = efm_need_same, .run = softmax_rows};
+const efm_op_class efm_op_argmax = {
+    .id = EFM_OP_ARGMAX, .check = argmax_check, .need = efm_need_same, .run = argmax_rows};

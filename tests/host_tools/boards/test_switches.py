@@ -11,8 +11,10 @@ NOT_CHOSEN = {"EFM_WITH_TAP"}
 
 def test_every_operator_and_codec_of_the_runtime_has_its_switch(root):
     package = root / "tests/golden/good/example.efm"
-    config = (root / "native/src/config.h").read_text()
+    config, *lists = ((root / "native/src" / path).read_text()
+                      for path in ("config.h", "ops/list.h", "codecs/list.h"))
     named = set(re.findall(r"#ifndef (EFM_WITH_\w+)", config)) - NOT_CHOSEN
+    named |= {f"EFM_WITH_{name}" for name in re.findall(r"X\(\d+, (\w+), ", "".join(lists))}
     assert set(switches(read_needs(package.read_bytes()))) == named
 
 

@@ -17,7 +17,7 @@ from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.network.program import ELEMENT_BYTES, Op, OpKind, Program, Stream
 from edgefm.ops import run_graph
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 CDEF = """
 typedef struct { uint8_t *base; uint32_t row_stride, capacity, pixel_stride, height, width,
                  channels, element; int32_t zero_point; } efm_rows;

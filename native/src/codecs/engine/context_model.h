@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine of `context`, `temporal` and `mix`: what a value is expected to be, and its decisions for the range
  * coder: docs/FORMAT.md has every step. */
-#ifndef EFM_CONTEXT_H
-#define EFM_CONTEXT_H
+#ifndef EFM_CONTEXT_MODEL_H
+#define EFM_CONTEXT_MODEL_H
 
-#include "../bits.h"
-#include "lossless.h"
-#include "range.h"
+#include "../../bits.h"
+#include "../shared.h"
+#include "range_coder.h"
 
 enum {
-    CONTEXT_HEAD = 12,   /* bytes of the tables' fixed part */
-    SCALES = 18,         /* classes of expected error */
-    STEPS = 6,           /* contexts of the distance's unary part */
-    LONGEST = 16,        /* steps after which the distance follows as 8 bits */
-    BLOCK = 8,           /* channels that are surveyed at a time */
-    ZERO_CONTEXTS = 64, SIDE_CONTEXTS = 128,
-    CONTEXTS = ZERO_CONTEXTS + SIDE_CONTEXTS + SCALES * STEPS,
-    LOW = -128, HIGH = 127
+    EFM_CONTEXT_HEAD = 12,   /* bytes of the tables' fixed part */
+    EFM_CONTEXT_SCALES = 18,         /* classes of expected error */
+    EFM_CONTEXT_STEPS = 6,           /* contexts of the distance's unary part */
+    EFM_CONTEXT_LONGEST = 16,        /* steps after which the distance follows as 8 bits */
+    EFM_CONTEXT_BLOCK = 8,           /* channels that are surveyed at a time */
+    EFM_CONTEXT_ZERO_CONTEXTS = 64,
+    EFM_CONTEXT_SIDE_CONTEXTS = 128,
+    EFM_CONTEXT_COUNT = EFM_CONTEXT_ZERO_CONTEXTS + EFM_CONTEXT_SIDE_CONTEXTS + EFM_CONTEXT_SCALES * EFM_CONTEXT_STEPS,
+    EFM_CONTEXT_LOW = -128,
+    EFM_CONTEXT_HIGH = 127
 };
 
-typedef struct context {
+typedef struct efm_context {
     const efm_codec_args *args;
     const uint8_t *tables;
     uint32_t terms;          /* earlier channels that a prediction uses */
@@ -28,10 +30,10 @@ typedef struct context {
     int32_t offset;          /* of every prediction, 1/64 */
     uint16_t *average;       /* [channels] of the error, 1/64 */
     int16_t *surprise;       /* [channels] this pixel's value - prediction from neighbours, 1/64 */
-    uint16_t *odds;          /* [CONTEXTS] of a one, 1/65536 */
+    uint16_t *odds;          /* [EFM_CONTEXT_COUNT] of a one, 1/65536 */
     uint8_t *error;          /* [channels] of the last pixel, 1/4 */
     int8_t *above;           /* [width][channels], the row before */
-} context;
+} efm_context;
 
 /* A codec's check and state_bytes for `tables` that are context's. */
 efm_status efm_context_check(const efm_codec_args *args);
@@ -39,41 +41,42 @@ uint32_t efm_context_state_bytes(const efm_codec_args *args);
 
 /* Begins row args->y; codes it, setting *bad where no encoder writes what is met; ends it; and goes on behind a row that had no code, from which the decoder saw no
    contexts, so that both sides start afresh. */
-void efm_context_begin(context *m, const efm_codec_args *args);
-void efm_context_read(context *m, coder *k, int8_t *row, uint32_t *bad);
-void efm_context_write(context *m, coder *k, const int8_t *row);
-void efm_context_end(const context *m, const int8_t *row);
+void efm_context_begin(efm_context *m, const efm_codec_args *args);
+void efm_context_read(efm_context *m, efm_range *k, int8_t *row, uint32_t *bad);
+void efm_context_write(efm_context *m, efm_range *k, const int8_t *row);
+void efm_context_end(const efm_context *m, const int8_t *row);
 void efm_context_skip(const efm_codec_args *args, const int8_t *row);
 
 /* What begins a row, for a state with `odds` numbers of the caller's at m->odds: views of it; for row 0, and after
    a row stored as it is, errors forgotten; and what is as at every row. */
-void efm_context_open(context *m, const efm_codec_args *args, uint32_t odds);
-void efm_context_forget_errors(const context *m);
-void efm_context_begin_row(const context *m);
+void efm_context_open(efm_context *m, const efm_codec_args *args, uint32_t odds);
+void efm_context_forget_errors(const efm_context *m);
+void efm_context_begin_row(const efm_context *m);
 
 /* The pixels around one pixel. */
-typedef struct around {
+typedef struct efm_context_around {
     const int8_t *w, *n, *nw, *ne;
-} around;
+} efm_context_around;
 
 /* What one value is expected to be. */
-typedef struct guess {
-    int32_t mean;      /* prediction, 1/64 */
-    uint32_t scale;    /* class of the expected error */
-    uint32_t height;   /* class of the distance to the lowest value */
-} guess;
+typedef struct efm_context_guess {
+    int32_t mean; /* prediction, 1/64 */
+    uint32_t scale; /* class of the expected error */
+    uint32_t height; /* class of the distance to the lowest value */
+} efm_context_guess;
 
-/* What the neighbours say of the next BLOCK channels: no cross terms yet. */
-typedef struct survey {
-    int16_t near[BLOCK];   /* prediction, 1/64 */
-    uint16_t busy[BLOCK];  /* their part of the expected error, 1/8 */
-} survey;
+/* What the neighbours say of the next EFM_CONTEXT_BLOCK channels: no cross terms yet. */
+typedef struct efm_context_survey {
+    int16_t near[EFM_CONTEXT_BLOCK]; /* prediction, 1/64 */
+    uint16_t busy[EFM_CONTEXT_BLOCK]; /* their part of the expected error, 1/8 */
+} efm_context_survey;
 
 /* Around pixel x of a row, of which the pixels before x are there, and the row above it. */
-static inline around look_around(const efm_codec_args *args, const int8_t *above, const int8_t *row, uint32_t x)
+static inline efm_context_around efm_context_look_around(const efm_codec_args *args, const int8_t *above,
+                                                         const int8_t *row, uint32_t x)
 {
     uint32_t c = args->channels;
-    around a;
+    efm_context_around a;
 
     a.w = x > 0 ? row + (x - 1) * c : above;
     a.n = args->y > 0 ? above + x * c : a.w;
@@ -82,18 +85,20 @@ static inline around look_around(const efm_codec_args *args, const int8_t *above
     return a;
 }
 
-static inline int32_t clamp_mean(int32_t mean)
+static inline int32_t efm_context_clamp_mean(int32_t mean)
 {
-    return mean < LOW * 64 ? LOW * 64 : mean > HIGH * 64 + 63 ? HIGH * 64 + 63 : mean;
+    return mean < EFM_CONTEXT_LOW * 64         ? EFM_CONTEXT_LOW * 64
+           : mean > EFM_CONTEXT_HIGH * 64 + 63 ? EFM_CONTEXT_HIGH * 64 + 63
+                                               : mean;
 }
 
-static inline uint32_t distance(int32_t a, int32_t b)
+static inline uint32_t efm_context_distance(int32_t a, int32_t b)
 {
     return (uint32_t)(a < b ? b - a : a - b);
 }
 
 /* Two classes per octave: 0, 1, 2, 2, 4, 4, 5 ... that is 2 log2(v + 2) - 2, rounded down. */
-static inline uint32_t half_octave(uint32_t v)
+static inline uint32_t efm_context_half_octave(uint32_t v)
 {
     uint32_t log = efm_log2(v + 2);
 
@@ -101,7 +106,7 @@ static inline uint32_t half_octave(uint32_t v)
 }
 
 /* What the neighbours say of channel c, 1/64. */
-static inline int32_t near_of(const context *m, const around *a, uint32_t c)
+static inline int32_t efm_context_near(const efm_context *m, const efm_context_around *a, uint32_t c)
 {
     const uint8_t *t = m->tables;
 
@@ -110,7 +115,8 @@ static inline int32_t near_of(const context *m, const around *a, uint32_t c)
 }
 
 /* For channels first .. first + count - 1. */
-static inline void look(const context *m, const around *a, uint32_t first, uint32_t count, survey *s)
+static inline void efm_context_look(const efm_context *m, const efm_context_around *a, uint32_t first, uint32_t count,
+                                    efm_context_survey *s)
 {
     const uint8_t *t = m->tables;
     int32_t tap_w = efm_int8(t[8]), tap_n = efm_int8(t[9]);
@@ -121,16 +127,16 @@ static inline void look(const context *m, const around *a, uint32_t first, uint3
     for (uint32_t i = 0; i < count; i++) {
         int32_t n = a->n[first + i], nw = a->nw[first + i], ne = a->ne[first + i];
 
-        s->near[i] = (int16_t)clamp_mean(offset + tap_w * a->w[first + i] + tap_n * n
-                                         + tap_nw * nw + tap_ne * ne);
-        s->busy[i] = (uint16_t)((to_nw * distance(n, nw) + to_ne * distance(n, ne)) >> 3);
+        s->near[i] =
+            (int16_t)efm_context_clamp_mean(offset + tap_w * a->w[first + i] + tap_n * n + tap_nw * nw + tap_ne * ne);
+        s->busy[i] = (uint16_t)((to_nw * efm_context_distance(n, nw) + to_ne * efm_context_distance(n, ne)) >> 3);
     }
 }
 
 /* What the surprises of earlier channels say of channel c, 1/64. */
-static inline int32_t missed_before(const context *m, uint32_t c)
+static inline int32_t efm_context_missed(const efm_context *m, uint32_t c)
 {
-    const uint8_t *term = m->tables + CONTEXT_HEAD + c * 2 * m->terms; /* distance, weight */
+    const uint8_t *term = m->tables + EFM_CONTEXT_HEAD + c * 2 * m->terms; /* distance, weight */
     const int16_t *surprise = m->surprise + c;
     int32_t missed = 0;
 
@@ -140,26 +146,26 @@ static inline int32_t missed_before(const context *m, uint32_t c)
     return missed / 64;
 }
 
-static inline guess predict(const context *m, uint32_t c, int32_t mean, uint32_t busy)
+static inline efm_context_guess efm_context_predict(const efm_context *m, uint32_t c, int32_t mean, uint32_t busy)
 {
     const uint8_t *t = m->tables;
     uint32_t height;
     uint32_t scale;
-    guess g;
+    efm_context_guess g;
 
-    g.mean = clamp_mean(mean);
-    height = (uint32_t)(g.mean - LOW * 64);
-    scale = t[3] * (uint32_t)m->error[c] + t[4] * ((uint32_t)m->average[c] >> 4)
-            + t[7] * (height >> 4);
-    scale = half_octave((scale >> 5) + busy);
-    g.scale = scale < SCALES ? scale : SCALES - 1;
-    g.height = half_octave(height >> 3);
+    g.mean = efm_context_clamp_mean(mean);
+    height = (uint32_t)(g.mean - EFM_CONTEXT_LOW * 64);
+    scale = t[3] * (uint32_t)m->error[c] + t[4] * ((uint32_t)m->average[c] >> 4) + t[7] * (height >> 4);
+    scale = efm_context_half_octave((scale >> 5) + busy);
+    g.scale = scale < EFM_CONTEXT_SCALES ? scale : EFM_CONTEXT_SCALES - 1;
+    g.height = efm_context_half_octave(height >> 3);
     return g;
 }
 
-static inline void learn(const context *m, uint32_t c, int32_t near, const guess *g, int32_t v)
+static inline void efm_context_learn(const efm_context *m, uint32_t c, int32_t near, const efm_context_guess *g,
+                                     int32_t v)
 {
-    uint32_t error = distance(v * 64, g->mean) >> 4;
+    uint32_t error = efm_context_distance(v * 64, g->mean) >> 4;
     uint32_t average = m->average[c];
 
     m->surprise[c] = (int16_t)(v * 64 - near);
@@ -168,7 +174,7 @@ static inline void learn(const context *m, uint32_t c, int32_t near, const guess
 }
 
 /* g->height - g->scale + shift, kept in 0 .. top. */
-static inline uint32_t relative(const guess *g, uint32_t shift, uint32_t top)
+static inline uint32_t efm_context_relative(const efm_context_guess *g, uint32_t shift, uint32_t top)
 {
     uint32_t r = g->height + shift;
 
@@ -176,120 +182,124 @@ static inline uint32_t relative(const guess *g, uint32_t shift, uint32_t top)
     return r < top ? r : top;
 }
 
-static inline uint16_t *zero_odds(const context *m, const guess *g)
+static inline uint16_t *efm_context_zero_odds(const efm_context *m, const efm_context_guess *g)
 {
     uint32_t size = g->scale / 4 < 3 ? g->scale / 4 : 3;
 
-    return m->odds + relative(g, 10, 15) * 4 + size;
+    return m->odds + efm_context_relative(g, 10, 15) * 4 + size;
 }
 
 /* The fraction of a prediction, in quarters. */
-static inline uint32_t part_of(const guess *g)
+static inline uint32_t efm_context_part(const efm_context_guess *g)
 {
-    return (uint32_t)(g->mean - LOW * 64) >> 4 & 3u;
+    return (uint32_t)(g->mean - EFM_CONTEXT_LOW * 64) >> 4 & 3u;
 }
 
-static inline uint16_t *side_odds(const context *m, const guess *g)
+static inline uint16_t *efm_context_side_odds(const efm_context *m, const efm_context_guess *g)
 {
     uint32_t size = g->scale / 2 < 3 ? g->scale / 2 : 3;
 
-    return m->odds + ZERO_CONTEXTS + (relative(g, 4, 7) * 4 + size) * 4 + part_of(g);
+    return m->odds + EFM_CONTEXT_ZERO_CONTEXTS + (efm_context_relative(g, 4, 7) * 4 + size) * 4 + efm_context_part(g);
 }
 
 /* Of the first step; each further one has its own, up to the last. */
-static inline uint16_t *step_odds(const context *m, const guess *g)
+static inline uint16_t *efm_context_step_odds(const efm_context *m, const efm_context_guess *g)
 {
-    return m->odds + ZERO_CONTEXTS + SIDE_CONTEXTS + g->scale * STEPS;
+    return m->odds + EFM_CONTEXT_ZERO_CONTEXTS + EFM_CONTEXT_SIDE_CONTEXTS + g->scale * EFM_CONTEXT_STEPS;
 }
 
 /* Bits of a distance below its steps. */
-static inline uint32_t step_bits(const guess *g)
+static inline uint32_t efm_context_step_bits(const efm_context_guess *g)
 {
     return g->scale < 4 ? 0 : g->scale / 2 - 2;
 }
 
 /* The value from which the distance counts; both sides may occur when it is above the lowest. */
-static inline int32_t centre(const context *m, const guess *g)
+static inline int32_t efm_context_center(const efm_context *m, const efm_context_guess *g)
 {
-    int32_t v = (g->mean - LOW * 64) / 64 + LOW;
+    int32_t v = (g->mean - EFM_CONTEXT_LOW * 64) / 64 + EFM_CONTEXT_LOW;
 
     return v > m->lowest ? v : m->lowest;
 }
 
 /* Distances on either side; `first` has the odds of a first step below the centre and above it. */
-typedef struct firsts {
+typedef struct efm_context_firsts {
     uint16_t *below, *above;
-} firsts;
+} efm_context_firsts;
 
-static inline uint32_t read_distance(coder *k, const context *m, const guess *g, uint16_t *first,
-                                     uint32_t *bad)
+static inline uint32_t efm_context_read_distance(efm_range *k, const efm_context *m, const efm_context_guess *g,
+                                                 uint16_t *first, uint32_t *bad)
 {
-    uint32_t bits = step_bits(g);
+    uint32_t bits = efm_context_step_bits(g);
     uint32_t steps = 0;
     uint32_t value;
 
-    for (uint16_t *odds = step_odds(m, g); steps < LONGEST && read_bit(k, steps == 0 ? first : odds); steps++) {
-        odds += steps < STEPS - 1;
+    for (uint16_t *odds = efm_context_step_odds(m, g);
+         steps < EFM_CONTEXT_LONGEST && efm_range_read_bit(k, steps == 0 ? first : odds); steps++) {
+        odds += steps < EFM_CONTEXT_STEPS - 1;
     }
-    if (steps < LONGEST) {
-        return steps << bits | read_plain(k, bits);
+    if (steps < EFM_CONTEXT_LONGEST) {
+        return steps << bits | efm_range_read_plain(k, bits);
     }
-    value = read_plain(k, 8);
-    *bad |= value >> bits < LONGEST;
+    value = efm_range_read_plain(k, 8);
+    *bad |= value >> bits < EFM_CONTEXT_LONGEST;
     return value;
 }
 
-static inline int32_t read_value(coder *k, const context *m, const guess *g, firsts first, uint32_t *bad)
+static inline int32_t efm_context_read_value(efm_range *k, const efm_context *m, const efm_context_guess *g,
+                                             efm_context_firsts first, uint32_t *bad)
 {
     uint32_t below = 0;
-    int32_t v = centre(m, g);
+    int32_t v = efm_context_center(m, g);
     int32_t d;
 
-    if (m->zero_flag && read_bit(k, zero_odds(m, g))) {
+    if (m->zero_flag && efm_range_read_bit(k, efm_context_zero_odds(m, g))) {
         return m->args->zero_point;
     }
     if (v > m->lowest) {
-        below = read_bit(k, side_odds(m, g));
+        below = efm_range_read_bit(k, efm_context_side_odds(m, g));
     }
-    d = (int32_t)read_distance(k, m, g, below ? first.below : first.above, bad);
+    d = (int32_t)efm_context_read_distance(k, m, g, below ? first.below : first.above, bad);
     v = below ? v - d - 1 : v + d;
-    *bad |= v < LOW || v > HIGH || (m->zero_flag && v == m->args->zero_point);
-    return v < LOW ? LOW : v > HIGH ? HIGH : v;
+    *bad |= v < EFM_CONTEXT_LOW || v > EFM_CONTEXT_HIGH || (m->zero_flag && v == m->args->zero_point);
+    return v < EFM_CONTEXT_LOW ? EFM_CONTEXT_LOW : v > EFM_CONTEXT_HIGH ? EFM_CONTEXT_HIGH : v;
 }
 
-static inline void write_distance(coder *k, const context *m, const guess *g, uint16_t *first, uint32_t d)
+static inline void efm_context_write_distance(efm_range *k, const efm_context *m, const efm_context_guess *g,
+                                              uint16_t *first, uint32_t d)
 {
-    uint32_t bits = step_bits(g);
-    uint32_t steps = d >> bits < LONGEST ? d >> bits : LONGEST;
-    uint16_t *odds = step_odds(m, g);
+    uint32_t bits = efm_context_step_bits(g);
+    uint32_t steps = d >> bits < EFM_CONTEXT_LONGEST ? d >> bits : EFM_CONTEXT_LONGEST;
+    uint16_t *odds = efm_context_step_odds(m, g);
 
     for (uint32_t i = 0; i < steps; i++) {
-        write_bit(k, i == 0 ? first : odds, 1);
-        odds += i < STEPS - 1;
+        efm_range_write_bit(k, i == 0 ? first : odds, 1);
+        odds += i < EFM_CONTEXT_STEPS - 1;
     }
-    if (steps < LONGEST) {
-        write_bit(k, steps == 0 ? first : odds, 0);
-        write_plain(k, d & ((1u << bits) - 1), bits);
+    if (steps < EFM_CONTEXT_LONGEST) {
+        efm_range_write_bit(k, steps == 0 ? first : odds, 0);
+        efm_range_write_plain(k, d & ((1u << bits) - 1), bits);
     } else {
-        write_plain(k, d, 8);
+        efm_range_write_plain(k, d, 8);
     }
 }
 
-static inline void write_value(coder *k, const context *m, const guess *g, firsts first, int32_t v)
+static inline void efm_context_write_value(efm_range *k, const efm_context *m, const efm_context_guess *g,
+                                           efm_context_firsts first, int32_t v)
 {
-    int32_t middle = centre(m, g);
+    int32_t middle = efm_context_center(m, g);
 
     if (m->zero_flag) {
-        write_bit(k, zero_odds(m, g), v == m->args->zero_point);
+        efm_range_write_bit(k, efm_context_zero_odds(m, g), v == m->args->zero_point);
         if (v == m->args->zero_point) {
             return;
         }
     }
     if (middle > m->lowest) {
-        write_bit(k, side_odds(m, g), v < middle);
+        efm_range_write_bit(k, efm_context_side_odds(m, g), v < middle);
     }
-    write_distance(k, m, g, v < middle ? first.below : first.above,
-                   (uint32_t)(v < middle ? middle - 1 - v : v - middle));
+    efm_context_write_distance(k, m, g, v < middle ? first.below : first.above,
+                               (uint32_t)(v < middle ? middle - 1 - v : v - middle));
 }
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bits of rice and tans, highest first, read where they lie: no test per value, one per group of values. */
-#ifndef EFM_NEAR_H
-#define EFM_NEAR_H
+#ifndef EFM_LOOKAHEAD_H
+#define EFM_LOOKAHEAD_H
 
 #include <stdint.h>
 #include <string.h>
 
-#include "lossless.h"
+#include "../shared.h"
 
 enum {
     EFM_NEAR_BITS = 19,    /* of a value at most */
@@ -95,8 +95,7 @@ static inline uint32_t efm_near_window(const uint8_t *code, uint32_t at)
 /* 1 when the code was used up to its last byte, and no further, and zeros are left of that. */
 static inline int efm_near_done(efm_near *in)
 {
-    return in->at <= in->bits && in->bits - in->at < 8 && efm_near_turn(in)
-           && efm_near_window(in->code, in->at) == 0;
+    return in->at <= in->bits && in->bits - in->at < 8 && efm_near_turn(in) && efm_near_window(in->code, in->at) == 0;
 }
 
 /* As efm_near_done() for a code whose last bit is the last of its last byte. */

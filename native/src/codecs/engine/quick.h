@@ -7,7 +7,7 @@
 #ifndef EFM_QUICK_H
 #define EFM_QUICK_H
 
-#include "near.h"
+#include "lookahead.h"
 #include "quick_numbers.h"
 #include "quick_plain.h"
 #include "static.h"
@@ -27,7 +27,7 @@ static inline int efm_quick_check(const efm_codec_args *args, uint32_t most)
     uint32_t modes = maps == 0 ? args->channels : EFM_QUICK_CLASSES * maps;
     uint32_t rest = maps == 1 ? 0 : args->channels;
     uint32_t wrong = maps == 0 ? group | t[EFM_QUICK_WEIGHT] | t[EFM_STATIC_START]
-                     : group < EFM_STATIC_GROUP || group > EFM_NEAR_VALUES || maps > EFM_STATIC_MAPS;
+                               : group < EFM_STATIC_GROUP || group > EFM_NEAR_VALUES || maps > EFM_STATIC_MAPS;
 
     if (wrong || args->tables_bytes != EFM_STATIC_HEAD + modes + rest) {
         return 0;

@@ -3,7 +3,7 @@
 #ifndef EFM_QUICK_NUMBERS_H
 #define EFM_QUICK_NUMBERS_H
 
-#include "../bits.h"
+#include "../../bits.h"
 #include "stream.h"
 
 enum { EFM_QUICK_FLAG = 8 }; /* in a mode: zero has a bit of its own; below it the parameter */

@@ -3,7 +3,7 @@
 #ifndef EFM_QUICK_PLAIN_H
 #define EFM_QUICK_PLAIN_H
 
-#include "near.h"
+#include "lookahead.h"
 #include "quick_numbers.h"
 #include "static.h"
 
@@ -122,7 +122,7 @@ static inline int efm_quick_decode_plain(const efm_codec_args *args, efm_near *i
 
     do {
         c = args->tables[EFM_STATIC_HEAD + c] < EFM_QUICK_FLAG ? efm_quick_decode_around(args, in, row, c)
-                                                              : efm_quick_decode_above(args, in, row, c);
+                                                               : efm_quick_decode_above(args, in, row, c);
     } while (c != 0 && c < args->channels);
     return c != 0;
 }

@@ -9,9 +9,9 @@
 
 #include <string.h>
 
-#include "../bits.h"
-#include "lossless.h"
-#include "near.h"
+#include "../../bits.h"
+#include "../shared.h"
+#include "lookahead.h"
 
 /* The front of both codecs' tables; the classes follow. */
 enum {
@@ -149,8 +149,8 @@ static inline const uint8_t *efm_static_stop(const uint8_t *above, const uint8_t
 }
 
 /* Classes of group g of a channel by the height of the prediction; *around is for efm_static_learn. */
-static inline const uint8_t *efm_static_classes(const efm_static *s, const uint8_t *activity,
-                                                uint32_t g, uint32_t *around)
+static inline const uint8_t *efm_static_classes(const efm_static *s, const uint8_t *activity, uint32_t g,
+                                                uint32_t *around)
 {
     *around = s->before + activity[g + (g + 1 < s->groups)];
     return s->classes + EFM_STATIC_HEIGHTS * efm_log2(*around + 1);
@@ -200,8 +200,7 @@ static inline uint32_t efm_static_learned(uint32_t around, uint32_t weight, uint
     return a < 255 ? a : 255;
 }
 
-static inline void efm_static_learn(efm_static *s, uint8_t *activity, uint32_t around,
-                                    uint32_t count, uint32_t sum)
+static inline void efm_static_learn(efm_static *s, uint8_t *activity, uint32_t around, uint32_t count, uint32_t sum)
 {
     s->before = efm_static_learned(around, efm_static_weight(count), sum);
     *activity = (uint8_t)s->before;

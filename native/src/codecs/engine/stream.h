@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "../bits.h"
+#include "../../bits.h"
 
 typedef struct efm_bits_in {
     const uint8_t *at, *end;

@@ -8,18 +8,18 @@ from edgefm.codecs.engine.range_coder import Encoder
 
 CDEF = "uint32_t written(const uint32_t *steps, uint32_t count, uint8_t *out, uint32_t capacity);"
 SOURCE = """
-#include "codecs/range.h"
+#include "codecs/engine/range_coder.h"
 /* Steps: a chance, its bit; or 0, number of plain bits, value. */
 static uint32_t written(const uint32_t *steps, uint32_t count, uint8_t *out, uint32_t capacity)
 {
-    coder k = open_room(out, capacity);
+    efm_range k = efm_range_room(out, capacity);
     for (uint32_t i = 0; i < count; i++, steps += 3) {
         if (steps[0] > 0)
-            write_chance(&k, steps[0], steps[1]);
+            efm_range_write_chance(&k, steps[0], steps[1]);
         else
-            write_plain(&k, steps[2], steps[1]);
+            efm_range_write_plain(&k, steps[2], steps[1]);
     }
-    return finish(&k);
+    return efm_range_finish(&k);
 }
 """
 GUARD = b"\x5a" * 8

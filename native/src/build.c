@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What this build is and can run. */
+#include "codecs/codec.h"
+#include "codecs/list.h"
+#include "config.h"
+#include "edgefm.h"
+#include "ops/op.h"
+
+const char *efm_version(void)
+{
+    return EFM_VERSION;
+}
+
+uint32_t efm_features(void)
+{
+    uint32_t without = (EFM_WITH_CAPS ? 0u : EFM_FEATURE_CAPPED) | (EFM_WITH_TILES ? 0u : EFM_FEATURE_QUALITY)
+                       | (EFM_HAS(TEMPORAL) ? 0u : EFM_FEATURE_TEMPORAL);
+
+    return EFM_FEATURES & ~without;
+}
+
+int efm_has_operator(uint32_t id)
+{
+    return (id >= EFM_OP_INPUT && id <= EFM_OP_STORE) || efm_op_find(id) != 0;
+}
+
+int efm_has_codec(uint32_t id)
+{
+    return id == EFM_CODEC_RAW || efm_codec_find(id) != 0;
+}
