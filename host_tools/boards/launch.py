@@ -39,7 +39,7 @@ def qemu_command(options: Mapping[str, Any], program: Path, port: int, memory: P
                             f"mem-path={memory},share=on"]
     return ["qemu-system-arm", "-M", machine, *share, "-display", "none", "-monitor", "none",
             "-icount", f"shift={options['icount']}",
-            "-serial", f"tcp:127.0.0.1:{port},server=on,wait=off",
+            "-serial", f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on",
             *map(str, options.get("more", ())),
             "-daemonize", "-pidfile", str(pid), "-kernel", str(program)]
 

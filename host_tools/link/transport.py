@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import select
 import shlex
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -55,6 +56,8 @@ class SerialTransport:
         try:
             self._port = serial.serial_for_url(url, baudrate=baud, timeout=0,
                                                write_timeout=WRITE_SECONDS, **options)
+            if url.lower().startswith("socket://"):
+                _send_at_once(self._port.fileno())
         except (OSError, ValueError) as error:
             raise LinkError(f"{url}: cannot be opened: {_reason(error)}") from None
 
@@ -178,6 +181,12 @@ def open_transport(url: str, baud: int = 115200) -> Transport:
     if url.startswith("exec:"):
         return ProcessTransport(shlex.split(url.removeprefix("exec:")))
     return SerialTransport(url, baud)
+
+
+def _send_at_once(line: int) -> None:
+    """Have a TCP connection send small pieces without waiting for what was acknowledged."""
+    with socket.socket(fileno=os.dup(line)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _reason(error: Exception) -> str:

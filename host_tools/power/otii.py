@@ -41,6 +41,7 @@ class Connection:
         self._number = 0
         try:
             self._socket = socket.create_connection((host, int(port)), ANSWER_SECONDS)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except (OSError, ValueError) as error:
             raise LinkError(f"{self.name}: cannot be reached: {error}; is the server of the Otii "
                             "program on?") from None

@@ -2,7 +2,9 @@
 """Emulated boards, run for real: the host's bytes, the plan's counters, ticks that repeat."""
 
 import json
+import statistics
 import subprocess
+import time
 from dataclasses import asdict
 
 import pytest
@@ -89,6 +91,29 @@ def test_the_default_board_runs_every_golden_package(start, root):
                       for codec in read_needs(path.read_bytes()).codecs) and check(device, path)]
     assert {"example", "context", "rice", "tans", "mix", "pooled", "pairs", "derived"} <= {*ran}
     assert not {"temporal", "dctcm", "gf2"} & {*ran}  # left out: they pay on no board
+
+
+def answer_seconds(line):
+    """How long a text command's answer takes; it ends with `m-ready`."""
+    begin, got = time.monotonic(), b""
+    line.write(b"name%")
+    while b"m-ready" not in got:
+        piece = line.read(5.0)
+        assert piece, f"only {got!r} came"
+        got += piece
+    return time.monotonic() - begin
+
+
+@pytest.mark.parametrize("board", ["sim", "qemu-an386", "qemu-an547", "qemu-pyboard",
+                                   "raspberry-pi"])
+def test_a_text_answer_does_not_wait_for_acknowledgements(start, board):
+    url = start(board).url
+    with Device(open_transport(url)) as device:
+        device.space()  # it has booted
+    line = open_transport(url)
+    took = [answer_seconds(line) for _ in range(60)]
+    line.close()
+    assert statistics.median(took) < 0.02  # 0.044 where TCP waits
 
 
 @pytest.mark.parametrize("board", ["qemu-an386", "qemu-an547", "qemu-pyboard"])

@@ -130,6 +130,17 @@ def test_a_socket_that_closes_is_lost():
     server.close()
 
 
+def test_small_pieces_go_out_at_once_over_a_socket():
+    url, stop = echo_socket()
+    line = open_transport(url)
+    with socket.socket(fileno=os.dup(line._port.fileno())) as connection:
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    line.write(DATA[:9])
+    assert read_all(line, 9) == DATA[:9]  # the line is still open
+    line.close()
+    stop()
+
+
 def test_memory_answers_at_once_and_counts_silence():
     line = MemoryTransport(lambda data: data[::-1])
     line.write(b"abc")

@@ -225,6 +225,7 @@ class OtiiServer:
     def _run(self):
         try:
             self._connection, _ = self._server.accept()
+            self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._say({"type": "information", "info": "connected"})
             buffer = b""
             while data := self._connection.recv(4096):

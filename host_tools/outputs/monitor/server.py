@@ -83,6 +83,7 @@ class _Http(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Http
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # events are small, and each is wanted at once
 
     def do_GET(self) -> None:
         """Answer one request."""

@@ -51,7 +51,7 @@ def test_qemu_is_started_with_the_command_that_is_told(boards, process, tmp_path
     assert said == [
         "qemu-system-arm -M mps2-an386,memory-backend=shared -object memory-backend-file,"
         f"id=shared,size=64,mem-path={folder}/b-{port}.memory,share=on -display none -monitor none "
-        f"-icount shift=7 -serial tcp:127.0.0.1:{port},server=on,wait=off -daemonize "
+        f"-icount shift=7 -serial tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on -daemonize "
         f"-pidfile {folder}/b-{port}.pid -kernel {tmp_path}/firmware.elf"]
     assert (tmp_path / "call").read_text() == said[0] + "\n"
     assert board.pid == process.pid and registry.running() == [board]

@@ -55,6 +55,12 @@ def test_samples_are_fetched_as_they_come(server, time):
     assert "arc_set_main" in server.requests
 
 
+def test_requests_go_out_at_once(server):
+    connection = Connection(server.address)
+    assert connection._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    connection.close()
+
+
 def test_nothing_new_is_no_piece(server):
     meter = otii.open_meter(Options(server.address))
     meter.start()
