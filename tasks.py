@@ -114,7 +114,7 @@ def flash(context: Context, board: str, tool: str = "", to: str = "", only: str 
 
 @task(help={"board": "(default: all)"})
 def stop(context: Context, board: str = "") -> None:
-    """End the boards that run on this machine."""
+    """End the boards that this checkout has started."""
     words = f" --board {shlex.quote(board)}" if board else ""
     _run(context, f"{PYTHON} -m host_tools.boards.manage stop{words}")
 

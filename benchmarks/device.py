@@ -37,6 +37,7 @@ from edgefm.evaluate.diff import random_inputs
 from edgefm.package.container import read_needs
 from edgefm.package.outline import read_outline
 from edgefm.runtime import Runtime
+from host_tools import registry
 from host_tools.boards import build
 from host_tools.boards.flash import flash
 from host_tools.boards.switches import switches

@@ -62,6 +62,9 @@ def boards() -> list[str]:
 
 def recipe(board: str) -> Recipe:
     """A board's recipe. Raises BadInput for a board that is not there, or a key not known."""
+    if not BOARDS.is_dir():
+        raise BadInput(f"board {board!r}: its firmware is in a checkout of edgefm, and this is an "
+                       "installed package; flash from a checkout")
     if board not in boards():
         raise BadInput(f"board {board!r} is not known; expected one of {', '.join(boards())}")
     path = BOARDS / board / "board.toml"

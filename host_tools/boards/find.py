@@ -26,7 +26,7 @@ class Found:
 
 
 def found() -> list[Found]:
-    """Boards that run as processes of this machine, then USB serial ports."""
+    """Boards that this checkout runs as processes, then USB serial ports."""
     here = [Found(board.board, board.url, True) for board in running()]
     ports = [Found(port.product or port.description or "serial port", port.device, False)
              for port in sorted(list_ports.comports()) if port.vid is not None]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.errors import EdgefmError, MissingTool
+from host_tools import registry
 from host_tools.link import registry
 from host_tools.link.registry import Running, SharedMemory
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """python -m host_tools.boards.manage list | flash --board NAME | stop [--board NAME]
 
-Which boards there are, what runs or is plugged in; build and flash one; end those that run.
+Which boards there are, what this checkout runs, what is plugged in; build and flash one; end those
+that this checkout runs.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ def _flash(said: argparse.Namespace) -> None:
 def _stop(said: argparse.Namespace) -> None:
     found = [b for b in registry.running() if said.board in (None, b.board)]
     if said.board and not found:
-        raise BadInput(f"no board {said.board!r} runs here")
+        raise BadInput(f"no board {said.board!r} of this checkout runs")
+    if not found:
+        print("no board of this checkout runs")
     for board in found:
         registry.stop(board)
         print(f"stopped {board.board} at {board.url}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""List the boards that are there: those that run on this machine, and USB serial ports."""
+"""List the boards that are there: those that this checkout runs, and USB serial ports."""
 
 from __future__ import annotations
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Boards that run as processes of this machine: one JSON file each, by whoever starts one.
+"""Boards that this checkout runs as processes: one JSON file each, called BOARD-PID.json.
 
-The files lie in the folder that EDGEFM_BOARDS names, else in `<tmp>/edgefm-<uid>/boards`:
+The files lie in the checkout's registry (`registry.py`):
 
-    {"board": "qemu-an386", "url": "socket://127.0.0.1:41234", "pid": 4711,
-     "memory": {"path": "…/qemu-an386-4711.memory", "offset": 0, "bytes": 8388608}}
+    {"board": "qemu-an386", "url": "socket://127.0.0.1:41234", "pid": 4711, "started": 81523,
+     "memory": {"path": "…/qemu-an386-41234.memory", "offset": 0, "bytes": 8388608}}
 
-`memory` is there where the board's external memory is a file of this machine.
+`started` is when the process began, in the system's ticks since boot, null where the system does
+not say: another process that was given the number `pid` since then is not the board. `memory` is
+there where the board's external memory is a file of this machine.
 """
 
 from __future__ import annotations
@@ -14,15 +16,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
-import tempfile
+import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgefm.errors import BadInput, EdgefmError
+from host_tools.registry import folder
 
 STOP_SECONDS = 5.0
+FILE_BYTES = 1 << 14        # a file has at most
+LARGEST = {"pid": 2 ** 31 - 1, "started": 2 ** 63 - 1, "offset": 2 ** 63 - 1, "bytes": 2 ** 63 - 1}
+WORD = re.compile(r"[!-~]{1,300}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +52,14 @@ class Running:
     memory: SharedMemory | None = None
 
 
-def folder() -> Path:
-    """Where the files are; made when it is not there."""
-    named = os.environ.get("EDGEFM_BOARDS")
-    own = Path(tempfile.gettempdir()) / f"edgefm-{os.getuid()}" / "boards"
-    found = Path(named) if named else own
-    found.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return found
-
-
 def announce(board: Running) -> Path:
     """Write a board's file, whole or not at all."""
-    said: dict[str, object] = {"board": board.board, "url": board.url, "pid": board.pid}
+    said: dict[str, object] = {"board": board.board, "url": board.url, "pid": board.pid,
+                               "started": _started(_process(board.pid))}
     if board.memory is not None:
         said["memory"] = {"path": str(board.memory.path), "offset": board.memory.offset,
                           "bytes": board.memory.bytes}
-    path = folder() / f"{board.board}-{board.pid}.json"
+    path = folder() / _name(board)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(said) + "\n", encoding="utf-8")
     part.replace(path)
@@ -67,14 +67,14 @@ def announce(board: Running) -> Path:
 
 
 def running() -> list[Running]:
-    """Every board that runs; files of those that ended are taken away.
+    """Every board of this checkout that runs; files of those that ended are taken away.
 
     Raises BadInput for a file that is not what it should be.
     """
     found = []
     for path in sorted(folder().glob("*.json")):
-        board = _read(path)
-        if _alive(board.pid):
+        board, started = _read(path)
+        if _runs(board.pid, started):
             found.append(board)
         else:
             _forget(path, board)
@@ -82,39 +82,85 @@ def running() -> list[Running]:
 
 
 def stop(board: Running) -> None:
-    """End a board's process and take its files away. Raises EdgefmError when it does not end."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(board.pid, signal.SIGTERM)
+    """End a board of this checkout, and take its files away; nothing else is ever ended.
+
+    Raises EdgefmError when its process does not end.
+    """
+    if board in running():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(board.pid, signal.SIGTERM)
     until = time.monotonic() + STOP_SECONDS
-    while _alive(board.pid):
+    while board in running():
         if time.monotonic() > until:
             raise EdgefmError(f"{board.board}: process {board.pid} does not end")
         time.sleep(0.01)
-    _forget(folder() / f"{board.board}-{board.pid}.json", board)
 
 
-def _read(path: Path) -> Running:
+def _name(board: Running) -> str:
+    return f"{board.board}-{board.pid}.json"
+
+
+def _read(path: Path) -> tuple[Running, int | None]:
+    """A file's board, and when its process began."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = json.loads(_text(path))
         memory = said.get("memory")
         shared = None if memory is None else SharedMemory(
-            Path(memory["path"]), int(memory["offset"]), int(memory["bytes"]))
-        return Running(str(said["board"]), str(said["url"]), int(said["pid"]), shared)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            Path(memory["path"]), _count(memory, "offset"), _count(memory, "bytes"))
+        board = Running(_word(said, "board"), _word(said, "url"), _count(said, "pid"), shared)
+        if path.name != _name(board) or board.pid == 0:
+            raise ValueError(f"is of {_name(board)}")
+        return board, None if said["started"] is None else _count(said, "started")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(f"{path}: not a running board's file: {type(error).__name__} {error}; "
                        "remove it") from None
 
 
-def _alive(pid: int) -> bool:
-    """Whether the process runs; one that ended and nobody waited for does not."""
+def _text(path: Path) -> str:
+    """What is in a small regular file. Raises OSError, ValueError."""
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_size > FILE_BYTES:
+            raise ValueError(f"expected a regular file of at most {FILE_BYTES:,} bytes")
+        return file.read(FILE_BYTES).decode()
+
+
+def _word(said: Any, key: str) -> str:
+    value = said[key]
+    if not isinstance(value, str) or not WORD.fullmatch(value):
+        raise ValueError(f"{key} is no word")
+    return value
+
+
+def _count(said: Any, key: str) -> int:
+    value = said[key]
+    if type(value) is not int or not 0 <= value <= LARGEST[key]:
+        raise ValueError(f"{key} is no number from 0 to {LARGEST[key]}")
+    return value
+
+
+def _runs(pid: int, started: int | None) -> bool:
+    """Whether the process that began then runs; one that ended and nobody waited for does not."""
     try:
         os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except ProcessLookupError:
+    except OSError:  # gone, or another user's, and then no board of ours
         return False
-    except OSError:  # not ours, or no /proc here
-        return True
-    return bool(state) and state[0] != "Z"
+    process = _process(pid)
+    return _started(process) == started and process[:1] not in (["Z"], ["X"])
+
+
+def _process(pid: int) -> list[str]:
+    """What /proc says of a process from its state on; nothing where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(
+            ")")[2].split()
+    except OSError:
+        return []
+
+
+def _started(process: list[str]) -> int | None:
+    """Its start in ticks since boot."""
+    return int(process[19]) if process else None
 
 
 def _forget(path: Path, board: Running) -> None:

@@ -45,3 +45,22 @@ def test_an_error_is_one_line_and_status_2(folder, words, capsys):
     printed = capsys.readouterr()
     assert printed.out == "" and printed.err.startswith("boards: ")
     assert len(printed.err.splitlines()) == 1
+
+
+def test_stop_leaves_the_boards_of_another_checkout(folder, tmp_path, need, monkeypatch, capsys):
+    need("cc")
+    assert manage.main(["flash", "--board", "sim"]) == 0
+    theirs = registry.running()
+    monkeypatch.setenv("EDGEFM_BOARDS", str(tmp_path / "another"))
+    capsys.readouterr()
+    assert manage.main(["list"]) == manage.main(["stop"]) == 0
+    printed = capsys.readouterr().out
+    assert "running:" not in printed and printed.endswith("no board of this checkout runs\n")
+    monkeypatch.setenv("EDGEFM_BOARDS", str(folder))
+    assert registry.running() == theirs
+
+
+def test_without_a_checkout_there_is_nothing_to_flash(folder, monkeypatch, capsys):
+    monkeypatch.setattr(build, "BOARDS", folder / "no-such")
+    assert manage.main(["flash", "--board", "sim"]) == 2
+    assert "flash from a checkout" in capsys.readouterr().err

@@ -2,8 +2,8 @@
 """Files of running boards: written whole, read back, gone with their process."""
 
 import json
+import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -54,16 +54,63 @@ def test_stop_ends_the_process(boards, process):
     registry.stop(board)  # gone already: nothing to do
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"board": "b", "url": "u", "pid": "x"}',
-                                  json.dumps({"board": "b", "url": "u", "pid": 1, "memory": 3})])
-def test_a_broken_file_is_named(boards, text):
+def test_a_board_of_another_checkout_is_not_there_and_not_ended(tmp_path, monkeypatch, process):
+    board = Running("sim", "u", process.pid)
+    monkeypatch.setenv("EDGEFM_BOARDS", str(tmp_path / "theirs"))
+    registry.announce(board)
+    monkeypatch.setenv("EDGEFM_BOARDS", str(tmp_path / "ours"))
+    assert registry.running() == []
+    registry.stop(board)
+    assert process.poll() is None
+    monkeypatch.setenv("EDGEFM_BOARDS", str(tmp_path / "theirs"))
+    assert registry.running() == [board]
+
+
+def entry(**changed):
+    return json.dumps({"board": "b", "url": "u", "pid": 7, "started": 1, **changed})
+
+
+def test_a_process_that_got_the_number_of_a_board_is_not_the_board(boards, process):
+    path = registry.announce(Running("sim", "u", process.pid))
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps({**said, "started": said["started"] - 1}))
+    registry.stop(Running("sim", "u", process.pid))
+    assert process.poll() is None and not path.exists()
+    path.write_text(json.dumps({**said, "started": None}))
+    assert registry.running() == [] and not path.exists()
+
+
+def test_another_users_process_is_not_a_board(boards, monkeypatch):
     boards.mkdir()
-    (boards / "b-1.json").write_text(text)
-    with pytest.raises(BadInput, match="b-1.json"):
+    (boards / "b-1.json").write_text(entry(pid=1))
+
+    def refuse(pid, number):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    assert registry.running() == [] and list(boards.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", [
+    "", "[]", "{}", "[" * 9000, "\xff", '{"board": "b", "url": "u", "pid": 7}', entry(pid="x"),
+    entry(pid=-1), entry(pid=0), entry(pid=True), entry(pid=2 ** 40), entry(pid=8),
+    entry(board="c"), entry(board="../b"), entry(url="\x1b[2J"), entry(url=3), entry(started="1"),
+    entry(memory=3), entry(memory={"path": "/m", "offset": -1, "bytes": 1}),
+    entry(memory={"path": 3, "offset": 0, "bytes": 1}), entry(more="x" * 20_000)],
+    ids=lambda text: text[:60])
+def test_a_forged_file_is_named_and_ends_nothing(boards, text, monkeypatch):
+    boards.mkdir()
+    (boards / "b-7.json").write_text(text, encoding="latin-1")
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("somebody was signalled"))
+    with pytest.raises(BadInput, match=r"b-7\.json: .* remove it") as caught:
         registry.running()
+    assert str(caught.value).isprintable()
 
 
-def test_without_a_variable_it_is_the_users_own_folder(tmp_path, monkeypatch):
-    monkeypatch.delenv("EDGEFM_BOARDS", raising=False)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert registry.folder() == next(Path(tmp_path).glob("edgefm-*")) / "boards"
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), os.mkdir],
+                         ids=["pipe", "link", "folder"])
+def test_what_is_no_file_is_not_read(boards, make):
+    boards.mkdir()
+    make(boards / "b-7.json")
+    with pytest.raises(BadInput, match=r"b-7\.json: "):
+        registry.running()
