@@ -17,7 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kind.add_argument("--csv", action="store_true",
                       help="a folder of tables: samples, events, stages, energy")
     kind.add_argument("--chrome-trace", action="store_true",
-                      help="one JSON file: stages as slices, power and bytes as counters")
+                      help="one JSON file: stages as slices with their energy, power and bytes as "
+                      "counters")
     parser.add_argument("-o", "--output", type=Path, metavar="PATH",
                         help="default: the recording's name with -csv or .trace.json")
     parser.add_argument("--from", dest="start", type=float, default=float("-inf"), metavar="S",

@@ -185,5 +185,5 @@ def _fields(value: object) -> dict[str, Any]:
 def _number(fields: dict[str, Any], key: str) -> float:
     """A number of a description, 0 when there is none: a recording may hold anything."""
     value = fields.get(key)
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e12
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and 1e-12 < value < 1e12
     return float(value) if good and value is not None else 0.0

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from host_tools.measurement.align import Alignment, Stages, align
 from host_tools.recording.channels import SampleChannel
-from host_tools.recording.chunks import Column, Floats, Ints
+from host_tools.recording.chunks import Floats, Ints
 from host_tools.recording.reader import Recording
 from host_tools.recording.views import Samples
 
@@ -29,6 +29,26 @@ class Integrals:
     covered: Floats
     samples: Floats
     noise: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """One rail over each of n intervals, in `unit`: value, what it may be off by and why [n];
+    `seconds` that an interval has, and `missing` of them for which there are no samples [n]."""
+
+    rail: str
+    unit: str
+    value: Floats
+    alignment_error: Floats
+    noise_error: Floats
+    gap_error: Floats
+    seconds: Floats
+    missing: Floats
+
+    @property
+    def error(self) -> Floats:
+        """The three parts, added [n]."""
+        return self.alignment_error + self.noise_error + self.gap_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,33 +165,49 @@ def energy_by_stage(recording: Recording, meter: str | None = None, bit: int = 0
         return None
     channel = recording.samples[meter or names[0]]
     stages = align(recording, channel, bit)
-    measured = [(i, c) for i, c in enumerate(channel.columns) if c.quantity == "watts"] or \
-        [(i, c) for i, c in enumerate(channel.columns) if c.quantity == "amperes"]
-    if not stages.count or not measured:
+    rails = measure(channel, stages)
+    if not rails:
         return None
-    rows: list[StageEnergy] = []
-    for number, column in measured:
-        rows += _rows(channel, number, column, stages)
+    which = np.concatenate([stages.stage, np.full(len(_whole_runs(stages)), -1)])
+    rows = [_row(int(stage), rail, which == stage) for rail in rails for stage in np.unique(which)]
     return EnergyTable(channel.name, tuple(rows), stages.alignment)
 
 
-def _rows(channel: SampleChannel, number: int, column: Column, stages: Stages
-          ) -> list[StageEnergy]:
-    starts, stops, error = stages.start, stages.stop, stages.alignment.error
+def measured_columns(channel: SampleChannel) -> list[int]:
+    """The columns of power; those of current where the meter knows no volts."""
+    kinds = [column.quantity for column in channel.columns]
+    wanted = "watts" if "watts" in kinds else "amperes"
+    return [i for i, kind in enumerate(kinds) if kind == wanted]
+
+
+def measure(channel: SampleChannel, stages: Stages) -> list[Measured]:
+    """Energy of every stage of every run, then of whole runs, on each rail; [] without stages."""
+    if not stages.count:
+        return []
     runs = _whole_runs(stages)
-    all_starts = np.concatenate([starts, starts[runs[:, 0]]])
-    all_stops = np.concatenate([stops, stops[runs[:, 1]]])
-    three = integrate(channel, number, np.concatenate(
-        [all_starts, all_starts - error, all_starts + error]), np.concatenate(
-        [all_stops, all_stops - error, all_stops + error]))
-    count = len(all_starts)
-    found = Integrals(three.value[:count], three.covered[:count], three.samples[:count],
-                      three.noise[:count])
+    starts = np.concatenate([stages.start, stages.start[runs[:, 0]]])
+    stops = np.concatenate([stages.stop, stages.stop[runs[:, 1]]])
+    return [_measure(channel, number, starts, stops, stages.alignment.error)
+            for number in measured_columns(channel)]
+
+
+def _measure(channel: SampleChannel, number: int, starts: Floats, stops: Floats, error: float
+             ) -> Measured:
+    three = integrate(channel, number, np.concatenate([starts, starts - error, starts + error]),
+                      np.concatenate([stops, stops - error, stops + error]))
+    count = len(starts)
+    value, covered, samples, noise = (part[:count] for part in (
+        three.value, three.covered, three.samples, three.noise))
     early, late = three.value[count:2 * count], three.value[2 * count:]
-    shift = np.maximum(np.abs(early - found.value), np.abs(late - found.value))
-    which = np.concatenate([stages.stage, np.full(len(runs), -1)])
-    return [_row(int(stage), column, found, shift, all_stops - all_starts, which == stage)
-            for stage in np.unique(which)]
+    shift = np.maximum(np.abs(early - value), np.abs(late - value))
+    missing = np.maximum(stops - starts - covered, 0)
+    missing[missing < 1e-9] = 0
+    mean_power = np.divide(value, covered, out=np.zeros_like(value), where=covered > 0)
+    steps = np.divide(covered, samples, out=np.zeros_like(covered), where=samples > 0)
+    column = channel.columns[number]
+    return Measured(column.rail, UNITS[column.quantity], value, shift,
+                    np.sqrt(noise * np.maximum(samples, 1)) * steps, missing * mean_power,
+                    stops - starts, missing)
 
 
 def _whole_runs(stages: Stages) -> Ints:
@@ -180,19 +216,13 @@ def _whole_runs(stages: Stages) -> Ints:
     return np.stack([first, np.append(first[1:], stages.count) - 1], axis=1)
 
 
-def _row(stage: int, column: Column, found: Integrals, shift: Floats, length: Floats,
-         mine: NDArray[np.bool_]) -> StageEnergy:
-    value, covered, seconds = found.value[mine], found.covered[mine], length[mine]
+def _row(stage: int, found: Measured, mine: NDArray[np.bool_]) -> StageEnergy:
+    value, noise = found.value[mine], found.noise_error[mine]
     runs = len(value)
-    missing = np.maximum(seconds - covered, 0)
-    missing[missing < 1e-9] = 0
-    mean_power = np.divide(value, covered, out=np.zeros_like(value), where=covered > 0)
-    steps = np.divide(covered, found.samples[mine], out=np.zeros_like(covered),
-                      where=found.samples[mine] > 0)
-    noise = np.sqrt(found.noise[mine] * np.maximum(found.samples[mine], 1)) * steps
     among = float(np.std(value, ddof=1)) / np.sqrt(runs) if runs > 1 else 0.0
     noise_error = max(float(np.sqrt((noise ** 2).sum()) / runs), among)
-    gap_error, alignment_error = float((missing * mean_power).mean()), float(shift[mine].mean())
-    return StageEnergy(stage, column.rail, UNITS[column.quantity], float(value.mean()),
+    alignment_error, gap_error, seconds, missing = (float(part[mine].mean()) for part in (
+        found.alignment_error, found.gap_error, found.seconds, found.missing))
+    return StageEnergy(stage, found.rail, found.unit, float(value.mean()),
                        alignment_error + noise_error + gap_error, alignment_error, noise_error,
-                       gap_error, float(seconds.mean()), float(missing.mean()), runs)
+                       gap_error, seconds, missing, runs)
