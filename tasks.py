@@ -11,6 +11,8 @@ from invoke import Context, Exit, task
 
 ROOT = Path(__file__).resolve().parent
 PYTHON = shlex.quote(sys.executable)
+BOARDS = sorted(path.parent.name for path in ROOT.glob("firmware/boards/*/board.toml"))
+BENCHMARKS = sorted(path.stem for path in ROOT.glob("benchmarks/[!_]*.py"))
 APT = {
     "gcc": "gcc", "g++": "g++", "clang": "clang",
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
@@ -26,6 +28,13 @@ def _run(context: Context, command: str) -> None:
         result = context.run(command, pty=sys.stdout.isatty(), warn=True, in_stream=False)
     if result is not None and not result.ok:
         raise Exit(code=result.return_code)
+
+
+def _required(name: str, said: str, expected: str) -> str:
+    """An option's word. It has a default, as invoke would take --help for one that must be said."""
+    if not said:
+        raise Exit(f"{name} is missing; expected {expected}", code=2)
+    return said
 
 
 @task
@@ -56,7 +65,7 @@ def demo(context: Context) -> None:
     _run(context, f"{PYTHON} -m edgefm.demo")
 
 
-@task(pre=[build], help={"args": "further arguments for pytest"})
+@task(pre=[build], help={"args": "further arguments for pytest, e.g. '-k store -x'"})
 def test(context: Context, args: str = "") -> None:
     """Run the whole test suite; what this machine lacks is skipped and said."""
     _run(context, f"{PYTHON} -m pytest {args}")
@@ -74,7 +83,7 @@ def format(context: Context) -> None:
     _run(context, f"{PYTHON} tools/c_style.py --apply")
 
 
-@task(help={"seconds": "for each fuzzer (default 600)"})
+@task(help={"seconds": "how long each fuzzer runs (default 600)"})
 def fuzz(context: Context, seconds: int = 600) -> None:
     """Fuzz the package loader, the executor and every decoder with libFuzzer."""
     _run(context, f"{PYTHON} tests/fuzz/run.py --seconds {seconds}")
@@ -86,14 +95,13 @@ def size(context: Context) -> None:
     _run(context, f"{PYTHON} tools/size.py")
 
 
-@task(pre=[build], help={"name": "one of benchmarks/*.py (default: all)"})
+@task(pre=[build], help={"name": f"one of {', '.join(BENCHMARKS)} (default: all)"})
 def bench(context: Context, name: str = "") -> None:
     """Print the tables of docs/RESULTS.md: one benchmark, or all of them."""
-    scripts = {path.stem: path for path in sorted((ROOT / "benchmarks").glob("[!_]*.py"))}
-    if name and name not in scripts:
-        raise Exit(f"bench: no {name!r}; expected one of {', '.join(scripts)}", code=2)
-    for path in [scripts[name]] if name else scripts.values():
-        _run(context, f"{PYTHON} {shlex.quote(str(path))}")
+    if name and name not in BENCHMARKS:
+        raise Exit(f"bench: no {name!r}; expected one of {', '.join(BENCHMARKS)}", code=2)
+    for one in [name] if name else BENCHMARKS:
+        _run(context, f"{PYTHON} {shlex.quote(str(ROOT / 'benchmarks' / one))}.py")
 
 
 @task
@@ -102,37 +110,46 @@ def boards(context: Context) -> None:
     _run(context, f"{PYTHON} -m host_tools.boards.manage list")
 
 
-@task(help={"board": "one of ./inv boards", "tool": "what to flash with (default: what is there)",
-            "to": "serial number, drive, or USER@HOST", "only": "a package: leave out what it does "
-            "not use"})
-def flash(context: Context, board: str, tool: str = "", to: str = "", only: str = "") -> None:
+@task(help={"board": f"required: one of {', '.join(BOARDS)}",
+            "tool": "what to flash with, e.g. pyocd (default: the first that is installed)",
+            "to": "which one: a probe's serial number, a drive, or USER@HOST",
+            "only": "a package (.efm): leave out every operator and codec that it does not use"})
+def flash(context: Context, board: str = "", tool: str = "", to: str = "", only: str = "") -> None:
     """Build a board's firmware and put it there; an emulated board is started."""
-    options = {"board": board, "tool": tool, "to": to, "only": only}
+    options = {"board": _required("flash: --board", board, f"one of {', '.join(BOARDS)}"),
+               "tool": tool, "to": to, "only": only}
     words = " ".join(f"--{name} {shlex.quote(word)}" for name, word in options.items() if word)
     _run(context, f"{PYTHON} -m host_tools.boards.manage flash {words}")
 
 
-@task(help={"board": "(default: all)"})
+@task(help={"board": f"one that runs, of {', '.join(BOARDS)} (default: all that run)"})
 def stop(context: Context, board: str = "") -> None:
     """End the boards that this checkout has started."""
     words = f" --board {shlex.quote(board)}" if board else ""
     _run(context, f"{PYTHON} -m host_tools.boards.manage stop{words}")
 
 
-@task(pre=[build], help={"board": "a board that runs here, or a port (default: the only one)",
-                         "model": ".tflite, .onnx, .npz or .efm", "options": "of edgefm deploy"})
-def deploy(context: Context, model: str, board: str = "", options: str = "") -> None:
+MODEL = ".tflite, .onnx, .npz or .efm"
+DEPLOY_HELP = {"model": f"required: {MODEL}",
+               "board": "a board that runs, or a port, e.g. /dev/ttyACM0 (default: the only one "
+               "there is)",
+               "options": "further options of `edgefm deploy`, e.g. '--fast 96K --codec lossless'"}
+
+
+@task(pre=[build], help=DEPLOY_HELP)
+def deploy(context: Context, model: str = "", board: str = "", options: str = "") -> None:
     """Compile a model for a board and copy it there; its firmware stays."""
-    _run(context, f"{_edgefm(board)} deploy {shlex.quote(model)} {options}")
+    file = shlex.quote(_required("deploy: --model", model, MODEL))
+    _run(context, f"{_edgefm(board)} deploy {file} {options}")
 
 
-@task(pre=[build], help={"board": "as for deploy", "model": "as for deploy", "input": "a picture "
-                         "or .npy file (default: noise)", "options": "of edgefm deploy"})
-def profile(context: Context, model: str, board: str = "", input: str = "",
+@task(pre=[build], help={**DEPLOY_HELP, "input": "a picture or .npy file (default: noise)"})
+def profile(context: Context, model: str = "", board: str = "", input: str = "",
             options: str = "") -> None:
     """Deploy a model and say what each of its stages takes on the board."""
+    file = shlex.quote(_required("profile: --model", model, MODEL))
     name = shlex.quote(f":{Path(model).stem}.efm")
-    _run(context, f"{_edgefm(board)} deploy {shlex.quote(model)} {name} {options} "
+    _run(context, f"{_edgefm(board)} deploy {file} {name} {options} "
                   f"+ profile {name} {shlex.quote(input) if input else ''}")
 
 

@@ -26,16 +26,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="boards", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    verbs.add_parser("list").set_defaults(run=_list)
-    put = verbs.add_parser("flash")
-    put.add_argument("--board", required=True)
+    names = ", ".join(build.boards())
+    verbs.add_parser("list", help="boards, what they lack, what runs or is plugged in"
+                     ).set_defaults(run=_list)
+    put = verbs.add_parser("flash", help="build a board's firmware and put it there")
+    put.add_argument("--board", required=True, help=f"one of {names}")
     put.add_argument("--tool", help="pyocd, openocd, … (default: the first that is installed)")
-    put.add_argument("--to", help="serial number, drive, or USER@HOST")
+    put.add_argument("--to", help="a probe's serial number, a drive, or USER@HOST")
     put.add_argument("--only", type=Path, metavar="NET.EFM", help="leave out every operator and "
                      "codec that this package does not use")
     put.set_defaults(run=_flash)
-    end = verbs.add_parser("stop")
-    end.add_argument("--board", help="(default: all)")
+    end = verbs.add_parser("stop", help="end boards that this checkout has started")
+    end.add_argument("--board", help=f"one that runs, of {names} (default: all that run)")
     end.set_defaults(run=_stop)
     said = parser.parse_args(arguments)
     try:
