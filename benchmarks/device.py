@@ -37,14 +37,12 @@ from edgefm.evaluate.diff import random_inputs
 from edgefm.package.container import read_needs
 from edgefm.package.outline import read_outline
 from edgefm.runtime import Runtime
-from host_tools import registry
-from host_tools.boards import build
+from host_tools.boards import build, registry, running
 from host_tools.boards.flash import flash
+from host_tools.boards.running import Running
 from host_tools.boards.switches import switches
-from host_tools.link import registry
 from host_tools.link.device import Device
 from host_tools.link.events import RunEnd
-from host_tools.link.registry import Running
 from host_tools.link.transport import open_transport
 
 KIB = 1024
@@ -120,8 +118,8 @@ def _started(names: list[str]) -> Iterator[dict[str, Running]]:
     try:
         yield {name: _start(name) for name in names}
     finally:
-        for board in registry.running():
-            registry.stop(board)
+        for board in running.running():
+            running.stop(board)
         shutil.rmtree(folder)
 
 

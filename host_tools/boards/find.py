@@ -9,8 +9,8 @@ from serial.tools import list_ports
 
 from edgefm.errors import BadInput
 from host_tools.boards import build
+from host_tools.boards.running import running
 from host_tools.link.device import Device
-from host_tools.link.registry import running
 from host_tools.link.transport import SerialTransport, Transport, open_transport
 
 BAUD = 115200

@@ -15,7 +15,7 @@ from typing import Any
 from edgefm.errors import BadInput, EdgefmError, MissingTool
 from host_tools.boards.image import flash_image, write_uf2
 from host_tools.boards.launch import start_process, start_qemu
-from host_tools.link.registry import Running
+from host_tools.boards.running import Running
 
 Options = Mapping[str, Any]
 Command = list[str]

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.errors import EdgefmError, MissingTool
-from host_tools import registry
-from host_tools.link import registry
-from host_tools.link.registry import Running, SharedMemory
+from host_tools.boards import registry, running
+from host_tools.boards.running import Running
+from host_tools.link.shared_memory import SharedMemory
 
 TRIES = 3                # ports that others take between our look and QEMU's
 START_SECONDS = 10.0
@@ -65,7 +65,7 @@ def start_qemu(board: str, options: Mapping[str, Any], program: Path,
             started = Running(board, f"socket://127.0.0.1:{port}",
                               int(pid.read_text(encoding="utf-8")), _shared(options, memory))
             pid.unlink(missing_ok=True)
-            registry.announce(started)
+            running.announce(started)
             return started
         memory.unlink(missing_ok=True)
         reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
@@ -88,7 +88,7 @@ def start_process(board: str, options: Mapping[str, Any], program: Path,
     say(shlex.join(line))
     process, url = _first_line(board, line)
     started = Running(board, url, process.pid, _shared(options, memory))
-    registry.announce(started)
+    running.announce(started)
     return started
 
 

@@ -15,10 +15,9 @@ from pathlib import Path
 from serial.tools import list_ports
 
 from edgefm.errors import BadInput, EdgefmError
-from host_tools.boards import build
+from host_tools.boards import build, running
 from host_tools.boards.flash import flash, missing
 from host_tools.boards.switches import only
-from host_tools.link import registry
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +57,7 @@ def _list(said: argparse.Namespace) -> None:
                   if (line := missing(tool, options)) is not None]
         for line in lacks:
             print(f"{'':<17}lacks {line}")
-    for board in registry.running():
+    for board in running.running():
         print(f"running: {board.board} at {board.url}, process {board.pid}")
     for port in list_ports.comports():
         print(f"plugged in: {port.device} ({port.description})")
@@ -74,13 +73,13 @@ def _flash(said: argparse.Namespace) -> None:
 
 
 def _stop(said: argparse.Namespace) -> None:
-    found = [b for b in registry.running() if said.board in (None, b.board)]
+    found = [b for b in running.running() if said.board in (None, b.board)]
     if said.board and not found:
         raise BadInput(f"no board {said.board!r} of this checkout runs")
     if not found:
         print("no board of this checkout runs")
     for board in found:
-        registry.stop(board)
+        running.stop(board)
         print(f"stopped {board.board} at {board.url}")
 
 

@@ -39,8 +39,8 @@ from host_tools.link.events import (
     read_run_end,
 )
 from host_tools.link.frames import Command, Status
-from host_tools.link.registry import SharedMemory
 from host_tools.link.session import Event, Progress, Session
+from host_tools.link.shared_memory import SharedMemory
 from host_tools.link.transport import Transport
 
 RECORD = struct.Struct("<IIB7x32s")  # of :list

@@ -53,7 +53,7 @@ def load_costs(path: Path | None = None) -> Costs:
     where = str(path) if path else "costs.toml"
     try:
         text = (path.read_text(encoding="utf-8") if path else
-                resources.files("host_tools").joinpath("costs.toml").read_text(encoding="utf-8"))
+                resources.files(__package__).joinpath("costs.toml").read_text(encoding="utf-8"))
         fields = tomllib.loads(text)
     except OSError as error:
         raise BadInput(f"{where}: cannot be read: {error.strerror}") from None

@@ -22,9 +22,9 @@ from host_tools.measurement.align import Stages, align
 from host_tools.measurement.costs import load_costs, modelled
 from host_tools.measurement.energy import Measured, measure, measured_columns
 from host_tools.measurement.runs import RecordedRun, read_logs, read_runs
+from host_tools.outputs.timeline import Slices, clip, label, lay_out, lay_out_runs, moment
 from host_tools.recording.channels import EventChannel, SampleChannel
 from host_tools.recording.reader import Recording
-from host_tools.timeline import Slices, clip, label, lay_out, lay_out_runs, moment
 
 DEVICE, METER = 1, 2        # process numbers in the trace
 RUNS, STAGES = 1, 2         # thread numbers

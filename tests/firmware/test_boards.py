@@ -13,10 +13,9 @@ from edgefm.errors import DeviceError
 from edgefm.package.container import read_needs
 from edgefm.package.outline import read_outline
 from edgefm.runtime import Runtime
-from host_tools.boards import build
+from host_tools.boards import build, running
 from host_tools.boards.flash import flash
 from host_tools.boards.switches import only
-from host_tools.link import registry
 from host_tools.link.device import Device
 from host_tools.link.transport import open_transport
 from tests.golden.make import _digest, made_up
@@ -30,8 +29,8 @@ def boards_folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGEFM_BOARDS", str(tmp_path_factory.mktemp("boards")))
         yield
-        for board in registry.running():
-            registry.stop(board)
+        for board in running.running():
+            running.stop(board)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +136,7 @@ def test_a_timer_without_icount_is_reported_not_used(start, need, root, tmp_path
         device.put("e.efm", package)
         with pytest.raises(DeviceError, match="timer"):
             device.profile("e.efm", bytes(6 * 256))
-    registry.stop(wrong)
+    running.stop(wrong)
 
 
 def test_a_store_in_psram_outlives_a_reset_and_external_memory_is_another(start, root):

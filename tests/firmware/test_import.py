@@ -9,7 +9,7 @@ import pytest
 from edgefm.errors import DeviceError, Infeasible
 from host_tools.link.device import IMPORT_ARGS, WORTH_SHARING
 from host_tools.link.frames import Command, Status
-from host_tools.link.registry import SharedMemory
+from host_tools.link.shared_memory import SharedMemory
 
 DATA = random.Random(8).randbytes(36_865)
 BYTES = 1 << 16

@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from edgefm.errors import EdgefmError, MissingTool
+from host_tools.boards import running
 from host_tools.boards.launch import start_process, start_qemu
-from host_tools.link import registry
 
 OPTIONS = {"machine": "mps2-an386", "icount": 7, "memory_bytes": 64, "external_bytes": 32}
 WITH_PID_FILE = """
@@ -54,7 +54,7 @@ def test_qemu_is_started_with_the_command_that_is_told(boards, process, tmp_path
         f"-icount shift=7 -serial tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on -daemonize "
         f"-pidfile {folder}/b-{port}.pid -kernel {tmp_path}/firmware.elf"]
     assert (tmp_path / "call").read_text() == said[0] + "\n"
-    assert board.pid == process.pid and registry.running() == [board]
+    assert board.pid == process.pid and running.running() == [board]
     assert board.memory is not None and (board.memory.offset, board.memory.bytes) == (0, 32)
 
 
@@ -69,7 +69,7 @@ def test_qemu_that_does_not_start_is_quoted_and_leaves_nothing(boards, tmp_path)
     program(tmp_path / "bin/qemu-system-arm", "echo 'no such machine' >&2; exit 1")
     with pytest.raises(EdgefmError, match="b: QEMU does not start: no such machine"):
         start_qemu("b", OPTIONS, tmp_path / "f.elf")
-    assert list((tmp_path / "boards").iterdir()) == [] and registry.running() == []
+    assert list((tmp_path / "boards").iterdir()) == [] and running.running() == []
 
 
 def test_without_an_emulator_its_package_is_named(boards, tmp_path):
@@ -83,10 +83,10 @@ def test_a_process_says_where_it_listens(boards, tmp_path):
     made = program(tmp_path / "board", 'echo "socket://127.0.0.1:$2-$6"\nread x </dev/zero\n')
     said = []
     board = start_process("b", {"memory_bytes": 4096}, made, said.append)
-    assert board.url == "socket://127.0.0.1:0-4096" and registry.running() == [board]
+    assert board.url == "socket://127.0.0.1:0-4096" and running.running() == [board]
     assert said == [f"{made} --tcp 0 --external {board.memory.path} --external-bytes 4096"]
-    registry.stop(board)
-    assert registry.running() == []
+    running.stop(board)
+    assert running.running() == []
 
 
 @pytest.mark.parametrize(("text", "reason"), [
@@ -95,4 +95,4 @@ def test_a_process_that_ends_at_once_is_quoted(boards, tmp_path, text, reason):
     made = program(tmp_path / "board", text)
     with pytest.raises(EdgefmError, match=f"b: does not start: {reason}"):
         start_process("b", {"memory_bytes": 1}, made)
-    assert registry.running() == []
+    assert running.running() == []

@@ -3,16 +3,15 @@
 
 import pytest
 
-from host_tools.boards import build, manage
-from host_tools.link import registry
+from host_tools.boards import build, manage, running
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("EDGEFM_BOARDS", str(tmp_path))
     yield tmp_path
-    for board in registry.running():
-        registry.stop(board)
+    for board in running.running():
+        running.stop(board)
 
 
 def test_every_board_is_listed_with_what_it_lacks(folder, monkeypatch, capsys):
@@ -30,11 +29,11 @@ def test_a_board_is_started_listed_and_stopped(folder, need, capsys):
     assert manage.main(["flash", "--board", "sim"]) == 0
     command, said = capsys.readouterr().out.splitlines()
     assert "--tcp 0" in command and said.startswith("sim runs ") and "socket://" in said
-    board, = registry.running()
+    board, = running.running()
     assert manage.main(["list"]) == 0
     assert f"running: sim at {board.url}, process {board.pid}" in capsys.readouterr().out
     assert manage.main(["stop", "--board", "sim"]) == 0
-    assert registry.running() == [] and list(folder.iterdir()) == []
+    assert running.running() == [] and list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("words", [["flash", "--board", "no-such"], ["stop", "--board", "sim"],
@@ -50,14 +49,14 @@ def test_an_error_is_one_line_and_status_2(folder, words, capsys):
 def test_stop_leaves_the_boards_of_another_checkout(folder, tmp_path, need, monkeypatch, capsys):
     need("cc")
     assert manage.main(["flash", "--board", "sim"]) == 0
-    theirs = registry.running()
+    theirs = running.running()
     monkeypatch.setenv("EDGEFM_BOARDS", str(tmp_path / "another"))
     capsys.readouterr()
     assert manage.main(["list"]) == manage.main(["stop"]) == 0
     printed = capsys.readouterr().out
     assert "running:" not in printed and printed.endswith("no board of this checkout runs\n")
     monkeypatch.setenv("EDGEFM_BOARDS", str(folder))
-    assert registry.running() == theirs
+    assert running.running() == theirs
 
 
 def test_without_a_checkout_there_is_nothing_to_flash(folder, monkeypatch, capsys):

@@ -14,10 +14,10 @@ from sim_board import QUICK, listening
 from edgefm.errors import BadInput, LinkLost
 from edgefm.package.container import read_info
 from edgefm.runtime import Runtime
+from host_tools.boards.running import Running, announce
 from host_tools.cli import main
 from host_tools.cli.board import Board, device_name, on_device
 from host_tools.link.device import Device
-from host_tools.link.registry import Running, announce
 
 BYTES = ("external_read_bytes", "external_write_bytes", "weight_read_bytes")
 

@@ -13,9 +13,9 @@ from recorded import CROSSED, STORED, TICKS, UNKNOWN_EVENT, device_events, recor
 
 from host_tools.measurement.align import ROUND_TRIP, align
 from host_tools.measurement.energy import energy_by_stage
+from host_tools.outputs.timeline import NAME_MOST
 from host_tools.outputs.trace import write_trace
 from host_tools.recording import Column, Recorder, Recording
-from host_tools.timeline import NAME_MOST
 
 NUMBER = (int, float)
 ARGS = {"args": dict}

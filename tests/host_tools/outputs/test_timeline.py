@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from host_tools.measurement.align import Alignment, Stages
-from host_tools.timeline import FAR, NAME_MOST, clip, label, lay_out, moment
+from host_tools.outputs.timeline import FAR, NAME_MOST, clip, label, lay_out, moment
 
 ANY = st.one_of(st.floats(), st.floats(-1, 10))
 USUAL = st.floats(0, 100)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgefm.errors import BadInput
-from host_tools import registry
+from host_tools.boards import registry
 
 
 @pytest.fixture

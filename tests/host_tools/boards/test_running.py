@@ -8,8 +8,9 @@ import subprocess
 import pytest
 
 from edgefm.errors import BadInput
-from host_tools.link import registry
-from host_tools.link.registry import Running, SharedMemory
+from host_tools.boards import running
+from host_tools.boards.running import Running
+from host_tools.link.shared_memory import SharedMemory
 
 
 @pytest.fixture
@@ -28,9 +29,9 @@ def process():
 def test_what_is_announced_is_found(boards, process):
     board = Running("sim", "socket://127.0.0.1:1", process.pid,
                     SharedMemory(boards / "memory", 16, 4096))
-    path = registry.announce(board)
+    path = running.announce(board)
     assert path.parent == boards
-    assert registry.running() == [board]
+    assert running.running() == [board]
 
 
 def test_a_board_that_ended_is_forgotten_with_its_memory(boards, process):
@@ -38,32 +39,32 @@ def test_a_board_that_ended_is_forgotten_with_its_memory(boards, process):
     kept = boards.parent / "kept"
     for memory in (boards / "own", kept):
         memory.write_bytes(b"x")
-        registry.announce(Running(memory.name, "u", process.pid, SharedMemory(memory, 0, 1)))
+        running.announce(Running(memory.name, "u", process.pid, SharedMemory(memory, 0, 1)))
     process.kill()
     process.wait()
-    assert registry.running() == []
+    assert running.running() == []
     assert list(boards.iterdir()) == [] and kept.exists()
 
 
 def test_stop_ends_the_process(boards, process):
     board = Running("sim", "u", process.pid)
-    registry.announce(board)
-    registry.stop(board)
+    running.announce(board)
+    running.stop(board)
     assert process.wait() != 0
     assert list(boards.iterdir()) == []
-    registry.stop(board)  # gone already: nothing to do
+    running.stop(board)  # gone already: nothing to do
 
 
 def test_a_board_of_another_checkout_is_not_there_and_not_ended(tmp_path, monkeypatch, process):
     board = Running("sim", "u", process.pid)
     monkeypatch.setenv("EDGEFM_BOARDS", str(tmp_path / "theirs"))
-    registry.announce(board)
+    running.announce(board)
     monkeypatch.setenv("EDGEFM_BOARDS", str(tmp_path / "ours"))
-    assert registry.running() == []
-    registry.stop(board)
+    assert running.running() == []
+    running.stop(board)
     assert process.poll() is None
     monkeypatch.setenv("EDGEFM_BOARDS", str(tmp_path / "theirs"))
-    assert registry.running() == [board]
+    assert running.running() == [board]
 
 
 def entry(**changed):
@@ -71,13 +72,13 @@ def entry(**changed):
 
 
 def test_a_process_that_got_the_number_of_a_board_is_not_the_board(boards, process):
-    path = registry.announce(Running("sim", "u", process.pid))
+    path = running.announce(Running("sim", "u", process.pid))
     said = json.loads(path.read_text())
     path.write_text(json.dumps({**said, "started": said["started"] - 1}))
-    registry.stop(Running("sim", "u", process.pid))
+    running.stop(Running("sim", "u", process.pid))
     assert process.poll() is None and not path.exists()
     path.write_text(json.dumps({**said, "started": None}))
-    assert registry.running() == [] and not path.exists()
+    assert running.running() == [] and not path.exists()
 
 
 def test_another_users_process_is_not_a_board(boards, monkeypatch):
@@ -88,7 +89,7 @@ def test_another_users_process_is_not_a_board(boards, monkeypatch):
         raise PermissionError
 
     monkeypatch.setattr(os, "kill", refuse)
-    assert registry.running() == [] and list(boards.iterdir()) == []
+    assert running.running() == [] and list(boards.iterdir()) == []
 
 
 @pytest.mark.parametrize("text", [
@@ -103,7 +104,7 @@ def test_a_forged_file_is_named_and_ends_nothing(boards, text, monkeypatch):
     (boards / "b-7.json").write_text(text, encoding="latin-1")
     monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("somebody was signalled"))
     with pytest.raises(BadInput, match=r"b-7\.json: .* remove it") as caught:
-        registry.running()
+        running.running()
     assert str(caught.value).isprintable()
 
 
@@ -113,4 +114,4 @@ def test_what_is_no_file_is_not_read(boards, make):
     boards.mkdir()
     make(boards / "b-7.json")
     with pytest.raises(BadInput, match=r"b-7\.json: "):
-        registry.running()
+        running.running()

@@ -25,21 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.errors import BadInput, EdgefmError
-from host_tools.registry import folder
+from host_tools.boards.registry import folder
+from host_tools.link.shared_memory import SharedMemory
 
 STOP_SECONDS = 5.0
 FILE_BYTES = 1 << 14        # a file has at most
 LARGEST = {"pid": 2 ** 31 - 1, "started": 2 ** 63 - 1, "offset": 2 ** 63 - 1, "bytes": 2 ** 63 - 1}
 WORD = re.compile(r"[!-~]{1,300}")
-
-
-@dataclass(frozen=True, slots=True)
-class SharedMemory:
-    """The board's external memory: `bytes` of the file from byte `offset` on."""
-
-    path: Path
-    offset: int
-    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
