@@ -27,7 +27,7 @@ from edgefm.importers.onnx_operators import (
     arranged,
     place,
 )
-from edgefm.network.graph import Graph, Tensor
+from edgefm.network.graph import Graph, Tensor, with_distinct_names
 
 if TYPE_CHECKING:
     import onnx
@@ -59,9 +59,10 @@ def load_onnx(path: Path) -> Graph:
             _convert(build, call, node)
         except (ValueError, IndexError, ArithmeticError, MemoryError) as error:
             raise BadInput(f"{place(path, call)}: {_first_line(error)}") from error
-    outputs = tuple(_output(build, value.name) for value in model.graph.output)
+    outputs = _outputs(build, [value.name for value in model.graph.output])
     name = model.graph.name or path.stem
-    return Graph(name, tuple(build.tensors), tuple(build.nodes), inputs, outputs)
+    return Graph(name, tuple(with_distinct_names(build.tensors)), tuple(build.nodes), inputs,
+                 outputs)
 
 
 def _read(path: Path) -> onnx.ModelProto:
@@ -154,13 +155,24 @@ def _input_axes(name: str, rank: int, calls: Sequence[Call]) -> tuple[int, ...]:
     return tuple(range(rank)) if rank != 4 or is_last else CHANNEL_LAST
 
 
-def _output(build: Build, name: str) -> int:
+def _outputs(build: Build, names: Sequence[str]) -> tuple[int, ...]:
+    """The tensors of the outputs; names of the same tensor (by Identity) get a copy each."""
+    made: list[int] = []
+    for name in names:
+        edge = _output(build, name)
+        if edge.tensor in made:
+            edge = build.emit("reshape", name, (edge.tensor,), edge.shape, edge.axes)
+        made.append(edge.tensor)
+    return tuple(made)
+
+
+def _output(build: Build, name: str) -> Edge:
     value = build.values.get(name)
     if not isinstance(value, Edge):
         raise UnsupportedModel(f"{build.path}: output {name!r} does not depend on an input")
     if value.axes == CHANNEL_LAST:
-        return value.tensor
-    return arranged(build, value, tuple(range(len(value.shape)))).tensor
+        return value
+    return arranged(build, value, tuple(range(len(value.shape))))
 
 
 def _convert(build: Build, call: Call, node: onnx.NodeProto) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from edgefm.errors import UnsupportedModel
-from edgefm.network.graph import Array, Node, Tensor
+from edgefm.network.graph import MOST_NAME, Array, Node, Tensor
 
 CHANNEL_LAST = (0, 2, 3, 1)
 MAX_DIMENSION = 1 << 24
@@ -85,7 +85,7 @@ class Build:
             raise ValueError(f"its output would have the shape {list(shape)}")
         self.tensors.append(Tensor(name, stored, "float32"))
         index = len(self.tensors) - 1
-        self.nodes.append(Node(op, name, tuple(inputs), (index,), attrs))
+        self.nodes.append(Node(op, name[:MOST_NAME], tuple(inputs), (index,), attrs))
         return Edge(index, shape, order)
 
 

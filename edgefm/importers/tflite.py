@@ -35,10 +35,9 @@ from edgefm.importers.tflite_schema import (
     TensorSlot,
     operator_name,
 )
-from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
+from edgefm.network.graph import MOST_NAME, Array, Graph, Node, Quant, Tensor, with_distinct_names
 
 _MOST_DIMENSIONS = 8
-_MOST_NAME = 1024
 _MOST_FOLDED = 1 << 28  # bytes
 
 
@@ -70,7 +69,7 @@ def _read_model(model: Table, name: str, most: int) -> Graph:
     subgraph = subgraphs[0]
     buffers = [_read_buffer(b) for b in model.tables(ModelSlot.BUFFERS)]
     tables = subgraph.tables(SubgraphSlot.TENSORS)
-    tensors = _with_distinct_names([_read_tensor(t, i, buffers) for i, t in enumerate(tables)])
+    tensors = with_distinct_names([_read_tensor(t, i, buffers) for i, t in enumerate(tables)])
     if sum(map(_bytes_of, tensors)) > most:
         raise BadInput("its constants cover the same bytes too often")
     codes = [_read_code(c) for c in model.tables(ModelSlot.OPERATOR_CODES)]
@@ -96,11 +95,11 @@ def _read_code(table: Table) -> str:
     if code != CUSTOM:
         return operator_name(code)
     custom = table.text(CodeSlot.CUSTOM_CODE)
-    return custom if custom.isprintable() and len(custom) < _MOST_NAME else quoted(custom)
+    return custom if custom.isprintable() and len(custom) < MOST_NAME else quoted(custom)
 
 
 def _read_tensor(table: Table, index: int, buffers: Sequence[Array | None]) -> Tensor:
-    name = table.text(TensorSlot.NAME)[:_MOST_NAME] or f"tensor_{index}"
+    name = table.text(TensorSlot.NAME)
     where = f"tensor {index} ({quoted(name)})"
     shape = table.integers(TensorSlot.SHAPE) or ()
     if len(shape) > _MOST_DIMENSIONS:
@@ -152,15 +151,6 @@ def _read_quant(table: Table | None, shape: tuple[int, ...], where: str) -> Quan
     if len(zeros) == 1:
         zeros *= int(scales.size)
     return Quant(tuple(scales.tolist()), zeros, None if scales.size == 1 else axis)
-
-
-def _with_distinct_names(tensors: list[Tensor]) -> list[Tensor]:
-    seen: set[str] = set()
-    for i, tensor in enumerate(tensors):
-        if tensor.name in seen:
-            tensors[i] = replace(tensor, name=f"{tensor.name}#{i}")
-        seen.add(tensors[i].name)
-    return tensors
 
 
 def _check_static(table: Table, tensor: Tensor) -> None:

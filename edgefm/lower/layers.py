@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from edgefm.errors import UnsupportedModel
 from edgefm.lower import convolution, detection, elementwise, shape, spatial
@@ -11,8 +12,8 @@ from edgefm.lower.builder import Builder
 from edgefm.lower.merge import merge_concats
 from edgefm.lower.needs import identity
 from edgefm.lower.prune import prune
-from edgefm.network.graph import Graph, Node
-from edgefm.network.program import Op, OpKind, Program
+from edgefm.network.graph import Graph, Node, distinct
+from edgefm.network.program import Op, OpKind, Program, Stream
 
 RULES: Mapping[str, Callable[[Builder, Node], None]] = {
     "conv2d": convolution.conv,
@@ -57,8 +58,16 @@ def lower(graph: Graph) -> Program:
         RULES[node.op](b, node)
     for k, tensor in enumerate(graph.outputs):
         _output(b, k, tensor)
-    program = Program(graph.name, tuple(b.streams), tuple(b.ops), tuple(b.folded))
+    program = Program(graph.name, _with_distinct_names(b.streams), tuple(b.ops), tuple(b.folded))
     return merge_concats(prune(program))
+
+
+def _with_distinct_names(streams: Sequence[Stream]) -> tuple[Stream, ...]:
+    """The streams; those that carry no tensor of the graph get names that no other has."""
+    known = [stream.name for stream in streams if stream.tensor >= 0]
+    made = iter(distinct([stream.name for stream in streams if stream.tensor < 0], known))
+    return tuple(stream if stream.tensor >= 0 else replace(stream, name=next(made))
+                 for stream in streams)
 
 
 def _output(b: Builder, k: int, tensor: int) -> None:

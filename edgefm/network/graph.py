@@ -30,13 +30,15 @@ to know where a model came from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+
+MOST_NAME: Final = 1024  # characters of a tensor's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:
-    """A network: nodes in an order in which they can run."""
+    """A network: nodes in an order in which they can run.
+
+    Importers see to it that no two tensors have the same name (`with_distinct_names`), so that
+    passes and files may use names as keys; comparisons of values go by index.
+    """
 
     name: str
     tensors: tuple[Tensor, ...]
@@ -103,6 +109,29 @@ class Graph:
         weights = (node.inputs[1] for node in self.nodes
                    if node.op in ("conv2d", "depthwise_conv2d", "fully_connected"))
         return any(self.tensors[t].dtype == "float32" for t in weights)
+
+
+def distinct(names: Sequence[str], taken: Collection[str] = ()) -> list[str]:
+    """The names, each once: one that is in `taken` or was there before gets its index.
+
+    No made name equals one that was given. Empty names become `tensor_INDEX`, long ones are cut.
+    """
+    given, used = {*names, *taken}, set(taken)
+    made = []
+    for i, name in enumerate(names):
+        one = name[:MOST_NAME] or f"tensor_{i}"
+        while one in used or (one != name and one in given):
+            one = f"{one}#{i}"
+        used.add(one)
+        made.append(one)
+    return made
+
+
+def with_distinct_names(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors under names of which each is there once; most stay as they are."""
+    names = distinct([tensor.name for tensor in tensors])
+    return [tensor if tensor.name == name else replace(tensor, name=name)
+            for tensor, name in zip(tensors, names, strict=True)]
 
 
 def rows_of(shape: tuple[int, ...]) -> tuple[int, int, int]:

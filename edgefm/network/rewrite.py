@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgefm.network.graph import Array, Graph, Node, Tensor
+from edgefm.network.graph import Array, Graph, Node, Tensor, with_distinct_names
 
 LINEAR = ("conv2d", "depthwise_conv2d", "fully_connected")
 """Operators with constant weights (input 1) and a bias (input 2)."""
@@ -24,7 +24,7 @@ def fuse(graph: Graph) -> Graph:
     """Apply every step below; the outputs stay equal up to float rounding."""
     for step in (fold_constants, fold_scales, fuse_activations, fuse_pads, fold_orders, prune):
         graph = step(graph)
-    return graph
+    return replace(graph, tensors=tuple(with_distinct_names(graph.tensors)))
 
 
 def output_axis(op: str) -> int:

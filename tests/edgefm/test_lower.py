@@ -2,6 +2,7 @@
 """Lowering: which operators, streams and parameters come out of which graph."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,23 @@ def test_a_transpose_of_ones_is_a_reshape() -> None:
     x = net.input((1, 1, 4, 3))
     y = net.node("transpose", (x,), net.tensor((1, 4, 1, 3)), perm=(0, 2, 1, 3))
     assert kinds(net.lower(y)) == [OpKind.RESHAPE]
+
+
+def test_streams_have_names_of_their_own() -> None:
+    """What lowering invents never has the name of a tensor, or of another invention."""
+    net = Net()
+    x = net.input((1, 2, 3, 4))
+    parts = []
+    for _ in range(2):
+        w = net.tensor((5, 24), zero=0, data=np.ones((5, 24), np.int8))
+        parts.append(net.node("fully_connected", (x, w, -1), net.tensor((1, 5)), activation=None,
+                              keep_dims=False))
+    net.tensors[parts[0]] = replace(net.tensors[parts[0]], name=f"{net.tensors[x].name}:rows")
+    program = net.lower(*parts)
+    names = [stream.name for stream in program.streams]
+    assert len(set(names)) == len(names) > 4
+    for stream in program.streams:
+        assert stream.tensor < 0 or stream.name == net.tensors[stream.tensor].name
 
 
 # -- concats ---------------------------------------------------------------------------------------

@@ -296,6 +296,23 @@ def test_contradictory_model_is_one_error_line(tmp_path: Path, nodes: list[Node]
     assert "\n" not in str(caught.value)
 
 
+def test_names_are_made_distinct(tmp_path: Path) -> None:
+    """The importer's own names may be there already, and outputs may be one tensor."""
+    long = "q" * 5000
+    data = model([("Conv", ["x", "w"], ["a"], {}),
+                  ("Transpose", ["a"], ["b"], {"perm": [0, 2, 3, 1]}),
+                  ("Relu", ["b"], ["a/order0123"], {}), ("Flatten", ["a"], ["f"], {}),
+                  ("Relu", ["f"], [f"{long}1"], {}), ("Relu", [f"{long}1"], [f"{long}2"], {}),
+                  ("Identity", [f"{long}2"], ["y"], {}), ("Identity", ["y"], ["z"], {})],
+                 {"w": floats(2, 4, 1, 1)}, outputs=("y", "z"))
+    graph = check(tmp_path, data)
+    for version in (graph, fuse(graph)):
+        names = [tensor.name for tensor in version.tensors]
+        assert len(set(names)) == len(names) and max(map(len, names)) < 1100
+        assert len(set(version.outputs)) == 2
+    assert max(len(node.name) for node in graph.nodes) < 1100
+
+
 @pytest.mark.parametrize("shape", [(2, 4, 9, 8), (1, 4, "H", "W"), (1, 4, 0, 8)], ids=str)
 def test_input_without_a_fixed_size_is_refused(tmp_path: Path, shape: Sequence[int | str]) -> None:
     with pytest.raises(UnsupportedModel, match="input 'x'"):

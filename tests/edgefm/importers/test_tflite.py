@@ -134,6 +134,9 @@ def test_names_are_made_distinct() -> None:
     net = parse([edge("t", 1, 4), edge("t", 1, 4), edge("", 1, 4)],
                 [op("RELU", (0,), (1,)), op("RELU", (1,), (2,))])
     assert [t.name for t in net.tensors] == ["t", "t#1", "tensor_2"]
+    net = parse([edge("t#2", 1, 4), edge("t", 1, 4), edge("t", 1, 4)],
+                [op("RELU", (0,), (1,)), op("RELU", (1,), (2,))])
+    assert [t.name for t in net.tensors] == ["t#2", "t", "t#2#2"]
 
 
 def test_detector_outputs_without_shapes_get_them() -> None:
