@@ -3,6 +3,8 @@
 
 The witness is TFLite's reference kernels where they are installed and the network can be shown to
 them (our own quantized networks are exported to .tflite for that), else the NumPy operators.
+Tensors are known by their index in the graph, which importers, lowering and the exporter keep;
+names are only shown.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
 from edgefm.runtime import Runtime
 
-Witness = Callable[[Sequence[Array]], dict[str, Array]]
+Witness = Callable[[Sequence[Array]], dict[int, Array]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +82,30 @@ def diff_model(path: Path, options: CompileOptions,
 
 def diff_compiled(compiled: Compiled, inputs: Sequence[Sequence[Array]],
                   original: bytes | None = None) -> DiffResult:
-    """Compare the compiled package with the witness; `original` is the .tflite it came from."""
+    """Compare the compiled package with the witness; `original` is the .tflite it came from.
+
+    Raises BadInput where there is nothing to compare.
+    """
     _refuse_loss(compiled)
-    name, witness = _witness(compiled.graph, original)
-    made_by = {compiled.graph.tensors[t].name: node.name for node in compiled.graph.nodes
-               for t in node.outputs}
-    compared: dict[str, None] = {}
+    graph = compiled.graph
+    name, witness = _witness(graph, original)
+    made_by = {t: node.name for node in graph.nodes for t in node.outputs}
+    compared: set[int] = set()
     worst, first = 0.0, None
     with Runtime(compiled.package) as runtime:
         for values in inputs:
-            met = _tensors(compiled.graph, runtime, values)
-            for tensor, expected in witness(values).items():
-                if tensor not in met:
+            met = _tensors(compiled, runtime, values)
+            for t, expected in witness(values).items():
+                if t not in met:
                     continue
-                compared[tensor] = None
-                gap, found = _compare(tensor, made_by.get(tensor, ""), expected, met[tensor])
+                compared.add(t)
+                gap, found = _compare(graph.tensors[t].name, made_by.get(t, ""), expected, met[t])
                 worst, first = max(worst, gap), first or found
         info = runtime.info
-    folded = tuple(t for t in made_by if t not in compared)
+    if not compared:
+        raise BadInput(f"{graph.name}: nothing was compared with {name} on {len(inputs)} inputs; "
+                       "expected at least one input and one tensor that both have")
+    folded = tuple(graph.tensors[t].name for t in made_by if t not in compared)
     return DiffResult(name, len(inputs), len(compared), folded, worst, first, info.model_sha256,
                       info.plan_sha256)
 
@@ -110,12 +118,14 @@ def _refuse_loss(compiled: Compiled) -> None:
                            "which loses; diff expects a lossless codec")
 
 
-def _tensors(graph: Graph, runtime: Runtime, values: Sequence[Array]) -> dict[str, Array]:
+def _tensors(compiled: Compiled, runtime: Runtime, values: Sequence[Array]) -> dict[int, Array]:
     """Every tapped tensor; outputs as the caller gets them."""
     result = runtime.run(values, taps=True)
-    met = dict(result.taps)
-    for t, output in zip(graph.outputs, result.outputs, strict=True):
-        met[graph.tensors[t].name] = output
+    met: dict[int, Array] = {}
+    for placed, tap in zip(compiled.plan.streams, result.streams, strict=True):
+        if tap is not None:
+            met.setdefault(compiled.program.streams[placed.stream].tensor, tap)
+    met.update(zip(compiled.graph.outputs, result.outputs, strict=True))
     return met
 
 
@@ -126,17 +136,11 @@ def _witness(graph: Graph, original: bytes | None) -> tuple[str, Witness]:
         except BadInput:
             judge = None  # a file that TFLite itself refuses
         if judge is not None and judge.exact:
-            names = judge.names()
+            return judge.package, judge.tensors
 
-            def tflite(values: Sequence[Array]) -> dict[str, Array]:
-                return {names[t]: value for t, value in judge.tensors(values).items()}
-
-            return judge.package, tflite
-
-    def numpy(values: Sequence[Array]) -> dict[str, Array]:
+    def numpy(values: Sequence[Array]) -> dict[int, Array]:
         computed = run_graph(graph, values)
-        return {graph.tensors[t].name: computed[t] for node in graph.nodes for t in node.outputs
-                if t in computed}
+        return {t: computed[t] for node in graph.nodes for t in node.outputs}
 
     return "numpy", numpy
 

@@ -95,12 +95,6 @@ class Reference:
                  trace: TracebackType | None) -> None:
         self._interpreter = None
 
-    def names(self) -> dict[int, str]:
-        """The name of each computed tensor."""
-        details = self._interpreter.get_tensor_details()
-        known = {detail["index"]: detail["name"] for detail in details}
-        return {index: known[index] for index in self._computed()}
-
     def outputs(self, inputs: Sequence[Array]) -> list[Array]:
         """The network's outputs; `inputs` in the model's order, with its shapes and types."""
         self._run(inputs)

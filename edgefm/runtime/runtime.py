@@ -49,11 +49,13 @@ _Counted = TypeVar("_Counted", Counters, MapCounters)
 class RunResult:
     """Outputs in graph order; `maps` has what crossed for each stored map, in the plan's order.
 
-    `taps` has the tensors that entered a ring, by name, if asked for.
+    If asked for, `streams` has what entered the ring of each stream of the plan, None for one that
+    carries no tensor of the graph, and `taps` the same by name of tensor.
     """
 
     outputs: list[Array]
     counters: Counters
+    streams: Sequence[Array | None]
     taps: Mapping[str, Array]
     maps: tuple[MapCounters, ...] = ()
 
@@ -144,8 +146,8 @@ class Runtime:
                 f"{self._info.name}: the runtime stopped: {self._status_name(status)}", int(status))
         if any((guard != _CANARY_BYTE).any() for guard in self._guards):
             raise RuntimeFault(f"{self._info.name}: the runtime wrote outside its arena", 0)
-        return RunResult(outputs, _read(Counters, counters),
-                         self._tap_result(tapped) if taps else {},
+        streams = self._tap_result(tapped) if taps else ()
+        return RunResult(outputs, _read(Counters, counters), streams, self._by_name(streams),
                          tuple(_read(MapCounters, one) for one in maps))
 
     def _checked(self, inputs: Sequence[Array]) -> list[Array]:
@@ -162,12 +164,16 @@ class Runtime:
         return [None if s is None else np.zeros((s.height, s.width, s.channels), _tap_dtype(s))
                 for s in self._info.streams]
 
-    def _tap_result(self, tapped: Sequence[Array | None]) -> dict[str, Array]:
+    def _tap_result(self, tapped: Sequence[Array | None]) -> tuple[Array | None, ...]:
+        return tuple(array.view(np.uint8) ^ 0x80
+                     if info is not None and array is not None and info.dtype == "uint8" else array
+                     for info, array in zip(self._info.streams, tapped, strict=True))
+
+    def _by_name(self, streams: Sequence[Array | None]) -> dict[str, Array]:
         found: dict[str, Array] = {}
-        for info, array in zip(self._info.streams, tapped, strict=True):
-            if info is not None and array is not None and info.tensor not in found:
-                flip = info.dtype == "uint8"
-                found[info.tensor] = (array.view(np.uint8) ^ 0x80) if flip else array
+        for info, array in zip(self._info.streams, streams, strict=False):
+            if info is not None and array is not None:
+                found.setdefault(info.tensor, array)
         return found
 
     def _status_name(self, status: int) -> str:

@@ -94,6 +94,36 @@ def test_a_file_is_compared_with_itself_in_tflite(tmp_path: Path,
     assert len(result.model_sha256) == len(result.plan_sha256) == 64
 
 
+@pytest.mark.parametrize("name_of", [
+    lambda i: "", lambda i: "t", lambda i: "q" * 3000, lambda i: f"t{i // 2}",
+    lambda i: f"tensor_{i + 1}" if i % 2 else ""],
+    ids=["none", "equal", "huge", "in pairs", "taken"])
+def test_names_in_the_file_change_nothing(
+        tmp_path: Path, need_module: Callable[[str], None], name_of: Callable[[int], str]) -> None:
+    need_module("ai_edge_litert")
+    path, plain = tmp_path / "small.tflite", network()
+    named = [replace(tensor, name=name_of(i)) for i, tensor in enumerate(plain.tensors)]
+    path.write_bytes(export_tflite(replace(plain, tensors=tuple(named))))
+    for fast in (None, 3000):
+        result = diff_model(path, CompileOptions(fast=fast),
+                            lambda made: [random_inputs(made.graph, 0)])
+        assert result.witness != "numpy"
+        assert (result.tensors, result.folded, result.max_abs_diff) == (5, (), 0)
+
+
+def test_a_difference_is_found_among_equal_names(numpy_only: None) -> None:
+    plain = network()
+    graph = replace(plain, tensors=tuple(replace(tensor, name="t") for tensor in plain.tensors))
+    spoilt = with_weight_changed(compiled(graph), "conv2d_1")
+    found = diff_compiled(spoilt, [random_inputs(graph, 0)]).first_difference
+    assert found is not None and (found.operator, found.tensor) == ("conv2d_1", "t")
+
+
+def test_having_compared_nothing_is_an_error(numpy_only: None) -> None:
+    with pytest.raises(BadInput, match="nothing was compared with numpy on 0 inputs"):
+        diff_compiled(compiled(random_network(1)), [])
+
+
 # -- a difference ----------------------------------------------------------------------------------
 
 

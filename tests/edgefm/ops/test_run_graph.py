@@ -40,10 +40,9 @@ def _compared(path: Path) -> tuple[Graph, dict[str, tuple[Array, Array]]]:
     values = _random(graph)
     ours = run_graph(graph, values)
     with Reference(path.read_bytes()) as oracle:
-        names = oracle.names()
-        theirs = {names[index]: value for index, value in oracle.tensors(values).items()}
-    made = {graph.tensors[t].name: ours[t] for node in graph.nodes for t in node.outputs}
-    return graph, {name: (value, theirs[name]) for name, value in made.items()}
+        theirs = oracle.tensors(values)
+    return graph, {graph.tensors[t].name: (ours[t], theirs[t])
+                   for node in graph.nodes for t in node.outputs}
 
 
 @pytest.mark.parametrize("name", QUANTIZED)

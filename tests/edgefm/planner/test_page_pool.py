@@ -40,9 +40,9 @@ def inputs_of(built: Built, kind: str, seed: int) -> list[np.ndarray]:
 def both_sides(built: Built, inputs: list[np.ndarray]) -> tuple[dict, RunResult]:
     """Per stored map what its STORE was given and what each LOAD made of it, and the result."""
     with Runtime(built.package) as runtime:
-        runtime._tap_result = list  # every stream's rows, not one per tensor
+        runtime._tap_result = list  # rows as they lie, int8
         result = runtime.run(inputs, taps=True)
-    taps = result.taps
+    taps = result.streams
     found = {}
     for i, _ in enumerate(built.plan.maps):
         ops = [op for op in built.plan.ops if op.map == i]
