@@ -7,7 +7,7 @@ Samples stream through one at a time; per tensor only a histogram and per-channe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -35,10 +35,20 @@ class Histogram:
 @dataclass(frozen=True, slots=True, eq=False)
 class Statistics:
     """By tensor index, for every computed float tensor and graph input: the values as a histogram,
-    and the largest magnitude in every channel (last dimension)."""
+    the largest magnitude in every channel (last dimension), and (least, greatest) value.
+
+    Only the last may be of further samples too (`spanning`).
+    """
 
     histograms: Mapping[int, Histogram]
     peaks: Mapping[int, npt.NDArray[np.float32]]
+    spans: Mapping[int, tuple[float, float]]
+
+    def spanning(self, other: Statistics) -> Statistics:
+        """The same with extremes that are those of `other` too."""
+        return replace(self, spans={
+            t: (min(low, other.spans[t][0]), max(high, other.spans[t][1]))
+            for t, (low, high) in self.spans.items()})
 
 
 def observe(graph: Graph, samples: Iterable[Array]) -> Statistics:
@@ -57,7 +67,8 @@ def observe(graph: Graph, samples: Iterable[Array]) -> Statistics:
                 counts, peak = histogram(values), _peaks(values)
                 histograms[t] = merged(histograms[t], counts) if t in histograms else counts
                 peaks[t] = np.maximum(peaks[t], peak) if t in peaks else peak
-    return Statistics(histograms, peaks)
+    spans = {t: (values.low, values.high) for t, values in histograms.items()}
+    return Statistics(histograms, peaks, spans)
 
 
 def histogram(values: Array) -> Histogram:

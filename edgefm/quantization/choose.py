@@ -3,13 +3,15 @@
 
 How ranges are chosen, whether channels are equalized and whether weights and biases are refined is
 decided by measuring: every candidate runs as integers on held-out calibration samples and is
-compared with the float graph. `integer.py` makes the candidates, `refine.py` betters them.
+compared with the float graph. `integer.py` makes the candidates, `refine.py` betters them. Once the
+choice is made, the samples that were held out count too: of few samples every range is taken anew
+from all of them; of many the extremes are, wherever a range is to span all that was seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -24,6 +26,7 @@ from edgefm.quantization.recipe import Recipe, integer_graph, refuse_unquantizab
 from edgefm.quantization.refine import refined
 
 METHODS = ("minmax", "99.99", "99.999", "mse")
+_FEW = 64  # samples up to which those that are held out are missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,10 @@ class QuantizeOptions:
     methods         range methods of `calibrate.range_of`
     refine          round weights with error feedback and correct biases (`refine.refined`)
     equalize        cross-layer equalization (changes depthwise networks only)
-    input_range     (low, high) that preprocessing can produce; measured when None
+    input_range     (low, high) that preprocessing can produce; what was measured beyond it counts
+                    too, and alone when None
     given           (low, high) of maps whose range is not to be chosen, by name
-    held_out        samples that choose between candidates and do not calibrate
+    held_out        samples that choose between candidates and calibrate only then
     refine_with     samples among the others that refinement looks at; all are in memory at once
     """
 
@@ -49,23 +53,28 @@ class QuantizeOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """One quantization, and its distance from the float graph on the held-out samples."""
-
-    graph: Graph
-    method: str
-    equalized: bool
-    refined: bool
-    distance: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Variant:
+class Variant:
     """A float graph to be quantized, and what its tensors hold."""
 
     graph: Graph
     seen: Statistics
     equalized: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """One quantization, and its distance from the float graph on the held-out samples."""
+
+    graph: Graph
+    variant: Variant
+    method: str
+    refined: bool
+    distance: float
+
+    @property
+    def equalized(self) -> bool:
+        """True when channels were equalized before."""
+        return self.variant.equalized
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +95,23 @@ def quantize(graph: Graph, samples: Sequence[Array], options: QuantizeOptions | 
     after each run of one sample. Raises UnsupportedModel for operators without an int8 form,
     BadInput for unusable samples.
     """
-    return min(candidates(graph, samples, options, tick), key=lambda c: c.distance).graph
+    options = options or QuantizeOptions()
+    best = min(candidates(graph, samples, options, tick), key=lambda c: c.distance)
+    return _over_all(graph, samples, best, options, tick)
+
+
+def _over_all(graph: Graph, samples: Sequence[Array], best: Candidate, options: QuantizeOptions,
+              tick: Callable[[], None]) -> Graph:
+    """The best candidate as it is once the samples that chose it calibrate too."""
+    some, held = _split(samples, options.held_out)
+    if len(samples) > _FEW:
+        seen = best.variant.seen.spanning(observe(best.variant.graph, _ticking(held, tick)))
+        variant = replace(best.variant, seen=seen)
+    else:
+        some, own = list(samples), replace(options, equalize=(best.variant.equalized,))
+        (variant,) = _variants(fuse(graph), some, own, tick)
+    few = _some(some, options) if best.refined else ()
+    return prune(_made(variant, best.method, few, options))
 
 
 def candidates(graph: Graph, samples: Sequence[Array], options: QuantizeOptions | None = None,
@@ -101,18 +126,9 @@ def candidates(graph: Graph, samples: Sequence[Array], options: QuantizeOptions 
     expected = [[values[t] for t in tensors] for values in (run_graph(graph, [x]) for x in held)]
     judge = _Judge(held, tensors, expected, tick)
     tried: list[Candidate] = []
-    few = fit[::-(-len(fit) // max(1, options.refine_with))]
     for variant in _variants(graph, fit, options, tick):
-        tried += _search(variant, few, judge, options)
+        tried += _search(variant, _some(fit, options), judge, options)
     return tried
-
-
-def runs(graph: Graph, samples: int, options: QuantizeOptions | None = None) -> int:
-    """How often `candidates` will `tick` with so many samples, for a progress display."""
-    options = options or QuantizeOptions()
-    held = len(range(0, samples, _stride(samples, options.held_out)))
-    each = (samples - held or samples) + held * (len(options.methods) + len(options.refine) - 1)
-    return each * (len(options.equalize) if can_equalize(fuse(graph)) else 1)
 
 
 def _check_samples(graph: Graph, samples: Sequence[Array]) -> None:
@@ -139,16 +155,21 @@ def _split(samples: Sequence[Array], held_out: int) -> tuple[list[Array], list[A
     return fit or list(samples), list(samples[::stride])
 
 
+def _some(samples: Sequence[Array], options: QuantizeOptions) -> Sequence[Array]:
+    """The samples to refine with, spread evenly."""
+    return samples[::-(-len(samples) // max(1, options.refine_with))]
+
+
 def _variants(graph: Graph, fit: Sequence[Array], options: QuantizeOptions,
-              tick: Callable[[], None]) -> Iterator[_Variant]:
+              tick: Callable[[], None]) -> Iterator[Variant]:
     """The float graphs to quantize: as it is, and equalized."""
     seen = observe(graph, _ticking(fit, tick))
     both = True in options.equalize and can_equalize(graph)
     if False in options.equalize or not both:
-        yield _Variant(graph, seen, False)
+        yield Variant(graph, seen, False)
     if both:
         other = equalized(graph, seen)
-        yield _Variant(other, observe(other, _ticking(fit, tick)), True)
+        yield Variant(other, observe(other, _ticking(fit, tick)), True)
 
 
 def _ticking(samples: Iterable[Array], tick: Callable[[], None]) -> Iterator[Array]:
@@ -157,7 +178,7 @@ def _ticking(samples: Iterable[Array], tick: Callable[[], None]) -> Iterator[Arr
         tick()
 
 
-def _search(variant: _Variant, few: Sequence[Array], judge: _Judge, options: QuantizeOptions
+def _search(variant: Variant, few: Sequence[Array], judge: _Judge, options: QuantizeOptions
             ) -> list[Candidate]:
     """Try every range method, then the best of them with the other ways to round."""
     first, *others = options.refine
@@ -168,15 +189,17 @@ def _search(variant: _Variant, few: Sequence[Array], judge: _Judge, options: Qua
                     for other in others]
 
 
-def _measured(variant: _Variant, method: str, few: Sequence[Array], judge: _Judge,
+def _measured(variant: Variant, method: str, few: Sequence[Array], judge: _Judge,
               options: QuantizeOptions) -> Candidate:
     """One candidate; refined with the samples `few`, if there are any."""
+    made = _made(variant, method, few, options)
+    return Candidate(prune(made), variant, method, bool(few), _distance(made, judge))
+
+
+def _made(variant: Variant, method: str, few: Sequence[Array], options: QuantizeOptions) -> Graph:
     made = integer_graph(variant.graph, variant.seen, Recipe(method, options.input_range,
-                                                         options.given))
-    if few:
-        made = refined(variant.graph, made, few)
-    distance = _distance(made, judge)
-    return Candidate(prune(made), method, variant.equalized, bool(few), distance)
+                                                             options.given))
+    return refined(variant.graph, made, few) if few else made
 
 
 def _judged(graph: Graph) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from edgefm.errors import UnsupportedModel
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.network.rewrite import LINEAR, output_axis
-from edgefm.quantization.calibrate import Histogram, Statistics, histogram, merged, range_of
+from edgefm.quantization.calibrate import Statistics, merged, range_of
 
 SAME_SCALE = frozenset({"concat", "average_pool", "max_pool", "reshape", "pad", "transpose",
                          "resize_bilinear", "resize_nearest"})
@@ -35,8 +35,8 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How ranges are chosen: the method of `calibrate.range_of`, what the input can be, and the
-    ranges (low, high) that are given, by name of tensor."""
+    """How ranges are chosen: the method of `calibrate.range_of`, what the input can be besides what
+    was seen, and the ranges (low, high) that are given, by name of tensor."""
 
     method: str
     input_range: tuple[float, float] | None = None
@@ -121,24 +121,34 @@ def _groups(graph: Graph) -> list[list[int]]:
 def _range(graph: Graph, group: Sequence[int], seen: Statistics, recipe: Recipe
            ) -> tuple[float, float]:
     """What 8 bits shall span; all that was seen where the graph meets the world, so that the
-    largest of several outputs stays the largest."""
+    largest of several outputs stays the largest and no input is cut off."""
+    spans = [_span(graph, t, seen) for t in group]
+    span = min(low for low, _ in spans), max(high for _, high in spans)
     if recipe.input_range is not None and graph.inputs[0] in group:
-        return recipe.input_range
+        return _widened(recipe.input_range, span)
     for t in group:
         if _name(graph, t) in recipe.given:
             return recipe.given[_name(graph, t)]
-    values = reduce(merged, (_histogram(graph, t, seen) for t in group))
     ends = {*graph.inputs, *graph.outputs, *_constants(graph)}
-    return range_of("minmax" if ends.intersection(group) else recipe.method, values)
+    if recipe.method == "minmax" or ends.intersection(group):
+        return span
+    return range_of(recipe.method, reduce(merged, (seen.histograms[t] for t in group)))
+
+
+def _widened(limits: tuple[float, float], span: tuple[float, float]) -> tuple[float, float]:
+    """`limits`, or what was seen where they would cut it off by more than rounding does."""
+    half = (limits[1] - limits[0]) / 510
+    return (span[0] if span[0] < limits[0] - half else limits[0],
+            span[1] if span[1] > limits[1] + half else limits[1])
 
 
 def _constants(graph: Graph) -> Iterable[int]:
     return (t for t, tensor in enumerate(graph.tensors) if tensor.data is not None)
 
 
-def _histogram(graph: Graph, tensor: int, seen: Statistics) -> Histogram:
+def _span(graph: Graph, tensor: int, seen: Statistics) -> tuple[float, float]:
     data = graph.tensors[tensor].data
-    return seen.histograms[tensor] if data is None else histogram(data)
+    return seen.spans[tensor] if data is None else (float(data.min()), float(data.max()))
 
 
 def _affine(low: float, high: float) -> Quant:

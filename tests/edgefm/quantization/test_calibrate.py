@@ -94,6 +94,16 @@ def test_observe_sees_every_float_tensor(
         np.testing.assert_array_equal(seen.peaks[t], np.abs(values).max(axis=0))
 
 
+def test_spanning_takes_in_extremes_and_no_more(
+        float_nets: dict[str, Graph], float_samples: Callable[[int], list[Array]]) -> None:
+    graph, samples = float_nets["fire"], float_samples(2)
+    samples[1][0, 0, 0, 0] = 99
+    one, other = (observe(graph, [sample]) for sample in samples)
+    both = one.spanning(other)
+    assert both.spans == observe(graph, samples).spans != one.spans
+    assert both.histograms is one.histograms and both.peaks is one.peaks
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e38])
 def test_observe_refuses_what_is_not_finite(

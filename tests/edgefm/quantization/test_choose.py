@@ -12,10 +12,13 @@ from edgefm.evaluate.reference import Reference
 from edgefm.exporters.tflite import export_tflite
 from edgefm.importers.onnx import load_onnx
 from edgefm.importers.tflite import load_tflite
-from edgefm.network.graph import Array, Graph
+from edgefm.network.graph import Array, Graph, Tensor
+from edgefm.network.rewrite import fuse, prune
 from edgefm.ops import run_graph
 from edgefm.ops.quantize import dequantized, quantized
-from edgefm.quantization.choose import METHODS, QuantizeOptions, candidates, quantize, runs
+from edgefm.quantization.calibrate import observe
+from edgefm.quantization.choose import METHODS, QuantizeOptions, candidates, quantize
+from edgefm.quantization.recipe import Recipe, integer_graph
 
 Samples = Callable[[int], list[Array]]
 NAMES = ["fire", "relu", "relu6", "mixed"]
@@ -63,11 +66,55 @@ def test_best_measured_candidate_is_taken(float_nets: dict[str, Graph],
     assert {(c.equalized, c.method) for c in tried if c.refined} == {
         (equal, method) for equal in (False, True) for method in METHODS}
     assert sum(not c.refined for c in tried) == 2
-    best = min(tried, key=lambda c: c.distance).graph
+    best = min(tried, key=lambda c: c.distance)
     chosen = quantize(graph, samples, QuantizeOptions(held_out=4))
-    for a, b in zip(best.tensors, chosen.tensors, strict=True):
-        assert a.quant == b.quant
-        np.testing.assert_array_equal(a.data, b.data)
+    only = QuantizeOptions((best.method,), (best.refined,), (best.equalized,), held_out=4)
+    assert same(chosen, quantize(graph, samples, only))
+
+
+def same(a: Graph, b: Graph) -> bool:
+    """True when two graphs have the same numbers."""
+    return all(x.quant == y.quant and np.array_equal(x.data, y.data)
+               for x, y in zip(a.tensors, b.tensors, strict=True))
+
+
+def span(tensor: Tensor) -> tuple[float, float]:
+    """What the 8 bits of a tensor reach, with half a step for rounding."""
+    return (tensor.scale * (-128.5 - tensor.zero_point), tensor.scale * (127.5 - tensor.zero_point))
+
+
+@pytest.mark.parametrize("count", [2, 20, 64, 65, 130])
+@pytest.mark.parametrize("spiky", [0, 1, -1])
+def test_every_sample_counts_in_the_end(count: int, spiky: int, float_nets: dict[str, Graph],
+                                        float_samples: Samples) -> None:
+    """The first sample is always held out, the second never is."""
+    graph, samples = float_nets["relu"], float_samples(count)
+    samples[spiky][0, 3, 4] = -9.0, 12.0, 0.5
+    options = QuantizeOptions(("minmax",), (False,), (False,), held_out=16)
+    result = quantize(graph, samples, options)
+    low, high = span(result.tensors[result.inputs[0]])
+    assert low <= -9 and 12 <= high < 12.2
+    low, high = span(result.tensors[result.outputs[0]])
+    values = [run_graph(graph, [sample])[graph.outputs[0]] for sample in samples]
+    assert low <= min(v.min() for v in values) and max(v.max() for v in values) <= high
+
+
+def test_few_samples_all_say_what_percentiles_leave_out(float_nets: dict[str, Graph],
+                                                        float_samples: Samples) -> None:
+    graph, samples = float_nets["relu"], float_samples(8)
+    options = QuantizeOptions(("90",), (False,), (False,), held_out=4)
+    whole = integer_graph(fuse(graph), observe(fuse(graph), samples), Recipe("90"))
+    assert same(quantize(graph, samples, options), prune(whole))
+
+
+@pytest.mark.parametrize("name", ["fire", "relu6"])
+def test_of_many_samples_those_held_out_change_nothing_that_they_do_not_exceed(
+        name: str, float_nets: dict[str, Graph], float_samples: Samples) -> None:
+    graph, samples = float_nets[name], float_samples(65)
+    samples[::5] = [sample * np.float32(.5) for sample in samples[::5]]  # one in five is held out
+    options = QuantizeOptions(("99.9", "minmax"), held_out=13)
+    best = min(candidates(graph, samples, options), key=lambda c: c.distance)
+    assert same(quantize(graph, samples, options), best.graph)
 
 
 def test_options_of_one_entry_leave_one_candidate(float_nets: dict[str, Graph],
@@ -77,14 +124,12 @@ def test_options_of_one_entry_leave_one_candidate(float_nets: dict[str, Graph],
     assert [(c.method, c.equalized, c.refined) for c in tried] == [("99.5", True, False)]
 
 
-@pytest.mark.parametrize("name", ["fire", "relu6"])
-@pytest.mark.parametrize("count", [1, 7, 20])
-def test_progress_reaches_what_was_announced(name: str, count: int, float_nets: dict[str, Graph],
-                                             float_samples: Samples) -> None:
+def test_progress_is_told_after_every_run(float_nets: dict[str, Graph],
+                                          float_samples: Samples) -> None:
     ticks: list[None] = []
-    options = QuantizeOptions(held_out=4)
-    candidates(float_nets[name], float_samples(count), options, lambda: ticks.append(None))
-    assert len(ticks) == runs(float_nets[name], count, options)
+    options = QuantizeOptions(("minmax", "mse"), (True, False), held_out=4)
+    quantize(float_nets["fire"], float_samples(20), options, lambda: ticks.append(None))
+    assert len(ticks) == 16 + 4 * 3 + 20  # seen, judged by three candidates, seen in the end
 
 
 @pytest.mark.parametrize("bad", [

@@ -82,6 +82,25 @@ def test_given_input_range_decides_the_inputs_scale(float_nets: dict[str, Graph]
     assert abs(entry.scale - 0.04) < 1e-8 and entry.zero_point == -28
 
 
+@pytest.mark.parametrize(("limits", "low", "high"), [
+    ((0.0, 255.0), -2.0, 255.0), ((-1.0, 1.0), -2.0, 2.5), ((-8.0, 1.0), -8.0, 2.5)])
+def test_what_was_seen_beyond_the_given_range_counts_too(
+        limits: tuple[float, float], low: float, high: float, float_nets: dict[str, Graph],
+        float_samples: Samples) -> None:
+    entry = made(float_nets["fire"], float_samples(2), input_range=limits).tensors[0]
+    assert entry.scale == pytest.approx((high - low) / 255, rel=0.01)
+    assert entry.scale * (-128 - entry.zero_point) == pytest.approx(low, abs=entry.scale)
+
+
+def test_rounding_is_not_beyond_the_given_range(float_nets: dict[str, Graph]) -> None:
+    """Samples are float32, what preprocessing says is not."""
+    low, high = -0.485 / 0.229, (1 - 0.406) / 0.225
+    sample = np.full((1, 12, 10, 3), np.nextafter(np.float32(low), np.float32(-9)))
+    sample[0, 0] = np.nextafter(np.float32(high), np.float32(9))
+    entry = made(float_nets["fire"], [sample], input_range=(low, high)).tensors[0]
+    assert entry.scale == float(np.float32((high - low) / 255))
+
+
 def test_outputs_keep_all_that_was_seen(float_nets: dict[str, Graph],
                                         float_samples: Samples) -> None:
     graph, samples = float_nets["relu"], float_samples(4)
