@@ -14,7 +14,9 @@ EdgefmError                 one clear line; the command line prints it and exits
     ├── LinkLost            the port, the process or the session is gone
     └── BadMessage          a frame arrived whole, but is not what the protocol says
 
-CalibrationWarning          calibration goes on, with a consequence that the message names
+InputWarning                work goes on, with a consequence that the message names
+├── CalibrationWarning      ... for what is calibrated
+└── ClippingWarning         ... because values lie outside of what an input can hold
 """
 
 from __future__ import annotations
@@ -81,5 +83,13 @@ class BadMessage(LinkError):
     """A frame arrived whole, but its payload is not what the protocol says."""
 
 
-class CalibrationWarning(UserWarning):
-    """Calibration files that can be used, but not well; the message names the consequence."""
+class InputWarning(UserWarning):
+    """Files that can be used, but not well; the message names the consequence in one line."""
+
+
+class CalibrationWarning(InputWarning):
+    """Calibration files that can be used, but not well."""
+
+
+class ClippingWarning(InputWarning):
+    """Files whose values lie outside of what a network's input can hold."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from warnings import warn
 
 from edgefm import importers, rate_distortion
+from edgefm.clipping import holds_numbers, input_range, warn_of_clipped
 from edgefm.codecs.tables_file import read_tables, step_factors
 from edgefm.compiler import onchip
 from edgefm.compiler.external import Deployed, Outside
@@ -26,7 +27,6 @@ from edgefm.images.preprocess import (
     choose_preprocess,
     load_image,
     picture_size,
-    value_range,
 )
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Program
@@ -53,7 +53,8 @@ class CompileOptions:
     At most one of `kl_budget` (nats), `accuracy_budget` (points of top-1), `byte_budget` (stored
     feature maps per inference, both ways, whatever the picture) and `mean_byte_budget` (the same on
     average) may be given; stored maps then get coarser steps. `tolerance` (steps of a map) and
-    `refresh` (frames) are for the codec temporal.
+    `refresh` (frames) are for the codec temporal. With `pictures` a float input that can be a
+    picture needs `preprocess`, unless all files of `calib` are arrays of numbers.
     """
 
     fast: int | None = None
@@ -78,6 +79,7 @@ class CompileOptions:
     refresh: int = 0
     quality: str = "even"
     tile: int = TILE
+    pictures: bool = True
 
     @property
     def budget(self) -> Budget | None:
@@ -134,18 +136,29 @@ def load_model(path: Path, options: CompileOptions,
     Raises BadInput or UnsupportedModel with one line, also when a float network has no calibration.
     """
     source = importers.load(path)
-    preprocess = choose_preprocess(source, options.preprocess, options.geometry)
+    preprocess = choose_preprocess(source, options.preprocess, options.geometry,
+                                   _needs_pictures(source, options))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     graph = source
     if source.is_float():
-        inputs = calibration_inputs(source, preprocess, options.calib)
+        files = _chosen(options.calib, source.name, CALIBRATION_IMAGES)
+        inputs = _inputs_of(files, source, preprocess)
         _warn_of_few(options.calib, len(inputs), FEW, "the ranges of all maps are taken from them, "
                      "and other files will be clipped or rounded coarsely")
-        limits = QuantizeOptions(
-            input_range=value_range(preprocess) if preprocess else None,
-            held_out=max(16, len(inputs) // 8))
+        limits = QuantizeOptions(input_range=input_range(files, inputs, preprocess),
+                                 held_out=max(16, len(inputs) // 8))
         graph = quantize(source, inputs, limits, tick)
     return Model(source, graph, preprocess, digest)
+
+
+def _needs_pictures(source: Graph, options: CompileOptions) -> bool:
+    """True unless nothing shows that a package is for pictures: its input is float, and whoever
+    compiles it wants none or calibrates with numbers alone."""
+    if not options.pictures or source.tensors[source.inputs[0]].dtype != "float32":
+        return options.pictures
+    if options.preprocess is not None or options.calib is None:
+        return True
+    return not all(map(holds_numbers, _chosen(options.calib, source.name, CALIBRATION_IMAGES)))
 
 
 def load_quantized(path: Path, options: CompileOptions) -> Graph:
@@ -168,14 +181,23 @@ def calibration_files(directory: Path | None, why: str) -> list[Path]:
 def calibration_inputs(graph: Graph, preprocess: Preprocess | None, directory: Path | None,
                        most: int = CALIBRATION_IMAGES) -> list[Array]:
     """At most `most` inputs for a graph, evenly spread over the folder's files."""
-    files = calibration_files(directory, graph.name)
-    step = max(1, len(files) // most)
+    return _inputs_of(_chosen(directory, graph.name, most), graph, preprocess)
+
+
+def _inputs_of(files: Sequence[Path], graph: Graph, preprocess: Preprocess | None) -> list[Array]:
     info = graph.tensors[graph.inputs[0]]
     target = InputInfo(info.shape, info.dtype) if info.quant is None else InputInfo(
         info.shape, info.dtype, info.scale, info.zero_point)
-    chosen = files[::step][:most]
-    _warn_of_small(chosen, preprocess, target)
-    return [load_image(f, preprocess, target) for f in chosen]
+    _warn_of_small(files, preprocess, target)
+    inputs = [load_image(f, preprocess, target) for f in files]
+    warn_of_clipped(files, target, files[0].parent)
+    return inputs
+
+
+def _chosen(directory: Path | None, why: str, most: int) -> list[Path]:
+    """At most `most` calibration files, evenly spread."""
+    files = calibration_files(directory, why)
+    return files[::max(1, len(files) // most)][:most]
 
 
 def _warn_of_few(directory: Path | None, met: int, few: int, consequence: str) -> None:

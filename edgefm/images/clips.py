@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgefm.clipping import warn_of_clipped
 from edgefm.errors import BadInput
 from edgefm.images.picture import SUFFIXES
 from edgefm.images.preprocess import InputLike, Preprocess, array_to_input, load_image, map_npy
@@ -24,11 +25,13 @@ def frames(clip: Path, preprocess: Preprocess | None,
     """
     if clip.is_dir():
         files = sorted(p for p in clip.iterdir() if p.suffix.lower() in SUFFIXES | {".npy"})
+        warn_of_clipped(files, target, clip)
         for path in files:
             yield path.name, load_image(path, preprocess, target)
         count = len(files)
     elif clip.suffix.lower() == ".npy":
         array = map_npy(clip)
+        warn_of_clipped([clip], target, clip)
         count = len(array) if array.ndim > 1 else 0
         for i in range(count):
             name = f"frame {i}"

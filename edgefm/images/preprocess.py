@@ -136,12 +136,14 @@ def from_json(fields: Mapping[str, Any]) -> Preprocess:
     return result
 
 
-def choose_preprocess(graph: Graph, text: str | None, geometry: str | None) -> Preprocess | None:
+def choose_preprocess(graph: Graph, text: str | None, geometry: str | None,
+                      needed: bool = True) -> Preprocess | None:
     """The preprocessing to store with a network; None when its input is no picture.
 
     Without `text` integer inputs take pixels raw; a network with a float input must be told
-    (BadInput). Without `geometry`: stretch for detectors, letterbox for segmentation, else crop.
-    A float network's `raw` means its real input is the pixel's value.
+    (BadInput) unless pictures are not `needed`: it then takes arrays only (None). Without
+    `geometry`: stretch for detectors, letterbox for segmentation, else crop. A float network's
+    `raw` means its real input is the pixel's value.
     """
     source = graph.tensors[graph.inputs[0]]
     if not is_picture(source.shape):
@@ -150,6 +152,8 @@ def choose_preprocess(graph: Graph, text: str | None, geometry: str | None) -> P
                            "is no picture, so it takes no --preprocess or --geometry")
         return None
     if text is None and source.dtype == "float32":
+        if not needed and geometry is None:
+            return None
         raise BadInput(f"{graph.name}: input {source.name!r} is float, so how pictures become "
                        "numbers must be said: --preprocess raw|tf|torchvision|caffe|mean=…,std=…")
     result = parse_preprocess(text or "raw", geometry or default_geometry(graph))
@@ -174,7 +178,7 @@ def is_picture(shape: tuple[int, ...]) -> bool:
 def picture_size(shape: tuple[int, ...]) -> tuple[int, int]:
     """(width, height) of a picture input; BadInput when the shape is no picture's."""
     if not is_picture(shape):
-        raise BadInput(f"an input of shape {list(shape)} takes no picture: hand in an .npy file")
+        raise BadInput(f"an input of shape {list(shape)} takes no picture; expected an .npy file")
     return (shape[2], shape[1]) if shape[3] in (1, 3) else (shape[3], shape[2])
 
 
@@ -222,8 +226,12 @@ def picture_to_input(image: Image.Image, preprocess: Preprocess | None, target: 
                      name: str = "picture") -> Array:
     """An upright "L" or "RGB" picture as input data; BadInput (with `name`) if it cannot be."""
     if preprocess is None:
-        raise BadInput(f"{name}: this network takes no picture (input {target.dtype} "
-                       f"{list(target.shape)}): hand in an .npy file")
+        what = f"{target.dtype} {list(target.shape)}"
+        raise BadInput(
+            f"{name}: nothing says how a picture becomes this network's input, {what}; expected "
+            "an .npy file, or --preprocess when the network is compiled"
+            if is_picture(tuple(target.shape)) else
+            f"{name}: this network takes no picture (input {what}); expected an .npy file")
     placement = placement_of(image.size, preprocess, target)
     channels = target.shape[3] if target.shape[3] in (1, 3) else target.shape[1]
     try:

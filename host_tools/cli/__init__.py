@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, TextIO
 
-from edgefm.errors import CalibrationWarning, EdgefmError
+from edgefm.errors import EdgefmError, InputWarning
 from host_tools.cli import (
     codecs,
     compare,
@@ -106,14 +106,14 @@ def _commands(words: list[str]) -> list[list[str]]:
 
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
-    """Warnings about calibration as one line each, each once; others as Python shows them."""
+    """Warnings about files as one line each, each once; others as Python shows them."""
     with warnings.catch_warnings():
-        warnings.simplefilter("once", CalibrationWarning)
+        warnings.simplefilter("once", InputWarning)
         shown = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], filename: str, lineno: int,
                  file: TextIO | None = None, line: str | None = None) -> None:
-            if issubclass(category, CalibrationWarning):
+            if issubclass(category, InputWarning):
                 _complain(f"warning: {message}")
             else:
                 shown(message, category, filename, lineno, file, line)

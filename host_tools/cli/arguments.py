@@ -129,8 +129,12 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--names", type=Path, metavar="FILE", help="class names, one per line")
 
 
-def compile_options(arguments: argparse.Namespace, model: Path) -> CompileOptions:
-    """The options of a command line; for a model of the zoo its own defaults fill the gaps."""
+def compile_options(arguments: argparse.Namespace, model: Path,
+                    pictures: bool = True) -> CompileOptions:
+    """The options of a command line; for a model of the zoo its own defaults fill the gaps.
+
+    Without `pictures` the package is not for them, and nobody is asked how they become numbers.
+    """
     entry = zoo.recognize(model)
     preprocess, geometry = arguments.preprocess, arguments.geometry
     names: tuple[str, ...] = read_names(arguments.names) if arguments.names else ()
@@ -147,7 +151,8 @@ def compile_options(arguments: argparse.Namespace, model: Path) -> CompileOption
         rate_rule=arguments.rate_rule,
         transform=arguments.transform, tables=arguments.tables, tolerance=arguments.tolerance,
         refresh=arguments.refresh, quality=arguments.quality, tile=arguments.tile,
-        points_per_nat=read_per_nat(arguments.points) if arguments.points else PER_NAT)
+        points_per_nat=read_per_nat(arguments.points) if arguments.points else PER_NAT,
+        pictures=pictures)
 
 
 def _zoo_names(entry: zoo.Entry) -> tuple[str, ...]:
@@ -166,12 +171,13 @@ class Package:
     compiled: Compiled | None
 
 
-def load_package(arguments: argparse.Namespace, path: Path) -> Package:
-    """An .efm as it is; any other model compiled with the command line's options."""
+def load_package(arguments: argparse.Namespace, path: Path, pictures: bool = True) -> Package:
+    """An .efm as it is; any other model compiled as `compile_options` says."""
     if is_package(path):
         return Package(path.read_bytes(), None)
     with progress_bar(f"compile {path.name}") as bar:
-        compiled = compile_model(path, compile_options(arguments, path), lambda: bar.update())
+        compiled = compile_model(path, compile_options(arguments, path, pictures),
+                                 lambda: bar.update())
     return Package(compiled.package, compiled)
 
 

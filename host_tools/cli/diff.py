@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
         return [[file] for file in files]
 
     with progress_bar(f"diff {arguments.model.name}"):
-        options = compile_options(arguments, arguments.model)
+        options = compile_options(arguments, arguments.model, pictures=False)
         result = diff_model(arguments.model, options, inputs)
     if arguments.json:
         print_json(result.to_json())

@@ -53,7 +53,7 @@ def print_summary(info: PackageInfo) -> None:
         for number, tensor in enumerate(tensors):
             text = tensor_text(tensor.shape, tensor.dtype, tensor.scale, tensor.zero_point)
             fields[f"{word} {number}"] = f"{tensor.name}: {text}"
-    fields["preprocess"] = info.preprocess or "none: the input is no picture"
+    fields["preprocess"] = info.preprocess or "none: takes .npy files, no pictures"
     fields["class names"] = len(info.labels) or "none"
     fields["fast memory"] = size_text(info.plan["fast_bytes"])
     fields["external memory"] = size_text(info.plan["external_bytes"])

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Plan and print."""
-    package = load_package(arguments, arguments.net)
+    package = load_package(arguments, arguments.net, pictures=False)
     info = read_info(package.data, str(arguments.net))
     plan: Mapping[str, Any] = package.compiled.plan.to_json() if package.compiled else info.plan
     if arguments.json:

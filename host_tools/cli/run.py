@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from edgefm.clipping import warn_of_clipped
 from edgefm.errors import BadInput
 from edgefm.images import answers
 from edgefm.images.labels import names_for
@@ -150,8 +151,11 @@ def _inputs(arguments: argparse.Namespace, info: PackageInfo, wanted: Sequence[A
         names = ", ".join(tensor.name for tensor in wanted)
         raise BadInput(f"{arguments.net}: met {len(arguments.inputs)} input files, "
                        f"expected {len(wanted)} ({names})")
-    return [load_image(path, info.preprocess, tensor)
-            for path, tensor in zip(arguments.inputs, wanted, strict=True)]
+    inputs = []
+    for path, tensor in zip(arguments.inputs, wanted, strict=True):
+        inputs.append(load_image(path, info.preprocess, tensor))
+        warn_of_clipped([path], tensor, path)
+    return inputs
 
 
 def _show(arguments: argparse.Namespace, info: PackageInfo, outputs: Sequence[Array]

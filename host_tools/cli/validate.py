@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgefm.clipping import warn_of_clipped
 from edgefm.compiler.pipeline import Compiled
 from edgefm.errors import BadInput
 from edgefm.evaluate.executors import executor
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     task = arguments.task or task_of([t.shape for t in info.outputs], info.inputs[0].shape)
     files = labelled_files(arguments.labels, arguments.images, task, info.labels,
                            arguments.limit)
+    warn_of_clipped([file.path for file in files], info.inputs[0], arguments.images)
     judges = _Judges() if arguments.no_reference else _judges(package, arguments.net)
     source = judges.source if task == "classify" else None
     units = make_units(files, package.data, judges.oracle, source, task, arguments.views,

@@ -3,17 +3,20 @@
 
 import hashlib
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 
 import numpy as np
 import pytest
 from networks import Network
 from packages import Built, differing
+from PIL import Image
 
 from edgefm.codecs import gf2
 from edgefm.codecs.gf2_planes import plane_net
 from edgefm.codecs.tables_file import MapTables, write_tables
 from edgefm.compiler.pipeline import (
+    Compiled,
     CompileOptions,
     calibration_files,
     calibration_inputs,
@@ -21,10 +24,10 @@ from edgefm.compiler.pipeline import (
     load_model,
     load_quantized,
 )
-from edgefm.errors import BadInput, CalibrationWarning, Infeasible
+from edgefm.errors import BadInput, CalibrationWarning, ClippingWarning, Infeasible
 from edgefm.evaluate.diff import random_inputs
 from edgefm.exporters.tflite import export_tflite
-from edgefm.network.graph import Graph, Quant
+from edgefm.network.graph import Graph, Node, Quant, Tensor
 from edgefm.ops import run_graph
 from edgefm.package.container import MAP, Section, read_info
 from edgefm.planner import analyse
@@ -198,6 +201,79 @@ def test_unreadable_calibration_files_are_named(model: Path, tmp_path: Path) -> 
     (tmp_path / "0.npy").write_bytes(b"")
     with pytest.raises(BadInput, match=r"0\.npy: not a readable \.npy file"):
         compile_model(model, options)
+
+
+# -- float networks and arrays ---------------------------------------------------------------------
+
+
+def float_file(folder: Path, *shape: int) -> Path:
+    """A float .tflite of one fully connected operator over all of its input."""
+    tensors = [Tensor("x", shape, "float32"), Tensor("flat", (1, prod(shape)), "float32"),
+               Tensor("y", (1, 4), "float32")]
+    data = np.random.default_rng(1).normal(size=(4, prod(shape))).astype(np.float32)
+    tensors.append(Tensor("w", data.shape, "float32", data=data))
+    nodes = (Node("reshape", "flat", (0,), (1,)),
+             Node("fully_connected", "y", (1, 3, -1), (2,),
+                  {"activation": None, "keep_dims": False}))
+    path = folder / "float.tflite"
+    path.write_bytes(export_tflite(Graph("float", tuple(tensors), nodes, (0,), (2,))))
+    return path
+
+
+def float_samples(folder: Path, shape: tuple[int, ...], low: float = -3, high: float = 4) -> Path:
+    """Forty .npy files between `low` and `high`; the first alone reaches -9 and 12."""
+    folder.mkdir()
+    for k in range(40):
+        values = np.random.default_rng(k).uniform(low, high, shape).astype(np.float32)
+        if k == 0:
+            values.flat[:2] = -9, 12
+        np.save(folder / f"{k:02}.npy", values)
+    return folder
+
+
+def reach(compiled: Compiled) -> tuple[float, float]:
+    entry = compiled.graph.tensors[compiled.graph.inputs[0]]
+    return (entry.scale * (-128 - entry.zero_point), entry.scale * (127 - entry.zero_point))
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (1, 16), (1, 20, 3), (20, 3), (1, 4, 5, 3), (1, 3, 4, 5),
+                                   (1, 4, 5, 2)], ids=str)
+def test_a_float_network_calibrated_with_arrays_is_not_asked_for_pictures(
+        tmp_path: Path, shape: tuple[int, ...]) -> None:
+    model, calib = float_file(tmp_path, *shape), float_samples(tmp_path / "calib", shape)
+    compiled = compile_model(model, CompileOptions(calib=calib))
+    assert compiled.preprocess is None and read_info(compiled.package).preprocess is None
+    assert reach(compiled) == pytest.approx((-9, 12), abs=0.05)
+
+
+@pytest.mark.parametrize("preprocess", ["raw", "tf", "torchvision"])
+def test_what_arrays_hold_wins_over_preprocessing(tmp_path: Path, preprocess: str) -> None:
+    shape = (1, 4, 5, 3)
+    model, calib = float_file(tmp_path, *shape), float_samples(tmp_path / "calib", shape)
+    with pytest.warns(CalibrationWarning, match=r"of 2400 values in 40 of 40 \.npy files lie out"):
+        compiled = compile_model(model, CompileOptions(calib=calib, preprocess=preprocess))
+    assert compiled.preprocess is not None
+    assert reach(compiled) == pytest.approx((-9, 12), abs=0.05)
+
+
+def test_pictures_among_arrays_have_to_be_explained(tmp_path: Path) -> None:
+    shape = (1, 4, 5, 3)
+    model, calib = float_file(tmp_path, *shape), float_samples(tmp_path / "calib", shape)
+    Image.new("RGB", (9, 9)).save(calib / "x.png")
+    with pytest.raises(BadInput, match="must be said: --preprocess"):
+        compile_model(model, CompileOptions(calib=calib))
+    with pytest.raises(BadInput, match=r"x\.png: nothing says how a picture becomes"):
+        compile_model(model, CompileOptions(calib=calib, pictures=False))
+    with pytest.warns(CalibrationWarning, match="widened to that of the files"):
+        compiled = compile_model(model, CompileOptions(calib=calib, preprocess="raw"))
+    assert reach(compiled) == pytest.approx((-9, 255), abs=1.1)
+
+
+def test_arrays_that_a_quantized_input_cannot_hold_are_told(model: Path, tmp_path: Path) -> None:
+    compiled = compile_model(model, CompileOptions())
+    np.save(tmp_path / "0.npy", np.full((1, 20, 24, 3), 50, np.float32))
+    with pytest.warns(ClippingWarning, match="1440 of 1440 values in 1 of 1"):
+        calibration_inputs(compiled.graph, compiled.preprocess, tmp_path)
 
 
 # -- tables from a file ----------------------------------------------------------------------------

@@ -189,6 +189,19 @@ def test_float_networks_must_be_told() -> None:
         choose_preprocess(_graph((1, 3, 8, 8), "float32"), None, None)
 
 
+def test_float_networks_that_take_no_pictures_need_not_be_told() -> None:
+    graph = _graph((1, 3, 8, 8), "float32")
+    assert choose_preprocess(graph, None, None, needed=False) is None
+    assert choose_preprocess(graph, "raw", None, needed=False) == Preprocess(raw=False)
+    with pytest.raises(BadInput, match="--preprocess"):
+        choose_preprocess(graph, None, "crop", needed=False)
+
+
+def test_a_picture_that_nobody_said_how_to_take_is_refused() -> None:
+    with pytest.raises(BadInput, match="expected an .npy file, or --preprocess"):
+        picture_to_input(Image.new("RGB", (2, 2)), None, InputInfo((1, 2, 2, 3), "int8"))
+
+
 def test_raw_on_a_float_network_means_the_pixels_value() -> None:
     preprocess = choose_preprocess(_graph((1, 8, 8, 3), "float32"), "raw", None)
     assert preprocess == Preprocess(raw=False)

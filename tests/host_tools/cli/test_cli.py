@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from networks import Network
 from PIL import Image
 
 from edgefm.codecs import CODECS
+from edgefm.exporters.tflite import export_tflite
 from host_tools.cli import main
 from host_tools.cli.arguments import size
 
@@ -131,6 +133,44 @@ def test_diff_finds_no_difference(model: Path, photos: Path, edgefm: Edgefm,
         assert (fields["max_abs_diff"], fields["first_difference"]) == (0, None)
         assert fields["tensors"] + len(fields["folded"]) == 4
     assert "largest difference" in edgefm("diff", model)
+
+
+@pytest.fixture
+def float_ended(tmp_path: Path) -> Path:
+    """An integer network that takes float pictures and gives floats."""
+    net = Network(4)
+    net.inputs.append(net.tensor((1, 8, 9, 3), dtype="float32"))
+    x = net.conv(net.node("quantize", net.inputs, (1, 8, 9, 3)), 4)
+    path = tmp_path / "ended.tflite"
+    path.write_bytes(export_tflite(net.graph(net.dequantize(x))))
+    return path
+
+
+def test_without_pictures_nobody_asks_how_they_are_taken(
+        float_ended: Path, photos: Path, tmp_path: Path, edgefm: Edgefm,
+        edgefm_json: Edgefm, edgefm_error: Edgefm) -> None:
+    assert edgefm_json("plan", float_ended)["fast_bytes"] > 0
+    assert edgefm_json("diff", float_ended, "--random", 2)["max_abs_diff"] == 0
+    arrays, net = tmp_path / "arrays", tmp_path / "net.efm"
+    arrays.mkdir()
+    for i in range(4):
+        np.save(arrays / f"{i}.npy", np.full((1, 8, 9, 3), i, np.float32))
+    assert edgefm_json("diff", float_ended, "--images", arrays)["inputs"] == 4
+    assert "--preprocess" in edgefm_error("diff", float_ended, "--images", photos)
+    assert "--preprocess" in edgefm_error("compile", float_ended, "-o", net)
+    edgefm("compile", float_ended, "-o", net, "--calib", arrays)
+    edgefm("run", net, arrays / "1.npy")
+    assert "0.png: nothing says how a picture" in edgefm_error("run", net, photos / "0.png")
+
+
+def test_runs_say_what_an_input_cuts_off(net: Path, tmp_path: Path, capfd: Any) -> None:
+    np.save(tmp_path / "x.npy", np.full((1, 16, 16, 3), 9, np.float32))
+    (tmp_path / "labels.csv").write_text("file,label\nx.npy,1\n")
+    for words in (["run", net, tmp_path / "x.npy"], ["run", net, "--video", tmp_path],
+                  ["validate", net, "--images", tmp_path, "--labels", tmp_path / "labels.csv"]):
+        assert main([str(word) for word in words]) == 0
+        told = capfd.readouterr().err
+        assert "768 of 768 values in 1 of 1 .npy files lie outside -6.4..6.35" in told
 
 
 def test_codecs_measures_every_codec_on_the_same_maps(model: Path, photos: Path, edgefm: Edgefm,
