@@ -55,7 +55,7 @@ static int give_memory(efm_bulk *bulk, efm_link_bulk *asked, const uint8_t *at, 
 /* What is read record by record: `:list`, `:maps`. */
 typedef struct efm_bulk_records {
     uint32_t bytes; /* of each, up to EFM_BULK_RECORD */
-    void (*make)(const efm_bulk *bulk, uint32_t index, uint8_t *record);
+    void (*make)(efm_bulk *bulk, uint32_t index, uint8_t *record);
 } efm_bulk_records;
 
 static int open_records(efm_bulk *bulk, efm_link_bulk *asked, const efm_bulk_records *records, uint32_t count)
@@ -72,17 +72,29 @@ static int open_records(efm_bulk *bulk, efm_link_bulk *asked, const efm_bulk_rec
     return EFM_OK;
 }
 
-static void list_record(const efm_bulk *bulk, uint32_t index, uint8_t *record)
+/* Goes on from the record that was made last: a list that is read in order is walked once. */
+static bool find_listed(efm_bulk *bulk, uint32_t index, efm_store_entry *entry)
 {
-    const efm_store *store = bulk->store;
-    uint32_t cursor = 0;
+    if (index < bulk->listed) {
+        bulk->listed = bulk->listed_at = 0;
+    }
+    uint32_t cursor = bulk->listed_at;
+    while (efm_store_next(bulk->store, &cursor, entry)) {
+        if (bulk->listed == index) {
+            return true;
+        }
+        bulk->listed++;
+        bulk->listed_at = cursor;
+    }
+    return false;
+}
+
+static void list_record(efm_bulk *bulk, uint32_t index, uint8_t *record)
+{
     efm_store_entry entry;
     memset(record, 0, EFM_BULK_RECORD);
-    for (bool there = true; there && index != UINT32_MAX; index--) {
-        there = efm_store_next(store, &cursor, &entry);
-        if (!there) {
-            return;
-        }
+    if (!find_listed(bulk, index, &entry)) { /* something was removed meanwhile */
+        return;
     }
     efm_store_le32(record + AT_BYTES, entry.bytes);
     efm_store_le32(record + AT_CRC, entry.crc);
@@ -98,10 +110,11 @@ static int open_list(efm_bulk *bulk, efm_link_bulk *asked)
     while (bulk->store != NULL && efm_store_next(bulk->store, &cursor, &entry)) {
         count++;
     }
+    bulk->listed = bulk->listed_at = 0;
     return open_records(bulk, asked, &list, count);
 }
 
-static void map_record(const efm_bulk *bulk, uint32_t index, uint8_t *record)
+static void map_record(efm_bulk *bulk, uint32_t index, uint8_t *record)
 {
     const efm_inference *inference = bulk->inference;
     memset(record, 0, EFM_MAP_RECORD_BYTES);
@@ -179,7 +192,7 @@ static int open_read(efm_bulk *bulk, efm_link_bulk *asked)
     return open_package(bulk, asked);
 }
 
-static void give_records(const efm_bulk *bulk, uint32_t offset, uint8_t *bytes, uint32_t count)
+static void give_records(efm_bulk *bulk, uint32_t offset, uint8_t *bytes, uint32_t count)
 {
     uint8_t record[EFM_BULK_RECORD];
     uint32_t size = bulk->records->bytes;
@@ -194,7 +207,7 @@ static void give_records(const efm_bulk *bulk, uint32_t offset, uint8_t *bytes, 
     }
 }
 
-int efm_bulk_give(const efm_bulk *bulk, uint32_t offset, uint8_t *bytes, uint32_t count)
+int efm_bulk_give(efm_bulk *bulk, uint32_t offset, uint8_t *bytes, uint32_t count)
 {
     if (bulk->at != NULL) {
         memcpy(bytes, bulk->at + offset, count);

@@ -111,12 +111,6 @@ bool efm_extent_find(const efm_store *store, const uint8_t *name, uint32_t name_
     return any;
 }
 
-bool efm_extent_is_newest(const efm_store *store, const efm_extent *some)
-{
-    efm_extent newest;
-    return efm_extent_find(store, some->name, some->name_bytes, &newest) && newest.block == some->block;
-}
-
 /* -- room --------------------------------------------------------------------------------------- */
 
 bool efm_gap_next(const efm_store *store, uint32_t without, efm_gap *found)

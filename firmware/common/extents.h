@@ -62,9 +62,8 @@ bool efm_extent_read(const efm_store *store, uint32_t block, efm_extent *extent)
 /* The next extent that may not be written over, at or behind *block, which moves behind it. */
 bool efm_extent_next(const efm_store *store, uint32_t *block, efm_extent *extent);
 
-/* The committed extent of a name, the newest where a commit was interrupted. */
+/* The committed extent of a name, the newest where there is another. */
 bool efm_extent_find(const efm_store *store, const uint8_t *name, uint32_t name_bytes, efm_extent *extent);
-bool efm_extent_is_newest(const efm_store *store, const efm_extent *extent);
 
 /* The next gap, as if the extent at block `without` were not there; begin with all 0. */
 bool efm_gap_next(const efm_store *store, uint32_t without, efm_gap *gap);

@@ -24,7 +24,7 @@
 
 #include "edgefm_status.h"
 
-enum { EFM_LINK_MAJOR = 1, EFM_LINK_MINOR = 2 };
+enum { EFM_LINK_MAJOR = 1, EFM_LINK_MINOR = 3 };
 
 /* A frame's bytes before stuffing: head, payload, CRC-32. */
 enum {
@@ -69,7 +69,8 @@ enum {
     EFM_LINK_INCOMPLETE = -37,    /* commit before every chunk was there */
     EFM_LINK_NOT_FOUND = -38,
     EFM_LINK_NO_SPACE = -39,
-    EFM_LINK_REFUSED = -40        /* sound, but not for this device or not now */
+    EFM_LINK_REFUSED = -40,       /* sound, but not for this device or not now */
+    EFM_LINK_TOO_MANY = -41       /* the store holds as many files as it may */
 };
 
 /* A frame that arrived whole; payload lies in the receive buffer until the next byte is fed. */

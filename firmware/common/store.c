@@ -64,7 +64,37 @@ static bool usable(const efm_flash *flash, uint32_t page)
            && flash->bytes >= flash->erase_bytes && flash->bytes % flash->erase_bytes == 0;
 }
 
-/* The newest write of all is the only one that can be unfinished and go on. */
+/* Whether the unsettled write is a package, and has taken the place of this one. */
+static bool is_replaced(const efm_store *store, const efm_extent *found)
+{
+    efm_extent newest;
+    return store->unsettled != store->blocks && store->unsettled != found->block && found->done
+           && efm_extent_read(store, store->unsettled, &newest) && newest.done && !newest.dead
+           && efm_bytes_same(found->name, found->name_bytes, newest.name, newest.name_bytes);
+}
+
+/* Ends the packages that the unsettled write has replaced. While that fails nothing is written, so that no other name
+   is ever there twice. */
+static int settle(efm_store *store)
+{
+    efm_extent found;
+    int status = EFM_OK;
+    if (store->unsettled == store->blocks) {
+        return EFM_OK;
+    }
+    for (uint32_t block = 0; status == EFM_OK && efm_extent_next(store, &block, &found);) {
+        if (is_replaced(store, &found)) {
+            status = retire(store, &found);
+        }
+    }
+    if (status == EFM_OK) {
+        store->unsettled = store->blocks;
+    }
+    return status;
+}
+
+/* The newest write of all is the only one that can be unfinished and go on, or may have replaced a package that
+   is still there. */
 static void scan(efm_store *store)
 {
     efm_extent found;
@@ -76,6 +106,7 @@ static void scan(efm_store *store)
             store->sequence = found.sequence + 1;
             store->cursor = block + found.blocks;
             store->open = found.done || found.dead ? store->blocks : block;
+            store->unsettled = block;
         }
         if (found.done && !found.dead) {
             block += found.blocks - 1;
@@ -91,14 +122,9 @@ int efm_store_mount(efm_store *store, const efm_flash *flash)
     if (!usable(flash, store->page)) {
         return EFM_BAD_ARGUMENT;
     }
-    store->blocks = store->open = flash->bytes / flash->erase_bytes;
+    store->blocks = store->open = store->unsettled = flash->bytes / flash->erase_bytes;
     scan(store);
-    efm_extent found;
-    for (uint32_t block = 0; efm_extent_next(store, &block, &found);) {
-        if (found.done && !efm_extent_is_newest(store, &found)) {
-            (void)!retire(store, &found); /* tried again at the next mount; efm_extent_find() knows */
-        }
-    }
+    (void)!settle(store); /* tried again before anything is written */
     return EFM_OK;
 }
 
@@ -115,7 +141,7 @@ bool efm_store_next(const efm_store *store, uint32_t *cursor, efm_store_entry *e
 {
     efm_extent found;
     while (efm_extent_next(store, cursor, &found)) {
-        if (found.done && efm_extent_is_newest(store, &found)) {
+        if (found.done && !is_replaced(store, &found)) {
             describe(store, &found, entry);
             return true;
         }
@@ -146,22 +172,21 @@ void efm_store_measure(const efm_store *store, efm_store_space *space)
     space->bytes = store->flash.bytes;
     space->free = count * store->flash.erase_bytes;
     space->largest = largest == 0 ? 0 : largest * store->flash.erase_bytes - efm_head_bytes(store);
-    space->erases = 0;
-    efm_extent found;
-    for (uint32_t block = 0; block < store->blocks; block++) {
-        if (efm_extent_read(store, block, &found) && found.erases > space->erases) {
-            space->erases = found.erases;
-        }
-    }
+    space->erases = efm_extent_erases(store, 0, store->blocks);
 }
 
 int efm_store_remove(efm_store *store, const uint8_t *name, uint32_t name_bytes)
 {
     efm_extent found;
-    if (!efm_extent_find(store, name, name_bytes, &found)) {
+    int status = settle(store);
+    if (status == EFM_OK && !efm_extent_find(store, name, name_bytes, &found)) {
         return EFM_LINK_NOT_FOUND;
     }
-    return retire(store, &found);
+    if (status == EFM_OK) {
+        store->unsettled = found.block; /* older ones, which only forged flash has, go first: none comes back */
+        status = settle(store);
+    }
+    return status == EFM_OK ? retire(store, &found) : status;
 }
 
 /* -- writing ------------------------------------------------------------------------------------ */
@@ -253,21 +278,35 @@ static bool is_open(const efm_store *store, const efm_store_package *package, ef
            && efm_bytes_same(open->name, open->name_bytes, package->name, package->name_bytes);
 }
 
+/* Whether there are as many packages as there may be. */
+static bool is_full(const efm_store *store)
+{
+    efm_extent found;
+    uint32_t count = 0;
+    for (uint32_t block = 0; efm_extent_next(store, &block, &found);) {
+        count++;
+    }
+    return count >= EFM_STORE_FILES_MAX;
+}
+
 /* Makes room when it must, then starts a write. */
 static int begin_anew(efm_store *store, const efm_store_package *package, bool replace)
 {
     efm_extent old;
     uint32_t blocks = efm_extent_blocks(store, package->bytes);
     uint32_t block = efm_extent_room(store, blocks, store->blocks);
+    bool replaces = efm_extent_find(store, package->name, package->name_bytes, &old);
+    if (!replaces && is_full(store)) {
+        return EFM_LINK_TOO_MANY;
+    }
     if (block == store->blocks) {
-        if (!efm_extent_find(store, package->name, package->name_bytes, &old)
-            || efm_extent_room(store, blocks, old.block) == store->blocks) {
+        if (!replaces || efm_extent_room(store, blocks, old.block) == store->blocks) {
             return EFM_LINK_NO_SPACE;
         }
         if (!replace) {
             return EFM_LINK_REFUSED;
         }
-        int status = retire(store, &old);
+        int status = efm_store_remove(store, package->name, package->name_bytes);
         if (status != EFM_OK) {
             return status;
         }
@@ -286,9 +325,13 @@ int efm_store_begin(efm_store *store, const efm_store_package *package, bool rep
     if (package->name_bytes == 0 || package->name_bytes > EFM_STORE_NAME_MAX) {
         return EFM_BAD_ARGUMENT;
     }
+    int status = settle(store);
+    if (status != EFM_OK) {
+        return status;
+    }
     if (is_open(store, package, &open)) {
         uint32_t front = store->resumed ? 0 : resume_block(store, &open);
-        int status = front == 0 ? EFM_OK : reopen(store, &open, front);
+        status = front == 0 ? EFM_OK : reopen(store, &open, front);
         if (store->resumed || status != EFM_OK) {
             *start = store->taken;
             return status;
@@ -353,15 +396,15 @@ static int write_done(efm_store *store, const efm_extent *open)
 
 int efm_store_commit(efm_store *store)
 {
-    efm_extent open, old;
+    efm_extent open;
     if (store->open == store->blocks || !store->resumed || !efm_extent_read(store, store->open, &open)) {
         return EFM_BAD_ARGUMENT;
     }
     if (store->taken != open.bytes) {
         return EFM_LINK_INCOMPLETE;
     }
-    bool replaces = efm_extent_find(store, open.name, open.name_bytes, &old);
     int status = EFM_BAD_CHECKSUM;
+    store->unsettled = store->open; /* flash that fails may hold the commit all the same */
     if (efm_crc32(0, open.at + efm_head_bytes(store), open.bytes) == open.crc) {
         status = write_done(store, &open);
     }
@@ -370,8 +413,6 @@ int efm_store_commit(efm_store *store)
         return status;
     }
     store->open = store->blocks;
-    if (replaces) {
-        (void)!retire(store, &old); /* else at the next mount */
-    }
+    (void)!settle(store); /* else before anything else is written, or at the next mount */
     return EFM_OK;
 }

@@ -31,7 +31,8 @@ enum {
     EFM_STORE_NAME_MAX = 32,   /* bytes of a name */
     EFM_STORE_PAGE_MIN = 64,   /* a page: what is written at once, program_bytes or this */
     EFM_STORE_PAGE_MAX = 256,
-    EFM_STORE_HEAD_PAGES = 3   /* in front of every package */
+    EFM_STORE_HEAD_PAGES = 3,  /* in front of every package */
+    EFM_STORE_FILES_MAX = 1024 /* names; bounds the time that any operation takes */
 };
 
 /* A package that is there. All pointers are into the flash. */
@@ -66,8 +67,9 @@ typedef struct efm_store {
     uint32_t sequence; /* of the next write */
     uint32_t cursor;   /* block behind the newest write: where the next one looks first */
     uint32_t open;     /* first block of the unfinished write, `blocks` when there is none */
-    uint32_t taken;    /* bytes of its package so far */
-    bool resumed;      /* `taken` is right; not so after a mount, until begin() looked */
+    uint32_t unsettled; /* first block of the newest write while a package that it replaced may be there, or `blocks` */
+    uint32_t taken; /* bytes of its package so far */
+    bool resumed; /* `taken` is right; not so after a mount, until begin() looked */
     uint8_t buffer[EFM_STORE_PAGE_MAX];
 } efm_store;
 
@@ -83,7 +85,8 @@ bool efm_store_find(const efm_store *store, const uint8_t *name, uint32_t name_b
 /* Opens a write. When the last one was of the same name, size and CRC and did not end, it goes on at
    *start, also after a power cut; any other unfinished write is dropped.
    EFM_LINK_NO_SPACE: no room in one piece. EFM_LINK_REFUSED: there would be without the package of that
-   name; with `replace` it is removed first, and a power cut then loses both. EFM_BAD_ARGUMENT: the name. */
+   name; with `replace` it is removed first, and a power cut then loses both. EFM_LINK_TOO_MANY: it would be
+   one name more than EFM_STORE_FILES_MAX. EFM_BAD_ARGUMENT: the name. EFM_PORT_FAILED: the flash. */
 EFM_MUST_CHECK int efm_store_begin(efm_store *store, const efm_store_package *package, bool replace, uint32_t *start);
 
 /* The next bytes. EFM_BAD_ARGUMENT: more than announced, or no write is open. EFM_PORT_FAILED: the flash
@@ -97,7 +100,7 @@ EFM_MUST_CHECK int efm_store_commit(efm_store *store);
 /* Drops the unfinished write, if any. To interrupt one and go on later nothing need be called. */
 EFM_MUST_CHECK int efm_store_abort(efm_store *store);
 
-/* EFM_LINK_NOT_FOUND. */
+/* EFM_LINK_NOT_FOUND, EFM_PORT_FAILED. */
 EFM_MUST_CHECK int efm_store_remove(efm_store *store, const uint8_t *name, uint32_t name_bytes);
 
 void efm_store_measure(const efm_store *store, efm_store_space *space);

@@ -12,8 +12,8 @@ from __future__ import annotations
 import struct
 import time
 import zlib
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -51,6 +51,7 @@ IMPORT_ARGS = struct.Struct("<BIII")
 TELL_STAGES, TELL_MAPS = 1, 2  # flags of RUN
 MAPS_SINCE = 2          # minor version of the protocol
 NAME_MOST = 32          # bytes
+NAMES_TOLD = 8          # in a message
 WORTH_SHARING = 1 << 12  # bytes from which on shared memory is used where there is one
 LOSSY_TRIES = 5         # profiles of a line that loses events
 Listener = Callable[[EventMessage], None]
@@ -158,17 +159,31 @@ class Device:
                 for size, crc, length, name in RECORD.iter_unpack(data)]
 
     def find(self, name: str) -> Stored | None:
-        """The stored file of a name."""
-        return next((one for one in self.files() if one.name == name), None)
+        """The stored file of a name; only this one is looked for."""
+        try:
+            return Stored(name, *self._session.look(check_name(name)))
+        except DeviceError as error:
+            if error.status == Status.NOT_FOUND:
+                return None
+            raise
 
-    def _there(self, name: str) -> Stored:
+    @contextmanager
+    def _stored(self, name: str) -> Iterator[str]:
+        """The name, checked; when the device lacks it, the error says what is there instead."""
+        try:
+            yield check_name(name)
+        except DeviceError as error:
+            if error.status != Status.NOT_FOUND:
+                raise
+            raise DeviceError(f"{self._name}: there is no :{name}; the device holds {self._held()}",
+                              Status.NOT_FOUND) from None
+
+    def _held(self) -> str:
         files = self.files()
-        found = next((one for one in files if one.name == check_name(name)), None)
-        if found is None:
-            names = ", ".join(f":{one.name}" for one in files) or "nothing"
-            raise DeviceError(f"{self._name}: there is no :{name}; the device holds {names}",
-                              Status.NOT_FOUND)
-        return found
+        names = [f":{one.name}" for one in files[:NAMES_TOLD]]
+        if len(files) > len(names):
+            names.append(f"and {len(files) - len(names):,} more")
+        return ", ".join(names) or "nothing"
 
     def space(self) -> Space:
         """How full the store is."""
@@ -203,6 +218,10 @@ class Device:
             replace, 0, len(data), zlib.crc32(data)) + name.encode())
 
     def _no_room(self, name: str, size: int, error: DeviceError) -> Exception:
+        if error.status == Status.TOO_MANY:
+            return Infeasible(f"{self._name}: no room for {name}: the store holds "
+                              f"{len(self.files()):,} files and takes no new name; remove some",
+                              size, name)
         if error.status not in (Status.NO_SPACE, Status.REFUSED):
             return error
         largest = self.space().largest
@@ -216,24 +235,25 @@ class Device:
 
     def get(self, name: str, progress: Progress = lambda done, total: None) -> bytes:
         """Read a file back."""
-        self._there(name)
-        return self._session.get(check_name(name), progress=progress)
+        with self._stored(name) as known:
+            return self._session.get(known, progress=progress)
 
     def remove(self, name: str) -> None:
         """Take a file away."""
-        self._there(name)
-        self._session.request(Command.REMOVE, check_name(name).encode())
+        with self._stored(name) as known:
+            self._session.request(Command.REMOVE, known.encode())
 
     def sha256(self, name: str) -> str:
         """SHA-256 of a file, computed by the device, in hex."""
-        self._there(name)
-        return self._session.get(f":hash/{check_name(name)}").hex()
+        with self._stored(name) as known:
+            return self._session.get(f":hash/{known}").hex()
 
     def outline(self, name: str) -> Outline:
         """What a stored package says of itself."""
-        stored = self._there(name)
-        return read_outline(lambda start, count: self._session.get(name, start, count),
-                            stored.bytes, f":{name}")
+        with self._stored(name) as known:
+            size, _ = self._session.look(known)
+            return read_outline(lambda start, count: self._session.get(known, start, count), size,
+                                f":{name}")
 
     # -- running ---------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from edgefm.errors import BadMessage
 
-MAJOR, MINOR = 1, 2
+MAJOR, MINOR = 1, 3
 HEAD = struct.Struct("<BBH")
 CRC = struct.Struct("<I")
 FRAME_EXTRA = HEAD.size + CRC.size
@@ -92,6 +92,7 @@ class Status(IntEnum):
     NOT_FOUND = -38
     NO_SPACE = -39
     REFUSED = -40
+    TOO_MANY = -41
 
 
 @dataclass(frozen=True, slots=True)

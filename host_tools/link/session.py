@@ -138,11 +138,7 @@ class Session(Requests):
         """
         size, data = self.line.chunk, bytearray()
         while True:
-            args = frames.READ_ARGS.pack(start + len(data), size) + name.encode()
-            reply = self._ask(Command.OPEN_READ, args, f"OPEN_READ of {name}")
-            if len(reply) != frames.READ_REPLY.size:
-                raise BadMessage(f"{self._transport.name}: OPEN_READ reply of {len(reply)} bytes")
-            number, total, crc = frames.READ_REPLY.unpack(reply)
+            number, total, crc = self._open_read(name, start + len(data), size)
             until = total if count is None else min(start + count, total)
             bulk = Bulk(number, size, start + len(data), total, frames.WINDOW_MAX, until)
             if self._pull(bulk, data, name, progress):
@@ -152,6 +148,21 @@ class Session(Requests):
         if len(data) == total and zlib.crc32(data) != crc:
             raise LinkError(f"{self._transport.name}: {name} does not have its checksum")
         return bytes(data[:count])
+
+    def look(self, name: str) -> tuple[int, int]:
+        """Bytes and CRC-32 of what the device holds under a name, of which nothing is read."""
+        number, total, crc = self._open_read(name, 0, SMALLEST_CHUNK)
+        self._ask(Command.CLOSE, frames.CLOSE_ARGS.pack(number, 1), f"CLOSE of {name}")
+        return total, crc
+
+    def _open_read(self, name: str, start: int, chunk: int) -> tuple[int, int, int]:
+        """The transfer's number, bytes and CRC-32 of the whole."""
+        args = frames.READ_ARGS.pack(start, chunk) + name.encode()
+        reply = self._ask(Command.OPEN_READ, args, f"OPEN_READ of {name}")
+        if len(reply) != frames.READ_REPLY.size:
+            raise BadMessage(f"{self._transport.name}: OPEN_READ reply of {len(reply)} bytes")
+        number, total, crc = frames.READ_REPLY.unpack(reply)
+        return number, total, crc
 
     def _pull(self, bulk: Bulk, data: bytearray, name: str, progress: Progress) -> bool:
         """Ask for every chunk until it is here; False when chunks should be smaller."""

@@ -5,6 +5,7 @@ import hashlib
 import random
 
 import pytest
+import store_device
 from sim_board import Bad, dial, listening
 
 from edgefm.codecs import CODECS
@@ -130,6 +131,46 @@ def test_the_store_outlives_a_reset_and_the_process(sim, firmware, tmp_path):
             assert device.get("a") == DATA
     with sim("--flash", flash) as device:
         assert device.get("a") == DATA
+
+
+@pytest.fixture
+def full(sim, native_lib, tmp_path):
+    """`full()` starts a board whose store holds as many files as it takes, named 0, 1, ..."""
+    flash = store_device.Flash(store_device.build(native_lib), 1100 * 256, 256, 16)
+    store = store_device.Store(flash)
+    for number in range(1024):
+        assert store.write(str(number), b"%d" % number) == store_device.OK
+    (tmp_path / "flash").write_bytes(flash.image())
+    return lambda: sim("--flash", tmp_path / "flash", "--flash-bytes", flash.nor.size,
+                       "--erase-bytes", 256, "--program-bytes", 16)
+
+
+def test_a_full_store_is_listed_measured_and_refuses_one_name_more(full):
+    with full() as device:
+        assert [one.name for one in device.files()] == [str(number) for number in range(1024)]
+        assert device.space().free == 76 * 256
+        with pytest.raises(Infeasible, match=r"no room for new: the store holds 1,024 files and "
+                                             r"takes no new name; remove some$"):
+            device.put("new", b"data")
+        device.put("7", b"another seven")
+        device.remove("8")
+        device.put("new", b"data")
+        assert device.get("7") == b"another seven" and device.get("new") == b"data"
+        with pytest.raises(DeviceError, match=r"no :8; the device holds :0, .*, and 1,016 more$"):
+            device.get("8")
+
+
+def test_a_file_is_removed_read_and_hashed_without_a_list(sim, monkeypatch):
+    with sim() as device:
+        device.put("a", DATA)
+        read = device._session.get
+        monkeypatch.setattr(device._session, "get", lambda name, *rest, **more: (
+            pytest.fail("the list was read") if name == ":list" else read(name, *rest, **more)))
+        assert device.find("a").bytes == len(DATA) and device.find("b") is None
+        assert device.get("a") == DATA
+        assert device.sha256("a") == hashlib.sha256(DATA).hexdigest()
+        device.remove("a")
+        assert device.find("a") is None
 
 
 def test_a_board_without_flash_has_no_store(sim):

@@ -2,6 +2,7 @@
 """The model store: what is committed stays, whichever byte of an operation the power dies at."""
 
 import random
+import struct
 import subprocess
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,12 +22,14 @@ from store_device import (
     PORT_FAILED,
     REFUSED,
     TEARS,
+    TOO_MANY,
     Flash,
     Store,
 )
 
 ERASE, PROGRAM, HEAD = 512, 4, 192
 GEOMETRIES = [(256, 1), (512, 4), (256, 64), (1024, 256)]
+MOST = 1024  # names
 
 
 @pytest.fixture(scope="module")
@@ -275,6 +278,72 @@ def test_wear_is_spread_over_the_blocks_and_counted(flash: Flash) -> None:
     assert max(spread) <= store.space().erases <= 2 * max(spread)
 
 
+# -- many packages -------------------------------------------------------------------------------
+
+
+def _filled(native: Any, count: int, blocks: int) -> Flash:
+    """Packages `0`, `1`, ... of a block each on flash of so many blocks."""
+    flash = Flash(native, blocks * 256, 256, 4)
+    store = Store(flash)
+    for number in range(count):
+        assert store.write(str(number), b"%d" % number) == OK
+    return flash
+
+
+def _heads(native: Any, operation: Callable[[], object]) -> int:
+    """How many heads an operation looks at."""
+    before = native.lib.heads
+    operation()
+    return int(native.lib.heads - before)
+
+
+def test_every_operation_looks_at_each_head_a_few_times_only(native: Any) -> None:
+    count = 200
+    flash = _filled(native, count, 256)
+    store = Store(flash)
+    operations: dict[str, tuple[int, Callable[[], object]]] = {
+        "mount": (3, lambda: Store(flash)),
+        "list": (1, store.all),
+        "measure": (2, store.space),
+        "find": (1, lambda: store.find("199")),
+        "write": (8, lambda: store.write("new", b"data")),
+        "replace": (7, lambda: store.write("7", b"data")),
+        "remove": (3, lambda: store.remove("198"))}
+    for name, (times, operation) in operations.items():
+        assert _heads(native, operation) <= times * (count + 10), name
+    assert len(store.all()) == count
+
+
+def test_one_name_more_than_the_limit_is_refused_before_anything_is_written(native: Any) -> None:
+    flash = _filled(native, MOST, MOST + 8)
+    store, image = Store(flash), flash.image()
+    for replace in (False, True):
+        assert store.begin("one more", b"data", replace) == (TOO_MANY, 0)
+        assert Store(flash).begin("one more", b"data", replace) == (TOO_MANY, 0)
+    assert flash.image() == image
+    assert store.write("7", b"another seven") == OK  # a name that is there
+    assert store.remove("8") == OK
+    assert store.write("one more", b"data") == OK
+    assert store.begin("two more", b"data")[0] == TOO_MANY
+    assert len(store.all()) == MOST
+
+
+def test_a_store_above_the_limit_is_listed_read_and_can_be_emptied(native: Any) -> None:
+    """Firmware that knew no limit may have filled it."""
+    flash, image = Flash(native, (MOST + 16) * 256, 256, 4), b""
+    for block in range(MOST + 9):
+        image += _extent(block, str(block), b"%d" % block, block, 256).ljust(256, b"\xff")
+    flash.fill(image.ljust(flash.nor.size, b"\xff"))
+    store = Store(flash)
+    assert store.all() == {str(block): b"%d" % block for block in range(MOST + 9)}
+    assert store.write("new", b"data") == TOO_MANY
+    assert store.write("1", b"another") == OK
+    for block in range(10):
+        assert store.remove(str(block)) == OK
+    assert store.write("new", b"data") == OK
+    assert len(store.all()) == MOST
+
+
 def test_random_operations_do_what_a_dictionary_does(native: Any) -> None:
     for seed, (erase, program) in enumerate(GEOMETRIES * 3):
         rng, flash = random.Random(seed), Flash(native, 24 * erase, erase, program)
@@ -505,6 +574,34 @@ def test_damaged_images_are_mounted_and_can_be_written(native: Any) -> None:
             assert store.find("new") == b"data"
         for name in names:
             assert store.remove(name) == OK
+
+
+def _extent(block: int, name: str, data: bytes, sequence: int, erase: int) -> bytes:
+    """The pages and bytes of a committed package, as the store writes them."""
+    head = struct.pack("<4sIIIIIBBBB32s", b"EFMS", sequence, block, len(data), zlib.crc32(data), 1,
+                       erase.bit_length() - 1, 6, len(name), 255, name.encode().ljust(32, b"\xff"))
+    check = struct.pack("<I", zlib.crc32(head))
+    return head + check + b"\xff" * 64 + (b"EFMC" + check).ljust(64, b"\xff") + data
+
+
+# -- flash that fails ----------------------------------------------------------------------------
+
+
+def test_a_package_that_could_not_be_marked_as_replaced_is_gone_all_the_same(flash: Flash) -> None:
+    store, old, new = Store(flash), package(1, 700), package(2, 900)
+    assert store.write("other", b"kept") == store.write("a", old) == OK
+    assert store.begin("a", new) == (OK, 0)
+    assert store.append(new) == OK
+    flash.cut_after(64, tear=4)  # the commit is programmed, then the flash fails for a while
+    assert store.commit() == OK
+    kept = {"other": b"kept", "a": new}
+    assert store.all() == kept
+    assert store.write("b", b"data") == store.remove("a") == store.remove("other") == PORT_FAILED
+    assert store.all() == kept
+    flash.power()
+    assert store.remove("a") == OK
+    assert store.all() == Store(flash).all() == {"other": b"kept"}
+    assert store.write("b", b"data") == OK
 
 
 # -- code ----------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ static void look(const bench *b)
         for (uint32_t i = 0; i < entry.bytes; i++) {
             sum += entry.at[i];
         }
-        check(efm_store_find(&b->store, entry.name, entry.name_bytes, &same) && same.at == entry.at);
+        check(efm_store_find(&b->store, entry.name, entry.name_bytes, &same) && (b->forged || same.at == entry.at));
     }
     efm_store_measure(&b->store, &space);
     check(space.bytes == b->nor.size && space.free <= space.bytes - held && space.largest <= space.free);

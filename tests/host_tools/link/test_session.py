@@ -6,6 +6,7 @@ import pty
 import random
 import threading
 import tty
+import zlib
 
 import link_device
 import pytest
@@ -323,8 +324,19 @@ def test_events_are_told_with_their_gaps(device):
 
 def test_another_protocol_version_is_refused(device, monkeypatch):
     monkeypatch.setattr(frames, "MAJOR", 2)
-    with pytest.raises(DeviceError, match=r"speaks protocol 1.2, this host 2.2"):
+    minor = frames.MINOR
+    with pytest.raises(DeviceError, match=rf"speaks protocol 1\.{minor}, this host 2\.{minor}"):
         connect(device)
+
+
+def test_a_look_tells_size_and_checksum_and_reads_nothing(device):
+    device.files["a"] = b"x" * 100_000
+    session = connect(device)
+    assert session.look("a") == (100_000, zlib.crc32(device.files["a"]))
+    with pytest.raises(DeviceError) as error:
+        session.look("b")
+    assert error.value.status == frames.Status.NOT_FOUND
+    assert session.get("a") == device.files["a"]
 
 
 def test_a_short_capability_record_is_refused():
