@@ -152,8 +152,9 @@ uint32_t efm_extent_erases(const efm_store *store, uint32_t block, uint32_t bloc
     uint32_t most = 0;
     efm_extent found;
     for (uint32_t b = 0; b < block + blocks; b++) {
-        if (efm_extent_read(store, b, &found) && (b <= block || found.erases > most)) {
-            most = found.erases;
+        if (efm_extent_read(store, b, &found)) {
+            found.erases -= block >= b + found.blocks && found.erases != 0;
+            most = b <= block || found.erases > most ? found.erases : most;
         }
     }
     return most;

@@ -72,7 +72,8 @@ bool efm_gap_next(const efm_store *store, uint32_t without, efm_gap *gap);
    newest write, to spread wear, else the first of all; `blocks` when there are none. */
 uint32_t efm_extent_room(const efm_store *store, uint32_t count, uint32_t without);
 
-/* Erases of the most erased block of these, as far as known: a head tells of all blocks up to the next. */
+/* Erases of the most erased block of these, as far as known. A head tells of its extent; the blocks from there to
+   the next head were part of extents whose heads it or another replaced, and so were erased less often. */
 uint32_t efm_extent_erases(const efm_store *store, uint32_t block, uint32_t blocks);
 
 #endif

@@ -278,6 +278,36 @@ def test_wear_is_spread_over_the_blocks_and_counted(flash: Flash) -> None:
     assert max(spread) <= store.space().erases <= 2 * max(spread)
 
 
+def test_a_small_file_that_comes_and_goes_wears_no_block_more_than_another(native: Any) -> None:
+    flash = Flash(native, 200 * ERASE, ERASE, PROGRAM)
+    store = Store(flash)
+    for cycle in range(150):
+        assert store.write("a", package(cycle, 100)) == store.remove("a") == OK
+        if cycle % 40 == 0:
+            store = Store(flash)
+    assert flash.erases() == [1] * 150 + [0] * 50
+    assert store.space().erases == 1
+    for _ in range(250):
+        assert store.write("a", b"data") == store.remove("a") == OK
+    assert flash.erases() == [2] * 200
+    assert store.space().erases == 2
+
+
+def test_the_count_of_erases_is_never_below_the_true_one(native: Any) -> None:
+    """Also where small packages take the place of a part of a large one, whose head goes first."""
+    for seed in range(20):
+        rng, flash = random.Random(seed), Flash(native, 24 * ERASE, ERASE, PROGRAM)
+        store = Store(flash)
+        for _ in range(100):
+            name, blocks = rng.choice("abcde"), rng.choice([1, 1, 2, 7])
+            if rng.random() < 0.5:
+                store.remove(name)
+            store.write(name, bytes(blocks * ERASE - HEAD))
+            if rng.random() < 0.1:
+                store = Store(flash)
+            assert max(flash.erases()) <= store.space().erases <= 2 * max(flash.erases()) + 1
+
+
 # -- many packages -------------------------------------------------------------------------------
 
 
