@@ -94,22 +94,26 @@ static int settle(efm_store *store)
 }
 
 /* The newest write of all is the only one that can be unfinished and go on, or may have replaced a package that
-   is still there. */
+   is still there. Heads inside packages, which only forged flash has, count too: whatever comes to light later
+   is older than all that is written from now on. */
 static void scan(efm_store *store)
 {
     efm_extent found;
+    uint32_t behind = 0; /* the packages so far */
     for (uint32_t block = 0; block < store->blocks; block++) {
         if (!efm_extent_read(store, block, &found)) {
             continue;
         }
-        if (found.sequence >= store->sequence) {
+        bool alive = block >= behind && !found.dead;
+        if (found.sequence + 1 >= store->sequence) {
+            uint32_t newest = alive && found.sequence >= store->sequence ? block : store->blocks;
             store->sequence = found.sequence + 1;
             store->cursor = block + found.blocks;
-            store->open = found.done || found.dead ? store->blocks : block;
-            store->unsettled = block;
+            store->open = found.done ? store->blocks : newest;
+            store->unsettled = newest;
         }
-        if (found.done && !found.dead) {
-            block += found.blocks - 1;
+        if (alive && found.done) {
+            behind = block + found.blocks;
         }
     }
 }

@@ -614,6 +614,66 @@ def _extent(block: int, name: str, data: bytes, sequence: int, erase: int) -> by
     return head + check + b"\xff" * 64 + (b"EFMC" + check).ljust(64, b"\xff") + data
 
 
+def _forge(flash: Flash, *extents: tuple[int, str, int, int]) -> None:
+    """Packages behind the store's back: block, name, bytes, sequence. A later one lies on top."""
+    image = bytearray(flash.image())
+    for block, name, size, sequence in extents:
+        found = _extent(block, name, package(sequence, size), sequence, ERASE)
+        image[block * ERASE:block * ERASE + len(found)] = found
+    flash.fill(bytes(image))
+
+
+@pytest.mark.parametrize("forged", [
+    pytest.param([(1, "a", 100, 1)], id="as new as the write that goes on"),
+    pytest.param([(5, "x", 1000, 0), (7, "a", 100, 9)], id="newer, in one that begins in this"),
+    pytest.param([(9, "x", 2000, 0), (11, "a", 100, 9)], id="newer, in another"),
+    pytest.param([(9, "a", 2000, 0), (11, "a", 100, 9)], id="newer, in an older of the name"),
+    pytest.param([(9, "x", 1000, 0), (11, "x", 2000, 9)], id="newer, reaching beyond the other"),
+])
+def test_what_is_committed_on_forged_flash_is_found_and_stays(
+        flash: Flash, forged: list[tuple[int, str, int, int]]) -> None:
+    """Nothing that comes to light later is newer, and nothing comes to lie over it."""
+    data, store = package(1, 1500), Store(flash)
+    assert store.write("first", b"") == OK
+    store.state.cursor = 2
+    assert store.begin("a", data) == (OK, 0)  # in blocks 2 to 5
+    assert store.append(data[:1000]) == OK
+    _forge(flash, *forged)
+    store = Store(flash)
+    status, start = store.begin("a", data)
+    assert status == store.append(data[start:]) == OK
+    flash.cut_after(64, tear=4)  # once the commit is programmed
+    assert store.commit() == OK
+    flash.power()
+    store = Store(flash)
+    for name in ("x", "first", "y"):
+        assert store.find("a") == Store(flash).find("a") == data
+        assert store.remove(name) in (OK, NOT_FOUND)
+        assert store.write("z", package(3, 1000)) in (OK, NO_SPACE)
+    assert store.find("a") == Store(flash).find("a") == data
+    assert store.remove("a") == OK
+    assert store.find("a") is Store(flash).find("a") is None
+
+
+def test_a_name_that_forged_flash_holds_twice_goes_as_a_whole_the_newest_last(flash: Flash) -> None:
+    _forge(flash, (1, "a", 100, 7), (3, "a", 100, 5), (5, "b", 100, 8), (7, "a", 100, 6))
+    newest = package(7, 100)
+    start = flash.save()
+    assert Store(flash).find("a") == newest
+    assert Store(flash).write("a", b"new") == OK
+    assert sorted(Store(flash).entries()) == [("a", b"new"), ("b", package(8, 100))]
+    flash.restore(start)
+    for count in range(_written(flash, lambda store: store.remove("a"))):
+        flash.restore(start)
+        flash.cut_after(count, tear=count % TEARS)
+        Store(flash).remove("a")
+        flash.power()
+        assert Store(flash).find("a") in (newest, None)
+    flash.restore(start)
+    assert Store(flash).remove("a") == OK
+    assert Store(flash).all() == {"b": package(8, 100)}
+
+
 # -- flash that fails ----------------------------------------------------------------------------
 
 

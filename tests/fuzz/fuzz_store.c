@@ -3,7 +3,8 @@
  *
  * The first byte chooses the geometry; then follow operations of one byte, with arguments. Some write
  * bytes or heads of a sound CRC into the flash behind the store's back. Whatever it holds, everything that is
- * found lies inside it, what was committed is found, no unit is programmed twice, and nothing overruns. */
+ * found lies inside it, what was committed is found with its bytes until it is removed, replaced or forged over,
+ * no unit is programmed twice, and nothing overruns. */
 #include <stdlib.h>
 
 #include "edgefm_bytes.h"
@@ -23,7 +24,9 @@ typedef struct bench {
     efm_flash flash;
     efm_store store;
     const uint8_t *pattern; /* what packages are made of: LARGEST * BLOCKS bytes */
-    bool forged;            /* a head inside another extent may come to light, even a newer one */
+    bool forged;            /* there may be heads that the store did not write: two of one name, one in another */
+    bool kept[NAMES];       /* committed since then, and neither removed nor replaced */
+    uint32_t bytes[NAMES];
 } bench;
 
 static void check(bool holds)
@@ -64,7 +67,16 @@ static void mount(bench *b)
     check(efm_store_mount(&b->store, &b->flash) == EFM_OK);
 }
 
-/* Everything that is found lies inside and is read; sizes are possible. */
+static bool holds(const bench *b, uint32_t number)
+{
+    efm_store_entry entry;
+    uint32_t bytes;
+    const uint8_t *name = name_of(number, &bytes);
+    return efm_store_find(&b->store, name, bytes, &entry) && entry.bytes == b->bytes[number]
+           && memcmp(entry.at, b->pattern, entry.bytes) == 0;
+}
+
+/* Everything that is found lies inside and is read, all that was committed is there; sizes are possible. */
 static void look(const bench *b)
 {
     efm_store_entry entry, same;
@@ -78,9 +90,20 @@ static void look(const bench *b)
         }
         check(efm_store_find(&b->store, entry.name, entry.name_bytes, &same) && (b->forged || same.at == entry.at));
     }
+    for (uint32_t i = 0; i < NAMES; i++) {
+        check(!b->kept[i] || holds(b, i));
+    }
     efm_store_measure(&b->store, &space);
     check(space.bytes == b->nor.size && space.free <= space.bytes - held && space.largest <= space.free);
     check(sum != 1 || held != 0);
+}
+
+static void tampered(bench *b)
+{
+    refresh(b);
+    mount(b);
+    b->forged = true;
+    memset(b->kept, 0, sizeof b->kept);
 }
 
 static void forge(bench *b, input *in)
@@ -104,9 +127,7 @@ static void forge(bench *b, input *in)
         efm_store_le32(head + EFM_PAGE_DONE * page, EFM_MAGIC_DONE);
         efm_store_le32(head + EFM_PAGE_DONE * page + 4, efm_load_le32(head + EFM_HEAD_CHECK));
     }
-    refresh(b);
-    mount(b);
-    b->forged = true;
+    tampered(b);
 }
 
 static void poke(bench *b, input *in)
@@ -115,20 +136,20 @@ static void poke(bench *b, input *in)
     for (uint32_t i = 0; i < count && at + i < b->nor.size; i++) {
         b->nor.bytes[at + i] = (uint8_t)next(in, 1);
     }
-    refresh(b);
-    mount(b);
-    b->forged = true;
+    tampered(b);
 }
 
 /* As much of a write as the input says; what is committed must be found. */
 static void do_write(bench *b, input *in)
 {
     efm_store_package package = {0};
-    efm_store_entry entry;
-    uint32_t flags = next(in, 1), start = 0;
+    uint32_t flags = next(in, 1), start = 0, number = flags % NAMES;
     package.name = name_of(flags, &package.name_bytes);
     package.bytes = next(in, 2);
     package.crc = package.bytes <= BLOCKS * LARGEST ? efm_crc32(0, b->pattern, package.bytes) : 0;
+    if ((flags & 4u) != 0) {
+        b->kept[number] = false; /* it may go first */
+    }
     if (efm_store_begin(&b->store, &package, (flags & 4u) != 0, &start) != EFM_OK) {
         return;
     }
@@ -137,10 +158,15 @@ static void do_write(bench *b, input *in)
     if (end < start || end > package.bytes) {
         end = start;
     }
-    if (efm_store_append(&b->store, b->pattern + start, end - start) == EFM_OK
-        && efm_store_commit(&b->store) == EFM_OK) {
-        check(efm_store_find(&b->store, package.name, package.name_bytes, &entry)
-              && (b->forged || (entry.bytes == package.bytes && memcmp(entry.at, b->pattern, entry.bytes) == 0)));
+    if (efm_store_append(&b->store, b->pattern + start, end - start) != EFM_OK) {
+        return;
+    }
+    int status = efm_store_commit(&b->store);
+    if (status == EFM_OK) {
+        b->bytes[number] = package.bytes;
+    }
+    if (status == EFM_OK || status == EFM_PORT_FAILED) { /* with a power cut the one before may be there, or this */
+        b->kept[number] = status == EFM_OK;
     }
 }
 
@@ -162,6 +188,7 @@ static void step(bench *b, input *in)
         check(efm_store_abort(&b->store) != 1);
         break;
     case 4:
+        b->kept[(what >> 4) % NAMES] = false;
         check(efm_store_remove(&b->store, name, bytes) != 1);
         break;
     case 5:
