@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
-from edgefm.runtime.runtime import Counters, RunResult, Runtime
+from edgefm.runtime.result import Counters, RunResult
+from edgefm.runtime.runtime import Runtime
 
 __all__ = ["Counters", "RunResult", "Runtime"]

@@ -12,10 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.errors import BadInput, RuntimeFault
+from edgefm.runtime.lending import frozen_bytes, own_array, whole_number
 from edgefm.runtime.load import native
 
 Map = npt.NDArray[np.int8]
 
+_MOST_ID = 0xFFFF  # codec numbers are 16 bits in a package
+_MOST_ROW_BYTES = 1 << 24
 _OK = 0
 
 
@@ -37,16 +40,23 @@ def code_map(codec: int, tables: bytes, zero_point: int, values: Map,
     the codec is `lossless`. `before` is the map of the frame before, for codecs that refer to it.
 
     A row whose code would not be shorter is stored as it is. Raises BadInput for a codec this
-    build does not have or tables it refuses, RuntimeFault when a map does not come back.
+    build does not have, tables it refuses and maps of another type or shape, RuntimeFault when a
+    map does not come back.
     """
     ffi, lib = native()
-    found = lib.efm_codec_find(codec)
+    where = f"codec {codec}"
+    found = lib.efm_codec_find(whole_number(codec, 0, _MOST_ID, "codec"))
     if found == ffi.NULL:
-        raise BadInput(f"codec {codec}: this build of the runtime does not have it")
+        raise BadInput(f"{where}: this build of the runtime does not have it")
+    values = _own_map(values, f"{where}: the map")
+    if before is not None:
+        before = own_array(before, values.shape, "int8", f"{where}: the map before")
     args = ffi.new("efm_codec_args *")
-    keep = ffi.new("uint8_t[]", tables or b"\0")
-    args.tables, args.tables_bytes = keep, len(tables)
-    args.width, args.channels, args.zero_point = values.shape[1], values.shape[2], zero_point
+    learned = frozen_bytes(tables, f"{where}: tables")
+    keep = ffi.new("uint8_t[]", learned or b"\0")
+    args.tables, args.tables_bytes = keep, len(learned)
+    args.width, args.channels = values.shape[1], values.shape[2]
+    args.zero_point = whole_number(zero_point, -128, 127, f"{where}: zero point")
     if found.check(args) != _OK:
         raise BadInput(f"codec {codec}: the runtime refuses its tables")
     state = ffi.new("uint64_t[]", int(found.state_bytes(args)) // 8 + 1)
@@ -62,6 +72,15 @@ def code_map(codec: int, tables: bytes, zero_point: int, values: Map,
     return Coded(tuple(rows), back, error, middle - start, stop - middle)
 
 
+def _own_map(values: Map, where: str) -> Map:
+    """A copy of the map, whose rows the C codecs can count in 32 bits."""
+    shape: tuple[int, ...] = values.shape if isinstance(values, np.ndarray) else ()
+    if len(shape) != 3 or not 0 < shape[1] * shape[2] <= _MOST_ROW_BYTES:
+        raise BadInput(f"{where} is {type(values).__name__} {list(shape)}, expected int8 [H, W, C] "
+                       f"with rows of 1..{_MOST_ROW_BYTES} bytes")
+    return own_array(values, shape, "int8", where)
+
+
 def _reference(ffi: Any, before: Map | None, y: int) -> Any:
     return ffi.NULL if before is None else ffi.from_buffer("int8_t[]", before[y])
 
@@ -71,7 +90,7 @@ def _encode(ffi: Any, codec: Any, args: Any, values: Map, before: Map | None) ->
     code = ffi.new("uint8_t[]", bytes_of_row)
     length = ffi.new("uint32_t *")
     rows = []
-    for y, row in enumerate(np.ascontiguousarray(values)):
+    for y, row in enumerate(values):
         args.y, args.reference = y, _reference(ffi, before, y)
         source = ffi.from_buffer("int8_t[]", row)
         codec.encode(args, source, code, bytes_of_row - 1, length)

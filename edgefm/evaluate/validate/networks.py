@@ -17,7 +17,7 @@ from edgefm.ops import run_graph
 from edgefm.package.container import MAGIC
 from edgefm.package.traffic import MapCounters
 from edgefm.rate_distortion.divergence import Answer, Decision
-from edgefm.runtime.runtime import Counters, Runtime
+from edgefm.runtime import Counters, Runtime
 
 
 @dataclass(frozen=True, slots=True, eq=False)

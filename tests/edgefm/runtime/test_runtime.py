@@ -254,6 +254,13 @@ def test_several_runtimes_run_at_once() -> None:
     (lambda x: [x[:, :8]], r"input 't0' is int8 \[1, 8, 11, 3\], expected int8 \[1, 9, 11, 3\]"),
     (lambda x: [x.astype(np.float32)], "is float32"),
     (lambda x: [x.view(np.uint8)], "is uint8"),
+    (lambda x: [x.tolist()], r"input 't0' is of type list, expected a NumPy array int8 \[1, 9, "),
+    (lambda x: [None], "is of type NoneType, expected a NumPy array"),
+    (lambda x: [x.tobytes()], "is of type bytes, expected a NumPy array"),
+    (lambda x: None, "inputs are of type NoneType, expected a list of 1 NumPy arrays"),
+    (lambda x: x, "inputs are of type ndarray, expected a list of 1 NumPy arrays"),
+    (lambda x: {0: x}, "inputs are of type dict, expected a list"),
+    (lambda x: iter([x]), "inputs are of type list_iterator, expected a list"),
     (lambda x: [x[0]], r"is int8 \[9, 11, 3\]")])
 def test_inputs_of_another_kind_are_refused_with_one_line(change: object, met: str) -> None:
     assert callable(change)
@@ -263,6 +270,20 @@ def test_inputs_of_another_kind_are_refused_with_one_line(change: object, met: s
             pytest.raises(BadInput, match=met) as error:
         runtime.run(change(x))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("frame", [-1, 1 << 32, 1.5, None, "0", True], ids=repr)
+def test_frames_are_whole_numbers_of_32_bits(frame: int) -> None:
+    graph = network()
+    with Runtime(build(graph).package) as runtime, pytest.raises(
+            BadInput, match=r"^small: frame: got .*, expected a whole number 0\.\.4294967295$"):
+        runtime.run(random_inputs(graph, 0), frame=frame)
+
+
+@pytest.mark.parametrize("package", [None, "EFM1", 5, [69, 70]], ids=repr)
+def test_a_package_that_is_not_bytes_is_refused(package: bytes) -> None:
+    with pytest.raises(BadInput, match=r"^net\.efm: got \w+, expected bytes$"):
+        Runtime(package, "net.efm")
 
 
 def test_inputs_need_not_be_contiguous() -> None:

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Python lends to C: checked before C sees it, and copied where somebody could change it."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from edgefm.errors import BadInput
+from edgefm.network.graph import Array
+
+
+def frozen_bytes(data: Any, where: str) -> bytes:
+    """`data` as bytes that nobody can change; BadInput unless it is a buffer of bytes."""
+    if isinstance(data, bytes):
+        return data
+    try:
+        return bytes(memoryview(data))
+    except (TypeError, ValueError, BufferError):
+        raise BadInput(f"{where}: got {type(data).__name__}, expected bytes") from None
+
+
+def own_array(data: Any, shape: tuple[int, ...], dtype: str, where: str) -> Array:
+    """A contiguous copy of an array that has this shape and dtype; BadInput for anything else."""
+    if not isinstance(data, np.ndarray):
+        raise BadInput(f"{where} is of type {type(data).__name__}, "
+                       f"expected a NumPy array {dtype} {list(shape)}")
+    plain = np.asarray(data)
+    if plain.shape != tuple(shape) or plain.dtype != np.dtype(dtype):
+        raise BadInput(f"{where} is {plain.dtype} {list(plain.shape)}, "
+                       f"expected {dtype} {list(shape)}")
+    return np.array(plain, order="C")
+
+
+def whole_number(value: Any, low: int, high: int, where: str) -> int:
+    """`value` as an int; BadInput unless it is a whole number from `low` to `high`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = low - 1
+    if isinstance(value, bool) or not low <= number <= high:
+        raise BadInput(f"{where}: got {value!r:.40}, expected a whole number {low}..{high}")
+    return number

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One opened package and the memory that C reads and writes while it runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from edgefm.errors import BadContainer, RuntimeFault
+from edgefm.network.graph import Array
+from edgefm.package.container import StreamInfo, read_info
+from edgefm.package.traffic import MapCounters
+from edgefm.runtime.load import native
+from edgefm.runtime.result import Counters, RunResult
+
+_CANARY = 64       # guard bytes on either side of the arena
+_CANARY_BYTE = 0xA5
+_OK = 0
+
+_Counted = TypeVar("_Counted", Counters, MapCounters)
+
+
+class Opened:
+    """A checked package with its arena and external memory; `busy` is held while it runs."""
+
+    def __init__(self, package: bytes, name: str) -> None:
+        """Raises BadContainer for a package that is damaged, too new or too large for this PC."""
+        self._ffi, self._lib = native()
+        self.busy = threading.Lock()
+        self.info = read_info(package, name)
+        self._package = self._ffi.from_buffer("uint8_t[]", package)  # C reads it in place
+        self._model = self._ffi.new("efm_model *")
+        self._open(len(package), name)
+        self._arena_bytes = int(self._lib.efm_model_arena_bytes(self._model))
+        external_bytes = int(self._lib.efm_model_external_bytes(self._model))
+        try:
+            self._external = np.zeros(max(external_bytes, 1), np.uint8)
+            guarded = np.empty(self._arena_bytes + 2 * _CANARY + 8, np.uint8)
+        except MemoryError:
+            raise BadContainer(f"{name}: asks for {self._arena_bytes} bytes of fast and "
+                               f"{external_bytes} of external memory") from None
+        start = _CANARY + -(guarded.ctypes.data + _CANARY) % 8
+        self._guards = (guarded[:start], guarded[start + self._arena_bytes:])
+        self._arena = guarded[start:start + self._arena_bytes]
+
+    def _open(self, size: int, name: str) -> None:
+        ffi, lib = self._ffi, self._lib
+        lent = ffi.new("uint64_t[]", lib.EFM_OPEN_BYTES // 8)
+        status = lib.efm_model_open(self._model, self._package, size,
+                                    ffi.cast("uint8_t *", lent), lib.EFM_OPEN_BYTES)
+        if status != _OK:
+            raise BadContainer(f"{name}: the runtime refuses it: {self._status_name(status)}")
+
+    def run(self, inputs: Sequence[Array], taps: bool, frame: int) -> RunResult:
+        """Run once on inputs that are contiguous, as `info` describes them, and nobody else's.
+
+        Raises RuntimeFault when C stops or writes outside its arena.
+        """
+        ffi = self._ffi
+        outputs = [np.zeros(t.shape, t.dtype) for t in self.info.outputs]
+        tapped = self._tap_arrays() if taps else []
+        pc = ffi.new("efm_pc *")
+        keep = [_pointers(ffi, "const uint8_t *[]", inputs), _pointers(ffi, "uint8_t *[]", outputs),
+                _pointers(ffi, "uint8_t *[]", tapped)]
+        pc.model, pc.inputs, pc.outputs = self._model, keep[0], keep[1]
+        pc.taps = keep[2] if taps else ffi.NULL
+        maps = ffi.new("efm_map_counters[]", int(self._lib.efm_model_maps(self._model)))
+        pc.maps = maps
+        pc.external.memory = ffi.from_buffer("uint8_t[]", self._external)
+        pc.external.bytes = self._external.size
+        pc.frame = frame
+        counters = ffi.new("efm_counters *")
+        self._compute(pc, counters)
+        streams = self._tap_result(tapped) if taps else ()
+        return RunResult(outputs, _read(Counters, counters), streams, self._by_name(streams),
+                         tuple(_read(MapCounters, one) for one in maps))
+
+    def _compute(self, pc: Any, counters: Any) -> None:
+        """Run C between two canaries."""
+        for guard in self._guards:
+            guard[:] = _CANARY_BYTE
+        arena = self._ffi.from_buffer("uint8_t[]", self._arena)
+        status = self._lib.efm_pc_run(pc, arena, self._arena_bytes, counters)
+        if status != _OK:
+            raise RuntimeFault(
+                f"{self.info.name}: the runtime stopped: {self._status_name(status)}", int(status))
+        if any((guard != _CANARY_BYTE).any() for guard in self._guards):
+            raise RuntimeFault(f"{self.info.name}: the runtime wrote outside its arena", 0)
+
+    def _tap_arrays(self) -> list[Array | None]:
+        return [None if s is None else np.zeros((s.height, s.width, s.channels), _tap_dtype(s))
+                for s in self.info.streams]
+
+    def _tap_result(self, tapped: Sequence[Array | None]) -> tuple[Array | None, ...]:
+        return tuple(array.view(np.uint8) ^ 0x80
+                     if info is not None and array is not None and info.dtype == "uint8" else array
+                     for info, array in zip(self.info.streams, tapped, strict=True))
+
+    def _by_name(self, streams: Sequence[Array | None]) -> dict[str, Array]:
+        found: dict[str, Array] = {}
+        for info, array in zip(self.info.streams, streams, strict=False):
+            if info is not None and array is not None:
+                found.setdefault(info.tensor, array)
+        return found
+
+    def _status_name(self, status: int) -> str:
+        return str(self._ffi.string(self._lib.efm_status_name(status)).decode())
+
+
+def _read(kind: type[_Counted], counted: Any) -> _Counted:
+    """A C struct of counters as the dataclass with its fields."""
+    return kind(**{name: int(getattr(counted, name)) for name in kind.__slots__})
+
+
+def _tap_dtype(stream: StreamInfo) -> str:
+    return "int8" if stream.dtype == "uint8" else stream.dtype
+
+
+def _pointers(ffi: Any, kind: str, arrays: Sequence[Array | None]) -> Any:
+    return ffi.new(kind, [ffi.NULL if a is None else ffi.cast("uint8_t *", a.ctypes.data)
+                          for a in arrays])
