@@ -101,8 +101,14 @@ def _refuse_unknown(path: Path, calls: Sequence[Call]) -> None:
 
 
 def _check(path: Path, model: onnx.ModelProto) -> None:
-    """Let ONNX check names, order, and the types of all attributes."""
+    """Let ONNX check names, order, and the types of all attributes.
+
+    Types and shapes of outputs, which tools leave out, follow from the nodes: ONNX gets stand-ins.
+    """
     import onnx
+    for value in model.graph.output:
+        value.type.tensor_type.elem_type = _FLOAT
+        value.type.tensor_type.shape.SetInParent()
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError) as error:

@@ -13,15 +13,16 @@ for what cannot be right; the caller adds file, node and tensor to the latter.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from math import ceil, inf, prod
+from dataclasses import dataclass, field
+from math import inf, prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgefm.errors import UnsupportedModel
-from edgefm.network.graph import MOST_NAME, Array, Node, Tensor
+from edgefm.importers.windows import same_padding
+from edgefm.network.graph import Array, MOST_NAME, Node, Tensor
 
 CHANNEL_LAST = (0, 2, 3, 1)
 MAX_DIMENSION = 1 << 24
@@ -186,25 +187,22 @@ def _operand(build: Build, call: Call, data: Array, like: Edge) -> int:
 
 # Windows: convolution and pooling.
 
-def _windows(call: Call, size: tuple[int, ...], kernel: tuple[int, int], *, stretch: bool = False
+def _windows(call: Call, size: tuple[int, ...], kernel: tuple[int, int]
              ) -> tuple[dict[str, Any], tuple[int, int]]:
     """Stride, dilation and padding of a window operator; height and width of its output.
 
     Padding after the last row or column is what the windows really reach, so that ceil_mode
-    (`stretch`) leaves no flag behind.
+    leaves no flag behind.
     """
     stride, dilation = _two(call, "strides", (1, 1)), _two(call, "dilations", (1, 1))
-    pads = [int(v) for v in call.attrs.get("pads", (0, 0, 0, 0))]
-    if len(pads) != 4 or min(pads) < 0:
-        raise ValueError(f"pads {pads}; expected four sizes >= 0")
     padding, out = [], []
-    for i in range(2):
+    for i, (before, after) in enumerate(_ends(call, size, kernel)):
         reach = dilation[i] * (kernel[i] - 1) + 1
-        before, after = _ends(call, (pads[i], pads[i + 2]), size[i], stride[i], reach)
         space = size[i] + before + after - reach
         if space < 0:
             raise ValueError(f"a window of {reach} does not fit {size[i]} "
                              f"with padding {before} and {after}")
+        stretch = bool(call.attrs.get("ceil_mode", 0))
         last = -(-space // stride[i]) if stretch else space // stride[i]
         if stretch and last * stride[i] >= size[i] + before:
             last -= 1  # as in torch, a window starts inside the map or the padding before it
@@ -214,17 +212,22 @@ def _windows(call: Call, size: tuple[int, ...], kernel: tuple[int, int], *, stre
     return geometry, (out[0], out[1])
 
 
-def _ends(call: Call, pads: tuple[int, int], size: int, stride: int, reach: int
-          ) -> tuple[int, int]:
-    """Padding before and after along one axis, `auto_pad` resolved."""
+def _ends(call: Call, size: tuple[int, ...], kernel: tuple[int, int]
+          ) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Padding before and after along both axes, `auto_pad` resolved."""
     auto = call.attrs.get("auto_pad", b"NOTSET")
+    pads = [int(v) for v in call.attrs.get("pads", (0, 0, 0, 0))]
+    if len(pads) != 4 or min(pads) < 0:
+        raise ValueError(f"pads {pads}; expected four sizes >= 0")
     if auto in (b"NOTSET", b"VALID"):
-        return pads if auto == b"NOTSET" else (0, 0)
+        return ((pads[0], pads[2]), (pads[1], pads[3])) if auto == b"NOTSET" else ((0, 0), (0, 0))
     if auto not in (b"SAME_UPPER", b"SAME_LOWER"):
         raise ValueError(f"auto_pad {auto!r}")
-    total = max(0, (ceil(size / stride) - 1) * stride + reach - size)
-    small, large = total // 2, total - total // 2
-    return (small, large) if auto == b"SAME_UPPER" else (large, small)
+    stride, dilation = _two(call, "strides", (1, 1)), _two(call, "dilations", (1, 1))
+    (top, bottom), (left, right) = (same_padding(*axis) for axis in zip(
+        size, kernel, stride, dilation, strict=True))
+    return ((top, bottom), (left, right)) if auto == b"SAME_UPPER" else (
+        (bottom, top), (right, left))
 
 
 def _conv(build: Build, call: Call) -> Edge:
@@ -255,29 +258,30 @@ def _pool(build: Build, call: Call) -> Edge:
     x = _image(build, call)
     if any(call.outputs[1:]):
         raise build.fail(call, "the output with the positions of the maxima is not supported")
-    if call.op == "AveragePool" and call.attrs.get("count_include_pad", 0):
-        x, call = _padding_counted(build, call, x)
     kernel = _two(call, "kernel_shape", (0, 0))
-    geometry, (height, width) = _windows(call, x.shape[2:], kernel,
-                                         stretch=bool(call.attrs.get("ceil_mode", 0)))
+    geometry, (height, width) = _windows(call, x.shape[2:], kernel)
     if geometry.pop("dilation") != (1, 1):
         raise build.fail(call, "dilated pooling is not supported")
-    if any(max(ends) >= k for ends, k in zip(geometry["padding"], kernel, strict=True)):
-        raise build.fail(call, f"padding {geometry['padding']} leaves windows {kernel} empty")
+    ends = _ends(call, x.shape[2:], kernel)
+    if any(max(pads) >= k for pads, k in zip(ends, kernel, strict=True)):
+        raise build.fail(call, f"padding {ends} leaves windows {kernel} empty")
+    if call.op == "AveragePool" and call.attrs.get("count_include_pad", 0):
+        x = _padding_counted(build, call, x, ends, geometry)
     op = "average_pool" if call.op == "AveragePool" else "max_pool"
     return build.emit(op, call.outputs[0], (x.tensor,), (1, x.shape[1], height, width),
                       CHANNEL_LAST, kernel=kernel, activation=None, **geometry)
 
 
-def _padding_counted(build: Build, call: Call, x: Edge) -> tuple[Edge, Call]:
-    """An average that counts the padding: make the zeros part of the map."""
-    pads = [int(v) for v in call.attrs.get("pads", (0, 0, 0, 0))]
-    if call.attrs.get("auto_pad", b"NOTSET") != b"NOTSET" or len(pads) != 4:
-        raise build.fail(call, "count_include_pad needs four explicit pads")
-    rest = {name: value for name, value in call.attrs.items() if name != "pads"}
-    if any(pads):
-        x = _padded(build, f"{call.outputs[0]}/pad", x, (0, 0, *pads[:2]), (0, 0, *pads[2:]))
-    return x, replace(call, attrs=rest)
+def _padding_counted(build: Build, call: Call, x: Edge, ends: Sequence[tuple[int, int]],
+                     geometry: dict[str, Any]) -> Edge:
+    """An average that counts the padding: make the zeros part of the map. What windows reach beyond
+    them, with ceil_mode, still does not count."""
+    geometry["padding"] = tuple((0, max(0, reached[1] - end[1])) for reached, end in zip(
+        geometry["padding"], ends, strict=True))
+    before, after = zip(*ends, strict=True)
+    if not any(before + after):
+        return x
+    return _padded(build, f"{call.outputs[0]}/pad", x, (0, 0, *before), (0, 0, *after))
 
 
 def _padded(build: Build, name: str, x: Edge, before: Sequence[int], after: Sequence[int]) -> Edge:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from edgefm.errors import BadInput, MissingTool, UnsupportedModel
 from edgefm.importers.onnx import load_onnx
@@ -134,6 +136,101 @@ def test_max_pool_with_ceil_mode_drops_a_window_that_starts_in_the_padding(tmp_p
     {"kernel_shape": [2, 2], "count_include_pad": 1}], ids=str)
 def test_average_pool_equals_onnx(tmp_path: Path, attrs: dict[str, Any]) -> None:
     check(tmp_path, model([("AveragePool", ["x"], ["y"], attrs)], {}))
+
+
+def pooled(x: Array, attrs: dict[str, Any], average: bool) -> Array:
+    """A pool as torch and onnxruntime define it, window by window, on a map [H, W].
+
+    A window starts in the map or the padding before it, and the one before it has not yet reached
+    the end of the padding. It is cut off at that end: what is left of it are the cells that count.
+    """
+    (top, left, bottom, right), (kh, kw) = attrs["pads"], attrs["kernel_shape"]
+    (sh, sw), ceil = attrs["strides"], attrs.get("ceil_mode", 0)
+    height, width = x.shape
+
+    def starts(size: int, kernel: int, stride: int, before: int, after: int) -> list[int]:
+        found = [-before]
+        while found[-1] + stride + kernel <= size + after or (
+                ceil and found[-1] + kernel < size + after and found[-1] + stride < size):
+            found.append(found[-1] + stride)
+        return found
+
+    def one(row: int, column: int) -> float:
+        cells = [(r, c) for r in range(row, min(row + kh, height + bottom))
+                 for c in range(column, min(column + kw, width + right))]
+        inside = [float(x[r, c]) for r, c in cells if 0 <= r < height and 0 <= c < width]
+        if not average:
+            return max(inside)
+        return sum(inside) / len(cells if attrs.get("count_include_pad", 0) else inside)
+
+    return np.array([[one(r, c) for c in starts(width, kw, sw, left, right)]
+                     for r in starts(height, kh, sh, top, bottom)])
+
+
+@settings(max_examples=150, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(op=st.sampled_from(["AveragePool", "MaxPool"]), ceil=st.integers(0, 1),
+       counted=st.integers(0, 1), opset=st.sampled_from([10, 13, 19]),
+       size=st.tuples(*[st.integers(3, 13)] * 2), kernel=st.tuples(*[st.integers(1, 3)] * 2),
+       stride=st.tuples(*[st.integers(1, 5)] * 2), pads=st.tuples(*[st.integers(0, 2)] * 4))
+def test_pools_equal_their_rule(tmp_path: Path, op: str, ceil: int, counted: int, opset: int,
+                                size: tuple[int, int], kernel: tuple[int, int],
+                                stride: tuple[int, int], pads: tuple[int, ...]) -> None:
+    attrs: dict[str, Any] = {"kernel_shape": kernel, "strides": stride, "ceil_mode": ceil,
+                             "pads": [min(p, k - 1) for p, k in zip(pads, kernel * 2, strict=True)]}
+    if op == "AveragePool":
+        attrs["count_include_pad"] = counted
+    graph = load_onnx(write(tmp_path, model([(op, ["x"], ["y"], attrs)], {}, (1, 1, *size), opset)))
+    x = floats(1, *size, 1)
+    y = run_graph(graph, [x])[graph.outputs[0]][0, :, :, 0]
+    np.testing.assert_allclose(y, pooled(x[0, :, :, 0], attrs, op == "AveragePool"), rtol=1e-5,
+                               atol=1e-6)
+
+
+def test_a_counted_average_drops_a_window_that_starts_in_the_padding_after_the_map(
+        tmp_path: Path) -> None:
+    attrs = {"kernel_shape": [2, 2], "strides": [3, 3], "pads": [1, 1, 1, 1], "ceil_mode": 1,
+             "count_include_pad": 1}
+    graph = load_onnx(write(tmp_path, model([("AveragePool", ["x"], ["y"], attrs)], {},
+                                            (1, 4, 10, 11), 19)))
+    assert graph.tensors[graph.outputs[0]].shape == (1, 4, 4, 4)
+
+
+@pytest.mark.parametrize("auto", ["SAME_UPPER", "SAME_LOWER", "VALID"])
+def test_a_counted_average_finds_its_own_padding(tmp_path: Path, auto: str) -> None:
+    """Seven rows by threes need two rows of padding, one row before and one after; six columns by
+    twos need one column."""
+    pads = {"SAME_UPPER": [1, 0, 1, 1], "SAME_LOWER": [1, 1, 1, 0], "VALID": [0] * 4}[auto]
+    attrs = {"kernel_shape": [3, 3], "strides": [3, 2], "count_include_pad": 1}
+    graph = load_onnx(write(tmp_path, model(
+        [("AveragePool", ["x"], ["y"], {**attrs, "auto_pad": auto})], {}, (1, 1, 7, 6))))
+    x = floats(1, 7, 6, 1)
+    y = run_graph(graph, [x])[graph.outputs[0]][0, :, :, 0]
+    expected = pooled(x[0, :, :, 0], {**attrs, "pads": pads}, average=True)
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("attrs", [{}, {"count_include_pad": 1}], ids=str)
+def test_a_pool_with_windows_of_padding_alone_is_refused(tmp_path: Path, attrs: dict[str, Any]
+                                                         ) -> None:
+    with pytest.raises(UnsupportedModel, match=r"leaves windows \(2, 2\) empty"):
+        load_onnx(write(tmp_path, model([("AveragePool", ["x"], ["y"], {
+            "kernel_shape": [2, 2], "pads": [0, 0, 2, 0], **attrs})], {})))
+
+
+@pytest.mark.parametrize("declared", ["no shape", "no type", "another shape"])
+def test_what_a_file_says_about_its_outputs_is_not_needed(tmp_path: Path, declared: str) -> None:
+    import onnx
+    loaded = onnx.load_from_string(model([("Relu", ["x"], ["r"], {}), ("Relu", ["r"], ["y"], {})],
+                                         {}, outputs=("y", "r")))
+    for value in loaded.graph.output:
+        kind = value.type.tensor_type
+        if declared == "another shape":
+            kind.shape.dim[0].dim_value = 77
+        else:
+            kind.ClearField("shape") if declared == "no shape" else value.ClearField("type")
+    graph = load_onnx(write(tmp_path, loaded.SerializeToString()))
+    assert [graph.tensors[t].shape for t in graph.outputs] == [(1, 9, 8, 4)] * 2
 
 
 def test_average_pool_with_ceil_mode_counts_only_cells_inside(tmp_path: Path) -> None:
