@@ -63,7 +63,7 @@ def read_names(path: Path) -> tuple[str, ...]:
             break
         names.append(_SYNSET.sub("", line.strip(), count=1))
     if not names:
-        raise BadInput(f"{path}: expected one class name per line, met none")
+        raise BadInput(f"{path}: got no name in line 1, expected one class name per line")
     return tuple(names)
 
 
@@ -79,7 +79,8 @@ def names_for(names: tuple[str, ...], classes: int) -> tuple[str, ...]:
         return names[1:]
     if not background and len(names) + 1 == classes:
         return ("background", *names)
-    raise BadInput(f"labels: {len(names)} names for {classes} classes")
+    raise BadInput(f"labels: {len(names)} names for {classes} classes; expected one per line, and "
+                   "an empty line at the end only")
 
 
 def spread(items: tuple[T, ...], limit: int | None) -> tuple[T, ...]:

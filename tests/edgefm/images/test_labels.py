@@ -47,9 +47,16 @@ def test_names_lose_their_wordnet_ids_and_end_at_an_empty_line(tmp_path: Path) -
     assert read_names(path) == ("tench, Tinca tinca", "goldfish")
 
 
-def test_an_empty_name_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "names.txt").touch()
-    with pytest.raises(BadInput, match="met none"):
+@pytest.mark.parametrize("end", ["", "\n", "\n\n", "\r\n \r\n\r\n", "\n\t\n\f\n"])
+def test_empty_lines_may_end_a_name_file(tmp_path: Path, end: str) -> None:
+    (tmp_path / "names.txt").write_text(f"cat\ndog{end}", newline="")
+    assert read_names(tmp_path / "names.txt") == ("cat", "dog")
+
+
+@pytest.mark.parametrize("text", ["", "\n", "\ncat\n"])
+def test_a_name_file_whose_first_line_is_empty_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "names.txt").write_text(text)
+    with pytest.raises(BadInput, match="no name in line 1, expected one class name per line"):
         read_names(tmp_path / "names.txt")
 
 
@@ -57,7 +64,7 @@ def test_names_fit_a_network_with_or_without_background() -> None:
     assert names_for(("background", "cat"), 1) == ("cat",)
     assert names_for(("cat",), 2) == ("background", "cat")
     assert names_for(("background", "cat"), 2) == ("background", "cat")
-    with pytest.raises(BadInput, match="2 names for 5 classes"):
+    with pytest.raises(BadInput, match="2 names for 5 classes; expected one per line"):
         names_for(("cat", "dog"), 5)
 
 
