@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     import onnx
 
 _FLOAT = 1  # TensorProto.FLOAT
+_OPSETS = (7, 28)  # oldest and newest of ONNX whose operators mean what the converters say
+_OWN_DOMAINS = ("", "ai.onnx")
+_ORT_DOMAINS = ("com.microsoft.", "com.ms.")
+_QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "QLinear", "Integer")
 _FOLDED_ELEMENTS = 1 << 24
 _FOLDABLE = frozenset({
     "Add", "Cast", "Concat", "Constant", "Div", "Gather", "Identity", "Mul", "Neg", "Reshape",
@@ -48,9 +52,9 @@ def load_onnx(path: Path) -> Graph:
     """
     model = _read(path)
     calls = [_call(node, i) for i, node in enumerate(model.graph.node)]
+    opset = _opset(path, model)
     _refuse_unknown(path, calls)
     _check(path, model)
-    opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
     build = Build(path, opset)
     _initializers(build, model)
     inputs = _inputs(build, model, calls)
@@ -89,7 +93,7 @@ def _call(node: onnx.NodeProto, index: int) -> Call:
         attrs = {a.name: get_attribute_value(a) for a in node.attribute if not a.ref_attr_name}
     except ValueError:  # an attribute of no known type; the check of the whole model reports it
         attrs = {}
-    op = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+    op = f"{node.op_type}" if node.domain in _OWN_DOMAINS else f"{node.domain}.{node.op_type}"
     name = node.name or (node.output[0] if node.output else f"#{index}")
     return Call(op, name, tuple(node.input), tuple(node.output), attrs)
 
@@ -97,7 +101,35 @@ def _call(node: onnx.NodeProto, index: int) -> Call:
 def _refuse_unknown(path: Path, calls: Sequence[Call]) -> None:
     for call in calls:
         if call.op not in CONVERTERS and call.op not in _FOLDABLE:
-            raise UnsupportedModel(f"{place(path, call)}: edgefm has no operator {call.op}")
+            raise UnsupportedModel(f"{place(path, call)}: edgefm has no operator {call.op}"
+                                   f"{_way_out(call.op)}")
+
+
+def _way_out(op: str) -> str:
+    """What to do about operators that a tool put in place of others."""
+    if any(word in op for word in _QUANTIZED):
+        return ("; the file is quantized already: expected the float model that it was made from "
+                "(edgefm quantizes it with --calib DIR), or a quantized .tflite")
+    if op.startswith(_ORT_DOMAINS):
+        return ("; onnxruntime put it there while it optimized the file: expected the file before "
+                "that")
+    return ""
+
+
+def _opset(path: Path, model: onnx.ModelProto) -> int:
+    """The version of ONNX's operators; UnsupportedModel unless their rules are known here."""
+    found: list[int] = [o.version for o in model.opset_import if o.domain in _OWN_DOMAINS]
+    oldest, newest = _OPSETS
+    if not found:
+        if model.opset_import:
+            raise UnsupportedModel(f"{path}: imports no opset of ONNX's own operators; expected "
+                                   f"{oldest}..{newest}")
+        found = [1]
+    for opset in found:
+        if not oldest <= opset <= newest:
+            raise UnsupportedModel(f"{path}: ONNX opset {opset}; expected {oldest}..{newest} "
+                                   "(onnx.version_converter makes one of another)")
+    return max(found)
 
 
 def _check(path: Path, model: onnx.ModelProto) -> None:

@@ -365,6 +365,50 @@ def test_unsupported_model_is_named_in_one_line(tmp_path: Path, nodes: list[Node
     assert "\n" not in str(caught.value) and "'y'" in str(caught.value)
 
 
+@pytest.mark.parametrize(("domain", "op", "text"), [
+    ("", "DequantizeLinear", "quantized already: expected the float model"),
+    ("", "QLinearConv", "quantized already: expected the float model"),
+    ("", "ConvInteger", "quantized already: expected the float model"),
+    ("com.microsoft", "QLinearAdd", "quantized already: expected the float model"),
+    ("com.microsoft", "FusedConv", "expected the file before that"),
+    ("", "Tanh", "no operator Tanh$"), ("some.where", "Relu", r"no operator some\.where\.Relu$")])
+def test_an_unknown_operator_comes_with_a_way_out_where_there_is_one(
+        tmp_path: Path, domain: str, op: str, text: str) -> None:
+    with pytest.raises(UnsupportedModel, match=text):
+        load_onnx(write(tmp_path, model([(op, ["x"], ["y"], {"domain": domain})], {})))
+
+
+def with_opsets(data: bytes, *opsets: tuple[str, int]) -> bytes:
+    """The same file for these versions of operator sets."""
+    import onnx
+    from onnx import helper
+    loaded = onnx.load_from_string(data)
+    del loaded.opset_import[:]
+    loaded.opset_import.extend(helper.make_opsetid(*one) for one in opsets)
+    return bytes(loaded.SerializeToString())
+
+
+@pytest.mark.parametrize(("opsets", "text"), [
+    ([("", 99)], r"ONNX opset 99; expected 7\.\.\d+ "), ([("", 6)], "ONNX opset 6; expected 7"),
+    ([("", 0)], "ONNX opset 0; expected 7"), ([("", 1 << 40)], "ONNX opset 1099511627776; "),
+    ([("", 13), ("ai.onnx", 99)], "ONNX opset 99"), ([], "ONNX opset 1; expected 7"),
+    ([("com.microsoft", 1)], r"imports no opset of ONNX's own operators; expected 7\.\.")])
+def test_an_opset_whose_rules_are_not_known_is_refused(
+        tmp_path: Path, opsets: list[tuple[str, int]], text: str) -> None:
+    data = with_opsets(model([("Relu", ["x"], ["y"], {})], {}), *opsets)
+    with pytest.raises(UnsupportedModel, match=text):
+        load_onnx(write(tmp_path, data))
+
+
+@pytest.mark.parametrize("opset", [7, 13, 28])
+def test_opsets_from_the_oldest_to_the_newest_are_read(tmp_path: Path, opset: int) -> None:
+    need = pytest.importorskip("onnx").defs.onnx_opset_version()
+    if opset > need:
+        pytest.skip(f"the installed onnx knows opsets to {need}; a newer one knows {opset}")
+    data = with_opsets(model([("Relu", ["x"], ["y"], {})], {}), ("", opset), ("other.domain", 3))
+    assert load_onnx(write(tmp_path, data)).nodes[0].op == "relu"
+
+
 WRONG: list[tuple[str, list[Node], dict[str, Array]]] = [
     ("channels", [("Conv", ["x", "w"], ["y"], {})], {"w": floats(2, 3, 1, 1)}),
     ("window", [("Conv", ["x", "w"], ["y"], {})], {"w": floats(2, 4, 10, 1)}),
