@@ -21,6 +21,10 @@ InputWarning                work goes on, with a consequence that the message na
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class EdgefmError(Exception):
     """Root of everything edgefm raises on purpose; its text is one line for a person."""
@@ -81,6 +85,18 @@ class LinkLost(LinkError):
 
 class BadMessage(LinkError):
     """A frame arrived whole, but its payload is not what the protocol says."""
+
+
+@contextmanager
+def naming(file: Path | None, name: str) -> Iterator[None]:
+    """Errors that begin with a network's name, which is a tool's choice, begin with its file."""
+    try:
+        yield
+    except EdgefmError as error:
+        text = str(error)
+        if file is not None and text.startswith(f"{name}: "):
+            error.args = (f"{file}{text[len(name):]}", *error.args[1:])
+        raise
 
 
 class InputWarning(UserWarning):

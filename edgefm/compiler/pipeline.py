@@ -19,12 +19,14 @@ from edgefm.clipping import holds_numbers, input_range, warn_of_clipped
 from edgefm.codecs.tables_file import read_tables, step_factors
 from edgefm.compiler import onchip
 from edgefm.compiler.external import Deployed, Outside
-from edgefm.errors import BadInput, CalibrationWarning
+from edgefm.errors import BadInput, CalibrationWarning, naming
 from edgefm.images.picture import load_picture
 from edgefm.images.preprocess import (
+    PREPROCESSES,
     InputInfo,
     Preprocess,
     choose_preprocess,
+    is_picture,
     load_image,
     picture_size,
 )
@@ -32,7 +34,7 @@ from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Program
 from edgefm.package.container import CodedMap, Description, write_package
 from edgefm.planner import Plan, Target, load_target
-from edgefm.quantization.choose import QuantizeOptions, quantize
+from edgefm.quantization.choose import QuantizeOptions, check_inputs, quantize
 from edgefm.rate_distortion import Budget, Rate
 from edgefm.rate_distortion.quality import SAMPLES, TILE, Chooser, chooser_for
 from edgefm.rate_distortion.requantize import requantize
@@ -121,12 +123,13 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """An imported network, quantized if it was float, and how pictures enter it."""
+    """An imported network, quantized if it was float, how pictures enter it, and its file."""
 
     source: Graph
     graph: Graph
     preprocess: Preprocess | None
     sha256: str
+    path: Path | None = None
 
 
 def load_model(path: Path, options: CompileOptions,
@@ -136,6 +139,15 @@ def load_model(path: Path, options: CompileOptions,
     Raises BadInput or UnsupportedModel with one line, also when a float network has no calibration.
     """
     source = importers.load(path)
+    with naming(path, source.name):
+        return _quantized(path, source, options, tick)
+
+
+def _quantized(path: Path, source: Graph, options: CompileOptions,
+               tick: Callable[[], None]) -> Model:
+    if source.is_float():
+        check_inputs(source)
+        _expect_options(source, options)
     preprocess = choose_preprocess(source, options.preprocess, options.geometry,
                                    _needs_pictures(source, options))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -148,7 +160,17 @@ def load_model(path: Path, options: CompileOptions,
         limits = QuantizeOptions(input_range=input_range(files, inputs, preprocess),
                                  held_out=max(16, len(inputs) // 8))
         graph = quantize(source, inputs, limits, tick)
-    return Model(source, graph, preprocess, digest)
+    return Model(source, graph, preprocess, digest, path)
+
+
+def _expect_options(source: Graph, options: CompileOptions) -> None:
+    """Name all that a float network lacks at once."""
+    shape = source.tensors[source.inputs[0]].shape
+    lacks_both = options.calib is None and options.preprocess is None
+    if options.pictures and lacks_both and is_picture(shape):
+        raise BadInput(f"{source.name}: a float network is quantized with typical pictures, and "
+                       "how they become numbers must be said: expected --calib DIR and "
+                       f"--preprocess {PREPROCESSES}")
 
 
 def _needs_pictures(source: Graph, options: CompileOptions) -> bool:
@@ -227,6 +249,11 @@ def compile_model(path: Path, options: CompileOptions,
 def compile_loaded(model: Model, options: CompileOptions,
                    tick: Callable[[], None] = lambda: None) -> Compiled:
     """An imported model to a package; raises Infeasible when no plan fits the memory."""
+    with naming(model.path, model.graph.name):
+        return _compiled(model, options, tick)
+
+
+def _compiled(model: Model, options: CompileOptions, tick: Callable[[], None]) -> Compiled:
     budget = options.budget
     target = load_target(options.target).with_budget(options.fast, options.external)
     given = read_tables(options.tables) if options.tables else {}

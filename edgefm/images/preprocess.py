@@ -23,6 +23,7 @@ from edgefm.images.picture import fit, load_picture
 from edgefm.network.graph import Array, Graph
 
 ORDERS = ("rgb", "bgr")
+PREPROCESSES = "raw|tf|torchvision|caffe|mean=…,std=…"  # as messages list them
 
 
 class InputLike(Protocol):
@@ -155,7 +156,7 @@ def choose_preprocess(graph: Graph, text: str | None, geometry: str | None,
         if not needed and geometry is None:
             return None
         raise BadInput(f"{graph.name}: input {source.name!r} is float, so how pictures become "
-                       "numbers must be said: --preprocess raw|tf|torchvision|caffe|mean=…,std=…")
+                       f"numbers must be said: --preprocess {PREPROCESSES}")
     result = parse_preprocess(text or "raw", geometry or default_geometry(graph))
     if result.raw and source.dtype == "float32":
         return Preprocess(False, geometry=result.geometry)

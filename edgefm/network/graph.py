@@ -105,9 +105,11 @@ class Graph:
         return {t: i for i, node in enumerate(self.nodes) for t in node.outputs}
 
     def is_float(self) -> bool:
-        """True when the network still computes in float32 (its first input's consumers do)."""
-        weights = (node.inputs[1] for node in self.nodes
-                   if node.op in ("conv2d", "depthwise_conv2d", "fully_connected"))
+        """True when the network still computes in float32: its weights, or all without any."""
+        weights = [node.inputs[1] for node in self.nodes
+                   if node.op in ("conv2d", "depthwise_conv2d", "fully_connected")]
+        if not weights:
+            return all(tensor.quant is None for tensor in self.tensors)
         return any(self.tensors[t].dtype == "float32" for t in weights)
 
 

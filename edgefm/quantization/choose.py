@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from edgefm.errors import BadInput
+from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.network.graph import Array, Graph
 from edgefm.network.rewrite import fuse, prune
 from edgefm.ops import run_graph
@@ -131,10 +131,18 @@ def candidates(graph: Graph, samples: Sequence[Array], options: QuantizeOptions 
     return tried
 
 
+def check_inputs(graph: Graph) -> None:
+    """UnsupportedModel for a network that does not have exactly one input to calibrate with."""
+    if len(graph.inputs) != 1:
+        names = ", ".join(repr(graph.tensors[t].name[:40]) for t in graph.inputs[:4])
+        raise UnsupportedModel(
+            f"{graph.name}: a float network with {len(graph.inputs)} inputs ({names}); expected "
+            "one, which --calib has values for (a quantized .tflite may have several)")
+
+
 def _check_samples(graph: Graph, samples: Sequence[Array]) -> None:
     """Refuse what would calibrate to nonsense."""
-    if len(graph.inputs) != 1:
-        raise BadInput(f"{graph.name}: {len(graph.inputs)} inputs; quantization expects one")
+    check_inputs(graph)
     if not len(samples):
         raise BadInput(f"{graph.name}: quantization needs at least one calibration sample")
     shape = graph.tensors[graph.inputs[0]].shape

@@ -20,6 +20,7 @@ from edgefm.compiler.pipeline import (
     CompileOptions,
     calibration_files,
     calibration_inputs,
+    compile_loaded,
     compile_model,
     load_model,
     load_quantized,
@@ -67,6 +68,46 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         np.save(folder / f"{k:02}.npy", random_inputs(network(), k)[0])
     (folder / "notes.txt").write_text("not a picture")
     return folder
+
+
+def onnx_file(path: Path, inputs: tuple[str, ...], shape: tuple[int, ...] = (1, 3, 8, 8)) -> Path:
+    """A float network of a graph that torch calls main_graph: the sum of its inputs."""
+    helper, onnx = pytest.importorskip("onnx.helper"), pytest.importorskip("onnx")
+    made = helper.make_graph(
+        [helper.make_node("Add", [inputs[0], inputs[-1]], ["y"])], "main_graph",
+        [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name in inputs],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, shape)])
+    path.write_bytes(helper.make_model(made, opset_imports=[helper.make_opsetid("", 13)],
+                                       ir_version=8).SerializeToString())
+    return path
+
+
+# -- what a float network lacks --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("inputs", "options", "text"), [
+    ("x", CompileOptions(), r"expected --calib DIR and --preprocess raw\|tf"),
+    ("x", CompileOptions(preprocess="raw"), "calibration files are needed; expected --calib DIR"),
+    ("x", CompileOptions(calib=Path()), r"must be said: --preprocess raw\|tf"),
+    ("xz", CompileOptions(), r"float network with 2 inputs \('x', 'z'\); expected one"),
+    ("xz", CompileOptions(preprocess="raw", calib=Path()), r"2 inputs \('x', 'z'\); expected one")])
+def test_what_a_float_network_lacks_is_said_at_once_and_names_its_file(
+        tmp_path: Path, inputs: str, options: CompileOptions, text: str) -> None:
+    path = onnx_file(tmp_path / "net.onnx", tuple(inputs))
+    with pytest.raises(BadInput, match=text) as error:
+        compile_model(path, options)
+    assert str(error.value).startswith(f"{path}: ") and "main_graph" not in str(error.value)
+
+
+def test_errors_while_compiling_name_the_file(tmp_path: Path) -> None:
+    path = onnx_file(tmp_path / "net.onnx", ("x",))
+    np.save(tmp_path / "a.npy", np.ones((1, 8, 8, 3), np.float32))
+    options = CompileOptions(calib=tmp_path, preprocess="raw")
+    with pytest.warns(CalibrationWarning):
+        loaded = load_model(path, options)
+    with pytest.raises(BadInput, match="codec temporal") as error:
+        compile_loaded(loaded, replace(options, tolerance=3))
+    assert str(error.value).startswith(f"{path}: ")
 
 
 # -- packages --------------------------------------------------------------------------------------
