@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from edgefm.evaluate.reference import available
 from edgefm.evaluate.validate import make_units, process_pool, validate
 from edgefm.exporters.tflite import export_tflite
 from edgefm.html import write_report
+from edgefm.notices import warnings_as_lines
 
 COLUMNS = ("network", "fast B", "external B", "layer by layer B", "float %", "int8 %",
            "reference %", "images/s")
@@ -29,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                         help="where pictures, packages and the report go (default demo-output)")
     folder = parser.parse_args(argv).out
     try:
-        runs = [run(subject, folder) for subject in subjects(folder)]
+        with warnings.catch_warnings():
+            warnings_as_lines()
+            runs = [run(subject, folder) for subject in subjects(folder)]
         write_report(folder / "report.html", runs, "edgefm demo")
     except (EdgefmError, OSError) as error:
         print("edgefm.demo:", " ".join(str(error).split()), file=sys.stderr)

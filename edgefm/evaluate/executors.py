@@ -24,6 +24,7 @@ from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from edgefm.errors import BadInput, EdgefmError, MissingTool
+from edgefm.notices import warnings_as_lines
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -60,7 +61,7 @@ def executor(scheduler: str | None = None, workers: int | None = None) -> Iterat
 def process_pool(workers: int | None = None) -> ProcessPoolExecutor:
     """Processes on all cores this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ProcessPoolExecutor(workers or cores, get_context("spawn"))
+    return ProcessPoolExecutor(workers or cores, get_context("spawn"), warnings_as_lines)
 
 
 def completed(pool: Executor, function: Callable[[Unit], Result], units: Iterable[Unit],

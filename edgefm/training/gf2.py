@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +38,7 @@ from edgefm.errors import BadInput, EdgefmError
 from edgefm.exporters.tflite import export_tflite
 from edgefm.images.preprocess import choose_preprocess, value_range
 from edgefm.network.graph import Array, Graph, Quant, Tensor
+from edgefm.notices import warnings_as_lines
 from edgefm.ops.quantize import dequantized
 from edgefm.quantization.choose import QuantizeOptions, quantize
 from edgefm.quantization.dequantize import dequantized_graph
@@ -280,17 +282,23 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def _train(options: argparse.Namespace) -> None:
+    pupil = read_pupil(options.model, options)
+    codes = codes_for(pupil, options)
+    for name, code in codes.items():
+        print(f"{name}: {code.stored:.2f} bits per value", flush=True)
+    if options.epochs:
+        pupil, codes = distil(pupil, codes, options)
+    write(options.out, pupil, codes)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, then write what was learned."""
     options = parser().parse_args(arguments)
     try:
-        pupil = read_pupil(options.model, options)
-        codes = codes_for(pupil, options)
-        for name, code in codes.items():
-            print(f"{name}: {code.stored:.2f} bits per value", flush=True)
-        if options.epochs:
-            pupil, codes = distil(pupil, codes, options)
-        write(options.out, pupil, codes)
+        with warnings.catch_warnings():
+            warnings_as_lines()
+            _train(options)
     except EdgefmError as error:
         print(f"edgefm.training.gf2: {error}", file=sys.stderr)
         return 2

@@ -7,11 +7,11 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import NoReturn, TextIO
+from collections.abc import Sequence
+from typing import NoReturn
 
-from edgefm.errors import EdgefmError, InputWarning
+from edgefm.errors import EdgefmError
+from edgefm.notices import print_notice, warnings_as_lines
 from host_tools.cli import (
     codecs,
     compare,
@@ -73,7 +73,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 after one line of error, 130 when interrupted."""
     try:
-        with Board() as board, _warnings_as_lines():
+        with Board() as board, warnings.catch_warnings():
+            warnings_as_lines()
             for command in _commands(sys.argv[1:] if argv is None else list(argv)):
                 arguments = parser().parse_args(command)
                 arguments.board = board
@@ -104,24 +105,6 @@ def _commands(words: list[str]) -> list[list[str]]:
     return found
 
 
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Warnings about files as one line each, each once; others as Python shows them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("once", InputWarning)
-        shown = warnings.showwarning
-
-        def show(message: Warning | str, category: type[Warning], filename: str, lineno: int,
-                 file: TextIO | None = None, line: str | None = None) -> None:
-            if issubclass(category, InputWarning):
-                _complain(f"warning: {message}")
-            else:
-                shown(message, category, filename, lineno, file, line)
-
-        warnings.showwarning = show
-        yield
-
-
 def _complain(message: str) -> int:
-    print("edgefm:", " ".join(message.split()), file=sys.stderr)
+    print_notice(message)
     return 2

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgefm.errors import LinkError
+from edgefm.notices import print_notice
 from host_tools.cli.record import inner_verb
 from host_tools.cli.run import device_stream
 
@@ -68,7 +69,7 @@ def _record(arguments: argparse.Namespace) -> None:
         folder = arguments.output or Path(scratch) / "run"
         meta = {"run": {"command": shlex.join(words)}}
         recorder = stack.enter_context(RunRecorder(folder, meta, open_meter(arguments.meter),
-                                                   _complain))
+                                                   print_notice))
         work = _Work(arguments, inner, name, recorder)
         recording = stack.enter_context(Recording(folder))
         thread = threading.Thread(target=work.go_on, daemon=True)
@@ -103,7 +104,7 @@ class _Work:
                 if not again:
                     self.error = error
                     return
-                _complain(f"{error}; trying again")
+                print_notice(f"{error}; trying again")
                 self._board.close()
                 self.stop.wait(AGAIN_SECONDS)
             except BaseException as error:
@@ -158,8 +159,4 @@ def _open(url: str) -> None:
     try:
         webbrowser.open(url)
     except webbrowser.Error as error:
-        _complain(f"no browser: {error}; open {url}")
-
-
-def _complain(text: str) -> None:
-    print(f"edgefm: {' '.join(text.split())}", file=sys.stderr)
+        print_notice(f"no browser: {error}; open {url}")

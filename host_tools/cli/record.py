@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgefm.errors import BadInput
+from edgefm.notices import print_notice
 from host_tools.cli.board import on_device
 from host_tools.cli.output import print_table, short
 
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     outline = device.outline(name)
     meter = open_meter(arguments.meter)
     meta = {"run": {"command": shlex.join(words)}}
-    with RunRecorder(arguments.output, meta, meter, _complain) as recorder:
+    with RunRecorder(arguments.output, meta, meter, print_notice) as recorder:
         recorder.describe_model(outline.info, device.sha256(name))
         recorder.watch(device)
         try:
@@ -134,7 +135,3 @@ def _print_to(out: Any, rows: list[tuple[str, str, str, str]]) -> None:
 
     with redirect_stdout(out):
         print_table(("stage", "rail", "energy", "error"), rows)
-
-
-def _complain(text: str) -> None:
-    print(f"edgefm: {' '.join(text.split())}", file=sys.stderr)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from edgefm.evaluate.validate import TASKS, Labelled, Validation, make_units, ta
 from edgefm.exporters.tflite import export_tflite
 from edgefm.images.annotations import read_boxes, read_masks
 from edgefm.images.labels import read_labels, spread
+from edgefm.notices import print_notice
 from edgefm.package.container import read_info
 from edgefm.package.traffic import stored_maps
 from edgefm.rate_distortion.divergence import Decision, decision_of, package_of
@@ -92,8 +92,8 @@ def labelled_files(labels: Path, images: Path, task: str, names: Sequence[str],
     boxes = read_boxes(labels, images, names)
     if boxes.unknown:
         names = ", ".join(sorted(boxes.unknown))
-        print(f"edgefm: {sum(boxes.unknown.values())} boxes left out, of classes that the network "
-              f"does not know: {names}", file=sys.stderr)
+        print_notice(f"{sum(boxes.unknown.values())} boxes left out, of classes that the network "
+                     f"does not know: {names}")
     return spread(boxes.files, limit)
 
 
