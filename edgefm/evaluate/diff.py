@@ -17,7 +17,7 @@ import numpy as np
 
 from edgefm.codecs import CODECS
 from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_loaded, load_model
-from edgefm.errors import BadInput
+from edgefm.errors import BadInput, naming
 from edgefm.evaluate import reference
 from edgefm.exporters.tflite import export_tflite
 from edgefm.network.graph import Array, Graph
@@ -77,7 +77,8 @@ def diff_model(path: Path, options: CompileOptions,
     model = load_model(path, options)
     compiled = compile_loaded(model, options)
     shown = path.suffix == ".tflite" and compiled.graph is model.source
-    return diff_compiled(compiled, inputs(compiled), path.read_bytes() if shown else None)
+    with naming(path, compiled.graph.name):
+        return diff_compiled(compiled, inputs(compiled), path.read_bytes() if shown else None)
 
 
 def diff_compiled(compiled: Compiled, inputs: Sequence[Sequence[Array]],

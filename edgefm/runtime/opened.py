@@ -13,6 +13,7 @@ from edgefm.errors import BadContainer, RuntimeFault
 from edgefm.network.graph import Array
 from edgefm.package.container import StreamInfo, read_info
 from edgefm.package.traffic import MapCounters
+from edgefm.runtime.lending import frozen_bytes
 from edgefm.runtime.load import native
 from edgefm.runtime.result import Counters, RunResult
 
@@ -24,13 +25,20 @@ _Counted = TypeVar("_Counted", Counters, MapCounters)
 
 
 class Opened:
-    """A checked package with its arena and external memory; `busy` is held while it runs."""
+    """A checked package with its arena and external memory.
 
-    def __init__(self, package: bytes, name: str) -> None:
-        """Raises BadContainer for a package that is damaged, too new or too large for this PC."""
+    `busy` is held while it runs; messages begin with `where`: the name given, or the network's.
+    """
+
+    def __init__(self, package: bytes, given: str | None) -> None:
+        """Raises BadContainer for a package that is damaged, too new or too large for this PC, and
+        BadInput for what is not bytes; what may change is copied."""
         self._ffi, self._lib = native()
         self.busy = threading.Lock()
+        name = given or "package"
+        package = frozen_bytes(package, name)
         self.info = read_info(package, name)
+        self.where = given or self.info.name
         self._package = self._ffi.from_buffer("uint8_t[]", package)  # C reads it in place
         self._model = self._ffi.new("efm_model *")
         self._open(len(package), name)
@@ -86,9 +94,9 @@ class Opened:
         status = self._lib.efm_pc_run(pc, arena, self._arena_bytes, counters)
         if status != _OK:
             raise RuntimeFault(
-                f"{self.info.name}: the runtime stopped: {self._status_name(status)}", int(status))
+                f"{self.where}: the runtime stopped: {self._status_name(status)}", int(status))
         if any((guard != _CANARY_BYTE).any() for guard in self._guards):
-            raise RuntimeFault(f"{self.info.name}: the runtime wrote outside its arena", 0)
+            raise RuntimeFault(f"{self.where}: the runtime wrote outside its arena", 0)
 
     def _tap_arrays(self) -> list[Array | None]:
         return [None if s is None else np.zeros((s.height, s.width, s.channels), _tap_dtype(s))

@@ -9,7 +9,7 @@ from types import TracebackType
 from edgefm.errors import BadInput
 from edgefm.network.graph import Array
 from edgefm.package.container import PackageInfo, TensorInfo
-from edgefm.runtime.lending import frozen_bytes, own_array, whole_number
+from edgefm.runtime.lending import own_array, whole_number
 from edgefm.runtime.opened import Opened
 from edgefm.runtime.result import RunResult
 
@@ -23,11 +23,12 @@ class Runtime:
     way. Any number of instances run at once (the C code releases the interpreter lock).
     """
 
-    def __init__(self, package: bytes, name: str = "package") -> None:
-        """Check the package. Raises BadContainer when it is damaged or too new, BadInput when it
-        is not bytes. A bytearray or another buffer that may change is copied."""
-        opened = Opened(frozen_bytes(package, name), name)
-        self._info = opened.info
+    def __init__(self, package: bytes, name: str | None = None) -> None:
+        """Check the package, which messages call `name`. Raises BadContainer when it is damaged or
+        too new, BadInput when it is not bytes. A bytearray or another buffer that may change is
+        copied."""
+        opened = Opened(package, name)
+        self._info, self._where = opened.info, opened.where
         self._opened: Opened | None = opened
 
     def __enter__(self) -> Runtime:
@@ -66,10 +67,10 @@ class Runtime:
         with another run, and RuntimeFault when the runtime stops or writes outside its arena.
         """
         opened = self._still_open()
-        arrays = _own(inputs, opened.info)
-        number = whole_number(frame, 0, _MOST_FRAMES, f"{opened.info.name}: frame")
+        arrays = _own(inputs, opened.info, opened.where)
+        number = whole_number(frame, 0, _MOST_FRAMES, f"{opened.where}: frame")
         if not opened.busy.acquire(blocking=False):
-            raise BadInput(f"{opened.info.name}: this runtime is busy with another run; "
+            raise BadInput(f"{opened.where}: this runtime is busy with another run; "
                            "open one for each thread")
         try:
             return opened.run(arrays, bool(taps), number)
@@ -79,17 +80,17 @@ class Runtime:
     def _still_open(self) -> Opened:
         opened = self._opened
         if opened is None:
-            raise BadInput(f"{self._info.name}: this runtime is closed; open the package again")
+            raise BadInput(f"{self._where}: this runtime is closed; open the package again")
         return opened
 
 
-def _own(inputs: Sequence[Array], info: PackageInfo) -> list[Array]:
+def _own(inputs: Sequence[Array], info: PackageInfo, where: str) -> list[Array]:
     """Copies of the inputs: nobody else may change or free what C reads."""
     if not isinstance(inputs, Sequence):
-        raise BadInput(f"{info.name}: the inputs are of type {type(inputs).__name__}, "
+        raise BadInput(f"{where}: the inputs are of type {type(inputs).__name__}, "
                        f"expected a list of {len(info.inputs)} NumPy arrays")
     given = list(inputs)
     if len(given) != len(info.inputs):
-        raise BadInput(f"{info.name}: {len(given)} inputs given, expected {len(info.inputs)}")
-    return [own_array(array, one.shape, one.dtype, f"{info.name}: input {one.name!r}")
+        raise BadInput(f"{where}: {len(given)} inputs given, expected {len(info.inputs)}")
+    return [own_array(array, one.shape, one.dtype, f"{where}: input {one.name!r}")
             for array, one in zip(given, info.inputs, strict=True)]

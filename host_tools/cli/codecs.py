@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from edgefm.compiler.pipeline import Compiled, calibration_inputs, compile_model
+from edgefm.errors import naming
 from edgefm.evaluate.codec_costs import CodecCost, Measurement, measure_codecs
 from edgefm.network.graph import Array
 from edgefm.package.container import read_info
@@ -32,8 +33,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Measure and print."""
     with progress_bar(f"codecs {arguments.model.name}", unit="img") as bar:
         compiled = compile_model(arguments.model, compile_options(arguments, arguments.model))
-        fit, judge = _inputs(arguments, compiled)
-        result = measure_codecs(compiled, fit, judge, lambda: bar.update())
+        with naming(arguments.model, compiled.graph.name):
+            fit, judge = _inputs(arguments, compiled)
+            result = measure_codecs(compiled, fit, judge, lambda: bar.update())
     info = read_info(compiled.package)
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,

@@ -280,6 +280,16 @@ def test_frames_are_whole_numbers_of_32_bits(frame: int) -> None:
         runtime.run(random_inputs(graph, 0), frame=frame)
 
 
+def test_messages_begin_with_the_name_given_or_the_networks() -> None:
+    package = build(network()).package
+    for name, where in ((None, "small"), ("d/net.efm", "d/net.efm")):
+        with Runtime(package, name) as runtime, pytest.raises(BadInput) as error:
+            runtime.run([])
+        assert str(error.value) == f"{where}: 0 inputs given, expected 1"
+        with pytest.raises(BadInput, match=f"^{where}: this runtime is closed"):
+            runtime.run([])
+
+
 @pytest.mark.parametrize("package", [None, "EFM1", 5, [69, 70]], ids=repr)
 def test_a_package_that_is_not_bytes_is_refused(package: bytes) -> None:
     with pytest.raises(BadInput, match=r"^net\.efm: got \w+, expected bytes$"):
