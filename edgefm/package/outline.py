@@ -7,9 +7,8 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from edgefm.errors import BadContainer, BadInput
+from edgefm.errors import BadContainer
+from edgefm.inputs import own_inputs
 from edgefm.network.graph import Array
 from edgefm.network.program import OpKind
 from edgefm.package.container import (
@@ -42,16 +41,9 @@ class Outline:
 
         Raises BadInput for an input of another shape or type.
         """
-        if len(inputs) != len(self.info.inputs):
-            raise BadInput(f"{self.info.name}: {len(inputs)} inputs given, "
-                           f"expected {len(self.info.inputs)}")
         rows: list[tuple[bytes, int]] = []
-        for array, tensor in zip(inputs, self.info.inputs, strict=True):
-            if tuple(array.shape) != tensor.shape or array.dtype != np.dtype(tensor.dtype):
-                raise BadInput(f"{self.info.name}: input {tensor.name!r} is {array.dtype} "
-                               f"{list(array.shape)}, expected {tensor.dtype} "
-                               f"{list(tensor.shape)}")
-            data = np.ascontiguousarray(array).tobytes()
+        for array in own_inputs(inputs, self.info, self.info.name):
+            data = array.tobytes()
             count = sum(index == len(rows) for index, _ in self.order)
             rows.append((data, len(data) // max(count, 1)))
         if len(rows) == 1:

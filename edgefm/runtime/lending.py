@@ -6,10 +6,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-import numpy as np
-
 from edgefm.errors import BadInput
-from edgefm.network.graph import Array
 
 
 def frozen_bytes(data: Any, where: str) -> bytes:
@@ -20,18 +17,6 @@ def frozen_bytes(data: Any, where: str) -> bytes:
         return bytes(memoryview(data))
     except (TypeError, ValueError, BufferError):
         raise BadInput(f"{where}: got {type(data).__name__}, expected bytes") from None
-
-
-def own_array(data: Any, shape: tuple[int, ...], dtype: str, where: str) -> Array:
-    """A contiguous copy of an array that has this shape and dtype; BadInput for anything else."""
-    if not isinstance(data, np.ndarray):
-        raise BadInput(f"{where} is of type {type(data).__name__}, "
-                       f"expected a NumPy array {dtype} {list(shape)}")
-    plain = np.asarray(data)
-    if plain.shape != tuple(shape) or plain.dtype != np.dtype(dtype):
-        raise BadInput(f"{where} is {plain.dtype} {list(plain.shape)}, "
-                       f"expected {dtype} {list(shape)}")
-    return np.array(plain, order="C")
 
 
 def whole_number(value: Any, low: int, high: int, where: str) -> int:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from edgefm.errors import BadInput
+from edgefm.inputs import own_inputs
 from edgefm.network.graph import Array
 from edgefm.package.container import PackageInfo, TensorInfo
-from edgefm.runtime.lending import own_array, whole_number
+from edgefm.runtime.lending import whole_number
 from edgefm.runtime.opened import Opened
 from edgefm.runtime.result import RunResult
 
@@ -67,7 +68,7 @@ class Runtime:
         with another run, and RuntimeFault when the runtime stops or writes outside its arena.
         """
         opened = self._still_open()
-        arrays = _own(inputs, opened.info, opened.where)
+        arrays = own_inputs(inputs, opened.info, opened.where)
         number = whole_number(frame, 0, _MOST_FRAMES, f"{opened.where}: frame")
         if not opened.busy.acquire(blocking=False):
             raise BadInput(f"{opened.where}: this runtime is busy with another run; "
@@ -82,15 +83,3 @@ class Runtime:
         if opened is None:
             raise BadInput(f"{self._where}: this runtime is closed; open the package again")
         return opened
-
-
-def _own(inputs: Sequence[Array], info: PackageInfo, where: str) -> list[Array]:
-    """Copies of the inputs: nobody else may change or free what C reads."""
-    if not isinstance(inputs, Sequence):
-        raise BadInput(f"{where}: the inputs are of type {type(inputs).__name__}, "
-                       f"expected a list of {len(info.inputs)} NumPy arrays")
-    given = list(inputs)
-    if len(given) != len(info.inputs):
-        raise BadInput(f"{where}: {len(given)} inputs given, expected {len(info.inputs)}")
-    return [own_array(array, one.shape, one.dtype, f"{where}: input {one.name!r}")
-            for array, one in zip(given, info.inputs, strict=True)]

@@ -54,7 +54,8 @@ def test_inputs_of_another_shape_type_or_number_are_refused(package):
     found = outline(package)
     good = [np.zeros(t.shape, t.dtype) for t in found.info.inputs]
     for bad in ([], good[1:], [*good, good[0]], [value[..., :0] for value in good],
-                [value.astype("complex64") for value in good]):
+                [value.astype("complex64") for value in good], None, iter(good),
+                [value.tolist() for value in good], [None for _ in good]):
         with pytest.raises(BadInput):
             found.stream(bad)
 
