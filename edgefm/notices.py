@@ -9,7 +9,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from edgefm.errors import CalibrationWarning
+from edgefm.errors import InputWarning
 
 _CLEAR = "\r\x1b[K"  # a bar of another process that stands on this line
 
@@ -22,8 +22,8 @@ def print_notice(text: str) -> None:
 
 def warnings_as_lines() -> None:
     """From now on Python's warnings are one line each, without a place in the source; those about
-    calibration come once. `warnings.catch_warnings` ends it."""
-    warnings.simplefilter("once", CalibrationWarning)
+    files come once. `warnings.catch_warnings` ends it."""
+    warnings.simplefilter("once", InputWarning)
     warnings.showwarning = _show
 
 

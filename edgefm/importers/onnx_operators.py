@@ -22,7 +22,7 @@ import numpy as np
 
 from edgefm.errors import UnsupportedModel
 from edgefm.importers.windows import same_padding
-from edgefm.network.graph import Array, MOST_NAME, Node, Tensor
+from edgefm.network.graph import MOST_NAME, Array, Node, Tensor
 
 CHANNEL_LAST = (0, 2, 3, 1)
 MAX_DIMENSION = 1 << 24

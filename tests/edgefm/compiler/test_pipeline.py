@@ -94,6 +94,9 @@ def onnx_file(path: Path, inputs: tuple[str, ...], shape: tuple[int, ...] = (1, 
 def test_what_a_float_network_lacks_is_said_at_once_and_names_its_file(
         tmp_path: Path, inputs: str, options: CompileOptions, text: str) -> None:
     path = onnx_file(tmp_path / "net.onnx", tuple(inputs))
+    if options.calib is not None:
+        Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+        options = replace(options, calib=tmp_path)
     with pytest.raises(BadInput, match=text) as error:
         compile_model(path, options)
     assert str(error.value).startswith(f"{path}: ") and "main_graph" not in str(error.value)
