@@ -15,11 +15,11 @@ from pathlib import Path
 from warnings import warn
 
 from edgefm import importers, rate_distortion
-from edgefm.clipping import holds_numbers, input_range, warn_of_clipped
 from edgefm.codecs.tables_file import read_tables, step_factors
 from edgefm.compiler import onchip
 from edgefm.compiler.external import Deployed, Outside
 from edgefm.errors import BadInput, CalibrationWarning, naming
+from edgefm.images.clipping import holds_numbers, input_range, warn_of_clipped
 from edgefm.images.picture import load_picture
 from edgefm.images.preprocess import (
     PREPROCESSES,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgefm.clipping import warn_of_clipped
 from edgefm.errors import BadInput
+from edgefm.images.clipping import warn_of_clipped
 from edgefm.images.picture import SUFFIXES
 from edgefm.images.preprocess import InputLike, Preprocess, array_to_input, load_image, map_npy
 from edgefm.network.graph import Array

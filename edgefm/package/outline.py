@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edgefm.errors import BadContainer
-from edgefm.inputs import own_inputs
 from edgefm.network.graph import Array
 from edgefm.network.program import OpKind
 from edgefm.package.container import (
@@ -23,6 +22,7 @@ from edgefm.package.container import (
     read_info,
     read_sections,
 )
+from edgefm.package.inputs import own_inputs
 
 _SECTIONS_FIELD = 6     # of the header: how many there are
 _MOST_SECTIONS = 64

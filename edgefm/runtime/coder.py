@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.errors import BadInput, RuntimeFault
-from edgefm.inputs import own_array
+from edgefm.package.inputs import own_array
 from edgefm.runtime.lending import frozen_bytes, whole_number
 from edgefm.runtime.load import native
 

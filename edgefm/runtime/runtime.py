@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from edgefm.errors import BadInput
-from edgefm.inputs import own_inputs
 from edgefm.network.graph import Array
 from edgefm.package.container import PackageInfo, TensorInfo
+from edgefm.package.inputs import own_inputs
 from edgefm.runtime.lending import whole_number
 from edgefm.runtime.opened import Opened
 from edgefm.runtime.result import RunResult

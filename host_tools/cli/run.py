@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from edgefm.clipping import warn_of_clipped
 from edgefm.errors import BadInput
 from edgefm.images import answers
+from edgefm.images.clipping import warn_of_clipped
 from edgefm.images.labels import names_for
 from edgefm.images.picture import load_picture
 from edgefm.images.preprocess import load_image, placement_of

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgefm.clipping import warn_of_clipped
 from edgefm.compiler.pipeline import Compiled
 from edgefm.errors import BadInput
 from edgefm.evaluate.executors import executor
@@ -17,6 +16,7 @@ from edgefm.evaluate.reference import Reference, available
 from edgefm.evaluate.validate import TASKS, Labelled, Validation, make_units, task_of, validate
 from edgefm.exporters.tflite import export_tflite
 from edgefm.images.annotations import read_boxes, read_masks
+from edgefm.images.clipping import warn_of_clipped
 from edgefm.images.labels import read_labels, spread
 from edgefm.notices import print_notice
 from edgefm.package.container import read_info

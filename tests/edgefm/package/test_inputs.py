@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput
-from edgefm.inputs import own_array
+from edgefm.package.inputs import own_array
 
 
 def test_an_array_is_copied_and_made_contiguous() -> None:

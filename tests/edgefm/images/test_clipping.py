@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgefm.clipping import holds_numbers, input_range, warn_of_clipped
 from edgefm.errors import CalibrationWarning, ClippingWarning
+from edgefm.images.clipping import holds_numbers, input_range, warn_of_clipped
 from edgefm.images.preprocess import InputInfo, load_image, parse_preprocess
 from edgefm.network.graph import Array
 
