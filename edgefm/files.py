@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one way to read a file from outside: regular files only, each up to a named size.
+
+A FIFO waits for ever, a device may do something when it is opened, `/dev/zero` never ends: none of
+them is opened. Links to regular files are followed. What text, JSON and TOML may hold is limited
+too, so that every bad file becomes one line: the file, what was got, what is expected.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from edgefm.errors import BadInput
+
+MOST_MODEL: Final = 1 << 31   # bytes of a model, a package, or weights
+MOST_PICTURE: Final = 1 << 28
+MOST_ARRAY: Final = 1 << 36   # a clip is mapped, never read as a whole
+MOST_TEXT: Final = 1 << 26    # labels, class names, boxes
+MOST_JSON: Final = 1 << 24
+MOST_TOML: Final = 1 << 16    # tomllib's time grows with the square of a key's length
+MOST_FILES: Final = 1 << 20   # in one folder
+MOST_DEPTH: Final = 64        # of objects and lists in JSON
+
+_FLAGS: Final = (os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+                 | getattr(os, "O_BINARY", 0))
+_KINDS: Final = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a FIFO"),
+                 (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"),
+                 (stat.S_ISBLK, "a device"))
+_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # linear: never backtracks
+_BRACKETS: Final = re.compile(rb"[\[\]{}]")
+
+
+def open_file(path: str | Path, most: int) -> BinaryIO:
+    """Open a regular file of at most `most` bytes for reading.
+
+    Raises BadInput, naming the file, when it is missing, unreadable, larger, or anything else than
+    a regular file; such a thing is not even opened.
+    """
+    try:
+        _check(path, os.stat(path), most)
+        file = open(path, "rb", opener=lambda name, _: os.open(name, _FLAGS))  # noqa: SIM115
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except ValueError as error:  # a NUL in the name
+        raise BadInput(f"{str(path)!r}: no file has such a name ({error})") from None
+    try:
+        _check(path, os.fstat(file.fileno()), most)  # it may have been exchanged meanwhile
+    except BadInput:
+        file.close()
+        raise
+    return file
+
+
+def unreadable(path: str | Path, error: OSError) -> BadInput:
+    """What the system says about a file, as the project's error."""
+    missing = isinstance(error, FileNotFoundError)
+    return BadInput(f"{path}: " + ("no such file" if missing
+                                   else f"cannot be read: {error.strerror or error}"))
+
+
+def _check(path: str | Path, status: os.stat_result, most: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = next((name for of, name in _KINDS if of(status.st_mode)), "no file")
+        raise BadInput(f"{path}: {kind}, expected a regular file")
+    if status.st_size > most:
+        raise BadInput(f"{path}: {status.st_size} bytes, expected at most {most}")
+
+
+def read_bytes(path: str | Path, most: int = MOST_MODEL) -> bytes:
+    """A regular file's bytes, as many as it had when it was opened. Raises BadInput."""
+    try:
+        with open_file(path, most) as file:
+            return file.read(os.fstat(file.fileno()).st_size)
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def read_text(path: str | Path, most: int = MOST_TEXT) -> str:
+    """A UTF-8 file's text, without a byte order mark. Raises BadInput."""
+    try:
+        return read_bytes(path, most).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: not a text file (byte {error.start} is not UTF-8)") from None
+
+
+def read_json(path: str | Path, most: int = MOST_JSON) -> Any:
+    """What a JSON file holds, as `parse_json` checks it. Raises BadInput."""
+    try:
+        return parse_json(read_bytes(path, most))
+    except ValueError as error:
+        raise BadInput(f"{path}: not a JSON file: {error}") from None
+
+
+def parse_json(text: bytes) -> Any:
+    """What JSON text (UTF-8, a byte order mark may stand first) holds.
+
+    Raises ValueError with one line for anything else: more than `MOST_DEPTH` levels, a key that
+    comes twice, NaN, infinities, and whole numbers beyond what Python reads.
+    """
+    _check_depth(text)
+    try:
+        return json.loads(text.decode("utf-8-sig"), object_pairs_hook=_object,
+                          parse_constant=_constant)
+    except RecursionError:  # a caller that is deep itself
+        raise ValueError(f"more than {MOST_DEPTH} levels") from None
+
+
+def _check_depth(text: bytes) -> None:
+    depth = 0
+    for bracket in _BRACKETS.finditer(_STRING.sub(b"", text)):
+        depth += 1 if bracket[0] in b"[{" else -1
+        if depth > MOST_DEPTH:
+            raise ValueError(f"more than {MOST_DEPTH} levels")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for i, key in enumerate(keys) if key in keys[:i])
+        raise ValueError(f"key {twice[:60]!r} comes twice")
+    return found
+
+
+def _constant(name: str) -> float:
+    raise ValueError(f"{name}, expected a finite number")
+
+
+def read_toml(path: str | Path, most: int = MOST_TOML) -> dict[str, Any]:
+    """What a TOML file holds. Raises BadInput."""
+    try:
+        return tomllib.loads(read_text(path, most))
+    except RecursionError:
+        raise BadInput(f"{path}: not a TOML file: nested too deeply") from None
+    except ValueError as error:  # also a whole number beyond what Python reads
+        raise BadInput(f"{path}: not a TOML file: {error}") from None
+
+
+def files_in(folder: str | Path, suffixes: Collection[str]) -> list[Path]:
+    """What a folder holds under names with one of these suffixes (lower case), sorted by name.
+
+    Raises BadInput when it is no folder, cannot be read, or holds more than `MOST_FILES`.
+    """
+    found: list[Path] = []
+    try:
+        with os.scandir(folder) as entries:
+            for number, entry in enumerate(entries):
+                if number >= MOST_FILES:
+                    raise BadInput(f"{folder}: more than {MOST_FILES} files in it")
+                if Path(entry.name).suffix.lower() in suffixes:
+                    found.append(Path(folder) / entry.name)
+    except NotADirectoryError:
+        raise BadInput(f"{folder}: not a folder") from None
+    except OSError as error:
+        raise unreadable(folder, error) from None
+    return sorted(found)
