@@ -19,9 +19,9 @@ from typing import Any, BinaryIO, Final
 
 from edgefm.errors import BadInput
 
-MOST_MODEL: Final = 1 << 31   # bytes of a model, a package, or weights
+MOST_MODEL: Final = 1 << 30   # bytes of a model, a package, or weights
 MOST_PICTURE: Final = 1 << 28
-MOST_ARRAY: Final = 1 << 36   # a clip is mapped, never read as a whole
+MOST_ARRAY: Final = 1 << 36   # a clip, of which only one frame at a time is read
 MOST_TEXT: Final = 1 << 26    # labels, class names, boxes
 MOST_JSON: Final = 1 << 24
 MOST_TOML: Final = 1 << 16    # tomllib's time grows with the square of a key's length

@@ -8,14 +8,13 @@ A NumPy `.npz` with two arrays per map: `CODEC:TENSOR` (uint8, the tables) and `
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from edgefm.arrays import read_npz
 from edgefm.codecs import CODECS
 from edgefm.errors import BadInput
 from edgefm.network.graph import Graph
@@ -23,7 +22,7 @@ from edgefm.network.graph import Graph
 STEP = "step"
 PAIRED = "paired"
 SAME_STEP = 1e-6  # share by which a map's step may differ from its tables'
-_READ_ERRORS = (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+MOST_TABLES = 1 << 26  # bytes, of all maps
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +67,7 @@ def write_tables(path: Path, maps: Mapping[str, MapTables]) -> None:
 
 def read_tables(path: Path) -> dict[str, MapTables]:
     """The inverse. Raises BadInput, naming the file and the array, for a file that is none."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except _READ_ERRORS as error:
-        raise BadInput(f"{path}: no codec tables: {error}; expected a .npz file") from None
+    arrays = read_npz(path, MOST_TABLES)
     maps = {}
     for name, array in arrays.items():
         codec, _, tensor = name.partition(":")

@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
+from edgefm.arrays import npy_rows
 from edgefm.errors import BadInput
+from edgefm.files import files_in
 from edgefm.images.clipping import warn_of_clipped
 from edgefm.images.picture import SUFFIXES
-from edgefm.images.preprocess import InputLike, Preprocess, array_to_input, load_image, map_npy
+from edgefm.images.preprocess import InputLike, Preprocess, array_to_input, load_image
 from edgefm.network.graph import Array
+
+MOST_FRAMES = 1 << 20  # of one file
 
 
 def frames(clip: Path, preprocess: Preprocess | None,
@@ -24,19 +26,17 @@ def frames(clip: Path, preprocess: Preprocess | None,
     also for a clip without frames.
     """
     if clip.is_dir():
-        files = sorted(p for p in clip.iterdir() if p.suffix.lower() in SUFFIXES | {".npy"})
+        files = files_in(clip, SUFFIXES | {".npy"})
         warn_of_clipped(files, target, clip)
-        for path in files:
-            yield path.name, load_image(path, preprocess, target)
-        count = len(files)
+        found = ((path.name, load_image(path, preprocess, target)) for path in files)
     elif clip.suffix.lower() == ".npy":
-        array = map_npy(clip)
         warn_of_clipped([clip], target, clip)
-        count = len(array) if array.ndim > 1 else 0
-        for i in range(count):
-            name = f"frame {i}"
-            yield name, array_to_input(np.array(array[i]), preprocess, target, f"{clip}, {name}")
+        found = ((f"frame {i}", array_to_input(frame, preprocess, target, f"{clip}, frame {i}"))
+                 for i, frame in enumerate(npy_rows(clip, MOST_FRAMES)))
     else:
         raise BadInput(f"{clip}: expected a folder of pictures or an .npy file of frames")
-    if not count:
+    first = next(found, None)
+    if first is None:
         raise BadInput(f"{clip}: no frames in it")
+    yield first
+    yield from found

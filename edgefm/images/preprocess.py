@@ -17,7 +17,9 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from edgefm.arrays import read_npy
 from edgefm.errors import BadInput
+from edgefm.files import MOST_PICTURE
 from edgefm.images.geometry import GEOMETRIES, Placement, place
 from edgefm.images.picture import fit, load_picture
 from edgefm.network.graph import Array, Graph
@@ -192,7 +194,7 @@ def load_image(path: Path, preprocess: Preprocess | None, target: InputLike) -> 
     """
     if path.suffix.lower() != ".npy":
         return picture_to_input(load_picture(path), preprocess, target, str(path))
-    return array_to_input(np.array(map_npy(path)), preprocess, target, str(path))
+    return array_to_input(read_npy(path, MOST_PICTURE), preprocess, target, str(path))
 
 
 def array_to_input(array: Array, preprocess: Preprocess | None, target: InputLike,
@@ -210,17 +212,6 @@ def array_to_input(array: Array, preprocess: Preprocess | None, target: InputLik
         return picture_to_input(Image.fromarray(array), preprocess, target, name)
     raise BadInput(f"{name}: holds {array.dtype} {list(array.shape)}, "
                    f"expected {target.dtype} {list(shape)}")
-
-
-def map_npy(path: Path) -> Array:
-    """Map an .npy file; a header that promises more than the file holds is refused unread."""
-    try:
-        return np.lib.format.open_memmap(path, mode="r")
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError, OverflowError, TypeError, SyntaxError) as error:
-        reason = " ".join(str(error).split())
-        raise BadInput(f"{path}: not a readable .npy file ({reason})") from None
 
 
 def picture_to_input(image: Image.Image, preprocess: Preprocess | None, target: InputLike,

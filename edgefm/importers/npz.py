@@ -12,22 +12,17 @@ network and give its width. Two more arrays may describe what they cannot:
 
 from __future__ import annotations
 
-import tokenize
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from edgefm.arrays import read_npz
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.importers.definitions import Variant, mobilenet_v2, squeezenet
 from edgefm.network.graph import Array, Graph
 
 METADATA = "edgefm."
 LARGEST_INPUT = 4096  # pixels; beyond this an input size is a mistake
-
-_READ_ERRORS = (OSError, ValueError, TypeError, EOFError, KeyError, SyntaxError, MemoryError,
-                OverflowError, RuntimeError, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
 
 
 def load_npz(path: Path) -> Graph:
@@ -36,7 +31,7 @@ def load_npz(path: Path) -> Graph:
     Raises BadInput, naming file and tensor, when the file is damaged or a tensor is missing,
     misshapen, superfluous or not finite; UnsupportedModel when the names are another network's.
     """
-    arrays = _read_arrays(path)
+    arrays = read_npz(path)
     weights = {name: array for name, array in arrays.items()
                if not name.startswith(METADATA) and not name.endswith(".num_batches_tracked")}
     try:
@@ -52,23 +47,6 @@ def load_npz(path: Path) -> Graph:
     raise UnsupportedModel(
         f"{path}: not the tensor names of SqueezeNet (features.0.weight) or MobileNetV2 "
         f"(features.0.0.weight); {met}")
-
-
-def _read_arrays(path: Path) -> dict[str, Array]:
-    """Every array of the file, by name; pickled objects are refused."""
-    try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise BadInput(f"{path}: a single array, expected an .npz of named arrays")
-        with archive:
-            members = {name: archive[name] for name in archive.files}
-    except _READ_ERRORS as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise BadInput(f"{path}: cannot be read as .npz: {reason}") from error
-    for name, member in members.items():
-        if not isinstance(member, np.ndarray):
-            raise BadInput(f"{path}: {name!r} is no NumPy array")
-    return members
 
 
 def _check_values(weights: dict[str, Array]) -> None:

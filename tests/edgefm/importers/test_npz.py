@@ -52,7 +52,7 @@ def test_standard_input_is_224(write: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(("name", "array", "message"), [
     ("features.3.squeeze.bias", np.array([np.nan], np.float16), "not finite"),
     ("features.3.squeeze.bias", np.array([1]), "holds int64, expected float16 or float32"),
-    ("features.3.squeeze.bias", np.array(["x"]), "expected float16 or float32"),
+    ("features.3.squeeze.bias", np.array(["x"]), "elements are '<U1', expected"),
     ("edgefm.input_size", np.array([64]), r"2 whole number\(s\)"),
     ("edgefm.input_size", np.array([64.0, 64.0]), "float64"),
     ("edgefm.input_size", np.array([0, 64]), r"\(0, 64\), expected 1 to"),
@@ -80,16 +80,16 @@ def test_empty_archive_and_single_array_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "single.npy", np.zeros(3))
     with pytest.raises(UnsupportedModel, match="there are none"):
         load_npz(tmp_path / "empty.npz")
-    with pytest.raises(BadInput, match="a single array"):
+    with pytest.raises(BadInput, match="not a readable .npz file"):
         load_npz(tmp_path / "single.npy")
 
 
 def test_missing_file_and_pickles_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"absent.npz: cannot be read"):
+    with pytest.raises(BadInput, match=r"absent.npz: no such file"):
         load_npz(tmp_path / "absent.npz")
     pickled = tmp_path / "pickled.npz"
     np.savez(pickled, **{"features.0.weight": np.array([{}], object)})
-    with pytest.raises(BadInput, match=r"pickled.npz: cannot be read"):
+    with pytest.raises(BadInput, match=r"pickled.npz: not a readable .npz file .*'\|O'"):
         load_npz(pickled)
 
 
@@ -108,7 +108,6 @@ def test_every_damaged_file_is_refused_or_read(write: Callable[..., Path]) -> No
     assert refused > len(whole) // 61
 
 
-@pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required additional header")
 def test_array_with_a_damaged_header_is_refused_or_read(tmp_path: Path) -> None:
     path, array = tmp_path / "header.npz", io.BytesIO()
     np.save(array, np.zeros((2, 2), np.float16))
