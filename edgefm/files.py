@@ -14,8 +14,9 @@ import re
 import stat
 import tomllib
 from collections.abc import Collection
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from edgefm.errors import BadInput
 
@@ -27,6 +28,7 @@ MOST_JSON: Final = 1 << 24
 MOST_TOML: Final = 1 << 16    # tomllib's time grows with the square of a key's length
 MOST_FILES: Final = 1 << 20   # in one folder
 MOST_DEPTH: Final = 64        # of objects and lists in JSON
+MOST_VALUES: Final = 1 << 20  # in JSON
 
 _FLAGS: Final = (os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
                  | getattr(os, "O_BINARY", 0))
@@ -37,7 +39,7 @@ _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # linear: nev
 _BRACKETS: Final = re.compile(rb"[\[\]{}]")
 
 
-def open_file(path: str | Path, most: int) -> BinaryIO:
+def open_file(path: str | Path, most: int) -> BufferedReader:
     """Open a regular file of at most `most` bytes for reading.
 
     Raises BadInput, naming the file, when it is missing, unreadable, larger, or anything else than
@@ -101,10 +103,11 @@ def read_json(path: str | Path, most: int = MOST_JSON) -> Any:
 def parse_json(text: bytes) -> Any:
     """What JSON text (UTF-8, a byte order mark may stand first) holds.
 
-    Raises ValueError with one line for anything else: more than `MOST_DEPTH` levels, a key that
-    comes twice, NaN, infinities, and whole numbers beyond what Python reads.
+    Raises ValueError with one line for anything else: more than `MOST_DEPTH` levels or
+    `MOST_VALUES` values, a key that comes twice, NaN, infinities, and whole numbers beyond what
+    Python reads.
     """
-    _check_depth(text)
+    _check_structure(text)
     try:
         return json.loads(text.decode("utf-8-sig"), object_pairs_hook=_object,
                           parse_constant=_constant)
@@ -112,9 +115,12 @@ def parse_json(text: bytes) -> Any:
         raise ValueError(f"more than {MOST_DEPTH} levels") from None
 
 
-def _check_depth(text: bytes) -> None:
-    depth = 0
-    for bracket in _BRACKETS.finditer(_STRING.sub(b"", text)):
+def _check_structure(text: bytes) -> None:
+    """Depth and number of values, before any of them takes memory."""
+    text, depth = _STRING.sub(b"", text), 0
+    if sum(map(text.count, (b",", b"[", b"{"))) >= MOST_VALUES:
+        raise ValueError(f"more than {MOST_VALUES} values")
+    for bracket in _BRACKETS.finditer(text):
         depth += 1 if bracket[0] in b"[{" else -1
         if depth > MOST_DEPTH:
             raise ValueError(f"more than {MOST_DEPTH} levels")

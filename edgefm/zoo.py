@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgefm.errors import BadInput
+from edgefm.files import MOST_MODEL, open_file, unreadable
 
 Progress = Callable[[int, int], None]  # bytes there, bytes in all
 
@@ -130,10 +131,10 @@ def recognize(path: Path) -> Entry | None:
     """The entry whose model this file is, by checksum; None for any other file."""
     try:
         size = path.stat().st_size
-        known = {e.model.sha256: e for e in ENTRIES if e.model.size == size}
-        return known.get(_sha256(path)) if known else None
     except OSError as error:
-        raise BadInput(f"{path}: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
+    known = {e.model.sha256: e for e in ENTRIES if e.model.size == size}
+    return known.get(_sha256(path)) if known else None
 
 
 def cache_dir(environment: Mapping[str, str] = os.environ) -> Path:
@@ -180,7 +181,7 @@ def _checked(path: Path, asset: Asset) -> Path:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_file(path, MOST_MODEL) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -211,8 +212,10 @@ def _download(asset: Asset, part: Path, progress: Progress | None) -> None:
         request.add_header("Range", f"bytes={there}-")
     with urllib.request.urlopen(request, timeout=_TIMEOUT) as reply:
         resumed = reply.status == 206
-        there = there if resumed else 0
-        with part.open("ab" if resumed else "wb") as file:
+        if not resumed:
+            there = 0
+            part.unlink(missing_ok=True)
+        with part.open("ab" if resumed else "xb") as file:
             while there <= asset.size and (chunk := reply.read(_CHUNK)):
                 there += len(chunk)
                 file.write(chunk)

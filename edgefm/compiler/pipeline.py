@@ -19,6 +19,7 @@ from edgefm.codecs.tables_file import read_tables, step_factors
 from edgefm.compiler import onchip
 from edgefm.compiler.external import Deployed, Outside
 from edgefm.errors import BadInput, CalibrationWarning, naming
+from edgefm.files import files_in, read_bytes
 from edgefm.images.clipping import holds_numbers, input_range, warn_of_clipped
 from edgefm.images.picture import load_picture
 from edgefm.images.preprocess import (
@@ -150,7 +151,7 @@ def _quantized(path: Path, source: Graph, options: CompileOptions,
         _expect_options(source, options)
     preprocess = choose_preprocess(source, options.preprocess, options.geometry,
                                    _needs_pictures(source, options))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256(read_bytes(path)).hexdigest()
     graph = source
     if source.is_float():
         files = _chosen(options.calib, source.name, CALIBRATION_IMAGES)
@@ -194,7 +195,7 @@ def calibration_files(directory: Path | None, why: str) -> list[Path]:
         raise BadInput(f"{why}: calibration files are needed; expected --calib DIR")
     if not directory.is_dir():
         raise BadInput(f"{directory}: not a folder; expected one with pictures or .npy files")
-    files = sorted(p for p in directory.iterdir() if p.suffix.lower() in PICTURES)
+    files = files_in(directory, PICTURES)
     if not files:
         raise BadInput(f"{directory}: no pictures or .npy files in it")
     return files

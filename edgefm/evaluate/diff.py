@@ -20,6 +20,7 @@ from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_loaded, l
 from edgefm.errors import BadInput, naming
 from edgefm.evaluate import reference
 from edgefm.exporters.tflite import export_tflite
+from edgefm.files import read_bytes
 from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
 from edgefm.runtime import Runtime
@@ -78,7 +79,7 @@ def diff_model(path: Path, options: CompileOptions,
     compiled = compile_loaded(model, options)
     shown = path.suffix == ".tflite" and compiled.graph is model.source
     with naming(path, compiled.graph.name):
-        return diff_compiled(compiled, inputs(compiled), path.read_bytes() if shown else None)
+        return diff_compiled(compiled, inputs(compiled), read_bytes(path) if shown else None)
 
 
 def diff_compiled(compiled: Compiled, inputs: Sequence[Sequence[Array]],

@@ -18,17 +18,20 @@ Masks, either of
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from edgefm.errors import BadInput
-from edgefm.images.picture import BROKEN, SUFFIXES
+from edgefm.files import files_in, read_text
+from edgefm.images.labels import class_number
+from edgefm.images.picture import SUFFIXES, decoded
 from edgefm.network.graph import Array
 
 UNLABELLED = 255
@@ -86,13 +89,13 @@ def read_boxes(labels: Path, folder: Path, names: Sequence[str]) -> Boxes:
         path = _existing(folder, file, where)
         found = boxes.setdefault(str(path), [])
         if name or any(edges):
-            index = int(name) if name.isdecimal() else known.get(_plain(name))
+            index = class_number(name) if name.isdecimal() else known.get(_plain(name))
             box = _box(where, -1 if index is None else index, edges)
             unknown.update([name] if index is None else [])
             found.extend([] if index is None else [box])
     files = tuple(BoxedFile(Path(path), tuple(found)) for path, found in boxes.items())
     if not any(file.boxes for file in files):
-        met = ", ".join(sorted(unknown)[:5]) or "no boxes"
+        met = ", ".join(name[:60] for name in sorted(unknown)[:5]) or "no boxes"
         raise BadInput(f"{labels}: no box of a class that the network knows (met {met}); class "
                        "names come from the package or from --names")
     return Boxes(files, dict(unknown))
@@ -104,11 +107,10 @@ def read_masks(labels: Path, folder: Path) -> tuple[MaskedFile, ...]:
         return tuple(MaskedFile(_existing(folder, file, where),
                                 _existing(labels.parent, mask, where))
                      for where, (file, mask) in _rows(labels, _MASK_HEADER))
-    found = []
+    found, named = [], _by_beginning(files_in(labels, {".png"}))
     for picture in _pictures(folder):
         if picture.suffix.lower() != ".png":
-            masks = [p for p in sorted(labels.glob("*.png"))
-                     if p.stem == picture.stem or p.stem.startswith(picture.stem + "_")]
+            masks = named.get(picture.stem, [])
             if len(masks) != 1:
                 raise BadInput(f"{labels}: {len(masks)} masks for {picture.name}; expected one, "
                                f"{picture.stem}.png or {picture.stem}_….png")
@@ -119,35 +121,40 @@ def read_masks(labels: Path, folder: Path) -> tuple[MaskedFile, ...]:
     return tuple(found)
 
 
+def _by_beginning(masks: Sequence[Path]) -> dict[str, list[Path]]:
+    """Masks by every name that one of them begins with: all of it, or what is before a `_`."""
+    found: dict[str, list[Path]] = {}
+    for mask in masks:
+        ends = [i for i, letter in enumerate(mask.stem) if letter == "_"]
+        for end in (*ends, len(mask.stem)):
+            found.setdefault(mask.stem[:end], []).append(mask)
+    return found
+
+
 def read_mask(path: Path) -> Array:
     """The class of every pixel, uint8 [H, W]. Raises BadInput for an image with colours."""
-    try:
-        with Image.open(path, formats=("PNG", "BMP", "TIFF")) as image:
-            if image.mode not in ("L", "P", "1"):
-                raise BadInput(f"{path}: mode {image.mode}; expected class numbers as 8-bit grey "
-                               "or as a palette's indices")
-            return np.asarray(image).astype(np.uint8)
-    except BROKEN as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise BadInput(f"{path}: not a readable mask ({reason})") from None
+    with decoded(path, ("PNG", "BMP", "TIFF"), "mask") as image:
+        if image.mode not in ("L", "P", "1"):
+            raise BadInput(f"{path}: mode {image.mode}; expected class numbers as 8-bit grey "
+                           "or as a palette's indices")
+        return np.asarray(image).astype(np.uint8)
 
 
 def _rows(path: Path, header: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Where and what, line by line; BadInput for another header or number of fields."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.reader(file, skipinitialspace=True)
-            first = [field.strip() for field in next(rows, [])]
-            if first != list(header):
-                raise BadInput(f"{path}: line 1: expected the header {','.join(header)}, "
-                               f"met {','.join(first)[:60]!r}")
-            for row in rows:
-                where = f"{path}: line {rows.line_num}"
-                if row and len(row) != len(header):
-                    raise BadInput(f"{where}: expected {len(header)} fields, met {len(row)}")
-                if row:
-                    yield where, [field.strip() for field in row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        rows = csv.reader(StringIO(read_text(path), newline=""), skipinitialspace=True)
+        first = [field.strip() for field in next(rows, [])]
+        if first != list(header):
+            raise BadInput(f"{path}: line 1: expected the header {','.join(header)}, "
+                           f"met {','.join(first)[:60]!r}")
+        for row in rows:
+            where = f"{path}: line {rows.line_num}"
+            if row and len(row) != len(header):
+                raise BadInput(f"{where}: expected {len(header)} fields, met {len(row)}")
+            if row:
+                yield where, [field.strip() for field in row]
+    except csv.Error as error:
         raise BadInput(f"{path}: not a readable CSV file ({error})") from None
 
 
@@ -159,9 +166,9 @@ def _rows_of_folder(labels: Path, folder: Path) -> Iterator[tuple[str, list[str]
     for picture in pictures:
         path = labels / f"{picture.stem}.txt"
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(f"{path}: no readable boxes for {picture.name} ({error})") from None
+            lines = read_text(path).splitlines()
+        except BadInput as error:
+            raise BadInput(f"{error}; expected the boxes of {picture.name}") from None
         yield str(path), [picture.name, *[""] * 5]
         for number, line in enumerate(lines, 1):
             if line.strip():
@@ -173,14 +180,14 @@ def _rows_of_folder(labels: Path, folder: Path) -> Iterator[tuple[str, list[str]
 
 
 def _pictures(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise BadInput(f"{folder}: not a folder; expected one with pictures")
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    return files_in(folder, SUFFIXES)
 
 
 def _existing(folder: Path, file: str, where: str) -> Path:
-    if not file or not (folder / file).is_file():
-        raise BadInput(f"{where}: no file {file!r} in {folder}")
+    if not file or not os.path.isfile(folder / file):
+        raise BadInput(f"{where}: no file {file[:200]!r} in {folder}")
     return folder / file
 
 

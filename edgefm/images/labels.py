@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from edgefm.errors import BadInput
+from edgefm.files import read_text
 
 T = TypeVar("T")
 
+_MOST_DIGITS = 9
 _SYNSET = re.compile(r"n\d{8}\s+")
 
 
@@ -31,7 +34,7 @@ def read_labels(path: Path, folder: Path) -> tuple[LabelledFile, ...]:
     Raises BadInput, naming the line, for another header, a label that is no number from 0 up, and
     a file that is not there.
     """
-    rows = enumerate(csv.reader(_lines(path), skipinitialspace=True), 1)
+    rows = enumerate(csv.reader(read_text(path).splitlines(), skipinitialspace=True), 1)
     try:
         return tuple(_labelled(path, folder, rows))
     except csv.Error as error:
@@ -47,18 +50,24 @@ def _labelled(path: Path, folder: Path, rows: Iterator[tuple[int, list[str]]]
     for number, row in rows:
         if not row:
             continue
-        if len(row) != 2 or not row[1].strip().isdecimal():
+        label = class_number(row[1].strip()) if len(row) == 2 else None
+        if label is None:
             raise BadInput(f"{path}: line {number}: expected a file and a class number, "
                            f"met {','.join(row)[:60]!r}")
-        if not (folder / row[0]).is_file():
-            raise BadInput(f"{path}: line {number}: no file {row[0]!r} in {folder}")
-        yield LabelledFile(folder / row[0], int(row[1]))
+        if not os.path.isfile(folder / row[0]):
+            raise BadInput(f"{path}: line {number}: no file {row[0][:200]!r} in {folder}")
+        yield LabelledFile(folder / row[0], label)
+
+
+def class_number(text: str) -> int | None:
+    """A class as a number from 0 up; None for any other text, and beyond nine digits."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
 def read_names(path: Path) -> tuple[str, ...]:
     """Read class names, one per line; an empty line ends the list, WordNet ids are dropped."""
     names = []
-    for line in _lines(path):
+    for line in read_text(path).splitlines():
         if not line.strip():
             break
         names.append(_SYNSET.sub("", line.strip(), count=1))
@@ -88,13 +97,3 @@ def spread(items: tuple[T, ...], limit: int | None) -> tuple[T, ...]:
     if limit is None or limit >= len(items):
         return items
     return tuple(items[index * len(items) // limit] for index in range(limit))
-
-
-def _lines(path: Path) -> list[str]:
-    """A text file's lines; BadInput when it cannot be read as UTF-8."""
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not a text file (byte {error.start} is not UTF-8)") from None

@@ -5,22 +5,38 @@ from __future__ import annotations
 
 import struct
 import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from edgefm.errors import BadInput
+from edgefm.files import MOST_PICTURE, read_bytes
 from edgefm.images.geometry import Placement
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm",
                       ".pgm"})
 
+MOST_PIXELS = 89_478_485  # of a file, as many as Pillow takes without a warning
+MOST_RESIZED = 1 << 27    # pixels
+MOST_SCANS = 100          # of a JPEG: each goes over all pixels, and may take a few bytes
+
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-_MOST_PIXELS = 1 << 27  # after resizing; what Pillow opens is limited by Image.MAX_IMAGE_PIXELS
+_SCAN = b"\xff\xda"       # in a JPEG's coded data 0xff is never followed by 0xda
+_ORIENTATION = 0x0112     # an EXIF tag
+_UPRIGHT = MappingProxyType({
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90})
 # What Pillow's decoders raise on broken files.
-BROKEN = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, EOFError,
-           MemoryError, struct.error, Image.DecompressionBombError, Image.DecompressionBombWarning)
+_BROKEN = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, EOFError,
+           MemoryError, RuntimeError, AttributeError, AssertionError, struct.error, zlib.error,
+           Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
 def load_picture(path: Path) -> Image.Image:
@@ -29,26 +45,49 @@ def load_picture(path: Path) -> Image.Image:
     Transparent pixels are laid on white; 16-bit grey keeps its upper 8 bits. Raises BadInput for a
     missing, broken, oversized or unknown file.
     """
+    with decoded(path, _FORMATS, "picture") as image:
+        return _flatten(_upright(image))
+
+
+@contextmanager
+def decoded(path: Path, formats: tuple[str, ...], what: str) -> Iterator[Image.Image]:
+    """The first picture of a file in one of Pillow's formats, for as long as the block lasts.
+
+    Raises BadInput for a missing, broken, oversized or unknown file, a `what` that cannot be read.
+    """
+    data = read_bytes(path, MOST_PICTURE)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             warnings.simplefilter("ignore", UserWarning)  # broken EXIF: the picture is still fine
-            with Image.open(path, formats=_FORMATS) as image:
+            with Image.open(BytesIO(data), formats=formats) as image:
+                _check(image, data)
                 image.load()
-                return _flatten(ImageOps.exif_transpose(image))
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file") from None
-    except BROKEN as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise BadInput(f"{path}: not a readable picture ({reason})") from None
+                yield image
+    except _BROKEN as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise BadInput(f"{path}: not a readable {what} ({reason})") from None
+
+
+def _check(image: Image.Image, data: bytes) -> None:
+    """Refuse what takes much longer, or much more memory, than its bytes promise."""
+    if image.width * image.height > MOST_PIXELS:
+        raise ValueError(f"{image.width}x{image.height} pixels, expected at most {MOST_PIXELS}")
+    scans = data.count(_SCAN) if image.format in ("JPEG", "MPO") else 0
+    if scans > MOST_SCANS:
+        raise ValueError(f"{scans} scans, expected at most {MOST_SCANS}")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+    return image if turn is None else image.transpose(turn)
 
 
 def _flatten(image: Image.Image) -> Image.Image:
     """Any Pillow mode to "L" or "RGB"."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        values = np.asarray(image, np.float64)
-        if image.mode != "F":
-            values = np.floor(values / 256)
+        values = np.asarray(image)
+        values = np.nan_to_num(values) if image.mode == "F" else values >> 8
         return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -63,7 +102,7 @@ def fit(image: Image.Image, placement: Placement, fill: int = 128) -> Image.Imag
     Raises BadInput when a very long picture would grow beyond reason.
     """
     width, height = placement.resized
-    if width * height > _MOST_PIXELS:
+    if width * height > MOST_RESIZED:
         raise BadInput(f"a picture of {image.width}x{image.height} is too long and thin: "
                        f"resized for this input it would be {width}x{height}")
     if image.size != placement.resized:

@@ -15,8 +15,6 @@ def load(path: str | Path) -> Graph:
     if path.suffix not in (".tflite", ".onnx", ".npz"):
         raise BadInput(f"{path}: unknown kind of model {path.suffix!r}, "
                        ".tflite, .onnx or .npz is expected")
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file")
     if path.suffix == ".onnx":
         from edgefm.importers.onnx import load_onnx
         return load_onnx(path)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
+from edgefm.files import read_bytes
 from edgefm.importers.check import check_graph
 from edgefm.importers.flatbuffer import Table, most_bytes, root
 from edgefm.importers.rules import quoted
@@ -43,11 +44,7 @@ _MOST_FOLDED = 1 << 28  # bytes
 
 def load_tflite(path: Path) -> Graph:
     """Read a .tflite file; BadInput names it and says what is wrong or not supported."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
-    return parse_tflite(data, path.name)
+    return parse_tflite(read_bytes(path), path.name)
 
 
 def parse_tflite(data: bytes, name: str) -> Graph:

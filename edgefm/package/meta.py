@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from edgefm.files import parse_json
+
 TENSOR_NAME, ELEMENT_TYPE = str, str
 
 BUFFER = {"name": str, "offset": int, "bytes": int, "slots": int, "first_stage": int,
@@ -50,7 +52,7 @@ _PLAIN_TEXT = 1 << 10  # bytes up to which compressing is not worth it
 
 def read_meta(section: bytes) -> dict[str, Any]:
     """The object; ValueError with the first key whose value is not of its kind."""
-    meta = json.loads(section if section[:1] == b"{" else _unpacked(section))
+    meta = parse_json(section if section[:1] == b"{" else _unpacked(section))
     _check(meta, META, "META")
     return dict(meta)
 

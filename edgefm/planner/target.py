@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import math
-import tomllib
+import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from edgefm.errors import BadInput
+from edgefm.files import read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +67,10 @@ def load_target(name_or_file: str | None) -> Target:
     if name_or_file in BUILT_IN:
         return BUILT_IN[name_or_file]
     path = Path(name_or_file)
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise BadInput(f"target {name_or_file!r}: no such file, and not one of "
                        f"{', '.join(BUILT_IN)}")
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: not a TOML file: {error}") from None
-    return _from_values(path, values)
+    return _from_values(path, read_toml(path))
 
 
 def _from_values(path: Path, values: dict[str, object]) -> Target:

@@ -8,13 +8,13 @@ for it; `edgefm sweep` measures a network's own, as points lost and KL at every 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from edgefm.errors import BadInput
+from edgefm.files import read_json
 
 PER_NAT = (21.0, 30.0)  # points of top-1: 21 ± 9 over two networks (RESULTS.md, KL and points)
 _LEAST = 1.0            # a curve that lost nothing promises no free lunch
@@ -40,11 +40,9 @@ def per_nat(measured: Sequence[tuple[float, float, float]]) -> tuple[float, floa
 def read_per_nat(path: Path) -> tuple[float, float]:
     """The same from a sweep's JSON. Raises BadInput, naming the file, when it is none."""
     try:
-        points = json.loads(path.read_text(encoding="utf-8"))["points"]
+        points = read_json(path)["points"]
         rows = [(float(p["kl"]), -float(p["difference"]), float(p["difference_error"]))
                 for p in points if p["kl_budget"] is not None]
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise BadInput(f"{path}: not the sweep.json of `edgefm sweep` ({error!r})") from None
     return per_nat(rows)

@@ -11,6 +11,7 @@ from pathlib import Path
 from edgefm import zoo
 from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_model
 from edgefm.errors import BadInput
+from edgefm.files import read_bytes
 from edgefm.images.labels import read_names
 from edgefm.rate_distortion import RULES, TRANSFORMS
 from edgefm.rate_distortion.points import PER_NAT, read_per_nat
@@ -174,7 +175,7 @@ class Package:
 def load_package(arguments: argparse.Namespace, path: Path, pictures: bool = True) -> Package:
     """An .efm as it is; any other model compiled as `compile_options` says."""
     if is_package(path):
-        return Package(path.read_bytes(), None)
+        return Package(read_bytes(path), None)
     with progress_bar(f"compile {path.name}") as bar:
         compiled = compile_model(path, compile_options(arguments, path, pictures),
                                  lambda: bar.update())

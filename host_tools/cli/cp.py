@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.errors import BadInput, LinkError
+from edgefm.files import read_bytes
 from edgefm.package.container import MAGIC, read_needs
 from host_tools.cli.board import device_of, on_device
 from host_tools.cli.output import progress_bar, size_text
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
             assert name is not None
             _download(arguments, name, Path(arguments.target))
         else:
-            data = _fetch(arguments, name) if name is not None else Path(source).read_bytes()
+            data = _fetch(arguments, name) if name is not None else read_bytes(source)
             upload(arguments, source, data, target or Path(name or source).name)
 
 

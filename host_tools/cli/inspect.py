@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edgefm.files import read_bytes
 from edgefm.package.container import PackageInfo, read_info
 from host_tools.cli.arguments import add_json
 from host_tools.cli.output import (
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read the package's description and print it."""
-    data = arguments.net.read_bytes()
+    data = read_bytes(arguments.net)
     info = read_info(data, str(arguments.net))
     if arguments.json:
         print_json({

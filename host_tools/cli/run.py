@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgefm.errors import BadInput
+from edgefm.files import read_bytes
 from edgefm.images import answers
 from edgefm.images.clipping import warn_of_clipped
 from edgefm.images.labels import names_for
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
     if name is not None:
         _run_on_device(arguments, name)
         return
-    package = arguments.net.read_bytes()
+    package = read_bytes(arguments.net)
     info = read_info(package, str(arguments.net))
     with Runtime(package, str(arguments.net)) as runtime:
         if arguments.video:

@@ -15,6 +15,7 @@ from edgefm.evaluate.executors import executor
 from edgefm.evaluate.reference import Reference, available
 from edgefm.evaluate.validate import TASKS, Labelled, Validation, make_units, task_of, validate
 from edgefm.exporters.tflite import export_tflite
+from edgefm.files import read_bytes
 from edgefm.images.annotations import read_boxes, read_masks
 from edgefm.images.clipping import warn_of_clipped
 from edgefm.images.labels import read_labels, spread
@@ -124,7 +125,7 @@ def _oracle(compiled: Compiled, model: Path) -> bytes | None:
     if not available():
         return None
     if model.suffix.lower() == ".tflite" and compiled.uncompressed is compiled.source:
-        original = model.read_bytes()
+        original = read_bytes(model)
         try:
             with Reference(original):
                 return original

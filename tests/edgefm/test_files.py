@@ -68,6 +68,7 @@ def test_text_loses_its_byte_order_mark_and_must_be_utf_8(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(("text", "said"), [
     (b"[" * 65 + b"]" * 65, "more than 64 levels"), (b"[" * 100_000, "more than 64 levels"),
+    (b"[" + b"[]," * (1 << 20) + b"0]", "more than 1048576 values"),
     (b'{"a": 1, "b": 2, "a": 3}', "key 'a' comes twice"), (b"[NaN]", "NaN"),
     (b"-Infinity", "finite"), (b"9" * 5000, "digits"), (b"\xff", "utf-8"), (b"", "Expecting"),
     (b"{", "Expecting"), (b'"' + b"\\" * 9, "Unterminated")])

@@ -38,6 +38,7 @@ from edgefm.evaluate.validate import (
     summarize,
 )
 from edgefm.exporters.tflite import export_tflite
+from edgefm.files import read_bytes
 
 BUDGETS = (0.003, 0.006, 0.012, 0.025, 0.05, 0.1)  # nats
 
@@ -117,7 +118,7 @@ def sweep(request: Request, folder: Path, pool: Executor,
     outcomes = _judged(request, compiled, store, pool, tick)
     measured = tuple(_measured(point, compiled[point.name], outcomes[point.name], request.task)
                      for point in points)
-    return Curve(request.model.stem, digest(request.model.read_bytes()), FIGURES[request.task],
+    return Curve(request.model.stem, digest(read_bytes(request.model)), FIGURES[request.task],
                  measured)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from edgefm.compiler.pipeline import CompileOptions, calibration_files, compile_loaded, load_model
 from edgefm.errors import BadInput
 from edgefm.evaluate.validate import Labelled, Outcome, Unit
+from edgefm.files import parse_json, read_bytes
 from edgefm.images.annotations import MaskedFile
 from edgefm.network.graph import Quant, Tensor
 from edgefm.rate_distortion.divergence import Decision, decision_of, package_of
@@ -62,15 +63,15 @@ def compile_point(unit: CompileUnit) -> CompiledPoint:
 def compile_unit(model: Path, options: CompileOptions) -> CompileUnit:
     """The unit with its key. Raises BadInput when the calibration files cannot be read."""
     files = calibration_files(options.calib, str(model))
-    described = [version("edgefm"), digest(model.read_bytes()),
+    described = [version("edgefm"), digest(read_bytes(model)),
                  repr(replace(options, calib=None, target=None)), _target(options.target),
-                 *(f"{path.name} {digest(path.read_bytes())}" for path in files)]
+                 *(f"{path.name} {digest(read_bytes(path))}" for path in files)]
     return CompileUnit(digest(json.dumps(described).encode()), model, options)
 
 
 def _target(name: str | None) -> str:
     """A target's file counts by what it holds, a built-in one by its name."""
-    return digest(Path(name).read_bytes()) if name and Path(name).is_file() else str(name)
+    return digest(read_bytes(name)) if name and os.path.isfile(name) else str(name)
 
 
 def judge_unit(point: str, unit: Unit) -> JudgeUnit:
@@ -78,13 +79,13 @@ def judge_unit(point: str, unit: Unit) -> JudgeUnit:
     described: list[object] = [version("edgefm"), digest(unit.package), digest(unit.oracle or b""),
                                unit.task, unit.views, unit.first]
     for file in unit.files:
-        described += [digest(file.path.read_bytes()), _label(file)]
+        described += [digest(read_bytes(file.path)), _label(file)]
     return JudgeUnit(digest(json.dumps(described).encode()), point, unit)
 
 
 def _label(file: Labelled) -> object:
     if isinstance(file, MaskedFile):
-        return digest(file.mask.read_bytes())
+        return digest(read_bytes(file.mask))
     return {**asdict(file), "path": ""}
 
 
@@ -112,10 +113,8 @@ class Store:
 
     def get(self, name: str) -> bytes | None:
         """What is kept, None when it is not there."""
-        try:
-            return self.path(name).read_bytes()
-        except FileNotFoundError:
-            return None
+        path = self.path(name)
+        return read_bytes(path) if os.path.lexists(path) else None
 
     def put_compiled(self, key: str, made: CompiledPoint) -> None:
         """Keep a compiled point; the description last, so that it finds the rest."""
@@ -148,7 +147,7 @@ class Store:
     def _json(self, key: str) -> Any:
         data = self.get(f"{key}.json")
         try:
-            return None if data is None else json.loads(data)
+            return None if data is None else parse_json(data)
         except ValueError:
             raise BadInput(f"{self.path(key)}.json: damaged; delete it and go on") from None
 

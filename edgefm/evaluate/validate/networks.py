@@ -11,6 +11,7 @@ from typing import Any
 
 from edgefm import importers
 from edgefm.evaluate.reference import Reference, available
+from edgefm.files import read_bytes
 from edgefm.images.preprocess import InputInfo, Preprocess, load_image
 from edgefm.network.graph import Array
 from edgefm.ops import run_graph
@@ -84,7 +85,7 @@ class FloatNet:
     def load(path: Path) -> FloatNet:
         """Open the source's file."""
         judged = path.suffix.lower() == ".tflite" and available()
-        return FloatNet(importers.load(path), Reference(path.read_bytes()) if judged else None)
+        return FloatNet(importers.load(path), Reference(read_bytes(path)) if judged else None)
 
     def input(self, path: Path, preprocess: Preprocess | None) -> Array:
         """A file as this network's input."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from limits import Limited
 from PIL import Image
 
 from edgefm.errors import BadInput
@@ -68,12 +69,12 @@ def test_a_broken_table_is_one_line(folder: Path, text: str, message: str) -> No
 
 
 def test_a_missing_table_is_named(folder: Path) -> None:
-    with pytest.raises(BadInput, match="none.csv: not a readable CSV file"):
+    with pytest.raises(BadInput, match="none.csv: no such file"):
         read_boxes(folder / "none.csv", folder, NAMES)
 
 
 def test_broken_text_files_are_named(folder: Path) -> None:
-    with pytest.raises(BadInput, match=r"a\.txt: no readable boxes for a\.jpg"):
+    with pytest.raises(BadInput, match=r"a\.txt: no such file; expected the boxes of a\.jpg"):
         read_boxes(folder, folder, NAMES)
     (folder / "a.txt").write_text("person 1 2 3\n")
     with pytest.raises(BadInput, match=r"a\.txt: line 1: expected class left top right bottom"):
@@ -121,3 +122,21 @@ def test_a_mask_in_colours_or_broken_is_refused(folder: Path) -> None:
     (folder / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     with pytest.raises(BadInput, match="not a readable mask"):
         read_mask(folder / "a.png")
+
+
+def test_many_masks_are_found_in_a_time_that_grows_with_their_number(tmp_path: Path) -> None:
+    for i in range(3000):
+        (tmp_path / f"{i:05}.jpg").touch()
+        (tmp_path / f"{i:05}_mask_1.png").touch()
+    with Limited(64 << 20, seconds=2):
+        found = read_masks(tmp_path, tmp_path)
+    assert [(f.path.name, f.mask.name) for f in found[-1:]] == [("02999.jpg", "02999_mask_1.png")]
+
+
+def test_rows_beyond_all_measure_are_one_short_line(folder: Path) -> None:
+    for row in ("a.jpg," + "9" * 5000 + ",1,2,3,4", "b" * 300 + ".jpg,1,1,2,3,4",
+                "a.jpg,1," + "9" * 5000 + ",2,3,4"):
+        (folder / "boxes.csv").write_text(f"file,class,left,top,right,bottom\n{row}\n")
+        with pytest.raises(BadInput, match=r"boxes\.csv: ") as refused:
+            read_boxes(folder / "boxes.csv", folder, NAMES)
+        assert "\n" not in str(refused.value) and len(str(refused.value)) < 600

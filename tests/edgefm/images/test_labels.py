@@ -37,7 +37,7 @@ def test_mistakes_are_named_with_their_line(tmp_path: Path, text: str, message: 
 
 
 def test_a_missing_label_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"none\.csv: No such file"):
+    with pytest.raises(BadInput, match=r"none\.csv: no such file"):
         read_labels(tmp_path / "none.csv", tmp_path)
 
 
@@ -71,3 +71,13 @@ def test_names_fit_a_network_with_or_without_background() -> None:
 def test_spread_takes_evenly() -> None:
     assert spread(tuple(range(10)), 4) == (0, 2, 5, 7)
     assert spread((1, 2), 5) == (1, 2) == spread((1, 2), None)
+
+
+@pytest.mark.parametrize("row", ["a.jpg," + "9" * 5000, "a.jpg,1000000000", "b" * 300 + ".jpg,1",
+                                 "a\0b.jpg,1", '"' + "a" * 200_000 + '",1'])
+def test_rows_beyond_all_measure_are_one_short_line(tmp_path: Path, row: str) -> None:
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "labels.csv").write_text(f"file,label\n{row}\n")
+    with pytest.raises(BadInput, match=r"labels\.csv: ") as refused:
+        read_labels(tmp_path / "labels.csv", tmp_path)
+    assert "\n" not in str(refused.value) and len(str(refused.value)) < 600

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures: every mode becomes grey or RGB pixels, every broken file one line."""
 
+import os
 import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from limits import Limited
+from PIL import Image, ImageOps
 
 from edgefm.errors import BadInput
 from edgefm.images.geometry import place
@@ -107,3 +109,50 @@ def test_fit_pads_with_grey() -> None:
 def test_fit_refuses_a_thread_of_a_picture() -> None:
     with pytest.raises(BadInput, match="too long"):
         fit(Image.new("L", (1, 1_000_000)), place((1, 1_000_000), "crop", (224, 224)))
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    for path in (tmp_path / "a.png", tmp_path, Path("/dev/zero")):
+        with pytest.raises(BadInput, match="expected a regular file"):
+            load_picture(path)
+
+
+def test_a_jpeg_of_very_many_scans_is_refused_undecoded(tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.jpg", Image.new("L", (4000, 4000)), progressive=True)
+    data = path.read_bytes()
+    last = data.rindex(b"\xff\xda")
+    path.write_bytes(data[:last] + data[last:-2] * 5000 + data[-2:])
+    with Limited(32 << 20), pytest.raises(BadInput, match="scans, expected at most 100"):
+        load_picture(path)
+
+
+def test_a_file_of_too_many_pixels_is_refused_undecoded(tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.png", Image.new("1", (10_000, 8_948)))
+    with Limited(32 << 20), pytest.raises(BadInput, match="pixels"):
+        load_picture(path)
+
+
+@pytest.mark.parametrize("turn", range(10))
+def test_pictures_are_turned_as_exif_says(tmp_path: Path, turn: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    image = Image.effect_noise((5, 3), 80)
+    path = _save(tmp_path / "a.png", image, exif=exif)
+    with Image.open(path) as opened:
+        expected = ImageOps.exif_transpose(opened)
+    np.testing.assert_array_equal(np.asarray(load_picture(path)), np.asarray(expected))
+
+
+def test_of_many_frames_the_first_is_read(tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.gif", Image.new("L", (2, 2)))
+    whole = path.read_bytes()
+    frame = whole[whole.index(b"\x2c", 13):-1]
+    path.write_bytes(whole[:-1] + frame * 300_000 + b";")
+    with Limited(64 << 20):
+        assert load_picture(path).size == (2, 2)
+
+
+def test_real_values_that_are_no_numbers_are_black(tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.tif", Image.fromarray(np.array([[np.nan, 7.9, -1, 1e9]], "f4")))
+    assert np.asarray(load_picture(path)).tolist() == [[0, 7, 0, 255]]

@@ -42,7 +42,7 @@ def test_a_file_sets_what_it_names_and_leaves_the_rest(tmp_path: Path) -> None:
     ("name = 3", "name = 3; expected a text"),
     ("[memory]\nfast = 3", "unknown key 'memory'"),
     ("fast_bytes =", "not a TOML file"),
-    ("\xff\x00", "not a TOML file"),
+    ("\xff\x00", "not a text file"),
 ])
 def test_a_file_that_says_something_else_is_one_clear_line(tmp_path: Path, text: str,
                                                            met: str) -> None:

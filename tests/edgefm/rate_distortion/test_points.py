@@ -42,11 +42,11 @@ def test_a_sweep_tells_its_slope(tmp_path: Path) -> None:
 
 def test_what_is_no_sweep_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "sweep.json"
-    with pytest.raises(BadInput, match=r"sweep\.json: No such file"):
+    with pytest.raises(BadInput, match=r"sweep\.json: no such file"):
         read_per_nat(path)
     for text in ("", "[]", '{"points": [{}]}', '{"points": 3}'):
         path.write_text(text)
-        with pytest.raises(BadInput, match=r"sweep\.json: not the sweep\.json of"):
+        with pytest.raises(BadInput, match=r"sweep\.json: not (the sweep\.json of|a JSON file)"):
             read_per_nat(path)
     with pytest.raises(BadInput, match="no budget was measured"):
         read_per_nat(curve(path, kl=0.0))
