@@ -23,7 +23,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", 
                       ".pgm"})
 
 MOST_PIXELS = 89_478_485  # of a file, as many as Pillow takes without a warning
-MOST_RESIZED = 1 << 27    # pixels
+MOST_RESIZED = 1 << 25    # pixels
 MOST_SCANS = 100          # of a JPEG: each goes over all pixels, and may take a few bytes
 
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgefm.errors import BadInput
+from edgefm.importers.check import MOST_ELEMENTS
 from edgefm.network.graph import Array, Graph, Node, Tensor
 
 Weights = Mapping[str, Array]
@@ -260,6 +262,9 @@ def _constant(sketch: _Sketch, name: str, data: Floats) -> int:
 def _node(sketch: _Sketch, op: str, name: str, inputs: tuple[int, ...], shape: tuple[int, ...],
           attrs: Mapping[str, Any]) -> int:
     """Append a node; its one output tensor carries the node's name."""
+    if prod(shape) > MOST_ELEMENTS:
+        raise BadInput(f"layer {name!r} makes a map of {list(shape)}, expected at most "
+                       f"{MOST_ELEMENTS} elements")
     out = _add(sketch, Tensor(name, shape, "float32"))
     sketch.nodes.append(Node(op, name, inputs, (out,), attrs))
     return out

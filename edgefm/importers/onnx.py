@@ -9,39 +9,40 @@ computed here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgefm.errors import BadInput, MissingTool, UnsupportedModel
+from edgefm.errors import BadInput, UnsupportedModel
+from edgefm.importers.check import MOST_ELEMENTS
+from edgefm.importers.onnx_file import check_model, first_line, read_model
+from edgefm.importers.onnx_folding import FOLDABLE, fold
 from edgefm.importers.onnx_operators import (
     CHANNEL_LAST,
     CONVERTERS,
     MAX_DIMENSION,
+    MOST_DIMENSIONS,
     Build,
     Call,
     Edge,
     arranged,
+    most_constants,
     place,
 )
+from edgefm.importers.rules import quoted
 from edgefm.network.graph import Graph, Tensor, with_distinct_names
 
 if TYPE_CHECKING:
     import onnx
 
 _FLOAT = 1  # TensorProto.FLOAT
+_MOST_INPUTS = 64
 _OPSETS = (7, 28)  # oldest and newest of ONNX whose operators mean what the converters say
 _OWN_DOMAINS = ("", "ai.onnx")
 _ORT_DOMAINS = ("com.microsoft.", "com.ms.")
 _QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "QLinear", "Integer")
-_FOLDED_ELEMENTS = 1 << 24
-_FOLDABLE = frozenset({
-    "Add", "Cast", "Concat", "Constant", "Div", "Gather", "Identity", "Mul", "Neg", "Reshape",
-    "Slice", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze",
-})
 
 
 def load_onnx(path: Path) -> Graph:
@@ -50,41 +51,24 @@ def load_onnx(path: Path) -> Graph:
     Raises BadInput for a broken file, UnsupportedModel for what edgefm cannot run, MissingTool
     without the `onnx` package.
     """
-    model = _read(path)
+    model, size = read_model(path)
     calls = [_call(node, i) for i, node in enumerate(model.graph.node)]
     opset = _opset(path, model)
     _refuse_unknown(path, calls)
-    _check(path, model)
-    build = Build(path, opset)
+    check_model(path, model)
+    build = Build(path, opset, most_constants(size))
     _initializers(build, model)
     inputs = _inputs(build, model, calls)
     for call, node in zip(calls, model.graph.node, strict=True):
         try:
-            _convert(build, call, node)
-        except (ValueError, IndexError, ArithmeticError, MemoryError) as error:
-            raise BadInput(f"{place(path, call)}: {_first_line(error)}") from error
+            with np.errstate(all="ignore"):
+                _convert(build, call, node)
+        except (ValueError, LookupError, ArithmeticError, MemoryError, RuntimeError) as error:
+            raise BadInput(f"{place(path, call)}: {first_line(error)}") from error
     outputs = _outputs(build, [value.name for value in model.graph.output])
     name = model.graph.name or path.stem
     return Graph(name, tuple(with_distinct_names(build.tensors)), tuple(build.nodes), inputs,
                  outputs)
-
-
-def _read(path: Path) -> onnx.ModelProto:
-    try:
-        import onnx
-        undecodable = import_module("google.protobuf.message").DecodeError
-    except ImportError as error:
-        raise MissingTool("a .onnx file needs the onnx package: pip install 'edgefm[onnx]'"
-                          ) from error
-    try:
-        model = onnx.load(str(path))
-    except (undecodable, ValueError, onnx.checker.ValidationError) as error:
-        raise BadInput(f"{path}: not a readable ONNX file: {_first_line(error)}") from error
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
-    if not model.graph.node:
-        raise BadInput(f"{path}: not an ONNX model, or one without nodes")
-    return model
 
 
 def _call(node: onnx.NodeProto, index: int) -> Call:
@@ -100,7 +84,7 @@ def _call(node: onnx.NodeProto, index: int) -> Call:
 
 def _refuse_unknown(path: Path, calls: Sequence[Call]) -> None:
     for call in calls:
-        if call.op not in CONVERTERS and call.op not in _FOLDABLE:
+        if call.op not in CONVERTERS and call.op not in FOLDABLE:
             raise UnsupportedModel(f"{place(path, call)}: edgefm has no operator {call.op}"
                                    f"{_way_out(call.op)}")
 
@@ -132,40 +116,24 @@ def _opset(path: Path, model: onnx.ModelProto) -> int:
     return max(found)
 
 
-def _check(path: Path, model: onnx.ModelProto) -> None:
-    """Let ONNX check names, order, and the types of all attributes.
-
-    Types and shapes of outputs, which tools leave out, follow from the nodes: ONNX gets stand-ins.
-    """
-    import onnx
-    for value in model.graph.output:
-        value.type.tensor_type.elem_type = _FLOAT
-        value.type.tensor_type.shape.SetInParent()
-    try:
-        onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, ValueError) as error:
-        raise BadInput(f"{path}: malformed ONNX model: {_first_line(error)}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
 def _initializers(build: Build, model: onnx.ModelProto) -> None:
     from onnx.numpy_helper import to_array
     if model.graph.sparse_initializer:
         raise UnsupportedModel(f"{build.path}: sparse initializers are not supported")
     for entry in model.graph.initializer:
+        if len(entry.dims) > MOST_DIMENSIONS:
+            raise UnsupportedModel(f"{build.path}: initializer {quoted(entry.name)} has "
+                                   f"{len(entry.dims)} dimensions; expected at most "
+                                   f"{MOST_DIMENSIONS}")
         try:
             build.values[entry.name] = to_array(entry)
-        except (ValueError, TypeError, KeyError, OSError) as error:
-            raise BadInput(f"{build.path}: initializer {entry.name!r}: {_first_line(error)}"
+        except Exception as error:  # whatever ONNX makes of a hostile constant
+            raise BadInput(f"{build.path}: initializer {quoted(entry.name)}: {first_line(error)}"
                            ) from error
 
 
 def _inputs(build: Build, model: onnx.ModelProto, calls: Sequence[Call]) -> tuple[int, ...]:
-    indices = []
+    indices: list[int] = []
     for value in model.graph.input:
         if value.name in build.values:  # before IR version 4 the weights are listed here too
             continue
@@ -173,8 +141,13 @@ def _inputs(build: Build, model: onnx.ModelProto, calls: Sequence[Call]) -> tupl
         if kind.elem_type != _FLOAT:
             raise UnsupportedModel(f"{where}: its type is not float32")
         dims = [d.dim_value for d in kind.shape.dim]
-        if not dims or min(dims[1:], default=1) < 1 or max(dims) > MAX_DIMENSION:
-            raise UnsupportedModel(f"{where}: shape {dims}; expected fixed sizes after the batch")
+        if len(dims) > MOST_DIMENSIONS or len(indices) >= _MOST_INPUTS:
+            raise UnsupportedModel(f"{where}: {len(dims)} dimensions, input {len(indices) + 1}; "
+                                   f"expected at most {MOST_DIMENSIONS} and {_MOST_INPUTS}")
+        if (not dims or min(dims[1:], default=1) < 1 or max(dims) > MAX_DIMENSION
+                or prod(dims[1:]) > MOST_ELEMENTS):
+            raise UnsupportedModel(f"{where}: shape {dims}; expected fixed sizes after the batch, "
+                                   f"and at most {MOST_ELEMENTS} elements")
         if dims[0] not in (0, 1):
             raise UnsupportedModel(f"{where}: batch {dims[0]}; expected 1 or a symbolic batch")
         shape = (1, *dims[1:])
@@ -219,24 +192,9 @@ def _convert(build: Build, call: Call, node: onnx.NodeProto) -> None:
         if name and name not in build.values:
             raise build.fail(call, f"input {name!r} is a side output, which is not supported")
     given = [build.values[name] for name in call.inputs if name]
-    if call.op in _FOLDABLE and all(isinstance(value, np.ndarray) for value in given):
-        _fold(build, call, node)
+    if call.op in FOLDABLE and all(isinstance(value, np.ndarray) for value in given):
+        fold(build, call, node)
     elif call.op in CONVERTERS:
         build.values[call.outputs[0]] = CONVERTERS[call.op](build, call)
     else:
         raise build.fail(call, "its inputs must be constant")
-
-
-def _fold(build: Build, call: Call, node: onnx.NodeProto) -> None:
-    from onnx.reference import ReferenceEvaluator
-    feeds = {name: build.values[name] for name in call.inputs if name}
-    if call.op in ("Add", "Sub", "Mul", "Div"):
-        shape = np.broadcast_shapes(*(value.shape for value in feeds.values()))
-        if prod(shape) > _FOLDED_ELEMENTS:
-            raise ValueError(f"a constant of shape {list(shape)} is too large")
-    try:
-        results = ReferenceEvaluator(node, opsets={"": build.opset}).run(None, feeds)
-    except (TypeError, RuntimeError, AttributeError, KeyError) as error:
-        raise ValueError(f"cannot be computed: {_first_line(error)}") from error
-    for name, result in zip(call.outputs, results, strict=False):
-        build.values[name] = np.asarray(result)

@@ -21,10 +21,17 @@ from typing import Any
 import numpy as np
 
 from edgefm.errors import UnsupportedModel
+from edgefm.importers.check import MOST_ELEMENTS
+from edgefm.importers.rules import quoted
 from edgefm.importers.windows import same_padding
 from edgefm.network.graph import MOST_NAME, Array, Node, Tensor
 
 CHANNEL_LAST = (0, 2, 3, 1)
+_ALLOWANCE = 1 << 26       # bytes of constants that even the smallest model may make
+_PER_BYTE = 8              # bytes of constants per byte of the model, beyond the allowance
+_MOST_CONSTANTS = 1 << 31  # bytes
+MOST_DIMENSIONS = 8
+MOST_SIZES = 64            # or axes, in one list
 MAX_DIMENSION = 1 << 24
 
 
@@ -55,7 +62,12 @@ class Call:
 def place(path: Path, call: Call) -> str:
     """Where an error is: file, operator, node and the tensor it makes."""
     tensor = call.outputs[0] if call.outputs else ""
-    return f"{path}: {call.op} {call.name!r} (tensor {tensor!r})"
+    return f"{path}: {call.op[:60]} {quoted(call.name)} (tensor {quoted(tensor)})"
+
+
+def most_constants(size: int) -> int:
+    """Bytes that constants may take, those of a model of `size` bytes and all made of them."""
+    return min(_ALLOWANCE + _PER_BYTE * size, _MOST_CONSTANTS)
 
 
 @dataclass(slots=True)
@@ -64,6 +76,7 @@ class Build:
 
     path: Path
     opset: int
+    left: int  # bytes that constants may still take
     tensors: list[Tensor] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     values: dict[str, Edge | Array] = field(default_factory=dict)
@@ -72,8 +85,17 @@ class Build:
         """The error for an operator that is used in a way edgefm cannot run."""
         return UnsupportedModel(f"{place(self.path, call)}: {why}")
 
-    def constant(self, name: str, data: Array) -> int:
+    def spend(self, call: Call, size: int) -> None:
+        """Count bytes of constants before they are made; beyond the limit UnsupportedModel."""
+        self.left -= size
+        if self.left < 0:
+            raise self.fail(call, "the constants made so far take too much memory, at most "
+                                  f"{_PER_BYTE} bytes per byte of the file and {_ALLOWANCE} more "
+                                  "are expected")
+
+    def constant(self, call: Call, name: str, data: Array) -> int:
         """Add a constant tensor; returns its index."""
+        self.spend(call, data.nbytes)
         data = np.ascontiguousarray(data)
         self.tensors.append(Tensor(name, data.shape, str(data.dtype), data=data))
         return len(self.tensors) - 1
@@ -82,8 +104,9 @@ class Build:
              order: tuple[int, ...], **attrs: Any) -> Edge:
         """Add a node and its output: ONNX shape `shape`, stored in the order `order` of axes."""
         stored = tuple(shape[axis] for axis in order)
-        if not stored or min(stored) < 1 or max(stored) > MAX_DIMENSION:
-            raise ValueError(f"its output would have the shape {list(shape)}")
+        if (not 1 <= len(stored) <= MOST_DIMENSIONS or min(stored) < 1
+                or max(stored) > MAX_DIMENSION or prod(stored) > MOST_ELEMENTS):
+            raise ValueError(f"its output would have the shape {str(list(shape))[:60]}")
         self.tensors.append(Tensor(name, stored, "float32"))
         index = len(self.tensors) - 1
         self.nodes.append(Node(op, name[:MOST_NAME], tuple(inputs), (index,), attrs))
@@ -150,9 +173,12 @@ def _vector(build: Build, call: Call, index: int, count: int) -> Array:
 
 def _ints(build: Build, call: Call, attr: str, index: int) -> list[int] | None:
     """A list of integers that older opsets keep in an attribute and newer ones in an input."""
-    if attr in call.attrs:
-        return [int(v) for v in call.attrs[attr]]
-    return [int(v) for v in _constant(build, call, index).ravel()] if call.has(index) else None
+    if attr not in call.attrs and not call.has(index):
+        return None
+    values = call.attrs[attr] if attr in call.attrs else _constant(build, call, index).ravel()
+    if len(values) > MOST_SIZES:
+        raise ValueError(f"{len(values)} {attr}; expected at most {MOST_SIZES}")
+    return [int(v) for v in values]
 
 
 def _scalar(build: Build, call: Call, attr: str, index: int) -> float | None:
@@ -182,7 +208,7 @@ def _operand(build: Build, call: Call, data: Array, like: Edge) -> int:
         raise build.fail(call, f"a constant {data.dtype} {list(data.shape)} beside an activation "
                                f"float32 {list(like.shape)}")
     full = data.reshape((1,) * (rank - data.ndim) + data.shape).transpose(like.axes)
-    return build.constant(f"{call.name}/constant", full.astype(np.float32))
+    return build.constant(call, f"{call.name}/constant", full.astype(np.float32))
 
 
 # Windows: convolution and pooling.
@@ -248,8 +274,8 @@ def _conv(build: Build, call: Call) -> Edge:
         raise build.fail(call, f"{group} groups of {depth} channels; expected 1 or {channels}")
     bias = -1
     if call.has(2):
-        bias = build.constant(call.inputs[2], _vector(build, call, 2, filters))
-    inputs = (x.tensor, build.constant(call.inputs[1], data), bias)
+        bias = build.constant(call, call.inputs[2], _vector(build, call, 2, filters))
+    inputs = (x.tensor, build.constant(call, call.inputs[1], data), bias)
     return build.emit(op, call.outputs[0], inputs, (1, filters, height, width), CHANNEL_LAST,
                       activation=None, **geometry)
 
@@ -320,7 +346,7 @@ def _gemm(build: Build, call: Call) -> Edge:
     bias = -1
     if call.has(2):
         values = _vector(build, call, 2, len(weights)) * np.float32(call.attrs.get("beta", 1.0))
-        bias = build.constant(call.inputs[2], values)
+        bias = build.constant(call, call.inputs[2], values)
     return _fully_connected(build, call, x, weights, bias)
 
 
@@ -333,7 +359,7 @@ def _fully_connected(build: Build, call: Call, x: Edge, weights: Array, bias: in
     order = tuple(range(len(x.shape)))
     if weights.shape[1] != x.shape[-1]:
         raise ValueError(f"weights for {weights.shape[1]} inputs, but a map {list(x.shape)}")
-    inputs = (arranged(build, x, order).tensor, build.constant(call.inputs[1], weights), bias)
+    inputs = (arranged(build, x, order).tensor, build.constant(call, call.inputs[1], weights), bias)
     return build.emit("fully_connected", call.outputs[0], inputs, (*x.shape[:-1], len(weights)),
                       order, activation=None, keep_dims=len(order) > 2)
 

@@ -134,3 +134,12 @@ def test_squeezenet_npz_gives_the_numbers_of_the_onnx_file(
     other = ReferenceEvaluator(onnx.load(models / "squeezenet1_1_torchvision.onnx"))
     (expected,) = other.run(None, {"input": image.transpose(0, 3, 1, 2)})
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_map_of_too_many_elements_is_refused(tmp_path: Path) -> None:
+    shapes = squeezenet_shapes(3, 64, [(1, 2, 2)] * 8, 3, 1)
+    path = tmp_path / "wide.npz"
+    np.savez(path, **{name: np.zeros(shape, np.float16) for name, shape in shapes.items()},
+             **{"edgefm.input_size": np.array([4096, 4096]), "edgefm.first_stride": np.array(1)})
+    with pytest.raises(BadInput, match=r"layer 'features.0' makes a map of \[1, 4094, 4094, 64\]"):
+        load_npz(path)

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ONNX operators whose inputs are all constant, computed while a model is read.
+
+How much a result takes follows from the shapes, so that it is known before anything is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgefm.importers.onnx_file import first_line
+from edgefm.importers.onnx_operators import MOST_DIMENSIONS, MOST_SIZES, Build, Call
+from edgefm.network.graph import Array
+
+if TYPE_CHECKING:
+    import onnx
+
+FOLDABLE = frozenset({
+    "Add", "Cast", "Concat", "Constant", "Div", "Gather", "Identity", "Mul", "Neg", "Reshape",
+    "Slice", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze",
+})
+_SHAPING = frozenset({"Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze"})
+_ELEMENT = 8   # bytes of the largest
+_NUMBERS = "biuf"
+_CAST_TO = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13})  # TensorProto.DataType
+
+
+def fold(build: Build, call: Call, node: onnx.NodeProto) -> None:
+    """Compute a node; raises ValueError when it cannot be, UnsupportedModel beyond the limit."""
+    from onnx.reference import ReferenceEvaluator
+    given = [_numbers(build.values[name]) for name in call.inputs if name]
+    if call.op == "Cast" and call.attrs.get("to") not in _CAST_TO:
+        raise ValueError(f"it casts to type {call.attrs.get('to')}; expected truth values, whole "
+                         "or real numbers")
+    lists = [len(value) for value in call.attrs.values() if isinstance(value, Sequence)]
+    if call.op in _SHAPING and max((*lists, *(v.size for v in given[1:])), default=0) > MOST_SIZES:
+        raise ValueError(f"more than {MOST_SIZES} sizes or axes")
+    build.spend(call, _ELEMENT * _elements(call, given))
+    feeds = dict(zip(filter(None, call.inputs), given, strict=True))
+    try:
+        results = ReferenceEvaluator(node, opsets={"": build.opset}).run(None, feeds)
+    except Exception as error:  # whatever the evaluator makes of a hostile node
+        raise ValueError(f"cannot be computed: {first_line(error)}") from error
+    for name, result in zip(call.outputs, results, strict=False):
+        build.values[name] = _numbers(result)
+
+
+def _elements(call: Call, given: Sequence[Array]) -> int:
+    """How many elements the result has, at most."""
+    if call.op == "Constant":
+        return 0  # as many as the file has
+    if call.op in ("Add", "Sub", "Mul", "Div"):
+        return prod(np.broadcast_shapes(*(value.shape for value in given)))
+    if call.op == "Concat":
+        return sum(value.size for value in given)
+    if call.op == "Gather":
+        data, indices = given
+        left_out = int(call.attrs.get("axis", 0)) % max(data.ndim, 1)
+        return indices.size * prod(data.shape[:left_out] + data.shape[left_out + 1:])
+    return given[0].size
+
+
+def _numbers(value: object) -> Array:
+    """An array of truth values, whole or real numbers; ValueError for anything else."""
+    if not isinstance(value, np.ndarray | np.generic) or value.dtype.kind not in _NUMBERS:
+        raise ValueError(f"a constant of {getattr(value, 'dtype', type(value).__name__)}; expected "
+                         "truth values, whole or real numbers")
+    if value.ndim > MOST_DIMENSIONS:
+        raise ValueError(f"a constant of {value.ndim} dimensions; expected at most "
+                         f"{MOST_DIMENSIONS}")
+    return np.asarray(value)
