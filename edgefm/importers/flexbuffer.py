@@ -16,6 +16,7 @@ _INT, _UINT, _FLOAT, _MAP, _BOOL = 1, 2, 3, 9, 26
 _INDIRECT = 5  # an indirect int, uint, float is this much above the inline one
 _CODES = {_INT: "bhiq", _UINT: "BHIQ", _FLOAT: " efd", _BOOL: "BHIQ"}
 _MOST_OPTIONS = 256
+_MOST_KEY = 256  # bytes
 
 
 def read_map(data: bytes) -> dict[str, int | float | bool]:
@@ -58,9 +59,9 @@ def _value(data: bytes, at: int, width: int, packed: int) -> int | float | bool 
 
 
 def _key(data: bytes, at: int) -> str:
-    end = data.find(b"\0", at)
+    end = data.find(b"\0", at, at + _MOST_KEY + 1)
     if end < 0:
-        raise BadInput("custom options: a key has no end")
+        raise BadInput(f"custom options: a key has no end within {_MOST_KEY} bytes")
     return data[at:end].decode("utf-8", errors="replace")
 
 
