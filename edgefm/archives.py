@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, BinaryIO, Final
 
+from edgefm.files import one_line
+
 MOST_DIRECTORY: Final = 1 << 22  # bytes of the list of members
 MOST_MEMBERS: Final = 1 << 14
 MOST_RATIO: Final = 256          # bytes unpacked of one, beyond the allowance
@@ -62,7 +64,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except BROKEN as error:
-        raise ValueError(" ".join(str(error).split()) or type(error).__name__) from None
+        raise ValueError(one_line(error)) from None
 
 
 def _check(infos: list[zipfile.ZipInfo], most: int, file: BinaryIO) -> None:

@@ -29,6 +29,7 @@ MOST_TOML: Final = 1 << 16    # tomllib's time grows with the square of a key's 
 MOST_FILES: Final = 1 << 20   # in one folder
 MOST_DEPTH: Final = 64        # of objects and lists in JSON
 MOST_VALUES: Final = 1 << 20  # in JSON
+MOST_SAID: Final = 200        # characters of a library's error
 
 _FLAGS: Final = (os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
                  | getattr(os, "O_BINARY", 0))
@@ -58,6 +59,12 @@ def open_file(path: str | Path, most: int) -> BufferedReader:
         file.close()
         raise
     return file
+
+
+def one_line(error: BaseException) -> str:
+    """What a library's error says, as one line of printable characters, at most `MOST_SAID`."""
+    text = " ".join(str(error).split())[:MOST_SAID] or type(error).__name__
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def unreadable(path: str | Path, error: OSError) -> BadInput:
@@ -97,7 +104,7 @@ def read_json(path: str | Path, most: int = MOST_JSON) -> Any:
     try:
         return parse_json(read_bytes(path, most))
     except ValueError as error:
-        raise BadInput(f"{path}: not a JSON file: {error}") from None
+        raise BadInput(f"{path}: not a JSON file: {one_line(error)}") from None
 
 
 def parse_json(text: bytes) -> Any:
@@ -146,7 +153,7 @@ def read_toml(path: str | Path, most: int = MOST_TOML) -> dict[str, Any]:
     except RecursionError:
         raise BadInput(f"{path}: not a TOML file: nested too deeply") from None
     except ValueError as error:  # also a whole number beyond what Python reads
-        raise BadInput(f"{path}: not a TOML file: {error}") from None
+        raise BadInput(f"{path}: not a TOML file: {one_line(error)}") from None
 
 
 def files_in(folder: str | Path, suffixes: Collection[str]) -> list[Path]:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from edgefm.errors import BadInput
-from edgefm.files import MOST_PICTURE, read_bytes
+from edgefm.files import MOST_PICTURE, one_line, read_bytes
 from edgefm.images.geometry import Placement
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm",
@@ -65,8 +65,7 @@ def decoded(path: Path, formats: tuple[str, ...], what: str) -> Iterator[Image.I
                 image.load()
                 yield image
     except _BROKEN as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise BadInput(f"{path}: not a readable {what} ({reason})") from None
+        raise BadInput(f"{path}: not a readable {what} ({one_line(error)})") from None
 
 
 def _check(image: Image.Image, data: bytes) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from edgefm.errors import BadInput, MissingTool, UnsupportedModel
-from edgefm.files import MOST_MODEL, open_file, read_bytes
+from edgefm.files import MOST_MODEL, one_line, open_file, read_bytes
 
 if TYPE_CHECKING:
     import onnx
@@ -65,7 +65,7 @@ def check_model(path: Path, model: onnx.ModelProto) -> None:
 def first_line(error: BaseException) -> str:
     """What an error says, without what follows the first line."""
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return one_line(ValueError(lines[0]) if lines else error)
 
 
 def _fetch(path: Path, model: onnx.ModelProto) -> int:

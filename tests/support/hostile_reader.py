@@ -32,6 +32,7 @@ from edgefm.rate_distortion.points import read_per_nat
 from edgefm.runtime.runtime import Runtime
 
 MOST_GROWTH = 1 << 29    # bytes of memory beyond what the modules take
+NEW_LINE = "\u2424"      # what stands for one in an answer
 SECONDS = 10             # for one file
 INPUT = InputInfo((1, 8, 8, 3), "uint8", 1.0, 0)
 RAW = parse_preprocess("raw", "crop")
@@ -108,7 +109,7 @@ def main() -> None:
     for line in sys.stdin:
         kind, path = line.rstrip("\n").split(" ", 1)
         answer = told(kind, Path(path))
-        print(answer.replace("\n", "\\n"), _peak() - base, flush=True)
+        print(answer.replace("\n", NEW_LINE), _peak() - base, flush=True)
 
 
 if __name__ == "__main__":
