@@ -9,6 +9,7 @@ too, so that every bad file becomes one line: the file, what was got, what is ex
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import stat
@@ -23,12 +24,14 @@ from edgefm.errors import BadInput
 MOST_MODEL: Final = 1 << 30   # bytes of a model, a package, or weights
 MOST_PICTURE: Final = 1 << 28
 MOST_ARRAY: Final = 1 << 36   # a clip, of which only one frame at a time is read
-MOST_TEXT: Final = 1 << 26    # labels, class names, boxes
+MOST_TEXT: Final = 1 << 25    # labels, class names, boxes
+MOST_LINES: Final = 1 << 21   # of such a text
 MOST_JSON: Final = 1 << 24
 MOST_TOML: Final = 1 << 16    # tomllib's time grows with the square of a key's length
 MOST_FILES: Final = 1 << 20   # in one folder
 MOST_DEPTH: Final = 64        # of objects and lists in JSON
 MOST_VALUES: Final = 1 << 20  # in JSON
+MOST_WHOLE: Final = 1 << 64   # no whole number in JSON or TOML is as large
 MOST_SAID: Final = 200        # characters of a library's error
 
 _FLAGS: Final = (os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -36,6 +39,7 @@ _FLAGS: Final = (os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOC
 _KINDS: Final = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a FIFO"),
                  (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"),
                  (stat.S_ISBLK, "a device"))
+_MOST_DIGITS: Final = 20
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # linear: never backtracks
 _BRACKETS: Final = re.compile(rb"[\[\]{}]")
 
@@ -99,6 +103,14 @@ def read_text(path: str | Path, most: int = MOST_TEXT) -> str:
         raise BadInput(f"{path}: not a text file (byte {error.start} is not UTF-8)") from None
 
 
+def read_lines(path: str | Path) -> list[str]:
+    """The lines of a UTF-8 file, at most `MOST_LINES`. Raises BadInput."""
+    lines = read_text(path).splitlines()
+    if len(lines) > MOST_LINES:
+        raise BadInput(f"{path}: {len(lines)} lines, expected at most {MOST_LINES}")
+    return lines
+
+
 def read_json(path: str | Path, most: int = MOST_JSON) -> Any:
     """What a JSON file holds, as `parse_json` checks it. Raises BadInput."""
     try:
@@ -111,13 +123,13 @@ def parse_json(text: bytes) -> Any:
     """What JSON text (UTF-8, a byte order mark may stand first) holds.
 
     Raises ValueError with one line for anything else: more than `MOST_DEPTH` levels or
-    `MOST_VALUES` values, a key that comes twice, NaN, infinities, and whole numbers beyond what
-    Python reads.
+    `MOST_VALUES` values, a key that comes twice, NaN, infinities, and whole numbers of more than
+    64 bits.
     """
     _check_structure(text)
     try:
         return json.loads(text.decode("utf-8-sig"), object_pairs_hook=_object,
-                          parse_constant=_constant)
+                          parse_constant=_constant, parse_int=_whole, parse_float=_real)
     except RecursionError:  # a caller that is deep itself
         raise ValueError(f"more than {MOST_DEPTH} levels") from None
 
@@ -134,11 +146,11 @@ def _check_structure(text: bytes) -> None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for i, key in enumerate(keys) if key in keys[:i])
-        raise ValueError(f"key {twice[:60]!r} comes twice")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"key {key[:60]!r} comes twice")
+        found[key] = value
     return found
 
 
@@ -146,14 +158,39 @@ def _constant(name: str) -> float:
     raise ValueError(f"{name}, expected a finite number")
 
 
+def _whole(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS or abs(int(digits)) >= MOST_WHOLE:
+        raise ValueError(f"{digits[:40]}, expected a whole number of at most 64 bits")
+    return int(digits)
+
+
+def _real(digits: str) -> float:
+    if not math.isfinite(float(digits)):
+        _constant(digits[:40])
+    return float(digits)
+
+
 def read_toml(path: str | Path, most: int = MOST_TOML) -> dict[str, Any]:
     """What a TOML file holds. Raises BadInput."""
     try:
-        return tomllib.loads(read_text(path, most))
+        values = tomllib.loads(read_text(path, most))
+        _check_numbers(values)
+        return values
     except RecursionError:
         raise BadInput(f"{path}: not a TOML file: nested too deeply") from None
     except ValueError as error:  # also a whole number beyond what Python reads
         raise BadInput(f"{path}: not a TOML file: {one_line(error)}") from None
+
+
+def _check_numbers(value: object) -> None:
+    if isinstance(value, dict):
+        for inner in value.values():
+            _check_numbers(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_numbers(inner)
+    elif isinstance(value, int) and abs(value) >= MOST_WHOLE:
+        raise ValueError("a whole number of more than 64 bits")
 
 
 def files_in(folder: str | Path, suffixes: Collection[str]) -> list[Path]:

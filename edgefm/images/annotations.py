@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from edgefm.errors import BadInput
-from edgefm.files import files_in, read_text
+from edgefm.files import files_in, read_lines, read_text
 from edgefm.images.labels import class_number
 from edgefm.images.picture import SUFFIXES, decoded
 from edgefm.network.graph import Array
@@ -166,7 +166,7 @@ def _rows_of_folder(labels: Path, folder: Path) -> Iterator[tuple[str, list[str]
     for picture in pictures:
         path = labels / f"{picture.stem}.txt"
         try:
-            lines = read_text(path).splitlines()
+            lines = read_lines(path)
         except BadInput as error:
             raise BadInput(f"{error}; expected the boxes of {picture.name}") from None
         yield str(path), [picture.name, *[""] * 5]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from edgefm.errors import BadInput
-from edgefm.files import read_text
+from edgefm.files import read_lines
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ def read_labels(path: Path, folder: Path) -> tuple[LabelledFile, ...]:
     Raises BadInput, naming the line, for another header, a label that is no number from 0 up, and
     a file that is not there.
     """
-    rows = enumerate(csv.reader(read_text(path).splitlines(), skipinitialspace=True), 1)
+    rows = enumerate(csv.reader(read_lines(path), skipinitialspace=True), 1)
     try:
         return tuple(_labelled(path, folder, rows))
     except csv.Error as error:
@@ -67,7 +67,7 @@ def class_number(text: str) -> int | None:
 def read_names(path: Path) -> tuple[str, ...]:
     """Read class names, one per line; an empty line ends the list, WordNet ids are dropped."""
     names = []
-    for line in read_text(path).splitlines():
+    for line in read_lines(path):
         if not line.strip():
             break
         names.append(_SYNSET.sub("", line.strip(), count=1))

@@ -12,6 +12,7 @@ from enum import IntEnum, IntFlag
 from typing import Any
 
 from edgefm.errors import BadContainer, BadInput, UnsupportedModel
+from edgefm.files import one_line
 from edgefm.images.preprocess import Preprocess, from_json
 from edgefm.network.graph import Graph
 from edgefm.network.program import ELEMENT_BYTES, OpKind, Program
@@ -34,6 +35,7 @@ MAP = struct.Struct("<IIIIHHIIIIHH")
 TENSOR = struct.Struct("<IIBBHfi4IIII")
 CAP = struct.Struct("<IIIIBBHI")
 REFERENCE = struct.Struct("<IIII")
+MOST_SECTIONS = 64
 MAX_ENDS = 32       # inputs, and outputs
 TYPES = ("int8", "uint8", "int32", "int64", "float32")
 
@@ -366,8 +368,8 @@ def read_info(package: bytes, name: str = "package", whole: bool = True) -> Pack
             tuple(meta["labels"]), tensors[:inputs], tensors[inputs:],
             tuple(_section_infos(package)), meta["plan"], _read_streams(sections, meta["streams"]),
             meta.get("rate"))
-    except (BadInput, KeyError, ValueError, IndexError, struct.error, RecursionError) as error:
-        raise BadContainer(f"{name}: its description is damaged: {error!r}") from None
+    except (BadInput, KeyError, ValueError, IndexError, OverflowError, struct.error) as error:
+        raise BadContainer(f"{name}: its description is damaged: {one_line(error)}") from None
 
 
 def read_needs(package: bytes, name: str = "package") -> Needs:
@@ -380,7 +382,7 @@ def read_needs(package: bytes, name: str = "package") -> Needs:
         return Needs(fields[1], len(package), fields[5], fields[7], fields[9], fields[11],
                      frozenset(operators[::OPERATOR.size]), codecs)
     except (KeyError, struct.error) as error:
-        raise BadContainer(f"{name}: its sections are damaged: {error!r}") from None
+        raise BadContainer(f"{name}: its sections are damaged: {one_line(error)}") from None
 
 
 def read_sections(package: bytes, name: str, whole: bool = True) -> dict[Section, bytes]:
@@ -402,8 +404,9 @@ def read_entries(package: bytes, name: str = "package") -> list[tuple[int, int, 
     """Number, offset and size of every section, all inside the package."""
     count = HEADER.unpack_from(package)[6]
     end = HEADER.size + SECTION_ENTRY.size * count
-    if end > len(package):
-        raise BadContainer(f"{name}: {count} sections do not fit {len(package)} bytes")
+    if end > len(package) or count > MOST_SECTIONS:
+        raise BadContainer(f"{name}: {count} sections in {len(package)} bytes, expected at most "
+                           f"{MOST_SECTIONS}")
     entries = []
     for at in range(HEADER.size, end, SECTION_ENTRY.size):
         section, _, offset, size, _ = SECTION_ENTRY.unpack_from(package, at)

@@ -77,7 +77,7 @@ def _from_values(path: Path, values: dict[str, object]) -> Target:
     known = [f.name for f in fields(Target)]
     for key, value in values.items():
         if key not in known:
-            raise BadInput(f"{path}: unknown key {key!r}; expected {', '.join(known)}")
+            raise BadInput(f"{path}: unknown key {key[:60]!r}; expected {', '.join(known)}")
         _check_value(path, key, value)
     target = Target(**{"name": path.stem, **values})  # type: ignore[arg-type]
     if target.burst % target.alignment:
@@ -87,14 +87,15 @@ def _from_values(path: Path, values: dict[str, object]) -> Target:
 
 
 def _check_value(path: Path, key: str, value: object) -> None:
+    shown = repr(value)[:60]
     if key == "name":
         if not isinstance(value, str):
-            raise BadInput(f"{path}: name = {value!r}; expected a text")
+            raise BadInput(f"{path}: name = {shown}; expected a text")
         return
     cost = key.endswith("_cost")
     if isinstance(value, bool) or not isinstance(value, (int, float) if cost else int):
-        raise BadInput(f"{path}: {key} = {value!r}; expected {'a' if cost else 'a whole'} number")
+        raise BadInput(f"{path}: {key} = {shown}; expected {'a' if cost else 'a whole'} number")
     least = _LEAST.get(key, int(key in _POSITIVE))
     most = math.inf if cost else _MOST.get(key, _MOST_BYTES)
     if not math.isfinite(value) or not least <= value <= most:
-        raise BadInput(f"{path}: {key} = {value} is out of range; expected {least} to {most}")
+        raise BadInput(f"{path}: {key} = {shown} is out of range; expected {least} to {most}")

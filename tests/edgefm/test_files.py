@@ -15,6 +15,7 @@ from edgefm.files import (
     parse_json,
     read_bytes,
     read_json,
+    read_lines,
     read_text,
     read_toml,
 )
@@ -58,6 +59,16 @@ def test_a_file_exchanged_for_a_fifo_meanwhile_is_refused(
         open_file(tmp_path / "fifo", 3)
 
 
+def test_a_text_of_too_many_lines_is_refused(tmp_path: Path,
+                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MOST_LINES", 3)
+    (tmp_path / "a").write_bytes(b"a\nb\nc\n")
+    assert read_lines(tmp_path / "a") == ["a", "b", "c"]
+    (tmp_path / "a").write_bytes(b"a\nb\nc\nd")
+    with pytest.raises(BadInput, match="a: 4 lines, expected at most 3"):
+        read_lines(tmp_path / "a")
+
+
 def test_text_loses_its_byte_order_mark_and_must_be_utf_8(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"\xef\xbb\xbfab")
     assert read_text(tmp_path / "a") == "ab"
@@ -70,7 +81,9 @@ def test_text_loses_its_byte_order_mark_and_must_be_utf_8(tmp_path: Path) -> Non
     (b"[" * 65 + b"]" * 65, "more than 64 levels"), (b"[" * 100_000, "more than 64 levels"),
     (b"[" + b"[]," * (1 << 20) + b"0]", "more than 1048576 values"),
     (b'{"a": 1, "b": 2, "a": 3}', "key 'a' comes twice"), (b"[NaN]", "NaN"),
-    (b"-Infinity", "finite"), (b"9" * 5000, "digits"), (b"\xff", "utf-8"), (b"", "Expecting"),
+    (b"-Infinity", "finite"), (b"9" * 5000, "a whole number of at most 64 bits"),
+    (b"18446744073709551616", "64 bits"), (b"[1e999]", "1e999, expected a finite"),
+    (b"\xff", "utf-8"), (b"", "Expecting"),
     (b"{", "Expecting"), (b'"' + b"\\" * 9, "Unterminated")])
 def test_json_with_a_surprise_is_refused_in_one_line(text: bytes, said: str,
                                                      tmp_path: Path) -> None:
@@ -84,7 +97,9 @@ def test_brackets_in_strings_are_no_levels() -> None:
     assert parse_json(b'\xef\xbb\xbf["\\"[' + b"[" * 99 + b'", {"a": [1]}]')[1] == {"a": [1]}
 
 
-@pytest.mark.parametrize("text", [b"a = " + b"[" * 30_000, b"a = " + b"9" * 5000, b"a = \xff",
+@pytest.mark.parametrize("text", [b"a = " + b"[" * 30_000, b"a = " + b"9" * 5000,
+                                  b"a = 0x" + b"f" * 30_000, b"a = [{b = " + b"9" * 40 + b"}]",
+                                  b"a = \xff",
                                   b"a = 1\na = 2", b"a = 2000-99-99", b"#" * (1 << 17)])
 def test_toml_with_a_surprise_is_refused_in_one_line(text: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_bytes(text)

@@ -67,7 +67,7 @@ class Reader:
 
     def _line(self) -> str:
         assert self._process is not None and self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], SECONDS + 20)
+        ready, _, _ = select.select([self._process.stdout], [], [], 10 * SECONDS)
         if not ready:
             self.end()
         return self._process.stdout.readline() if self._process else ""

@@ -13,6 +13,7 @@ from edgefm.errors import BadContainer, UnsupportedModel
 from edgefm.images.preprocess import Preprocess
 from edgefm.lower import lower
 from edgefm.network.program import Program
+from edgefm.package import container
 from edgefm.package.container import (
     HEADER,
     Description,
@@ -25,6 +26,7 @@ from edgefm.package.meta import read_meta
 from edgefm.planner import Plan, analyse, load_target, make_plan
 from edgefm.runtime import Runtime
 from tests.golden.edit import Change, entry, header, put, record, replace, table, without
+from tests.support.limits import Limited
 from tests.support.networks import Graph, Network
 
 GOOD = Path(__file__).resolve().parents[2] / "golden" / "good"
@@ -117,7 +119,7 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "major": (header(4, "H", 2), r"format 2\.0, this edgefm reads 1\.x"),
     "cut": (lambda p: p[:-3], "its header says"),
     "checksum": (lambda p: p[:-1] + b"?", "checksum differs"),
-    "table": (header(20, "I", 1 << 20), "sections do not fit"),
+    "table": (header(20, "I", 1 << 20), "1048576 sections in .*, expected at most 64"),
     "section": (entry(Section.NAMES, 4, "I", 1 << 30), "lies outside the file"),
     "no META": (without(Section.META), "META"),
     "no tensors": (without(Section.TENSORS), "TENSORS"),
@@ -187,3 +189,14 @@ def test_seal_mends_only_the_checksum() -> None:
     data = package()
     broken = data[:12] + b"\0\0\0\0" + data[16:]
     assert seal(broken) == data
+
+
+def test_a_package_of_too_many_sections_is_refused_before_they_are_copied(root):
+    package = (root / "tests/golden/good/capped.efm").read_bytes()
+    entry = package[container.HEADER.size:container.HEADER.size + container.SECTION_ENTRY.size]
+    many = bytearray(package[:container.HEADER.size] + entry * 200_000 + bytes(1 << 20))
+    many[8:12] = len(many).to_bytes(4, "little")
+    many[20:24] = (200_000).to_bytes(4, "little")
+    package = container.seal(bytes(many))
+    with Limited(1 << 20), pytest.raises(BadContainer, match="200000 sections in .*at most 64"):
+        container.read_info(package)
