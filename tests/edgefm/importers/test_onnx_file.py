@@ -101,3 +101,55 @@ def test_too_many_nodes_and_too_long_names_are_refused(
                                             outputs=("y" * 5000,)))
     with pytest.raises(BadInput, match="a name of more than 4096 characters"):
         load_onnx(path)
+
+
+def _within(data: bytes, *fields: int) -> bytes:
+    """A protobuf message that holds `data` in a field of a field of ..."""
+    from google.protobuf.internal.encoder import _VarintBytes  # type: ignore[attr-defined]
+    for number in reversed(fields):
+        data = bytes(_VarintBytes(number << 3 | 2)) + bytes(_VarintBytes(len(data))) + data
+    return data
+
+
+@pytest.mark.parametrize("levels", [30, 40, 1000, 20_000])
+def test_graphs_in_graphs_in_graphs_are_refused(folder: Path, levels: int) -> None:
+    data = b""
+    for _ in range(levels):
+        data = _within(data, 1, 5, 6)  # node, attribute, graph
+    (folder / "net.onnx").write_bytes(_within(data, 7))
+    with Limited(64 << 20), pytest.raises(BadInput, match=r"net\.onnx: ") as refused:
+        load_onnx(folder / "net.onnx")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("dims", [[1 << 40], [-5], [1 << 62, 1 << 62], [0, 1 << 62], [1] * 9])
+def test_constants_of_impossible_shapes_are_refused(folder: Path, dims: list[int]) -> None:
+    import onnx
+    made = onnx.load_model_from_string(model([("Relu", ["x"], ["y"], {})], {}))
+    made.graph.initializer.add(name="w", data_type=1, dims=dims, raw_data=b"1234")
+    (folder / "net.onnx").write_bytes(made.SerializeToString())
+    with Limited(16 << 20), pytest.raises(BadInput, match=r"net\.onnx: ") as refused:
+        load_onnx(folder / "net.onnx")
+    assert "\n" not in str(refused.value)
+
+
+def test_sparse_constants_are_refused_unexpanded(folder: Path) -> None:
+    import onnx
+    made = onnx.load_model_from_string(model([("Relu", ["x"], ["y"], {})], {}))
+    one = made.graph.sparse_initializer.add(dims=[1 << 40])
+    one.values.CopyFrom(onnx.numpy_helper.from_array(floats(1), "w"))
+    one.indices.CopyFrom(onnx.numpy_helper.from_array(np.array([3]), ""))
+    (folder / "net.onnx").write_bytes(made.SerializeToString())
+    with Limited(16 << 20), pytest.raises(BadInput, match="sparse"):
+        load_onnx(folder / "net.onnx")
+
+
+def test_very_many_inputs_are_refused_before_each_looks_for_its_users(folder: Path) -> None:
+    import onnx
+    made = onnx.load_model_from_string(model([("Relu", ["x"], ["y"], {})], {}))
+    for i in range(20_000):
+        made.graph.input.add().CopyFrom(made.graph.input[0])
+        made.graph.input[-1].name = f"x{i}"
+    (folder / "net.onnx").write_bytes(made.SerializeToString())
+    with Limited(64 << 20), pytest.raises(UnsupportedModel, match="expected at most 8 and 64"):
+        load_onnx(folder / "net.onnx")
