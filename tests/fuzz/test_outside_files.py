@@ -45,7 +45,7 @@ class Reader:
     def __call__(self, kind: str, path: Path) -> tuple[str, int]:
         """What reading a file came to, and by how many bytes the process has grown."""
         if self._process is None:
-            self._start(kind)
+            self._start()
         assert self._process is not None and self._process.stdin is not None
         self._process.stdin.write(f"{kind} {path}\n")
         self._process.stdin.flush()
@@ -57,10 +57,10 @@ class Reader:
         answer, growth = line.rstrip().rsplit(" ", 1)
         return answer, int(growth)
 
-    def _start(self, kind: str) -> None:
+    def _start(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).parent.parent / "support" / "hostile_reader.py"),
-             kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [sys.executable, str(Path(__file__).parent.parent / "support" / "hostile_reader.py")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1",
                  "PYTHONPATH": str(Path(__file__).parent.parent.parent)})
         assert self._line() == "ready\n"
@@ -82,7 +82,7 @@ class Reader:
             self._process = None
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def reader() -> Iterator[Reader]:
     """The process that reads."""
     made = Reader()

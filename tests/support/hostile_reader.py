@@ -100,7 +100,7 @@ def main() -> None:
     """Answer lines until there are no more."""
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGPROF, _late)
-    for kind in sys.argv[1:]:
+    for kind in READERS:
         told(kind, Path("/dev/null"))  # loads what is loaded late
     most = _address_space() + 2 * MOST_GROWTH
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
