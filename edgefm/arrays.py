@@ -64,6 +64,15 @@ def read_npy(path: Path, most: int = MOST_WHOLE) -> Array:
             raise _unreadable(path, error) from None
 
 
+def npy_dtype(path: Path) -> np.dtype[Any]:
+    """The type of the elements in an .npy file. Raises BadInput, naming the file."""
+    with open_file(path, MOST_ARRAY) as file:
+        try:
+            return _header(file, os.fstat(file.fileno()).st_size).dtype
+        except (OSError, ValueError) as error:
+            raise _unreadable(path, error) from None
+
+
 def npy_rows(path: Path, most: int) -> Iterator[Array]:
     """The parts of an array along its first dimension, one at a time; a row of numbers has none.
 

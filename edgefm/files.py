@@ -24,6 +24,7 @@ from edgefm.errors import BadInput
 MOST_MODEL: Final = 1 << 30   # bytes of a model, a package, or weights
 MOST_PICTURE: Final = 1 << 28
 MOST_ARRAY: Final = 1 << 36   # a clip, of which only one frame at a time is read
+MOST_FRAMES: Final = 1 << 20  # of a clip, or parts of an array that are read one by one
 MOST_TEXT: Final = 1 << 25    # labels, class names, boxes
 MOST_LINES: Final = 1 << 21   # of such a text
 MOST_JSON: Final = 1 << 24

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from warnings import warn
 
 import numpy as np
 
+from edgefm.arrays import npy_dtype, npy_rows, read_npy
 from edgefm.errors import CalibrationWarning, ClippingWarning
-from edgefm.images.preprocess import InputLike, Preprocess, map_npy, value_range
+from edgefm.files import MOST_FRAMES, MOST_PICTURE
+from edgefm.images.preprocess import InputLike, Preprocess, value_range
 from edgefm.network.graph import Array
 
 Range = tuple[float, float]
@@ -21,7 +23,7 @@ def holds_numbers(path: Path) -> bool:
 
     Raises BadInput, naming the file, for an .npy that cannot be read.
     """
-    return path.suffix.lower() == ".npy" and map_npy(path).dtype.kind == "f"
+    return path.suffix.lower() == ".npy" and npy_dtype(path).kind == "f"
 
 
 def input_range(files: Sequence[Path], samples: Sequence[Array], preprocess: Preprocess | None
@@ -45,7 +47,7 @@ def _warn_of_other_range(numbers: Sequence[Array], limits: Range, alone: bool, w
     """Say how the range of numbers differs from that of pixels, and what follows for pictures."""
     half = (limits[1] - limits[0]) / 510
     low, high = min(float(x.min()) for x in numbers), max(float(x.max()) for x in numbers)
-    outside = _outside(numbers, limits, half)
+    outside = _outside(([sample] for sample in numbers), limits, half)
     clips = alone and (low > limits[0] + half or high < limits[1] - half)
     if outside or clips:
         warn(CalibrationWarning(
@@ -62,21 +64,36 @@ def warn_of_clipped(files: Sequence[Path], target: InputLike, where: Path) -> No
     steps = np.iinfo(target.dtype)
     limits = ((steps.min - target.zero_point) * target.scale,
               (steps.max - target.zero_point) * target.scale)
-    numbers = [map_npy(file) for file in files if holds_numbers(file)]
+    numbers = (_parts(file) for file in files if holds_numbers(file))
     outside = _outside(numbers, limits, target.scale / 2)
     if outside:
         warn(ClippingWarning(f"{where}: {outside} outside {_text(limits)}, which is all that the "
                              "network's input can hold, and will be clipped"), stacklevel=3)
 
 
-def _outside(numbers: Sequence[Array], limits: Range, rounding: float) -> str:
-    """How many values lie outside by more than rounding, in words; "" for none."""
+def _parts(file: Path) -> Iterator[Array]:
+    """The frames of a clip one at a time, and a vector whole."""
+    whole = True
+    for part in npy_rows(file, MOST_FRAMES):
+        yield part
+        whole = False
+    if whole:
+        yield read_npy(file, MOST_PICTURE)
+
+
+def _outside(files: Iterable[Iterable[Array]], limits: Range, rounding: float) -> str:
+    """How many values of files lie outside by more than rounding, in words; "" for none."""
     low, high = limits[0] - rounding, limits[1] + rounding
-    counts = [int(np.count_nonzero(~((x >= low) & (x <= high)))) for x in numbers]
+    counts, values = [], 0
+    for parts in files:
+        counts.append(0)
+        for part in parts:
+            counts[-1] += int(np.count_nonzero(~((part >= low) & (part <= high))))
+            values += part.size
     if not any(counts):
         return ""
-    return (f"{sum(counts)} of {sum(x.size for x in numbers)} values in "
-            f"{np.count_nonzero(counts)} of {len(numbers)} .npy files lie")
+    return (f"{sum(counts)} of {values} values in {np.count_nonzero(counts)} of {len(counts)} "
+            ".npy files lie")
 
 
 def _text(limits: Range) -> str:

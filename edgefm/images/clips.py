@@ -8,13 +8,11 @@ from pathlib import Path
 
 from edgefm.arrays import npy_rows
 from edgefm.errors import BadInput
-from edgefm.files import files_in
+from edgefm.files import MOST_FRAMES, files_in
 from edgefm.images.clipping import warn_of_clipped
 from edgefm.images.picture import SUFFIXES
 from edgefm.images.preprocess import InputLike, Preprocess, array_to_input, load_image
 from edgefm.network.graph import Array
-
-MOST_FRAMES = 1 << 20  # of one file
 
 
 def frames(clip: Path, preprocess: Preprocess | None,
