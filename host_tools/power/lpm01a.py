@@ -3,7 +3,8 @@
 
 Lines of text (ST UM2269): a command is answered `PowerShield > ack COMMAND`; while measuring, each
 sample is a line such as `6409-07` = 6409e-07 A, and about once a second `TimeStamp: 003s 205ms,
-buff 00%` says the board's own time. Up to 5,000 samples per second come so.
+buff 00%` says the board's own time; `>` or `<` may stand where the space is. Up to 5,000 samples
+per second come so.
 
 Faster ones come as words of 16 bits, high byte first: 4 bits k, 12 bits n for n / 16^k A. k is
 never 15; 0xF0 and a byte from 0xF1 on begin a message that ends with 0xFF 0xFF, such as 0xF3, the
@@ -52,8 +53,9 @@ MESSAGE = re.compile(rb"\xf0[\xf1-\xff]")
 LENGTHS = MappingProxyType({STAMP: 9, 0xF4: 4, 0xF5: 4, 0xF6: 4, 0xF7: 6})  # others end at FF FF
 LSB = 1e-9
 _SAMPLE = re.compile(rb"(\d{4})([+-])(\d\d)")
-_STAMP = re.compile(rb"TimeStamp: (\d{1,9})s (\d{1,3})ms, buff (\d{1,3})%")
-_OTHER = re.compile(rb"(PowerShield >.*|event .*|Acquisition .*|end|summary.*|)")
+_STAMP = re.compile(rb"TimeStamp:[\s<>]*(\d{1,9})\s*s\s*(\d{1,3})\s*ms\b.*", re.DOTALL)
+_PROMPT = re.compile(rb"(?:PowerShield\s*>\s*)+")
+_OTHER = re.compile(rb"((ack|error|event|Acquisition|Error detail|summary)\b.*|end|)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +206,15 @@ class Lpm01a(Meter):
 
     def _line(self, line: bytes, values: list[float]) -> int:
         """Take one line; the samples that are missing at this place."""
+        prompt = _PROMPT.match(line)
+        line = line[prompt.end():] if prompt else line
         if match := _SAMPLE.fullmatch(line):
             mantissa, sign, exponent = match.groups()
             values.append(int(mantissa) * 10.0 ** int(sign + exponent))
             self._index += 1
         elif match := _STAMP.fullmatch(line):
             return self._stamped(1000 * int(match[1]) + int(match[2]))
-        elif not _OTHER.fullmatch(line) and self._index:
+        elif not prompt and not _OTHER.fullmatch(line) and self._index:
             self._index += 1
             return 1
         return 0

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +27,8 @@ BATCH_BYTES = 4000
 CREEP = 500e-6          # how far a meter's crystal and ours may differ
 STALL_NS = 5_000_000    # samples that stay this late have lost others in front of them
 WINDOW_NS = 1_000_000_000
+_UNITS = MappingProxyType({"u": -6, "m": -3, "": 0, "k": 3, "K": 3, "M": 6})  # powers of ten
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)([umkKM]?)", re.ASCII)
 TRANSPORT_NS = 1_000_000  # a USB frame: nobody knows how long a sample waited in the meter
 
 
@@ -73,15 +78,13 @@ class Options:
     values: Mapping[str, str] = field(default_factory=dict)
 
     def number(self, key: str, default: float | None = None) -> float | None:
-        """A number above 0. Raises BadInput."""
+        """A number above 0, also with a unit's letter: 100k, 3300m. Raises BadInput."""
         if key not in self.values:
             return default
-        try:
-            number = float(self.values[key])
-        except ValueError:
-            number = 0.0
+        number = read_number(self.values[key]) or 0.0
         if not 0 < number < float("inf"):
-            raise BadInput(f"meter option {key}={self.values[key]!r}: expected a number above 0")
+            raise BadInput(f"meter option {key}={self.values[key]!r}: expected a number above 0 "
+                           "(3.3, 3300m, 100k)")
         return number
 
     def choice(self, key: str, among: tuple[str, ...]) -> str:
@@ -97,6 +100,12 @@ class Options:
             if key not in keys:
                 raise BadInput(f"meter option {key!r} is not known; expected "
                                f"{', '.join(keys) or 'none'}")
+
+
+def read_number(text: str) -> float | None:
+    """A number as people and instruments write it, with u, m, k or M behind it or nothing."""
+    match = _NUMBER.fullmatch(text.strip())
+    return float(f"{Decimal(match[1]).scaleb(_UNITS[match[2]])}") if match else None
 
 
 class Meter(ABC):

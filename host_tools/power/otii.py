@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from edgefm.errors import BadMessage, DeviceError, LinkError, LinkLost, LinkTimeout
+from edgefm.files import parse_json
 from host_tools.power.meter import Floats, Meter, Options, Piece, SampleClock
 from host_tools.recording.chunks import Column
 
@@ -26,8 +27,9 @@ KIND = "otii"
 ADDRESS = "127.0.0.1:1905"
 POLL_SECONDS = 0.2
 ANSWER_SECONDS = 5.0
-MOST_ANSWER = 1 << 26   # bytes
 MOST_SAMPLES = 40_000   # of one request
+MOST_ANSWER = 1 << 22   # bytes, 100 for each of them
+MOST_OTHERS = 1000      # lines in a row that answer something else
 END = b"\r\n"
 
 
@@ -55,10 +57,12 @@ class Connection:
             self._socket.sendall(json.dumps(request).encode() + END)
         except OSError as error:
             raise LinkLost(f"{self.name}: gone: {error}") from None
-        while True:
+        for _ in range(MOST_OTHERS):
             answer = self._answer(command)
             if answer.get("trans_id") == number and answer.get("type") != "progress":
                 break
+        else:
+            raise BadMessage(f"{self.name}: {MOST_OTHERS} lines, none the answer to {command}")
         if answer.get("type") == "error":
             raise DeviceError(f"{self.name}: {command}: "
                               f"{' '.join(str(answer.get('data', answer)).split())[:200]}", -1)
@@ -80,8 +84,8 @@ class Connection:
                 raise BadMessage(f"{self.name}: more than {MOST_ANSWER} bytes without a line end")
         line, _, self._buffer = self._buffer.partition(END)
         try:
-            answer = json.loads(line)
-        except (ValueError, RecursionError):
+            answer = parse_json(line)
+        except ValueError:
             answer = None
         if not isinstance(answer, dict):
             raise BadMessage(f"{self.name}: an answer that is no JSON object")
@@ -156,7 +160,7 @@ class Otii(Meter):
             time.sleep(min(timeout, POLL_SECONDS))
             return None
         self._fetch_slow()
-        data = self._fetch("mc", min(count, MOST_SAMPLES))
+        data = self._fetch("mc", count)
         current = np.array(data["values"], np.float64)
         began, interval = float(data["timestamp"]), float(data["interval"])
         if current.ndim != 1 or not np.isfinite(current).all() or not 0 < interval < 10:
@@ -215,9 +219,14 @@ class Otii(Meter):
                                         ).get("count", 0))
 
     def _fetch(self, channel: str, count: int) -> dict[str, Any]:
-        return self._connection.ask("recording_get_channel_data", channel=channel,
+        """At most MOST_SAMPLES of what is new; the rest comes with the next look."""
+        count = min(count, MOST_SAMPLES)
+        data = self._connection.ask("recording_get_channel_data", channel=channel,
                                     recording_id=self._recording, device_id=self._device,
                                     index=self._taken[channel], count=count)
+        if len(data.get("values", ())) > count:
+            raise ValueError(f"{len(data['values'])} samples of {channel}, expected {count}")
+        return data
 
     def stop(self) -> None:
         """End the recording in the program; the output stays as it is."""

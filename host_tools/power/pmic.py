@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Sequence
 
 from edgefm.errors import LinkError, LinkLost
-from host_tools.power.meter import Meter, Options
+from host_tools.power.meter import Meter, Options, read_number
 from host_tools.power.polled import PolledMeter
 from host_tools.recording.chunks import Column
 
@@ -26,15 +26,17 @@ POLLS = 50.0
 ANSWER_SECONDS = 2.0
 LSB = 1e-8              # of volts and amperes as printed
 EXTERNAL_MEMORY = ("DDR_VDD2", "DDR_VDDQ")
-_LINE = re.compile(r"\s*(\w+)_([AV]) (?:current|volt)\(\d+\)=(-?\d+(?:\.\d+)?)[AV]\s*")
+_LINE = re.compile(r"\s*(\w+)_([AV])\s+(?:current|volt)\(\d+\)\s*=\s*([-+.\deE]+[um]?)[AV]\s*")
 
 
 def read_rails(text: str) -> dict[str, tuple[float, float]]:
     """Volts and amperes by rail, of rails that have both."""
     found: dict[str, dict[str, float]] = {}
     for line in text.splitlines():
-        if match := _LINE.fullmatch(line):
-            found.setdefault(match[1], {})[match[2]] = float(match[3])
+        match = _LINE.fullmatch(line)
+        value = read_number(match[3]) if match else None
+        if match and value is not None:
+            found.setdefault(match[1], {})[match[2]] = value
     return {rail: (pair["V"], pair["A"]) for rail, pair in found.items() if len(pair) == 2}
 
 

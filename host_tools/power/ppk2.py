@@ -36,7 +36,8 @@ LOOK = 16            # words behind a break, half of which must count on if only
 GARBAGE = 1 << 14    # bytes without a run of words: this is no PPK2
 ANSWER_SECONDS = 2.0
 AMPERE_LSB = 1e-9
-_NUMBER = re.compile(r"(R|GS|GI|O|S|I|UG)([0-4]): (\S+)")
+MOST_METADATA = 1 << 14
+_NUMBER = re.compile(r"\b(R|GS|GI|O|S|I|UG)([0-4])\s*[:=]\s*(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,7 @@ class Ppk2(Meter):
         self._transport.write(bytes([METADATA]))
         data, until = b"", time.monotonic() + ANSWER_SECONDS
         while b"END" not in data:
-            if time.monotonic() > until:
+            if time.monotonic() > until or len(data) > MOST_METADATA:
                 what = f"{len(data)} bytes without END" if data else "no bytes"
                 raise LinkTimeout(f"{self._transport.name}: asked a PPK2 for its calibration, met "
                                   f"{what}; is it another device, or another speed?")

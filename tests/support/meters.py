@@ -21,6 +21,8 @@ from contextlib import suppress
 import numpy as np
 
 from edgefm.errors import LinkLost
+from host_tools.power.lpm01a import RATES, WORD_RATES
+from host_tools.power.meter import read_number
 
 ADC = 1.8 / 163840 * 4
 SHUNTS = (1031.64, 101.65, 10.15, 0.94, 0.043)
@@ -79,9 +81,13 @@ class Ppk2Board:
 
 
 class Lpm01aBoard:
-    """A PowerShield in its text format, and in words where it is told to."""
+    """A PowerShield in its text format, and in words where it is told to.
 
-    def __init__(self, load: Load):
+    `stamp` stands between `TimeStamp:` and the time.
+    """
+
+    def __init__(self, load: Load, stamp: str = " "):
+        self.stamp = stamp
         self.load = load
         self.running, self.number, self.rate = False, 0, 1000
         self.commands: list[str] = []
@@ -95,7 +101,11 @@ class Lpm01aBoard:
             command = line.decode("ascii", "replace").strip()
             self.commands.append(command)
             if command.startswith("freq "):
-                self.rate = int(command[5:])
+                rate = read_number(command[5:])
+                if rate not in (*RATES, *WORD_RATES):
+                    answer += f"PowerShield > error {command}\r\n\r\n".encode()
+                    continue
+                self.rate = int(rate)
             if command in ("start", "stop"):
                 self.running = command == "start"
             if command == "stop":
@@ -126,7 +136,7 @@ class Lpm01aBoard:
                                    strict=True):
             if number % self.rate == 0:
                 s = number // self.rate
-                result.append(f"TimeStamp: {s:03d}s 000ms, buff 00%\r\n".encode())
+                result.append(f"TimeStamp:{self.stamp}{s:03d}s 000ms, buff 00%\r\n".encode())
             exponent = int(np.floor(np.log10(max(amperes, 1e-9)))) - 3
             mantissa = round(float(amperes) / 10.0 ** exponent)
             if mantissa == 10000:

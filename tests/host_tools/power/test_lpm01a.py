@@ -79,6 +79,40 @@ def test_damaged_lines_are_lost_where_they_were():
     assert piece.gaps == ((9, 1),) and piece.count == 999  # the first line is a time stamp
 
 
+@pytest.mark.parametrize("stamp", [" ", ">", "<", "> ", "", " >"])
+def test_a_time_stamp_with_any_mark_before_it_is_no_lost_sample(stamp):
+    board = Lpm01aBoard(lambda n: np.full(len(n), 1e-3), stamp)
+    meter = meter_of(board)
+    assert sum(piece.count for piece in read_all(meter, 3)) == 3000
+    assert meter.lost == 0 and meter._stamp == (0, 0)
+    assert meter._line(f"TimeStamp:{stamp}008s 000ms, buff 00%".encode(), []) == 1000
+
+
+def test_what_stands_behind_a_prompt_is_read_too():
+    meter, values = meter_of(flat(1e-3)), []
+    assert meter._line(b"PowerShield > TimeStamp: 001s 000ms, buff 00%", values) == 0
+    assert meter._line(b"PowerShield > 6409-07", values) == 0
+    assert meter._stamp == (1000, 0) and values == pytest.approx([640.9e-6])
+    for said in (b"PowerShield > ack start", b"PowerShield >", b"event 7 ris", b"end",
+                 b"error: overcurrent", b"Acquisition completed"):
+        assert meter._line(said, values) == 0
+
+
+@pytest.mark.parametrize(("command", "rate"), [("freq 1k", 1000), ("freq 100k", 100_000),
+                                               ("freq 500", 500)])
+def test_the_emulated_board_takes_what_the_real_one_does(command, rate):
+    board = flat(1e-3)
+    assert f"ack {command}".encode() in board.heard(f"{command}\n".encode())
+    assert board.rate == rate
+
+
+@pytest.mark.parametrize("command", ["freq 7", "freq x", "freq 1kk", "freq"])
+def test_the_emulated_board_refuses_other_rates(command):
+    board = flat(1e-3)
+    board.heard(f"{command}\n".encode())
+    assert board.rate == 1000
+
+
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
 def test_any_cutting_of_the_lines_gives_the_same_samples(size, monkeypatch):
     monkeypatch.setattr("host_tools.power.meter.BATCH_SECONDS", 0)
@@ -105,6 +139,12 @@ def test_a_refused_command_is_said():
     board.heard = lambda data: b"PowerShield > error " + data + b"\r\n"
     with pytest.raises(DeviceError, match="refuses 'htc'"):
         meter_of(board)
+
+
+def test_options_may_have_units():
+    meter = Lpm01a(BoardTransport(flat(1e-3), plain), Options(values={"rate": "100k",
+                                                                      "volts": "1800m"}))
+    assert meter.rate == 100_000 and meter.source["volts"] == 1.8
 
 
 @pytest.mark.parametrize("values", [{"rate": "7"}, {"volts": "5"}, {"mode": "x"}])

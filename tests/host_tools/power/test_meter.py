@@ -60,6 +60,8 @@ def test_options_are_checked():
         options.allow("volts")
     with pytest.raises(BadInput, match="expected b or c"):
         options.choice("mode", ("b", "c"))
-    for wrong in ("", "-1", "0", "nan", "inf", "x"):
+    for text, value in (("100k", 1e5), ("3300m", 3.3), ("1M", 1e6), ("1e3", 1e3), (" .5 ", 0.5)):
+        assert Options(values={"rate": text}).number("rate") == value
+    for wrong in ("", "-1", "0", "nan", "inf", "x", "k", "1kk", "1 V", "1e999", "\u0663"):
         with pytest.raises(BadInput, match="above 0"):
             Options(values={"volts": wrong}).number("volts")

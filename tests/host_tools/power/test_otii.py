@@ -109,7 +109,7 @@ def answering(server, channel, data):
 def test_currents_that_are_none_are_refused(server, time, data):
     meter = answering(server, "mc", data)
     time.now = 0.25
-    with pytest.raises(BadMessage, match="an answer that is none"):
+    with pytest.raises(BadMessage, match="an answer that is no"):
         meter.read(0.01)
     meter.close()
 
@@ -143,3 +143,26 @@ def test_answers_that_are_none_are_refused(answer):
         connection.ask("otii_get_devices")
     connection.close()
     server.close()
+
+
+def test_answers_that_never_end_are_refused():
+    there, here = socket.socketpair()
+    connection = Connection.__new__(Connection)
+    connection.name, connection._buffer, connection._number = "otii", b"", 0
+    connection._socket = here
+    threading.Thread(target=there.sendall, args=(b'{"type": "progress"}\r\n' * 2000,),
+                     daemon=True).start()
+    with pytest.raises(BadMessage, match="1000 lines, none the answer"):
+        connection.ask("otii_get_devices")
+    connection.close()
+    there.close()
+
+
+def test_more_samples_than_asked_for_are_refused(server, time, monkeypatch):
+    meter = otii.open_meter(Options(server.address))
+    meter.start()
+    time.now = 0.25
+    monkeypatch.setattr(meter._connection, "ask", lambda command, **data: {
+        "count": 2, "values": [0.0] * 3, "timestamp": 0.0, "interval": 1.0})
+    with pytest.raises(BadMessage, match="3 samples of mv, expected 2"):
+        meter.read(0.1)

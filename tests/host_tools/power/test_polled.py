@@ -146,3 +146,8 @@ def test_another_pi_has_no_rails(tmp_path, monkeypatch):
     assert pmic.find() == []
     with pytest.raises(LinkError, match="no such program"):
         pmic.open_meter(Options())
+
+
+def test_rails_in_other_words_are_the_same():
+    text = "VDD_A  current(1) = 1.5e-3A\nVDD_V volt(2)=850mV\nX_A current(3)=1.2.3A\nX_V volt(3)=1V"
+    assert pmic.read_rails(text) == {"VDD": (0.85, 1.5e-3)}

@@ -203,3 +203,8 @@ def test_through_a_real_port_until_it_is_unplugged():
                 meter.read(0.1)
     finally:
         meter.close()
+
+
+def test_calibration_in_other_words_is_the_same():
+    found = read_calibration("R0 : 1000.5\nR1=1.1e2\nUG3:  0.9\nXR2: 5")
+    assert (found.r[0], found.r[1], found.r[2], found.ug[3]) == (1000.5, 110.0, 10.15, 0.9)
