@@ -366,9 +366,10 @@ def read_info(package: bytes, name: str = "package", whole: bool = True) -> Pack
         return PackageInfo(
             meta["name"], meta["model_sha256"], meta["plan_sha256"], preprocess,
             tuple(meta["labels"]), tensors[:inputs], tensors[inputs:],
-            tuple(_section_infos(package)), meta["plan"], _read_streams(sections, meta["streams"]),
-            meta.get("rate"))
-    except (BadInput, KeyError, ValueError, IndexError, OverflowError, struct.error) as error:
+            tuple(section_infos(read_entries(package))), meta["plan"],
+            _read_streams(sections, meta["streams"]), meta.get("rate"))
+    except (BadInput, KeyError, ValueError, IndexError, OverflowError, struct.error,
+            RecursionError) as error:
         raise BadContainer(f"{name}: its description is damaged: {one_line(error)}") from None
 
 
@@ -400,8 +401,13 @@ def read_sections(package: bytes, name: str, whole: bool = True) -> dict[Section
             if i in Section.__members__.values()}
 
 
-def read_entries(package: bytes, name: str = "package") -> list[tuple[int, int, int]]:
-    """Number, offset and size of every section, all inside the package."""
+def read_entries(package: bytes, name: str = "package", size: int | None = None
+                 ) -> list[tuple[int, int, int]]:
+    """Number, offset and size of every section, all inside the package.
+
+    `size` is the package's, where `package` is only its front, header and table.
+    """
+    whole = len(package) if size is None else size
     count = HEADER.unpack_from(package)[6]
     end = HEADER.size + SECTION_ENTRY.size * count
     if end > len(package) or count > MOST_SECTIONS:
@@ -409,17 +415,17 @@ def read_entries(package: bytes, name: str = "package") -> list[tuple[int, int, 
                            f"{MOST_SECTIONS}")
     entries = []
     for at in range(HEADER.size, end, SECTION_ENTRY.size):
-        section, _, offset, size, _ = SECTION_ENTRY.unpack_from(package, at)
-        if offset > len(package) or size > len(package) - offset:
+        section, _, offset, length, _ = SECTION_ENTRY.unpack_from(package, at)
+        if offset > whole or length > whole - offset:
             raise BadContainer(f"{name}: section {section} lies outside the file")
-        entries.append((section, offset, size))
+        entries.append((section, offset, length))
     return entries
 
 
-def _section_infos(package: bytes) -> list[SectionInfo]:
+def section_infos(entries: Sequence[tuple[int, int, int]]) -> list[SectionInfo]:
+    """Sections as `inspect` lists them."""
     known = {int(s): s.name.lower() for s in Section}
-    return [SectionInfo(known.get(i, f"unknown {i}"), at, size)
-            for i, at, size in read_entries(package)]
+    return [SectionInfo(known.get(i, f"unknown {i}"), at, size) for i, at, size in entries]
 
 
 def _count_kind(sections: Mapping[Section, bytes], kind: OpKind) -> int:

@@ -12,6 +12,8 @@ from host_tools.link.frames import CHUNK_HEAD, FRAME_EXTRA, FRAME_MIN
 SMALLEST_CHUNK = FRAME_MIN - FRAME_EXTRA - CHUNK_HEAD.size
 LOSSES_TO_SHRINK = 3  # fewer are chance
 SPARE_BYTES = 256     # sent again on a lossy line that would stand idle
+MOST_IDLE = 1024      # answers in a row that bring nothing forward; late ones are far fewer
+IDLE_SILENCES = 12    # silences of waiting in which nothing but such answers came
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,41 @@ class Timing:
     resend_least: float = 0.01
     resend_most: float = 0.5
     silence: float = 10.0
+
+
+@dataclass(slots=True)
+class Vigil:
+    """When to give a device up: after `silence` seconds of waiting without an answer, or when
+    answers come and bring nothing forward, too many of them or for too long.
+
+    Only time spent waiting counts: a host that was stopped, or that is slow itself, has not heard
+    less of the device for that.
+    """
+
+    timing: Timing
+    waited: float = 0.0     # seconds since the last answer
+    stuck: float = 0.0      # and since the last that brought something forward
+    idle: int = 0           # answers since then
+
+    def quiet(self, seconds: float) -> None:
+        """Nothing came in so many seconds of waiting."""
+        self.waited += seconds
+        self.stuck += seconds
+
+    def heard(self, news: bool) -> None:
+        """An answer came; `news`: it brought something forward."""
+        self.waited = 0.0
+        self.stuck, self.idle = (0.0, 0) if news else (self.stuck, self.idle + 1)
+
+    @property
+    def silent(self) -> bool:
+        """Nothing came for too long."""
+        return self.waited >= self.timing.silence
+
+    @property
+    def pointless(self) -> bool:
+        """Answers come, and lead nowhere."""
+        return self.idle >= MOST_IDLE or self.stuck >= IDLE_SILENCES * self.timing.silence
 
 
 @dataclass(slots=True)
@@ -74,12 +111,14 @@ class Bulk:
     total: int
     window: int
     until: int = 1 << 32    # byte behind the last that is wanted
+    writing: bool = False
     next: int = 0                                   # every chunk below is there
     have: dict[int, bytes] = field(default_factory=dict)    # chunks above that are there
     flying: deque[int] = field(default_factory=deque)       # sent or asked for, oldest first
     sent_count: int = 0
     lost_count: int = 0
     answered: bool = False      # until then only a few chunks try the line
+    most: int = 0               # chunks that were there at any time
 
     @property
     def count(self) -> int:
@@ -93,6 +132,12 @@ class Bulk:
     def offset(self, number: int) -> int:
         """Where a chunk begins in the whole."""
         return min(self.start + number * self.chunk, self.total)
+
+    def is_news(self) -> bool:
+        """Are more chunks there than ever when this was asked before?"""
+        there = self.next + len(self.have)
+        before, self.most = self.most, max(self.most, there)
+        return there > before
 
     def due(self) -> list[int]:
         """Chunks inside the window that are neither there nor on their way."""
@@ -132,13 +177,14 @@ class Bulk:
         if not self.next <= upto <= self.count:
             return upto < self.next  # an older answer that stands behind a newer one
         self.next = upto
-        self.have = dict.fromkeys(have, b"")
+        self.have = dict.fromkeys((number for number in have if number < self.count), b"")
         self._landed(number)
         return True
 
     def arrived(self, number: int, piece: bytes) -> bool:
         """A chunk of a read; False when it was not asked for or has another size."""
-        if number >= self.count or len(piece) != self.offset(number + 1) - self.offset(number):
+        last = min(self.count, self.next + self.window)
+        if number >= last or len(piece) != self.offset(number + 1) - self.offset(number):
             return False
         if number >= self.next:
             self.have[number] = piece

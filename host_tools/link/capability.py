@@ -53,6 +53,8 @@ def read_info(record: bytes) -> Info:
     build, board, *numbers, _ = FIRST.unpack_from(record)
     name = board.rstrip(b"\0").decode("utf-8", "replace")
     info = Info(build, name, *numbers)
+    if not info.alignment:
+        raise BadMessage("capability record: alignment 0, expected 1 or more")
     if len(record) < FIRST.size + LATER.size:
         return info
     unit, works, _, ticks_per_second, results_bytes = LATER.unpack_from(record, FIRST.size)

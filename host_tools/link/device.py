@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import time
 import zlib
@@ -23,11 +24,13 @@ import numpy as np
 from edgefm.errors import BadInput, BadMessage, DeviceError, Infeasible, LinkError, LinkLost
 from edgefm.network.graph import Array
 from edgefm.package.container import TensorInfo
-from edgefm.package.outline import Outline, read_outline
+from edgefm.package.outline import Outline, read_outline, tensor_bytes
 from edgefm.package.traffic import MapCounters
 from host_tools.link.bulk import Timing
 from host_tools.link.capability import Info
 from host_tools.link.events import (
+    MAP_RECORD,
+    RUN_END,
     EventMessage,
     Maps,
     RunBegin,
@@ -39,7 +42,8 @@ from host_tools.link.events import (
     read_run_end,
 )
 from host_tools.link.frames import Command, Status
-from host_tools.link.session import Event, Progress, Session
+from host_tools.link.requests import status_text
+from host_tools.link.session import MOST_READ, Event, Progress, Session
 from host_tools.link.shared_memory import SharedMemory
 from host_tools.link.transport import Transport
 
@@ -52,6 +56,11 @@ TELL_STAGES, TELL_MAPS = 1, 2  # flags of RUN
 MAPS_SINCE = 2          # minor version of the protocol
 NAME_MOST = 32          # bytes
 NAMES_TOLD = 8          # in a message
+MOST_FILES = 1 << 16    # in a store
+MOST_STORED_MAPS = 1 << 16  # of a package
+MOST_STREAM = 1 << 28   # bytes of inputs that are sent for one RUN
+MOST_TIMES = 0xFFFF     # that one RUN runs
+MOST_EVENTS = 1 << 18   # of one run
 WORTH_SHARING = 1 << 12  # bytes from which on shared memory is used where there is one
 LOSSY_TRIES = 5         # profiles of a line that loses events
 Listener = Callable[[EventMessage], None]
@@ -152,11 +161,17 @@ class Device:
 
     def files(self) -> list[Stored]:
         """What is stored, in order of place."""
-        data = self._session.get(":list")
+        data = self._session.get(":list", most=MOST_FILES * RECORD.size)
         if len(data) % RECORD.size:
             raise BadMessage(f"{self._name}: list of {len(data)} bytes")
-        return [Stored(name[:length].decode("utf-8", "replace"), size, crc)
-                for size, crc, length, name in RECORD.iter_unpack(data)]
+        return [self._listed(*record) for record in RECORD.iter_unpack(data)]
+
+    def _listed(self, size: int, crc: int, name_bytes: int, name: bytes) -> Stored:
+        if not 1 <= name_bytes <= NAME_MOST or size > self.info.store_bytes:
+            raise BadMessage(f"{self._name}: lists a file of {size} bytes with a name of "
+                             f"{name_bytes}, expected at most {self.info.store_bytes} and 1 to "
+                             f"{NAME_MOST}")
+        return Stored(name[:name_bytes].decode("utf-8", "replace"), size, crc)
 
     def find(self, name: str) -> Stored | None:
         """The stored file of a name; only this one is looked for."""
@@ -200,6 +215,8 @@ class Device:
         there is no room.
         """
         shared = self._memory
+        if len(data) > MOST_READ:
+            raise BadInput(f"{name}: {len(data)} bytes, expected at most {MOST_READ}")
         try:
             if shared is not None and WORTH_SHARING <= len(data) <= shared.bytes:
                 self._import(shared, check_name(name), data, replace)
@@ -236,7 +253,18 @@ class Device:
     def get(self, name: str, progress: Progress = lambda done, total: None) -> bytes:
         """Read a file back."""
         with self._stored(name) as known:
-            return self._session.get(known, progress=progress)
+            return self._session.get(known, progress=progress, most=self._most())
+
+    def _most(self) -> int:
+        """Bytes that a stored file has at most."""
+        return min(self.info.store_bytes, MOST_READ)
+
+    def _sized(self, name: str, size: int, progress: Progress = lambda done, total: None) -> bytes:
+        """What the device has under a name, which must be so many bytes."""
+        data = self._session.get(name, progress=progress, most=min(size, MOST_READ))
+        if len(data) != size:
+            raise BadMessage(f"{self._name}: {name} of {len(data)} bytes, expected {size}")
+        return data
 
     def remove(self, name: str) -> None:
         """Take a file away."""
@@ -246,14 +274,15 @@ class Device:
     def sha256(self, name: str) -> str:
         """SHA-256 of a file, computed by the device, in hex."""
         with self._stored(name) as known:
-            return self._session.get(f":hash/{known}").hex()
+            return self._sized(f":hash/{known}", hashlib.sha256().digest_size).hex()
 
     def outline(self, name: str) -> Outline:
         """What a stored package says of itself."""
         with self._stored(name) as known:
-            size, _ = self._session.look(known)
-            return read_outline(lambda start, count: self._session.get(known, start, count), size,
-                                f":{name}")
+            size, _ = self._session.look(known, self._most())
+            return read_outline(lambda start, count: self._session.get(known, start, count,
+                                                                       most=size),
+                                size, f":{name}")
 
     # -- running ---------------------------------------------------------------------------------
 
@@ -266,20 +295,33 @@ class Device:
         ended on the device too.
         """
         tells = (TELL_STAGES if self._tap else 0) | (self._tell_maps if self._tap or by_map else 0)
-        self._start(name, stream, stored, times, tells)
-        return Run(self.last_run(), self._outputs(outputs), self._maps() if by_map else None)
+        most = min(MOST_TIMES, max(1, MOST_STREAM // max(1, len(stream or b""))))
+        for done in range(0, max(times, 1), most):
+            run = self._start(name, stream, stored, min(most, times - done), tells)
+        end = self._ended(self.last_run(), run)
+        return Run(end, self._outputs(outputs, end), self._maps() if by_map else None)
 
     def last_run(self) -> RunEnd:
         """How the last run ended."""
-        return read_run_end(self._session.get(":run"))
+        return read_run_end(self._sized(":run", RUN_END.size))
+
+    def _ended(self, end: RunEnd, run: int) -> RunEnd:
+        """The end of a run that the device said went well. Raises DeviceError when it did not."""
+        if end.run != run:
+            raise BadMessage(f"{self._name}: tells how run {end.run} ended, expected run {run}")
+        if end.status != Status.OK:
+            raise DeviceError(f"{self._name}: run {run} ended with {status_text(end.status)}",
+                              end.status)
+        return end
 
     def profile(self, name: str, stream: bytes | None, *, stored: str = "") -> Profile:
         """Run once with an event per stage. Raises LinkError on a line that keeps losing events."""
         for _ in range(LOSSY_TRIES):
             self._events, self._missed = [], 0
-            self._start(name, stream, stored, 1, TELL_STAGES | self._tell_maps)
+            run = self._start(name, stream, stored, 1, TELL_STAGES | self._tell_maps)
             found, self._events = _whole(self._events), None
             if found is not None and not self._missed:
+                self._ended(found.end, run)
                 return found
         raise LinkError(f"{self._name}: the line lost events in each of {LOSSY_TRIES} runs")
 
@@ -294,7 +336,9 @@ class Device:
 
     def _maps(self) -> tuple[MapCounters, ...] | None:
         try:
-            return read_maps(self._session.get(":maps")) if self.counts_maps else None
+            if not self.counts_maps:
+                return None
+            return read_maps(self._session.get(":maps", most=MOST_STORED_MAPS * MAP_RECORD.size))
         except DeviceError as error:
             if error.status == Status.REFUSED:
                 return None
@@ -313,7 +357,8 @@ class Device:
         self._session.request(Command.ECHO)
         return before, time.monotonic_ns()
 
-    def _start(self, name: str, stream: bytes | None, stored: str, times: int, flags: int) -> None:
+    def _start(self, name: str, stream: bytes | None, stored: str, times: int, flags: int) -> int:
+        """Have it run; the number of the last run."""
         package = check_name(name).encode()
         args = RUN_ARGS.pack(flags, times, len(package)) + package + stored.encode()
         try:
@@ -326,17 +371,24 @@ class Device:
             raise
         if len(reply) != RUN_REPLY.size:
             raise BadMessage(f"{self._name}: RUN reply of {len(reply)} bytes")
+        run, = RUN_REPLY.unpack(reply)
+        return int(run)
 
-    def _outputs(self, tensors: Sequence[TensorInfo]) -> list[Array] | None:
-        found = []
+    def _outputs(self, tensors: Sequence[TensorInfo], end: RunEnd) -> list[Array] | None:
+        """All outputs, which must have the SHA-256 that the run ended with."""
+        found, digest = [], hashlib.sha256()
         for number, tensor in enumerate(tensors):
             try:
-                data = self._session.get(f":output/{number}")
+                data = self._sized(f":output/{number}", tensor_bytes(tensor))
             except DeviceError as error:
                 if error.status == Status.REFUSED:
                     return None
                 raise
+            digest.update(data)
             found.append(np.frombuffer(data, tensor.dtype).reshape(tensor.shape))
+        if found and digest.digest() != end.outputs_sha256:
+            raise BadMessage(f"{self._name}: outputs of SHA-256 {digest.hexdigest()}, the run "
+                             f"ended with {end.outputs_sha256.hex()}")
         return found
 
     def _take_event(self, event: Event) -> None:
@@ -350,6 +402,8 @@ class Device:
                 return  # a later firmware's; whoever listens has its bytes
             raise
         if self._events is not None:
+            if len(self._events) == MOST_EVENTS:
+                raise BadMessage(f"{self._name}: more than {MOST_EVENTS} events of one run")
             self._events.append(message)
         self._on_event(message)
 
@@ -367,6 +421,8 @@ def _whole(events: Sequence[EventMessage]) -> Profile | None:
     begin = next((e for e in events if isinstance(e, RunBegin)), None)
     end = next((e for e in events if isinstance(e, RunEnd)), None)
     stages = tuple(e for e in events if isinstance(e, Stage))
-    if begin is None or end is None or [s.stage for s in stages] != list(range(begin.stages + 1)):
+    if begin is None or end is None or {begin.run, *(s.run for s in stages)} != {end.run}:
+        return None
+    if end.status == Status.OK and [s.stage for s in stages] != list(range(begin.stages + 1)):
         return None
     return Profile(begin, stages, end, join_maps([e for e in events if isinstance(e, Maps)]))

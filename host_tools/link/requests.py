@@ -15,12 +15,15 @@ from typing import Self
 
 from edgefm.errors import BadMessage, DeviceError, LinkLost, LinkTimeout
 from host_tools.link import frames
-from host_tools.link.bulk import Timing
+from host_tools.link.bulk import Timing, Vigil
 from host_tools.link.capability import Info, read_info
 from host_tools.link.frames import Command, Frame, FrameType, Line, Status
 from host_tools.link.transport import Transport
 
 HELLO_PATIENCE = 3      # silences that a device may take to end what another client began
+BUSY_SECONDS = 120.0    # that a device may say it is busy, unless it runs or imports something
+UNENDING = (Command.RUN, Command.IMPORT)
+MOST_INFO = 4096        # bytes of a capability record
 FRAME_SECONDS = 0.25    # a frame should not block a slow line for longer
 
 
@@ -81,12 +84,15 @@ class Requests:
     def request(self, command: int, args: bytes = b"", patience: float | None = None) -> bytes:
         """Have a command carried out exactly once; return its reply's data.
 
-        `patience` is how long (seconds) a device may say that it is still working; None: for ever.
+        `patience` is how long (seconds) a device may say that it is still working. None: for ever
+        where it runs or imports something, else BUSY_SECONDS.
         """
         return self._ask(command, args, name_of(command), patience)
 
     def _ask(self, command: int, args: bytes, what: str, patience: float | None = None) -> bytes:
         self._sequence = self._sequence + 1 & 255
+        if patience is None and command not in UNENDING:
+            patience = BUSY_SECONDS
         status, data = self._exchange(frames.request(self._sequence, command, args),
                                       self._is_reply, what, patience)
         return self._data(status, data, what)
@@ -108,23 +114,32 @@ class Requests:
                   patience: float | None) -> tuple[int, bytes]:
         """Send a request until its reply comes; what else arrives is late and dropped."""
         wire, timing, clock = frames.encode_frame(message), self._timing, self._transport.clock
-        started = heard = clock()
-        pause = timing.resend
-        while clock() - heard < timing.silence:
+        started, pause, vigil = clock(), timing.resend, Vigil(timing)
+        while True:
             self._transport.write(wire)
             until = clock() + pause
             while (frame := self._receive(until)) is not None:
-                if not is_reply(frame):
-                    continue
-                status, data = frames.read_reply(frame)
+                answers = is_reply(frame)
+                status, data = frames.read_reply(frame) if answers else (Status.PENDING, b"")
                 if status != Status.PENDING:
                     return status, data
-                heard = clock()
-                if patience is not None and heard - started >= patience:
+                vigil.heard(answers)
+                self._check(vigil, what)
+                if patience is not None and clock() - started >= patience:
                     raise LinkTimeout(f"{self._transport.name}: {what} still at work after "
                                       f"{patience:g} s")
+            vigil.quiet(pause)
+            self._check(vigil, what)
             pause = min(2 * pause, timing.resend_most)
-        raise LinkTimeout(f"{self._transport.name}: no answer to {what} in {timing.silence:g} s")
+
+    def _check(self, vigil: Vigil, what: str) -> None:
+        """Raise what a device deserves that is silent, or answers and gets nowhere."""
+        if vigil.silent:
+            raise LinkTimeout(f"{self._transport.name}: no answer to {what} in "
+                              f"{vigil.timing.silence:g} s")
+        if vigil.pointless:
+            raise BadMessage(f"{self._transport.name}: {vigil.idle} answers in a row, none of them "
+                             f"brings {what} forward")
 
     def _hello(self, frame: int) -> Line:
         nonce = secrets.randbits(32)
@@ -154,6 +169,9 @@ class Requests:
         while len(record) < total:
             data = self.request(Command.INFO, len(record).to_bytes(2, "little"))
             total = int.from_bytes(data[:2], "little")
+            if total > MOST_INFO:
+                raise BadMessage(f"{self._transport.name}: capability record of {total} bytes, "
+                                 f"expected at most {MOST_INFO}")
             if len(data) <= 2:
                 raise BadMessage(f"{self._transport.name}: capability record ends at "
                                  f"{len(record)} of {total} bytes")
@@ -167,15 +185,18 @@ class Requests:
         return self._refusal(what, status, b"")
 
     def _refusal(self, what: str, status: int, data: bytes) -> DeviceError:
-        name = Status(status).name if status in Status.__members__.values() else "unknown status"
         text = " ".join(data.decode("utf-8", "replace").split())
-        return DeviceError(f"{self._transport.name}: {what}: {name} ({status})"
+        return DeviceError(f"{self._transport.name}: {what}: {status_text(status)}"
                            f"{': ' if text else ''}{text}", status)
 
     # -- frames ----------------------------------------------------------------------------------
 
     def _receive(self, until: float) -> Frame | None:
-        """The next frame that is no event; None when none comes before the clock says `until`."""
+        """The next frame that is no event; None when none comes before the clock says `until`.
+
+        What is there already is looked at however late it is.
+        """
+        late = False
         while True:
             while self._arrived:
                 frame = self._arrived.popleft()
@@ -184,10 +205,11 @@ class Requests:
                 missed = frame.sequence - self._next_event & 255
                 self._next_event = frame.sequence + 1 & 255
                 self._on_event(Event(frame.payload, missed))
-            rest = until - self._transport.clock()
-            if rest <= 0:
+            if late:
                 return None
-            self._arrived.extend(self._reader.feed(self._transport.read(rest)))
+            rest = until - self._transport.clock()
+            late = rest <= 0
+            self._arrived.extend(self._reader.feed(self._transport.read(max(rest, 0.0))))
 
 
 def _affordable(frame: int, bytes_per_second: float | None) -> int:
@@ -195,6 +217,12 @@ def _affordable(frame: int, bytes_per_second: float | None) -> int:
     if bytes_per_second is not None:
         frame = min(frame, int(bytes_per_second * FRAME_SECONDS))
     return max(frames.FRAME_MIN, min(frame, frames.FRAME_MAX))
+
+
+def status_text(status: int) -> str:
+    """A status as messages name it, with its number."""
+    known = status in Status.__members__.values()
+    return f"{Status(status).name if known else 'unknown status'} ({status})"
 
 
 def name_of(command: int) -> str:

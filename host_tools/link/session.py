@@ -11,15 +11,16 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 
-from edgefm.errors import BadMessage, DeviceError, LinkError, LinkTimeout
+from edgefm.errors import BadMessage, DeviceError, LinkError, LinkLost, LinkTimeout
 from host_tools.link import frames
-from host_tools.link.bulk import SMALLEST_CHUNK, Bulk, Pace
+from host_tools.link.bulk import SMALLEST_CHUNK, Bulk, Pace, Vigil
 from host_tools.link.frames import Command, Frame, FrameType, Status
 from host_tools.link.requests import Event, Requests, name_of
 
 __all__ = ["Event", "Session"]
 
 Progress = Callable[[int, int], None]
+MOST_READ = 1 << 28     # bytes of one read; no board has a file or an output as large
 
 
 class Session(Requests):
@@ -53,16 +54,16 @@ class Session(Requests):
         if start > len(data) or not 1 <= window <= frames.WINDOW_MAX:
             raise BadMessage(f"{self._transport.name}: OPEN_WRITE reply: start {start}, "
                              f"window {window}")
-        return Bulk(number, chunk, start, len(data), window)
+        return Bulk(number, chunk, start, len(data), window, writing=True)
 
     def _push(self, bulk: Bulk, data: bytes, name: str, progress: Progress) -> bool:
         """Send every chunk until the device has it; False when chunks should be smaller."""
-        pace = Pace(self._timing, self._transport.clock())
+        pace, vigil = Pace(self._timing, self._transport.clock()), Vigil(self._timing)
         while not bulk.done():
             if bulk.should_shrink():
                 return False
             self._send_due(bulk, data, pace)
-            if self._heard(bulk, pace, f"writing {name}"):
+            if self._heard(bulk, pace, vigil, f"writing {name}"):
                 progress(bulk.offset(bulk.next), len(data))
         return True
 
@@ -97,25 +98,26 @@ class Session(Requests):
 
     def _fill(self, bulk: Bulk, data: bytes, name: str) -> bool:
         """Fill the device's window; False when chunks should be smaller."""
-        pace = Pace(self._timing, self._transport.clock())
+        pace, vigil = Pace(self._timing, self._transport.clock()), Vigil(self._timing)
         while bulk.due() or bulk.flying:
             if bulk.should_shrink():
                 return False
             self._send_due(bulk, data, pace)
-            self._heard(bulk, pace, f"writing {name}")
+            self._heard(bulk, pace, vigil, f"writing {name}")
         return True
 
     def _drive(self, command: int, args: bytes, bulk: Bulk, data: bytes) -> bytes:
         """Send a request and the rest of its data, until the reply comes."""
         self._sequence = self._sequence + 1 & 255
         wire = frames.encode_frame(frames.request(self._sequence, command, args))
-        timing, clock, what = self._timing, self._transport.clock, name_of(command)
-        heard, pause = clock(), timing.resend
+        timing, what = self._timing, name_of(command)
+        pause, vigil = timing.resend, Vigil(timing)
         self._transport.write(wire)
-        while clock() - heard < timing.silence:
+        while True:
             self._send_due(bulk, data)
-            frame = self._receive(clock() + pause)
+            frame = self._receive(self._transport.clock() + pause)
             if frame is None:  # the request may be lost, or the answer to what was sent
+                vigil.quiet(pause)
                 bulk.lose_all()
                 self._transport.write(wire)
                 if not bulk.done() and not bulk.due():
@@ -125,38 +127,40 @@ class Session(Requests):
                 status, reply = frames.read_reply(frame)
                 if status != Status.PENDING:
                     return self._data(status, reply, what)
-                heard = clock()
-            elif self._landed(bulk, frame, what):
-                heard, pause = clock(), timing.resend
-        raise LinkTimeout(f"{self._transport.name}: no answer to {what} in {timing.silence:g} s")
+                vigil.heard(news=True)
+            else:
+                pause = timing.resend if self._landed(bulk, frame, what) else pause
+                vigil.heard(bulk.is_news())
+            self._check(vigil, what)
 
     def get(self, name: str, start: int = 0, count: int | None = None,
-            progress: Progress = lambda done, total: None) -> bytes:
+            progress: Progress = lambda done, total: None, *, most: int = MOST_READ) -> bytes:
         """Read what the device holds under a name, `count` bytes from byte `start` on, or all.
 
-        Raises LinkError when a whole read does not have the checksum the device promised.
+        Raises BadMessage when that is more than `most` bytes, LinkError when a whole read does not
+        have the checksum the device promised.
         """
-        size, data = self.line.chunk, bytearray()
+        size, data, first = self.line.chunk, bytearray(), (-1, -1)
         while True:
             number, total, crc = self._open_read(name, start + len(data), size)
+            self._check_read(name, (total, crc), first, most)
+            first = total, crc
             until = total if count is None else min(start + count, total)
             bulk = Bulk(number, size, start + len(data), total, frames.WINDOW_MAX, until)
             if self._pull(bulk, data, name, progress):
                 self._ask(Command.CLOSE, frames.CLOSE_ARGS.pack(number, 1), f"CLOSE of {name}")
                 break
             size = max(SMALLEST_CHUNK, size // 4)
+        wanted = max(0, until - start)
+        if len(data) < wanted:
+            raise BadMessage(f"{self._transport.name}: {len(data)} bytes of {name}, expected "
+                             f"{wanted}")
         if len(data) == total and zlib.crc32(data) != crc:
             raise LinkError(f"{self._transport.name}: {name} does not have its checksum")
-        return bytes(data[:count])
-
-    def look(self, name: str) -> tuple[int, int]:
-        """Bytes and CRC-32 of what the device holds under a name, of which nothing is read."""
-        number, total, crc = self._open_read(name, 0, SMALLEST_CHUNK)
-        self._ask(Command.CLOSE, frames.CLOSE_ARGS.pack(number, 1), f"CLOSE of {name}")
-        return total, crc
+        return bytes(data[:wanted])
 
     def _open_read(self, name: str, start: int, chunk: int) -> tuple[int, int, int]:
-        """The transfer's number, bytes and CRC-32 of the whole."""
+        """Number of the transfer, size and CRC-32 of the whole."""
         args = frames.READ_ARGS.pack(start, chunk) + name.encode()
         reply = self._ask(Command.OPEN_READ, args, f"OPEN_READ of {name}")
         if len(reply) != frames.READ_REPLY.size:
@@ -164,9 +168,27 @@ class Session(Requests):
         number, total, crc = frames.READ_REPLY.unpack(reply)
         return number, total, crc
 
+    def _check_read(self, name: str, now: tuple[int, int], first: tuple[int, int],
+                    most: int) -> None:
+        if now[0] > most:
+            raise BadMessage(f"{self._transport.name}: {name} of {now[0]} bytes, expected at most "
+                             f"{most}")
+        if first not in (now, (-1, -1)):
+            raise LinkLost(f"{self._transport.name}: {name} changed while it was read")
+
+    def look(self, name: str, most: int = MOST_READ) -> tuple[int, int]:
+        """Bytes and CRC-32 of what the device holds under a name, of which nothing is read.
+
+        Raises BadMessage when that is more than `most` bytes.
+        """
+        number, total, crc = self._open_read(name, 0, SMALLEST_CHUNK)
+        self._check_read(name, (total, crc), (-1, -1), most)
+        self._ask(Command.CLOSE, frames.CLOSE_ARGS.pack(number, 1), f"CLOSE of {name}")
+        return total, crc
+
     def _pull(self, bulk: Bulk, data: bytearray, name: str, progress: Progress) -> bool:
         """Ask for every chunk until it is here; False when chunks should be smaller."""
-        pace = Pace(self._timing, self._transport.clock())
+        pace, vigil = Pace(self._timing, self._transport.clock()), Vigil(self._timing)
         while not bulk.done():
             if bulk.should_shrink():
                 return False
@@ -176,26 +198,28 @@ class Session(Requests):
                 for number in numbers:
                     bulk.sent(number)
                     pace.sent(number, self._transport.clock())
-            if self._heard(bulk, pace, f"reading {name}"):
+            if self._heard(bulk, pace, vigil, f"reading {name}"):
                 data += bulk.take()
                 progress(bulk.offset(bulk.next), bulk.total)
         return True
 
-    def _heard(self, bulk: Bulk, pace: Pace, what: str) -> bool:
+    def _heard(self, bulk: Bulk, pace: Pace, vigil: Vigil, what: str) -> bool:
         """Wait for one answer about a transfer; silence means that all in flight is lost."""
         frame = self._receive(self._transport.clock() + pace.pause)
-        now = self._transport.clock()
-        if now - pace.heard >= self._timing.silence:
-            raise LinkTimeout(f"{self._transport.name}: no answer for {now - pace.heard:.3g} s "
-                              f"while {what}; {bulk.offset(bulk.next)} of {bulk.total} bytes "
-                              "are there")
+        known = frame is not None and self._landed(bulk, frame, what)
         if frame is None:
+            vigil.quiet(pace.pause)
             pace.quiet()
             bulk.lose_all()
-            return False
-        known = self._landed(bulk, frame, what)
-        if known:
-            pace.answered(now, _number(frame))
+        else:
+            vigil.heard(bulk.is_news())
+            if known:
+                pace.answered(self._transport.clock(), _number(frame))
+        if vigil.silent:
+            raise LinkTimeout(f"{self._transport.name}: no answer for {vigil.waited:.3g} s "
+                              f"while {what}; {bulk.offset(bulk.next)} of {bulk.total} bytes "
+                              "are there")
+        self._check(vigil, what)
         return known
 
     def _landed(self, bulk: Bulk, frame: Frame, what: str) -> bool:
@@ -206,8 +230,8 @@ class Session(Requests):
             ack = frames.read_ack(frame)
             if ack.status != Status.OK:
                 raise self._stopped(what, ack.status)
-            return bulk.acknowledged(ack.number, ack.next, ack.numbers())
-        if frame.type == FrameType.CHUNK:
+            return bulk.writing and bulk.acknowledged(ack.number, ack.next, ack.numbers())
+        if frame.type == FrameType.CHUNK and not bulk.writing:
             number, piece = frames.read_chunk(frame)
             return bulk.arrived(number, piece)
         return False

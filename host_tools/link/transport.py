@@ -18,6 +18,7 @@ from edgefm.errors import LinkError, LinkLost, LinkTimeout
 
 BLOCK = 1 << 16
 WRITE_SECONDS = 10.0
+END_SECONDS = 2.0       # that a process may take to end when it is told to
 BITS_PER_BYTE = 10  # a start bit, eight, a stop bit
 
 
@@ -128,7 +129,11 @@ class ProcessTransport:
         except (OSError, ValueError) as error:
             raise LinkLost(f"{self.name}: gone while reading: {_reason(error)}") from None
         if not data:
-            raise LinkLost(f"{self.name}: ended with {self._process.wait()}")
+            try:
+                how = f"ended with {self._process.wait(END_SECONDS)}"
+            except subprocess.TimeoutExpired:
+                how = "closed its output"
+            raise LinkLost(f"{self.name}: {how}")
         return data
 
     def clock(self) -> float:
@@ -140,7 +145,11 @@ class ProcessTransport:
         self._input.close()
         self._output.close()
         self._process.terminate()
-        self._process.wait()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 class MemoryTransport:
