@@ -176,7 +176,7 @@ class Device:
     def find(self, name: str) -> Stored | None:
         """The stored file of a name; only this one is looked for."""
         try:
-            return Stored(name, *self._session.look(check_name(name)))
+            return Stored(name, *self._session.look(check_name(name), self._most()))
         except DeviceError as error:
             if error.status == Status.NOT_FOUND:
                 return None

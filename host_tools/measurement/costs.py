@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.errors import BadInput
+from edgefm.files import read_toml
 from host_tools.link.events import Counted
 
 PICO = 1e-12
@@ -51,14 +52,8 @@ class Modelled:
 def load_costs(path: Path | None = None) -> Costs:
     """The table that is given, else the package's. Raises BadInput."""
     where = str(path) if path else "costs.toml"
-    try:
-        text = (path.read_text(encoding="utf-8") if path else
-                resources.files(__package__).joinpath("costs.toml").read_text(encoding="utf-8"))
-        fields = tomllib.loads(text)
-    except OSError as error:
-        raise BadInput(f"{where}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{where}: not a TOML file: {error}") from None
+    own = resources.files(__package__).joinpath("costs.toml")
+    fields = read_toml(path) if path else tomllib.loads(own.read_text(encoding="utf-8"))
     for key in fields:
         if key not in KEYS:
             raise BadInput(f"{where}: unknown table [{key}]; expected {', '.join(KEYS)}")

@@ -15,6 +15,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from edgefm.errors import BadInput
+from edgefm.files import read_json
 from edgefm.html.markup import short
 from edgefm.package.traffic import MapCounters, MapInfo, MapTraffic, total, traffic
 from host_tools.link.events import Counted
@@ -144,14 +145,7 @@ def summarize(recording: Recording, costs: Costs | None = None, meter: str | Non
 
 def read_validation(path: Path) -> Mapping[str, Any]:
     """What `edgefm validate --json` printed. Raises BadInput for anything else."""
-    import json
-
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path}: no JSON: {error}") from None
+    found = read_json(path)
     if not isinstance(found, dict) or "n" not in found or "model_sha256" not in found:
         raise BadInput(f"{path}: expected what `edgefm validate --json` prints")
     return found

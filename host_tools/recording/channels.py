@@ -23,6 +23,8 @@ from host_tools.recording.views import (
 )
 
 SCAN_BYTES = 1 << 20
+MOST_PROBLEMS = 100     # that a channel tells of
+MOST_RATE = 1e12        # samples per second
 FOREVER = float("inf")
 JUMP_SECONDS = 0.002  # evenly taken samples that go on later than this have a gap of unknown size
 
@@ -44,7 +46,7 @@ class Channel:
         self._starts: list[int] = []
         self._at = 0
         self._tail = 0
-        self._load = lru_cache(maxsize=4)(self._read_chunk)
+        self._load = lru_cache(maxsize=2)(self._read_chunk)
         self._damaged: set[int] = set()
 
     @property
@@ -111,8 +113,8 @@ class Channel:
                     head = chunks.read_head(self._files.read(self.file, at + found,
                                                              chunks.HEAD_BYTES))
                     if at + found + head.total <= size:
-                        self.problems.append(f"{self.file}: bytes {self._at} to {at + found} are "
-                                             "damaged and left out")
+                        self._complain(f"bytes {self._at} to {at + found} are damaged and left "
+                                       "out")
                         self._at = at + found
                         return True
                 except BadChunk:
@@ -121,6 +123,13 @@ class Channel:
             at += max(1, len(data) - len(chunks.MAGIC) + 1)
         return False
 
+    def _complain(self, text: str) -> None:
+        """One problem more; of very many only the first are told."""
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(f"{self.file}: {text}")
+        elif len(self.problems) == MOST_PROBLEMS:
+            self.problems.append(f"{self.file}: and more of the kind")
+
     def _enter(self, head: Head) -> None:
         if head.kind == chunks.DESCRIPTION:
             try:
@@ -128,13 +137,12 @@ class Channel:
                                         head.total - chunks.HEAD_BYTES)
                 self._described(chunks.read_description(chunks.unpack_body(head, body)[1]))
             except BadChunk as error:
-                self.problems.append(f"{self.file}: {error} at byte {self._at}")
+                self._complain(f"{error} at byte {self._at}")
         elif head.kind in self.kinds and head.count and self._fits(head):
             self._places.append((self._at, head))
             self._starts.append(max(head.start, self._starts[-1] if self._starts else head.start))
         else:
-            self.problems.append(f"{self.file}: a chunk that does not belong here at byte "
-                                 f"{self._at}")
+            self._complain(f"a chunk that does not belong here at byte {self._at}")
 
     def _described(self, fields: dict[str, Any]) -> None:
         self.description.update(fields)
@@ -156,8 +164,8 @@ class Channel:
         at, head = self._places[number]
         if number not in self._damaged:
             self._damaged.add(number)
-            self.problems.append(f"{self.file}: {error} at byte {at}; {head.count} entries from "
-                                 f"{head.start / 1e9:.3f} to {head.end / 1e9:.3f} s are left out")
+            self._complain(f"{error} at byte {at}; {head.count} entries from "
+                           f"{head.start / 1e9:.3f} to {head.end / 1e9:.3f} s are left out")
 
     def _numbers(self, start: float, stop: float) -> range:
         """Chunks that may hold something in start <= time < stop."""
@@ -181,7 +189,8 @@ class SampleChannel(Channel):
     def rate(self) -> float | None:
         """Samples per second; None when each has its own time."""
         rate = self.description.get("rate")
-        return float(rate) if isinstance(rate, (int, float)) and rate > 0 else None
+        good = isinstance(rate, (int, float)) and 0 < rate <= MOST_RATE
+        return float(rate) if good and rate is not None else None
 
     def read(self, start: float = -FOREVER, stop: float = FOREVER) -> Samples:
         """All samples with start <= time < stop (s)."""
@@ -216,9 +225,7 @@ class SampleChannel(Channel):
         except BadChunk as error:
             self._damage(number, error)
             return None
-        index = np.arange(head.first, head.first + head.count, dtype=np.int64)
-        for at, lost in gaps:
-            index[at:] += lost if at else 0
+        index = head.first + chunks.sample_index(head.count, gaps)
         return Samples(self.columns, times / 1e9, np.array(values), index)
 
     def summaries(self, start: float = -FOREVER, stop: float = FOREVER

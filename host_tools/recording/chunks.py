@@ -24,6 +24,7 @@ DESCRIPTION, UNIFORM, TIMED, EVENTS = 0, 1, 2, 3  # kinds of chunks
 BLOCK = 512                 # samples per entry of the summary
 MOST_COUNT = 1 << 17        # samples or events of one chunk
 MOST_PLAIN = 1 << 26        # bytes of a chunk's body, unpacked
+MOST_DESCRIPTION = 1 << 20  # bytes of a description, unpacked
 MOST_COLUMNS = 64
 MOST_INDEX = 1 << 62
 MOST_TIME = 1 << 61         # ns, 73 years
@@ -138,7 +139,8 @@ def unpack_body(head: Head, body: bytes) -> tuple[bytes, bytes]:
         raise BadChunk("cut in its body")
     if zlib.crc32(body) != head.body_crc:
         raise BadChunk("a damaged body")
-    summary, data = _unpacked(body[:head.summary_bytes]), _unpacked(body[head.summary_bytes:])
+    summary = _unpacked(body[:head.summary_bytes], head.plain_bytes)
+    data = _unpacked(body[head.summary_bytes:], head.plain_bytes - len(summary))
     if len(summary) + len(data) != head.plain_bytes:
         raise BadChunk("a body of another size than its head says")
     return summary, data
@@ -148,16 +150,16 @@ def unpack_summary(head: Head, packed: bytes) -> Summary:
     """The summary alone, from its packed bytes: zlib has a checksum of its own. Raises BadChunk."""
     if len(packed) != head.summary_bytes:
         raise BadChunk("cut in its summary")
-    return read_summary(head, _unpacked(packed))
+    return read_summary(head, _unpacked(packed, head.plain_bytes))
 
 
-def _unpacked(packed: bytes) -> bytes:
+def _unpacked(packed: bytes, most: int) -> bytes:
     unpacker = zlib.decompressobj()
     try:
-        data = unpacker.decompress(packed, MOST_PLAIN)
+        data = unpacker.decompress(packed, most + 1)  # 0 would be no limit
     except zlib.error as error:
         raise BadChunk(f"a body that does not unpack ({error})") from None
-    if packed and not unpacker.eof:
+    if packed and (not unpacker.eof or len(data) > most):
         raise BadChunk("a body that does not unpack (cut, or too long)")
     return data
 
@@ -172,7 +174,7 @@ def pack_description(fields: Mapping[str, object], now: int) -> bytes:
 def read_description(data: bytes) -> Json:
     """The object of a description's unpacked data. Raises BadChunk."""
     try:
-        fields = json.loads(data)
+        fields = json.loads(data) if len(data) <= MOST_DESCRIPTION else None
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
@@ -254,13 +256,21 @@ def physical(columns: Sequence[Column], stored: Sequence[Ints]) -> list[Floats]:
 
 def sample_times(count: int, gaps: Ints, span: tuple[int, int]) -> Ints:
     """Times [n] ns of evenly taken samples: a line from the first to the last, gaps counted."""
-    index = np.arange(count, dtype=np.int64)
-    for at, lost in gaps:
-        index[at:] += lost if at else 0
+    index = sample_index(count, gaps)
     if count < 2:
         return np.full(count, span[0], np.int64)
     times: Ints = np.rint((span[1] - span[0]) / index[-1] * index).astype(np.int64)
     return times + span[0]
+
+
+def sample_index(count: int, gaps: Ints) -> Ints:
+    """Numbers [n] of a chunk's samples from its first on; what is missing in between is counted."""
+    steps = np.ones(count, np.int64)
+    steps[:1] = 0
+    inner = gaps[gaps[:, 0] > 0]
+    steps[inner[:, 0]] += inner[:, 1]
+    index: Ints = np.cumsum(steps)
+    return index
 
 
 def columns_from_json(fields: object) -> tuple[Column, ...]:
@@ -271,7 +281,7 @@ def columns_from_json(fields: object) -> tuple[Column, ...]:
         columns = tuple(Column(str(f["rail"]), str(f["quantity"]), float(f["lsb"]),
                                f["product"] and (int(f["product"][0]), int(f["product"][1])))
                         for f in fields)
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
         raise BadChunk("a description with a column that is none") from None
     check_columns(columns)
     return columns

@@ -9,12 +9,14 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 from edgefm.errors import BadInput
+from edgefm.files import MOST_JSON, open_file, read_bytes
 
 FORMAT = "edgefm-recording"
 VERSION = 1
@@ -25,7 +27,12 @@ LOCAL_HEADER = struct.Struct("<4sHHHHHIIIHH")
 # what zipfile raises on a forged zip, and seek() on a forged position
 BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError,
               OverflowError, struct.error, zlib.error)
-MOST_MEMBER = 1 << 36  # bytes of one file in a zip that is unpacked to be read
+MOST_FILE = 1 << 36    # bytes of a channel, or of a zip
+MOST_META = MOST_JSON  # bytes of meta.json
+MOST_CHANNELS = 256
+MOST_MEMBERS = 1 << 12  # of a zip
+# Chunks are compressed already: what a zip unpacks to is hardly more than the zip.
+MOST_GROWTH, SMALL = 16, 1 << 20
 
 
 class FolderFiles:
@@ -45,15 +52,18 @@ class FolderFiles:
 
     def names(self) -> list[str]:
         """Names of the channels' files, in order of their numbers."""
-        found = [p.name for p in self._folder.iterdir() if CHANNEL.fullmatch(p.name)]
-        return sorted(found, key=lambda name: (int(name.partition(".")[0]), name))
+        return self._sorted(p.name for p in self._folder.iterdir() if CHANNEL.fullmatch(p.name))
+
+    def _sorted(self, names: Iterable[str]) -> list[str]:
+        found = sorted(names, key=lambda name: (int(name.partition(".")[0]), name))
+        if len(found) > MOST_CHANNELS:
+            raise BadInput(f"{self.name}: {len(found)} channels, expected at most {MOST_CHANNELS}")
+        return found
 
     def meta(self) -> bytes:
         """The bytes of meta.json, b"" without one."""
-        try:
-            return (self._folder / META).read_bytes()
-        except FileNotFoundError:
-            return b""
+        path = self._folder / META
+        return read_bytes(path, MOST_META) if os.path.lexists(path) else b""
 
     def size(self, name: str) -> int:
         """Bytes of a file now."""
@@ -75,17 +85,17 @@ class FolderFiles:
         """True while a recorder on this machine has the folder."""
         try:
             import fcntl
-            with open(self._folder / LOCK, "rb") as lock:
+            with open_file(self._folder / LOCK, MOST_META) as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
-        except (OSError, ImportError):  # no such file; a system without these locks
+        except (OSError, BadInput, ImportError):  # no such file; a system without these locks
             return False
         return False
 
     def _file(self, name: str) -> IO[bytes]:
         if name not in self._open:
-            self._open[name] = (self._folder / name).open("rb", buffering=0)
+            self._open[name] = open_file(self._folder / name, MOST_FILE)
         return self._open[name]
 
 
@@ -94,7 +104,9 @@ class ZipFiles(FolderFiles):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._zip = path.open("rb")
+        self._zip = open_file(path, MOST_FILE)
+        self._bytes = os.fstat(self._zip.fileno()).st_size
+        self._room = MOST_GROWTH * self._bytes + SMALL
         self._members: dict[str, tuple[int, int]] = {}
         self.complaint = ""
         try:
@@ -109,26 +121,34 @@ class ZipFiles(FolderFiles):
 
     def _list(self) -> None:
         with zipfile.ZipFile(self._zip) as archive:
-            for info in archive.infolist():
+            for info in islice(archive.infolist(), MOST_MEMBERS):
                 name = info.filename.rpartition("/")[2]
-                if name != META and not CHANNEL.fullmatch(name):
+                if name in self._members or (name != META and not CHANNEL.fullmatch(name)):
                     continue
                 if info.compress_type == zipfile.ZIP_STORED:
-                    self._members[name] = (_data_of(self._zip, info.header_offset), info.file_size)
-                elif info.file_size <= MOST_MEMBER:
-                    file = self._open[name] = _unpacked(archive, info)
-                    self._members[name] = (-1, file.tell())
-                    if file.tell() < info.file_size:
-                        self.complaint = f"{name} is damaged in the zip; its front is read"
+                    at = _data_of(self._zip, info.header_offset)
+                    self._members[name] = at, max(0, min(info.file_size, self._bytes - at))
+                else:
+                    self._unpack(archive, info, name)
+
+    def _unpack(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> None:
+        file = self._open[name] = _unpacked(archive, info, self._room)
+        self._members[name] = -1, file.tell()
+        self._room -= file.tell()
+        if file.tell() < info.file_size:
+            self.complaint = (f"{name} is damaged in the zip, or larger than it can be; its front "
+                              "is read")
 
     def names(self) -> list[str]:
         """Names of the channels' files, in order of their numbers."""
-        return sorted(set(self._members) - {META},
-                      key=lambda name: (int(name.partition(".")[0]), name))
+        return self._sorted(set(self._members) - {META})
 
     def meta(self) -> bytes:
         """The bytes of meta.json, b"" without one."""
-        return self.read(META, 0, self.size(META)) if META in self._members else b""
+        size = self.size(META) if META in self._members else 0
+        if size > MOST_META:
+            raise BadInput(f"{self.name}: {META} of {size} bytes, expected at most {MOST_META}")
+        return self.read(META, 0, size) if size else b""
 
     def size(self, name: str) -> int:
         """Bytes of a file."""
@@ -158,11 +178,8 @@ def open_files(path: Path) -> FolderFiles:
         if not files.names() and not (path / META).is_file():
             raise BadInput(f"{path}: no recording: neither {META} nor a channel in it")
         return files
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise BadInput(f"{path}: no recording: {error.strerror}") from None
+    with open_file(path, MOST_FILE) as file:
+        magic = file.read(4)
     if magic != b"PK\3\4":
         raise BadInput(f"{path}: no recording: expected a folder or a zip of one")
     return ZipFiles(path)
@@ -188,7 +205,9 @@ def _data_of(file: IO[bytes], at: int) -> int:
 def _scan(file: IO[bytes]) -> Iterator[tuple[str, int, int]]:
     """Members that are stored, by their local headers: name, position, bytes that are there."""
     size, at = os.fstat(file.fileno()).st_size, 0
-    while at + LOCAL_HEADER.size <= size:
+    for _ in range(MOST_MEMBERS):
+        if at + LOCAL_HEADER.size > size:
+            return
         file.seek(at)
         fields = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
         magic, _, flags, method, *_, count, _, name_bytes, extra_bytes = fields
@@ -204,12 +223,12 @@ def _scan(file: IO[bytes]) -> Iterator[tuple[str, int, int]]:
         at = start + count
 
 
-def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
-    """A temporary file with a member's bytes, as many as are good."""
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> IO[bytes]:
+    """A temporary file with a member's bytes, as many as are good, `most` at most."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 (its owner closes it)
     try:
         with archive.open(info) as member:
-            while data := member.read(1 << 20):
+            while data := member.read(min(1 << 20, most - file.tell())):
                 file.write(data)
     except BROKEN_ZIP:
         pass  # cut, damaged or locked: the reader says which chunks are missing

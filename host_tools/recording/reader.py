@@ -33,9 +33,7 @@ class Recording:
         self.meta: Mapping[str, Any] = {}
         self._files = open_files(path)
         self._known: dict[str, SampleChannel | EventChannel] = {}
-        self._own_problems: list[str] = []
-        if isinstance(self._files, ZipFiles) and self._files.complaint:
-            self._own_problems.append(self._files.complaint)
+        self._has_meta = True
         try:
             self.refresh()
         except BaseException:
@@ -62,7 +60,10 @@ class Recording:
     @property
     def problems(self) -> list[str]:
         """What of the recording is missing or damaged, one line each; empty when all is well."""
-        found = list(self._own_problems)
+        complaint = self._files.complaint if isinstance(self._files, ZipFiles) else ""
+        found = [complaint] if complaint else []
+        if not self._has_meta:
+            found.append("meta.json is missing or damaged: what ran is not known")
         for channel in self._known.values():
             found += channel.problems
         if not self.is_growing():
@@ -100,8 +101,8 @@ class Recording:
             meta = json.loads(text)
         except (ValueError, RecursionError):
             meta = None
+        self._has_meta = isinstance(meta, dict)
         if not isinstance(meta, dict):
-            self._own_problems = ["meta.json is missing or damaged: what ran is not known"]
             return {}
         if meta.get("format") != FORMAT or not isinstance(meta.get("version"), int):
             raise BadInput(f"{self.path}: meta.json is not of a recording of edgefm")

@@ -8,15 +8,18 @@
 | `/power?start=&stop=&buckets=` | power, stage bands and gaps between two times |
 
 It listens on this machine only unless it is told otherwise, and answers requests that name it by
-the address it has: a page from elsewhere cannot have a browser read it under another name.
+the address it has: a page from elsewhere cannot have a browser read it under another name. More
+connections or streams than there is room for are refused with 503, slow clients are cut off.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import socket
 import threading
 import time
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
@@ -29,11 +32,22 @@ from host_tools.outputs.monitor.follow import Follower
 
 PER_SECOND = 5
 HEARTBEAT_SECONDS = 2.0   # a comment so that a browser that went away is noticed
+MOST_CONNECTIONS = 32     # at once, each with a thread
+MOST_STREAMS = 16         # of them
+CLIENT_SECONDS = 10.0     # that a client may take to send or to take what comes next
+REQUEST_SECONDS = 20.0    # and to send a whole request
+MOST_SECONDS = 1e9        # a recording has no times beyond
+LEAST_SECONDS = 1e-6      # that a drawn window lasts
 LOCAL = "127.0.0.1"
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
           "img-src data:")
 FILES = {"/": ("page.html", "text/html"), "/page.js": ("page.js", "text/javascript"),
          "/page.css": ("page.css", "text/css")}
+
+
+TOO_MANY = f"{MOST_CONNECTIONS} connections are open already\n".encode()
+REFUSED = (b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+           b"Content-Length: %d\r\n\r\n%s" % (len(TOO_MANY), TOO_MANY))
 
 
 class Server:
@@ -69,12 +83,33 @@ class _Http(ThreadingHTTPServer):
     """The server with what its handlers need."""
 
     daemon_threads = True
+    request_queue_size = 2 * MOST_CONNECTIONS  # they wait no second for an answer
     follower: Follower
     anyone = False
 
     def __init__(self, address: tuple[str, int], handler: type[_Handler]) -> None:
         self.stopped = threading.Event()
+        self.connections = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self.streams = threading.BoundedSemaphore(MOST_STREAMS)
         super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread of its own, where there is room for one more."""
+        if self.connections.acquire(blocking=False):
+            super().process_request(request, client_address)
+            return
+        request.settimeout(0.0)
+        with suppress(OSError):
+            request.send(REFUSED)
+            request.recv(1 << 16)  # what stays unread would have the answer thrown away
+        self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """One connection, to its end."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.connections.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that went away in the middle is no news."""
@@ -84,10 +119,29 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Http
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # events are small, and each is wanted at once
+    timeout = CLIENT_SECONDS
+
+    def handle_one_request(self) -> None:
+        """One request, which must be there soon: a byte now and then holds no thread."""
+        ends = threading.Timer(REQUEST_SECONDS, self._cut)
+        ends.daemon = True
+        self._late = ends
+        ends.start()
+        try:
+            super().handle_one_request()
+        finally:
+            ends.cancel()
+
+    def _cut(self) -> None:
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RD)
 
     def do_GET(self) -> None:
         """Answer one request."""
+        self._late.cancel()
         parts = urlsplit(self.path)
+        if self.headers.get("Content-Length") or self.headers.get("Transfer-Encoding"):
+            self.close_connection = True  # nobody reads what would follow
         if not self._is_for_us():
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", b"not under this name")
         elif parts.path in FILES:
@@ -95,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
             data = resources.files("host_tools.outputs.monitor").joinpath(name).read_bytes()
             self._answer(HTTPStatus.OK, kind, data)
         elif parts.path == "/events":
-            self._stream()
+            self._stream_where_there_is_room()
         elif parts.path == "/power":
             self._power(parse_qs(parts.query))
         else:
@@ -116,11 +170,23 @@ class _Handler(BaseHTTPRequestHandler):
         except (KeyError, ValueError):
             start = stop = math.nan
             buckets = 0
-        if not (math.isfinite(start) and math.isfinite(stop) and start < stop and buckets > 0):
+        if not (abs(start) <= MOST_SECONDS and abs(stop) <= MOST_SECONDS
+                and stop - start >= LEAST_SECONDS and buckets > 0):
             self._answer(HTTPStatus.BAD_REQUEST, "text/plain", b"expected start < stop and buckets")
             return
         self._answer(HTTPStatus.OK, "application/json",
                      _json(self.server.follower.power(start, stop, buckets)))
+
+    def _stream_where_there_is_room(self) -> None:
+        if not self.server.streams.acquire(blocking=False):
+            self.close_connection = True
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain",
+                         f"{MOST_STREAMS} pages are open already".encode())
+            return
+        try:
+            self._stream()
+        finally:
+            self.server.streams.release()
 
     def _stream(self) -> None:
         self._head(HTTPStatus.OK, "text/event-stream")
