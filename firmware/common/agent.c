@@ -101,7 +101,7 @@ static int close_bulk(void *context, bool commit)
 {
     efm_agent *agent = context;
     int status = efm_bulk_close(&agent->bulk, commit);
-    if (agent->bulk.open.writing) {
+    if (agent->bulk.open.writing && !agent->bulk.open.pulled) {
         tell_space(agent);
     }
     return status;

@@ -6,7 +6,7 @@
 
 #include "edgefm_bytes.h"
 
-enum { AT_BYTES = 0, AT_CRC = 4, AT_NAME_BYTES = 8, AT_NAME = 16 };
+enum { AT_BYTES = 0, AT_CRC = 4, AT_NAME_BYTES = 8, AT_NAME = 16, HASH_PIECE = 4096 };
 
 /* -- names ---------------------------------------------------------------------------------------- */
 
@@ -131,15 +131,21 @@ static int open_maps(efm_bulk *bulk, efm_link_bulk *asked)
     return status == EFM_OK ? open_records(bulk, asked, &maps, count) : status;
 }
 
+/* The line is served in between: the host is told that this takes a while. The name is overwritten then. */
 static int open_hash(efm_bulk *bulk, efm_link_bulk *asked, const efm_link_bulk *name)
 {
+    const efm_inference_host *host = &bulk->inference->host;
     efm_store_entry entry;
     efm_sha256 hash;
     if (bulk->store == NULL || !efm_store_find(bulk->store, name->name, name->name_bytes, &entry)) {
         return EFM_LINK_NOT_FOUND;
     }
     efm_sha256_start(&hash);
-    efm_sha256_add(&hash, entry.at, entry.bytes);
+    for (uint32_t at = 0; at < entry.bytes; at += HASH_PIECE) {
+        uint32_t rest = entry.bytes - at;
+        efm_sha256_add(&hash, entry.at + at, rest < HASH_PIECE ? rest : HASH_PIECE);
+        (void)host->listen(host->context, false);
+    }
     efm_sha256_end(&hash, bulk->small);
     return give_memory(bulk, asked, bulk->small, EFM_SHA256_BYTES);
 }

@@ -11,6 +11,7 @@ from host_tools.link.frames import CHUNK_HEAD, FRAME_EXTRA, FRAME_MIN
 
 SMALLEST_CHUNK = FRAME_MIN - FRAME_EXTRA - CHUNK_HEAD.size
 LOSSES_TO_SHRINK = 3  # fewer are chance
+SILENCES_TO_SHRINK = 8  # in a row
 SPARE_BYTES = 256     # sent again on a lossy line that would stand idle
 MOST_IDLE = 1024      # answers in a row that bring nothing forward; late ones are far fewer
 IDLE_SILENCES = 12    # silences of waiting in which nothing but such answers came
@@ -118,6 +119,8 @@ class Bulk:
     sent_count: int = 0
     lost_count: int = 0
     answered: bool = False      # until then only a few chunks try the line
+    again: list[int] = field(default_factory=list)  # chunks that are due though they are flying
+    silences: int = 0           # since the last answer
     most: int = 0               # chunks that were there at any time
 
     @property
@@ -162,15 +165,29 @@ class Bulk:
         self.flying.append(number)
         self.sent_count += 1
 
-    def lose_all(self) -> None:
-        """Nothing that is on its way will arrive."""
-        self.lost_count += len(self.flying)
-        self.flying.clear()
+    def unanswered(self) -> None:
+        """Nothing came for long.
+
+        A line that loses chunks, or has not carried any yet, has lost all. Else the device may only
+        be busy, and must not find a heap of what it has already when it comes back: the chunk that
+        was sent last is sent once more, and what is answered next tells what is lost.
+        """
+        self.silences += 1
+        if self.answered and not self.lost_count:
+            self.again = [self.flying[-1]] if self.flying else []
+        else:
+            self.lost_count += len(self.flying)
+            self.flying.clear()
+
+    def take_again(self) -> list[int]:
+        """What unanswered() would have sent once more; after that nothing."""
+        again, self.again = self.again, []
+        return again
 
     def should_shrink(self) -> bool:
-        """More than a third is lost: shorter frames have a better chance."""
-        return (self.chunk > SMALLEST_CHUNK and self.lost_count >= LOSSES_TO_SHRINK
-                and 3 * self.lost_count > self.sent_count)
+        """More than a third is lost, or nothing comes: shorter frames have a better chance."""
+        much = self.lost_count >= LOSSES_TO_SHRINK and 3 * self.lost_count > self.sent_count
+        return self.chunk > SMALLEST_CHUNK and (much or self.silences >= SILENCES_TO_SHRINK)
 
     def acknowledged(self, number: int, upto: int, have: Iterable[int]) -> bool:
         """The device answers chunk `number` and lists what it has; False when that is absurd."""
@@ -200,7 +217,7 @@ class Bulk:
         return bytes(data)
 
     def _landed(self, number: int) -> None:
-        self.answered = True
+        self.answered, self.silences = True, 0
         if number not in self.flying:
             return
         while (older := self.flying.popleft()) != number:

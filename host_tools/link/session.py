@@ -68,7 +68,7 @@ class Session(Requests):
         return True
 
     def _send_due(self, bulk: Bulk, data: bytes, pace: Pace | None = None) -> None:
-        for chosen in (bulk.due, bulk.spare):
+        for chosen in (bulk.take_again, bulk.due, bulk.spare):
             for number in chosen():
                 self._send_chunk(bulk, data, number)
                 bulk.sent(number)
@@ -107,31 +107,43 @@ class Session(Requests):
         return True
 
     def _drive(self, command: int, args: bytes, bulk: Bulk, data: bytes) -> bytes:
-        """Send a request and the rest of its data, until the reply comes."""
+        """Send a request and the rest of its data, until the reply comes.
+
+        In silence only the request is sent again: a device that computes answers it when it looks
+        at the line, and what was sent before that and is not answered is lost.
+        """
         self._sequence = self._sequence + 1 & 255
         wire = frames.encode_frame(frames.request(self._sequence, command, args))
         timing, what = self._timing, name_of(command)
-        pause, vigil = timing.resend, Vigil(timing)
+        pause, vigil, asked = timing.resend, Vigil(timing), False
         self._transport.write(wire)
         while True:
             self._send_due(bulk, data)
             frame = self._receive(self._transport.clock() + pause)
-            if frame is None:  # the request may be lost, or the answer to what was sent
+            if frame is None:
                 vigil.quiet(pause)
-                bulk.lose_all()
                 self._transport.write(wire)
-                if not bulk.done() and not bulk.due():
-                    self._send_chunk(bulk, data, bulk.next)
+                asked = False
                 pause = min(2 * pause, timing.resend_most)
             elif self._is_reply(frame):
                 status, reply = frames.read_reply(frame)
                 if status != Status.PENDING:
                     return self._data(status, reply, what)
                 vigil.heard(news=True)
+                if not asked:
+                    self._ask_again(bulk, data)
+                asked = True
             else:
+                asked = False
                 pause = timing.resend if self._landed(bulk, frame, what) else pause
                 vigil.heard(bulk.is_news())
             self._check(vigil, what)
+
+    def _ask_again(self, bulk: Bulk, data: bytes) -> None:
+        """The device hears us: what it has not answered by now, or its answer, may be lost."""
+        bulk.unanswered()
+        if not (bulk.done() or bulk.due() or bulk.again):
+            self._send_chunk(bulk, data, bulk.next)
 
     def get(self, name: str, start: int = 0, count: int | None = None,
             progress: Progress = lambda done, total: None, *, most: int = MOST_READ) -> bytes:
@@ -192,7 +204,10 @@ class Session(Requests):
         while not bulk.done():
             if bulk.should_shrink():
                 return False
-            if len(bulk.flying) <= bulk.window // 2 and (numbers := bulk.due()):
+            numbers = bulk.take_again()
+            if not numbers and len(bulk.flying) <= bulk.window // 2:
+                numbers = bulk.due()
+            if numbers:
                 self._transport.write(frames.encode_frame(
                     frames.want(bulk.id, bulk.next, numbers)))
                 for number in numbers:
@@ -210,7 +225,7 @@ class Session(Requests):
         if frame is None:
             vigil.quiet(pace.pause)
             pace.quiet()
-            bulk.lose_all()
+            bulk.unanswered()
         else:
             vigil.heard(bulk.is_news())
             if known:

@@ -11,7 +11,7 @@ from sim_board import Bad, dial, listening
 from edgefm.codecs import CODECS
 from edgefm.errors import BadInput, DeviceError, Infeasible, LinkLost
 from edgefm.package.container import Feature
-from host_tools.link.frames import Command, Status
+from host_tools.link.frames import READ_ARGS, Command, Status, encode_frame, request
 
 DATA = random.Random(3).randbytes(30_000)
 
@@ -51,6 +51,18 @@ def test_a_timer_that_stands_still_is_told(sim):
 def test_frames_are_echoed(sim):
     with sim() as device:
         assert device._session.request(Command.ECHO, bytes(range(256))) == bytes(range(256))
+
+
+def test_a_device_that_hashes_says_that_it_is_busy(sim):
+    with sim() as device:
+        device.put("a", DATA * 20)
+        session = device._session
+        asked = request(session._sequence + 1 & 255, Command.OPEN_READ,
+                        READ_ARGS.pack(0, 100) + b":hash/a")
+        session._transport.write(4 * encode_frame(asked))
+        said = [session._receive(session._transport.clock() + 2).payload[0] for _ in range(4)]
+        session._sequence = asked.sequence
+    assert said == [Status.PENDING] * 3 + [Status.OK]
 
 
 # -- the store -------------------------------------------------------------------------------------

@@ -62,3 +62,53 @@ class VirtualLine:
         chance = self._random.random
         return bytes(byte ^ self._random.randrange(1, 256) if chance() < self._noise else byte
                      for byte in data if chance() >= self._noise)
+
+
+class BusyMachine:
+    """A device on a machine that has other things to do, behind a line that holds what waits.
+
+    It takes `rate` bytes per second, and nothing for `stall` seconds once it has taken `after`
+    bytes: what the host sends meanwhile is waiting for it when it comes back.
+    """
+
+    def __init__(self, device: Callable[[bytes], bytes], rate: float, after: int = 0,
+                 stall: float = 0.0) -> None:
+        self.name = "busy"
+        self.bytes_per_second: float | None = None
+        self.sent = self.taken = 0
+        self._device, self._rate, self._after, self._stall = device, rate, after, stall
+        self._now = self._free = 0.0
+        self._waiting, self._answers = bytearray(), bytearray()
+
+    def write(self, data: bytes) -> None:
+        """All of it waits until the device takes it."""
+        self.sent += len(data)
+        self._waiting += data
+
+    def read(self, timeout: float) -> bytes:
+        """What the device has answered, within `timeout` seconds."""
+        until = self._now + timeout
+        while not self._answers and self._now < until:
+            if not self._waiting or self._free > self._now:
+                self._now = min(until, self._free) if self._waiting else until
+                continue
+            self._take()
+        data = bytes(self._answers)
+        self._answers.clear()
+        return data
+
+    def _take(self) -> None:
+        piece = bytes(self._waiting[:64])
+        del self._waiting[:64]
+        self._now += len(piece) / self._rate
+        self._answers += self._device(piece)
+        before, self.taken = self.taken, self.taken + len(piece)
+        if before < self._after <= self.taken:
+            self._free = self._now + self._stall
+
+    def clock(self) -> float:
+        """Seconds."""
+        return self._now
+
+    def close(self) -> None:
+        """Nothing to give back."""

@@ -3,7 +3,7 @@
 
 import pytest
 
-from host_tools.link.bulk import SMALLEST_CHUNK, Bulk, Pace, Timing
+from host_tools.link.bulk import SMALLEST_CHUNK, Bulk, Pace, Timing, Vigil
 
 
 def flying(count=10, window=8, chunk=20):
@@ -93,3 +93,53 @@ def test_on_a_lossy_line_the_few_that_are_missing_are_sent_more_than_once():
     assert bulk.spare() == [0, 4] * 5
     bulk.acknowledged(4, 10, [])
     assert bulk.spare() == []
+
+
+def test_silence_of_a_line_that_carried_all_sends_the_last_chunk_once_more():
+    bulk = flying()
+    bulk.unanswered()
+    assert (bulk.take_again(), bulk.take_again(), bulk.due()) == ([7], [], [])
+    bulk.sent(7)
+    bulk.acknowledged(0, 1, [])  # it was only busy: nothing is lost
+    assert (bulk.due(), bulk.lost_count) == ([8], 0)
+
+
+def test_the_answer_to_that_chunk_tells_what_is_lost():
+    bulk = flying()
+    bulk.unanswered()
+    bulk.sent(*bulk.take_again())
+    bulk.acknowledged(7, 0, [7])
+    assert (bulk.due(), bulk.lost_count) == ([0, 1, 2, 3, 4, 5, 6], 7)
+
+
+def test_silence_of_a_line_that_loses_chunks_has_lost_all():
+    bulk = flying()
+    bulk.lost_count = 1
+    bulk.unanswered()
+    assert (bulk.take_again(), len(bulk.due()), bulk.lost_count) == ([], 8, 9)
+
+
+def test_long_silence_asks_for_shorter_chunks():
+    bulk = flying(chunk=21)
+    for _ in range(8):
+        assert not bulk.should_shrink()
+        bulk.unanswered()
+    assert bulk.should_shrink()
+    bulk.acknowledged(0, 1, [])
+    assert not bulk.should_shrink()
+
+
+def test_only_waiting_counts_as_silence_and_only_news_as_progress():
+    vigil = Vigil(Timing(silence=10))
+    for _ in range(5):
+        vigil.quiet(9.0)
+        assert not vigil.silent
+        vigil.heard(news=False)
+    assert not vigil.pointless
+    vigil.quiet(10.0)
+    assert vigil.silent
+    vigil.heard(news=False)
+    vigil.quiet(90.0)
+    assert vigil.pointless  # answers came for 120 s and led nowhere
+    vigil.heard(news=True)
+    assert not vigil.pointless and not vigil.silent

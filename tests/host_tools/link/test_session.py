@@ -11,7 +11,8 @@ import zlib
 import link_device
 import pytest
 from link_device import FAIL, INFO, REVERSE, SLOW, LinkDevice
-from virtual_line import VirtualLine
+from lying_device import LyingDevice
+from virtual_line import BusyMachine, VirtualLine
 
 from edgefm.errors import BadMessage, DeviceError, LinkLost, LinkTimeout
 from host_tools.link import frames
@@ -393,3 +394,89 @@ def test_a_line_is_used_well(native, rate, noise, share):
         session.put("f", data)
         assert device.files["f"] == data
         assert len(data) / (line.clock() - begin) > share * rate
+
+
+@pytest.mark.parametrize("rate", [20_000, 100_000])
+@pytest.mark.parametrize("stall", [0.0, 3.0, 9.0])
+def test_a_device_that_is_busy_for_long_is_no_dead_one_and_finds_no_heap(native, rate, stall):
+    """However long it took, each chunk costs little more than itself, and CLOSE is waited for."""
+    device, data = LinkDevice(native, window=1 << 17), DATA * 20
+    line = BusyMachine(device, rate, after=150_000, stall=stall)
+    with Session(line) as session:
+        session.put("f", data)
+        assert device.files["f"] == data == session.get("f")
+    assert line.sent < 1.25 * len(data)
+
+
+@pytest.mark.parametrize("rate", [3_000, 20_000])
+def test_answers_to_what_was_sent_before_are_a_sign_of_life(native, rate):
+    """A request behind a heap of others has its turn when they are done."""
+    device = LinkDevice(native)
+    line = BusyMachine(device, rate)
+    with Session(line) as session:
+        session.put("f", DATA)
+        heap = frames.encode_frame(frames.chunk(99, 0, DATA[:4000]))
+        line.write(heap * (int(60 * rate) // len(heap)))  # a minute of it
+        before = line.clock()
+        assert session.request(REVERSE, b"ab") == b"ba"
+        assert 40 < line.clock() - before < 80
+
+
+class Stopped(MemoryTransport):
+    """A host that is stopped for a minute before each look at the line."""
+
+    def read(self, timeout):
+        self._seconds += 60
+        return super().read(timeout)
+
+
+def test_a_host_that_was_stopped_has_not_waited(device):
+    with Session(Stopped(device)) as session:
+        session.put("f", DATA)
+        assert device.files["f"] == DATA == session.get("f")
+        assert session.request(REVERSE, b"ab") == b"ba"
+
+
+class Pulling(LyingDevice):
+    """A device whose RUN takes chunks as they come, 8 at a time, and which is asked meanwhile."""
+
+    window, running = 8, None
+
+    def _opened(self, what, start, reply, *fields):
+        status, data = super()._opened(what, start, reply, *fields)
+        return status, data[:1] + bytes([self.window]) + data[2:] if reply.size == 6 else data
+
+    def _request(self, frame):
+        if self.running is not None or frame.payload[0] != Command.RUN:
+            pending = frames.encode_frame(frames.Frame(2, frame.sequence, bytes([Status.PENDING])))
+            return super()._request(frame) if self.running is None else pending
+        self.running, self.runs = frame.sequence, self.runs + 1
+        return self._go_on()
+
+    def _take(self, frame):
+        number, _ = frames.read_chunk(frame)
+        if self._next <= number < self._next + self.window:
+            self._have |= 1 << number - self._next
+        ack = frames.ACK.pack(0, number, self._next, self._have)
+        return self._say(5, frame.sequence, ack) + self._go_on()
+
+    def _go_on(self):
+        out = b""
+        while self.running is not None and self._have & 1:
+            self._next, self._have = self._next + 1, self._have >> 1
+            out += self._say(5, self._transfer, frames.ACK.pack(0, self._next - 1, self._next,
+                                                                self._have))
+        if self.running is not None and self._next * self._chunk >= self._total:
+            out += self._say(2, self.running, bytes(5))
+            self._last, self.running = (self.running, bytes(5)), None
+        return out
+
+
+@pytest.mark.parametrize("stall", [0.0, 3.0, 9.0])
+@pytest.mark.parametrize("rate", [20_000, 200_000])
+def test_a_run_that_computes_for_long_finds_no_heap_of_its_input(stall, rate):
+    data, device = DATA * 20, Pulling()
+    line = BusyMachine(device, rate, after=200_000, stall=stall)
+    with Session(line) as session:
+        session.feed(Command.RUN, b"\0\1\0\1n", ":input", data)
+    assert device.runs == 1 and line.sent < 1.1 * len(data)
