@@ -23,7 +23,6 @@ two single bytes that are lost between the same two stamps can go unnoticed.
 from __future__ import annotations
 
 import re
-import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ from serial.tools import list_ports
 
 from edgefm.errors import BadInput, BadMessage, DeviceError, LinkTimeout
 from host_tools.link.transport import Transport, open_transport
-from host_tools.power.meter import Floats, Meter, Options, Piece, SampleClock, gather
+from host_tools.power.meter import Answer, Floats, Meter, Options, Piece, SampleClock, gather
 from host_tools.recording.chunks import Column
 
 KIND = "lpm01a"
@@ -247,11 +246,8 @@ class Lpm01a(Meter):
     def _command(self, command: str) -> None:
         """Send a command and wait for its acknowledgement; samples in between are dropped."""
         self._transport.write(command.encode() + b"\n")
-        until = time.monotonic() + ANSWER_SECONDS
-        heard = 0
-        while time.monotonic() < until:
-            data = self._transport.read(0.1)
-            heard += len(data)
+        answer = Answer(self._transport, ANSWER_SECONDS, MOST_WORDS)
+        for data in answer:
             *lines, self._buffer = (self._buffer + data).replace(b"\r", b"\n").split(b"\n")
             self._buffer = self._buffer[-MOST_LINE:]
             for line in lines:
@@ -261,7 +257,7 @@ class Lpm01a(Meter):
                 if f"error {command}" in text:
                     raise DeviceError(f"{self._transport.name}: LPM01A refuses {command!r}", -1)
         raise LinkTimeout(f"{self._transport.name}: no `ack {command}` in {ANSWER_SECONDS:g} s "
-                          f"({heard} bytes came); expected an LPM01A at {BAUD} baud")
+                          f"({answer.heard} bytes came); expected an LPM01A at {BAUD} baud")
 
 
 def find() -> list[str]:

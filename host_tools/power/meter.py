@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
@@ -23,6 +23,7 @@ Ints = NDArray[np.int64]
 Gaps = tuple[tuple[int, int], ...]
 
 BATCH_SECONDS = 0.01
+ANSWER_POLL = 0.1       # s
 BATCH_BYTES = 4000
 CREEP = 500e-6          # how far a meter's crystal and ours may differ
 STALL_NS = 5_000_000    # samples that stay this late have lost others in front of them
@@ -141,6 +142,24 @@ class Meter(ABC):
     def clock_error(self) -> float:
         """Seconds by which times may be off, as far as this side can tell."""
         return 0.0
+
+
+class Answer:
+    """What an instrument says until it has answered: pieces of bytes, until nothing comes for
+    `seconds` of waiting, or `most` bytes came. A host that was stopped has not waited."""
+
+    def __init__(self, transport: Transport, seconds: float, most: int) -> None:
+        self.heard = 0
+        self._transport, self._seconds, self._most = transport, seconds, most
+
+    def __iter__(self) -> Iterator[bytes]:
+        quiet = 0.0
+        while quiet < self._seconds and self.heard < self._most:
+            began = time.monotonic()
+            data = self._transport.read(ANSWER_POLL)
+            self.heard += len(data)
+            quiet += 0.0 if data else min(time.monotonic() - began, ANSWER_POLL)
+            yield data
 
 
 def gather(transport: Transport, timeout: float) -> tuple[bytes, int]:

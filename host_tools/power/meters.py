@@ -165,14 +165,16 @@ class MeterRecording:
                 self.meter.close()
 
     def _read_until_told(self) -> None:
-        heard = time.monotonic()
+        quiet = 0.0  # seconds of waiting: a host that was stopped has not waited
         while not self._stop.is_set():
+            began = time.monotonic()
             piece = self.meter.read(READ_SECONDS)
             if piece is None:
-                if time.monotonic() - heard > SILENCE_SECONDS:
+                quiet += min(time.monotonic() - began, 2 * READ_SECONDS)
+                if quiet > SILENCE_SECONDS:
                     raise LinkLost(f"no sample for {SILENCE_SECONDS:g} s")
                 continue
-            heard = time.monotonic()
+            quiet = 0.0
             write_piece(self.channel, piece, self._recorder.origin)
 
 

@@ -20,7 +20,16 @@ from serial.tools import list_ports
 
 from edgefm.errors import BadInput, BadMessage, LinkTimeout
 from host_tools.link.transport import Transport, open_transport
-from host_tools.power.meter import Floats, Ints, Meter, Options, Piece, SampleClock, gather
+from host_tools.power.meter import (
+    Answer,
+    Floats,
+    Ints,
+    Meter,
+    Options,
+    Piece,
+    SampleClock,
+    gather,
+)
 from host_tools.recording.chunks import Column
 
 KIND = "ppk2"
@@ -218,13 +227,15 @@ class Ppk2(Meter):
         self._transport.write(bytes([STOP]))  # a stream that somebody left running
         self._drain(0.1)
         self._transport.write(bytes([METADATA]))
-        data, until = b"", time.monotonic() + ANSWER_SECONDS
-        while b"END" not in data:
-            if time.monotonic() > until or len(data) > MOST_METADATA:
-                what = f"{len(data)} bytes without END" if data else "no bytes"
-                raise LinkTimeout(f"{self._transport.name}: asked a PPK2 for its calibration, met "
-                                  f"{what}; is it another device, or another speed?")
-            data += self._transport.read(0.1)
+        data = b""
+        for piece in Answer(self._transport, ANSWER_SECONDS, MOST_METADATA):
+            data += piece
+            if b"END" in data:
+                break
+        else:
+            what = f"{len(data)} bytes without END" if data else "no bytes"
+            raise LinkTimeout(f"{self._transport.name}: asked a PPK2 for its calibration, met "
+                              f"{what}; is it another device, or another speed?")
         text = data.partition(b"END")[0].decode("ascii", "replace")
         if not _NUMBER.search(text):
             raise BadMessage(f"{self._transport.name}: the answer to a PPK2's metadata command "

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput
-from host_tools.power.meter import Options, Piece, SampleClock
+from host_tools.power.meter import Answer, Options, Piece, SampleClock
 
 RATE = 10_000
 PERIOD = 100_000
@@ -65,3 +65,25 @@ def test_options_are_checked():
     for wrong in ("", "-1", "0", "nan", "inf", "x", "k", "1kk", "1 V", "1e999", "\u0663"):
         with pytest.raises(BadInput, match="above 0"):
             Options(values={"volts": wrong}).number("volts")
+
+
+class Quiet:
+    """A transport that says one thing after another; its reads of silence take a millisecond."""
+
+    def __init__(self, *said):
+        self.said = list(said)
+
+    def read(self, timeout):
+        return self.said.pop(0) if self.said else b""
+
+
+def test_a_host_that_was_stopped_has_not_waited_for_an_answer(monkeypatch):
+    jumps = iter(range(0, 10**6, 60))  # a minute between any two looks at the clock
+    monkeypatch.setattr("host_tools.power.meter.time.monotonic", lambda: next(jumps))
+    answer = Answer(Quiet(b"", b"", b"ab", b"", b"cd"), 0.35, 100)
+    assert b"".join(answer) == b"abcd" and answer.heard == 4
+
+
+def test_an_answer_without_end_is_given_up():
+    answer = Answer(Quiet(*[b"x" * 10] * 100), 1.0, 55)
+    assert len(b"".join(answer)) == 60
