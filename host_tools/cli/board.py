@@ -76,7 +76,7 @@ def on_device(path: str | Path) -> str | None:
 
 def device_name(text: str) -> str:
     """An argument that can only be a name on the device, with its colon or without."""
-    from host_tools.link.device import check_name
+    from host_tools.link.answers import check_name
 
     return check_name(text.removeprefix(":"))
 

@@ -8,6 +8,7 @@ capability  what a device says it is and can do
 events      what a running device says unasked
 requests    requests that are carried out once
 session     the same, and bulk data that arrives whole
+answers     what a device answers, typed and checked, no I/O
 device      store, runs and profiler of a device, typed
 fit         does a package run on a device
 """

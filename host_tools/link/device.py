@@ -15,7 +15,6 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -26,17 +25,25 @@ from edgefm.network.graph import Array
 from edgefm.package.container import TensorInfo
 from edgefm.package.outline import Outline, read_outline, tensor_bytes
 from edgefm.package.traffic import MapCounters
+from host_tools.link.answers import (
+    MOST_FILES,
+    RECORD,
+    Profile,
+    Run,
+    Space,
+    Stored,
+    check_name,
+    read_list,
+    read_space,
+    whole_profile,
+)
 from host_tools.link.bulk import Timing
 from host_tools.link.capability import Info
 from host_tools.link.events import (
     MAP_RECORD,
     RUN_END,
     EventMessage,
-    Maps,
-    RunBegin,
     RunEnd,
-    Stage,
-    join_maps,
     read_event,
     read_maps,
     read_run_end,
@@ -47,16 +54,12 @@ from host_tools.link.session import MOST_READ, Event, Progress, Session
 from host_tools.link.shared_memory import SharedMemory
 from host_tools.link.transport import Transport
 
-RECORD = struct.Struct("<IIB7x32s")  # of :list
-SPACE = struct.Struct("<IIII")
 RUN_ARGS = struct.Struct("<BHB")
 RUN_REPLY = struct.Struct("<I")
 IMPORT_ARGS = struct.Struct("<BIII")
 TELL_STAGES, TELL_MAPS = 1, 2  # flags of RUN
 MAPS_SINCE = 2          # minor version of the protocol
-NAME_MOST = 32          # bytes
 NAMES_TOLD = 8          # in a message
-MOST_FILES = 1 << 16    # in a store
 MOST_STORED_MAPS = 1 << 16  # of a package
 MOST_STREAM = 1 << 28   # bytes of inputs that are sent for one RUN
 MOST_TIMES = 0xFFFF     # that one RUN runs
@@ -65,58 +68,6 @@ WORTH_SHARING = 1 << 12  # bytes from which on shared memory is used where there
 LOSSY_TRIES = 5         # profiles of a line that loses events
 Listener = Callable[[EventMessage], None]
 Tap = Callable[[Event], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A file of the store."""
-
-    name: str
-    bytes: int
-    crc: int
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """Bytes of the store; `erases` is of the block that was erased most often."""
-
-    bytes: int
-    free: int
-    largest: int
-    erases: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """What a run gave; `outputs` is None where the device had no room to keep them.
-
-    `maps` is None where it was not asked to count by map, does not know how, or had no room.
-    """
-
-    end: RunEnd
-    outputs: list[Array] | None
-    maps: tuple[MapCounters, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """One run's events: `stages` has one more than there are stages, its end.
-
-    `maps` is None where the device does not count by map, or had no room to.
-    """
-
-    begin: RunBegin
-    stages: tuple[Stage, ...]
-    end: RunEnd
-    maps: tuple[MapCounters, ...] | None = None
-
-
-def check_name(name: str) -> str:
-    """A name that the store takes. Raises BadInput."""
-    if not name or len(name.encode()) > NAME_MOST or name[0] == ":" or not name.isprintable():
-        raise BadInput(f"{name!r} is no name for a file on a device: expected 1 to {NAME_MOST} "
-                       "bytes that print, not beginning with ':'")
-    return name
 
 
 class Device:
@@ -162,16 +113,7 @@ class Device:
     def files(self) -> list[Stored]:
         """What is stored, in order of place."""
         data = self._session.get(":list", most=MOST_FILES * RECORD.size)
-        if len(data) % RECORD.size:
-            raise BadMessage(f"{self._name}: list of {len(data)} bytes")
-        return [self._listed(*record) for record in RECORD.iter_unpack(data)]
-
-    def _listed(self, size: int, crc: int, name_bytes: int, name: bytes) -> Stored:
-        if not 1 <= name_bytes <= NAME_MOST or size > self.info.store_bytes:
-            raise BadMessage(f"{self._name}: lists a file of {size} bytes with a name of "
-                             f"{name_bytes}, expected at most {self.info.store_bytes} and 1 to "
-                             f"{NAME_MOST}")
-        return Stored(name[:name_bytes].decode("utf-8", "replace"), size, crc)
+        return read_list(data, self.info.store_bytes, self._name)
 
     def find(self, name: str) -> Stored | None:
         """The stored file of a name; only this one is looked for."""
@@ -202,10 +144,7 @@ class Device:
 
     def space(self) -> Space:
         """How full the store is."""
-        data = self._session.request(Command.SPACE)
-        if len(data) != SPACE.size:
-            raise BadMessage(f"{self._name}: space of {len(data)} bytes")
-        return Space(*SPACE.unpack(data))
+        return read_space(self._session.request(Command.SPACE), self._name)
 
     def put(self, name: str, data: bytes, *, replace: bool = False,
             progress: Progress = lambda done, total: None) -> None:
@@ -319,7 +258,7 @@ class Device:
         for _ in range(LOSSY_TRIES):
             self._events, self._missed = [], 0
             run = self._start(name, stream, stored, 1, TELL_STAGES | self._tell_maps)
-            found, self._events = _whole(self._events), None
+            found, self._events = whole_profile(self._events), None
             if found is not None and not self._missed:
                 self._ended(found.end, run)
                 return found
@@ -360,7 +299,8 @@ class Device:
     def _start(self, name: str, stream: bytes | None, stored: str, times: int, flags: int) -> int:
         """Have it run; the number of the last run."""
         package = check_name(name).encode()
-        args = RUN_ARGS.pack(flags, times, len(package)) + package + stored.encode()
+        args = RUN_ARGS.pack(flags, times, len(package)) + package
+        args += check_name(stored).encode() if stored else b""
         try:
             if stream is None:
                 reply = self._session.request(Command.RUN, args)
@@ -414,15 +354,3 @@ class Device:
         with suppress(LinkLost):  # it may be quicker than its reply
             self._session.request(Command.RESET)
         self.close()
-
-
-def _whole(events: Sequence[EventMessage]) -> Profile | None:
-    """The profile that the events of one run make, if none of them is missing."""
-    begin = next((e for e in events if isinstance(e, RunBegin)), None)
-    end = next((e for e in events if isinstance(e, RunEnd)), None)
-    stages = tuple(e for e in events if isinstance(e, Stage))
-    if begin is None or end is None or {begin.run, *(s.run for s in stages)} != {end.run}:
-        return None
-    if end.status == Status.OK and [s.stage for s in stages] != list(range(begin.stages + 1)):
-        return None
-    return Profile(begin, stages, end, join_maps([e for e in events if isinstance(e, Maps)]))

@@ -26,8 +26,9 @@ from edgefm.package.container import (
 from edgefm.package.outline import tensor_bytes
 from host_tools.cli import main
 from host_tools.link import device as device_module
+from host_tools.link.answers import RECORD
 from host_tools.link.bulk import Timing
-from host_tools.link.device import RECORD, Device
+from host_tools.link.device import Device
 from host_tools.link.events import RUN_END
 from host_tools.link.frames import ACK, CHUNK_HEAD, READ_REPLY, FrameType, Status
 
@@ -145,6 +146,18 @@ def test_many_runs_are_asked_for_in_parts(board, liar, info, monkeypatch):
     monkeypatch.setattr(device_module, "MOST_STREAM", 3 * len(stream))
     board.run("net.efm", stream, times=7)
     assert liar.runs == 3
+
+
+@pytest.mark.parametrize("name", ["", ":x", "x" * 33, "\x1b[2J", "a\nb", "\udcff", "é" * 17])
+def test_names_that_no_store_takes_are_refused_unsent(board, liar, name):
+    for call in (lambda: board.get(name), lambda: board.remove(name), lambda: board.sha256(name),
+                 lambda: board.put(name, b""), lambda: board.outline(name)):
+        with pytest.raises(BadInput, match="is no name for a file on a device"):
+            call()
+    if name:
+        with pytest.raises(BadInput, match="is no name"):
+            board.run("net.efm", None, stored=name)
+    assert liar.runs == 0
 
 
 # -- packages ----------------------------------------------------------------------------------

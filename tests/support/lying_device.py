@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 from edgefm.errors import LinkLost
 from host_tools.link import frames
+from host_tools.link.answers import RECORD
 from host_tools.link.capability import Info, write_info
-from host_tools.link.device import RECORD
 from host_tools.link.events import RUN_BEGIN, RUN_END, STAGE
 from host_tools.link.frames import Command, Frame, FrameReader, FrameType, Status
 

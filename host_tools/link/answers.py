@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a device answers, typed and checked: its files, its room, a run, a profile. No I/O."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgefm.errors import BadInput, BadMessage
+from edgefm.network.graph import Array
+from edgefm.package.traffic import MapCounters
+from host_tools.link.events import EventMessage, Maps, RunBegin, RunEnd, Stage, join_maps
+from host_tools.link.frames import Status
+
+RECORD = struct.Struct("<IIB7x32s")  # of :list
+SPACE = struct.Struct("<IIII")
+NAME_MOST = 32          # bytes
+MOST_FILES = 1 << 16    # in a store
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file of the store."""
+
+    name: str
+    bytes: int
+    crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Bytes of the store; `erases` is of the block that was erased most often."""
+
+    bytes: int
+    free: int
+    largest: int
+    erases: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What a run gave; `outputs` is None where the device had no room to keep them.
+
+    `maps` is None where it was not asked to count by map, does not know how, or had no room.
+    """
+
+    end: RunEnd
+    outputs: list[Array] | None
+    maps: tuple[MapCounters, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One run's events: `stages` has one more than there are stages, its end.
+
+    `maps` is None where the device does not count by map, or had no room to.
+    """
+
+    begin: RunBegin
+    stages: tuple[Stage, ...]
+    end: RunEnd
+    maps: tuple[MapCounters, ...] | None = None
+
+
+def check_name(name: str) -> str:
+    """A name that the store takes. Raises BadInput."""
+    good = bool(name) and name.isprintable()  # then it is UTF-8 too
+    if not good or len(name.encode()) > NAME_MOST or name[0] == ":":
+        raise BadInput(f"{name!r} is no name for a file on a device: expected 1 to {NAME_MOST} "
+                       "bytes that print, not beginning with ':'")
+    return name
+
+
+def read_list(data: bytes, store_bytes: int, where: str) -> list[Stored]:
+    """The records of `:list` of a store of so many bytes. Raises BadMessage."""
+    if len(data) % RECORD.size:
+        raise BadMessage(f"{where}: list of {len(data)} bytes")
+    return [_listed(record, store_bytes, where) for record in RECORD.iter_unpack(data)]
+
+
+def _listed(record: tuple[int, int, int, bytes], store_bytes: int, where: str) -> Stored:
+    size, crc, name_bytes, name = record
+    if not 1 <= name_bytes <= NAME_MOST or size > store_bytes:
+        raise BadMessage(f"{where}: lists a file of {size} bytes with a name of {name_bytes}, "
+                         f"expected at most {store_bytes} and 1 to {NAME_MOST}")
+    return Stored(name[:name_bytes].decode("utf-8", "replace"), size, crc)
+
+
+def read_space(data: bytes, where: str) -> Space:
+    """The reply to SPACE. Raises BadMessage."""
+    if len(data) != SPACE.size:
+        raise BadMessage(f"{where}: space of {len(data)} bytes")
+    return Space(*SPACE.unpack(data))
+
+
+def whole_profile(events: Sequence[EventMessage]) -> Profile | None:
+    """The profile that the events of one run make, if none of them is missing."""
+    begin = next((e for e in events if isinstance(e, RunBegin)), None)
+    end = next((e for e in events if isinstance(e, RunEnd)), None)
+    stages = tuple(e for e in events if isinstance(e, Stage))
+    if begin is None or end is None or {begin.run, *(s.run for s in stages)} != {end.run}:
+        return None
+    if end.status == Status.OK and [s.stage for s in stages] != list(range(begin.stages + 1)):
+        return None
+    return Profile(begin, stages, end, join_maps([e for e in events if isinstance(e, Maps)]))
