@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgefm.codecs import CODECS
+from edgefm.files import read_bytes
 from edgefm.network.program import OpKind
 from edgefm.package.container import Feature, Needs, read_needs
 
@@ -26,5 +27,5 @@ def switches(needs: Needs) -> Mapping[str, int]:
 
 
 def only(package: Path) -> Mapping[str, int]:
-    """The switches for one package file. Raises BadContainer, OSError."""
-    return switches(read_needs(package.read_bytes(), str(package)))
+    """The switches for one package file. Raises BadContainer, BadInput."""
+    return switches(read_needs(read_bytes(package), str(package)))

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Switches that leave out what a package does not use."""
 
+import os
 import re
 
+import pytest
+
+from edgefm.errors import BadInput
 from edgefm.package.container import read_needs
 from host_tools.boards.switches import only, switches
 
@@ -22,3 +26,9 @@ def test_what_a_package_uses_stays(root):
     chosen = only(root / "tests/golden/good/ebpc.efm")
     assert chosen["EFM_WITH_EBPC"] == 1 and chosen["EFM_WITH_CONTEXT"] == 0
     assert chosen["EFM_WITH_DETECTION"] == 0 and 1 in chosen.values()
+
+
+def test_what_is_no_regular_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "x.efm")
+    with pytest.raises(BadInput, match="a FIFO, expected a regular file"):
+        only(tmp_path / "x.efm")
