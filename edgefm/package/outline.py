@@ -8,6 +8,8 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from edgefm.errors import BadContainer
 from edgefm.network.graph import Array
 from edgefm.network.program import OpKind
