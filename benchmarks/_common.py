@@ -23,6 +23,7 @@ from edgefm.compiler.pipeline import CompileOptions, load_model
 from edgefm.exporters.tflite import export_tflite
 from edgefm.images.preprocess import is_picture
 from edgefm.network.graph import Array, Graph
+from edgefm.outputs import make_folder, write_file
 from edgefm.rate_distortion.transform import bottlenecks, stored_maps
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -108,11 +109,8 @@ def quantized(source: Path, calib: Path, mark: str = "") -> Network:
     path = CACHE / f"{name}_{_key(source)}.tflite"
     if not path.is_file():
         say(f"quantizing {source.name}{mark}")
-        CACHE.mkdir(parents=True, exist_ok=True)
-        model = export_tflite(load_model(source, options).graph)
-        part = path.with_suffix(".part")
-        part.write_bytes(model)
-        part.replace(path)
+        make_folder(CACHE)
+        write_file(path, export_tflite(load_model(source, options).graph))
     return Network(name, path, source, preprocess, True)
 
 

@@ -46,6 +46,7 @@ from edgefm.evaluate.validate import (
     summarize,
 )
 from edgefm.images.labels import LabelledFile, read_labels, spread
+from edgefm.outputs import make_folder
 
 PART = 400  # photos of a random part of the calibration folder
 
@@ -118,7 +119,7 @@ def _part(data: Path, seed: int) -> Path:
     """A folder with links to a random part of the calibration photos."""
     photos = sorted((data / "images" / "imagenet_sample").glob("*.jpg"))
     folder = CACHE / f"part{seed}"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for photo in random.Random(seed).sample(photos, min(PART, len(photos))):
         if not (folder / photo.name).exists():
             (folder / photo.name).symlink_to(photo)

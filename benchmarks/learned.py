@@ -48,6 +48,7 @@ from edgefm.images.preprocess import choose_preprocess
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.ops.quantize import dequantized, quantized
+from edgefm.outputs import make_folder, write_file
 from edgefm.package.container import CodedMap, Description, write_package
 from edgefm.planner import Target, analyse, make_plan
 from edgefm.rate_distortion.channels import in_good_coordinates
@@ -278,8 +279,8 @@ def _judged(bench: Bench, name: str, make: Callable[[], Coded]) -> tuple[object,
     kept = FOLDER / f"{bench.network.name}_{_plain(name)}_{asked.images}_{asked.limit}.json"
     if not kept.is_file():
         say(name)
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(_measured(bench, make())), encoding="utf-8")
+        make_folder(FOLDER)
+        write_file(kept, json.dumps(_measured(bench, make())))
     found: list[object] = json.loads(kept.read_text(encoding="utf-8"))
     return tuple(found)
 

@@ -42,6 +42,7 @@ from edgefm.compiler.pipeline import Compiled, Model, calibration_inputs, compil
 from edgefm.evaluate.validate.views import views
 from edgefm.network.graph import Array
 from edgefm.network.program import OpKind
+from edgefm.outputs import make_folder, write_file
 from edgefm.rate_distortion import TRANSFORMS
 from edgefm.rate_distortion.divergence import divergences, package_of, scores
 from edgefm.runtime import Runtime
@@ -156,7 +157,7 @@ def _compiled(goal: Goal, network: Network, data: Path, codec: str, transform: s
         wanted = options_for(network, data, cut=cut, fast=goal.fast, objective=goal.objective,
                              kl_budget=goal.nats * goal.spend, transform=transform, rate_rule=rule,
                              codec=codec)
-        path.write_bytes(pickle.dumps(compile_loaded(model, wanted)))
+        write_file(path, pickle.dumps(compile_loaded(model, wanted)))
     found = pickle.loads(path.read_bytes())  # written by the line above
     assert isinstance(found, Compiled)
     return found
@@ -167,7 +168,7 @@ def _model(network: Network, data: Path) -> Model:
     path = _cached("model", network, repr(network.name))
     if not path.is_file():
         say(f"loading {network.name}")
-        path.write_bytes(pickle.dumps(load_model(network.file, options_for(network, data))))
+        write_file(path, pickle.dumps(load_model(network.file, options_for(network, data))))
     found = pickle.loads(path.read_bytes())  # written by the line above
     assert isinstance(found, Model)
     return found
@@ -178,7 +179,7 @@ def _cached(kind: str, network: Network, what: str) -> Path:
     key = hashlib.sha256(what.encode() + network.file.read_bytes())
     for file in sorted((ROOT / "edgefm").rglob("*.py")):
         key.update(file.read_bytes())
-    CACHE.mkdir(parents=True, exist_ok=True)
+    make_folder(CACHE)
     return CACHE / f"rates_{kind}_{key.hexdigest()[:16]}.pickle"
 
 

@@ -14,9 +14,11 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from edgefm.errors import BadInput
 from edgefm.files import MOST_MODEL, open_file, unreadable
+from edgefm.outputs import check_file, make_folder
 
 Progress = Callable[[int, int], None]  # bytes there, bytes in all
 
@@ -187,9 +189,9 @@ def _sha256(path: Path) -> str:
 
 def _fetch(asset: Asset, kept: Path, progress: Progress | None) -> Path:
     """Fetch into `<file>.part`, continuing one that is there; it gets its name once checked."""
-    part = kept.with_name(kept.name + ".part")
+    make_folder(kept.parent)
+    part = check_file(kept).with_name(kept.name + ".part")
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
         _download(asset, part, progress)
         _checked(part, asset)
         os.replace(part, kept)
@@ -218,8 +220,16 @@ def _download(asset: Asset, part: Path, progress: Progress | None) -> None:
         with part.open("ab" if resumed else "xb") as file:
             while there <= asset.size and (chunk := reply.read(_CHUNK)):
                 there += len(chunk)
-                file.write(chunk)
+                _append(file, chunk, part)
                 if progress:
                     progress(min(there, asset.size), asset.size)
     if there < asset.size:
         raise OSError(f"the connection ended after {there} of {asset.size} bytes; try again")
+
+
+def _append(file: IO[bytes], chunk: bytes, part: Path) -> None:
+    try:
+        file.write(chunk)
+        file.flush()
+    except OSError as error:  # a full disk: nothing to go on with later
+        raise BadInput(f"{part}: cannot be written: {error.strerror or error}") from None

@@ -18,6 +18,7 @@ from edgefm.arrays import read_npz
 from edgefm.codecs import CODECS
 from edgefm.errors import BadInput
 from edgefm.network.graph import Graph
+from edgefm.outputs import writing
 
 STEP = "step"
 PAIRED = "paired"
@@ -54,14 +55,14 @@ def step_factors(maps: Mapping[str, MapTables], graph: Graph) -> dict[int, float
 
 
 def write_tables(path: Path, maps: Mapping[str, MapTables]) -> None:
-    """Write the tables of maps, by name of tensor."""
+    """Write the tables of maps, by name of tensor. Raises BadInput when the file cannot be."""
     arrays: dict[str, np.ndarray] = {}
     for name, one in maps.items():
         arrays[f"{one.codec}:{name}"] = np.frombuffer(one.tables, np.uint8)
         arrays[f"{STEP}:{name}"] = np.array(one.step)
         if one.paired:
             arrays[f"{PAIRED}:{name}"] = np.array(True)
-    with path.open("wb") as file:
+    with writing(path) as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 

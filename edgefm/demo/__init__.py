@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.errors import BadInput, MissingTool
+from edgefm.outputs import make_folder, writing, writing_text
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -99,7 +100,7 @@ def write_samples(folder: Path, held_out: int | None = None, calibration: int = 
     images, labels = digits("held_out")
     test = folder / "held_out"
     names = _write_images(test, images[:held_out], labels[:held_out])
-    with (test / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+    with writing_text(test / "labels.csv", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("file", "label"))
         writer.writerows(zip(names, labels[:held_out].tolist(), strict=True))
@@ -122,9 +123,10 @@ def _write_images(folder: Path, images: Images, labels: Labels) -> list[str]:
     """Write grey PNGs named by position and label; returns the names."""
     from PIL import Image
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     names = [f"{i:04d}_digit_{label}.png" for i, label in enumerate(labels)]
     pairs: Iterable[tuple[str, Images]] = zip(names, images, strict=True)
     for name, image in pairs:
-        Image.fromarray(image[..., 0]).save(folder / name)
+        with writing(folder / name) as file:
+            Image.fromarray(image[..., 0]).save(file, "PNG")
     return names

@@ -19,6 +19,7 @@ from edgefm.evaluate.validate import make_units, process_pool, validate
 from edgefm.exporters.tflite import export_tflite
 from edgefm.html import write_report
 from edgefm.notices import warnings_as_lines
+from edgefm.outputs import check_folder, write_file
 
 COLUMNS = ("network", "fast B", "external B", "layer by layer B", "float %", "int8 %",
            "reference %", "images/s")
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                         help="where pictures, packages and the report go (default demo-output)")
     folder = parser.parse_args(argv).out
     try:
+        check_folder(folder)
         with warnings.catch_warnings():
             warnings_as_lines()
             runs = [run(subject, folder) for subject in subjects(folder)]
@@ -48,7 +50,7 @@ def run(subject: Subject, folder: Path) -> dict[str, Any]:
     print(f"{subject.name}: compile", file=sys.stderr, flush=True)
     model = load_model(subject.model, subject.options)
     compiled = compile_loaded(model, subject.options)
-    (folder / f"{subject.model.stem}.efm").write_bytes(compiled.package)
+    write_file(folder / f"{subject.model.stem}.efm", compiled.package)
     layers = compile_loaded(model, replace(subject.options, fast=None, cut="ops"))
     print(f"{subject.name}: validate on {len(subject.files)} images", file=sys.stderr, flush=True)
     oracle = export_tflite(model.graph) if available() else None

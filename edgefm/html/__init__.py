@@ -23,6 +23,7 @@ from typing import Any
 from edgefm.html.markup import Markup, join, number, short, size, tag
 from edgefm.html.pictures import Bar, bars, memory, memory_key
 from edgefm.html.style import STYLE
+from edgefm.outputs import write_file
 
 Run = Mapping[str, Any]
 
@@ -31,8 +32,8 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def write_report(path: Path, runs: Sequence[Run], title: str = "edgefm report") -> None:
-    """Write the page; raises OSError when the file cannot be written."""
-    path.write_text(report(runs, title), encoding="utf-8")
+    """Write the page. Raises BadInput when the file cannot be written."""
+    write_file(path, report(runs, title))
 
 
 def report(runs: Sequence[Run], title: str = "edgefm report") -> str:

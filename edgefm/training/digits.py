@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as tnf
 
 from edgefm.demo import IMAGE_SIZE, Images, demo_models, digits
+from edgefm.outputs import writing
 from edgefm.training import networks
 from edgefm.training.shapes import Shapes, mobilenet_v2_shapes, squeezenet_shapes
 
@@ -102,7 +103,8 @@ def save(path: Path, parameters: networks.Parameters) -> networks.Parameters:
     halves = {name: tensor.half() for name, tensor in parameters.items()}
     arrays = {name: tensor.numpy() for name, tensor in halves.items()}
     size = np.array((IMAGE_SIZE, IMAGE_SIZE), np.int32)
-    np.savez_compressed(path, **{"edgefm.input_size": size, **arrays})
+    with writing(path) as file:
+        np.savez_compressed(file, **{"edgefm.input_size": size, **arrays})
     return {name: tensor.float() for name, tensor in halves.items()}
 
 

@@ -40,6 +40,7 @@ from edgefm.images.preprocess import choose_preprocess, value_range
 from edgefm.network.graph import Array, Graph, Quant, Tensor
 from edgefm.notices import warnings_as_lines
 from edgefm.ops.quantize import dequantized
+from edgefm.outputs import check_folder, make_folder, write_file
 from edgefm.quantization.choose import QuantizeOptions, quantize
 from edgefm.quantization.dequantize import dequantized_graph
 from edgefm.rate_distortion.requantize import with_quants
@@ -247,9 +248,9 @@ def deployed(pupil: Pupil, codes: Mapping[str, MapCode]) -> Graph:
 
 def write(out: Path, pupil: Pupil, codes: Mapping[str, MapCode]) -> None:
     """`network.tflite`, and `tables.npz` for its maps."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     graph = deployed(pupil, codes)
-    (out / "network.tflite").write_bytes(export_tflite(graph))
+    write_file(out / "network.tflite", export_tflite(graph))
     steps = {tensor.name: tensor.scale for tensor in graph.tensors
              if tensor.quant is not None and len(tensor.quant.scale) == 1}
     tables = {}
@@ -296,6 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train, then write what was learned."""
     options = parser().parse_args(arguments)
     try:
+        check_folder(options.out)
         with warnings.catch_warnings():
             warnings_as_lines()
             _train(options)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from edgefm.errors import BadInput, EdgefmError, MissingTool
+from edgefm.outputs import write_file
 from host_tools.boards.image import flash_image, write_uf2
 from host_tools.boards.launch import start_process, start_qemu
 from host_tools.boards.running import Running
@@ -48,7 +49,7 @@ def _openocd(options: Options, program: Path, to: str | None) -> list[Command]:
 def _dfu_util(options: Options, program: Path, to: str | None) -> list[Command]:
     address, image = flash_image(program.read_bytes())
     raw = program.with_suffix(".bin")
-    raw.write_bytes(image)
+    write_file(raw, image)
     serial = ["-S", to] if to else []
     return [["dfu-util", "-d", str(options["device"]), *serial, "-a", "0",
              "-s", f"{address:#010x}:leave", "-D", str(raw)]]
@@ -56,7 +57,7 @@ def _dfu_util(options: Options, program: Path, to: str | None) -> list[Command]:
 
 def _uf2(options: Options, program: Path, to: str | None) -> list[Command]:
     packed = program.with_suffix(".uf2")
-    packed.write_bytes(write_uf2(*flash_image(program.read_bytes()), int(options["family"])))
+    write_file(packed, write_uf2(*flash_image(program.read_bytes()), int(options["family"])))
     return [["cp", str(packed), str(Path(to) if to else _drive(str(options["drive"])))]]
 
 

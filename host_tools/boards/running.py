@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.errors import BadInput, EdgefmError
+from edgefm.outputs import write_file
 from host_tools.boards.registry import folder
 from host_tools.link.shared_memory import SharedMemory
 
@@ -52,9 +53,7 @@ def announce(board: Running) -> Path:
         said["memory"] = {"path": str(board.memory.path), "offset": board.memory.offset,
                           "bytes": board.memory.bytes}
     path = folder() / _name(board)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(said) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_file(path, json.dumps(said) + "\n")
     return path
 
 

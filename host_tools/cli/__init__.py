@@ -40,6 +40,7 @@ from host_tools.cli import (
     validate,
     zoo,
 )
+from host_tools.cli.arguments import check_outputs
 from host_tools.cli.board import Board
 
 VERBS = (compile, plan, inspect, run, diff, validate, sweep, codecs, zoo,
@@ -78,6 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for command in _commands(sys.argv[1:] if argv is None else list(argv)):
                 arguments = parser().parse_args(command)
                 arguments.board = board
+                check_outputs(arguments)
                 arguments.run(arguments)
         sys.stdout.flush()
     except EdgefmError as error:

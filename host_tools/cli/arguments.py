@@ -5,20 +5,24 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from edgefm import zoo
 from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_model
 from edgefm.errors import BadInput
 from edgefm.files import read_bytes
 from edgefm.images.labels import read_names
+from edgefm.outputs import check_file
 from edgefm.rate_distortion import RULES, TRANSFORMS
 from edgefm.rate_distortion.points import PER_NAT, read_per_nat
 from edgefm.rate_distortion.quality import QUALITIES, TILE
 from host_tools.cli.output import progress_bar
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?", re.IGNORECASE)
+Check = Callable[[Path, Sequence[Path]], object]
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -59,6 +63,31 @@ def steps(text: str) -> int:
     if not text.isdecimal() or int(text) > 255:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 255, met {text!r}")
     return int(text)
+
+
+def add_output(parser: argparse.ArgumentParser, *flags: str, check: Check = check_file,
+               **options: Any) -> None:
+    """An argument that names what the verb writes: `check`ed before the verb begins."""
+    action = parser.add_argument(*flags, type=Path, **options)
+    parser.set_defaults(outputs={**(parser.get_default("outputs") or {}), action.dest: check})
+
+
+def check_outputs(arguments: argparse.Namespace) -> None:
+    """Check what a command line is to write; all other paths in it are inputs. Raises BadInput."""
+    checks = getattr(arguments, "outputs", {})
+    inputs = [path for name, value in vars(arguments).items() if name not in checks
+              for path in _paths(value)]
+    for name, check in checks.items():
+        for path in _paths(getattr(arguments, name)):
+            check(path, inputs)
+
+
+def _paths(value: object) -> Iterator[Path]:
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, Path):
+            yield one
+        elif isinstance(one, str) and Path(one).is_file():  # a file where a name may stand as well
+            yield Path(one)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

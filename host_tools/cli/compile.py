@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from edgefm.compiler.pipeline import load_model
@@ -14,10 +13,12 @@ from edgefm.evaluate.executors import executor
 from edgefm.evaluate.validate import task_of
 from edgefm.images import answers
 from edgefm.images.labels import names_for
+from edgefm.outputs import write_file
 from edgefm.package.container import read_info
 from host_tools.cli.arguments import (
     add_compile_options,
     add_json,
+    add_output,
     compile_options,
     count,
     load_package,
@@ -30,7 +31,7 @@ from host_tools.cli.validate import labelled_files
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `compile`."""
     parser.add_argument("model", type=Path, metavar="MODEL", help=".tflite, .onnx or .npz")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="net.efm")
+    add_output(parser, "-o", "--output", required=True, metavar="net.efm")
     add_json(parser)
     add_compile_options(parser)
     group = parser.add_argument_group("check of a budget")
@@ -53,9 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     info = read_info(package)
     if info.labels and answers.kind([tensor.shape for tensor in info.outputs]) == "scores":
         names_for(info.labels, max(info.outputs[0].shape))  # refuses another number of names
-    part = arguments.output.with_name(arguments.output.name + ".part")
-    part.write_bytes(package)
-    os.replace(part, arguments.output)
+    write_file(arguments.output, package)
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
                     "output": str(arguments.output), "bytes": len(package),

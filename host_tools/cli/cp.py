@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from edgefm.errors import BadInput, LinkError
 from edgefm.files import read_bytes
+from edgefm.outputs import check_file, write_file
 from edgefm.package.container import MAGIC, read_needs
 from host_tools.cli.board import device_of, on_device
 from host_tools.cli.output import progress_bar, size_text
@@ -56,10 +56,8 @@ def _fetch(arguments: argparse.Namespace, name: str) -> bytes:
 
 def _download(arguments: argparse.Namespace, name: str, target: Path) -> None:
     path = target / name if target.is_dir() else target
-    data = _fetch(arguments, name)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    os.replace(part, path)
+    check_file(path)
+    write_file(path, _fetch(arguments, name))
 
 
 def upload(arguments: argparse.Namespace, source: str, data: bytes, name: str) -> None:

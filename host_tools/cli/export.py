@@ -7,6 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from edgefm.outputs import check_file, check_folder, writing_text
 from host_tools.cli.arguments import count
 
 
@@ -37,14 +38,15 @@ def run(arguments: argparse.Namespace) -> None:
 
     path = arguments.recording
     stem = path.with_suffix("") if path.suffix.lower() == ".zip" else path
+    target = arguments.output or stem.with_name(
+        f"{stem.name}-csv" if arguments.csv else f"{stem.name}.trace.json")
+    (check_folder if arguments.csv else check_file)(target, [path])
     with Recording(path) as recording:
         if arguments.csv:
-            target = arguments.output or stem.with_name(f"{stem.name}-csv")
             for written in write_tables(recording, target, arguments.start, arguments.stop):
                 print(written)
         else:
-            target = arguments.output or stem.with_name(f"{stem.name}.trace.json")
-            with target.open("w", encoding="utf-8") as file:
+            with writing_text(target) as file:
                 events = write_trace(recording, file, arguments.points)
             print(f"{target}: {events} events; open it in ui.perfetto.dev")
         for problem in recording.problems:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from edgefm.errors import LinkError
 from edgefm.notices import print_notice
-from host_tools.cli.record import inner_verb
+from host_tools.cli.arguments import add_output
+from host_tools.cli.record import check_recording, inner_verb
 from host_tools.cli.run import device_stream
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ AGAIN_SECONDS = 1.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `monitor`."""
-    parser.add_argument("-o", "--output", type=Path, metavar="RUN",
-                        help="keep the recording: a new folder (default: a temporary one)")
+    add_output(parser, "-o", "--output", check=check_recording, metavar="RUN",
+               help="keep the recording: a new folder (default: a temporary one)")
     parser.add_argument("--meter", default="auto", metavar="KIND[:WHERE][,key=value…]",
                         help="power meter, auto (default) or none; docs/POWER.md has the kinds")
     parser.add_argument("--host", default="127.0.0.1",

@@ -7,12 +7,18 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
+from edgefm.errors import BadInput
 from edgefm.network.graph import Array
+from edgefm.outputs import check_file, writing
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SCHEMA = 1
 COUNTERS = ("external_read_bytes", "external_write_bytes", "weight_read_bytes",
@@ -102,11 +108,28 @@ def progress_bar(what: str, total: int | None = None, unit: str = "it") -> Itera
         yield bar
 
 
-def save_array(path: Any, arrays: Mapping[str, Array]) -> None:
+def save_array(path: Path, arrays: Mapping[str, Array]) -> None:
     """Write one array as .npy, or all of them by name as .npz."""
-    with open(path, "wb") as file:
-        if str(path).endswith(".npz"):
+    with writing(path) as file:
+        if path.suffix == ".npz":
             named: Mapping[str, Any] = {k.replace("/", "_"): v for k, v in arrays.items()}
             np.savez(file, **named)
         else:
             np.save(file, next(iter(arrays.values())))
+
+
+PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
+
+
+def check_picture(path: Path, inputs: Sequence[Path] = ()) -> None:
+    """Check the name of a picture to write, as `check_file` does. Raises BadInput."""
+    if path.suffix.lower() not in PICTURES:
+        raise BadInput(f"{path}: no name for a picture; expected one that ends in "
+                       f"{', '.join(PICTURES)}")
+    check_file(path, inputs)
+
+
+def save_picture(path: Path, picture: Image.Image) -> None:
+    """Write a picture in the format that its name says."""
+    with writing(path) as file:
+        picture.save(file, PICTURES[path.suffix.lower()])

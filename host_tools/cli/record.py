@@ -6,11 +6,13 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgefm.errors import BadInput
 from edgefm.notices import print_notice
+from host_tools.cli.arguments import add_output, check_outputs
 from host_tools.cli.board import on_device
 from host_tools.cli.output import print_table, short
 
@@ -22,8 +24,8 @@ RECORDED = ("run", "profile")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `record`."""
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN",
-                        help="a new folder, or a new .zip")
+    add_output(parser, "-o", "--output", check=check_recording, required=True, metavar="RUN",
+               help="a new folder, or a new .zip")
     parser.add_argument("--meter", default="auto", metavar="KIND[:WHERE][,key=value…]",
                         help="power meter, auto (default) or none; docs/POWER.md has the kinds")
     parser.add_argument("--costs", type=Path, metavar="FILE",
@@ -53,6 +55,13 @@ def run(arguments: argparse.Namespace) -> None:
     _summary(arguments, recorder, sys.stderr if getattr(inner, "json", False) else sys.stdout)
 
 
+def check_recording(path: Path, inputs: Sequence[Path]) -> None:
+    """Check where a recording is to be made. Raises BadInput."""
+    from host_tools.measurement.record import check_target
+
+    check_target(path, inputs)
+
+
 def inner_verb(arguments: argparse.Namespace, outer: str
                ) -> tuple[argparse.Namespace, str, list[str]]:
     """The verb that `outer` has the device do, the package there that it runs, its words."""
@@ -63,6 +72,7 @@ def inner_verb(arguments: argparse.Namespace, outer: str
         raise BadInput(f"{outer}: expected -- {' or '.join(RECORDED)} :net.efm …, met "
                        f"{shlex.join(words) or 'nothing'}")
     inner = parser().parse_args(words)
+    check_outputs(inner)
     inner.board = arguments.board
     name = on_device(inner.net)
     if not name:

@@ -7,14 +7,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from edgefm.errors import BadInput
+from host_tools.cli.arguments import add_output
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `report`."""
     parser.add_argument("recordings", type=Path, nargs="+", metavar="RUN",
                         help="folders or zips of recordings")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html")
+    add_output(parser, "-o", "--output", required=True, metavar="FILE.html")
     parser.add_argument("--validation", type=Path, action="append", default=[], metavar="FILE",
                         help="what `edgefm validate --json` printed for the same package or "
                              "network; may be given several times")
@@ -43,9 +43,6 @@ def run(arguments: argparse.Namespace) -> None:
     for file, one in zip(arguments.validation, judged, strict=True):
         if not any(one is mine for mine in used):
             print(f"{file}: of another network than any recording's; left out", file=sys.stderr)
-    try:
-        write_page(arguments.output, chapters, arguments.title)
-    except OSError as error:
-        raise BadInput(f"{arguments.output}: cannot be written: {error.strerror}") from None
+    write_page(arguments.output, chapters, arguments.title)
     print(f"{arguments.output}: {len(chapters)} recordings" if len(chapters) > 1 else
           str(arguments.output))

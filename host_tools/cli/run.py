@@ -22,10 +22,18 @@ from edgefm.network.graph import Array
 from edgefm.package.container import PackageInfo, read_info
 from edgefm.package.traffic import MapCounters, stored_maps, traffic
 from edgefm.runtime.runtime import Runtime
-from host_tools.cli.arguments import add_json, times
+from host_tools.cli.arguments import add_json, add_output, times
 from host_tools.cli.board import device_of, on_device
 from host_tools.cli.clip import run_clip
-from host_tools.cli.output import COUNTERS, print_json, print_table, save_array, tensor_text
+from host_tools.cli.output import (
+    COUNTERS,
+    check_picture,
+    print_json,
+    print_table,
+    save_array,
+    save_picture,
+    tensor_text,
+)
 
 _CAPS = ("capped_rows", "largest_shift")
 
@@ -36,10 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", type=Path, nargs="*", metavar="INPUT",
                         help="a picture or an .npy file for each input of the network; or one "
                              "`:file` on the device that holds them")
-    parser.add_argument("--out", type=Path, metavar="FILE",
-                        help="save the first output (.npy) or all of them (.npz)")
-    parser.add_argument("--draw", type=Path, metavar="PNG",
-                        help="save the picture with its boxes or its segmentation")
+    add_output(parser, "--out", metavar="FILE",
+               help="save the first output (.npy) or all of them (.npz)")
+    add_output(parser, "--draw", check=check_picture, metavar="PNG",
+               help="save the picture with its boxes or its segmentation")
     parser.add_argument("--threshold", type=float, default=0.5, metavar="SCORE",
                         help="least score of a box (default 0.5)")
     parser.add_argument("--repeat", type=times, default=1, metavar="N",
@@ -192,7 +200,7 @@ def _boxes(arguments: argparse.Namespace, info: PackageInfo, outputs: Sequence[A
     placement = placement_of(image.size, info.preprocess, info.inputs[0])
     found = answers.boxes(outputs, placement, info.labels, arguments.threshold)
     if arguments.draw:
-        answers.draw_boxes(image, found).save(arguments.draw)
+        save_picture(arguments.draw, answers.draw_boxes(image, found))
     if not arguments.json:
         print_table(("name", "score", "left", "top", "right", "bottom"),
                     [(b.name, f"{b.score:.3f}", *(round(edge) for edge in
@@ -208,7 +216,7 @@ def _mask(arguments: argparse.Namespace, info: PackageInfo, outputs: Sequence[Ar
     assert info.preprocess is not None  # load_image() has refused a picture without it
     labels = answers.mask(outputs[0], placement_of(image.size, info.preprocess, info.inputs[0]))
     if arguments.draw:
-        answers.draw_mask(image, labels).save(arguments.draw)
+        save_picture(arguments.draw, answers.draw_mask(image, labels))
     values, counts = np.unique(labels, return_counts=True)
     shares = [{"class": int(value), "name": answers.name_of(int(value), info.labels),
                "percent": 100 * int(count) / labels.size}

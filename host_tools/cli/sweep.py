@@ -12,7 +12,14 @@ from edgefm.evaluate.executors import executor
 from edgefm.evaluate.sweep import BUDGETS, Request, sweep
 from edgefm.evaluate.sweep.picture import header, markdown, page, rows, svg
 from edgefm.evaluate.validate import task_of
-from host_tools.cli.arguments import add_compile_options, add_json, compile_options, positive
+from edgefm.outputs import check_folder, write_file
+from host_tools.cli.arguments import (
+    add_compile_options,
+    add_json,
+    add_output,
+    compile_options,
+    positive,
+)
 from host_tools.cli.output import SCHEMA, print_json, print_table, progress_bar
 from host_tools.cli.validate import add_files, labelled_files
 
@@ -20,9 +27,9 @@ from host_tools.cli.validate import add_files, labelled_files
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `sweep`."""
     parser.add_argument("model", type=Path, metavar="MODEL")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR",
-                        help="sweep.json, table.md, curve.svg, index.html, and units/ with the "
-                             "results of finished work: a sweep that was interrupted goes on")
+    add_output(parser, "-o", "--output", check=check_folder, required=True, metavar="DIR",
+               help="sweep.json, table.md, curve.svg, index.html, and units/ with the results of "
+                    "finished work: a sweep that was interrupted goes on")
     parser.add_argument("--budgets", type=_budgets, default=BUDGETS, metavar="NATS,…",
                         help=f"KL budgets (default {','.join(f'{b:g}' for b in BUDGETS)})")
     add_files(parser)
@@ -56,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     for name, text in (("sweep.json", json.dumps(fields, indent=1) + "\n"),
                        ("table.md", markdown(curve)), ("curve.svg", svg(curve)),
                        ("index.html", page(curve))):
-        (arguments.output / name).write_text(text, encoding="utf-8")
+        write_file(arguments.output / name, text)
     if arguments.json:
         print_json(curve.to_json())
     else:

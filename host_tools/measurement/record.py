@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from edgefm.errors import BadInput, BadMessage
+from edgefm.outputs import check_file
 from edgefm.package.container import PackageInfo
 from edgefm.package.traffic import stored_maps
 from host_tools.link.device import Device
@@ -21,11 +22,26 @@ from host_tools.measurement.align import ROUND_TRIP
 from host_tools.power.meter import Meter
 from host_tools.power.meters import MeterRecording
 from host_tools.recording.files import pack
-from host_tools.recording.recorder import Recorder
+from host_tools.recording.recorder import Recorder, check_new
 
 ROUND_TRIPS = 8         # measured before and after
 QUIET_SECONDS = 0.2     # of the meter alone, before and after
 Complain = Callable[[str], None]
+
+
+def check_target(target: Path, inputs: Sequence[Path] = ()) -> None:
+    """Raises BadInput where no recording can be made: `target` is no new folder or new .zip."""
+    check_new(_folder(target))
+    if _folder(target) != target:
+        check_file(target, inputs)
+        if target.exists():
+            raise BadInput(f"{target}: exists already; expected a new name")
+
+
+def _folder(target: Path) -> Path:
+    """Where the files of a recording are while it grows."""
+    zipped = target.suffix.lower() == ".zip"
+    return target.with_name(f"{target.name}.recording") if zipped else target
 
 
 class RunRecorder:
@@ -38,12 +54,11 @@ class RunRecorder:
     def __init__(self, target: Path, meta: Mapping[str, Any], meter: Meter | None = None,
                  complain: Complain = lambda text: None) -> None:
         self.target = target
-        self._zip = target.suffix.lower() == ".zip"
-        if self._zip and target.exists():
-            raise BadInput(f"{target}: exists already; expected a new name")
-        folder = target.with_name(f"{target.name}.recording") if self._zip else target
+        folder = _folder(target)
+        self._zip = folder != target
         self._complain, self._unknown = complain, False
         try:
+            check_target(target)
             self.recorder = Recorder(folder, meta)
         except BaseException:
             if meter:
@@ -74,10 +89,17 @@ class RunRecorder:
         self.recorder.__exit__(kind, error, trace)
         if self.recorder.failed:
             self._complain(f"{self.recorder.folder}: recording ended early: "
-                           f"{self.recorder.failed.strerror}")
+                           f"{getattr(self.recorder.failed, 'strerror', self.recorder.failed)}")
         if self._zip:
+            self._pack()
+
+    def _pack(self) -> None:
+        """Make the zip of the folder; where that fails, the folder stays. Raises BadInput."""
+        try:
             pack(self.recorder.folder, self.target)
-            shutil.rmtree(self.recorder.folder)
+        except BadInput as error:
+            raise BadInput(f"{error}; the recording is in {self.recorder.folder}") from None
+        shutil.rmtree(self.recorder.folder)
 
     def watch(self, device: Device) -> None:
         """Record a device's events from now on, after what it says of itself."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgefm.outputs import make_folder, writing_text
 from edgefm.package.traffic import MapTraffic, traffic
 from host_tools.link.events import Counted
 from host_tools.measurement.about import stage_names, stored_maps
@@ -30,7 +31,7 @@ def write_tables(recording: Recording, folder: Path, start: float = -FOREVER,
 
     `samples-N.csv` for the Nth meter: a row per sample that is there, none for one that is not.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     written = []
     for number, channel in enumerate(recording.samples.values()):
         path = folder / f"samples-{number}-{_plain(channel.name)}.csv"
@@ -43,7 +44,7 @@ def write_tables(recording: Recording, folder: Path, start: float = -FOREVER,
               "energy.csv": (ENERGY_HEAD, _energy(recording))}
     for name, (head, rows) in tables.items():
         path = folder / name
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with writing_text(path, newline="") as file:
             writer = csv.writer(file)
             writer.writerow(head)
             writer.writerows(rows)
@@ -54,7 +55,7 @@ def write_tables(recording: Recording, folder: Path, start: float = -FOREVER,
 def _write_samples(channel: SampleChannel, path: Path, start: float, stop: float) -> None:
     names = [f"{c.rail} {UNITS[c.quantity]}" for c in channel.columns]
     shapes = ["%d" if c.quantity == "digital" else "%.9g" for c in channel.columns]
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with writing_text(path, newline="") as file:
         csv.writer(file).writerow(["time_s", "sample", *names])
         for piece in channel.chunks(start, stop):
             table = np.column_stack([piece.times, piece.index, *piece.values])

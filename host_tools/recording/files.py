@@ -17,6 +17,7 @@ from typing import IO, Self
 
 from edgefm.errors import BadInput
 from edgefm.files import MOST_JSON, open_file, read_bytes
+from edgefm.outputs import writing
 
 FORMAT = "edgefm-recording"
 VERSION = 1
@@ -187,12 +188,11 @@ def open_files(path: Path) -> FolderFiles:
 
 def pack(folder: Path, target: Path) -> None:
     """Put the files of a finished recording into a zip, unpacked: chunks are compressed already."""
-    part = target.with_name(f"{target.name}.part")
-    with FolderFiles(folder) as files, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+    with FolderFiles(folder) as files, writing(target) as file, \
+            zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name in [META, *files.names()]:
             if (folder / name).is_file():
                 archive.write(folder / name, name)
-    part.replace(target)
 
 
 def _data_of(file: IO[bytes], at: int) -> int:

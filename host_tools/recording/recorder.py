@@ -14,11 +14,10 @@ Times are ns since the recorder was made; `recorder.now()` reads that clock, and
 from __future__ import annotations
 
 import json
-import os
 import platform
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -28,6 +27,7 @@ from typing import IO, Any, Self
 import numpy as np
 
 from edgefm.errors import BadInput
+from edgefm.outputs import check_folder, make_folder, write_file
 from host_tools.recording import chunks
 from host_tools.recording.chunks import Column, Json
 from host_tools.recording.files import CHANNEL, FORMAT, LOCK, META, VERSION
@@ -40,9 +40,8 @@ class Recorder:
     """A recording that grows; a context manager. Raises BadInput where one is already."""
 
     def __init__(self, folder: Path, meta: Mapping[str, Any] | None = None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        if (folder / META).exists() or any(CHANNEL.fullmatch(p.name) for p in folder.iterdir()):
-            raise BadInput(f"{folder}: holds a recording already; expected a new folder")
+        check_new(folder)
+        make_folder(folder)
         self.folder = folder
         self.origin = time.monotonic_ns()
         self._channels: list[ChannelWriter] = []
@@ -53,7 +52,7 @@ class Recorder:
             "started": datetime.now(UTC).isoformat(timespec="microseconds"),
             "host": _host(), **(meta or {})}
         self._write_meta()
-        self.failed: OSError | None = None  # why nothing is written any more: a full disk
+        self.failed: Exception | None = None  # why nothing is written any more: a full disk
         self._stop = threading.Event()
         self._flusher = threading.Thread(target=self._flush_often, daemon=True,
                                          name="recording flush")
@@ -115,24 +114,34 @@ class Recorder:
         self._stop.set()
         self._flusher.join()
         for channel in self._channels:
-            channel.close()
-        with self._lock:
+            self._or_failed(channel.close)
+        with self._lock, self._held:
             self._meta.update(state=state, seconds=round(self.now() / 1e9, 6))
-            self._write_meta()
-            self._held.close()
+            self._or_failed(self._write_meta)
 
     def _flush_often(self) -> None:
         while not self._stop.wait(FLUSH_SECONDS):
-            try:
-                self.flush()
-            except OSError as error:
-                self.failed = error
+            self._or_failed(self.flush)
+            if self.failed:
                 return
 
+    def _or_failed(self, write: Callable[[], None]) -> None:
+        """Write; a full disk costs what no longer fits, not what comes after it."""
+        try:
+            write()
+        except (OSError, BadInput) as error:
+            self.failed = self.failed or error
+
     def _write_meta(self) -> None:
-        part = self.folder / f"{META}.part"
-        part.write_text(json.dumps(self._meta, indent=1) + "\n", encoding="utf-8")
-        os.replace(part, self.folder / META)
+        write_file(self.folder / META, json.dumps(self._meta, indent=1) + "\n")
+
+
+def check_new(folder: Path) -> None:
+    """Raises BadInput where a recording cannot be made: one is there, or no folder can be."""
+    check_folder(folder)
+    if folder.is_dir() and ((folder / META).exists()
+                            or any(CHANNEL.fullmatch(p.name) for p in folder.iterdir())):
+        raise BadInput(f"{folder}: holds a recording already; expected a new folder")
 
 
 def _lock_file(path: Path) -> IO[bytes]:

@@ -59,8 +59,11 @@ class ChannelWriter:
 
     def _write(self, chunk: bytes) -> None:
         rest = memoryview(chunk)
-        while rest:
-            rest = rest[self._file.write(rest):]
+        try:
+            while rest:
+                rest = rest[self._file.write(rest):]
+        except OSError as error:  # a full disk does not say whose file found it full
+            raise OSError(error.errno, error.strerror, self._file.name) from None
 
 
 class SampleWriter(ChannelWriter):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -21,6 +20,7 @@ from edgefm.evaluate.validate import Labelled, Outcome, Unit
 from edgefm.files import parse_json, read_bytes
 from edgefm.images.annotations import MaskedFile
 from edgefm.network.graph import Quant, Tensor
+from edgefm.outputs import make_folder, write_file
 from edgefm.rate_distortion.divergence import Decision, decision_of, package_of
 
 
@@ -99,7 +99,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     def path(self, name: str) -> Path:
         """Where something is kept."""
@@ -107,9 +107,7 @@ class Store:
 
     def put(self, name: str, data: bytes) -> None:
         """Keep something."""
-        part = self.path(f"{name}.part{os.getpid()}")
-        part.write_bytes(data)
-        part.replace(self.path(name))
+        write_file(self.path(name), data)
 
     def get(self, name: str) -> bytes | None:
         """What is kept, None when it is not there."""

@@ -18,6 +18,7 @@ import numpy as np
 from edgefm.html.markup import Markup, breakable, join, number, short, size, tag
 from edgefm.html.pictures import Bar, bars, memory, memory_key
 from edgefm.html.style import STYLE
+from edgefm.outputs import write_file
 from edgefm.package.traffic import MapTraffic
 from host_tools.measurement.about import mapping, stored_maps, whole_number
 from host_tools.measurement.align import align
@@ -79,8 +80,8 @@ def chapter(recording: Recording, costs: Costs | None = None, meter: str | None 
 
 
 def write_page(path: Path, chapters: Sequence[Chapter], title: str) -> None:
-    """Write the page. Raises OSError."""
-    path.write_text(page(chapters, title), encoding="utf-8")
+    """Write the page. Raises BadInput when the file cannot be written."""
+    write_file(path, page(chapters, title))
 
 
 def page(chapters: Sequence[Chapter], title: str = "edgefm recording") -> str:

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that edgefm writes: checked before the work begins, then whole or not at all.
+
+Every file is written beside its place under another name and moved there when it is complete. A
+link stays and its target is replaced; a replaced file keeps its permissions. Devices, pipes,
+sockets and the inputs of a command are never replaced.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from edgefm.errors import BadInput
+
+KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
+         (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"))
+# what commands read from the folders that they are given: pictures, tensors, labels, recordings
+READ_FROM_FOLDERS = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp", ".gif",
+                               ".tif", ".tiff", ".npy", ".npz", ".txt", ".csv", ".samples",
+                               ".events"))
+RECORDING_FILES = frozenset(("meta.json", "lock"))
+
+_parts: set[Path] = set()  # of files that are being written
+
+
+def check_file(path: Path, inputs: Iterable[Path] = ()) -> Path:
+    """Where a file named `path` will be written: behind all links.
+
+    Raises BadInput where it cannot be, or would destroy something: a folder, device, pipe or
+    socket, what this command prints to, one of its `inputs` or a file of an input folder.
+    """
+    place = Path(os.path.realpath(path))
+    there = _stat(path)
+    _check_writable(path, place.parent)
+    if there is None:
+        return place
+    for is_kind, name in KINDS:
+        if is_kind(there.st_mode):
+            raise BadInput(f"{path}: {name}; expected the name of a file to write")
+    if not os.access(place, os.W_OK):
+        raise BadInput(f"{path}: cannot be written: it is read-only")
+    if any(_is_same(there, os.fstat(fd)) for fd in (1, 2) if _is_open(fd)):
+        raise BadInput(f"{path}: this command prints there; expected the name of another file")
+    for one in inputs:
+        _check_input(path, there, one)
+    return place
+
+
+def check_folder(path: Path, inputs: Iterable[Path] = ()) -> Path:
+    """Where a folder named `path` is or will be made. Raises BadInput where it cannot be, or where
+    it stands for one of the `inputs` that is a file."""
+    place = Path(os.path.realpath(path))
+    there = _stat(path)
+    if there is not None and not stat.S_ISDIR(there.st_mode):
+        raise BadInput(f"{path}: a file is there; expected the name of a folder to write into")
+    nearest = next(one for one in (place, *place.parents) if one.exists())
+    _check_writable(path, nearest)
+    return place
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those it lies in. Raises BadInput where it cannot be made."""
+    try:
+        check_folder(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refused(path, error) from None
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that gets its name when the block ends well, and vanishes when it does not.
+
+    Raises BadInput, naming the file, where it cannot be written: a full disk, a missing folder.
+    """
+    place = check_file(path)
+    part = place.parent / f".edgefm-{os.getpid()}-{secrets.token_hex(4)}.part"
+    _parts.add(part)
+    try:
+        with _create(part) as file:
+            yield file
+            file.flush()
+            _keep_permissions(file.fileno(), place)
+        os.replace(part, place)
+    except OSError as error:
+        if error.filename not in (None, str(part)):
+            raise  # of another file, which the block reads
+        raise _refused(path, error) from None
+    finally:
+        _discard(part)
+
+
+@contextmanager
+def writing_text(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
+    """The same for UTF-8 text; `newline` as for open()."""
+    with writing(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline=newline, write_through=True)
+        yield text
+        text.detach()
+
+
+def write_file(path: Path, data: bytes | str) -> None:
+    """Write bytes, or text as UTF-8, in one go. Raises what `writing` raises."""
+    with writing(path) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+
+
+def abandon() -> None:
+    """Take away what is half written: the process ends now, and no block will."""
+    for part in tuple(_parts):
+        _discard(part)
+
+
+def _create(part: Path) -> IO[bytes]:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(part, flags, 0o666), "wb")
+
+
+def _discard(part: Path) -> None:
+    with suppress(OSError):
+        part.unlink(missing_ok=True)
+    _parts.discard(part)
+
+
+def _keep_permissions(descriptor: int, place: Path) -> None:
+    """Mode and owner of the file that is replaced, as far as this user may give them."""
+    try:
+        old = place.stat()
+    except FileNotFoundError:
+        return
+    with suppress(OSError):
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+    with suppress(OSError):
+        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    """What is at the end of all links; None where nothing is yet."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:  # a file where a folder should be, links in a circle, too long a name
+        raise _refused(path, error) from None
+
+
+def _check_writable(path: Path, folder: Path) -> None:
+    if not folder.exists():
+        raise BadInput(f"{path}: cannot be written: there is no folder {folder}")
+    if not folder.is_dir():
+        raise BadInput(f"{path}: cannot be written: {folder} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput(f"{path}: cannot be written: folder {folder} is read-only")
+
+
+def _check_input(path: Path, there: os.stat_result, one: Path) -> None:
+    """Refuse an input, and what its reader would take of an input that is a folder."""
+    if one.is_dir():
+        files = [file for file in one.iterdir() if file.name in RECORDING_FILES
+                 or file.suffix.lower() in READ_FROM_FOLDERS]
+    else:
+        files = [one]
+    for file in files:
+        with suppress(OSError):
+            if _is_same(there, file.stat()):
+                raise BadInput(f"{path}: this command reads it; expected the name of another file")
+
+
+def _is_same(one: os.stat_result, other: os.stat_result) -> bool:
+    return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _refused(path: Path, error: OSError) -> BadInput:
+    return BadInput(f"{path}: cannot be written: {error.strerror or error}")
