@@ -25,6 +25,7 @@ from edgefm.images.preprocess import is_picture
 from edgefm.network.graph import Array, Graph
 from edgefm.outputs import make_folder, write_file
 from edgefm.rate_distortion.transform import bottlenecks, stored_maps
+from edgefm.terminal import prepare
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "benchmarks"
@@ -154,6 +155,7 @@ def say(text: str) -> None:
 
 def print_command() -> None:
     """The command that prints what follows, as it was typed, with --data left out."""
+    prepare()
     words = [f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]
     if "--data" in words:
         at = words.index("--data")

@@ -25,6 +25,8 @@ KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, 
 READ_FROM_FOLDERS = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp", ".gif",
                                ".tif", ".tiff", ".npy", ".npz", ".txt", ".csv", ".samples",
                                ".events"))
+RESERVED = frozenset(("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$",
+                      *(f"{port}{n}" for port in ("COM", "LPT") for n in range(10))))
 RECORDING_FILES = frozenset(("meta.json", "lock"))
 
 _parts: set[Path] = set()  # of files that are being written
@@ -63,6 +65,19 @@ def check_folder(path: Path, inputs: Iterable[Path] = ()) -> Path:
     nearest = next(one for one in (place, *place.parents) if one.exists())
     _check_writable(path, nearest)
     return place
+
+
+def place_in(folder: Path, name: str) -> Path:
+    """Where a file that calls itself `name`, on a device or in an archive, is written in a folder.
+
+    Raises BadInput for a name that is a path, or that some system takes for something else.
+    """
+    stem = name.partition(".")[0].rstrip().upper()
+    if (not name or not name.isprintable() or set(name) & set("/\\:") or name[-1] in ". "
+            or stem in RESERVED):
+        raise BadInput(f"{name!r} is no name for a file on this machine; expected one without "
+                       "/, \\, : or .. (give the file another name instead of a folder)")
+    return folder / name
 
 
 def make_folder(path: Path) -> None:

@@ -20,6 +20,7 @@ from edgefm.exporters.tflite import export_tflite
 from edgefm.html import write_report
 from edgefm.notices import warnings_as_lines
 from edgefm.outputs import check_folder, write_file
+from edgefm.terminal import complain, say
 
 COLUMNS = ("network", "fast B", "external B", "layer by layer B", "float %", "int8 %",
            "reference %", "images/s")
@@ -38,21 +39,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             runs = [run(subject, folder) for subject in subjects(folder)]
         write_report(folder / "report.html", runs, "edgefm demo")
     except (EdgefmError, OSError) as error:
-        print("edgefm.demo:", " ".join(str(error).split()), file=sys.stderr)
+        complain(error, "edgefm.demo")
         return 2
     print_table(runs)
-    print(f"\nreport: {folder / 'report.html'}")
+    say()
+    say(f"report: {folder / 'report.html'}")
     return 0
 
 
 def run(subject: Subject, folder: Path) -> dict[str, Any]:
     """Compile one network, write its package, validate it; the result is a run of the report."""
-    print(f"{subject.name}: compile", file=sys.stderr, flush=True)
+    say(f"{subject.name}: compile", to=sys.stderr, flush=True)
     model = load_model(subject.model, subject.options)
     compiled = compile_loaded(model, subject.options)
     write_file(folder / f"{subject.model.stem}.efm", compiled.package)
     layers = compile_loaded(model, replace(subject.options, fast=None, cut="ops"))
-    print(f"{subject.name}: validate on {len(subject.files)} images", file=sys.stderr, flush=True)
+    say(f"{subject.name}: validate on {len(subject.files)} images", to=sys.stderr, flush=True)
     oracle = export_tflite(model.graph) if available() else None
     source = subject.model if model.source.is_float() else None
     with process_pool() as pool:
@@ -67,7 +69,7 @@ def print_table(runs: Sequence[dict[str, Any]]) -> None:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         name, *figures = (cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        print("  ".join((line[0].ljust(len(name)), *figures)))
+        say("  ".join((line[0].ljust(len(name)), *figures)))
 
 
 def _line(one: dict[str, Any]) -> tuple[str, ...]:

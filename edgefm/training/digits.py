@@ -20,6 +20,7 @@ import torch.nn.functional as tnf
 
 from edgefm.demo import IMAGE_SIZE, Images, demo_models, digits
 from edgefm.outputs import writing
+from edgefm.terminal import say
 from edgefm.training import networks
 from edgefm.training.shapes import Shapes, mobilenet_v2_shapes, squeezenet_shapes
 
@@ -119,8 +120,8 @@ def main(names: list[str]) -> None:
         plan = recipe(model.name)
         written = save(model.weights, train(plan, images, torch.from_numpy(labels)))
         reached = accuracy(plan, written, unseen, torch.from_numpy(answers))
-        print(f"{model.name}: {reached:.2f} % of {len(unseen)} held-out digits, "
-              f"{model.weights.stat().st_size} bytes")
+        say(f"{model.name}: {reached:.2f} % of {len(unseen)} held-out digits, "
+            f"{model.weights.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

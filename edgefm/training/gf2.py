@@ -45,6 +45,7 @@ from edgefm.quantization.choose import QuantizeOptions, quantize
 from edgefm.quantization.dequantize import dequantized_graph
 from edgefm.rate_distortion.requantize import with_quants
 from edgefm.rate_distortion.transform import Stage, bottlenecks, stored_maps
+from edgefm.terminal import complain, say
 from edgefm.training import student
 from edgefm.training.codes import (
     LOWEST,
@@ -221,7 +222,7 @@ def distil(pupil: Pupil, codes: Mapping[str, MapCode], options: argparse.Namespa
             optimizer.step()
             schedule.step()
             total += loss.item() * len(chosen)
-        print(f"epoch {epoch + 1} of {options.epochs}: KL {total / len(images):.4f}", flush=True)
+        say(f"epoch {epoch + 1} of {options.epochs}: KL {total / len(images):.4f}", flush=True)
     return (replace(pupil, graph=student.with_parameters(pupil.graph, taught)),
             {name: replace(code, log_reach=code.log_reach.detach(), mean=code.mean.detach())
              for name, code in learned.items()})
@@ -287,7 +288,7 @@ def _train(options: argparse.Namespace) -> None:
     pupil = read_pupil(options.model, options)
     codes = codes_for(pupil, options)
     for name, code in codes.items():
-        print(f"{name}: {code.stored:.2f} bits per value", flush=True)
+        say(f"{name}: {code.stored:.2f} bits per value", flush=True)
     if options.epochs:
         pupil, codes = distil(pupil, codes, options)
     write(options.out, pupil, codes)
@@ -302,7 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings_as_lines()
             _train(options)
     except EdgefmError as error:
-        print(f"edgefm.training.gf2: {error}", file=sys.stderr)
+        complain(error, "edgefm.training.gf2")
         return 2
     return 0
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from edgefm.errors import BadInput, EdgefmError, MissingTool
 from edgefm.outputs import write_file
+from edgefm.terminal import say
 from host_tools.boards.image import flash_image, write_uf2
 from host_tools.boards.launch import start_process, start_qemu
 from host_tools.boards.running import Running
@@ -119,7 +120,7 @@ def choose(board: str, tools: Mapping[str, Options], wanted: str | None) -> str:
 
 
 def flash(board: str, tools: Mapping[str, Options], program: Path, *, tool: str | None = None,
-          to: str | None = None, say: Callable[[str], None] = print) -> Running | None:
+          to: str | None = None, say: Callable[[str], None] = say) -> Running | None:
     """Put the program on the board, or start the board with it; `say` is told every command.
 
     `to` is a probe's or device's serial number, a drive, or USER@HOST. Returns the board where it

@@ -15,6 +15,7 @@ from pathlib import Path
 from serial.tools import list_ports
 
 from edgefm.errors import BadInput, EdgefmError
+from edgefm.terminal import complain, say
 from host_tools.boards import build, running
 from host_tools.boards.flash import flash, missing
 from host_tools.boards.switches import only
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         said.run(said)
     except (EdgefmError, OSError) as error:
-        print("boards:", " ".join(str(error).split()), file=sys.stderr)
+        complain(error, "boards")
         return 2
     return 0
 
@@ -50,17 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _list(said: argparse.Namespace) -> None:
     for name in build.boards():
         made = build.recipe(name)
-        print(f"{name:<17}{made.description}; {made.status}")
+        say(f"{name:<17}{made.description}; {made.status}")
         compiler = build.missing(made)
         lacks = [] if compiler is None else [f"{made.compiler}: {compiler}"]
         lacks += [f"{tool}: {line}" for tool, options in made.flash.items()
                   if (line := missing(tool, options)) is not None]
         for line in lacks:
-            print(f"{'':<17}lacks {line}")
+            say(f"{'':<17}lacks {line}")
     for board in running.running():
-        print(f"running: {board.board} at {board.url}, process {board.pid}")
+        say(f"running: {board.board} at {board.url}, process {board.pid}")
     for port in list_ports.comports():
-        print(f"plugged in: {port.device} ({port.description})")
+        say(f"plugged in: {port.device} ({port.description})")
 
 
 def _flash(said: argparse.Namespace) -> None:
@@ -69,7 +70,7 @@ def _flash(said: argparse.Namespace) -> None:
                           small=bool(said.only))
     started = flash(made.name, made.flash, program, tool=said.tool, to=said.to)
     where = f" at {started.url}, process {started.pid}" if started else ""
-    print(f"{made.name} runs {program.parent.name}{where}")
+    say(f"{made.name} runs {program.parent.name}{where}")
 
 
 def _stop(said: argparse.Namespace) -> None:
@@ -77,10 +78,10 @@ def _stop(said: argparse.Namespace) -> None:
     if said.board and not found:
         raise BadInput(f"no board {said.board!r} of this checkout runs")
     if not found:
-        print("no board of this checkout runs")
+        say("no board of this checkout runs")
     for board in found:
         running.stop(board)
-        print(f"stopped {board.board} at {board.url}")
+        say(f"stopped {board.board} at {board.url}")
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
 from edgefm.errors import EdgefmError
-from edgefm.notices import print_notice, warnings_as_lines
+from edgefm.notices import warnings_as_lines
+from edgefm.terminal import complain, prepare, say
 from host_tools.cli import (
     codecs,
     compare,
@@ -43,6 +44,9 @@ from host_tools.cli import (
 from host_tools.cli.arguments import check_outputs
 from host_tools.cli.board import Board
 
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
 VERBS = (compile, plan, inspect, run, diff, validate, sweep, codecs, zoo,
          devs, connect, deploy, cp, ls, rm, df, sha256, info, reset, profile,
          record, monitor, report, compare, export, meters)
@@ -52,7 +56,11 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose complaint is one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)\n")
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        for line in message.splitlines():
+            say(line, to=cast("TextIO | None", file) or sys.stderr)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 after one line of error, 130 when interrupted."""
+    prepare()
     try:
         with Board() as board, warnings.catch_warnings():
             warnings_as_lines()
@@ -108,5 +117,5 @@ def _commands(words: list[str]) -> list[list[str]]:
 
 
 def _complain(message: str) -> int:
-    print_notice(message)
+    complain(message)
     return 2

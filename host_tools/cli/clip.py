@@ -17,6 +17,7 @@ from edgefm.network.graph import Array
 from edgefm.package.container import PackageInfo
 from edgefm.package.traffic import stored_maps, traffic
 from edgefm.runtime.runtime import Runtime
+from edgefm.terminal import say
 from host_tools.cli.output import COUNTERS, print_json, print_table
 
 _COUNTED = (*COUNTERS, "coded_bytes", "coded_values", "raw_rows", "reference_bytes")
@@ -47,12 +48,12 @@ def run_clip(arguments: argparse.Namespace, runtime: Runtime) -> None:
                   f["coded_bytes"], _bits(f)) for f in found])
     later = [f["coded_bytes"] for f in found[1:] if f["coded_bytes"]]
     if later:
-        print(f"coded maps: {found[0]['coded_bytes']:,} bytes in the first frame, "
-              f"{round(sum(later) / len(later)):,} in each of the others on average")
+        say(f"coded maps: {found[0]['coded_bytes']:,} bytes in the first frame, "
+            f"{round(sum(later) / len(later)):,} in each of the others on average")
     if any(f["reference_bytes"] for f in found):
         kept = sum(m["rows"] * m["row_bytes"] for m in info.plan["maps"] if "reference" in m)
-        print(f"the frame before takes {kept:,} bytes of fast memory, and "
-              f"{found[-1]['reference_bytes']:,} bytes of it are read and written per frame")
+        say(f"the frame before takes {kept:,} bytes of fast memory, and "
+            f"{found[-1]['reference_bytes']:,} bytes of it are read and written per frame")
 
 
 def _bits(counted: dict[str, Any]) -> str:

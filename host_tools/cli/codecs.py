@@ -11,6 +11,7 @@ from edgefm.errors import naming
 from edgefm.evaluate.codec_costs import CodecCost, Measurement, measure_codecs
 from edgefm.network.graph import Array
 from edgefm.package.container import read_info
+from edgefm.terminal import say
 from host_tools.cli.arguments import add_compile_options, add_json, compile_options, count
 from host_tools.cli.output import print_json, print_table, progress_bar, short
 
@@ -57,21 +58,22 @@ def _inputs(arguments: argparse.Namespace, compiled: Compiled) -> tuple[list[Arr
 
 
 def _print(result: Measurement) -> None:
-    print(f"{result.files} files, {len(result.maps)} maps; bits per value with every row's length, "
-          "weighted by transfers")
+    say(f"{result.files} files, {len(result.maps)} maps; bits per value with every row's length, "
+        "weighted by transfers")
     print_table(("codec", "bits/value", "p99", "largest", "table bytes", "of weights", "error",
                  "state", "buffer", "raw rows", "encode ns", "decode ns"),
                 [(c.codec, c.bits_per_value, c.p99, c.largest, c.table_bytes,
                   f"{100 * c.tables_share:.2f} %", _error(c), c.state_bytes, c.buffer_bytes,
                   f"{100 * c.raw_rows:.1f} %", c.encode_ns_per_value, c.decode_ns_per_value)
                  for c in result.codecs])
-    print(f"(all tables together may take {result.table_limit:,} bytes; error: mean squared, in "
-          "steps, of codecs that lose;\nstate and code buffer of the largest cursor, in bytes; ns "
-          "per value on this machine)")
+    say(f"(all tables together may take {result.table_limit:,} bytes; error: mean squared, in "
+        "steps, of codecs that lose;\nstate and code buffer of the largest cursor, in bytes; ns "
+        "per value on this machine)")
     for c in result.codecs:
         if c.raw_maps:
-            print(f"({c.codec} does not take {c.raw_maps} of these maps; they count as raw)")
-    print("\nBits per value of each map")
+            say(f"({c.codec} does not take {c.raw_maps} of these maps; they count as raw)")
+    say()
+    say("Bits per value of each map")
     print_table(("map", "values", "transfers", *(c.codec for c in result.codecs)),
                 [(short(m.name), m.values, m.transfers, *m.bits_per_value.values())
                  for m in result.maps])

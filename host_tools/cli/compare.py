@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgefm.terminal import say
 from host_tools.cli.output import print_json, print_table, short
 
 if TYPE_CHECKING:
@@ -48,13 +49,13 @@ def run(arguments: argparse.Namespace) -> None:
         return
     print_table(("", found[0].name, found[1].name, "difference", ""), [_row(one) for one in lines])
     if maps:
-        print()
+        say()
         print_table(("bits per value of stored map", found[0].name, found[1].name, "difference",
                      ""), [_row(one) for one in maps])
     for side in found:
         if side.no_maps and stored_maps(side.meta):
-            print(f"{side.name}: {side.no_maps}")
-    print("± is what a figure may be off by; a difference marked = is not larger than that")
+            say(f"{side.name}: {side.no_maps}")
+    say("± is what a figure may be off by; a difference marked = is not larger than that")
 
 
 def _row(line: Line) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from edgefm.images import answers
 from edgefm.images.labels import names_for
 from edgefm.outputs import write_file
 from edgefm.package.container import read_info
+from edgefm.terminal import say
 from host_tools.cli.arguments import (
     add_compile_options,
     add_json,
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
                     **({"rate": info.rate} if info.rate else {}),
                     **({"check": check.to_json()} if check else {})})
     else:
-        print(f"{arguments.output}: {size_text(len(package))}")
+        say(f"{arguments.output}: {size_text(len(package))}")
         print_summary(info)
         if check:
             _print_check(check)
@@ -83,12 +84,13 @@ def _checked(arguments: argparse.Namespace) -> tuple[bytes, Check]:
 
 def _print_check(check: Check) -> None:
     """Every round; the last is the package that was written."""
-    print(f"\nChecked on {check.files} labelled files, {check.views} view(s) of each; points of "
-          f"{check.figure}")
+    say()
+    say(f"Checked on {check.files} labelled files, {check.views} view(s) of each; points of "
+        f"{check.figure}")
     words = {True: "kept", False: "exceeded", None: "not judged: a budget in bytes"}
     print_table(("KL budget", "KL, nats", "points lost", "changed %", "map bytes", "budget"),
                 [("-" if one.kl_budget is None else f"{one.kl_budget:.5f}", f"{one.kl:.5f}",
                   f"{one.points:+.2f} ± {one.points_error or 0:.2f}", one.changed, one.map_bytes,
                   words[one.met]) for one in check.rounds])
     if check.rounds[-1].kl_budget == 0:
-        print("No coarser steps kept the budget: maps are coded without loss.")
+        say("No coarser steps kept the budget: maps are coded without loss.")

@@ -11,8 +11,9 @@ from typing import Any
 
 from edgefm.errors import BadInput, LinkError
 from edgefm.files import read_bytes
-from edgefm.outputs import check_file, write_file
+from edgefm.outputs import check_file, place_in, write_file
 from edgefm.package.container import MAGIC, read_needs
+from edgefm.terminal import say
 from host_tools.cli.board import device_of, on_device
 from host_tools.cli.output import progress_bar, size_text
 
@@ -55,7 +56,7 @@ def _fetch(arguments: argparse.Namespace, name: str) -> bytes:
 
 
 def _download(arguments: argparse.Namespace, name: str, target: Path) -> None:
-    path = target / name if target.is_dir() else target
+    path = place_in(target, name) if target.is_dir() else target
     check_file(path)
     write_file(path, _fetch(arguments, name))
 
@@ -69,14 +70,14 @@ def upload(arguments: argparse.Namespace, source: str, data: bytes, name: str) -
     there = device.find(name)
     if (not arguments.force and there is not None and there.bytes == len(data)
             and device.sha256(name) == digest):
-        print(f":{name} is there already, with the same SHA-256")
+        say(f":{name} is there already, with the same SHA-256")
         return
     with _bar(f"write :{name}") as progress:
         device.put(name, data, replace=arguments.replace, progress=progress)
     if device.sha256(name) != digest:
         raise LinkError(f"{device.name}: :{name} was written, but its SHA-256 is not that of "
                         f"{source}")
-    print(f":{name}: {size_text(len(data))}, SHA-256 read back")
+    say(f":{name}: {size_text(len(data))}, SHA-256 read back")
 
 
 def _check(device: Any, source: str, data: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 
+from edgefm.terminal import say
 from host_tools.cli.arguments import add_json
 from host_tools.cli.output import print_json, print_table
 
@@ -27,4 +28,4 @@ def run(arguments: argparse.Namespace) -> None:
                     [(board.url, board.name, "process" if board.runs_here else "serial port")
                      for board in boards])
     else:
-        print("no board is connected or running (./inv flash --board sim starts one)")
+        say("no board is connected or running (./inv flash --board sim starts one)")

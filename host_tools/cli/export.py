@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from edgefm.outputs import check_file, check_folder, writing_text
+from edgefm.terminal import say, say_path
 from host_tools.cli.arguments import count
 
 
@@ -44,10 +45,10 @@ def run(arguments: argparse.Namespace) -> None:
     with Recording(path) as recording:
         if arguments.csv:
             for written in write_tables(recording, target, arguments.start, arguments.stop):
-                print(written)
+                say_path(written)
         else:
             with writing_text(target) as file:
                 events = write_trace(recording, file, arguments.points)
-            print(f"{target}: {events} events; open it in ui.perfetto.dev")
+            say(f"{target}: {events} events; open it in ui.perfetto.dev")
         for problem in recording.problems:
-            print(f"{path}: {problem}", file=sys.stderr)
+            say(f"{path}: {problem}", to=sys.stderr)

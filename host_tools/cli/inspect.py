@@ -10,6 +10,7 @@ from typing import Any
 
 from edgefm.files import read_bytes
 from edgefm.package.container import PackageInfo, read_info
+from edgefm.terminal import say
 from host_tools.cli.arguments import add_json
 from host_tools.cli.output import (
     print_fields,
@@ -41,9 +42,9 @@ def run(arguments: argparse.Namespace) -> None:
             "labels": list(info.labels), "plan": info.plan, "rate": info.rate,
             "sections": [{"name": s.name, "bytes": s.bytes} for s in info.sections]})
         return
-    print(f"{arguments.net}: {info.name}, {size_text(len(data))}")
+    say(f"{arguments.net}: {info.name}, {size_text(len(data))}")
     print_summary(info)
-    print()
+    say()
     print_table(("section", "bytes"), [(s.name, s.bytes) for s in info.sections])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 
+from edgefm.terminal import say
 from host_tools.cli.arguments import add_json
 from host_tools.cli.board import device_of
 from host_tools.cli.output import print_json
@@ -24,4 +25,4 @@ def run(arguments: argparse.Namespace) -> None:
         print_json({"files": [{"name": one.name, "bytes": one.bytes} for one in files]})
         return
     for one in files:
-        print(f"{one.bytes:>10,}  {one.name}")
+        say(f"{one.bytes:>10,}  {one.name}")

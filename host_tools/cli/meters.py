@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from edgefm.errors import BadInput, EdgefmError
+from edgefm.terminal import say
 from host_tools.cli.arguments import add_json, positive
 from host_tools.cli.output import print_json, print_table
 
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json({"meters": [{"meter": text, **asdict(one)} for text, one in tested]})
     elif not tested:
-        print(f"no power meter is plugged in (looked for {', '.join(KINDS)})")
+        say(f"no power meter is plugged in (looked for {', '.join(KINDS)})")
     else:
         print_table(("meter", "rails", "samples/s", "lost", "mean W", "test"), [
             (text, " ".join(one.rails), round(one.samples / one.seconds) if one.seconds else 0,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgefm.errors import LinkError
-from edgefm.notices import print_notice
+from edgefm.terminal import complain, say
 from host_tools.cli.arguments import add_output
 from host_tools.cli.record import check_recording, inner_verb
 from host_tools.cli.run import device_stream
@@ -70,7 +70,7 @@ def _record(arguments: argparse.Namespace) -> None:
         folder = arguments.output or Path(scratch) / "run"
         meta = {"run": {"command": shlex.join(words)}}
         recorder = stack.enter_context(RunRecorder(folder, meta, open_meter(arguments.meter),
-                                                   print_notice))
+                                                   complain))
         work = _Work(arguments, inner, name, recorder)
         recording = stack.enter_context(Recording(folder))
         thread = threading.Thread(target=work.go_on, daemon=True)
@@ -105,7 +105,7 @@ class _Work:
                 if not again:
                     self.error = error
                     return
-                print_notice(f"{error}; trying again")
+                complain(f"{error}; trying again")
                 self._board.close()
                 self.stop.wait(AGAIN_SECONDS)
             except BaseException as error:
@@ -137,7 +137,7 @@ def _show(arguments: argparse.Namespace, recording: Any, ended: Callable[[], boo
     follower = Follower(recording)
     drawer = Drawer(sys.stdout)
     with Server(follower, arguments.host, arguments.port) as server:
-        print(f"{server.url} (Ctrl-C ends)", flush=True)
+        say(f"{server.url} (Ctrl-C ends)", flush=True)
         if not arguments.no_browser:
             _open(server.url)
         pause = threading.Event()
@@ -160,4 +160,4 @@ def _open(url: str) -> None:
     try:
         webbrowser.open(url)
     except webbrowser.Error as error:
-        print_notice(f"no browser: {error}; open {url}")
+        complain(f"no browser: {error}; open {url}")

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from edgefm.errors import BadInput
 from edgefm.network.graph import Array
 from edgefm.outputs import check_file, writing
+from edgefm.terminal import plain, say
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -27,7 +28,7 @@ COUNTERS = ("external_read_bytes", "external_write_bytes", "weight_read_bytes",
 
 def print_json(fields: Mapping[str, Any]) -> None:
     """Print one object with its schema number, and nothing else."""
-    print(json.dumps({"schema": SCHEMA, **fields}, default=_plain, allow_nan=False))
+    say(json.dumps({"schema": SCHEMA, **fields}, default=_plain, allow_nan=False))
 
 
 def _plain(value: Any) -> Any:
@@ -46,7 +47,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
     for line in (header, ["-" * width for width in widths], *texts):
         cells = [text.rjust(width) if right else text.ljust(width)
                  for text, width, right in zip(line, widths, numeric, strict=True)]
-        print("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
 
 
 def print_maps(maps: Sequence[Mapping[str, Any]]) -> None:
@@ -65,7 +66,7 @@ def print_fields(fields: Mapping[str, object]) -> None:
     """Print name and value pairs in two columns."""
     width = max(map(len, fields), default=0)
     for name, value in fields.items():
-        print(f"{name.ljust(width)}  {_cell(value)}")
+        say(f"{name.ljust(width)}  {_cell(value)}")
 
 
 def _cell(value: object) -> str:
@@ -75,7 +76,7 @@ def _cell(value: object) -> str:
         return f"{value:,.2f}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return str(value)
+    return plain(value)  # as wide as it will be
 
 
 def short(name: str, width: int = 36) -> str:
@@ -103,7 +104,7 @@ def tensor_text(shape: Sequence[int], dtype: str, scale: float, zero_point: int)
 @contextmanager
 def progress_bar(what: str, total: int | None = None, unit: str = "it") -> Iterator[Any]:
     """A bar on stderr while work lasts, on a terminal only; `.update(n)` moves it."""
-    with tqdm(desc=what, total=total, unit=unit, file=sys.stderr, leave=False,
+    with tqdm(desc=plain(what, sys.stderr), total=total, unit=unit, file=sys.stderr, leave=False,
               disable=not sys.stderr.isatty()) as bar:
         yield bar
 
@@ -112,10 +113,20 @@ def save_array(path: Path, arrays: Mapping[str, Array]) -> None:
     """Write one array as .npy, or all of them by name as .npz."""
     with writing(path) as file:
         if path.suffix == ".npz":
-            named: Mapping[str, Any] = {k.replace("/", "_"): v for k, v in arrays.items()}
+            named: dict[str, Any] = {}
+            for name, array in arrays.items():
+                named[_member(name, named)] = array
             np.savez(file, **named)
         else:
             np.save(file, next(iter(arrays.values())))
+
+
+def _member(name: str, taken: Mapping[str, object]) -> str:
+    """A tensor's name as one in an .npz: no path, no word of savez(), no other tensor's."""
+    found = "".join(c if c.isprintable() and c not in "/\\:" else "_" for c in name) or "_"
+    while found in taken or found in ("file", "allow_pickle"):
+        found += "_"
+    return found
 
 
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}

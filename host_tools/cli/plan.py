@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.package.container import read_info
+from edgefm.terminal import say
 from host_tools.cli.arguments import add_compile_options, add_json, load_package
 from host_tools.cli.inspect import quality_text, rate_fields
 from host_tools.cli.output import print_fields, print_json, print_table, short, size_text
@@ -46,7 +47,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _print_stages(stages: Sequence[Mapping[str, Any]]) -> None:
-    print("\nStages (bytes)")
+    say()
+    say("Stages (bytes)")
     names = ("fast_bytes", "external_read_bytes", "external_write_bytes", "weight_read_bytes")
     print_table(("#", "first operator", "last operator", "ops", "strips", "firings", "fast",
                  "ext. read", "ext. written", "weights"),
@@ -58,7 +60,8 @@ def _print_buffers(stages: Sequence[Mapping[str, Any]]) -> None:
     """Rings and maps in fast memory, each once, in order of address within the order of stages."""
     buffers = {(b["first_stage"], b["offset"], b["name"]): b
                for stage in stages for b in stage["buffers"]}
-    print("\nBuffers in fast memory")
+    say()
+    say("Buffers in fast memory")
     print_table(("name", "offset", "bytes", "rows", "stages"),
                 [(short(b["name"]), b["offset"], b["bytes"], b["slots"],
                   f"{b['first_stage']}-{b['last_stage']}") for _, b in sorted(buffers.items())])
@@ -66,7 +69,8 @@ def _print_buffers(stages: Sequence[Mapping[str, Any]]) -> None:
 
 def _print_maps(maps: Sequence[Mapping[str, Any]]) -> None:
     if maps:
-        print("\nMaps in external memory")
+        say()
+        say("Maps in external memory")
         print_table(("name", "address", "bytes", "at most", "rows", "codec", "quality"),
                     [(short(m["name"]), m["address"], m["bytes"], m.get("most_bytes", m["bytes"]),
                       m["rows"], m["codec"], quality_text(m)) for m in maps])
@@ -76,8 +80,9 @@ def _print_pool(plan: Mapping[str, Any]) -> None:
     """The page pool, and what each map in it takes at most, whatever the picture."""
     pool = plan.get("pool")
     if pool:
-        print(f"\nPage pool at {pool['offset']}: {pool['pages']} pages of {pool['page_bytes']} "
-              "bytes; its maps take at most")
+        say()
+        say(f"Page pool at {pool['offset']}: {pool['pages']} pages of {pool['page_bytes']} "
+            "bytes; its maps take at most")
         print_table(("name", "bytes", "per row", "borrowed", "rows", "raw", "codec", "quality"),
                     [(short(m["name"]), m["most_bytes"], m["rate"], m["depth"], m["rows"],
                       m["rows"] * m["row_bytes"], m["codec"], quality_text(m))

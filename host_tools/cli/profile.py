@@ -10,6 +10,7 @@ from typing import Any
 
 from edgefm.package.container import PackageInfo
 from edgefm.package.traffic import stored_maps, traffic
+from edgefm.terminal import say
 from host_tools.cli.arguments import add_json
 from host_tools.cli.board import device_of, refuse_local
 from host_tools.cli.output import print_fields, print_json, print_maps, print_table, short
@@ -66,9 +67,9 @@ def _print(fields: dict[str, Any], unit: str) -> None:
                   stage["external_write_bytes"], stage["coded_bytes"], stage["weight_read_bytes"])
                  for stage in fields["stages"]])
     if fields["maps"]:
-        print()
+        say()
         print_maps(fields["maps"])
-        print()
+        say()
     print_fields({"board": fields["board"], f"total {unit}": fields["total"],
                   "fast memory": f"{fields['fast_bytes_high_water']:,} of "
                                  f"{fields['fast_bytes']:,} bytes touched",

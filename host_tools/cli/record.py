@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgefm.errors import BadInput
-from edgefm.notices import print_notice
+from edgefm.terminal import complain, say
 from host_tools.cli.arguments import add_output, check_outputs
 from host_tools.cli.board import on_device
 from host_tools.cli.output import print_table, short
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     outline = device.outline(name)
     meter = open_meter(arguments.meter)
     meta = {"run": {"command": shlex.join(words)}}
-    with RunRecorder(arguments.output, meta, meter, print_notice) as recorder:
+    with RunRecorder(arguments.output, meta, meter, complain) as recorder:
         recorder.describe_model(outline.info, device.sha256(name))
         recorder.watch(device)
         try:
@@ -90,21 +90,21 @@ def _summary(arguments: argparse.Namespace, recorder: RunRecorder, out: Any) -> 
     with Recording(arguments.output) as recording:
         runs = list(read_runs(recording.events["device"]))
         lost = sum(run.missed for run in runs)
-        print(f"{arguments.output}: {len(runs)} runs, {recording.events['device'].count} events "
-              f"({lost} lost on the line)", file=out)
+        say(f"{arguments.output}: {len(runs)} runs, {recording.events['device'].count} events "
+            f"({lost} lost on the line)", to=out)
         for channel in recording.samples.values():
-            print(f"  {channel.name}: {channel.count:,} samples, {channel.lost:,} lost"
-                  + (f"; ended: {channel.ended}" if channel.ended else ""), file=out)
+            say(f"  {channel.name}: {channel.count:,} samples, {channel.lost:,} lost"
+                + (f"; ended: {channel.ended}" if channel.ended else ""), to=out)
         table, names = energy_by_stage(recording), stage_names(recording.meta)
         rows = _measured(table, names) if table else _modelled(arguments, recording, runs, names)
     if rows:
         _print_to(out, rows)
     if table:
-        print(f"aligned by {table.alignment.method}, off by at most "
-              f"{1e3 * table.alignment.error:.3g} ms: {table.alignment.why}", file=out)
+        say(f"aligned by {table.alignment.method}, off by at most "
+            f"{1e3 * table.alignment.error:.3g} ms: {table.alignment.why}", to=out)
     elif rows:
-        print("modelled: bytes and operations times published costs (docs/POWER.md); nothing was "
-              "measured", file=out)
+        say("modelled: bytes and operations times published costs (docs/POWER.md); nothing was "
+            "measured", to=out)
 
 
 def _name(stage: int, names: list[str]) -> str:

@@ -7,6 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from edgefm.terminal import say
 from host_tools.cli.arguments import add_output
 
 
@@ -39,10 +40,10 @@ def run(arguments: argparse.Namespace) -> None:
             used.append(mine)
             chapters.append(chapter(recording, costs, arguments.meter, mine))
             for problem in recording.problems:
-                print(f"{path}: {problem}", file=sys.stderr)
+                say(f"{path}: {problem}", to=sys.stderr)
     for file, one in zip(arguments.validation, judged, strict=True):
         if not any(one is mine for mine in used):
-            print(f"{file}: of another network than any recording's; left out", file=sys.stderr)
+            say(f"{file}: of another network than any recording's; left out", to=sys.stderr)
     write_page(arguments.output, chapters, arguments.title)
-    print(f"{arguments.output}: {len(chapters)} recordings" if len(chapters) > 1 else
-          str(arguments.output))
+    say(f"{arguments.output}: {len(chapters)} recordings" if len(chapters) > 1 else
+        str(arguments.output))

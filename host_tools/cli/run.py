@@ -22,6 +22,7 @@ from edgefm.network.graph import Array
 from edgefm.package.container import PackageInfo, read_info
 from edgefm.package.traffic import MapCounters, stored_maps, traffic
 from edgefm.runtime.runtime import Runtime
+from edgefm.terminal import say
 from host_tools.cli.arguments import add_json, add_output, times
 from host_tools.cli.board import device_of, on_device
 from host_tools.cli.clip import run_clip
@@ -84,8 +85,8 @@ def run(arguments: argparse.Namespace) -> None:
                     **{name: getattr(result.counters, name) for name in COUNTERS + _CAPS},
                     "maps": _maps(info, result.maps)})
     elif result.counters.capped_rows:
-        print(f"caps made {result.counters.capped_rows} stored rows coarser, by "
-              f"{result.counters.largest_shift} bits at most")
+        say(f"caps made {result.counters.capped_rows} stored rows coarser, by "
+            f"{result.counters.largest_shift} bits at most")
 
 
 def _maps(info: PackageInfo, counted: Sequence[MapCounters]) -> list[dict[str, Any]]:
@@ -106,8 +107,8 @@ def _run_on_device(arguments: argparse.Namespace, name: str) -> None:
     if result.outputs is None:
         size = end.counted.output_write_bytes
         if not arguments.json:
-            print(f"the outputs take {size} bytes, {device.info.board} keeps "
-                  f"{device.info.results_bytes}; their SHA-256 is {end.outputs_sha256.hex()}")
+            say(f"the outputs take {size} bytes, {device.info.board} keeps "
+                f"{device.info.results_bytes}; their SHA-256 is {end.outputs_sha256.hex()}")
     else:
         if arguments.out:
             save_array(arguments.out, {tensor.name: value for tensor, value
@@ -225,7 +226,7 @@ def _mask(arguments: argparse.Namespace, info: PackageInfo, outputs: Sequence[Ar
         print_table(("class", "% of picture", "name"),
                     [(one["class"], one["percent"], one["name"]) for one in shares])
         if not arguments.draw:
-            print("(--draw FILE.png saves the segmentation as a picture)")
+            say("(--draw FILE.png saves the segmentation as a picture)")
     return {"classes": shares}
 
 
@@ -236,6 +237,6 @@ def _tensors(arguments: argparse.Namespace, info: PackageInfo, outputs: Sequence
     if not arguments.json:
         print_table(("output", "type"), rows)
         if not arguments.out:
-            print("(--out FILE.npy saves the values)")
+            say("(--out FILE.npy saves the values)")
     return {"outputs": [{"name": tensor.name, "shape": value.shape, "dtype": str(value.dtype)}
                         for tensor, value in zip(info.outputs, outputs, strict=True)]}

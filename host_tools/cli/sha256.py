@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 
+from edgefm.terminal import say
 from host_tools.cli.board import device_name, device_of
 
 
@@ -17,4 +18,4 @@ def run(arguments: argparse.Namespace) -> None:
     """Ask and print, as sha256sum does."""
     for text in arguments.names:
         name = device_name(text)
-        print(f"{device_of(arguments).sha256(name)}  :{name}")
+        say(f"{device_of(arguments).sha256(name)}  :{name}")

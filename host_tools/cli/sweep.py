@@ -13,6 +13,7 @@ from edgefm.evaluate.sweep import BUDGETS, Request, sweep
 from edgefm.evaluate.sweep.picture import header, markdown, page, rows, svg
 from edgefm.evaluate.validate import task_of
 from edgefm.outputs import check_folder, write_file
+from edgefm.terminal import say
 from host_tools.cli.arguments import (
     add_compile_options,
     add_json,
@@ -68,4 +69,5 @@ def run(arguments: argparse.Namespace) -> None:
         print_json(curve.to_json())
     else:
         print_table(header(curve), rows(curve))
-        print(f"\npicture: {arguments.output / 'index.html'}")
+        say()
+        say(f"picture: {arguments.output / 'index.html'}")

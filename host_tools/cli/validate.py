@@ -23,6 +23,7 @@ from edgefm.notices import print_notice
 from edgefm.package.container import read_info
 from edgefm.package.traffic import stored_maps
 from edgefm.rate_distortion.divergence import Decision, decision_of, package_of
+from edgefm.terminal import complain
 from host_tools.cli.arguments import Package, add_compile_options, add_json, count, load_package
 from host_tools.cli.output import print_fields, print_json, progress_bar
 
@@ -93,8 +94,8 @@ def labelled_files(labels: Path, images: Path, task: str, names: Sequence[str],
     boxes = read_boxes(labels, images, names)
     if boxes.unknown:
         names = ", ".join(sorted(boxes.unknown))
-        print_notice(f"{sum(boxes.unknown.values())} boxes left out, of classes that the network "
-                     f"does not know: {names}")
+        complain(f"{sum(boxes.unknown.values())} boxes left out, of classes that the network does "
+                 f"not know: {names}")
     return spread(boxes.files, limit)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 
 from edgefm import zoo
+from edgefm.terminal import say_path
 from host_tools.cli.arguments import add_json
 from host_tools.cli.output import print_json, print_table, progress_bar
 
@@ -48,4 +49,4 @@ def _get(arguments: argparse.Namespace) -> None:
         print_json({"name": entry.name, "path": str(path), "labels": labels and str(labels),
                     "model_sha256": entry.model.sha256})
     else:
-        print(path)
+        say_path(path)

@@ -23,6 +23,7 @@ from host_tools.recording.reader import Recording
 
 UNITS = {"volts": "V", "amperes": "A", "watts": "W", "digital": "bits"}
 FOREVER = float("inf")
+FORMULA = tuple("=+-@\t\r\n")  # what a cell begins with that spreadsheets calculate
 
 
 def write_tables(recording: Recording, folder: Path, start: float = -FOREVER,
@@ -53,7 +54,7 @@ def write_tables(recording: Recording, folder: Path, start: float = -FOREVER,
 
 
 def _write_samples(channel: SampleChannel, path: Path, start: float, stop: float) -> None:
-    names = [f"{c.rail} {UNITS[c.quantity]}" for c in channel.columns]
+    names = [_cell(f"{c.rail} {UNITS[c.quantity]}") for c in channel.columns]
     shapes = ["%d" if c.quantity == "digital" else "%.9g" for c in channel.columns]
     with writing_text(path, newline="") as file:
         csv.writer(file).writerow(["time_s", "sample", *names])
@@ -65,7 +66,7 @@ def _write_samples(channel: SampleChannel, path: Path, start: float, stop: float
 def _events(recording: Recording, start: float, stop: float) -> Iterator[Sequence[object]]:
     for name, channel in recording.events.items():
         for event in channel.read(start, stop):
-            yield f"{event.time:.9f}", name, event.missed, event.payload.hex()
+            yield f"{event.time:.9f}", _cell(name), event.missed, event.payload.hex()
 
 
 STAGE_HEAD = ("run", "stage", "name", "start_s", "stop_s", "alignment", "alignment_error_s",
@@ -82,9 +83,10 @@ def _stages(recording: Recording) -> Iterator[Sequence[object]]:
     for run in read_runs(device):
         for i in range(len(run.stages) - 1):
             moved = run.stages[i + 1].counted.since(run.stages[i].counted)
-            yield (run.number, i, names[i] if i < len(names) else "", f"{stages.start[at]:.9f}",
-                   f"{stages.stop[at]:.9f}", stages.alignment.method, stages.alignment.error,
-                   run.stages[i + 1].ticks - run.stages[i].ticks, *asdict(moved).values())
+            yield (run.number, i, _cell(names[i]) if i < len(names) else "",
+                   f"{stages.start[at]:.9f}", f"{stages.stop[at]:.9f}", stages.alignment.method,
+                   stages.alignment.error, run.stages[i + 1].ticks - run.stages[i].ticks,
+                   *asdict(moved).values())
             at += 1
 
 
@@ -96,7 +98,7 @@ def _maps(recording: Recording) -> Iterator[Sequence[object]]:
     device, maps = recording.events.get("device"), stored_maps(recording.meta)
     for run in read_runs(device) if device else ():
         for number, one in enumerate(traffic(maps, [run.maps] if run.maps is not None else [])):
-            yield run.number, number, *astuple(one)
+            yield run.number, number, *map(_cell, astuple(one))
 
 
 ENERGY_HEAD = ("meter", "rail", "stage", "name", "unit", "value", "error", "alignment_error",
@@ -111,10 +113,16 @@ def _energy(recording: Recording) -> Iterator[Sequence[object]]:
         table = energy_by_stage(recording, meter)
         for row in table.rows if table else ():
             name = names[row.stage] if 0 <= row.stage < len(names) else ""
-            yield (meter, row.rail, row.stage, name or ("whole run" if row.stage < 0 else ""),
-                   row.unit, row.value, row.error, row.alignment_error, row.noise_error,
-                   row.gap_error, row.seconds, row.missing_seconds, row.runs,
+            yield (_cell(meter), _cell(row.rail), row.stage,
+                   _cell(name) or ("whole run" if row.stage < 0 else ""), row.unit, row.value,
+                   row.error, row.alignment_error, row.noise_error, row.gap_error, row.seconds,
+                   row.missing_seconds, row.runs,
                    table.alignment.method if table else "", table.alignment.error if table else 0)
+
+
+def _cell(value: object) -> object:
+    """A name as a cell that a spreadsheet takes for text; with `=`, say, it would calculate it."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in FORMULA else value
 
 
 def _plain(name: str) -> str:

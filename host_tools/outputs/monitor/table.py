@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from edgefm.html.markup import number, size
+from edgefm.terminal import plain
 from host_tools.outputs.report.words import amount
 
 MOST_STAGES = 12
@@ -34,7 +35,7 @@ def lines(state: Mapping[str, Any], width: int = 100, height: int = 50) -> list[
         used = min(most, len(slowest))
         shown += [_stage(state, last["total"]), *_maps(last, min(MOST_MAPS, room - used))]
     shown += [f"! {problem}" for problem in state["problems"][-3:]]
-    return [_printable(line)[:width] for line in shown[:height]]
+    return [plain(line)[:width] for line in shown[:height]]
 
 
 def _head(state: Mapping[str, Any]) -> str:
@@ -86,11 +87,6 @@ def _map(one: Mapping[str, Any]) -> str:
 def _name(name: object) -> str:
     text = str(name)
     return f"{text if len(text) <= NAME else '…' + text[1 - NAME:]:{NAME}}"
-
-
-def _printable(line: str) -> str:
-    """No control character of a device reaches the terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
 class Drawer:

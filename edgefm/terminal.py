@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Text for the terminal: all of it passes here, whatever names and messages from outside it holds.
+
+Characters that would move the cursor, change colors or direction are shown as escapes (`\\x1b`);
+what the terminal's encoding lacks becomes something like it (`…` three dots) or an escape.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+import unicodedata
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO
+
+LIKE = MappingProxyType({"…": "...", "–": "-", "—": "-", "−": "-", "×": "x", "±": "+-", "→": "->",
+                         "·": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "µ": "u", "\xa0": " "})
+HANDLER = "edgefm.terminal"  # of what an encoding lacks
+_JOINERS = "\u200c\u200d"    # shape letters and pictographs, and move nothing
+
+
+def plain(text: object, stream: IO[str] | None = None) -> str:
+    """One line as it may stand on the terminal: every character shows what it is.
+
+    `stream` is where it will be written; default: the standard output.
+    """
+    shown = "".join(c if c == " " or _shows(c) else _escape(c) for c in str(text))
+    encoding = getattr(stream or sys.stdout, "encoding", None) or "utf-8"
+    return shown.encode(encoding, HANDLER).decode(encoding)
+
+
+def say(text: object = "", to: IO[str] | None = None, flush: bool = False) -> None:
+    """Print one line on the standard output, or `to` another stream."""
+    print(plain(text, to), file=to, flush=flush)
+
+
+def say_path(path: Path) -> None:
+    """Print a path that a shell may take on: its bytes as they are, unless a person reads them."""
+    sys.stdout.flush()
+    if sys.stdout.isatty() or not hasattr(sys.stdout, "buffer"):
+        say(path)
+    else:
+        sys.stdout.buffer.write(os.fsencode(path) + os.linesep.encode())
+        sys.stdout.buffer.flush()
+
+
+def complain(message: object, program: str = "edgefm") -> None:
+    """Print one line on the standard error, behind the program's name."""
+    say(f"{program}: {' '.join(str(message).split())}", to=sys.stderr, flush=True)
+
+
+def prepare() -> None:
+    """Have the standard streams write something for every character that their encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):  # no stream, or one of another kind
+            stream.reconfigure(errors=HANDLER)  # type: ignore[union-attr]
+
+
+def _shows(character: str) -> bool:
+    return character.isprintable() or character in _JOINERS or (
+        unicodedata.category(character) == "Zs")
+
+
+def _escape(character: str) -> str:
+    return character.encode("ascii", "backslashreplace").decode() if ord(character) > 127 else (
+        repr(character)[1:-1])
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    lacking = error.object[error.start:error.end]
+    return "".join(LIKE.get(c) or _escape(c) for c in lacking), error.end
+
+
+codecs.register_error(HANDLER, _replace)
