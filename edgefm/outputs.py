@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -95,7 +94,7 @@ def writing(path: Path) -> Iterator[IO[bytes]]:
     Raises BadInput, naming the file, where it cannot be written: a full disk, a missing folder.
     """
     place = check_file(path)
-    part = place.parent / f".edgefm-{os.getpid()}-{secrets.token_hex(4)}.part"
+    part = place.parent / f".edgefm-{os.getpid()}-{os.urandom(4).hex()}.part"
     _parts.add(part)
     try:
         with _create(part) as file:

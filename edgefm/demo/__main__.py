@@ -11,17 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edgefm import command
 from edgefm.compiler.pipeline import compile_loaded, load_model
 from edgefm.demo.subjects import Subject, subjects
-from edgefm.errors import EdgefmError
 from edgefm.evaluate.reference import available
 from edgefm.evaluate.validate import make_units, process_pool, validate
 from edgefm.exporters.tflite import export_tflite
 from edgefm.html import write_report
-from edgefm.notices import warnings_as_lines
 from edgefm.outputs import check_folder, write_file
-from edgefm.terminal import complain, say
+from edgefm.terminal import say
 
+PROGRAM = "edgefm.demo"
 COLUMNS = ("network", "fast B", "external B", "layer by layer B", "float %", "int8 %",
            "reference %", "images/s")
 
@@ -32,19 +32,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR",
                         help="where pictures, packages and the report go (default demo-output)")
     folder = parser.parse_args(argv).out
-    try:
-        check_folder(folder)
-        with warnings.catch_warnings():
-            warnings_as_lines()
-            runs = [run(subject, folder) for subject in subjects(folder)]
-        write_report(folder / "report.html", runs, "edgefm demo")
-    except (EdgefmError, OSError) as error:
-        complain(error, "edgefm.demo")
-        return 2
+    return command.complete(lambda: _demo(folder), PROGRAM)
+
+
+def _demo(folder: Path) -> None:
+    """Run every subject, write the report, print the table."""
+    check_folder(folder)
+    runs = [run(subject, folder) for subject in subjects(folder)]
+    write_report(folder / "report.html", runs, "edgefm demo")
     print_table(runs)
     say()
     say(f"report: {folder / 'report.html'}")
-    return 0
 
 
 def run(subject: Subject, folder: Path) -> dict[str, Any]:
@@ -83,4 +81,4 @@ def _line(one: dict[str, Any]) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main, PROGRAM)

@@ -20,11 +20,11 @@ from concurrent.futures import (
 )
 from contextlib import contextmanager
 from itertools import islice
-from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from edgefm.errors import BadInput, EdgefmError, MissingTool
 from edgefm.notices import warnings_as_lines
+from edgefm.processes import Workers, end_with_parent
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -54,14 +54,35 @@ def executor(scheduler: str | None = None, workers: int | None = None) -> Iterat
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         reason = (" ".join(str(error).split()) or type(error).__name__)[:120]
         raise BadInput(f"{scheduler}: no Dask scheduler answers ({reason})") from None
-    with client, client.get_executor(retries=_RETRIES, pure=False) as cluster:
-        yield cluster
+    with client:
+        cluster = client.get_executor(retries=_RETRIES, pure=False)
+        try:
+            yield cluster
+            cluster.shutdown()
+        except BaseException:
+            cluster.shutdown(wait=False)  # cancels what is under way
+            raise
 
 
-def process_pool(workers: int | None = None) -> ProcessPoolExecutor:
-    """Processes on all cores this process may use."""
+@contextmanager
+def process_pool(workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
+    """Processes on all cores this process may use; an exception ends them at once."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ProcessPoolExecutor(workers or cores, get_context("spawn"), warnings_as_lines)
+    context = Workers()
+    pool = ProcessPoolExecutor(workers or cores, context, _begin)
+    try:
+        yield pool
+        pool.shutdown()
+    except BaseException:
+        context.kill()
+        pool.shutdown(cancel_futures=True)
+        raise
+
+
+def _begin() -> None:
+    """What a worker does first."""
+    end_with_parent()
+    warnings_as_lines()
 
 
 def completed(pool: Executor, function: Callable[[Unit], Result], units: Iterable[Unit],

@@ -15,6 +15,7 @@ A decision is read where it is finest, from row taps of the C runtime:
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -138,10 +139,14 @@ def scores(graph: Graph, samples: Sequence[Array], package: bytes | None = None)
     def some(first: int) -> list[Answer]:
         with Runtime(data) as runtime:
             return [decision.read(runtime.run([sample], taps=True).taps)
-                    for sample in samples[first::parts]]
+                    for sample in samples[first::parts] if not stop.is_set()]
 
+    stop = threading.Event()
     with ThreadPoolExecutor(parts) as pool:
-        found = list(pool.map(some, range(parts)))
+        try:
+            found = list(pool.map(some, range(parts)))
+        finally:
+            stop.set()
     return [found[i % parts][i // parts] for i in range(len(samples))]
 
 

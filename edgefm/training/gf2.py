@@ -20,8 +20,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,19 +31,19 @@ import torch.nn.functional as tnf
 from edgefm import importers
 from edgefm.codecs import gf2
 from edgefm.codecs.tables_file import MapTables, write_tables
+from edgefm.command import complete, run
 from edgefm.compiler.pipeline import calibration_inputs
-from edgefm.errors import BadInput, EdgefmError
+from edgefm.errors import BadInput
 from edgefm.exporters.tflite import export_tflite
 from edgefm.images.preprocess import choose_preprocess, value_range
 from edgefm.network.graph import Array, Graph, Quant, Tensor
-from edgefm.notices import warnings_as_lines
 from edgefm.ops.quantize import dequantized
 from edgefm.outputs import check_folder, make_folder, write_file
 from edgefm.quantization.choose import QuantizeOptions, quantize
 from edgefm.quantization.dequantize import dequantized_graph
 from edgefm.rate_distortion.requantize import with_quants
 from edgefm.rate_distortion.transform import Stage, bottlenecks, stored_maps
-from edgefm.terminal import complain, say
+from edgefm.terminal import say
 from edgefm.training import student
 from edgefm.training.codes import (
     LOWEST,
@@ -57,6 +55,7 @@ from edgefm.training.codes import (
     tables_of,
 )
 
+PROGRAM = "edgefm.training.gf2"
 FIT_IMAGES = 100       # that codes are chosen with
 QUANTIZE_IMAGES = 100  # that say what the trained network's maps hold
 REACH_RATE = 0.02      # of learning, for logs of reaches
@@ -265,7 +264,7 @@ def write(out: Path, pupil: Pupil, codes: Mapping[str, MapCode]) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    made = argparse.ArgumentParser(prog="edgefm.training.gf2", description=__doc__,
+    made = argparse.ArgumentParser(prog=PROGRAM, description=__doc__,
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("model", type=Path, metavar="MODEL")
     made.add_argument("--calib", type=Path, required=True, metavar="DIR")
@@ -284,7 +283,14 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, then write what was learned."""
+    options = parser().parse_args(arguments)
+    return complete(lambda: _train(options), PROGRAM)
+
+
 def _train(options: argparse.Namespace) -> None:
+    check_folder(options.out)
     pupil = read_pupil(options.model, options)
     codes = codes_for(pupil, options)
     for name, code in codes.items():
@@ -294,19 +300,5 @@ def _train(options: argparse.Namespace) -> None:
     write(options.out, pupil, codes)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Train, then write what was learned."""
-    options = parser().parse_args(arguments)
-    try:
-        check_folder(options.out)
-        with warnings.catch_warnings():
-            warnings_as_lines()
-            _train(options)
-    except EdgefmError as error:
-        complain(error, "edgefm.training.gf2")
-        return 2
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main, PROGRAM)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.errors import EdgefmError, MissingTool
+from edgefm.processes import deaf
 from host_tools.boards import registry, running
 from host_tools.boards.running import Running
 from host_tools.link.shared_memory import SharedMemory
@@ -60,13 +61,14 @@ def start_qemu(board: str, options: Mapping[str, Any], program: Path,
         memory, pid = (registry.folder() / f"{board}-{port}.{end}" for end in ("memory", "pid"))
         line = qemu_command(options, program, port, memory, pid)
         say(shlex.join(line))
-        done = subprocess.run(line, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            started = Running(board, f"socket://127.0.0.1:{port}",
-                              int(pid.read_text(encoding="utf-8")), _shared(options, memory))
-            pid.unlink(missing_ok=True)
-            running.announce(started)
-            return started
+        with deaf():  # no board is left behind that nobody knows of
+            done = subprocess.run(line, capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                started = Running(board, f"socket://127.0.0.1:{port}",
+                                  int(pid.read_text(encoding="utf-8")), _shared(options, memory))
+                pid.unlink(missing_ok=True)
+                running.announce(started)
+                return started
         memory.unlink(missing_ok=True)
         reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
     raise EdgefmError(f"{board}: QEMU does not start: {reason}")
@@ -87,8 +89,12 @@ def start_process(board: str, options: Mapping[str, Any], program: Path,
             "--external-bytes", str(options["memory_bytes"])]
     say(shlex.join(line))
     process, url = _first_line(board, line)
-    started = Running(board, url, process.pid, _shared(options, memory))
-    running.announce(started)
+    try:
+        started = Running(board, url, process.pid, _shared(options, memory))
+        running.announce(started)
+    except BaseException:
+        process.kill()
+        raise
     return started
 
 
@@ -97,8 +103,12 @@ def _first_line(board: str, line: Sequence[str]) -> tuple[subprocess.Popen[str],
     process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None and process.stderr is not None
-    there = select.select([process.stdout], [], [], START_SECONDS)[0]
-    url = process.stdout.readline().strip() if there else ""
+    try:
+        there = select.select([process.stdout], [], [], START_SECONDS)[0]
+        url = process.stdout.readline().strip() if there else ""
+    except BaseException:
+        process.kill()
+        raise
     process.stdout.close()
     if not url:
         process.kill()

@@ -8,14 +8,14 @@ that this checkout runs.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from serial.tools import list_ports
 
-from edgefm.errors import BadInput, EdgefmError
-from edgefm.terminal import complain, say
+from edgefm.command import complete, run
+from edgefm.errors import BadInput
+from edgefm.terminal import say
 from host_tools.boards import build, running
 from host_tools.boards.flash import flash, missing
 from host_tools.boards.switches import only
@@ -40,12 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     end.add_argument("--board", help=f"one that runs, of {names} (default: all that run)")
     end.set_defaults(run=_stop)
     said = parser.parse_args(arguments)
-    try:
-        said.run(said)
-    except (EdgefmError, OSError) as error:
-        complain(error, "boards")
-        return 2
-    return 0
+    return complete(lambda: said.run(said), "boards")
 
 
 def _list(said: argparse.Namespace) -> None:
@@ -85,4 +80,4 @@ def _stop(said: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main, "boards")

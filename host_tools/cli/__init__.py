@@ -3,119 +3,25 @@
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
-import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
-from edgefm.errors import EdgefmError
-from edgefm.notices import warnings_as_lines
-from edgefm.terminal import complain, prepare, say
-from host_tools.cli import (
-    codecs,
-    compare,
-    compile,
-    connect,
-    cp,
-    deploy,
-    devs,
-    df,
-    diff,
-    export,
-    info,
-    inspect,
-    ls,
-    meters,
-    monitor,
-    plan,
-    profile,
-    record,
-    report,
-    reset,
-    rm,
-    run,
-    sha256,
-    sweep,
-    validate,
-    zoo,
-)
-from host_tools.cli.arguments import check_outputs
-from host_tools.cli.board import Board
-
-if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
-
-VERBS = (compile, plan, inspect, run, diff, validate, sweep, codecs, zoo,
-         devs, connect, deploy, cp, ls, rm, df, sha256, info, reset, profile,
-         record, monitor, report, compare, export, meters)
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaint is one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {' '.join(message.split())} (see {self.prog} --help)\n")
-
-    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
-        for line in message.splitlines():
-            say(line, to=cast("TextIO | None", file) or sys.stderr)
-
-
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
-    result = _Parser(prog="edgefm", description=(
-        "Run quantized convolutional networks where fast memory is small. Verbs may be chained "
-        "with +; the board of device verbs is the only one there, or that of a `connect`."))
-    verbs = result.add_subparsers(metavar="VERB", required=True, parser_class=_Parser)
-    for verb in VERBS:
-        name = verb.__name__.rpartition(".")[2]
-        summary = str(verb.__doc__).splitlines()[0]
-        one = verbs.add_parser(name, help=summary, description=summary,
-                               formatter_class=argparse.RawDescriptionHelpFormatter)
-        verb.add_arguments(one)
-        one.set_defaults(run=verb.run)
-    return result
+from edgefm import command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when it worked, 2 after one line of error, 130 when interrupted."""
-    prepare()
-    try:
-        with Board() as board, warnings.catch_warnings():
-            warnings_as_lines()
-            for command in _commands(sys.argv[1:] if argv is None else list(argv)):
-                arguments = parser().parse_args(command)
-                arguments.board = board
-                check_outputs(arguments)
-                arguments.run(arguments)
-        sys.stdout.flush()
-    except EdgefmError as error:
-        return _complain(str(error))
-    except BrokenPipeError:  # `edgefm plan … | head`: nobody reads on, nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _complain(f"{where}{error.strerror or error}")
-    except KeyboardInterrupt:
-        return 130
+    """Run one command line; its exit status, as edgefm/command.py has them.
+
+    Without `argv` it is the process: it takes its words, hears of signals, and does not return.
+    """
+    if argv is None:
+        command.run(lambda: _main(None))
+    return command.complete(lambda: _main(argv))
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    from host_tools.cli.line import (
+        run_line,  # everything is imported where Ctrl-C is a line already
+    )
+
+    run_line(argv)
     return 0
-
-
-def _commands(words: list[str]) -> list[list[str]]:
-    """The commands of a line: parted by `+`, and behind `connect PORT`."""
-    found: list[list[str]] = [[]]
-    for word in words:
-        named = len(found[-1]) == 2 and found[-1][0] == "connect"
-        if word == "+" or named:
-            found.append([])
-        if word != "+":
-            found[-1].append(word)
-    return found
-
-
-def _complain(message: str) -> int:
-    complain(message)
-    return 2

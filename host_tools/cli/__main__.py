@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m host_tools.cli`, where the command itself is not on the path."""
 
-import sys
-
 from host_tools.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -109,15 +109,20 @@ class _Work:
                 self._board.close()
                 self.stop.wait(AGAIN_SECONDS)
             except BaseException as error:
-                self.error = error
+                self.error = None if self.stop.is_set() else error
                 return
+
+    def _go_on(self) -> None:
+        """Between two events: a run that nobody waits for is ended on the device too."""
+        if self.stop.is_set():
+            raise KeyboardInterrupt
 
     def _some(self, left: int) -> int:
         """Runs until the line breaks; how many were made."""
         device, made = self._board.device(), 0
         outline, stream, stored = device_stream(self._inner, device, self._name)
         self._recorder.describe_model(outline.info, device.sha256(self._name))
-        self._recorder.watch(device)
+        self._recorder.watch(device, self._go_on)
         try:
             while made < left and not self.stop.is_set():
                 device.run(self._name, stream, stored=stored, times=1,

@@ -65,7 +65,7 @@ def check_recording(path: Path, inputs: Sequence[Path]) -> None:
 def inner_verb(arguments: argparse.Namespace, outer: str
                ) -> tuple[argparse.Namespace, str, list[str]]:
     """The verb that `outer` has the device do, the package there that it runs, its words."""
-    from host_tools.cli import parser
+    from host_tools.cli.line import parser
 
     words = [word for at, word in enumerate(arguments.command) if at or word != "--"]
     if not words or words[0] not in RECORDED:

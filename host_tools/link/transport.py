@@ -15,6 +15,7 @@ from typing import Protocol
 import serial
 
 from edgefm.errors import LinkError, LinkLost, LinkTimeout
+from edgefm.processes import deaf, end
 
 BLOCK = 1 << 16
 WRITE_SECONDS = 10.0
@@ -99,8 +100,9 @@ class ProcessTransport:
         self.name = shlex.join(command)
         self.bytes_per_second: float | None = None
         try:
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE,
-                                             stdout=subprocess.PIPE, bufsize=0)
+            with deaf():  # Ctrl-C is ours: it is told to end its run, and is ended then
+                self._process = subprocess.Popen(command, stdin=subprocess.PIPE,
+                                                 stdout=subprocess.PIPE, bufsize=0)
         except OSError as error:
             raise LinkError(f"{self.name}: cannot be started: {_reason(error)}") from None
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -144,12 +146,7 @@ class ProcessTransport:
         """End the process."""
         self._input.close()
         self._output.close()
-        self._process.terminate()
-        try:
-            self._process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process)
 
 
 class MemoryTransport:

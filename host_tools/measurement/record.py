@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from edgefm.command import patient
 from edgefm.errors import BadInput, BadMessage
 from edgefm.outputs import check_file
 from edgefm.package.container import PackageInfo
@@ -96,13 +97,15 @@ class RunRecorder:
     def _pack(self) -> None:
         """Make the zip of the folder; where that fails, the folder stays. Raises BadInput."""
         try:
-            pack(self.recorder.folder, self.target)
+            with patient():
+                pack(self.recorder.folder, self.target)
         except BadInput as error:
             raise BadInput(f"{error}; the recording is in {self.recorder.folder}") from None
         shutil.rmtree(self.recorder.folder)
 
-    def watch(self, device: Device) -> None:
-        """Record a device's events from now on, after what it says of itself."""
+    def watch(self, device: Device, then: Callable[[], None] = lambda: None) -> None:
+        """Record a device's events from now on, after what it says of itself; `then` is called
+        after each."""
         info = device.info
         self.recorder.set("device", {
             "board": info.board, "build": info.build.hex(), "line": device.name,
@@ -111,7 +114,12 @@ class RunRecorder:
             "external_bytes": info.external_bytes, "counts_maps": device.counts_maps,
             "known": True})
         self.measure_link(device)
-        device.watch(self.take)
+
+        def take(event: Event) -> None:
+            self.take(event)
+            then()
+
+        device.watch(take)
 
     def measure_link(self, device: Device) -> None:
         """Measure some round trips: half of the shortest is how late events may be."""

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from host_tools.cli import main, parser
+from host_tools.cli import main
 from host_tools.cli.arguments import check_outputs
+from host_tools.cli.line import parser
 
 OUTPUTS = {"-o", "--output", "--out", "--draw"}
 
