@@ -46,6 +46,8 @@ def complete(work: Callable[[], object], program: str = "edgefm") -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except EdgefmError as error:
+        if _watcher is not None and _watcher.signal:  # what went wrong went wrong for that
+            return _tell(_watcher.signal, program)
         complain(error, program)
         return 2
     except BrokenPipeError:  # `edgefm plan … | head`: nobody reads on, nothing is wrong

@@ -10,6 +10,7 @@ import os
 import select
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -67,8 +68,7 @@ def start_qemu(board: str, options: Mapping[str, Any], program: Path,
                 started = Running(board, f"socket://127.0.0.1:{port}",
                                   int(pid.read_text(encoding="utf-8")), _shared(options, memory))
                 pid.unlink(missing_ok=True)
-                running.announce(started)
-                return started
+                return _announced(started)
         memory.unlink(missing_ok=True)
         reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
     raise EdgefmError(f"{board}: QEMU does not start: {reason}")
@@ -89,13 +89,17 @@ def start_process(board: str, options: Mapping[str, Any], program: Path,
             "--external-bytes", str(options["memory_bytes"])]
     say(shlex.join(line))
     process, url = _first_line(board, line)
+    return _announced(Running(board, url, process.pid, _shared(options, memory)))
+
+
+def _announced(board: Running) -> Running:
+    """A board that others can find; one that they cannot is ended."""
     try:
-        started = Running(board, url, process.pid, _shared(options, memory))
-        running.announce(started)
+        running.announce(board)
     except BaseException:
-        process.kill()
+        os.kill(board.pid, signal.SIGKILL)
         raise
-    return started
+    return board
 
 
 def _first_line(board: str, line: Sequence[str]) -> tuple[subprocess.Popen[str], str]:

@@ -21,6 +21,7 @@ from host_tools.cli.record import check_recording, inner_verb
 from host_tools.cli.run import device_stream
 
 if TYPE_CHECKING:
+    from host_tools.link.session import Event
     from host_tools.measurement.record import RunRecorder
     from host_tools.outputs.monitor.follow import Follower
 
@@ -112,8 +113,9 @@ class _Work:
                 self.error = None if self.stop.is_set() else error
                 return
 
-    def _go_on(self) -> None:
-        """Between two events: a run that nobody waits for is ended on the device too."""
+    def _take(self, event: Event) -> None:
+        """Record an event; a run that nobody waits for any more is ended on the device too."""
+        self._recorder.take(event)
         if self.stop.is_set():
             raise KeyboardInterrupt
 
@@ -122,7 +124,8 @@ class _Work:
         device, made = self._board.device(), 0
         outline, stream, stored = device_stream(self._inner, device, self._name)
         self._recorder.describe_model(outline.info, device.sha256(self._name))
-        self._recorder.watch(device, self._go_on)
+        self._recorder.watch(device)
+        device.watch(self._take)
         try:
             while made < left and not self.stop.is_set():
                 device.run(self._name, stream, stored=stored, times=1,

@@ -20,7 +20,15 @@ from typing import Self
 
 import numpy as np
 
-from edgefm.errors import BadInput, BadMessage, DeviceError, Infeasible, LinkError, LinkLost
+from edgefm.errors import (
+    BadInput,
+    BadMessage,
+    DeviceError,
+    EdgefmError,
+    Infeasible,
+    LinkError,
+    LinkLost,
+)
 from edgefm.network.graph import Array
 from edgefm.package.container import TensorInfo
 from edgefm.package.outline import Outline, read_outline, tensor_bytes
@@ -307,7 +315,8 @@ class Device:
             else:
                 reply = self._session.feed(Command.RUN, args, ":input", stream * times)
         except KeyboardInterrupt:
-            self._session.restart()
+            with suppress(EdgefmError):  # the board may have been ended as well
+                self._session.restart()
             raise
         if len(reply) != RUN_REPLY.size:
             raise BadMessage(f"{self._name}: RUN reply of {len(reply)} bytes")

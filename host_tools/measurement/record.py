@@ -103,9 +103,8 @@ class RunRecorder:
             raise BadInput(f"{error}; the recording is in {self.recorder.folder}") from None
         shutil.rmtree(self.recorder.folder)
 
-    def watch(self, device: Device, then: Callable[[], None] = lambda: None) -> None:
-        """Record a device's events from now on, after what it says of itself; `then` is called
-        after each."""
+    def watch(self, device: Device) -> None:
+        """Record a device's events from now on, after what it says of itself."""
         info = device.info
         self.recorder.set("device", {
             "board": info.board, "build": info.build.hex(), "line": device.name,
@@ -114,12 +113,7 @@ class RunRecorder:
             "external_bytes": info.external_bytes, "counts_maps": device.counts_maps,
             "known": True})
         self.measure_link(device)
-
-        def take(event: Event) -> None:
-            self.take(event)
-            then()
-
-        device.watch(take)
+        device.watch(self.take)
 
     def measure_link(self, device: Device) -> None:
         """Measure some round trips: half of the shortest is how late events may be."""

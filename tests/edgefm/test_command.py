@@ -10,10 +10,10 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from interrupting import MOST_SECONDS, Ended, await_that, interrupted, runs
 
 from edgefm.command import Terminated, complete
 from edgefm.errors import BadInput
-from tests.support.signals import MOST_SECONDS, Ended, await_that, interrupted, runs
 
 WORK = """
     import hashlib, os, sys, time
@@ -87,8 +87,8 @@ def work(tmp_path: Path) -> Path:
     return script
 
 
-def _began(script: Path, count: int = 1) -> Callable[[], bool]:
-    return lambda: len(list(script.parent.glob("*.pid"))) >= count
+def _began(script: Path, count: int = 1) -> Callable[[str], bool]:
+    return lambda printed: len(list(script.parent.glob("*.pid"))) >= count
 
 
 def _no_one_is_left(script: Path) -> bool:
@@ -141,7 +141,7 @@ def test_a_signal_that_was_ignored_before_stays_ignored(work: Path) -> None:
              "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     words = [sys.executable, "-c", script, str(work), "swallows"]
     with subprocess.Popen(words, stderr=subprocess.PIPE) as process:
-        await_that(_began(work))
+        await_that(lambda: _began(work)(""))
         process.send_signal(signal.SIGHUP)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(MOST_SECONDS)

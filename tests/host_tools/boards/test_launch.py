@@ -96,3 +96,15 @@ def test_a_process_that_ends_at_once_is_quoted(boards, tmp_path, text, reason):
     with pytest.raises(EdgefmError, match=f"b: does not start: {reason}"):
         start_process("b", {"memory_bytes": 1}, made)
     assert running.running() == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_a_board_that_nobody_could_find_is_ended(boards, process, tmp_path, monkeypatch, error):
+    def announce(board):
+        raise error
+
+    monkeypatch.setattr(running, "announce", announce)
+    program(tmp_path / "bin/qemu-system-arm", WITH_PID_FILE)
+    with pytest.raises(error):
+        start_qemu("b", OPTIONS, tmp_path / "firmware.elf")
+    assert process.wait(5) < 0
