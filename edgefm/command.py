@@ -21,7 +21,7 @@ from typing import NoReturn
 
 from edgefm import outputs
 from edgefm.errors import EdgefmError
-from edgefm.terminal import complain, prepare, say
+from edgefm.terminal import OUTPUT, complain, finish, prepare, say
 
 GRACE_SECONDS = 1.3     # from a signal to the end, whatever is in the way
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
@@ -43,8 +43,7 @@ def complete(work: Callable[[], object], program: str = "edgefm") -> int:
     try:
         prepare()
         work()
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        finish()
     except EdgefmError as error:
         if _watcher is not None and _watcher.signal:  # what went wrong went wrong for that
             return _tell(_watcher.signal, program)
@@ -54,12 +53,13 @@ def complete(work: Callable[[], object], program: str = "edgefm") -> int:
         _drop_output()
         return 0
     except OSError as error:
-        where = "standard output" if error.filename is None else error.filename
-        _drop_output()
-        complain(f"{where}: {error.strerror or error}", program)
+        if error.filename == OUTPUT:
+            _drop_output()
+        where = f"{error.filename}: " if error.filename else ""
+        complain(f"{where}{error.strerror or error}", program)
         return 2
     except KeyboardInterrupt as error:
-        return _tell(int(getattr(error, "number", signal.SIGINT)), program)
+        return _tell(_number(error), program)
     return 0
 
 
@@ -75,7 +75,12 @@ def run(main: Callable[[], int], program: str = "edgefm") -> NoReturn:
         nonlocal given
         given = main()
 
-    status = complete(work, program) or given
+    try:
+        status = complete(work, program) or given
+        for number in SIGNALS:  # it has ended
+            signal.signal(number, signal.SIG_IGN)
+    except KeyboardInterrupt as error:  # just before
+        status = _tell(_number(error), program)
     if not _watcher.signal:
         sys.exit(status)
     if _watcher.signal != signal.SIGINT:  # Ctrl-C may be how a command is meant to end
@@ -158,6 +163,10 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise Terminated(number)
 
 
+def _number(error: KeyboardInterrupt) -> int:
+    return int(getattr(error, "number", signal.SIGINT))
+
+
 def _tell(number: int, program: str) -> int:
     """Say which signal ended the command, once; the exit status."""
     if _watcher is None or not _watcher.told:
@@ -165,8 +174,7 @@ def _tell(number: int, program: str) -> int:
             _watcher.told = True
         what = "interrupted" if number == signal.SIGINT else (
             f"ended by {signal.Signals(number).name}")
-        with suppress(OSError):
-            complain(what, program)
+        complain(what, program)
     return 128 + number
 
 

@@ -11,13 +11,15 @@ import codecs
 import os
 import sys
 import unicodedata
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
 
 LIKE = MappingProxyType({"…": "...", "–": "-", "—": "-", "−": "-", "×": "x", "±": "+-", "→": "->",
                          "·": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "µ": "u", "\xa0": " "})
+OUTPUT = "standard output"
 HANDLER = "edgefm.terminal"  # of what an encoding lacks
 _JOINERS = "\u200c\u200d"    # shape letters and pictographs, and move nothing
 
@@ -34,7 +36,8 @@ def plain(text: object, stream: IO[str] | None = None) -> str:
 
 def say(text: object = "", to: IO[str] | None = None, flush: bool = False) -> None:
     """Print one line on the standard output, or `to` another stream."""
-    print(plain(text, to), file=to, flush=flush)
+    with _named(to):
+        print(plain(text, to), file=to, flush=flush)
 
 
 def say_path(path: Path) -> None:
@@ -47,9 +50,29 @@ def say_path(path: Path) -> None:
         sys.stdout.buffer.flush()
 
 
+def finish() -> None:
+    """Write what the standard output still holds. Raises OSError, naming it, where it cannot."""
+    if sys.stdout is not None:
+        with _named(None):
+            sys.stdout.flush()
+
+
 def complain(message: object, program: str = "edgefm") -> None:
-    """Print one line on the standard error, behind the program's name."""
-    say(f"{program}: {' '.join(str(message).split())}", to=sys.stderr, flush=True)
+    """Print one line on the standard error, behind the program's name, if anybody reads it."""
+    with suppress(OSError):
+        say(f"{program}: {' '.join(str(message).split())}", to=sys.stderr, flush=True)
+
+
+@contextmanager
+def _named(stream: IO[str] | None) -> Iterator[None]:
+    """A full disk behind a stream does not say whose it is."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # nobody reads on
+    except OSError as error:
+        name = OUTPUT if stream in (None, sys.stdout) else "standard error"
+        raise OSError(error.errno, error.strerror, name) from None
 
 
 def prepare() -> None:

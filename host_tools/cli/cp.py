@@ -36,15 +36,13 @@ def run(arguments: argparse.Namespace) -> None:
             target is None and not Path(arguments.target).is_dir())):
         raise BadInput(f"cp: {len(arguments.sources)} files do not go into one, "
                        f"{arguments.target}; expected `:` or a folder")
-    for source in arguments.sources:
-        name = on_device(source)
-        if target is None and name is None:
-            raise BadInput(f"cp: neither {source} nor {arguments.target} is on the device; "
-                           "its files are written :name")
-        if target is None:
-            assert name is not None
-            _download(arguments, name, Path(arguments.target))
-        else:
+    if target is None:
+        places = [_place(source, Path(arguments.target)) for source in arguments.sources]
+        for there, place in places:
+            write_file(place, _fetch(arguments, there))
+    else:
+        for source in arguments.sources:
+            name = on_device(source)
             data = _fetch(arguments, name) if name is not None else read_bytes(source)
             upload(arguments, source, data, target or Path(name or source).name)
 
@@ -55,10 +53,15 @@ def _fetch(arguments: argparse.Namespace, name: str) -> bytes:
     return data
 
 
-def _download(arguments: argparse.Namespace, name: str, target: Path) -> None:
+def _place(source: str, target: Path) -> tuple[str, Path]:
+    """The name of a file on the device, and where it goes on this machine. Raises BadInput."""
+    name = on_device(source)
+    if name is None:
+        raise BadInput(f"cp: neither {source} nor {target} is on the device; its files are written "
+                       ":name")
     path = place_in(target, name) if target.is_dir() else target
     check_file(path)
-    write_file(path, _fetch(arguments, name))
+    return name, path
 
 
 def upload(arguments: argparse.Namespace, source: str, data: bytes, name: str) -> None:

@@ -149,8 +149,8 @@ def test_a_signal_that_was_ignored_before_stays_ignored(work: Path) -> None:
 
 
 @pytest.mark.parametrize(("error", "status", "line"), [
-    (BadInput("a\x1b"), 2, "edgefm: a\\x1b\n"), (OSError(28, "No space left on device"), 2,
-     "edgefm: standard output: No space left on device\n"),
+    (BadInput("a\x1b"), 2, "edgefm: a\\x1b\n"),
+    (OSError("broken\n image"), 2, "edgefm: broken image\n"),
     (FileNotFoundError(2, "No such file", "x"), 2, "edgefm: x: No such file\n"),
     (KeyboardInterrupt(), 130, "edgefm: interrupted\n"),
     (Terminated(15), 143, "edgefm: ended by SIGTERM\n")])
@@ -171,6 +171,7 @@ def _edgefm(command: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(("command", "status", "err"), [
     ("$edgefm zoo list | head -1 >/dev/null", 0, ""), ("$edgefm zoo list | true", 0, ""),
+    ("$edgefm zoo get none 2>&1 >/dev/null | true", 2, ""),
     ("$edgefm zoo list >&-", 0, ""), ("$edgefm zoo list --json >&- 2>&-", 0, ""),
     ("$edgefm zoo get none 2>&-", 2, ""),
     ("$edgefm zoo list >/dev/full", 2, "edgefm: standard output: No space left on device\n")])
