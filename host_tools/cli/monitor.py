@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,12 +77,21 @@ def _record(arguments: argparse.Namespace) -> None:
         thread = threading.Thread(target=work.go_on, daemon=True)
         thread.start()
         try:
-            _show(arguments, recording, lambda: not thread.is_alive())
+            _show(arguments, recording, lambda: _ended(thread, recorder))
         finally:
             work.stop.set()
             thread.join(timeout=10)
     if work.error:
         raise work.error
+
+
+def _ended(thread: threading.Thread, recorder: RunRecorder) -> bool:
+    """Whether all was run; what was recorded of it can be shown then."""
+    if thread.is_alive():
+        return False
+    with suppress(OSError):  # the recorder says at its end that a disk was full
+        recorder.recorder.flush()
+    return True
 
 
 class _Work:
