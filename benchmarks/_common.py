@@ -20,12 +20,12 @@ import numpy as np
 
 from edgefm import importers
 from edgefm.compiler.pipeline import CompileOptions, load_model
+from edgefm.console.terminal import prepare
 from edgefm.exporters.tflite import export_tflite
+from edgefm.files.write import make_folder, write_file
 from edgefm.images.preprocess import is_picture
 from edgefm.network.graph import Array, Graph
-from edgefm.outputs import make_folder, write_file
 from edgefm.rate_distortion.transform import bottlenecks, stored_maps
-from edgefm.terminal import prepare
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "benchmarks"

@@ -45,8 +45,8 @@ from edgefm.evaluate.validate import (
     run_unit,
     summarize,
 )
+from edgefm.files.write import make_folder
 from edgefm.images.labels import LabelledFile, read_labels, spread
-from edgefm.outputs import make_folder
 
 PART = 400  # photos of a random part of the calibration folder
 

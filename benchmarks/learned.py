@@ -44,11 +44,11 @@ from edgefm.codecs.fit import dctcm_fit
 from edgefm.codecs.interface import Rows
 from edgefm.compiler.choose_codec import storage_for, table_limit
 from edgefm.compiler.pipeline import calibration_inputs, compile_model
+from edgefm.files.write import make_folder, write_file
 from edgefm.images.preprocess import choose_preprocess
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.ops.quantize import dequantized, quantized
-from edgefm.outputs import make_folder, write_file
 from edgefm.package.container import CodedMap, Description, write_package
 from edgefm.planner import Target, analyse, make_plan
 from edgefm.rate_distortion.channels import in_good_coordinates

@@ -40,9 +40,9 @@ from _common import (
 from edgefm.codecs import coded_bytes
 from edgefm.compiler.pipeline import Compiled, Model, calibration_inputs, compile_loaded, load_model
 from edgefm.evaluate.validate.views import views
+from edgefm.files.write import make_folder, write_file
 from edgefm.network.graph import Array
 from edgefm.network.program import OpKind
-from edgefm.outputs import make_folder, write_file
 from edgefm.rate_distortion import TRANSFORMS
 from edgefm.rate_distortion.divergence import divergences, package_of, scores
 from edgefm.runtime import Runtime

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO
 
 from edgefm.errors import BadInput
-from edgefm.files import MOST_MODEL, open_file, unreadable
-from edgefm.outputs import check_file, make_folder
+from edgefm.files.read import MOST_MODEL, open_file, unreadable
+from edgefm.files.write import check_file, make_folder
 
 Progress = Callable[[int, int], None]  # bytes there, bytes in all
 

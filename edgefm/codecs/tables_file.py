@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edgefm.arrays import read_npz
 from edgefm.codecs import CODECS
 from edgefm.errors import BadInput
+from edgefm.files.arrays import read_npz
+from edgefm.files.write import writing
 from edgefm.network.graph import Graph
-from edgefm.outputs import writing
 
 STEP = "step"
 PAIRED = "paired"

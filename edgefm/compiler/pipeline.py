@@ -19,7 +19,7 @@ from edgefm.codecs.tables_file import read_tables, step_factors
 from edgefm.compiler import onchip
 from edgefm.compiler.external import Deployed, Outside
 from edgefm.errors import BadInput, CalibrationWarning, naming
-from edgefm.files import files_in, read_bytes
+from edgefm.files.read import files_in, read_bytes
 from edgefm.images.clipping import holds_numbers, input_range, warn_of_clipped
 from edgefm.images.picture import load_picture
 from edgefm.images.preprocess import (

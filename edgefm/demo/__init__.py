@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.errors import BadInput, MissingTool
-from edgefm.outputs import make_folder, writing, writing_text
+from edgefm.files.write import make_folder, writing, writing_text
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]

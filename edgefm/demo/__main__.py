@@ -5,21 +5,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgefm import command
 from edgefm.compiler.pipeline import compile_loaded, load_model
+from edgefm.console import command
+from edgefm.console.terminal import say
 from edgefm.demo.subjects import Subject, subjects
 from edgefm.evaluate.reference import available
 from edgefm.evaluate.validate import make_units, process_pool, validate
 from edgefm.exporters.tflite import export_tflite
+from edgefm.files.write import check_folder, write_file
 from edgefm.html import write_report
-from edgefm.outputs import check_folder, write_file
-from edgefm.terminal import say
 
 PROGRAM = "edgefm.demo"
 COLUMNS = ("network", "fast B", "external B", "layer by layer B", "float %", "int8 %",

@@ -20,7 +20,7 @@ from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_loaded, l
 from edgefm.errors import BadInput, naming
 from edgefm.evaluate import reference
 from edgefm.exporters.tflite import export_tflite
-from edgefm.files import read_bytes
+from edgefm.files.read import read_bytes
 from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
 from edgefm.runtime import Runtime

@@ -22,9 +22,9 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeVar
 
+from edgefm.console.notices import warnings_as_lines
+from edgefm.console.processes import Workers, end_with_parent
 from edgefm.errors import BadInput, EdgefmError, MissingTool
-from edgefm.notices import warnings_as_lines
-from edgefm.processes import Workers, end_with_parent
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")

@@ -20,10 +20,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgefm.files.write import write_file
 from edgefm.html.markup import Markup, join, number, short, size, tag
 from edgefm.html.pictures import Bar, bars, memory, memory_key
 from edgefm.html.style import STYLE
-from edgefm.outputs import write_file
 
 Run = Mapping[str, Any]
 

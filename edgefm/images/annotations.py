@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from edgefm.errors import BadInput
-from edgefm.files import files_in, read_lines, read_text
+from edgefm.files.read import files_in, read_lines, read_text
 from edgefm.images.labels import class_number
 from edgefm.images.picture import SUFFIXES, decoded
 from edgefm.network.graph import Array

@@ -9,9 +9,9 @@ from warnings import warn
 
 import numpy as np
 
-from edgefm.arrays import npy_dtype, npy_rows, read_npy
 from edgefm.errors import CalibrationWarning, ClippingWarning
-from edgefm.files import MOST_FRAMES, MOST_PICTURE
+from edgefm.files.arrays import npy_dtype, npy_rows, read_npy
+from edgefm.files.read import MOST_FRAMES, MOST_PICTURE
 from edgefm.images.preprocess import InputLike, Preprocess, value_range
 from edgefm.network.graph import Array
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgefm.arrays import npy_rows
 from edgefm.errors import BadInput
-from edgefm.files import MOST_FRAMES, files_in
+from edgefm.files.arrays import npy_rows
+from edgefm.files.read import MOST_FRAMES, files_in
 from edgefm.images.clipping import warn_of_clipped
 from edgefm.images.picture import SUFFIXES
 from edgefm.images.preprocess import InputLike, Preprocess, array_to_input, load_image

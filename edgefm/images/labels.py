@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from edgefm.errors import BadInput
-from edgefm.files import read_lines
+from edgefm.files.read import read_lines
 
 T = TypeVar("T")
 

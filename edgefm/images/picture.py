@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from edgefm.errors import BadInput
-from edgefm.files import MOST_PICTURE, one_line, read_bytes
+from edgefm.files.read import MOST_PICTURE, one_line, read_bytes
 from edgefm.images.geometry import Placement
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm",

@@ -17,9 +17,9 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from edgefm.arrays import read_npy
 from edgefm.errors import BadInput
-from edgefm.files import MOST_PICTURE
+from edgefm.files.arrays import read_npy
+from edgefm.files.read import MOST_PICTURE
 from edgefm.images.geometry import GEOMETRIES, Placement, place
 from edgefm.images.picture import fit, load_picture
 from edgefm.network.graph import Array, Graph

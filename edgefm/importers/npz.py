@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgefm.arrays import read_npz
 from edgefm.errors import BadInput, UnsupportedModel
+from edgefm.files.arrays import read_npz
 from edgefm.importers.definitions import Variant, mobilenet_v2, squeezenet
 from edgefm.network.graph import Array, Graph
 

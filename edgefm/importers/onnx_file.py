@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from edgefm.errors import BadInput, MissingTool, UnsupportedModel
-from edgefm.files import MOST_MODEL, one_line, open_file, read_bytes
+from edgefm.files.read import MOST_MODEL, one_line, open_file, read_bytes
 
 if TYPE_CHECKING:
     import onnx

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.files import read_bytes
+from edgefm.files.read import read_bytes
 from edgefm.importers.check import check_graph
 from edgefm.importers.flatbuffer import Table, most_bytes, root
 from edgefm.importers.rules import quoted

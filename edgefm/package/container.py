@@ -12,7 +12,7 @@ from enum import IntEnum, IntFlag
 from typing import Any
 
 from edgefm.errors import BadContainer, BadInput, UnsupportedModel
-from edgefm.files import one_line
+from edgefm.files.read import one_line
 from edgefm.images.preprocess import Preprocess, from_json
 from edgefm.network.graph import Graph
 from edgefm.network.program import ELEMENT_BYTES, OpKind, Program

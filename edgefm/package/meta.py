@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from edgefm.files import parse_json
+from edgefm.files.read import parse_json
 
 TENSOR_NAME, ELEMENT_TYPE = str, str
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from edgefm.errors import BadInput
-from edgefm.files import read_toml
+from edgefm.files.read import read_toml
 
 
 @dataclass(frozen=True, slots=True)

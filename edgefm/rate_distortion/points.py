@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from edgefm.errors import BadInput
-from edgefm.files import read_json
+from edgefm.files.read import read_json
 
 PER_NAT = (21.0, 30.0)  # points of top-1: 21 ± 9 over two networks (RESULTS.md, KL and points)
 _LEAST = 1.0            # a curve that lost nothing promises no free lunch

@@ -31,19 +31,19 @@ import torch.nn.functional as tnf
 from edgefm import importers
 from edgefm.codecs import gf2
 from edgefm.codecs.tables_file import MapTables, write_tables
-from edgefm.command import complete, run
 from edgefm.compiler.pipeline import calibration_inputs
+from edgefm.console.command import complete, run
+from edgefm.console.terminal import say
 from edgefm.errors import BadInput
 from edgefm.exporters.tflite import export_tflite
+from edgefm.files.write import check_folder, make_folder, write_file
 from edgefm.images.preprocess import choose_preprocess, value_range
 from edgefm.network.graph import Array, Graph, Quant, Tensor
 from edgefm.ops.quantize import dequantized
-from edgefm.outputs import check_folder, make_folder, write_file
 from edgefm.quantization.choose import QuantizeOptions, quantize
 from edgefm.quantization.dequantize import dequantized_graph
 from edgefm.rate_distortion.requantize import with_quants
 from edgefm.rate_distortion.transform import Stage, bottlenecks, stored_maps
-from edgefm.terminal import say
 from edgefm.training import student
 from edgefm.training.codes import (
     LOWEST,

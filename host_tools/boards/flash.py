@@ -12,9 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from edgefm.console.terminal import say
 from edgefm.errors import BadInput, EdgefmError, MissingTool
-from edgefm.outputs import write_file
-from edgefm.terminal import say
+from edgefm.files.write import write_file
 from host_tools.boards.image import flash_image, write_uf2
 from host_tools.boards.launch import start_process, start_qemu
 from host_tools.boards.running import Running

@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgefm.console.processes import deaf
 from edgefm.errors import EdgefmError, MissingTool
-from edgefm.processes import deaf
 from host_tools.boards import registry, running
 from host_tools.boards.running import Running
 from host_tools.link.shared_memory import SharedMemory

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from serial.tools import list_ports
 
-from edgefm.command import complete, run
+from edgefm.console.command import complete, run
+from edgefm.console.terminal import say
 from edgefm.errors import BadInput
-from edgefm.terminal import say
 from host_tools.boards import build, running
 from host_tools.boards.flash import flash, missing
 from host_tools.boards.switches import only

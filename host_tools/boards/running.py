@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.errors import BadInput, EdgefmError
-from edgefm.outputs import write_file
+from edgefm.files.write import write_file
 from host_tools.boards.registry import folder
 from host_tools.link.shared_memory import SharedMemory
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgefm.codecs import CODECS
-from edgefm.files import read_bytes
+from edgefm.files.read import read_bytes
 from edgefm.network.program import OpKind
 from edgefm.package.container import Feature, Needs, read_needs
 

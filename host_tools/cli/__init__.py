@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgefm import command
+from edgefm.console import command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; its exit status, as edgefm/command.py has them.
+    """Run one command line; its exit status, as edgefm/console/command.py has them.
 
     Without `argv` it is the process: it takes its words, hears of signals, and does not return.
     """

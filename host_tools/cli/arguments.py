@@ -13,9 +13,9 @@ from typing import Any
 from edgefm import zoo
 from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_model
 from edgefm.errors import BadInput
-from edgefm.files import read_bytes
+from edgefm.files.read import read_bytes
+from edgefm.files.write import check_file
 from edgefm.images.labels import read_names
-from edgefm.outputs import check_file
 from edgefm.rate_distortion import RULES, TRANSFORMS
 from edgefm.rate_distortion.points import PER_NAT, read_per_nat
 from edgefm.rate_distortion.quality import QUALITIES, TILE

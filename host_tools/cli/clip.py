@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edgefm.console.terminal import say
 from edgefm.errors import BadInput
 from edgefm.images import answers
 from edgefm.images.clips import frames
@@ -17,7 +18,6 @@ from edgefm.network.graph import Array
 from edgefm.package.container import PackageInfo
 from edgefm.package.traffic import stored_maps, traffic
 from edgefm.runtime.runtime import Runtime
-from edgefm.terminal import say
 from host_tools.cli.output import COUNTERS, print_json, print_table
 
 _COUNTED = (*COUNTERS, "coded_bytes", "coded_values", "raw_rows", "reference_bytes")

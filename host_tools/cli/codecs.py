@@ -7,11 +7,11 @@ import argparse
 from pathlib import Path
 
 from edgefm.compiler.pipeline import Compiled, calibration_inputs, compile_model
+from edgefm.console.terminal import say
 from edgefm.errors import naming
 from edgefm.evaluate.codec_costs import CodecCost, Measurement, measure_codecs
 from edgefm.network.graph import Array
 from edgefm.package.container import read_info
-from edgefm.terminal import say
 from host_tools.cli.arguments import add_compile_options, add_json, compile_options, count
 from host_tools.cli.output import print_json, print_table, progress_bar, short
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgefm.terminal import say
+from edgefm.console.terminal import say
 from host_tools.cli.output import print_json, print_table, short
 
 if TYPE_CHECKING:

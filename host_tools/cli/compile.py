@@ -7,15 +7,15 @@ import argparse
 from pathlib import Path
 
 from edgefm.compiler.pipeline import load_model
+from edgefm.console.terminal import say
 from edgefm.errors import BadInput
 from edgefm.evaluate.budget_check import Check, Judged, compile_checked
 from edgefm.evaluate.executors import executor
 from edgefm.evaluate.validate import task_of
+from edgefm.files.write import write_file
 from edgefm.images import answers
 from edgefm.images.labels import names_for
-from edgefm.outputs import write_file
 from edgefm.package.container import read_info
-from edgefm.terminal import say
 from host_tools.cli.arguments import (
     add_compile_options,
     add_json,

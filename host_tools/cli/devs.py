@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from edgefm.terminal import say
+from edgefm.console.terminal import say
 from host_tools.cli.arguments import add_json
 from host_tools.cli.output import print_json, print_table
 

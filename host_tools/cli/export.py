@@ -7,8 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from edgefm.outputs import check_file, check_folder, writing_text
-from edgefm.terminal import say, say_path
+from edgefm.console.terminal import say, say_path
+from edgefm.files.write import check_file, check_folder, writing_text
 from host_tools.cli.arguments import count
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgefm.files import read_bytes
+from edgefm.console.terminal import say
+from edgefm.files.read import read_bytes
 from edgefm.package.container import PackageInfo, read_info
-from edgefm.terminal import say
 from host_tools.cli.arguments import add_json
 from host_tools.cli.output import (
     print_fields,

@@ -5,13 +5,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
-from edgefm.errors import CalibrationWarning
-from edgefm.terminal import complain, say
+from edgefm.console.terminal import say
 from host_tools.cli import (
     codecs,
     compare,
@@ -80,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run_line(argv: Sequence[str] | None = None) -> None:
     """Run the commands of one line, one after the other. Raises what they raise."""
-    with Board() as board, _warnings_as_lines():
+    with Board() as board:
         for command in _commands(sys.argv[1:] if argv is None else list(argv)):
             arguments = parser().parse_args(command)
             arguments.board = board
@@ -98,21 +95,3 @@ def _commands(words: list[str]) -> list[list[str]]:
         if word != "+":
             found[-1].append(word)
     return found
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Warnings about calibration as one line each, each once; others as Python shows them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("once", CalibrationWarning)
-        shown = warnings.showwarning
-
-        def show(message: Warning | str, category: type[Warning], filename: str, lineno: int,
-                 file: TextIO | None = None, line: str | None = None) -> None:
-            if issubclass(category, CalibrationWarning):
-                complain(f"warning: {message}")
-            else:
-                shown(message, category, filename, lineno, file, line)
-
-        warnings.showwarning = show
-        yield

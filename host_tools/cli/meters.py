@@ -7,8 +7,8 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from edgefm.console.terminal import say
 from edgefm.errors import BadInput, EdgefmError
-from edgefm.terminal import say
 from host_tools.cli.arguments import add_json, positive
 from host_tools.cli.output import print_json, print_table
 

@@ -14,8 +14,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgefm.console.terminal import complain, say
 from edgefm.errors import LinkError
-from edgefm.terminal import complain, say
 from host_tools.cli.arguments import add_output
 from host_tools.cli.record import check_recording, inner_verb
 from host_tools.cli.run import device_stream

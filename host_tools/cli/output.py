@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
+from edgefm.console.terminal import plain, say
 from edgefm.errors import BadInput
+from edgefm.files.write import check_file, writing
 from edgefm.network.graph import Array
-from edgefm.outputs import check_file, writing
-from edgefm.terminal import plain, say
 
 if TYPE_CHECKING:
     from PIL import Image

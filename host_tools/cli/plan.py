@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgefm.console.terminal import say
 from edgefm.package.container import read_info
-from edgefm.terminal import say
 from host_tools.cli.arguments import add_compile_options, add_json, load_package
 from host_tools.cli.inspect import quality_text, rate_fields
 from host_tools.cli.output import print_fields, print_json, print_table, short, size_text

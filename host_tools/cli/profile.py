@@ -8,9 +8,9 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
+from edgefm.console.terminal import say
 from edgefm.package.container import PackageInfo
 from edgefm.package.traffic import stored_maps, traffic
-from edgefm.terminal import say
 from host_tools.cli.arguments import add_json
 from host_tools.cli.board import device_of, refuse_local
 from host_tools.cli.output import print_fields, print_json, print_maps, print_table, short

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgefm.console.terminal import complain, say
 from edgefm.errors import BadInput
-from edgefm.terminal import complain, say
 from host_tools.cli.arguments import add_output, check_outputs
 from host_tools.cli.board import on_device
 from host_tools.cli.output import print_table, short

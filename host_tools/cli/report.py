@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from edgefm.terminal import say
+from edgefm.console.terminal import say
 from host_tools.cli.arguments import add_output
 
 

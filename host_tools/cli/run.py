@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from edgefm.console.terminal import say
 from edgefm.errors import BadInput
-from edgefm.files import read_bytes
+from edgefm.files.read import read_bytes
 from edgefm.images import answers
 from edgefm.images.clipping import warn_of_clipped
 from edgefm.images.labels import names_for
@@ -22,7 +23,6 @@ from edgefm.network.graph import Array
 from edgefm.package.container import PackageInfo, read_info
 from edgefm.package.traffic import MapCounters, stored_maps, traffic
 from edgefm.runtime.runtime import Runtime
-from edgefm.terminal import say
 from host_tools.cli.arguments import add_json, add_output, times
 from host_tools.cli.board import device_of, on_device
 from host_tools.cli.clip import run_clip

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from edgefm.terminal import say
+from edgefm.console.terminal import say
 from host_tools.cli.board import device_name, device_of
 
 

@@ -8,12 +8,12 @@ import json
 from pathlib import Path
 
 from edgefm import importers
+from edgefm.console.terminal import say
 from edgefm.evaluate.executors import executor
 from edgefm.evaluate.sweep import BUDGETS, Request, sweep
 from edgefm.evaluate.sweep.picture import header, markdown, page, rows, svg
 from edgefm.evaluate.validate import task_of
-from edgefm.outputs import check_folder, write_file
-from edgefm.terminal import say
+from edgefm.files.write import check_folder, write_file
 from host_tools.cli.arguments import (
     add_compile_options,
     add_json,

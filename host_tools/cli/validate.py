@@ -10,20 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.compiler.pipeline import Compiled
+from edgefm.console.terminal import complain
 from edgefm.errors import BadInput
 from edgefm.evaluate.executors import executor
 from edgefm.evaluate.reference import Reference, available
 from edgefm.evaluate.validate import TASKS, Labelled, Validation, make_units, task_of, validate
 from edgefm.exporters.tflite import export_tflite
-from edgefm.files import read_bytes
+from edgefm.files.read import read_bytes
 from edgefm.images.annotations import read_boxes, read_masks
 from edgefm.images.clipping import warn_of_clipped
 from edgefm.images.labels import read_labels, spread
-from edgefm.notices import print_notice
 from edgefm.package.container import read_info
 from edgefm.package.traffic import stored_maps
 from edgefm.rate_distortion.divergence import Decision, decision_of, package_of
-from edgefm.terminal import complain
 from host_tools.cli.arguments import Package, add_compile_options, add_json, count, load_package
 from host_tools.cli.output import print_fields, print_json, progress_bar
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 
 from edgefm import zoo
-from edgefm.terminal import say_path
+from edgefm.console.terminal import say_path
 from host_tools.cli.arguments import add_json
 from host_tools.cli.output import print_json, print_table, progress_bar
 

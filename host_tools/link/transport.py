@@ -14,8 +14,8 @@ from typing import Protocol
 
 import serial
 
+from edgefm.console.processes import deaf, end
 from edgefm.errors import LinkError, LinkLost, LinkTimeout
-from edgefm.processes import deaf, end
 
 BLOCK = 1 << 16
 WRITE_SECONDS = 10.0

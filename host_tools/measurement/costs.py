@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.errors import BadInput
-from edgefm.files import read_toml
+from edgefm.files.read import read_toml
 from host_tools.link.events import Counted
 
 PICO = 1e-12

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from edgefm.command import patient
+from edgefm.console.command import patient
 from edgefm.errors import BadInput, BadMessage
-from edgefm.outputs import check_file
+from edgefm.files.write import check_file
 from edgefm.package.container import PackageInfo
 from edgefm.package.traffic import stored_maps
 from host_tools.link.device import Device

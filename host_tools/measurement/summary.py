@@ -15,7 +15,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from edgefm.errors import BadInput
-from edgefm.files import read_json
+from edgefm.files.read import read_json
 from edgefm.html.markup import short
 from edgefm.package.traffic import MapCounters, MapInfo, MapTraffic, total, traffic
 from host_tools.link.events import Counted

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgefm.outputs import make_folder, writing_text
+from edgefm.files.write import make_folder, writing_text
 from edgefm.package.traffic import MapTraffic, traffic
 from host_tools.link.events import Counted
 from host_tools.measurement.about import stage_names, stored_maps

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from edgefm.errors import BadMessage, DeviceError, LinkError, LinkLost, LinkTimeout
-from edgefm.files import parse_json
+from edgefm.files.read import parse_json
 from host_tools.power.meter import Floats, Meter, Options, Piece, SampleClock
 from host_tools.recording.chunks import Column
 

@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import IO, Self
 
 from edgefm.errors import BadInput
-from edgefm.files import MOST_JSON, open_file, read_bytes
-from edgefm.outputs import writing
+from edgefm.files.read import MOST_JSON, open_file, read_bytes
+from edgefm.files.write import writing
 
 FORMAT = "edgefm-recording"
 VERSION = 1

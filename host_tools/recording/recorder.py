@@ -27,7 +27,7 @@ from typing import IO, Any, Self
 import numpy as np
 
 from edgefm.errors import BadInput
-from edgefm.outputs import check_folder, make_folder, write_file
+from edgefm.files.write import check_folder, make_folder, write_file
 from host_tools.recording import chunks
 from host_tools.recording.chunks import Column, Json
 from host_tools.recording.files import CHANNEL, FORMAT, LOCK, META, VERSION

@@ -9,7 +9,7 @@ import pytest
 from link_device import LinkDevice
 
 from edgefm.errors import BadMessage
-from host_tools.link import capability, device, events, frames
+from host_tools.link import answers, capability, device, events, frames
 from host_tools.link.frames import Command, FrameReader, FrameType, Status
 
 PYTHON_LIMITS = {"FRAME_EXTRA": frames.FRAME_EXTRA, "CHUNK_HEAD": frames.CHUNK_HEAD.size,
@@ -101,7 +101,7 @@ def test_sizes_of_arguments_and_replies(document):
             ("IMPORT", device.IMPORT_ARGS, struct.Struct(""))]:
         assert [layout(cell) for cell in rows[name]] == [args.size, reply.size]
     assert layout(rows["CLOSE"][0]) == frames.CLOSE_ARGS.size
-    assert layout(rows["SPACE"][1]) == device.SPACE.size
+    assert layout(rows["SPACE"][1]) == answers.SPACE.size
 
 
 def test_byte_tables_have_no_gaps_and_their_structs_size(document):
@@ -118,14 +118,14 @@ def test_byte_tables_have_no_gaps_and_their_structs_size(document):
             at += int(size)
         sizes.append(at)
     assert sizes == [frames.HEAD.size, frames.ACK.size, frames.WANT.size,
-                     capability.FIRST.size + capability.LATER.size, device.RECORD.size,
+                     capability.FIRST.size + capability.LATER.size, answers.RECORD.size,
                      events.RUN_BEGIN.size, events.STAGE.size, events.RUN_END.size,
                      events.MAPS.size, events.MAP_RECORD.size]
 
 
 def test_the_firmwares_sizes(header):
     assert header["CAPABILITY_BYTES"] == capability.FIRST.size + capability.LATER.size
-    assert header["BULK_RECORD"] == device.RECORD.size
+    assert header["BULK_RECORD"] == answers.RECORD.size
     assert header["RUN_BEGIN_BYTES"] == events.RUN_BEGIN.size
     assert header["STAGE_EVENT_BYTES"] == events.STAGE.size
     assert header["RUN_END_BYTES"] == events.RUN_END.size

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All text for the terminal passes edgefm/terminal.py."""
+"""All text for the terminal passes edgefm/console/terminal.py."""
 
 import ast
 from pathlib import Path
@@ -18,4 +18,4 @@ def _prints(path: Path) -> bool:
 def test_nothing_else_prints(root: Path) -> None:
     found = [path.relative_to(root).as_posix() for folder in ("edgefm", "host_tools")
              for path in sorted((root / folder).rglob("*.py")) if _prints(path)]
-    assert found == ["edgefm/terminal.py"]
+    assert found == ["edgefm/console/terminal.py"]

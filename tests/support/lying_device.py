@@ -129,7 +129,8 @@ class LyingDevice:
         if name == ":run":
             return Read(self.end())
         if name.startswith(":hash/"):
-            return Read(hashlib.sha256(self.files[name[6:]]).digest())
+            held = self.files.get(name[6:])
+            return None if held is None else Read(hashlib.sha256(held).digest())
         if name.startswith(":output/") and int(name[8:]) < len(self.outputs):
             return Read(self.outputs[int(name[8:])])
         return Read(self.files[name]) if name in self.files else None

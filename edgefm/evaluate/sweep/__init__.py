@@ -38,7 +38,7 @@ from edgefm.evaluate.validate import (
     summarize,
 )
 from edgefm.exporters.tflite import export_tflite
-from edgefm.files import read_bytes
+from edgefm.files.read import read_bytes
 
 BUDGETS = (0.003, 0.006, 0.012, 0.025, 0.05, 0.1)  # nats
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -17,10 +18,10 @@ from typing import Any
 from edgefm.compiler.pipeline import CompileOptions, calibration_files, compile_loaded, load_model
 from edgefm.errors import BadInput
 from edgefm.evaluate.validate import Labelled, Outcome, Unit
-from edgefm.files import parse_json, read_bytes
+from edgefm.files.read import parse_json, read_bytes
+from edgefm.files.write import make_folder, write_file
 from edgefm.images.annotations import MaskedFile
 from edgefm.network.graph import Quant, Tensor
-from edgefm.outputs import make_folder, write_file
 from edgefm.rate_distortion.divergence import Decision, decision_of, package_of
 
 

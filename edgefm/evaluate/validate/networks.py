@@ -11,7 +11,7 @@ from typing import Any
 
 from edgefm import importers
 from edgefm.evaluate.reference import Reference, available
-from edgefm.files import read_bytes
+from edgefm.files.read import read_bytes
 from edgefm.images.preprocess import InputInfo, Preprocess, load_image
 from edgefm.network.graph import Array
 from edgefm.ops import run_graph

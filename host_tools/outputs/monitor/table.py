@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import IO, Any
 
+from edgefm.console.terminal import plain
 from edgefm.html.markup import number, size
-from edgefm.terminal import plain
 from host_tools.outputs.report.words import amount
 
 MOST_STAGES = 12

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from edgefm.files.write import write_file
 from edgefm.html.markup import Markup, breakable, join, number, short, size, tag
 from edgefm.html.pictures import Bar, bars, memory, memory_key
 from edgefm.html.style import STYLE
-from edgefm.outputs import write_file
 from edgefm.package.traffic import MapTraffic
 from host_tools.measurement.about import mapping, stored_maps, whole_number
 from host_tools.measurement.align import align

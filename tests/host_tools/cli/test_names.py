@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from edgefm.errors import BadInput
-from edgefm.outputs import place_in
+from edgefm.files.write import place_in
 from edgefm.package.container import read_info
 from host_tools.cli import main
 

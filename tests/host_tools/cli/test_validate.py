@@ -147,7 +147,7 @@ def test_boxes_of_unknown_classes_are_said(scenes: Path, capfd: pytest.CaptureFi
     (["MODEL", "--labels", "PHOTOS/labels.csv", "--views", "40"], "40 views; expected 1 to 16"),
     (["MODEL", "--labels", "PHOTOS/labels.csv", "--task", "segment"], "expected the header file,"),
     (["MODEL", "--labels", "PHOTOS/labels.csv", "--task", "detect"], "expected the header file,"),
-    (["DETECTOR", "--labels", "PHOTOS"], "0.txt: no readable boxes for 0.png"),
+    (["DETECTOR", "--labels", "PHOTOS"], "0.txt: no such file; expected the boxes of 0.png"),
 ])
 def test_mistakes_are_one_line(model: Path, photos: Path, scenes: Path, edgefm_error: Edgefm,
                                arguments: list[str], message: str) -> None:

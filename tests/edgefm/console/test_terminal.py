@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgefm.terminal import complain, plain, prepare, say, say_path
+from edgefm.console.terminal import complain, plain, prepare, say, say_path
 
 
 def stream(encoding: str) -> io.TextIOWrapper:

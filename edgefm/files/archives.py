@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, BinaryIO, Final
 
-from edgefm.files import one_line
+from edgefm.files.read import one_line
 
 MOST_DIRECTORY: Final = 1 << 22  # bytes of the list of members
 MOST_MEMBERS: Final = 1 << 14

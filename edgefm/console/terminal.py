@@ -20,7 +20,8 @@ from typing import IO
 LIKE = MappingProxyType({"…": "...", "–": "-", "—": "-", "−": "-", "×": "x", "±": "+-", "→": "->",
                          "·": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "µ": "u", "\xa0": " "})
 OUTPUT = "standard output"
-HANDLER = "edgefm.terminal"  # of what an encoding lacks
+_CLEAR = "\r\x1b[K"         # the line that the cursor is on
+HANDLER = "edgefm.console.terminal"  # of what an encoding lacks
 _JOINERS = "\u200c\u200d"    # shape letters and pictographs, and move nothing
 
 
@@ -58,9 +59,20 @@ def finish() -> None:
 
 
 def complain(message: object, program: str = "edgefm") -> None:
-    """Print one line on the standard error, behind the program's name, if anybody reads it."""
+    """Print one line on the standard error, behind the program's name, if anybody reads it.
+
+    Progress bars stay whole: this process's are drawn again below the line, and the line takes the
+    place of one that another process has drawn.
+    """
+    line = plain(f"{program}: {' '.join(str(message).split())}", sys.stderr)
+    bars = sys.modules.get("tqdm")  # without it, no bar is drawn here
     with suppress(OSError):
-        say(f"{program}: {' '.join(str(message).split())}", to=sys.stderr, flush=True)
+        if sys.stderr is not None and sys.stderr.isatty():
+            line = _CLEAR + line
+        if bars is None:
+            print(line, file=sys.stderr, flush=True)
+        else:
+            bars.tqdm.write(line, file=sys.stderr)
 
 
 @contextmanager

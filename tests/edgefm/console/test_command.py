@@ -12,13 +12,15 @@ from textwrap import dedent
 import pytest
 from interrupting import MOST_SECONDS, Ended, await_that, interrupted, runs
 
-from edgefm.command import Terminated, complete
+from edgefm.console.command import Terminated, complete
 from edgefm.errors import BadInput
 
 WORK = """
     import hashlib, os, sys, time
     from pathlib import Path
-    from edgefm import command, executors, outputs, terminal
+    from edgefm.console import command, terminal
+    from edgefm.evaluate import executors
+    from edgefm.files import write
 
     HERE = Path(__file__).parent
 
@@ -40,12 +42,12 @@ WORK = """
                 raise AssertionError("a unit that never ends gave a result")
 
     def writes():
-        with outputs.writing(HERE / "new") as file:
+        with write.writing(HERE / "new") as file:
             file.write(b"half")
             busy(0)
 
     def writes_in_c():
-        with outputs.writing(HERE / "new") as file:
+        with write.writing(HERE / "new") as file:
             in_c()
 
     def swallows():

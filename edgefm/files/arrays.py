@@ -18,9 +18,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.archives import Member, members
 from edgefm.errors import BadInput
-from edgefm.files import MOST_ARRAY, MOST_MODEL, open_file
+from edgefm.files.archives import Member, members
+from edgefm.files.read import MOST_ARRAY, MOST_MODEL, open_file
 
 Array = npt.NDArray[Any]
 

@@ -14,14 +14,16 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from edgefm import outputs
+from edgefm.console.notices import warnings_as_lines
+from edgefm.console.terminal import OUTPUT, complain, finish, prepare, say
 from edgefm.errors import EdgefmError
-from edgefm.terminal import OUTPUT, complain, finish, prepare, say
+from edgefm.files import write
 
 GRACE_SECONDS = 1.3     # from a signal to the end, whatever is in the way
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
@@ -42,7 +44,9 @@ def complete(work: Callable[[], object], program: str = "edgefm") -> int:
     """Do the work of a command; the exit status, after one line of error where there was one."""
     try:
         prepare()
-        work()
+        with warnings.catch_warnings():
+            warnings_as_lines()
+            work()
         finish()
     except EdgefmError as error:
         if _watcher is not None and _watcher.signal:  # what went wrong went wrong for that
@@ -147,9 +151,9 @@ class _Watcher:
         self._end_now()
 
     def _end_now(self) -> NoReturn:
-        from edgefm.processes import end_children
+        from edgefm.console.processes import end_children
 
-        outputs.abandon()
+        write.abandon()
         end_children()
         os._exit(_tell(self.signal, self._program))
 

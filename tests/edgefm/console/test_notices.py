@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from edgefm.console.notices import warnings_as_lines
 from edgefm.errors import CalibrationWarning
 from edgefm.evaluate.executors import process_pool
-from edgefm.notices import print_notice, warnings_as_lines
 
 
 def warned(number: int) -> int:
@@ -51,16 +51,11 @@ def test_workers_print_their_warnings_as_lines(capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr().err == "edgefm: warning: unit 3 is odd\n"
 
 
-def test_a_notice_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    print_notice("a\nb\t c ")
-    assert capfd.readouterr().err == "edgefm: a b c\n"
-
-
 BAR = """
 import sys, time, warnings
 from host_tools.cli.output import progress_bar
 from edgefm.evaluate.executors import process_pool
-from edgefm.notices import warnings_as_lines
+from edgefm.console.notices import warnings_as_lines
 from test_notices import warned
 
 if __name__ == "__main__":

@@ -1,23 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines on stderr for a person, warnings among them; a progress bar stays whole."""
+"""Python's warnings as lines for a person."""
 
 from __future__ import annotations
 
-import sys
 import warnings
 from typing import TextIO
 
-from tqdm import tqdm
-
+from edgefm.console.terminal import complain
 from edgefm.errors import InputWarning
-
-_CLEAR = "\r\x1b[K"  # a bar of another process that stands on this line
-
-
-def print_notice(text: str) -> None:
-    """Print one line that begins with `edgefm: `; bars are drawn again below it."""
-    clear = _CLEAR if sys.stderr.isatty() else ""
-    tqdm.write(f"{clear}edgefm: {' '.join(text.split())}", file=sys.stderr)
 
 
 def warnings_as_lines() -> None:
@@ -30,4 +20,4 @@ def warnings_as_lines() -> None:
 def _show(message: Warning | str, category: type[Warning], filename: str, lineno: int,
           file: TextIO | None = None, line: str | None = None) -> None:
     del category, filename, lineno, file, line
-    print_notice(f"warning: {message}")
+    complain(f"warning: {message}")

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgefm import outputs
 from edgefm.errors import BadInput
-from edgefm.outputs import (
+from edgefm.files import write
+from edgefm.files.write import (
     check_file,
     check_folder,
     make_folder,
@@ -75,7 +75,7 @@ def test_what_interrupts_leaves_the_old_file_and_nothing_else(tmp_path: Path,
 def test_a_process_that_ends_at_once_takes_its_halves_away(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="No such file"), writing(tmp_path / "new") as file:
         file.write(b"half")
-        outputs.abandon()
+        write.abandon()
         assert everything(tmp_path) == {}
     assert everything(tmp_path) == {}
 
@@ -114,7 +114,7 @@ def test_a_full_disk_is_told_by_the_file(tmp_path: Path, monkeypatch) -> None:
     def full(descriptor: int, place: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(outputs, "_keep_permissions", full)
+    monkeypatch.setattr(write, "_keep_permissions", full)
     with pytest.raises(BadInput, match=f"^{tmp_path / 'new'}: cannot be written: No space left"):
         write_file(tmp_path / "new", b"1")
     assert everything(tmp_path) == {}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edgefm import files
 from edgefm.errors import BadInput
-from edgefm.files import (
+from edgefm.files import read
+from edgefm.files.read import (
     files_in,
     open_file,
     parse_json,
@@ -54,14 +54,14 @@ def test_a_file_exchanged_for_a_fifo_meanwhile_is_refused(
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "a").write_bytes(b"abc")
     before = os.stat(tmp_path / "a")
-    monkeypatch.setattr(files.os, "stat", lambda _: before)
+    monkeypatch.setattr(read.os, "stat", lambda _: before)
     with pytest.raises(BadInput, match="a FIFO"):
         open_file(tmp_path / "fifo", 3)
 
 
 def test_a_text_of_too_many_lines_is_refused(tmp_path: Path,
                                              monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MOST_LINES", 3)
+    monkeypatch.setattr(read, "MOST_LINES", 3)
     (tmp_path / "a").write_bytes(b"a\nb\nc\n")
     assert read_lines(tmp_path / "a") == ["a", "b", "c"]
     (tmp_path / "a").write_bytes(b"a\nb\nc\nd")
@@ -113,7 +113,7 @@ def test_a_folder_lists_what_has_the_suffix(tmp_path: Path,
     for name in ("b.PNG", "a.png", "c.txt"):
         (tmp_path / name).touch()
     assert [path.name for path in files_in(tmp_path, {".png"})] == ["a.png", "b.PNG"]
-    monkeypatch.setattr(files, "MOST_FILES", 2)
+    monkeypatch.setattr(read, "MOST_FILES", 2)
     with pytest.raises(BadInput, match="more than 2 files"):
         files_in(tmp_path, {".png"})
     with pytest.raises(BadInput, match="not a folder"):

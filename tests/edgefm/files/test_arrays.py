@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 from limits import Limited
 
-from edgefm.arrays import MOST_HEADER, npy_rows, read_npy, read_npz
 from edgefm.errors import BadInput
+from edgefm.files.arrays import MOST_HEADER, npy_rows, read_npy, read_npz
 
 PLAIN = ("bool", "int8", "uint8", "int16", "uint32", "int64", "float16", "float32", "float64",
          ">i4", ">f8")

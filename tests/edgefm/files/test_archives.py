@@ -9,8 +9,8 @@ import zipfile
 import pytest
 from limits import Limited
 
-from edgefm import archives
-from edgefm.archives import ALLOWANCE, members
+from edgefm.files import archives
+from edgefm.files.archives import ALLOWANCE, members
 
 
 def packed(files, method=zipfile.ZIP_DEFLATED):
