@@ -21,8 +21,9 @@ from edgefm.errors import BadInput
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import OpKind, Program
+from edgefm.offers import plan_or_offers
 from edgefm.package.container import CodedMap, Description, write_package
-from edgefm.planner import Layout, Plan, Target, analyse, make_plan
+from edgefm.planner import Layout, Plan, Target, analyse
 from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE
 from edgefm.rate_distortion.divergence import package_of
 from edgefm.rate_distortion.quality import Chooser
@@ -118,8 +119,8 @@ class Outside:
         loose = self.capping.loose if self.capping else None
         storage = choose_codec.storage_for(layout.program, self.codec, loose, given=self.given,
                                      refresh=self.refresh)
-        return make_plan(layout, self.target, self.objective, self.cut,
-                         replace(storage, share=self.share))
+        return plan_or_offers(layout, self.target, self.objective, self.cut,
+                              replace(storage, share=self.share))
 
     # -- tables and caps ---------------------------------------------------------------------------
 

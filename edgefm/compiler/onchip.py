@@ -15,21 +15,31 @@ from dataclasses import dataclass, field, replace
 from edgefm import rate_distortion
 from edgefm.codecs.shift import Cap
 from edgefm.compiler import choose_codec
-from edgefm.compiler.caps import DEPTH_ROWS, usual_cap, with_qualities
+from edgefm.compiler.caps import usual_cap, with_qualities
 from edgefm.compiler.external import Deployed
-from edgefm.errors import BadInput, Infeasible
+from edgefm.errors import BadInput
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Program, Stream
+from edgefm.offers import SHARE, plan_or_offers, share_cap
 from edgefm.package.container import CodedMap, Description, write_package
-from edgefm.planner import Layout, Plan, Storage, Target, analyse, make_plan, plan_storing
+from edgefm.planner import (
+    Layout,
+    Plan,
+    Storage,
+    Target,
+    analyse,
+    find_plan,
+    plan_storing,
+    smallest_plan,
+)
 from edgefm.rate_distortion.divergence import package_of
 from edgefm.rate_distortion.quality import Chooser
 
 IMAGES = 112     # calibration files: of seven, one fits tables and sensitivities, two fit caps,
 PARTS = 7        # four hold the budget
 _CAPPING = (1, 2)
-_SHARES = (0.4, 0.3, 0.2)  # of a raw row, to find out which maps have to be stored
+_SHARES = (SHARE, 0.3, 0.2)  # of a raw row, to find out which maps have to be stored
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +81,7 @@ class Pooling:
         while True:
             self.stored.update(m.name for m in plan.maps)
             made, decided = self._within(kl, how)
-            layout, plan = self._plan(made.graph, made.caps)
+            layout, plan = self._plan_or_least(made.graph, made.caps)
             if all(m.name in self.stored for m in plan.maps):
                 coded = {i: made.coded[m.name] for i, m in enumerate(plan.maps)}
                 return Deployed(made.graph, layout, plan, coded, decided and replace(
@@ -81,26 +91,32 @@ class Pooling:
 
     def _first_plan(self) -> tuple[Layout, Plan]:
         """Any plan with a pool, to see which maps it stores."""
-        for share in _SHARES[:-1]:
-            try:
-                return self._plan(self.graph, {}, share)
-            except Infeasible:
-                pass
-        return self._plan(self.graph, {}, _SHARES[-1])
+        layout = analyse(lower(self.graph))
+        for share in _SHARES if self.cut == "auto" else ():
+            plan = find_plan(layout, self.target, self.objective,
+                             self._storage(layout.program, {}, share))
+            if plan is not None:
+                return layout, plan
+        return self._plan_or_least(self.graph, {}, _SHARES[-1])
 
-    def _plan(self, graph: Graph, caps: Mapping[str, Cap],
-              share: float = _SHARES[0]) -> tuple[Layout, Plan]:
+    def _plan_or_least(self, graph: Graph, caps: Mapping[str, Cap],
+                       share: float = _SHARES[0]) -> tuple[Layout, Plan]:
+        """The plan; where nothing fits, the smallest one while it stores maps whose caps are not
+        known yet. Only caps that were measured say what is too little."""
         layout = analyse(lower(graph))
-        return layout, make_plan(layout, self.target, self.objective, self.cut,
-                                 self._storage(layout.program, caps, share))
+        storage = self._storage(layout.program, caps, share)
+        if self.cut == "auto" and find_plan(layout, self.target, self.objective, storage) is None:
+            least, _ = smallest_plan(layout, self.target, self.objective, storage)
+            if any(m.name not in self.stored for m in least.maps):
+                return layout, least
+        return layout, plan_or_offers(layout, self.target, self.objective, self.cut, storage)
 
     def _storage(self, program: Program, caps: Mapping[str, Cap],
                  share: float = _SHARES[0]) -> Storage:
         def cap_for(stream: Stream) -> Cap:
             if stream.name in caps:
                 return caps[stream.name]
-            rate_ = max(int(stream.row_bytes * share), 1)
-            cap = Cap(rate_, DEPTH_ROWS * rate_)
+            cap = share_cap(stream, share)
             return self.chooser.neutral(stream, cap) if self.chooser else cap
 
         return choose_codec.storage_for(program, self.codec, cap_for, pooled=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.codecs.shift import HEAD_BYTES
 from edgefm.errors import Infeasible
+from edgefm.names import MOST_IN_A_SENTENCE, short
 from edgefm.network.program import ELEMENT_BYTES, OpKind
 from edgefm.planner.firing import Task, Trace
 from edgefm.planner.layout import Layout
@@ -25,7 +25,7 @@ from edgefm.planner.stages import (
     run_stage,
     stage_tasks,
 )
-from edgefm.planner.storage import Storage
+from edgefm.planner.storage import Storage, spaced
 from edgefm.planner.target import Target
 
 COUNTER_BYTES = 2          # per operator: the next row it fires
@@ -231,11 +231,11 @@ class _Builder:
         s = self.program.streams[stream]
         cap, pooled = self.storage.cap_of(stream), self.choice.pooled
         if pooled and cap is None:
-            raise Infeasible(f"{self.program.name}: {s.name} does not fit fast memory, and as it "
-                             "cannot be coded, not the page pool either", 0, "")
+            raise Infeasible(f"{self.program.name}: "
+                             f"{short(s.name, MOST_IN_A_SENTENCE)} does not fit fast memory, and "
+                             "as it cannot be coded, not the page pool either", 0, "")
         rows, row_bytes = self.storage.rows(stream, s)
-        longest = min(row_bytes + HEAD_BYTES, cap.rate + cap.depth) if cap else row_bytes
-        slot = 0 if pooled else self.target.transfer_bytes(longest)
+        slot = 0 if pooled else self.storage.slot_bytes(stream, s, self.target)
         return StoredMap(s.name, stream, 0, slot, rows, row_bytes, self.storage.codec_of(stream),
                          cap=cap, pooled=pooled, paired=self.storage.paired(stream))
 
@@ -283,7 +283,7 @@ class _Builder:
         for i in outside:
             m = self.maps[i]
             made = next(k for k, run in enumerate(self.runs) if m.stream in run.boundary.stores)
-            size = round_up(m.bytes, max(self.target.alignment, 8))
+            size = spaced(m.bytes, self.target)
             items.append(solid(m.name, size, made, max(last.get(i, made), made) + 1))
         addresses, self.external_bytes = place(items) if items else ([], 0)
         if self.external_bytes > self.target.external_bytes:

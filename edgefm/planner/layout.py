@@ -8,15 +8,25 @@ after it is *live* there and has to exist as a whole feature map.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from edgefm.errors import BadInput
-from edgefm.network.program import Op, OpKind, Program
+from edgefm.network.program import Op, OpKind, Program, Stream
 
 MAX_ROWS = 0xFFFF  # row counters are 16 bits wide on the device
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """The most that any stream of a storage group has: rows, bytes of a row, bytes of the map."""
+
+    rows: int
+    row_bytes: int
+    map_bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Layout:
     """A program in planning order, with who makes and who reads what."""
 
@@ -28,6 +38,7 @@ class Layout:
     high: tuple[tuple[tuple[int, ...], ...], ...]  # and last
     rows: tuple[int, ...]                      # per operator: rows it fires in all
     cuts: tuple[int, ...]                      # allowed positions, 0 and len(ops) included
+    extents: Mapping[int, Extent] = field(default_factory=dict)  # per group
 
     def crossing(self, cut: int) -> tuple[int, ...]:
         """Streams made before the cut and read at or after it."""
@@ -36,8 +47,11 @@ class Layout:
 
     def group_bytes(self, group: int) -> int:
         """Bytes of one row of the group's storage: its widest member."""
-        return max(s.row_bytes for s, g in zip(self.program.streams, self.group, strict=True)
-                   if g == group)
+        return self.extents[group].row_bytes
+
+    def map_bytes(self, group: int) -> int:
+        """Bytes of the group's largest map."""
+        return self.extents[group].map_bytes
 
 
 def analyse(program: Program) -> Layout:
@@ -59,8 +73,10 @@ def analyse(program: Program) -> Layout:
             readers[s].append(i)
     low = tuple(tuple(tuple(a for a, _ in need) for need in op.needs) for op in program.ops)
     high = tuple(tuple(tuple(b for _, b in need) for need in op.needs) for op in program.ops)
-    layout = Layout(program, _groups(program), tuple(producer), tuple(map(tuple, readers)), low,
-                    high, tuple(_rows(program, op) for op in program.ops), ())
+    group = _groups(program)
+    layout = Layout(program, group, tuple(producer), tuple(map(tuple, readers)), low,
+                    high, tuple(_rows(program, op) for op in program.ops), (),
+                    _extents(program, group))
     cuts = tuple(c for c in range(len(program.ops) + 1) if _may_cut(layout, c))
     return replace(layout, cuts=cuts)
 
@@ -108,6 +124,14 @@ def _groups(program: Program) -> tuple[int, ...]:
         if op.kind == OpKind.VIEW:
             root[find(op.outputs[0])] = find(op.inputs[0])
     return tuple(find(s) for s in range(len(program.streams)))
+
+
+def _extents(program: Program, group: tuple[int, ...]) -> dict[int, Extent]:
+    members: dict[int, list[Stream]] = {}
+    for stream, g in zip(program.streams, group, strict=True):
+        members.setdefault(g, []).append(stream)
+    return {g: Extent(max(s.height for s in own), max(s.row_bytes for s in own),
+                      max(s.map_bytes for s in own)) for g, own in members.items()}
 
 
 def _may_cut(layout: Layout, cut: int) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from types import MappingProxyType
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -34,6 +35,10 @@ _PASSING = frozenset({OpKind.OUTPUT, OpKind.VIEW, OpKind.LUT, OpKind.RESHAPE, Op
                       OpKind.DEQUANTIZE, OpKind.SOFTMAX, OpKind.DETECTION})
 
 Price = tuple[float, float]
+
+_simulated: WeakKeyDictionary[Layout, dict[tuple[int, int], dict[Stage, StageCost]]] = (
+    WeakKeyDictionary())
+"""Per layout, alignment and transfers in flight, on which simulations depend: what they found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ class _Node:
 
 
 class Search:
-    """The search over one layout; simulated stages are kept between budgets."""
+    """The search over one layout; simulated stages are kept between budgets and searches."""
 
     def __init__(self, layout: Layout, target: Target, objective: str,
                  cuts: Iterable[int] | None = None, storage: Storage | None = None) -> None:
@@ -70,15 +75,15 @@ class Search:
         self.target = target
         self.objective = objective
         self.fixed = None if cuts is None else sorted({0, len(layout.program.ops), *cuts})
-        self._costs: dict[Stage, StageCost] = {}
+        self._costs = _simulated.setdefault(layout, {}).setdefault(
+            (target.alignment, target.buffers), {})
         self._live: dict[int, frozenset[int]] = {}
+        self._outside: dict[tuple[int, int], tuple[int, list[tuple[int, int]]]] = {}
         self._excess: Mapping[Stage, int] = {}
 
     def with_storage(self, storage: Storage) -> Search:
-        """The same search for maps that are stored otherwise; simulations are shared."""
-        other = Search(self.layout, self.target, self.objective, self.fixed, storage)
-        other._costs, other._live = self._costs, self._live
-        return other
+        """The same search for maps that are stored otherwise."""
+        return Search(self.layout, self.target, self.objective, self.fixed, storage)
 
     def cost(self, stage: Stage) -> StageCost:
         """The stage's simulation, from the cache."""
@@ -93,13 +98,14 @@ class Search:
         return self._live[cut]
 
     def best(self, budget: int | None, place: str,
-             excess: Mapping[Stage, int] = MappingProxyType({})) -> Choice | None:
+             excess: Mapping[Stage, int] = MappingProxyType({}), slim: bool = False
+             ) -> Choice | None:
         """The cheapest chain whose estimate fits `budget` bytes (None: no limit), or None.
 
         `place` says where maps may be stored that do not stay in fast memory as they are: external,
         pool, or nowhere. What the pool holds is coded and may lose something, so as little as
         possible goes there, whatever the objective. `excess` are bytes to add to the estimates of
-        single stages.
+        single stages. `slim` chains are walked row by row, which takes the least memory.
         """
         limit = float("inf") if budget is None else float(budget)
         self._excess = excess
@@ -109,7 +115,7 @@ class Search:
         for start in self._positions():
             if start in states and start < last:
                 states[start] = self._worth_keeping(states[start])
-                self._extend(states, start, limit, place)
+                self._extend(states, start, limit, place, slim)
         goal = states.get(last, {}).get(frozenset())
         return None if goal is None else self._trace_back(states, goal, place == POOL)
 
@@ -118,7 +124,7 @@ class Search:
         kept: dict[frozenset[int], _Node] = {}
         least = float("inf")
         for held, node in sorted(reached.items(), key=lambda item: item[1].price):
-            size = sum(_map_bytes(self.layout, g) for g in held)
+            size = sum(self.layout.map_bytes(g) for g in held)
             if size < least:
                 least = size
                 kept[held] = node
@@ -132,12 +138,12 @@ class Search:
         return [c for c in self.layout.cuts if c == len(ops) or ops[c].kind not in _PASSING]
 
     def _extend(self, states: dict[int, dict[frozenset[int], _Node]], start: int, limit: float,
-                place: str) -> None:
+                place: str, slim: bool) -> None:
         over = 0
         ends = [c for c in self._positions() if c > start]
         for end in ends if self.fixed is None else ends[:1]:
             fitted = False
-            for stage in self._strip_choices(start, end):
+            for stage in self._strip_choices(start, end, slim):
                 cost = self.cost(stage)
                 own = limit - self._excess.get(stage, 0)
                 if cost.inner_bytes() > limit:
@@ -148,11 +154,11 @@ class Search:
             if over >= _PATIENCE:
                 break
 
-    def _strip_choices(self, start: int, end: int) -> Iterator[Stage]:
+    def _strip_choices(self, start: int, end: int, slim: bool) -> Iterator[Stage]:
         """From row by row to everything at once."""
         tallest = max(self.layout.rows[start:end])
         yield Stage(start, end, tallest)
-        if tallest == 1:
+        if tallest == 1 or slim:
             return
         shortest = min((r for r in self.layout.rows[start:end] if r > 1), default=1)
         for strips in STRIPS:
@@ -169,6 +175,8 @@ class Search:
                 if not self._may_store(new - chosen, place):
                     continue
                 fast = (held & after) | chosen
+                if place == EXTERNAL and not self._has_room_outside(stage, held | chosen):
+                    continue
                 price = self._price(node.price, cost, held, chosen, place)
                 if fast in reached and reached[fast].price <= price:
                     continue
@@ -177,6 +185,19 @@ class Search:
                     bytes_ += self._pool_bytes(cost, held, chosen, after)
                 if bytes_ <= limit:
                     reached[fast] = _Node(price, stage, (stage.first, held), node.fast | chosen)
+
+    def _has_room_outside(self, stage: Stage, kept: frozenset[int]) -> bool:
+        """True when the maps that are outside during a stage fit there, stacked perfectly."""
+        ends = stage.first, stage.last
+        if ends not in self._outside:
+            streams = self.layout.program.streams
+            crossing = {s for cut in ends for s in self.layout.crossing(cut)}
+            sizes = [(self.layout.group[s], self.storage.outside_bytes(s, streams[s], self.target))
+                     for s in crossing]
+            self._outside[ends] = sum(size for _, size in sizes), sizes
+        most, sizes = self._outside[ends]
+        room = self.target.external_bytes
+        return most <= room or sum(size for g, size in sizes if g not in kept) <= room
 
     def _price(self, so_far: Price, cost: StageCost, held: frozenset[int],
                chosen: frozenset[int], place: str) -> Price:
@@ -198,7 +219,7 @@ class Search:
             if g in cost.live and not (g in held and g in after):
                 moving = moving + cost.live[g]
             else:
-                total += _map_bytes(self.layout, g)
+                total += self.layout.map_bytes(g)
         total += sum(b for g, b in cost.rings.items()
                      if g in cost.live and g not in held and g not in chosen)
         return total + float(moving.max())
@@ -231,7 +252,7 @@ class Search:
             if g in cost.live and not (g in before and g in after):
                 moving = moving + cost.live[g] * share
             else:
-                total += _map_bytes(self.layout, g) * share
+                total += self.layout.map_bytes(g) * share
         return total + float(moving.max())
 
     def _trace_back(self, states: dict[int, dict[frozenset[int], _Node]], goal: _Node,
@@ -244,14 +265,9 @@ class Search:
         return Choice(tuple(reversed(stages)), goal.fast, goal.price, pooled)
 
 
-def _map_bytes(layout: Layout, group: int) -> int:
-    return max(s.map_bytes for s, g in zip(layout.program.streams, layout.group, strict=True)
-               if g == group)
-
-
 def _subsets(layout: Layout, groups: frozenset[int]) -> Iterator[frozenset[int]]:
     """Which of the new maps go to fast memory: all combinations, or the smallest k when many."""
-    ordered = sorted(groups, key=lambda g: _map_bytes(layout, g))
+    ordered = sorted(groups, key=lambda g: layout.map_bytes(g))
     if len(ordered) <= _MOST_MAPS:
         for k in range(len(ordered), -1, -1):
             for some in combinations(ordered, k):

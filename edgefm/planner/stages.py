@@ -103,8 +103,7 @@ def evaluate(layout: Layout, stage: Stage, target: Target) -> StageCost:
     rings, live = {}, {}
     for g, height in trace.heights.items():
         extra = target.buffers - 1 if g in loaded else 0
-        rows = min(height + extra, max(s.height for s, h in zip(
-            layout.program.streams, layout.group, strict=True) if h == g))
+        rows = min(height + extra, layout.extents[g].rows)
         rings[g] = rows * target.transfer_bytes(layout.group_bytes(g))
     for g in crossing:
         low, high = trace.live[g]

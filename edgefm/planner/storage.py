@@ -51,6 +51,18 @@ class Storage:
         rows, row_bytes = self.rows(stream, shape)
         return rows * target.transfer_bytes(row_bytes)
 
+    def slot_bytes(self, stream: int, shape: Stream, target: Target) -> int:
+        """What a row of the map is given in external memory."""
+        _, row_bytes = self.rows(stream, shape)
+        cap = self.cap_of(stream)
+        return target.transfer_bytes(
+            min(row_bytes + HEAD_BYTES, cap.rate + cap.depth) if cap else row_bytes)
+
+    def outside_bytes(self, stream: int, shape: Stream, target: Target) -> int:
+        """What the map takes of external memory."""
+        rows, _ = self.rows(stream, shape)
+        return spaced(rows * self.slot_bytes(stream, shape, target), target)
+
     def only(self, streams: frozenset[int]) -> Storage:
         """The same, but every other map is stored as it is."""
         return replace(self, codec_of=lambda s: self.codec_of(s) if s in streams else "raw",
@@ -71,6 +83,11 @@ class Storage:
         state = round_up(self.state_bytes(codec, stream))
         pair = row_bytes if self.paired(stream) else 0
         return CURSOR_STATE + code + state + round_up(pair or _row_bytes(cap, shape, writes))
+
+
+def spaced(size: int, target: Target) -> int:
+    """Bytes of external memory for a map of `size`, so that the next one begins aligned."""
+    return round_up(size, max(target.alignment, 8))
 
 
 def _row_bytes(cap: Cap | None, shape: Stream, writes: bool) -> int:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgefm.console.terminal import say
-from host_tools.cli.output import print_json, print_table, short
+from edgefm.names import short
+from host_tools.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from host_tools.measurement.summary import Estimate

@@ -10,16 +10,10 @@ from typing import Any
 
 from edgefm.console.terminal import say
 from edgefm.files.read import read_bytes
+from edgefm.names import short
 from edgefm.package.container import PackageInfo, read_info
 from host_tools.cli.arguments import add_json
-from host_tools.cli.output import (
-    print_fields,
-    print_json,
-    print_table,
-    short,
-    size_text,
-    tensor_text,
-)
+from host_tools.cli.output import print_fields, print_json, print_table, size_text, tensor_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

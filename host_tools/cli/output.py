@@ -16,6 +16,7 @@ from tqdm import tqdm
 from edgefm.console.terminal import plain, say
 from edgefm.errors import BadInput
 from edgefm.files.write import check_file, writing
+from edgefm.names import short
 from edgefm.network.graph import Array
 
 if TYPE_CHECKING:
@@ -77,13 +78,6 @@ def _cell(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return plain(value)  # as wide as it will be
-
-
-def short(name: str, width: int = 36) -> str:
-    """A tensor's name for a table: the first of the names a converter joined; its end, which tells
-    layers apart, is what stays."""
-    first = name.partition(";")[0]
-    return first if len(first) <= width else f"…{first[1 - width:]}"
 
 
 def size_text(size: int) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.console.terminal import say
+from edgefm.names import short
 from edgefm.package.container import read_info
 from host_tools.cli.arguments import add_compile_options, add_json, load_package
 from host_tools.cli.inspect import quality_text, rate_fields
-from host_tools.cli.output import print_fields, print_json, print_table, short, size_text
+from host_tools.cli.output import print_fields, print_json, print_table, size_text
 
 _TOTALS = {
     "fast memory": "fast_bytes", "external memory": "external_bytes", "caller's rows": "io_bytes",

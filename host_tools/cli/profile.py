@@ -9,11 +9,12 @@ from itertools import pairwise
 from typing import Any
 
 from edgefm.console.terminal import say
+from edgefm.names import short
 from edgefm.package.container import PackageInfo
 from edgefm.package.traffic import stored_maps, traffic
 from host_tools.cli.arguments import add_json
 from host_tools.cli.board import device_of, refuse_local
-from host_tools.cli.output import print_fields, print_json, print_maps, print_table, short
+from host_tools.cli.output import print_fields, print_json, print_maps, print_table
 from host_tools.cli.run import device_stream
 
 BYTES = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "input_read_bytes",

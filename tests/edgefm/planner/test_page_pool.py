@@ -177,10 +177,10 @@ def test_the_search_finds_room_with_a_pool_where_there_was_none() -> None:
         wide = net.conv(x, 48, kernel=1)
         x = net.add(x, net.conv(net.depthwise(wide), 16, kernel=1))
     graph = net.graph(x)
-    least = capped(graph, replace(POOL, fast_bytes=15_000), lambda s: Cap(s.row_bytes // 4, 100),
+    least = capped(graph, replace(POOL, fast_bytes=13_600), lambda s: Cap(s.row_bytes // 4, 100),
                    "zvc", cut="auto")
-    assert least.plan.pool_pages and least.plan.fast_bytes <= 15_000
+    assert least.plan.pool_pages and least.plan.fast_bytes <= 13_600
     with pytest.raises(Infeasible):
-        capped(graph, replace(POOL, fast_bytes=15_000), lambda s: Cap(s.row_bytes // 4, 100), "raw",
+        capped(graph, replace(POOL, fast_bytes=13_600), lambda s: Cap(s.row_bytes // 4, 100), "raw",
                cut="auto")
     replay(least.layout, least.plan)

@@ -10,7 +10,7 @@ from replay import replay
 from edgefm.errors import BadInput, Infeasible
 from edgefm.lower import lower
 from edgefm.network.graph import Graph
-from edgefm.planner import Layout, Storage, Target, analyse, make_plan, smallest_plan
+from edgefm.planner import Layout, Storage, Target, analyse, find_plan, make_plan, smallest_plan
 
 SEEDS = range(7)
 
@@ -46,6 +46,48 @@ def test_the_smallest_budget_works_and_one_byte_less_is_refused(seed: int) -> No
     assert error.value.smallest == least.fast_bytes
     assert error.value.operator == operator
     assert f"smallest feasible budget is {least.fast_bytes} bytes, set by" in str(error.value)
+
+
+@pytest.mark.parametrize("external", [0, 2000, 16 << 20])
+@pytest.mark.parametrize("seed", [0, 4, 6, 8, 9])
+def test_the_smallest_budget_is_the_smallest_and_all_above_it_work(seed: int,
+                                                                   external: int) -> None:
+    layout = analyse(lower(random_network(seed)))
+    target = Target(external_bytes=external)
+    least, _ = smallest_plan(layout, target)
+    for part in (0.99, 0.97, 0.94, 0.9, 0.8):
+        assert find_plan(layout, replace(target, fast_bytes=int(part * least.fast_bytes))) is None
+    for more in (1, 1.01, 1.1, 1.5, 4):
+        budget = int(more * least.fast_bytes)
+        plan = make_plan(layout, replace(target, fast_bytes=budget))
+        assert plan.fast_bytes <= budget and plan.external_bytes <= external
+        replay(layout, plan)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_external_memory_never_raises_the_smallest_budget(seed: int) -> None:
+    layout = analyse(lower(random_network(seed)))
+    least = [smallest_plan(layout, Target(external_bytes=external))[0].fast_bytes
+             for external in (0, 4000, 16 << 20)]
+    assert least == sorted(least, reverse=True)
+
+
+def test_little_external_memory_is_used_for_the_maps_that_fit_it(layout: Layout) -> None:
+    """Maps of 3,072 bytes have room outside one at a time, those of 6,144 never."""
+    some, none, _ = (smallest_plan(layout, Target(external_bytes=e))[0] for e in (3072, 0, 1 << 20))
+    assert some.maps and some.fast_bytes < none.fast_bytes
+    plan = make_plan(layout, Target(fast_bytes=some.fast_bytes, external_bytes=3072))
+    assert 0 < plan.external_bytes <= 3072
+    replay(layout, plan)
+
+
+def test_an_error_names_operators_briefly(layout: Layout) -> None:
+    ops = tuple(replace(op, name="a/" * 600 + f"{op.name};b") for op in layout.program.ops)
+    long = analyse(replace(layout.program, ops=ops))
+    for cut in ("auto", "blocks"):
+        with pytest.raises(Infeasible) as error:
+            make_plan(long, Target(fast_bytes=100), cut=cut)
+        assert len(str(error.value)) < 300 and ";b" not in str(error.value)
 
 
 def test_the_operator_that_sets_the_smallest_budget_is_named(layout: Layout) -> None:

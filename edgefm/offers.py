@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What would make room where no plan fits: only what a plan was found for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgefm.codecs.shift import Cap
+from edgefm.compiler import choose_codec
+from edgefm.compiler.caps import DEPTH_ROWS
+from edgefm.errors import Infeasible
+from edgefm.network.program import Stream
+from edgefm.planner import Layout, Plan, Storage, Target, find_plan, make_plan, slim_plan
+
+SHARE = 0.4                # of a raw row, what a cap leaves until calibration says better
+_CODEC = "context"         # the one that a budget for loss uses
+_MOST_EXTERNAL = 2**31 - 1  # bytes, the limit of the package format
+
+
+def plan_or_offers(layout: Layout, target: Target, objective: str, cut: str,
+                   storage: Storage) -> Plan:
+    """`make_plan`; where nothing fits, the error also says what would make it fit."""
+    try:
+        return make_plan(layout, target, objective, cut, storage)
+    except Infeasible as error:
+        found = [] if cut != "auto" else [*_external(layout, target, objective, storage),
+                                          *_codec(layout, target, storage)]
+        if not found:
+            raise
+        raise Infeasible(f"{error}; {target.fast_bytes} bytes suffice with {' or '.join(found)}",
+                         error.smallest, error.operator) from None
+
+
+def share_cap(stream: Stream, share: float) -> Cap:
+    """The cap of a map that is taken to need this share of its rows."""
+    rate = max(int(stream.row_bytes * share), 1)
+    return Cap(rate, DEPTH_ROWS * rate)
+
+
+def _external(layout: Layout, target: Target, objective: str, storage: Storage) -> list[str]:
+    """The external memory that a plan within the fast memory takes, if it is more than there is."""
+    plain = replace(storage.only(frozenset()), pooled=False)
+    roomy = slim_plan(layout, target.with_budget(None, _MOST_EXTERNAL), plain)
+    if roomy is None or roomy.external_bytes <= target.external_bytes:
+        return []
+    enough = target.with_budget(None, roomy.external_bytes)
+    fits = find_plan(layout, enough, objective, plain) is not None
+    return [f"--external {roomy.external_bytes}"] if fits else []
+
+
+def _codec(layout: Layout, target: Target, storage: Storage) -> list[str]:
+    """Coding in fast memory, if nothing is coded there and coded rows of the usual share fit."""
+    if target.external_bytes or storage.pooled:
+        return []
+    pooled = choose_codec.storage_for(layout.program, _CODEC, lambda s: share_cap(s, SHARE), pooled=True)
+    if slim_plan(layout, target, pooled) is None:
+        return []
+    return [f"--codec {_CODEC} --calib DIR, as far as {SHARE:.0%} of a row is enough for its code"]

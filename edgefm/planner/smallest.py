@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The least fast memory that a plan can be found for, and what sets it.
+
+No chain of stages whose estimate exceeds the budget is ever placed, so below the smallest estimate
+of any chain the search finds nothing. Chains that are walked row by row suffice to find it, which
+takes little time. Where they are placed in no more than that, they are the smallest plan; where
+placement needs more, estimates between the two are tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+from edgefm.errors import Infeasible
+from edgefm.planner.model import PlacedOp, Plan
+from edgefm.planner.search import EXTERNAL, Choice
+from edgefm.planner.within import Case, Found, best_within, everything_once, row_by_row
+
+_FIRST = 256     # bytes, the first estimate
+_GROWTH = 1.3    # from an estimate that is too small to the next
+_CLOSE = 512     # the smallest estimate is known to one part in so many
+_STEPS = 10      # estimates tried between the smallest one and the smallest placement
+_LEAST_STEP = 1.004
+_LOOSE = 1.5     # an estimate may be so much more than its placement
+_TRIALS = 8      # budgets between the two that the search is tried for
+_PARTS = (0.9, 0.8, 0.65, 0.5, 0.35)  # of a budget, for estimates where all near it stack badly
+
+
+def smallest(case: Case) -> Found:
+    """The plan with the least fast memory that is found; it does not depend on the case's budget.
+
+    The search finds none for one byte less, nor for some budgets in between that and the smallest
+    estimate.
+    """
+    tight = case.within(1)  # placement does its best to come near
+    best = min(_placed(tight, [everything_once(case.layout), _all_stored(case)]), key=_fast_bytes)
+    least = best[1].fast_bytes
+    for place in dict.fromkeys((case.place, case.inner)):
+        if case.search.best(int(_LOOSE * best[1].fast_bytes), place, slim=True) is not None:
+            below, estimate = _least_estimate(case, place)
+            best = _between(tight, place, estimate, best)
+            least = min(least, below)
+    return _searched(case, least, best)
+
+
+def _between(tight: Case, place: str, estimate: float, best: Found) -> Found:
+    """The smallest placement of estimates from the smallest one up to where none can be smaller."""
+    step = 0.0
+    while estimate < best[1].fast_bytes or not step:
+        choices = [tight.search.best(int(estimate), place, slim=True)]
+        if step:
+            choices.append(tight.search.best(int(estimate), place))
+        best = min([best, *_placed(tight, choices)], key=_fast_bytes)
+        step = step or max(_LEAST_STEP, (best[1].fast_bytes / estimate) ** (1 / _STEPS))
+        estimate *= step
+    return best
+
+
+def _searched(case: Case, below: int, best: Found) -> Found:
+    """The smallest plan that the search finds for budgets above `below`."""
+    top = best[1].fast_bytes - 1
+    for budget in range(top, below, -max((top - below) // _TRIALS, 1)):
+        found = best_within(case.within(budget))
+        if found is not None:
+            return _searched(case, below, found)
+    return best
+
+
+def roomier(case: Case, least: Found) -> Found:
+    """A plan for a budget that the search found none for, though the smallest plan needs less:
+    the first that fits with an estimate well below the budget, else the smallest."""
+    estimates = (int(part * case.budget) for part in _PARTS)
+    choices = (case.search.best(e, case.place) for e in estimates if e >= least[1].fast_bytes)
+    return next((found for found in _placed(case, choices)
+                 if found[1].fast_bytes <= case.budget), least)
+
+
+def slim_within(case: Case) -> Plan | None:
+    """A plan within the budget that is walked row by row, which takes little time to find."""
+    for _, plan in _placed(case, [case.search.best(case.budget, case.place, slim=True)]):
+        if plan.fast_bytes <= case.budget:
+            return plan
+    return None
+
+
+def setting_operator(case: Case, least: Plan) -> str:
+    """What sets the smallest budget: the operator that needs most on its own, or where not every
+    map may be stored the neediest one of the plan's neediest stage."""
+    for _, plan in _placed(case.within(1), [_all_stored(case)]):
+        return max(plan.stages, key=lambda stage: stage.fast_bytes).name
+    stage = max(least.stages, key=lambda stage: stage.fast_bytes)
+    return max((op for op in least.ops if op.name in stage.operators),
+               key=lambda op: _own_bytes(least, op)).name
+
+
+def _own_bytes(plan: Plan, op: PlacedOp) -> int:
+    buffers = {plan.streams[s].buffer for s in (*op.inputs, *op.outputs)}
+    return op.scratch_bytes + sum(plan.buffers[b].bytes for b in buffers)
+
+
+def _least_estimate(case: Case, place: str) -> tuple[int, int]:
+    """An estimate that no chain has, and a little above it one that a chain has."""
+    below, enough = 0, _FIRST
+    while case.search.best(enough, place, slim=True) is None:
+        below, enough = enough, int(enough * _GROWTH)
+    while enough - below > max(8, enough // _CLOSE):
+        middle = (below + enough) // 2
+        if case.search.best(middle, place, slim=True) is None:
+            below = middle
+        else:
+            enough = middle
+    return below, enough
+
+
+def _all_stored(case: Case) -> Choice | None:
+    """Every operator a stage, if there is external memory."""
+    return row_by_row(case.layout, case.layout.cuts) if case.place == EXTERNAL else None
+
+
+def _placed(case: Case, choices: Iterable[Choice | None]) -> Iterator[Found]:
+    """Those of the choices that the other memories have room for."""
+    for choice in choices:
+        with suppress(Infeasible):
+            if choice is not None:
+                yield choice, case.build(choice)
+
+
+def _fast_bytes(found: Found) -> int:
+    return found[1].fast_bytes

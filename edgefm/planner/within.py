@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The best plan within a budget: the search estimates, placement is exact, and both home in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from edgefm.errors import Infeasible
+from edgefm.planner.build import build_plan
+from edgefm.planner.layout import Layout
+from edgefm.planner.model import Plan
+from edgefm.planner.search import EXTERNAL, NOWHERE, POOL, Choice, Search
+from edgefm.planner.stages import Stage
+from edgefm.planner.storage import Storage
+from edgefm.planner.target import Target
+
+_ROUNDS = 12  # how often the search is repeated with a smaller estimate
+
+Found = tuple[Choice, Plan]
+_Arena = tuple[tuple[Stage, ...], frozenset[int], bool]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """A layout to be planned: for which board, by which measure, with maps stored how.
+
+    `crowded` are placements that did not fit the budget they were made for. Every order was tried
+    for those, so they are what placement finds for any budget that they exceed.
+    """
+
+    search: Search
+    target: Target
+    crowded: dict[_Arena, Plan] = field(default_factory=dict)
+
+    @property
+    def layout(self) -> Layout:
+        """What is planned."""
+        return self.search.layout
+
+    @property
+    def storage(self) -> Storage:
+        """How maps are stored that leave fast memory."""
+        return self.search.storage
+
+    @property
+    def codes(self) -> bool:
+        """True when some map would be coded if it were stored."""
+        streams = range(len(self.layout.program.streams))
+        return any(self.storage.codec_of(s) != "raw" for s in streams)
+
+    @property
+    def budget(self) -> int:
+        """Bytes of fast memory."""
+        return self.target.fast_bytes or 0
+
+    @property
+    def inner(self) -> str:
+        """Where maps are stored that do not stay as they are, without external memory."""
+        return POOL if self.storage.pooled else NOWHERE
+
+    @property
+    def place(self) -> str:
+        """The same, in external memory if there is any."""
+        return EXTERNAL if self.target.external_bytes > 0 else self.inner
+
+    def within(self, fast: int) -> Case:
+        """The same with another budget."""
+        return replace(self, target=self.target.with_budget(fast, None))
+
+    def storing(self, storage: Storage) -> Case:
+        """The same with maps stored otherwise."""
+        return Case(self.search.with_storage(storage), self.target)
+
+    def build(self, choice: Choice) -> Plan:
+        """The choice placed. Raises Infeasible when its external maps do not fit."""
+        arena = choice.stages, choice.fast, choice.pooled
+        known = self.crowded.get(arena)
+        if known is not None and known.fast_bytes > self.budget:
+            return known
+        plan = build_plan(self.layout, choice, self.target, self.search.objective, self.storage)
+        if plan.fast_bytes > self.budget:
+            self.crowded[arena] = plan
+        return plan
+
+
+def case_for(layout: Layout, target: Target, objective: str, storage: Storage | None) -> Case:
+    """A case; without `storage` every map is stored as it is."""
+    return Case(Search(layout, target, objective, storage=storage), target)
+
+
+def row_by_row(layout: Layout, cuts: Sequence[int]) -> Choice:
+    """Stages between cuts, walked row by row, every map at the cuts stored."""
+    stages = tuple(Stage(a, b, max(layout.rows[a:b])) for a, b in pairwise(cuts))
+    return Choice(stages, frozenset(), (0.0, 0.0))
+
+
+def everything_once(layout: Layout) -> Choice:
+    """Operator by operator, each firing once, every map in fast memory."""
+    stages = tuple(Stage(a, b, 1) for a, b in pairwise(layout.cuts))
+    return Choice(stages, frozenset(layout.group), (0.0, 0.0))
+
+
+def best_within(case: Case) -> Found | None:
+    """The best plan within both memories; where external maps would not fit, one with a page pool
+    if there may be one, else one that stores nothing. None when the search finds none."""
+    keep = everything_once(case.layout)
+    once = case.build(keep)
+    if case.target.fast_bytes is None or once.fast_bytes <= case.budget:
+        return keep, once  # no map leaves it, every weight is read once: nothing is cheaper
+    if case.target.external_bytes > 0:
+        try:
+            return _home_in(case, EXTERNAL)
+        except Infeasible:
+            pass
+    return _home_in(case, case.inner)
+
+
+def _home_in(case: Case, place: str) -> Found | None:
+    """Search with an estimate of the fast memory, place exactly, and home in on the best estimate.
+
+    The estimate is optimistic where live bytes do not stack perfectly, so it is lowered by what was
+    lacking until the placement fits, then raised half-way back while that still finds better plans.
+    Raises Infeasible when the external maps do not fit.
+    """
+    budget = case.budget
+    best: Found | None = None
+    fits, fails = 0, budget + 1
+    estimate = budget
+    for _ in range(_ROUNDS):
+        choice = case.search.best(estimate, place)
+        if choice is None or (best is not None and choice.price >= best[0].price):
+            fits = max(fits, estimate)
+        else:
+            plan = case.build(choice)
+            if plan.fast_bytes <= budget:
+                best = choice, plan
+                fits = estimate
+            else:
+                fails = min(fails, estimate)
+                if best is None and fails - max(plan.fast_bytes - budget, 64) > fits:
+                    estimate = fails - max(plan.fast_bytes - budget, 64)
+                    continue
+        if fails - fits < 512:
+            break
+        estimate = (fits + fails) // 2
+    return best or _stage_by_stage(case, place)
+
+
+def _stage_by_stage(case: Case, place: str) -> Found | None:
+    """Search with the whole budget; what a placed stage needs beyond it is added to the estimate of
+    that stage alone. For where one stage leaves no room for a smaller estimate of all."""
+    excess: dict[Stage, int] = {}
+    for _ in range(_ROUNDS):
+        choice = case.search.best(case.budget, place, excess)
+        if choice is None:
+            return None
+        plan = case.build(choice)
+        if plan.fast_bytes <= case.budget:
+            return choice, plan
+        for stage, placed in zip(choice.stages, plan.stages, strict=True):
+            if placed.fast_bytes > case.budget:
+                excess[stage] = excess.get(stage, 0) + placed.fast_bytes - case.budget
+    return None
