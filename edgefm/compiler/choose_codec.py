@@ -104,6 +104,19 @@ def is_codable(stream: Stream, paired: bool = False) -> bool:
             and stream.row_bytes * (1 + paired) <= _MAX_ROW_BYTES)
 
 
+def why_raw(stream: Stream, codec: str) -> str:
+    """Why a stored map that no code was chosen for is as it is."""
+    if not candidates(codec):
+        return "no --codec"
+    if stream.dtype != "int8":
+        return f"{stream.dtype}, codecs take int8"
+    if stream.tensor < 0:
+        return "not a tensor of the model"
+    if not is_codable(stream):
+        return f"rows of {stream.row_bytes} bytes, at most {_MAX_ROW_BYTES}"
+    return "no room for its codec"
+
+
 def shape_of(stream: Stream, paired: bool = False) -> RowShape:
     """A stream's rows as codecs see them, one by one or in pairs."""
     single = RowShape(stream.width, stream.channels, stream.zero_point)

@@ -16,7 +16,7 @@ from warnings import warn
 
 from edgefm import importers, rate_distortion
 from edgefm.codecs.tables_file import read_tables, step_factors
-from edgefm.compiler import onchip
+from edgefm.compiler import choose_codec, onchip
 from edgefm.compiler.external import Deployed, Outside
 from edgefm.errors import BadInput, CalibrationWarning, naming
 from edgefm.files.read import files_in, read_bytes
@@ -34,7 +34,7 @@ from edgefm.images.preprocess import (
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Program
 from edgefm.package.container import CodedMap, Description, write_package
-from edgefm.planner import Plan, Target, load_target
+from edgefm.planner import OBJECTIVES, Layout, Plan, Target, find_plan, load_target
 from edgefm.quantization.choose import QuantizeOptions, check_inputs, quantize
 from edgefm.rate_distortion import Budget, Rate
 from edgefm.rate_distortion.quality import SAMPLES, TILE, Chooser, chooser_for
@@ -120,6 +120,7 @@ class Compiled:
     preprocess: Preprocess | None
     coded: Mapping[int, CodedMap]
     rate: Rate | None = None
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -291,6 +292,22 @@ def _compiled(model: Model, options: CompileOptions, tick: Callable[[], None]) -
     return _packed(model, options, outside.run(budget, samples, options.how))
 
 
+def other_plan(compiled: Compiled, options: CompileOptions) -> Plan | None:
+    """What the other objective would give: with the stages of this one known it takes little time.
+
+    None where it cannot differ, or would take long or another network: with all the memory that is
+    useful, fixed cuts, a page pool, tables or a budget.
+    """
+    target = load_target(options.target).with_budget(options.fast, options.external)
+    if (compiled.layout is None or (options.fast is None and target.fast_bytes is None)
+            or options.cut != "auto" or compiled.plan.pool_pages or options.tables
+            or options.budget or options.quality != "even"):
+        return None
+    other = next(name for name in OBJECTIVES if name != options.objective)
+    storage = choose_codec.storage_for(compiled.program, options.map_codec, refresh=options.refresh)
+    return find_plan(compiled.layout, target, other, storage)
+
+
 def _chooser(model: Model, options: CompileOptions, samples: Sequence[Array],
              tick: Callable[[], None]) -> Chooser | None:
     """What chooses quality maps, on calibration files that no budget is kept on."""
@@ -304,7 +321,7 @@ def _packed(model: Model, options: CompileOptions, made: Deployed) -> Compiled:
                               made.rate.to_json() if made.rate else None)
     package = write_package(made.graph, made.layout.program, made.plan, made.coded, description)
     return Compiled(package, model.source, model.graph, made.graph, made.layout.program, made.plan,
-                    model.preprocess, made.coded, made.rate)
+                    model.preprocess, made.coded, made.rate, made.layout)
 
 
 def _pooled(model: Model, options: CompileOptions, target: Target,

@@ -29,8 +29,8 @@ from edgefm.planner.within import (
     row_by_row,
 )
 
-__all__ = ["Layout", "Plan", "Storage", "Target", "analyse", "find_plan", "load_target",
-           "make_plan", "plan_storing", "slim_plan", "smallest_plan"]
+__all__ = ["OBJECTIVES", "Layout", "Plan", "Storage", "Target", "analyse", "find_plan",
+           "load_target", "make_plan", "plan_storing", "slim_plan", "smallest_plan"]
 
 
 def make_plan(layout: Layout, target: Target, objective: str = "cost", cut: str = "auto",
@@ -117,23 +117,16 @@ def _with_codes(case: Case, raw: Found) -> Found:
     """The plan with as many of its maps coded as fit, the busiest first."""
     choice, plan = raw
     chosen: frozenset[int] = frozenset()
-    for stream in sorted((m.stream for m in plan.maps), key=lambda s: -_moved(raw[1], s)):
+    for stream in sorted((m.stream for m in plan.maps), key=lambda s: -raw[1].moved_bytes(s)):
         trial = case.storing(case.storage.only(chosen | {stream})).build(choice)
         if trial.fast_bytes <= case.budget:
             chosen, plan = chosen | {stream}, trial
     return choice, plan
 
 
-def _moved(plan: Plan, stream: int) -> int:
-    """Bytes that a stored map moves as it is, written and read."""
-    return sum(m.bytes * sum(op.map == i for op in plan.ops)
-               for i, m in enumerate(plan.maps) if m.stream == stream)
-
-
 def _expected(plan: Plan, case: Case) -> tuple[float, float]:
     """What a plan is expected to cost, as the search prices choices, but of coded maps a share."""
-    share, target = case.storage.share, case.target
-    moved = sum((share if m.codec != "raw" else 1) * _moved(plan, m.stream) for m in plan.maps)
+    target, moved = case.target, plan.expected_map_bytes(case.storage.share)
     if plan.objective == "maps":
         return moved, plan.weight_read_bytes
     return moved * target.external_cost + plan.weight_read_bytes * target.weight_cost, moved

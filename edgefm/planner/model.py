@@ -149,6 +149,16 @@ class Plan:
         moves = [op.map for op in self.ops if op.kind in (OpKind.LOAD, OpKind.STORE)]
         return sum(self.maps[i].most_bytes for i in moves)
 
+    def moved_bytes(self, stream: int) -> int:
+        """Bytes that a stored map moves as it is, written and read, both ways."""
+        return sum(m.bytes * sum(op.map == i for op in self.ops)
+                   for i, m in enumerate(self.maps) if m.stream == stream)
+
+    def expected_map_bytes(self, share: float) -> float:
+        """Bytes of stored maps that cross, if of coded ones this share does."""
+        return sum((share if m.codec != "raw" else 1) * self.moved_bytes(m.stream)
+                   for m in self.maps)
+
     def to_json(self) -> dict[str, object]:
         """The plan's figures, stages and buffers as plain data (sizes in bytes)."""
         names = ("fast_bytes", "control_bytes", "io_bytes", "external_bytes", "external_read_bytes",

@@ -78,10 +78,10 @@ def roomier(case: Case, least: Found) -> Found:
 
 def slim_within(case: Case) -> Plan | None:
     """A plan within the budget that is walked row by row, which takes little time to find."""
-    for _, plan in _placed(case, [case.search.best(case.budget, case.place, slim=True)]):
-        if plan.fast_bytes <= case.budget:
-            return plan
-    return None
+    choices = (case.search.best(int(part * case.budget), case.place, slim=True)
+               for part in (1, *_PARTS))
+    return next((plan for _, plan in _placed(case, choices) if plan.fast_bytes <= case.budget),
+                None)
 
 
 def setting_operator(case: Case, least: Plan) -> str:

@@ -6,12 +6,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from edgefm.compiler.choose_codec import why_raw
+from edgefm.compiler.pipeline import Compiled, CompileOptions, other_plan
 from edgefm.console.terminal import say
 from edgefm.names import short
 from edgefm.package.container import read_info
-from host_tools.cli.arguments import add_compile_options, add_json, load_package
+from edgefm.planner import OBJECTIVES
+from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE
+from host_tools.cli.arguments import add_compile_options, add_json, compile_options, load_package
 from host_tools.cli.inspect import quality_text, rate_fields
 from host_tools.cli.output import print_fields, print_json, print_table, size_text
 
@@ -20,6 +24,7 @@ _TOTALS = {
     "external read": "external_read_bytes", "external written": "external_write_bytes",
     "input read": "input_read_bytes", "output written": "output_write_bytes",
     "weights read": "weight_read_bytes"}
+_MOVED = ("external_read_bytes", "external_write_bytes", "weight_read_bytes")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,17 +39,72 @@ def run(arguments: argparse.Namespace) -> None:
     package = load_package(arguments, arguments.net, pictures=False)
     info = read_info(package.data, str(arguments.net))
     plan: Mapping[str, Any] = package.compiled.plan.to_json() if package.compiled else info.plan
+    more = _more_fields(package.compiled, compile_options(arguments, arguments.net, pictures=False)
+                        ) if package.compiled else _package_fields(plan)
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256, **plan,
-                    **({"rate": info.rate} if info.rate else {})})
+                    **more, **({"rate": info.rate} if info.rate else {})})
         return
     print_fields({"network": info.name, "objective": plan["objective"],
                   **{word: size_text(plan[name]) for word, name in _TOTALS.items()},
-                  "multiply-adds": plan["macs"], **(rate_fields(info.rate) if info.rate else {})})
+                  **_moved_texts(plan, more),
+                  **_hint(package.compiled, arguments.cut, more), "multiply-adds": plan["macs"],
+                  **(rate_fields(info.rate) if info.rate else {})})
     _print_stages(plan["stages"])
     _print_buffers(plan["stages"])
-    _print_maps([m for m in plan.get("maps", ()) if not m.get("pooled")])
+    _print_maps([m for m in more.get("maps", plan.get("maps", ())) if not m.get("pooled")])
     _print_pool(plan)
+
+
+def _more_fields(compiled: Compiled, options: CompileOptions) -> dict[str, Any]:
+    """What only a compilation knows: expected bytes, why maps are raw, the other objective."""
+    plan, streams = compiled.plan, compiled.program.streams
+    share = COARSE_SHARE if compiled.rate else LOSSLESS_SHARE
+    maps = [{**told, **({} if m.codec != "raw" else {
+                "why_raw": why_raw(streams[m.stream], options.map_codec)})}
+            for told, m in zip(cast(list[dict[str, Any]], plan.to_json()["maps"]), plan.maps,
+                               strict=True)]
+    other = other_plan(compiled, options)
+    return {"maps": maps, "expected_map_bytes": round(plan.expected_map_bytes(share)),
+            "coded_values": sum(m.rows * m.row_bytes * sum(op.map == i for op in plan.ops)
+                                for i, m in enumerate(plan.maps) if m.codec != "raw"),
+            **({"other_objective": {"objective": other.objective, **{
+                name: getattr(other, name) for name in _MOVED}}} if other else {})}
+
+
+def _package_fields(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a package, which says nothing of what it might have been."""
+    return {} if plan.get("maps") else {"expected_map_bytes": 0, "coded_values": 0}
+
+
+def _moved_texts(plan: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, str]:
+    """Bytes of maps, coded and raw, and of weights, and what the other objective makes of them."""
+    texts = {"maps moved": _both(plan)[0], "maps and weights": size_text(sum(
+        plan[name] for name in _MOVED))}
+    if more.get("coded_values"):
+        expected = size_text(more["expected_map_bytes"])
+        texts["maps as coded"] = ("" if plan.get("pool") else f"about {expected} expected; ") + (
+            f"{more['coded_values']:,} values to code and decode, which takes time")
+    other = more.get("other_objective")
+    if other:
+        maps, weights = _both(other)
+        texts[f"--objective {other['objective']}"] = (f"would move {maps} of maps, "
+                                                      f"{weights} of weights")
+    return texts
+
+
+def _hint(compiled: Compiled | None, cut: str, more: Mapping[str, Any]) -> dict[str, str]:
+    """The command for the other objective, where its plan was not made but may differ."""
+    if compiled is None or cut != "auto" or "other_objective" in more or not compiled.plan.maps:
+        return {}
+    wanted = next(name for name in OBJECTIVES if name != compiled.plan.objective)
+    return {f"--objective {wanted}": "may give another plan; not made here, as it takes long"}
+
+
+def _both(plan: Mapping[str, Any]) -> tuple[str, str]:
+    """Bytes of maps, written and read, and of weights, as a person reads them."""
+    moved: int = plan["external_read_bytes"] + plan["external_write_bytes"]
+    return size_text(moved), size_text(plan["weight_read_bytes"])
 
 
 def _print_stages(stages: Sequence[Mapping[str, Any]]) -> None:
@@ -74,7 +134,11 @@ def _print_maps(maps: Sequence[Mapping[str, Any]]) -> None:
         say("Maps in external memory")
         print_table(("name", "address", "bytes", "at most", "rows", "codec", "quality"),
                     [(short(m["name"]), m["address"], m["bytes"], m.get("most_bytes", m["bytes"]),
-                      m["rows"], m["codec"], quality_text(m)) for m in maps])
+                      m["rows"], _codec_text(m), quality_text(m)) for m in maps])
+
+
+def _codec_text(told: Mapping[str, Any]) -> str:
+    return f"{told['codec']} ({told['why_raw']})" if "why_raw" in told else str(told["codec"])
 
 
 def _print_pool(plan: Mapping[str, Any]) -> None:

@@ -308,3 +308,28 @@ def test_a_clip_is_run_frame_by_frame(model: Path, photos: Path, tmp_path: Path,
     assert "the frame before takes" in text
     folder = edgefm_json("run", net, "--video", photos)["frames"]
     assert len(folder) == 20 and folder[0]["name"] < folder[1]["name"]
+
+
+def test_plan_says_what_the_other_objective_gives(model: Path, edgefm: Edgefm,
+                                                  edgefm_json: Edgefm) -> None:
+    for objective, other in (("cost", "maps"), ("maps", "cost")):
+        told = edgefm_json("plan", model, "--fast", "4K", "--objective", objective)
+        alone = edgefm_json("plan", model, "--fast", "4K", "--objective", other)
+        assert told["other_objective"] == {"objective": other, **{
+            name: alone[name] for name in ("external_read_bytes", "external_write_bytes",
+                                           "weight_read_bytes")}}
+        assert f"--objective {other}  would move" in edgefm(
+            "plan", model, "--fast", "4K", "--objective", objective)
+
+
+def test_plan_says_why_a_map_is_raw_and_what_coding_is_expected_to_leave(
+        model: Path, edgefm: Edgefm, edgefm_json: Edgefm) -> None:
+    raw = edgefm_json("plan", model, "--cut", "ops")
+    moved = raw["external_read_bytes"] + raw["external_write_bytes"]
+    assert raw["expected_map_bytes"] == moved > 0 == raw["coded_values"]
+    assert {m["why_raw"] for m in raw["maps"]} == {"no --codec"}
+    coded = edgefm_json("plan", model, "--cut", "ops", "--codec", "rle")
+    assert coded["expected_map_bytes"] < moved and coded["coded_values"] > 0
+    assert all(("why_raw" in m) == (m["codec"] == "raw") for m in coded["maps"])
+    assert "values to code and decode, which takes time" in edgefm(
+        "plan", model, "--cut", "ops", "--codec", "rle")
