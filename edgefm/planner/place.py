@@ -80,8 +80,10 @@ def _climb(items: Sequence[Item], order: list[int], conflicts: _Conflicts,
            enough: int) -> tuple[list[int], int]:
     """Place in this order, then keep improving it for a bounded number of rounds."""
     random = Random(1)
-    offsets = _place_in_order(items, order, conflicts)
-    height = _height(items, offsets)
+    placed = _place_in_order(items, order, conflicts, sum(-(-item.size // ALIGNMENT) * ALIGNMENT
+                                                          for item in items))
+    assert placed is not None  # one above the other is the worst
+    offsets, height = placed, _height(items, placed)
     best = offsets, height
     for _ in range(_ROUNDS):
         if height <= enough:
@@ -93,10 +95,9 @@ def _climb(items: Sequence[Item], order: list[int], conflicts: _Conflicts,
         for i in moved:
             at = trial.index(i)
             trial.insert(random.randint(0, at), trial.pop(at))
-        offsets_now = _place_in_order(items, trial, conflicts)
-        height_now = _height(items, offsets_now)
-        if height_now <= height:
-            order, offsets, height = trial, offsets_now, height_now
+        lower = _place_in_order(items, trial, conflicts, height)
+        if lower is not None:
+            order, offsets, height = trial, lower, _height(items, lower)
             best = offsets, height
     return best
 
@@ -132,8 +133,8 @@ def _forbidden(a: Item, b: Item) -> tuple[int, int] | None:
 
 
 def _place_in_order(items: Sequence[Item], order: Sequence[int],
-                    conflicts: _Conflicts) -> list[int]:
-    """Each item as low as those before it allow."""
+                    conflicts: _Conflicts, limit: int) -> list[int] | None:
+    """Each item as low as those before it allow; None when one ends above the limit."""
     offsets = [-1] * len(items)
     for i in order:
         blocked = sorted((offsets[j] + low, offsets[j] + high) for j, low, high in conflicts[i]
@@ -143,4 +144,6 @@ def _place_in_order(items: Sequence[Item], order: Sequence[int],
             if low < offset < high:
                 offset = -(-high // ALIGNMENT) * ALIGNMENT
         offsets[i] = offset
+        if offset + items[i].size > limit:
+            return None
     return offsets

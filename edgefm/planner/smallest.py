@@ -23,7 +23,9 @@ _CLOSE = 512     # the smallest estimate is known to one part in so many
 _STEPS = 10      # estimates tried between the smallest one and the smallest placement
 _LEAST_STEP = 1.004
 _LOOSE = 1.5     # an estimate may be so much more than its placement
-_TRIALS = 8      # budgets between the two that the search is tried for
+_FEW_OPS = 40    # networks that are searched in little time
+_FEW_TRIALS, _MANY_OPS_TRIALS = 40, 2  # how often a smaller plan is looked for
+_TRIALS = 8      # budgets that are tried each time in networks of few operators
 _PARTS = (0.9, 0.8, 0.65, 0.5, 0.35)  # of a budget, for estimates where all near it stack badly
 
 
@@ -58,13 +60,21 @@ def _between(tight: Case, place: str, estimate: float, best: Found) -> Found:
 
 
 def _searched(case: Case, below: int, best: Found) -> Found:
-    """The smallest plan that the search finds for budgets above `below`."""
-    top = best[1].fast_bytes - 1
-    for budget in range(top, below, -max((top - below) // _TRIALS, 1)):
-        found = best_within(case.within(budget))
-        if found is not None:
-            return _searched(case, below, found)
+    """The smallest plan that the search finds for budgets above `below`: trying some all over them,
+    or in networks where that takes long the next smaller one, a few times."""
+    few = len(case.layout.program.ops) <= _FEW_OPS
+    for _ in range(_FEW_TRIALS if few else _MANY_OPS_TRIALS):
+        top = best[1].fast_bytes - 1
+        found = _spread_out(case, below if few else max(below, top - 1), top)
+        if found is None:
+            break
+        best = found
     return best
+
+
+def _spread_out(case: Case, below: int, top: int) -> Found | None:
+    budgets = range(top, below, -max((top - below) // _TRIALS, 1))
+    return next(filter(None, (best_within(case.within(b)) for b in budgets)), None)
 
 
 def roomier(case: Case, least: Found) -> Found:
