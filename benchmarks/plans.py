@@ -26,7 +26,7 @@ from _common import (
 from edgefm.compiler.pipeline import Compiled, CompileOptions, Model, compile_loaded, load_model
 from edgefm.errors import Infeasible
 from edgefm.evaluate.diff import random_inputs
-from edgefm.names import short
+from edgefm.network.names import short
 from edgefm.runtime import Runtime
 
 COUNTED = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "input_read_bytes",

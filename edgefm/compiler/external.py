@@ -17,11 +17,11 @@ from edgefm.codecs.shift import Cap
 from edgefm.codecs.tables_file import MapTables
 from edgefm.compiler import choose_codec
 from edgefm.compiler.caps import Capping, shared_out, with_caps, with_qualities
+from edgefm.compiler.offers import plan_or_offers
 from edgefm.errors import BadInput
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import OpKind, Program
-from edgefm.offers import plan_or_offers
 from edgefm.package.container import CodedMap, Description, write_package
 from edgefm.planner import Layout, Plan, Target, analyse
 from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE

@@ -17,11 +17,11 @@ from edgefm.codecs.shift import Cap
 from edgefm.compiler import choose_codec
 from edgefm.compiler.caps import usual_cap, with_qualities
 from edgefm.compiler.external import Deployed
+from edgefm.compiler.offers import SHARE, plan_or_offers, share_cap
 from edgefm.errors import BadInput
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Program, Stream
-from edgefm.offers import SHARE, plan_or_offers, share_cap
 from edgefm.package.container import CodedMap, Description, write_package
 from edgefm.planner import (
     Layout,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edgefm.errors import BadInput, Infeasible
-from edgefm.names import MOST_IN_A_SENTENCE, short
+from edgefm.network.names import MOST_IN_A_SENTENCE, short
 from edgefm.planner.build import build_plan
 from edgefm.planner.layout import Layout, analyse
 from edgefm.planner.model import Plan

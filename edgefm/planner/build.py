@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.errors import Infeasible
-from edgefm.names import MOST_IN_A_SENTENCE, short
+from edgefm.network.names import MOST_IN_A_SENTENCE, short
 from edgefm.network.program import ELEMENT_BYTES, OpKind
 from edgefm.planner.firing import Task, Trace
 from edgefm.planner.layout import Layout

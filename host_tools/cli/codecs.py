@@ -10,8 +10,8 @@ from edgefm.compiler.pipeline import Compiled, calibration_inputs, compile_model
 from edgefm.console.terminal import say
 from edgefm.errors import naming
 from edgefm.evaluate.codec_costs import CodecCost, Measurement, measure_codecs
-from edgefm.names import short
 from edgefm.network.graph import Array
+from edgefm.network.names import short
 from edgefm.package.container import read_info
 from host_tools.cli.arguments import add_compile_options, add_json, compile_options, count
 from host_tools.cli.output import print_json, print_table, progress_bar

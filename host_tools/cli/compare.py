@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgefm.console.terminal import say
-from edgefm.names import short
+from edgefm.network.names import short
 from host_tools.cli.output import print_json, print_table
 
 if TYPE_CHECKING:

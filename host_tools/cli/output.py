@@ -16,8 +16,8 @@ from tqdm import tqdm
 from edgefm.console.terminal import plain, say
 from edgefm.errors import BadInput
 from edgefm.files.write import check_file, writing
-from edgefm.names import short
 from edgefm.network.graph import Array
+from edgefm.network.names import short
 
 if TYPE_CHECKING:
     from PIL import Image

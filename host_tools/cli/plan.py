@@ -11,7 +11,7 @@ from typing import Any, cast
 from edgefm.compiler.choose_codec import why_raw
 from edgefm.compiler.pipeline import Compiled, CompileOptions, other_plan
 from edgefm.console.terminal import say
-from edgefm.names import short
+from edgefm.network.names import short
 from edgefm.package.container import read_info
 from edgefm.planner import OBJECTIVES
 from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from edgefm.console.terminal import say
-from edgefm.names import short
+from edgefm.network.names import short
 from edgefm.package.container import PackageInfo
 from edgefm.package.traffic import stored_maps, traffic
 from host_tools.cli.arguments import add_json

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgefm.console.terminal import complain, say
 from edgefm.errors import BadInput
-from edgefm.names import short
+from edgefm.network.names import short
 from host_tools.cli.arguments import add_output, check_outputs
 from host_tools.cli.board import on_device
 from host_tools.cli.output import print_table

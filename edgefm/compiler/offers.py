@@ -52,7 +52,8 @@ def _codec(layout: Layout, target: Target, storage: Storage) -> list[str]:
     """Coding in fast memory, if nothing is coded there and coded rows of the usual share fit."""
     if target.external_bytes or storage.pooled:
         return []
-    pooled = choose_codec.storage_for(layout.program, _CODEC, lambda s: share_cap(s, SHARE), pooled=True)
+    pooled = choose_codec.storage_for(layout.program, _CODEC, lambda s: share_cap(s, SHARE),
+                                      pooled=True)
     if slim_plan(layout, target, pooled) is None:
         return []
     return [f"--codec {_CODEC} --calib DIR, as far as {SHARE:.0%} of a row is enough for its code"]

@@ -7,9 +7,9 @@ import pytest
 from networks import Network
 
 from edgefm.compiler import choose_codec
+from edgefm.compiler.offers import plan_or_offers
 from edgefm.errors import Infeasible
 from edgefm.lower import lower
-from edgefm.offers import plan_or_offers
 from edgefm.planner import Layout, Target, analyse, find_plan, smallest_plan
 
 
