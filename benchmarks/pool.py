@@ -34,8 +34,7 @@ from edgefm.compiler.pipeline import Compiled, compile_loaded, load_model
 from edgefm.images.labels import LabelledFile, read_labels, spread
 from edgefm.images.preprocess import InputInfo, load_image
 from edgefm.rate_distortion.divergence import divergences, scores
-from edgefm.runtime import Runtime
-from edgefm.runtime.runtime import Counters
+from edgefm.runtime import Counters, Runtime
 
 CHUNK = 25  # photos in memory at a time
 

@@ -32,8 +32,7 @@ from edgefm.images.labels import read_labels, spread
 from edgefm.images.preprocess import InputInfo, load_image
 from edgefm.network.graph import Array
 from edgefm.rate_distortion.divergence import divergences, scores
-from edgefm.runtime import Runtime
-from edgefm.runtime.runtime import Counters
+from edgefm.runtime import Counters, Runtime
 
 
 def main() -> None:

@@ -40,8 +40,7 @@ from edgefm.evaluate.codec_costs import boundaries_of
 from edgefm.network.graph import Array, Graph
 from edgefm.package.container import Description, write_package
 from edgefm.rate_distortion.divergence import decision_of, divergences
-from edgefm.runtime import Runtime
-from edgefm.runtime.runtime import RunResult
+from edgefm.runtime import RunResult, Runtime
 
 CLIPS = "video/clips_224_u8.npz"
 PHOTOS = 6  # made-up clips per strength of noise

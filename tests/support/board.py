@@ -12,7 +12,7 @@ import numpy as np
 from edgefm.network.graph import Array
 from edgefm.package.container import read_info
 from edgefm.package.traffic import MapCounters
-from edgefm.runtime.runtime import Counters
+from edgefm.runtime import Counters
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "native" / "src"
