@@ -35,7 +35,7 @@ from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, Model, compile_loaded, load_model
 from edgefm.errors import Infeasible
 from edgefm.evaluate.diff import random_inputs
-from edgefm.package.container import read_needs
+from edgefm.package.layout import read_needs
 from edgefm.package.outline import read_outline
 from edgefm.runtime import Runtime
 from host_tools.boards import build, registry, running

@@ -13,7 +13,8 @@ import numpy as np
 from edgefm.errors import BadContainer
 from edgefm.network.graph import Array
 from edgefm.network.program import OpKind
-from edgefm.package.container import (
+from edgefm.package.inputs import own_inputs
+from edgefm.package.layout import (
     FIRING,
     HEADER,
     MAGIC,
@@ -29,7 +30,6 @@ from edgefm.package.container import (
     read_sections,
     section_infos,
 )
-from edgefm.package.inputs import own_inputs
 
 MOST_OUTLINE = 1 << 24  # bytes of a package without its weights
 MOST_INPUT = 1 << 26    # bytes of all inputs together

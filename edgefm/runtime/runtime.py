@@ -8,8 +8,8 @@ from types import TracebackType
 
 from edgefm.errors import BadInput
 from edgefm.network.graph import Array
-from edgefm.package.container import PackageInfo, TensorInfo
 from edgefm.package.inputs import own_inputs
+from edgefm.package.layout import PackageInfo, TensorInfo
 from edgefm.runtime.lending import whole_number
 from edgefm.runtime.opened import Opened
 from edgefm.runtime.result import RunResult

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgefm.codecs import CODECS
 from edgefm.files.read import read_bytes
 from edgefm.network.program import OpKind
-from edgefm.package.container import Feature, Needs, read_needs
+from edgefm.package.layout import Feature, Needs, read_needs
 
 OWN = frozenset({OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE})  # the executor's
 

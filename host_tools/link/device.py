@@ -30,7 +30,7 @@ from edgefm.errors import (
     LinkLost,
 )
 from edgefm.network.graph import Array
-from edgefm.package.container import TensorInfo
+from edgefm.package.layout import TensorInfo
 from edgefm.package.outline import Outline, read_outline, tensor_bytes
 from edgefm.package.traffic import MapCounters
 from host_tools.link.answers import (

@@ -10,7 +10,7 @@ from dataclasses import asdict
 import pytest
 
 from edgefm.errors import DeviceError
-from edgefm.package.container import read_needs
+from edgefm.package.layout import read_needs
 from edgefm.package.outline import read_outline
 from edgefm.runtime import Runtime
 from host_tools.boards import build, running

@@ -14,7 +14,7 @@ from sim_board import Bad, Interrupted, dial, listening
 from edgefm.errors import DeviceError, Infeasible, LinkError
 from edgefm.evaluate.diff import random_inputs
 from edgefm.ops import run_graph
-from edgefm.package.container import FIRING, Section, read_entries, read_info, seal
+from edgefm.package.layout import FIRING, Section, read_entries, read_info, seal
 from edgefm.planner import Target
 from edgefm.runtime import Runtime
 from host_tools.boards.build import build as build_firmware

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Mapping
 from functools import reduce
 
-from edgefm.package.container import HEADER, RECORD_BYTES, REQUIRED, SECTION_ENTRY, Section, seal
+from edgefm.package.layout import HEADER, RECORD_BYTES, REQUIRED, SECTION_ENTRY, Section, seal
 
 Change = Callable[[bytes], bytes]
 Table = dict[int, tuple[int, bytes]]  # section id -> flags, data

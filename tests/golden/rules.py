@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from edgefm.package.container import (
+from edgefm.package.layout import (
     BUFFER,
     CAP,
     FIRING,

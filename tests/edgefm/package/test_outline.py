@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadContainer, BadInput
-from edgefm.package.container import Section, read_entries, read_info
+from edgefm.package.layout import Section, read_entries, read_info
 from edgefm.package.outline import read_outline
 
 

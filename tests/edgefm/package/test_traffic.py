@@ -9,7 +9,7 @@ from packages import build
 from edgefm.codecs import CODECS, encode_map
 from edgefm.codecs.interface import RowShape
 from edgefm.evaluate.diff import random_inputs
-from edgefm.package.container import MAP, Section, read_sections
+from edgefm.package.layout import MAP, Section, read_sections
 from edgefm.package.traffic import MapCounters, MapInfo, stored_maps, total, traffic
 from edgefm.runtime import Runtime
 

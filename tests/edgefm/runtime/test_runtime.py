@@ -19,7 +19,7 @@ from edgefm.evaluate.diff import random_inputs
 from edgefm.lower import lower
 from edgefm.network.graph import Graph
 from edgefm.ops import run_graph
-from edgefm.package.container import MAP, Section, read_sections, seal
+from edgefm.package.layout import MAP, Section, read_sections, seal
 from edgefm.planner import Target, analyse, smallest_plan
 from edgefm.planner.model import StoredMap
 from edgefm.runtime import Runtime

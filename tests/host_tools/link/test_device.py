@@ -14,7 +14,7 @@ from lying_device import INFO, STORE, Line, LyingDevice, Read
 
 from edgefm.errors import BadContainer, BadInput, BadMessage, DeviceError, EdgefmError, LinkError
 from edgefm.package import outline
-from edgefm.package.container import (
+from edgefm.package.layout import (
     FIRING,
     HEADER,
     SECTION_ENTRY,

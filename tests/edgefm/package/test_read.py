@@ -13,15 +13,8 @@ from edgefm.errors import BadContainer, UnsupportedModel
 from edgefm.images.preprocess import Preprocess
 from edgefm.lower import lower
 from edgefm.network.program import Program
-from edgefm.package import container
-from edgefm.package.container import (
-    HEADER,
-    Description,
-    Section,
-    read_info,
-    seal,
-    write_package,
-)
+from edgefm.package import layout
+from edgefm.package.layout import HEADER, Description, Section, read_info, seal, write_package
 from edgefm.package.meta import read_meta
 from edgefm.planner import Plan, analyse, load_target, make_plan
 from edgefm.runtime import Runtime
@@ -193,10 +186,10 @@ def test_seal_mends_only_the_checksum() -> None:
 
 def test_a_package_of_too_many_sections_is_refused_before_they_are_copied(root):
     package = (root / "tests/golden/good/capped.efm").read_bytes()
-    entry = package[container.HEADER.size:container.HEADER.size + container.SECTION_ENTRY.size]
-    many = bytearray(package[:container.HEADER.size] + entry * 200_000 + bytes(1 << 20))
+    entry = package[layout.HEADER.size:layout.HEADER.size + layout.SECTION_ENTRY.size]
+    many = bytearray(package[:layout.HEADER.size] + entry * 200_000 + bytes(1 << 20))
     many[8:12] = len(many).to_bytes(4, "little")
     many[20:24] = (200_000).to_bytes(4, "little")
-    package = container.seal(bytes(many))
+    package = layout.seal(bytes(many))
     with Limited(6 << 20), pytest.raises(BadContainer, match="200000 sections in .*at most 64"):
-        container.read_info(package)
+        layout.read_info(package)
