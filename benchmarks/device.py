@@ -35,8 +35,8 @@ from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, Model, compile_loaded, load_model
 from edgefm.errors import Infeasible
 from edgefm.evaluate.diff import random_inputs
-from edgefm.package.layout import read_needs
 from edgefm.package.outline import read_outline
+from edgefm.package.read import read_needs
 from edgefm.runtime import Runtime
 from host_tools.boards import build, registry, running
 from host_tools.boards.flash import flash

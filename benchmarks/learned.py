@@ -49,7 +49,7 @@ from edgefm.images.preprocess import choose_preprocess
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.ops.quantize import dequantized, quantized
-from edgefm.package.layout import CodedMap, Description, write_package
+from edgefm.package.write import CodedMap, Description, write_package
 from edgefm.planner import Target, analyse, make_plan
 from edgefm.rate_distortion.channels import in_good_coordinates
 from edgefm.rate_distortion.divergence import Scores, divergences, package_of, scores

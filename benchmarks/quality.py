@@ -34,7 +34,7 @@ from edgefm.compiler.pipeline import Model, calibration_inputs, load_model
 from edgefm.images.labels import read_labels, spread
 from edgefm.images.preprocess import InputInfo, load_image
 from edgefm.network.graph import Array
-from edgefm.package.layout import Description, write_package
+from edgefm.package.write import Description, write_package
 from edgefm.planner import Target, load_target
 from edgefm.rate_distortion.divergence import Scores, divergences, scores
 from edgefm.rate_distortion.quality import QUALITIES, Chooser, by_position, chooser_for

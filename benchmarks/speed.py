@@ -40,7 +40,7 @@ from _common import (
 
 from edgefm.compiler.pipeline import calibration_files, compile_model
 from edgefm.images.preprocess import load_image
-from edgefm.package.layout import read_info
+from edgefm.package.read import read_info
 from edgefm.runtime import Runtime
 
 PORTABLE = {"portable C": "-DEFM_KERNEL_X86=0"}

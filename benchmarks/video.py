@@ -33,7 +33,7 @@ from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, calibration_inputs, compile_loaded, load_model
 from edgefm.evaluate.codec_costs import boundaries_of
 from edgefm.network.graph import Array, Graph
-from edgefm.package.layout import Description, write_package
+from edgefm.package.write import Description, write_package
 from edgefm.rate_distortion.divergence import decision_of, divergences
 from edgefm.runtime import RunResult, Runtime
 

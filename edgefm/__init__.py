@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edgefm.exporters.tflite import export_tflite
     from edgefm.images.preprocess import load_image
     from edgefm.importers import load
-    from edgefm.package.layout import PackageInfo, read_info
+    from edgefm.package.read import PackageInfo, read_info
     from edgefm.runtime import Counters, RunResult, Runtime
 
 __all__ = ["BadInput", "CompileOptions", "Compiled", "Counters", "DiffResult", "EdgefmError",
@@ -39,7 +39,7 @@ _HOMES = {
     "runtime": ("Counters", "RunResult", "Runtime"),
     "compiler.options": ("CompileOptions",),
     "compiler.pipeline": ("Compiled", "compile_model", "load_model"),
-    "package.layout": ("PackageInfo", "read_info"),
+    "package.read": ("PackageInfo", "read_info"),
     "evaluate.diff": ("DiffResult", "diff_model"),
     "errors": ("BadInput", "EdgefmError", "Infeasible"),
     "exporters.tflite": ("export_tflite",),

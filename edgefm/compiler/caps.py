@@ -19,7 +19,7 @@ from edgefm.compiler import choose_codec
 from edgefm.errors import BadInput
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Program, Stream
-from edgefm.package.layout import CodedMap
+from edgefm.package.write import CodedMap
 from edgefm.planner import Plan, Target
 from edgefm.rate_distortion.divergence import package_of
 from edgefm.rate_distortion.quality import Chooser

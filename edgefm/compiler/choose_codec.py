@@ -20,7 +20,7 @@ from edgefm.codecs.tables_file import MapTables
 from edgefm.errors import BadContainer, BadInput
 from edgefm.network.graph import Array
 from edgefm.network.program import Program, Stream
-from edgefm.package.layout import CodedMap
+from edgefm.package.write import CodedMap
 from edgefm.planner import Plan, Storage
 from edgefm.runtime import Runtime
 from edgefm.runtime.coder import code_map

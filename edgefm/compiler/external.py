@@ -22,7 +22,7 @@ from edgefm.errors import BadInput
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import OpKind, Program
-from edgefm.package.layout import CodedMap, Description, write_package
+from edgefm.package.write import CodedMap, Description, write_package
 from edgefm.planner import Layout, Plan, Target, analyse
 from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE
 from edgefm.rate_distortion.divergence import package_of

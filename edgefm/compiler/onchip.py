@@ -22,7 +22,7 @@ from edgefm.errors import BadInput
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Program, Stream
-from edgefm.package.layout import CodedMap, Description, write_package
+from edgefm.package.write import CodedMap, Description, write_package
 from edgefm.planner import (
     Layout,
     Plan,

@@ -34,7 +34,7 @@ from edgefm.images.preprocess import (
 )
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Program
-from edgefm.package.layout import CodedMap, Description, write_package
+from edgefm.package.write import CodedMap, Description, write_package
 from edgefm.planner import OBJECTIVES, Layout, Plan, Target, find_plan, load_target
 from edgefm.quantization.choose import QuantizeOptions, check_inputs, quantize
 from edgefm.rate_distortion import Rate

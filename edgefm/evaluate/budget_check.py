@@ -20,7 +20,7 @@ from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, Model, compile_loaded
 from edgefm.errors import BadInput
 from edgefm.evaluate.validate import Labelled, Validation, make_units, validate
-from edgefm.package.layout import with_rate
+from edgefm.package.write import with_rate
 from edgefm.rate_distortion.divergence import decision_of, package_of
 
 ROUNDS = 4

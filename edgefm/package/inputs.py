@@ -10,7 +10,7 @@ import numpy as np
 
 from edgefm.errors import BadInput
 from edgefm.network.graph import Array
-from edgefm.package.layout import PackageInfo
+from edgefm.package.read import PackageInfo
 
 
 def own_inputs(inputs: Sequence[Array], info: PackageInfo, where: str) -> list[Array]:

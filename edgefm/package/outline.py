@@ -14,15 +14,8 @@ from edgefm.errors import BadContainer
 from edgefm.network.graph import Array
 from edgefm.network.program import OpKind
 from edgefm.package.inputs import own_inputs
-from edgefm.package.layout import (
-    FIRING,
-    HEADER,
-    MAGIC,
-    OPERATOR,
-    SECTION_ENTRY,
-    TENSOR,
+from edgefm.package.read import (
     PackageInfo,
-    Section,
     SectionInfo,
     TensorInfo,
     read_entries,
@@ -30,13 +23,22 @@ from edgefm.package.layout import (
     read_sections,
     section_infos,
 )
+from edgefm.package.records import (
+    FIRING,
+    HEADER,
+    MAGIC,
+    MOST_SECTIONS,
+    OPERATOR,
+    SECTION_ENTRY,
+    TENSOR,
+    Section,
+)
 
 MOST_OUTLINE = 1 << 24  # bytes of a package without its weights
 MOST_INPUT = 1 << 26    # bytes of all inputs together
 MOST_OUTPUT = 1 << 28   # bytes of all outputs together
 MOST_ROWS = 1 << 20     # of all inputs together
 _SIZE_FIELD, _SECTIONS_FIELD = 3, 6  # of the header: bytes of the package, number of sections
-_MOST_SECTIONS = 64
 _SKIPPED = (Section.WEIGHTS, Section.TABLES, Section.SIGNATURE, Section.PARAMS)
 
 
@@ -76,7 +78,7 @@ def read_outline(fetch: Callable[[int, int], bytes], size: int, name: str) -> Ou
         raise BadContainer(f"{name}: not an .efm package: {size} bytes")
     head = read(0, HEADER.size)
     said, count = (HEADER.unpack(head)[field] for field in (_SIZE_FIELD, _SECTIONS_FIELD))
-    if head[:len(MAGIC)] != MAGIC or count > _MOST_SECTIONS:
+    if head[:len(MAGIC)] != MAGIC or count > MOST_SECTIONS:
         raise BadContainer(f"{name}: not an .efm package")
     if said != size:
         raise BadContainer(f"{name}: {size} bytes, its header says {said}")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edgefm.package.layout import PackageInfo
+from edgefm.package.read import PackageInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from edgefm.errors import BadInput
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph, Tensor
 from edgefm.ops.quantize import dequantized
-from edgefm.package.layout import Description, write_package
+from edgefm.package.write import Description, write_package
 from edgefm.planner import analyse, load_target, make_plan
 from edgefm.runtime import Runtime
 

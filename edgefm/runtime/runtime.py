@@ -9,7 +9,7 @@ from types import TracebackType
 from edgefm.errors import BadInput
 from edgefm.network.graph import Array
 from edgefm.package.inputs import own_inputs
-from edgefm.package.layout import PackageInfo, TensorInfo
+from edgefm.package.read import PackageInfo, TensorInfo
 from edgefm.runtime.lending import whole_number
 from edgefm.runtime.opened import Opened
 from edgefm.runtime.result import RunResult

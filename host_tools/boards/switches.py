@@ -9,7 +9,8 @@ from pathlib import Path
 from edgefm.codecs import CODECS
 from edgefm.files.read import read_bytes
 from edgefm.network.program import OpKind
-from edgefm.package.layout import Feature, Needs, read_needs
+from edgefm.package.read import Needs, read_needs
+from edgefm.package.records import Feature
 
 OWN = frozenset({OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE})  # the executor's
 

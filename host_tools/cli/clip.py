@@ -15,7 +15,7 @@ from edgefm.images import answers
 from edgefm.images.clips import frames
 from edgefm.images.labels import names_for
 from edgefm.network.graph import Array
-from edgefm.package.layout import PackageInfo
+from edgefm.package.read import PackageInfo
 from edgefm.package.traffic import stored_maps, traffic
 from edgefm.runtime.runtime import Runtime
 from host_tools.cli.output import COUNTERS, print_json, print_table

@@ -12,7 +12,7 @@ from edgefm.errors import naming
 from edgefm.evaluate.codec_costs import CodecCost, Measurement, measure_codecs
 from edgefm.network.graph import Array
 from edgefm.network.names import short
-from edgefm.package.layout import read_info
+from edgefm.package.read import read_info
 from host_tools.cli.arguments import add_compile_options, add_json, compile_options, count
 from host_tools.cli.output import print_json, print_table, progress_bar
 

@@ -15,7 +15,7 @@ from edgefm.evaluate.validate import task_of
 from edgefm.files.write import write_file
 from edgefm.images import answers
 from edgefm.images.labels import names_for
-from edgefm.package.layout import read_info
+from edgefm.package.read import read_info
 from host_tools.cli.arguments import (
     add_compile_options,
     add_json,

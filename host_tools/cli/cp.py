@@ -13,7 +13,8 @@ from edgefm.console.terminal import say
 from edgefm.errors import BadInput, LinkError
 from edgefm.files.read import read_bytes
 from edgefm.files.write import check_file, place_in, write_file
-from edgefm.package.layout import MAGIC, read_needs
+from edgefm.package.read import read_needs
+from edgefm.package.records import MAGIC
 from host_tools.cli.board import device_of, on_device
 from host_tools.cli.output import progress_bar, size_text
 

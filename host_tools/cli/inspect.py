@@ -11,7 +11,7 @@ from typing import Any
 from edgefm.console.terminal import say
 from edgefm.files.read import read_bytes
 from edgefm.network.names import short
-from edgefm.package.layout import PackageInfo, read_info
+from edgefm.package.read import PackageInfo, read_info
 from host_tools.cli.arguments import add_json
 from host_tools.cli.output import print_fields, print_json, print_table, size_text, tensor_text
 

@@ -13,7 +13,7 @@ from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, other_plan
 from edgefm.console.terminal import say
 from edgefm.network.names import short
-from edgefm.package.layout import read_info
+from edgefm.package.read import read_info
 from edgefm.planner import OBJECTIVES
 from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE
 from host_tools.cli.arguments import add_compile_options, add_json, compile_options, load_package

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgefm.console.terminal import say
 from edgefm.network.names import short
-from edgefm.package.layout import PackageInfo
+from edgefm.package.read import PackageInfo
 from edgefm.package.traffic import stored_maps, traffic
 from host_tools.cli.arguments import add_json
 from host_tools.cli.board import device_of, refuse_local

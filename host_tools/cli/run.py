@@ -20,7 +20,7 @@ from edgefm.images.labels import names_for
 from edgefm.images.picture import load_picture
 from edgefm.images.preprocess import load_image, placement_of
 from edgefm.network.graph import Array
-from edgefm.package.layout import PackageInfo, read_info
+from edgefm.package.read import PackageInfo, read_info
 from edgefm.package.traffic import MapCounters, stored_maps, traffic
 from edgefm.runtime.runtime import Runtime
 from host_tools.cli.arguments import add_json, add_output, times

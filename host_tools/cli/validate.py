@@ -20,7 +20,7 @@ from edgefm.files.read import read_bytes
 from edgefm.images.annotations import read_boxes, read_masks
 from edgefm.images.clipping import warn_of_clipped
 from edgefm.images.labels import read_labels, spread
-from edgefm.package.layout import read_info
+from edgefm.package.read import read_info
 from edgefm.package.traffic import stored_maps
 from edgefm.rate_distortion.divergence import Decision, decision_of, package_of
 from host_tools.cli.arguments import Package, add_compile_options, add_json, count, load_package

@@ -30,8 +30,8 @@ from edgefm.errors import (
     LinkLost,
 )
 from edgefm.network.graph import Array
-from edgefm.package.layout import TensorInfo
 from edgefm.package.outline import Outline, read_outline, tensor_bytes
+from edgefm.package.read import TensorInfo
 from edgefm.package.traffic import MapCounters
 from host_tools.link.answers import (
     MOST_FILES,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edgefm.errors import Infeasible, UnsupportedModel
-from edgefm.package.layout import Needs
+from edgefm.package.read import Needs
 from host_tools.link.capability import Info
 
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 from edgefm.console.command import patient
 from edgefm.errors import BadInput, BadMessage
 from edgefm.files.write import check_file
-from edgefm.package.layout import PackageInfo
+from edgefm.package.read import PackageInfo
 from edgefm.package.traffic import stored_maps
 from host_tools.link.device import Device
 from host_tools.link.events import read_event

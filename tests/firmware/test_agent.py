@@ -10,7 +10,7 @@ from sim_board import Bad, dial, listening
 
 from edgefm.codecs import CODECS
 from edgefm.errors import BadInput, DeviceError, Infeasible, LinkLost
-from edgefm.package.layout import Feature
+from edgefm.package.records import Feature
 from host_tools.link.frames import READ_ARGS, Command, Status, encode_frame, request
 
 DATA = random.Random(3).randbytes(30_000)

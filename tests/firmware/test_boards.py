@@ -10,8 +10,8 @@ from dataclasses import asdict
 import pytest
 
 from edgefm.errors import DeviceError
-from edgefm.package.layout import read_needs
 from edgefm.package.outline import read_outline
+from edgefm.package.read import read_needs
 from edgefm.runtime import Runtime
 from host_tools.boards import build, running
 from host_tools.boards.flash import flash

@@ -14,7 +14,9 @@ from sim_board import Bad, Interrupted, dial, listening
 from edgefm.errors import DeviceError, Infeasible, LinkError
 from edgefm.evaluate.diff import random_inputs
 from edgefm.ops import run_graph
-from edgefm.package.layout import FIRING, Section, read_entries, read_info, seal
+from edgefm.package.read import read_entries, read_info
+from edgefm.package.records import FIRING, Section
+from edgefm.package.write import seal
 from edgefm.planner import Target
 from edgefm.runtime import Runtime
 from host_tools.boards.build import build as build_firmware

@@ -11,7 +11,7 @@ import pytest
 from networks import Network, scale
 
 from edgefm.network.graph import Array, Quant
-from edgefm.package.layout import TensorInfo, read_info
+from edgefm.package.read import TensorInfo, read_info
 from edgefm.runtime import Runtime
 from host_tools.boards.build import build
 from host_tools.link.device import Device

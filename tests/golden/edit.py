@@ -7,7 +7,8 @@ import struct
 from collections.abc import Callable, Mapping
 from functools import reduce
 
-from edgefm.package.layout import HEADER, RECORD_BYTES, REQUIRED, SECTION_ENTRY, Section, seal
+from edgefm.package.records import HEADER, RECORD_BYTES, REQUIRED, SECTION_ENTRY, Section
+from edgefm.package.write import seal
 
 Change = Callable[[bytes], bytes]
 Table = dict[int, tuple[int, bytes]]  # section id -> flags, data

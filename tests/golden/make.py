@@ -26,7 +26,7 @@ from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph, Node, Quant
 from edgefm.network.program import Stream
 from edgefm.ops import run_graph
-from edgefm.package.layout import Description, write_package
+from edgefm.package.write import Description, write_package
 from edgefm.planner import Plan, analyse, load_target, make_plan
 from edgefm.planner.build import build_plan
 from edgefm.planner.layout import Layout

@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from edgefm.package.layout import (
+from edgefm.package.records import (
     BUFFER,
     CAP,
     FIRING,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgefm.package.layout import Section
+from edgefm.package.records import Section
 from edgefm.runtime.load import native
 from tests.golden.edit import Change, chain, header, record, without
 from tests.golden.make import made_up

@@ -16,7 +16,7 @@ from edgefm.lower import lower
 from edgefm.network.graph import Graph
 from edgefm.network.program import OpKind
 from edgefm.ops import run_graph
-from edgefm.package.layout import write_package
+from edgefm.package.write import write_package
 from edgefm.planner import Plan, Target, analyse
 from edgefm.planner.build import build_plan
 from edgefm.planner.search import Choice

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edgefm.package.layout import RECORD_BYTES, Section
+from edgefm.package.records import RECORD_BYTES, Section
 from tests.support.document import layout, table
 
 CDEF = """

@@ -11,8 +11,9 @@ import pytest
 
 from edgefm.codecs import CODECS
 from edgefm.network.program import ELEMENT_BYTES, OpKind
-from edgefm.package import layout, meta
-from edgefm.package.layout import Feature, Section
+from edgefm.package import meta, records
+from edgefm.package.records import Feature, Section
+from edgefm.package.write import seal
 from edgefm.planner import build, page_pool, storage
 from tests.golden import edit, rules
 from tests.golden.make import GOLDEN
@@ -20,17 +21,17 @@ from tests.support.document import Row, chapter, layout, table, tables
 
 NATIVE = Path(__file__).resolve().parents[2] / "native"
 RECORDS = {
-    "## Header": (layout.HEADER, "EFM_HEADER_BYTES"),
-    "## Section table": (layout.SECTION_ENTRY, "EFM_SECTION_BYTES"),
-    "### Streams": (layout.STREAM, "EFM_STREAM_BYTES"),
-    "### Buffers": (layout.BUFFER, "EFM_BUFFER_BYTES"),
-    "### Operators": (layout.OPERATOR, "EFM_OPERATOR_BYTES"),
-    "### Firings": (layout.FIRING, "EFM_FIRING_BYTES"),
-    "### Stages": (layout.STAGE, "EFM_STAGE_BYTES"),
-    "### Maps": (layout.MAP, "EFM_MAP_BYTES"),
-    "### Caps": (layout.CAP, "EFM_CAP_BYTES"),
-    "### References": (layout.REFERENCE, "EFM_REFERENCE_BYTES"),
-    "### Tensors": (layout.TENSOR, "EFM_TENSOR_BYTES"),
+    "## Header": (records.HEADER, "EFM_HEADER_BYTES"),
+    "## Section table": (records.SECTION_ENTRY, "EFM_SECTION_BYTES"),
+    "### Streams": (records.STREAM, "EFM_STREAM_BYTES"),
+    "### Buffers": (records.BUFFER, "EFM_BUFFER_BYTES"),
+    "### Operators": (records.OPERATOR, "EFM_OPERATOR_BYTES"),
+    "### Firings": (records.FIRING, "EFM_FIRING_BYTES"),
+    "### Stages": (records.STAGE, "EFM_STAGE_BYTES"),
+    "### Maps": (records.MAP, "EFM_MAP_BYTES"),
+    "### Caps": (records.CAP, "EFM_CAP_BYTES"),
+    "### References": (records.REFERENCE, "EFM_REFERENCE_BYTES"),
+    "### Tensors": (records.TENSOR, "EFM_TENSOR_BYTES"),
 }
 
 
@@ -87,17 +88,17 @@ def test_header_offsets_are_those_c_reads() -> None:
     known = constants("src/format.h")
     assert {field: known[f"EFM_AT_{name}"] for field, name in names.items()} == {
         field: at for field, at in offsets.items() if field != "minor"}
-    assert known["EFM_AT_CHECKED"] == layout.CHECKED_FROM == offsets["features"]
+    assert known["EFM_AT_CHECKED"] == records.CHECKED_FROM == offsets["features"]
     assert (offsets["bytes"], offsets["sections"]) == (edit.PACKAGE_BYTES, edit.SECTION_COUNT)
 
 
 def test_magic_and_checksum_are_those_of_the_text() -> None:
     magic = bytes.fromhex(re.findall(r"`([0-9A-F ]{11})`", table("## Header")[0]["Valid"])[0])
-    assert magic == layout.MAGIC
+    assert magic == records.MAGIC
     assert f"0x{int.from_bytes(magic, 'little'):08x}" in source("src/format.h")
     said = re.search(r"of the nine bytes `(\w+)` it is (\w+)", chapter("## Header"))
     assert said
-    sealed = layout.seal(bytes(16) + said[1].encode())
+    sealed = seal(bytes(16) + said[1].encode())
     assert sealed[12:16] == int(said[2], 16).to_bytes(4, "little")
 
 
@@ -107,7 +108,7 @@ def test_magic_and_checksum_are_those_of_the_text() -> None:
 def test_sections() -> None:
     rows = table("### Sections")
     assert ids(rows) == {s.name: s.value for s in Section}
-    assert ids(rows, "Record size") == {s.name: size for s, size in layout.RECORD_BYTES.items()}
+    assert ids(rows, "Record size") == {s.name: size for s, size in records.RECORD_BYTES.items()}
     known = constants("src/format.h")
     assert ids(rows) == {s.name: known[f"EFM_SECTION_{s.name}"] for s in Section}
 
@@ -122,7 +123,7 @@ def test_features() -> None:
 
 def test_element_types() -> None:
     rows = table("### Element types")
-    assert ids(rows) == {name: i for i, name in enumerate(layout.TYPES)}
+    assert ids(rows) == {name: i for i, name in enumerate(records.TYPES)}
     known = constants("include/edgefm.h")
     assert ids(rows) == {row["Name"]: known[f"EFM_TYPE_{row['Name'].upper()}"] for row in rows}
     assert ids(rows, "Bytes") == {**ELEMENT_BYTES, "uint8": 1}
@@ -159,7 +160,7 @@ def test_operators_of_the_goldens_have_the_operands_and_parameters_of_the_regist
     rows = {int(row["Id"]): row for row in operator_registry()}
     for path in (GOLDEN / "good").glob("*.efm"):
         data = edit.table(path.read_bytes())[Section.OPERATORS][1]
-        for kind, n_in, n_out, _, _, _, n_params, *_ in layout.OPERATOR.iter_unpack(data):
+        for kind, n_in, n_out, _, _, _, n_params, *_ in records.OPERATOR.iter_unpack(data):
             row = rows[kind]
             assert _counts(row["Inputs"], n_in), row
             assert _counts(row["Outputs"], n_out), row
@@ -211,7 +212,7 @@ def test_limits() -> None:
     for name, what in powers.items():
         assert known[name] == eval(said[what].replace("^", "**")), name
     assert eval(said["channels"].replace("^", "**")) == known["EFM_MAX_DIMENSION"] // 8
-    assert int(said["inputs; outputs"]) == layout.MAX_ENDS
+    assert int(said["inputs; outputs"]) == records.MAX_ENDS
 
 
 # -- META ------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 
 from edgefm.codecs import CODECS
 from edgefm.network.program import OpKind
-from edgefm.package.layout import MAP, OPERATOR, Section
+from edgefm.package.records import MAP, OPERATOR, Section
 from tests.golden.edit import table
 from tests.golden.make import GOLDEN, GOOD, outcome
 

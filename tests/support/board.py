@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgefm.network.graph import Array
-from edgefm.package.layout import read_info
+from edgefm.package.read import read_info
 from edgefm.package.traffic import MapCounters
 from edgefm.runtime import Counters
 

@@ -13,7 +13,7 @@ from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Stream
 from edgefm.ops import run_graph
-from edgefm.package.layout import Description, write_package
+from edgefm.package.write import Description, write_package
 from edgefm.planner import Layout, Plan, Target, analyse, make_plan
 from edgefm.runtime import Runtime
 

@@ -15,7 +15,7 @@ from edgefm.files.read import read_bytes
 from edgefm.images.preprocess import InputInfo, Preprocess, load_image
 from edgefm.network.graph import Array
 from edgefm.ops import run_graph
-from edgefm.package.layout import MAGIC
+from edgefm.package.records import MAGIC
 from edgefm.package.traffic import MapCounters
 from edgefm.rate_distortion.divergence import Answer, Decision
 from edgefm.runtime import Counters, Runtime

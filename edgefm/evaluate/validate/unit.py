@@ -30,7 +30,7 @@ from edgefm.images.preprocess import (
     placement_of,
 )
 from edgefm.network.graph import Array
-from edgefm.package.layout import read_info
+from edgefm.package.read import read_info
 from edgefm.package.traffic import total
 from edgefm.rate_distortion.divergence import Decision, divergence
 from edgefm.runtime.runtime import Runtime

@@ -11,7 +11,7 @@ from edgefm.codecs.shift import HEAD_BYTES
 from edgefm.compiler.caps import DEPTH_ROWS, Capping, shared_out, usual_cap, with_caps
 from edgefm.errors import BadInput
 from edgefm.network.graph import Graph
-from edgefm.package.layout import CodedMap
+from edgefm.package.write import CodedMap
 from edgefm.planner import Target
 from edgefm.runtime.coder import code_map
 

@@ -12,7 +12,9 @@ from edgefm.compiler.choose_codec import code_maps, storage_for
 from edgefm.evaluate.diff import random_inputs
 from edgefm.lower import lower
 from edgefm.ops import run_graph
-from edgefm.package.layout import Description, Feature, read_needs, write_package
+from edgefm.package.read import read_needs
+from edgefm.package.records import Feature
+from edgefm.package.write import Description, write_package
 from edgefm.planner import Target, analyse, make_plan
 from edgefm.runtime import Runtime
 from tests.support.networks import Network

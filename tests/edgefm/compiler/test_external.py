@@ -14,7 +14,7 @@ from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, Model, compile_loaded
 from edgefm.errors import BadInput
 from edgefm.network.graph import Graph
-from edgefm.package.layout import read_info
+from edgefm.package.read import read_info
 from edgefm.runtime import Runtime
 
 Build = Callable[..., Compiled]

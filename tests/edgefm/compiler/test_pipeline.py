@@ -30,7 +30,8 @@ from edgefm.evaluate.diff import random_inputs
 from edgefm.exporters.tflite import export_tflite
 from edgefm.network.graph import Graph, Node, Quant, Tensor
 from edgefm.ops import run_graph
-from edgefm.package.layout import MAP, Section, read_info
+from edgefm.package.read import read_info
+from edgefm.package.records import MAP, Section
 from edgefm.planner import analyse
 from edgefm.runtime import Runtime
 

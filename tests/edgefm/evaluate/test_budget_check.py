@@ -15,7 +15,7 @@ from edgefm.evaluate import budget_check as module
 from edgefm.evaluate.budget_check import ROUNDS, Check, Judged, compile_checked
 from edgefm.evaluate.validate import Validation
 from edgefm.images.labels import LabelledFile
-from edgefm.package.layout import read_info
+from edgefm.package.read import read_info
 from edgefm.rate_distortion.divergence import decision_of, divergences, scores
 
 

@@ -19,7 +19,9 @@ from edgefm.evaluate.diff import diff_compiled, diff_model, random_inputs
 from edgefm.exporters.tflite import export_tflite
 from edgefm.lower import lower
 from edgefm.network.graph import Graph
-from edgefm.package.layout import Section, read_info, seal
+from edgefm.package.read import read_info
+from edgefm.package.records import Section
+from edgefm.package.write import seal
 from edgefm.planner import Target, analyse, smallest_plan
 
 REAL = ("kws_ref_model", "pretrainedResnet_quant", "vww_96_int8", "person_detect_patched",

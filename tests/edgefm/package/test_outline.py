@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadContainer, BadInput
-from edgefm.package.layout import Section, read_entries, read_info
 from edgefm.package.outline import read_outline
+from edgefm.package.read import read_entries, read_info
+from edgefm.package.records import Section
 
 
 def outline(package, asked=None):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packages: what is written is read back, and damage is one clear line."""
+"""Reading a package: damage is one clear line."""
 
-import hashlib
 import json
 import zlib
 from pathlib import Path
@@ -9,37 +8,17 @@ from typing import Any
 
 import pytest
 
-from edgefm.errors import BadContainer, UnsupportedModel
-from edgefm.images.preprocess import Preprocess
-from edgefm.lower import lower
-from edgefm.network.program import Program
-from edgefm.package import layout
-from edgefm.package.layout import HEADER, Description, Section, read_info, seal, write_package
+from edgefm.errors import BadContainer
 from edgefm.package.meta import read_meta
-from edgefm.planner import Plan, analyse, load_target, make_plan
+from edgefm.package.read import read_info
+from edgefm.package.records import HEADER, SECTION_ENTRY, Section
+from edgefm.package.write import seal
 from edgefm.runtime import Runtime
-from tests.golden.edit import Change, entry, header, put, record, replace, table, without
+from tests.golden.edit import Change, entry, header, put, record, replace, without
 from tests.support.limits import Limited
-from tests.support.networks import Graph, Network
+from tests.support.small_package import small_package
 
 GOOD = Path(__file__).resolve().parents[2] / "golden" / "good"
-
-
-def network() -> Graph:
-    net = Network(1, "uint8", "small ☃")
-    a, b = net.input(1, 6, 5, 3), net.input(1, 6, 5, 4)
-    both = net.concat(net.conv(a, 4), b)
-    return net.graph(both, net.argmax(both))
-
-
-def planned(graph: Graph, cut: str = "auto") -> tuple[Program, Plan]:
-    layout = analyse(lower(graph))
-    return layout.program, make_plan(layout, load_target(None), cut=cut)
-
-
-def package(description: Description | None = None) -> bytes:
-    graph = network()
-    return write_package(graph, *planned(graph, "ops"), {}, description or Description("ab"))
 
 
 def meta(change: Any) -> Change:
@@ -52,59 +31,6 @@ def meta(change: Any) -> Change:
 
     return replace(Section.META, edit, flags=0)
 
-
-# -- round trip ------------------------------------------------------------------------------------
-
-
-def test_what_is_written_is_read_back() -> None:
-    preprocess = Preprocess(False, (127.5,), (64.0,), "bgr", "letterbox")
-    graph = network()
-    program, plan = planned(graph, "ops")
-    data = write_package(graph, program, plan, {},
-                         Description("ab", preprocess, ("cat", "dögs")))
-    info = read_info(data)
-    assert (info.name, info.model_sha256, info.labels) == ("small ☃", "ab", ("cat", "dögs"))
-    assert info.preprocess == preprocess
-    assert info.plan == json.loads(json.dumps(plan.to_json()))
-    for read, ends in ((info.inputs, graph.inputs), (info.outputs, graph.outputs)):
-        for tensor, index in zip(read, ends, strict=True):
-            source = graph.tensors[index]
-            assert (tensor.name, tensor.shape, tensor.dtype) == (
-                source.name, source.shape, source.dtype)
-            if source.quant is not None:
-                assert (tensor.scale, tensor.zero_point) == (source.scale, source.zero_point)
-    taps = [s.tensor for s in info.streams if s is not None]
-    assert set(taps) >= {graph.tensors[t].name for t in graph.inputs}
-
-
-def test_the_same_plan_gives_the_same_bytes_and_their_sum() -> None:
-    first, second = package(), package()
-    assert first == second
-    sections = table(first)
-    digest = hashlib.sha256(b"".join(data for i, (_, data) in sections.items()
-                                     if i != Section.META)).hexdigest()
-    assert read_info(first).plan_sha256 == digest
-
-
-def test_sections_do_not_overlap_and_are_aligned() -> None:
-    data = package()
-    end = HEADER.size + 16 * len(table(data))
-    for section in read_info(data).sections:
-        assert section.offset % 16 == 0
-        assert section.offset >= end
-        end = section.offset + section.bytes
-    assert end == len(data)
-
-
-def test_more_outputs_than_a_package_holds_are_refused() -> None:
-    net = Network(1)
-    x = net.input(1, 2, 2, 1)
-    graph = net.graph(*(net.relu(x) for _ in range(33)))
-    with pytest.raises(UnsupportedModel, match="33 outputs; expected 32 at most"):
-        write_package(graph, *planned(graph), {}, Description(""))
-
-
-# -- damage ----------------------------------------------------------------------------------------
 
 BROKEN: dict[str, tuple[Change, str]] = {
     "empty": (lambda p: b"", "not an .efm package"),
@@ -148,14 +74,14 @@ BROKEN: dict[str, tuple[Change, str]] = {
 def test_damage_is_one_clear_line(kind: str) -> None:
     change, expected = BROKEN[kind]
     with pytest.raises(BadContainer, match=expected) as caught:
-        read_info(change(package()), "some.efm")
+        read_info(change(small_package()), "some.efm")
     assert str(caught.value).startswith("some.efm: ")
     assert "\n" not in str(caught.value)
 
 
 def test_what_only_the_runtime_checks_is_a_clear_line_too() -> None:
     with pytest.raises(BadContainer, match=r"x\.efm: the runtime refuses it: EFM_BAD_BUFFER"):
-        Runtime(record(Section.BUFFERS, 0, 8, "I", 0)(package()), "x.efm")
+        Runtime(record(Section.BUFFERS, 0, 8, "I", 0)(small_package()), "x.efm")
 
 
 def test_every_cut_and_every_changed_byte_of_the_description_is_refused_or_understood() -> None:
@@ -178,18 +104,12 @@ def _reads_or_refuses(damaged: bytes) -> None:
         assert "\n" not in str(error)
 
 
-def test_seal_mends_only_the_checksum() -> None:
-    data = package()
-    broken = data[:12] + b"\0\0\0\0" + data[16:]
-    assert seal(broken) == data
-
-
-def test_a_package_of_too_many_sections_is_refused_before_they_are_copied(root):
+def test_a_package_of_too_many_sections_is_refused_before_they_are_copied(root: Path) -> None:
     package = (root / "tests/golden/good/capped.efm").read_bytes()
-    entry = package[layout.HEADER.size:layout.HEADER.size + layout.SECTION_ENTRY.size]
-    many = bytearray(package[:layout.HEADER.size] + entry * 200_000 + bytes(1 << 20))
+    entry = package[HEADER.size:HEADER.size + SECTION_ENTRY.size]
+    many = bytearray(package[:HEADER.size] + entry * 200_000 + bytes(1 << 20))
     many[8:12] = len(many).to_bytes(4, "little")
     many[20:24] = (200_000).to_bytes(4, "little")
-    package = layout.seal(bytes(many))
+    package = seal(bytes(many))
     with Limited(6 << 20), pytest.raises(BadContainer, match="200000 sections in .*at most 64"):
-        layout.read_info(package)
+        read_info(package)

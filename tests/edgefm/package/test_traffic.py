@@ -9,7 +9,8 @@ from packages import build
 from edgefm.codecs import CODECS, encode_map
 from edgefm.codecs.interface import RowShape
 from edgefm.evaluate.diff import random_inputs
-from edgefm.package.layout import MAP, Section, read_sections
+from edgefm.package.read import read_sections
+from edgefm.package.records import MAP, Section
 from edgefm.package.traffic import MapCounters, MapInfo, stored_maps, total, traffic
 from edgefm.runtime import Runtime
 

@@ -14,7 +14,8 @@ from edgefm.codecs.quality import Quality, QualityKind, class_table, static_tabl
 from edgefm.codecs.shift import Cap, decode_map, encode_map
 from edgefm.errors import Infeasible
 from edgefm.network.program import OpKind
-from edgefm.package.layout import MAP, Feature, read_needs
+from edgefm.package.read import read_needs
+from edgefm.package.records import MAP, Feature
 from edgefm.planner import Target
 from edgefm.planner.page_pool import Pooled, pool_item
 from edgefm.runtime import RunResult, Runtime

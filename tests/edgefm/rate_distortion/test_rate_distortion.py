@@ -17,8 +17,8 @@ from edgefm.evaluate.diff import diff_compiled
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph, Quant
 from edgefm.network.program import OpKind
-from edgefm.package.layout import read_info
 from edgefm.package.meta import read_meta, write_meta
+from edgefm.package.read import read_info
 from edgefm.rate_distortion import IMAGES, PER_NAT, Budget, groups
 from edgefm.rate_distortion.divergence import divergences, scores
 from edgefm.runtime import Runtime

@@ -19,7 +19,9 @@ from edgefm.evaluate.diff import random_inputs
 from edgefm.lower import lower
 from edgefm.network.graph import Graph
 from edgefm.ops import run_graph
-from edgefm.package.layout import MAP, Section, read_sections, seal
+from edgefm.package.read import read_sections
+from edgefm.package.records import MAP, Section
+from edgefm.package.write import seal
 from edgefm.planner import Target, analyse, smallest_plan
 from edgefm.planner.model import StoredMap
 from edgefm.runtime import Runtime

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from edgefm.errors import BadInput
-from edgefm.package.layout import read_needs
+from edgefm.package.read import read_needs
 from host_tools.boards.switches import only, switches
 
 NOT_CHOSEN = {"EFM_WITH_TAP"}

@@ -12,7 +12,7 @@ import pytest
 from sim_board import QUICK, listening
 
 from edgefm.errors import BadInput, LinkLost
-from edgefm.package.layout import read_info
+from edgefm.package.read import read_info
 from edgefm.runtime import Runtime
 from host_tools.boards.running import Running, announce
 from host_tools.cli import main

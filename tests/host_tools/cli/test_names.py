@@ -15,7 +15,7 @@ from PIL import Image
 
 from edgefm.errors import BadInput
 from edgefm.files.write import place_in
-from edgefm.package.layout import read_info
+from edgefm.package.read import read_info
 from host_tools.cli import main
 
 Edgefm = Callable[..., Any]

@@ -14,16 +14,9 @@ from lying_device import INFO, STORE, Line, LyingDevice, Read
 
 from edgefm.errors import BadContainer, BadInput, BadMessage, DeviceError, EdgefmError, LinkError
 from edgefm.package import outline
-from edgefm.package.layout import (
-    FIRING,
-    HEADER,
-    SECTION_ENTRY,
-    TENSOR,
-    Section,
-    read_entries,
-    read_info,
-)
 from edgefm.package.outline import tensor_bytes
+from edgefm.package.read import read_entries, read_info
+from edgefm.package.records import FIRING, HEADER, SECTION_ENTRY, TENSOR, Section
 from host_tools.cli import main
 from host_tools.link import device as device_module
 from host_tools.link.answers import RECORD

@@ -9,7 +9,7 @@ from meters import BoardTransport, Ppk2Board
 from recorded import CROSSED, PLAN, STORED, UNKNOWN_EVENT, device_events
 
 from edgefm.errors import BadInput, LinkLost
-from edgefm.package.layout import StreamInfo
+from edgefm.package.read import StreamInfo
 from edgefm.package.traffic import MapInfo
 from host_tools.link.capability import Info
 from host_tools.link.session import Event
