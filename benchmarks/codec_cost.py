@@ -34,7 +34,8 @@ from _common import (
 
 from edgefm.codecs import CODECS, Codec, Rows, RowShape
 from edgefm.codecs.engine.quick import KIND
-from edgefm.compiler.pipeline import calibration_inputs, compile_model
+from edgefm.compiler.calibration import calibration_inputs
+from edgefm.compiler.pipeline import compile_model
 from edgefm.errors import BadInput
 from edgefm.evaluate.codec_costs import boundaries_of, maps_of
 from edgefm.runtime import Runtime

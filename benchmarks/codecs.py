@@ -24,7 +24,8 @@ from _common import (
     say,
 )
 
-from edgefm.compiler.pipeline import calibration_inputs, compile_model
+from edgefm.compiler.calibration import calibration_inputs
+from edgefm.compiler.pipeline import compile_model
 from edgefm.evaluate.codec_costs import measure_codecs
 
 

@@ -31,8 +31,9 @@ from _common import (
 )
 from _firmware import FirmwareSize, firmware_size, stack_used
 
+from edgefm.compiler.load import Model, load_model
 from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.pipeline import Compiled, Model, compile_loaded, load_model
+from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import Infeasible
 from edgefm.evaluate.diff import random_inputs
 from edgefm.package.outline import read_outline

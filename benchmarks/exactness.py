@@ -29,9 +29,11 @@ from _common import (
 )
 
 from edgefm.codecs import LOSSLESS_CODECS
+from edgefm.compiler.calibration import calibration_inputs
 from edgefm.compiler.choose_codec import LOSSLESS
+from edgefm.compiler.load import Model, load_model
 from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.pipeline import Compiled, Model, calibration_inputs, compile_loaded, load_model
+from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import BadInput, Infeasible
 from edgefm.evaluate.diff import diff_compiled, random_inputs
 from edgefm.evaluate.reference import Reference

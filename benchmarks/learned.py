@@ -42,8 +42,9 @@ from edgefm import importers
 from edgefm.codecs import CODECS, LENGTH_BYTES, RowShape, coded_bytes, fit_maps
 from edgefm.codecs.fit import dctcm_fit
 from edgefm.codecs.interface import Rows
+from edgefm.compiler.calibration import calibration_inputs
 from edgefm.compiler.choose_codec import storage_for, table_limit
-from edgefm.compiler.pipeline import calibration_inputs, compile_model
+from edgefm.compiler.pipeline import compile_model
 from edgefm.files.write import make_folder, write_file
 from edgefm.images.preprocess import choose_preprocess
 from edgefm.lower import lower

@@ -28,7 +28,8 @@ from _common import (
     say,
 )
 
-from edgefm.compiler.pipeline import Model, calibration_inputs, load_model
+from edgefm.compiler.calibration import calibration_inputs
+from edgefm.compiler.load import Model, load_model
 from edgefm.evaluate.executors import completed, process_pool
 from edgefm.evaluate.validate.statistics import mean_and_error
 from edgefm.evaluate.validate.views import views

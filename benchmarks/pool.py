@@ -30,7 +30,8 @@ from _common import (
     say,
 )
 
-from edgefm.compiler.pipeline import Compiled, compile_loaded, load_model
+from edgefm.compiler.load import load_model
+from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.images.labels import LabelledFile, read_labels, spread
 from edgefm.images.preprocess import InputInfo, load_image
 from edgefm.rate_distortion.divergence import divergences, scores

@@ -27,7 +27,8 @@ from _common import (
     say,
 )
 
-from edgefm.compiler.pipeline import Compiled, compile_loaded, load_model
+from edgefm.compiler.load import load_model
+from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.images.labels import read_labels, spread
 from edgefm.images.preprocess import InputInfo, load_image
 from edgefm.network.graph import Array

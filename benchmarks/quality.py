@@ -28,20 +28,20 @@ from _common import (
     say,
 )
 
-from edgefm import rate_distortion
-from edgefm.compiler.external import Deployed, Outside
-from edgefm.compiler.pipeline import Model, calibration_inputs, load_model
+from edgefm.compiler.calibration import calibration_inputs
+from edgefm.compiler.deployed import Deployed
+from edgefm.compiler.external import External
+from edgefm.compiler.load import Model, load_model
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.task import Task
 from edgefm.images.labels import read_labels, spread
 from edgefm.images.preprocess import InputInfo, load_image
-from edgefm.network.graph import Array
-from edgefm.package.write import Description, write_package
+from edgefm.network.graph import Array, Graph
 from edgefm.planner import Target, load_target
 from edgefm.rate_distortion.divergence import Scores, divergences, scores
 from edgefm.rate_distortion.quality import QUALITIES, Chooser, by_position, chooser_for
 from edgefm.rate_distortion.requantize import requantize
 from edgefm.runtime import Runtime
-
-EVEN_STEPS = ("slope", "none")  # one step per map, equal loss per byte
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,10 +56,12 @@ class Bench:
     reference: Scores
     factors: dict[int, float]
 
-    def outside(self, chooser: Chooser | None) -> Outside:
-        """A compilation for external memory, with quality maps."""
-        return Outside(self.model.graph, lambda: self.calibration[::4], self.target, "maps", "auto",
-                       self.codec, {}, chooser=chooser)
+    def external(self, graph: Graph, chooser: Chooser | None, kl: float | None = None) -> External:
+        """A compilation of a graph for external memory, with quality maps."""
+        options = CompileOptions(objective="maps", codec=self.codec, kl_budget=kl,
+                                 rate_rule="slope", transform="none")  # one step per map
+        return External(Task(self.model, graph, options, options.budget, self.target, {}),
+                        lambda: self.calibration[::4], chooser)
 
 
 def main() -> None:
@@ -91,8 +93,7 @@ def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...
             chooser = chooser_for(bench.model.graph, bench.calibration, kind, tile, lambda: None)
             if chooser:
                 chooser.weights = weights = weights or by_position(chooser.graph, chooser.samples)
-            outside = bench.outside(chooser)
-            points = [_point(bench, outside, factor) for factor in options.factors]
+            points = [_point(bench, chooser, factor) for factor in options.factors]
             kls, bits = (np.array(values) for values in list(zip(*points, strict=True))[:2])
             at, error = _on_line(np.log10(kls), bits, float(np.log10(options.kl)))
             even = at if even is None else even
@@ -114,8 +115,7 @@ def _bench(options: argparse.Namespace, data: Path) -> Bench:
     target = load_target(None).with_budget(64 << 10, None)
     bench = Bench(model, target, options.codec, calibration, photos,
                   scores(model.graph, photos), {})
-    budget = rate_distortion.Budget(kl=options.kl)
-    decided = bench.outside(None).run(budget, calibration, EVEN_STEPS).rate
+    decided = bench.external(model.graph, None, options.kl).run(calibration).rate
     assert decided is not None
     names = {tensor.name: t for t, tensor in enumerate(model.graph.tensors)}
     factors = {names[step.name]: step.factor for step in decided.steps}
@@ -123,12 +123,11 @@ def _bench(options: argparse.Namespace, data: Path) -> Bench:
     return replace(bench, factors=factors)
 
 
-def _point(bench: Bench, outside: Outside, factor: float) -> tuple[float, float, float]:
+def _point(bench: Bench, chooser: Chooser | None, factor: float) -> tuple[float, float, float]:
     """KL, bits per value, and the share of offsets in the quality maps' tables that are not 0."""
     coarse = {t: max(f * factor, 1.0) for t, f in bench.factors.items()}
-    outside.graph = requantize(bench.model.graph, coarse)
-    made = outside.run(None, [], EVEN_STEPS)
-    package = write_package(made.graph, made.layout.program, made.plan, made.coded, Description(""))
+    made = bench.external(requantize(bench.model.graph, coarse), chooser).run([])
+    package = made.package()
     kl = divergences(bench.reference, scores(made.graph, bench.photos, package)).mean()
     with Runtime(package) as runtime:
         counters = [runtime.run([photo]).counters for photo in bench.photos]

@@ -38,7 +38,9 @@ from _common import (
 )
 
 from edgefm.codecs import coded_bytes
-from edgefm.compiler.pipeline import Compiled, Model, calibration_inputs, compile_loaded, load_model
+from edgefm.compiler.calibration import calibration_inputs
+from edgefm.compiler.load import Model, load_model
+from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.evaluate.validate.views import views
 from edgefm.files.write import make_folder, write_file
 from edgefm.network.graph import Array

@@ -38,7 +38,8 @@ from _common import (
     say,
 )
 
-from edgefm.compiler.pipeline import calibration_files, compile_model
+from edgefm.compiler.calibration import calibration_files
+from edgefm.compiler.pipeline import compile_model
 from edgefm.images.preprocess import load_image
 from edgefm.package.read import read_info
 from edgefm.runtime import Runtime

@@ -29,8 +29,10 @@ from _common import (
 )
 
 from edgefm.compiler import choose_codec
+from edgefm.compiler.calibration import calibration_inputs
+from edgefm.compiler.load import load_model
 from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.pipeline import Compiled, calibration_inputs, compile_loaded, load_model
+from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.evaluate.codec_costs import boundaries_of
 from edgefm.network.graph import Array, Graph
 from edgefm.package.write import Description, write_package

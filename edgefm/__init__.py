@@ -20,8 +20,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgefm.compiler.load import load_model
     from edgefm.compiler.options import CompileOptions
-    from edgefm.compiler.pipeline import Compiled, compile_model, load_model
+    from edgefm.compiler.pipeline import Compiled, compile_model
     from edgefm.errors import BadInput, EdgefmError, Infeasible
     from edgefm.evaluate.codec_costs import measure_codecs
     from edgefm.evaluate.diff import DiffResult, diff_model
@@ -38,7 +39,8 @@ __all__ = ["BadInput", "CompileOptions", "Compiled", "Counters", "DiffResult", "
 _HOMES = {
     "runtime": ("Counters", "RunResult", "Runtime"),
     "compiler.options": ("CompileOptions",),
-    "compiler.pipeline": ("Compiled", "compile_model", "load_model"),
+    "compiler.load": ("load_model",),
+    "compiler.pipeline": ("Compiled", "compile_model"),
     "package.read": ("PackageInfo", "read_info"),
     "evaluate.diff": ("DiffResult", "diff_model"),
     "errors": ("BadInput", "EdgefmError", "Infeasible"),

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgefm.codecs.shift import HEAD_BYTES, Cap
-from edgefm.compiler import choose_codec
+from edgefm.compiler.deployed import Deployed
+from edgefm.compiler.map_samples import row_lengths, tapped_maps
 from edgefm.errors import BadInput
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Program, Stream
-from edgefm.package.write import CodedMap
 from edgefm.planner import Plan, Target
 from edgefm.rate_distortion.divergence import package_of
 from edgefm.rate_distortion.quality import Chooser
@@ -46,45 +46,42 @@ class Capping:
         cap = Cap(self.target.transfer_bytes(stream.row_bytes + HEAD_BYTES), 0)
         return self.chooser.neutral(stream, cap) if self.chooser else cap
 
-    def usual(self, graph: Graph, program: Program, plan: Plan, coded: Mapping[int, CodedMap]
-              ) -> dict[str, Cap]:
-        """By name of the map, the caps that the usual picture fits."""
-        capped = {i: one for i, one in coded.items() if plan.maps[i].cap}
+    def usual(self, made: Deployed) -> Plan:
+        """The plan with the caps that the usual picture fits; without a budget as it is."""
+        plan = made.plan
+        capped = {i: one for i, one in made.coded.items() if plan.maps[i].cap}
         if self.budget is None:
-            return {}
-        lengths = choose_codec.row_lengths(program, plan, capped, package_of(graph),
-                                     [[x] for x in self.samples])
-        return {m.name: self._usual(lengths[m.stream], m.rows) for i, m in enumerate(plan.maps)
-                if i in capped}
+            return plan
+        lengths = row_lengths(made.layout.program, plan, capped, package_of(made.graph),
+                              [[x] for x in self.samples])
+        return _with_sizes(plan, {m.name: self._usual(lengths[m.stream], m.rows)
+                                  for i, m in enumerate(plan.maps) if i in capped})
 
     def _usual(self, lengths: Sequence[Sequence[int]], rows: int) -> Cap:
         whole = [[self.target.transfer_bytes(n + HEAD_BYTES) - HEAD_BYTES for n in one]
                  for one in lengths]
         return usual_cap(whole, min(DEPTH_ROWS, max(rows // _ROWS_PER_DEPTH, 1)))
 
-    def widest(self, plan: Plan, usual: Mapping[str, Cap]) -> dict[str, Cap]:
-        """`usual`, all in one proportion, as wide as the budget lets them be.
+    def widest(self, usual: Plan) -> Plan:
+        """The plan with its caps, all in one proportion, as wide as the budget lets them be.
 
         Raises BadInput when no proportion is small enough.
         """
         if self.budget is None:
-            return {m.name: m.cap for m in plan.maps if m.cap}
+            return usual
 
-        def at(factor: float) -> dict[str, Cap]:
-            least = self.target.alignment
-            return {m.name: replace(m.cap, rate=max(int(factor * usual[m.name].rate), least),
-                                    depth=int(factor * usual[m.name].depth))
-                    for m in plan.maps if m.cap and m.name in usual}
+        def at(factor: float) -> Plan:
+            return _with_sizes(usual, {m.name: Cap(
+                max(int(factor * m.cap.rate), self.target.alignment), int(factor * m.cap.depth))
+                for m in usual.maps if m.cap})
 
-        low, high = 0.0, max((m.slot_bytes / usual[m.name].rate for m in plan.maps
-                              if m.name in usual), default=1.0)
-        if with_caps(plan, at(low)).most_map_bytes > self.budget:
-            raise BadInput(f"the maps that this plan stores take "
-                           f"{with_caps(plan, at(low)).most_map_bytes} bytes at most even where "
-                           f"nothing is left of them; the budget is {self.budget}")
+        low, high = 0.0, max((m.slot_bytes / m.cap.rate for m in usual.maps if m.cap), default=1.0)
+        if at(low).most_map_bytes > self.budget:
+            raise BadInput(f"the maps that this plan stores take {at(low).most_map_bytes} bytes at "
+                           f"most even where nothing is left of them; the budget is {self.budget}")
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            fits = with_caps(plan, at(middle)).most_map_bytes <= self.budget
+            fits = at(middle).most_map_bytes <= self.budget
             low, high = (middle, high) if fits else (low, middle)
         return at(low)
 
@@ -94,13 +91,20 @@ def with_caps(plan: Plan, caps: Mapping[str, Cap]) -> Plan:
     return replace(plan, maps=tuple(replace(m, cap=caps.get(m.name, m.cap)) for m in plan.maps))
 
 
+def _with_sizes(plan: Plan, sizes: Mapping[str, Cap]) -> Plan:
+    """The same plan with caps of these rates and depths, which keep their quality maps."""
+    return with_caps(plan, {m.name: replace(m.cap, rate=sizes[m.name].rate,
+                                            depth=sizes[m.name].depth)
+                            for m in plan.maps if m.cap and m.name in sizes})
+
+
 def with_qualities(plan: Plan, chooser: Chooser | None, graph: Graph, program: Program) -> Plan:
     """The plan with quality maps in its caps, chosen for the graph."""
     capped = {m.name: m for m in plan.maps if m.cap}
     if chooser is None or not capped:
         return plan
-    maps = choose_codec.tapped_maps(program, package_of(graph), [[x] for x in chooser.samples],
-                              [m.stream for m in capped.values()])
+    maps = tapped_maps(program, package_of(graph), [[x] for x in chooser.samples],
+                       [m.stream for m in capped.values()])
     return with_caps(plan, {name: chooser.shaped(program.streams[m.stream], m.cap, maps[m.stream])
                             for name, m in capped.items() if m.cap})
 

@@ -10,19 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-import numpy as np
-
 from edgefm.codecs import CODECS, LOSSLESS_CODECS, RowShape, coded_bytes, fit_maps, temporal
 from edgefm.codecs.interface import in_pairs, no_fit
-from edgefm.codecs.quality import QualityKind
-from edgefm.codecs.shift import HEAD_BYTES, Cap, seen_map
+from edgefm.codecs.shift import HEAD_BYTES, Cap
 from edgefm.codecs.tables_file import MapTables
+from edgefm.compiler.map_samples import seen_maps, shape_of
 from edgefm.errors import BadContainer, BadInput
 from edgefm.network.graph import Array
 from edgefm.network.program import Program, Stream
 from edgefm.package.write import CodedMap
 from edgefm.planner import Plan, Storage
-from edgefm.runtime import Runtime
 from edgefm.runtime.coder import code_map
 
 LOSSLESS = "lossless"         # the shortest of them all, map by map
@@ -32,7 +29,7 @@ _MAX_ROW_BYTES = 0xFFFF       # lengths in the directory are 16 bits
 _NONE: Mapping[str, MapTables] = MappingProxyType({})
 
 
-def candidates(codec: str) -> tuple[str, ...]:
+def codecs_to_try(codec: str) -> tuple[str, ...]:
     """The codecs `--codec` leaves to choose from; none for raw. BadInput for an unknown one."""
     if codec == LOSSLESS:
         return tuple(name for name in LOSSLESS_CODECS if name != "raw")
@@ -43,7 +40,7 @@ def candidates(codec: str) -> tuple[str, ...]:
 
 def needs_calibration(codec: str) -> bool:
     """True when tables have to be learned."""
-    return any(name in LEARNED for name in candidates(codec))
+    return any(name in LEARNED for name in codecs_to_try(codec))
 
 
 def storage_for(program: Program, codec: str,
@@ -59,7 +56,7 @@ def storage_for(program: Program, codec: str,
     `pooled` allows them to be in the page pool. Codecs that refer to the frame before do not in
     every `refresh`-th one.
     """
-    names = candidates(codec)
+    names = codecs_to_try(codec)
 
     def codec_of(stream: int) -> str:
         shape = program.streams[stream]
@@ -106,7 +103,7 @@ def is_codable(stream: Stream, paired: bool = False) -> bool:
 
 def why_raw(stream: Stream, codec: str) -> str:
     """Why a stored map that no code was chosen for is as it is."""
-    if not candidates(codec):
+    if not codecs_to_try(codec):
         return "no --codec"
     if stream.dtype != "int8":
         return f"{stream.dtype}, codecs take int8"
@@ -115,12 +112,6 @@ def why_raw(stream: Stream, codec: str) -> str:
     if not is_codable(stream):
         return f"rows of {stream.row_bytes} bytes, at most {_MAX_ROW_BYTES}"
     return "no room for its codec"
-
-
-def shape_of(stream: Stream, paired: bool = False) -> RowShape:
-    """A stream's rows as codecs see them, one by one or in pairs."""
-    single = RowShape(stream.width, stream.channels, stream.zero_point)
-    return single.in_pairs if paired else single
 
 
 def table_limit(program: Program) -> int:
@@ -142,7 +133,7 @@ def code_maps(program: Program, plan: Plan, codec: str, package: bytes,
     coded = [i for i, m in enumerate(plan.maps) if m.codec != "raw" and i not in ready]
     if not coded:
         return ready
-    names = candidates(codec)
+    names = codecs_to_try(codec)
     maps = seen_maps(program, plan, package, samples, [plan.maps[i].stream for i in coded])
     per_map = [(shape_of(program.streams[m.stream], m.paired),
                 [in_pairs(rows) if m.paired else rows for rows in maps[m.stream]])
@@ -168,16 +159,6 @@ def with_tolerance(coded: Mapping[int, CodedMap], tolerance: int) -> dict[int, C
             if one.codec == own else one for i, one in coded.items()}
 
 
-def row_lengths(program: Program, plan: Plan, coded: Mapping[int, CodedMap], package: bytes,
-                samples: Sequence[Sequence[Array]]) -> dict[int, list[list[int]]]:
-    """Bytes of each stored row, per stream of a coded map and sample, when nothing limits them."""
-    streams = {plan.maps[i].stream: one for i, one in coded.items()}
-    maps = seen_maps(program, plan, package, samples, list(streams))
-    return {s: [[len(row) for row in code_map(one.codec, one.tables, program.streams[s].zero_point,
-                                              rows).rows] for rows in maps[s]]
-            for s, one in streams.items()}
-
-
 def _shortest(names: Sequence[str], tables: Mapping[str, Sequence[bytes]], n: int, shape: RowShape,
               rows: Sequence[Array]) -> CodedMap:
     def size(name: str) -> int:
@@ -186,28 +167,3 @@ def _shortest(names: Sequence[str], tables: Mapping[str, Sequence[bytes]], n: in
 
     best = names[0] if len(names) == 1 else min(names, key=size)
     return CodedMap(CODECS[best].id, tables[best][n])
-
-
-def seen_maps(program: Program, plan: Plan, package: bytes, samples: Sequence[Sequence[Array]],
-              streams: Sequence[int]) -> dict[int, list[Array]]:
-    """What codecs see of the maps [H, W, C] of each stream, one per sample."""
-    caps = {m.stream: m.cap for m in plan.maps if m.cap and m.cap.kind != QualityKind.EVEN}
-    maps = tapped_maps(program, package, samples, streams)
-    return {s: [seen_map(shape_of(program.streams[s]), rows, caps[s]) for rows in found]
-            if s in caps else found for s, found in maps.items()}
-
-
-def tapped_maps(program: Program, package: bytes, samples: Sequence[Sequence[Array]],
-                streams: Sequence[int]) -> dict[int, list[Array]]:
-    """The int8 maps [H, W, C] of each stream, one per sample."""
-    names = {s: program.streams[s].name for s in streams}
-    found: dict[int, list[Array]] = {s: [] for s in streams}
-    with Runtime(package) as runtime:
-        for inputs in samples:
-            taps = runtime.run(inputs, taps=True).taps
-            for s, name in names.items():
-                stream = program.streams[s]
-                tap = taps[name]
-                tap = (tap ^ 0x80 if tap.dtype == np.uint8 else tap).view(np.int8)
-                found[s].append(tap.reshape(stream.height, stream.width, stream.channels))
-    return found

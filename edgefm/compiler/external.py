@@ -10,101 +10,97 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from edgefm import rate_distortion
 from edgefm.codecs import CODECS
-from edgefm.codecs.shift import Cap
-from edgefm.codecs.tables_file import MapTables
 from edgefm.compiler import choose_codec
-from edgefm.compiler.caps import Capping, shared_out, with_caps, with_qualities
+from edgefm.compiler.caps import Capping, shared_out, with_qualities
+from edgefm.compiler.deployed import Deployed
 from edgefm.compiler.offers import plan_or_offers
+from edgefm.compiler.task import Task
 from edgefm.errors import BadInput
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import OpKind, Program
-from edgefm.package.write import CodedMap, Description, write_package
-from edgefm.planner import Layout, Plan, Target, analyse
+from edgefm.package.write import CodedMap
+from edgefm.planner import Layout, Plan, analyse
 from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE
 from edgefm.rate_distortion.divergence import package_of
 from edgefm.rate_distortion.quality import Chooser
 
-Samples = Sequence[Array]
+CODEC_IMAGES = 16    # how many calibration files codec tables are learned from
+FEW_FOR_TABLES = 4   # files below which those are said to be poor
+FEW_FOR_BUDGET = 20  # the same for a budget, which is kept on four in five of them
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Deployed:
-    """A network with its plan, tables per index in `plan.maps`, and what was decided."""
+def compile_external(task: Task) -> Deployed:
+    """The network with steps as coarse as the budget allows, its maps coded outside.
 
-    graph: Graph
-    layout: Layout
-    plan: Plan
-    coded: Mapping[int, CodedMap]
-    rate: rate_distortion.Rate | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Coded:
-    """A graph planned and coded, with the caps that the usual picture fits."""
-
-    layout: Layout
-    plan: Plan
-    coded: Mapping[int, CodedMap]
-    usual: Mapping[str, Cap]
+    Raises BadInput for a codec that cannot be capped or too few calibration files, Infeasible where
+    no plan fits.
+    """
+    samples = task.inputs(
+        rate_distortion.IMAGES, FEW_FOR_BUDGET, "the budget is measured on four in five of them, "
+        "and other files may lose several times as much") if task.budget else []
+    chooser = task.chooser(rate_distortion.split(samples)[0])
+    return External(task, cache(lambda: task.inputs(
+        CODEC_IMAGES, FEW_FOR_TABLES, "codec tables are learned from them, and maps of other files "
+        "take more bytes")), chooser).run(samples)
 
 
 @dataclass(slots=True, eq=False)
-class Outside:
-    """One compilation for external memory; `run` is the way in. `table_samples` gives the inputs
+class External:
+    """One compilation for external memory; `run` is the way in. `table_inputs` gives the inputs
     that codecs learn from, asked for when one does."""
 
-    graph: Graph
-    table_samples: Callable[[], Samples]
-    target: Target
-    objective: str
-    cut: str
-    codec: str
-    given: Mapping[str, MapTables]
-    tick: Callable[[], None] = lambda: None
-    tolerance: int = 0                                       # of the codec temporal, in steps
-    refresh: int = 0                                         # of the same, in frames
-    chooser: Chooser | None = None                           # of quality maps
+    task: Task
+    table_inputs: Callable[[], Sequence[Array]]
+    chooser: Chooser | None = None                            # of quality maps
     capping: Capping | None = None
-    share: float = LOSSLESS_SHARE                            # of coded maps, as expected
-    first: tuple[Layout, Plan] | None = None                 # of the network as it is
-    made: dict[Graph, _Coded] = field(default_factory=dict)  # the last: learning takes long
+    share: float = LOSSLESS_SHARE                             # of coded maps, as expected
+    first: tuple[Layout, Plan] | None = None                  # of the network as it is
+    made: dict[Graph, Deployed] = field(default_factory=dict)  # the last: learning takes long
 
-    def run(self, budget: rate_distortion.Budget | None, samples: Samples,
-            how: tuple[str, str]) -> Deployed:
-        """The network with steps as coarse as the budget allows, judged on `samples`; `how` is the
-        rule and the transform of `rate.coarsen`."""
+    def run(self, samples: Sequence[Array]) -> Deployed:
+        """The network with steps as coarse as the budget allows, judged on `samples`."""
+        graph, budget, decided = self.task.graph, self.task.budget, None
         if self.chooser or (budget and budget.bytes):
-            self._check_codec()
+            _check_codec(self.task.options.map_codec)
             own, samples = shared_out(samples) if budget and budget.bytes else ([], samples)
-            self.capping = Capping(own, self.target, budget.bytes if budget else None,
+            self.capping = Capping(own, self.task.target, budget.bytes if budget else None,
                                    self.chooser)
-        if budget is None:
-            return self._deployed(self.graph)
-        self.share = COARSE_SHARE
-        layout, plan = self._planned(self.graph)
-        graph, decided = rate_distortion.coarsen(
-            self.graph, _stored(layout.program, plan), samples, budget, how, self._package,
-            self.tick, capped=self.capping is not None,
-            taken=self._promised if budget.bytes else None)
-        return self._deployed(graph, decided)
-
-    def _deployed(self, graph: Graph, decided: rate_distortion.Rate | None = None) -> Deployed:
-        one = self._coded(graph)
-        plan = one.plan
-        if self.capping:
-            plan = with_caps(plan, self.capping.widest(plan, one.usual))
-        return Deployed(graph, one.layout, plan, one.coded,
-                        decided and replace(decided, most_map_bytes=plan.most_map_bytes))
-
-    def _package(self, graph: Graph) -> bytes:
+        if budget:
+            self.share = COARSE_SHARE
+            layout, plan = self._planned(graph)
+            graph, decided = rate_distortion.coarsen(
+                graph, _stored(layout.program, plan), samples, budget, self.task.options.how,
+                lambda coarse: self._deployed(coarse).package(), self.task.tick,
+                capped=self.capping is not None,
+                taken=self._promised if budget.bytes else None)
         made = self._deployed(graph)
-        return write_package(graph, made.layout.program, made.plan, made.coded, Description(""))
+        return replace(made, rate=decided and replace(
+            decided, most_map_bytes=made.plan.most_map_bytes))
 
-    # -- plans -------------------------------------------------------------------------------------
+    def _deployed(self, graph: Graph) -> Deployed:
+        """A graph planned and coded, under caps as wide as the budget lets them be."""
+        made = self._coded(graph)
+        return replace(made, plan=self.capping.widest(made.plan)) if self.capping else made
+
+    def _promised(self, graph: Graph) -> int:
+        """The most bytes of a graph's maps under caps that the usual picture fits."""
+        return self._coded(graph).plan.most_map_bytes
+
+    def _coded(self, graph: Graph) -> Deployed:
+        """A graph planned and coded, with the caps that the usual picture fits."""
+        if graph not in self.made:
+            self.made.clear()
+            layout, plan = self._planned(graph)
+            plan = with_qualities(plan, self.chooser, graph, layout.program)
+            made = Deployed(graph, layout, plan, self._tables(graph, layout.program, plan))
+            self.made[graph] = replace(made, plan=self.capping.usual(made)) if self.capping else (
+                made)
+        return self.made[graph]
 
     def _planned(self, graph: Graph) -> tuple[Layout, Plan]:
         """The graph's plan: that of the network as it is where only numbers differ."""
@@ -116,43 +112,28 @@ class Outside:
         return layout, self._plan(layout)
 
     def _plan(self, layout: Layout) -> Plan:
-        loose = self.capping.loose if self.capping else None
-        storage = choose_codec.storage_for(layout.program, self.codec, loose, given=self.given,
-                                     refresh=self.refresh)
-        return plan_or_offers(layout, self.target, self.objective, self.cut,
+        loose, options = self.capping.loose if self.capping else None, self.task.options
+        storage = choose_codec.storage_for(layout.program, options.map_codec, loose,
+                                           given=self.task.tables, refresh=options.refresh)
+        return plan_or_offers(layout, self.task.target, options.objective, options.cut,
                               replace(storage, share=self.share))
-
-    # -- tables and caps ---------------------------------------------------------------------------
-
-    def _coded(self, graph: Graph) -> _Coded:
-        if graph not in self.made:
-            self.made.clear()
-            layout, plan = self._planned(graph)
-            plan = with_qualities(plan, self.chooser, graph, layout.program)
-            coded = self._tables(graph, layout.program, plan)
-            usual = self.capping.usual(graph, layout.program, plan, coded) if self.capping else {}
-            self.made[graph] = _Coded(layout, plan, coded, usual)
-        return self.made[graph]
 
     def _tables(self, graph: Graph, program: Program, plan: Plan) -> Mapping[int, CodedMap]:
         if all(m.codec == "raw" for m in plan.maps):
             return {}
-        learned = self.table_samples() if choose_codec.needs_calibration(self.codec) else []
-        coded = choose_codec.code_maps(program, plan, self.codec, package_of(graph),
-                                 [[x] for x in learned], self.given)
-        return choose_codec.with_tolerance(coded, self.tolerance)
+        codec = self.task.options.map_codec
+        learned = self.table_inputs() if choose_codec.needs_calibration(codec) else []
+        coded = choose_codec.code_maps(program, plan, codec, package_of(graph),
+                                       [[x] for x in learned], self.task.tables)
+        return choose_codec.with_tolerance(coded, self.task.options.tolerance)
 
-    def _promised(self, graph: Graph) -> int:
-        """The most bytes of a graph's maps under caps that the usual picture fits."""
-        one = self._coded(graph)
-        return with_caps(one.plan, one.usual).most_map_bytes
 
-    def _check_codec(self) -> None:
-        names = choose_codec.candidates(self.codec)
-        if not names or any(not CODECS[name].lossless or CODECS[name].refers for name in names):
-            raise BadInput(f"caps and quality maps go before a codec that loses nothing itself and "
-                           f"knows no earlier frame; met {self.codec}, expected another --codec, "
-                           "or --mean-byte-budget instead of --byte-budget and --quality even")
+def _check_codec(codec: str) -> None:
+    names = choose_codec.codecs_to_try(codec)
+    if not names or any(not CODECS[name].lossless or CODECS[name].refers for name in names):
+        raise BadInput(f"caps and quality maps go before a codec that loses nothing itself and "
+                       f"knows no earlier frame; met {codec}, expected another --codec, "
+                       "or --mean-byte-budget instead of --byte-budget and --quality even")
 
 
 def _alike(a: Program, b: Program) -> bool:

@@ -9,25 +9,25 @@ is what the package computes, on files that neither steps, tables nor caps were 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from edgefm import rate_distortion
 from edgefm.codecs.shift import Cap
 from edgefm.compiler import choose_codec
 from edgefm.compiler.caps import usual_cap, with_qualities
-from edgefm.compiler.external import Deployed
+from edgefm.compiler.deployed import Deployed
+from edgefm.compiler.map_samples import row_lengths
 from edgefm.compiler.offers import SHARE, plan_or_offers, share_cap
+from edgefm.compiler.task import Task
 from edgefm.errors import BadInput
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Program, Stream
-from edgefm.package.write import CodedMap, Description, write_package
 from edgefm.planner import (
     Layout,
     Plan,
     Storage,
-    Target,
     analyse,
     find_plan,
     plan_storing,
@@ -42,74 +42,67 @@ _CAPPING = (1, 2)
 _SHARES = (SHARE, 0.3, 0.2)  # of a raw row, to find out which maps have to be stored
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Candidate:
-    """A network with caps and tables by name of the stored stream, in a package without limits."""
+def compile_onchip(task: Task) -> Deployed:
+    """The network with steps as coarse as the budget allows, its maps coded in the page pool.
 
-    graph: Graph
-    caps: Mapping[str, Cap]
-    coded: Mapping[str, CodedMap]
-    package: bytes
+    Raises BadInput for a budget in bytes or too few calibration files, Infeasible where no pool is
+    small enough.
+    """
+    if task.budget and task.budget.nats is None:
+        raise BadInput(f"{task.graph.name}: a budget in bytes is for external memory; without "
+                       "any, expected a budget for loss, and --fast for the bytes")
+    samples = task.inputs(IMAGES)
+    return OnChip(task, samples, task.chooser(samples[::PARTS])).run()
 
 
 @dataclass(slots=True, eq=False)
-class Pooling:
+class OnChip:
     """One compilation into a page pool; `run` is the way in."""
 
-    graph: Graph
+    task: Task
     samples: Sequence[Array]
-    target: Target
-    objective: str
-    cut: str
-    codec: str
-    tick: Callable[[], None] = lambda: None
     chooser: Chooser | None = None  # of quality maps
     stored: set[str] = field(default_factory=set)
 
-    def run(self, kl: float | None, how: tuple[str, str]) -> Deployed:
-        """The network within `kl` nats (None: no coarser steps) and the target's fast memory; `how`
-        is the rule and the transform of `rate.coarsen`.
-
-        Raises BadInput for too few samples, Infeasible when no pool is small enough.
-        """
+    def run(self) -> Deployed:
+        """The network within the budget, if there is one, and the target's fast memory."""
         layout, plan = self._first_plan()
         if not plan.maps:
-            return Deployed(self.graph, layout, plan, {}, None)
+            return Deployed(self.task.graph, layout, plan, {})
         if len(self.samples) < PARTS:
-            raise BadInput(f"{self.graph.name}: {len(self.samples)} calibration files; expected "
-                           f"{PARTS} at least, for tables, caps and the budget")
+            raise BadInput(f"{self.task.graph.name}: {len(self.samples)} calibration files; "
+                           f"expected {PARTS} at least, for tables, caps and the budget")
         while True:
             self.stored.update(m.name for m in plan.maps)
-            made, decided = self._within(kl, how)
-            layout, plan = self._plan_or_least(made.graph, made.caps)
+            made = self._within_budget()
+            layout, plan = self._plan_or_least(made.graph, _caps(made.plan))
             if all(m.name in self.stored for m in plan.maps):
-                coded = {i: made.coded[m.name] for i, m in enumerate(plan.maps)}
-                return Deployed(made.graph, layout, plan, coded, decided and replace(
-                    decided, most_map_bytes=plan.most_map_bytes))
-
-    # -- plans -------------------------------------------------------------------------------------
+                coded = {m.name: made.coded[i] for i, m in enumerate(made.plan.maps)}
+                return Deployed(made.graph, layout, plan, {
+                    i: coded[m.name] for i, m in enumerate(plan.maps)}, made.rate and replace(
+                    made.rate, most_map_bytes=plan.most_map_bytes))
 
     def _first_plan(self) -> tuple[Layout, Plan]:
         """Any plan with a pool, to see which maps it stores."""
-        layout = analyse(lower(self.graph))
-        for share in _SHARES if self.cut == "auto" else ():
-            plan = find_plan(layout, self.target, self.objective,
+        layout, options = analyse(lower(self.task.graph)), self.task.options
+        for share in _SHARES if options.cut == "auto" else ():
+            plan = find_plan(layout, self.task.target, options.objective,
                              self._storage(layout.program, {}, share))
             if plan is not None:
                 return layout, plan
-        return self._plan_or_least(self.graph, {}, _SHARES[-1])
+        return self._plan_or_least(self.task.graph, {}, _SHARES[-1])
 
     def _plan_or_least(self, graph: Graph, caps: Mapping[str, Cap],
                        share: float = _SHARES[0]) -> tuple[Layout, Plan]:
         """The plan; where nothing fits, the smallest one while it stores maps whose caps are not
         known yet. Only caps that were measured say what is too little."""
-        layout = analyse(lower(graph))
+        layout, target, options = analyse(lower(graph)), self.task.target, self.task.options
         storage = self._storage(layout.program, caps, share)
-        if self.cut == "auto" and find_plan(layout, self.target, self.objective, storage) is None:
-            least, _ = smallest_plan(layout, self.target, self.objective, storage)
+        if options.cut == "auto" and find_plan(layout, target, options.objective, storage) is None:
+            least, _ = smallest_plan(layout, target, options.objective, storage)
             if any(m.name not in self.stored for m in least.maps):
                 return layout, least
-        return layout, plan_or_offers(layout, self.target, self.objective, self.cut, storage)
+        return layout, plan_or_offers(layout, target, options.objective, options.cut, storage)
 
     def _storage(self, program: Program, caps: Mapping[str, Cap],
                  share: float = _SHARES[0]) -> Storage:
@@ -119,48 +112,46 @@ class Pooling:
             cap = share_cap(stream, share)
             return self.chooser.neutral(stream, cap) if self.chooser else cap
 
-        return choose_codec.storage_for(program, self.codec, cap_for, pooled=True)
+        return choose_codec.storage_for(program, self.task.options.map_codec, cap_for, pooled=True)
 
-    # -- steps and caps ----------------------------------------------------------------------------
+    def _within_budget(self) -> Deployed:
+        """The coarsest steps within the budget, with their caps, in a package without limits."""
+        graph, budget = self.task.graph, self.task.budget
+        made: dict[object, Deployed] = {}
 
-    def _within(self, kl: float | None, how: tuple[str, str]
-                ) -> tuple[_Candidate, rate_distortion.Rate | None]:
-        """The coarsest steps within the budget, with their caps."""
-        values = {s.tensor: s.height * s.width * s.channels
-                  for s in lower(self.graph).streams if s.name in self.stored}
-        made: dict[object, _Candidate] = {}
-
-        def deploy(graph: Graph) -> _Candidate:
+        def deploy(graph: Graph) -> Deployed:
             scales = tuple(tensor.quant for tensor in graph.tensors)
             if scales not in made:
-                self.tick()
-                made[scales] = self._candidate(graph)
+                self.task.tick()
+                made[scales] = self._coded(graph)
             return made[scales]
 
-        if kl is None:
-            return deploy(self.graph), None
+        if budget is None:
+            return deploy(graph)
+        values = {s.tensor: s.height * s.width * s.channels
+                  for s in lower(graph).streams if s.name in self.stored}
         judged = [x for i, x in enumerate(self.samples) if i % PARTS not in _CAPPING]
-        graph, decided = rate_distortion.coarsen(
-            self.graph, values, judged, rate_distortion.Budget(kl=kl), how,
-            lambda coarse: deploy(coarse).package, self.tick, capped=True)
-        return deploy(graph), decided
+        coarse, decided = rate_distortion.coarsen(
+            graph, values, judged, rate_distortion.Budget(kl=budget.nats), self.task.options.how,
+            lambda one: deploy(one).package(), self.task.tick, capped=True)
+        return replace(deploy(coarse), rate=decided)
 
-    def _candidate(self, graph: Graph) -> _Candidate:
+    def _coded(self, graph: Graph) -> Deployed:
         """Tables and caps of a network, each learned from its own files."""
         layout, roomy = analyse(lower(graph)), package_of(graph)
-        program = layout.program
+        program, target = layout.program, self.task.target
         streams = [i for i, s in enumerate(program.streams) if s.name in self.stored]
         fitted = [[x] for x in self.samples[::PARTS]]
         capping = [[x] for i, x in enumerate(self.samples) if i % PARTS in _CAPPING]
-        loose = with_qualities(plan_storing(layout, self.target, self._storage(program, {}),
-                                            streams), self.chooser, graph, program)
-        coded = choose_codec.code_maps(program, loose, self.codec, roomy, fitted)
-        lengths = choose_codec.row_lengths(program, loose, coded, roomy, capping)
-        shaped = {m.stream: m.cap for m in loose.maps if m.cap}
-        caps = {program.streams[s].name: replace(usual_cap(rows), floors=shaped[s].floors,
-                                                 quality=shaped[s].quality)
-                for s, rows in lengths.items()}
-        plan = plan_storing(layout, self.target, self._storage(program, caps), streams)
-        package = write_package(graph, program, plan, coded, Description(""))
-        return _Candidate(graph, caps, {m.name: coded[i] for i, m in enumerate(plan.maps)}, package)
+        loose = with_qualities(plan_storing(layout, target, self._storage(program, {}), streams),
+                               self.chooser, graph, program)
+        coded = choose_codec.code_maps(program, loose, self.task.options.map_codec, roomy, fitted)
+        lengths = row_lengths(program, loose, coded, roomy, capping)
+        caps = {m.name: replace(usual_cap(lengths[m.stream]), floors=m.cap.floors,
+                                quality=m.cap.quality) for m in loose.maps if m.cap}
+        plan = plan_storing(layout, target, self._storage(program, caps), streams)
+        return Deployed(graph, layout, plan, coded)
 
+
+def _caps(plan: Plan) -> dict[str, Cap]:
+    return {m.name: m.cap for m in plan.maps if m.cap}

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgefm.compiler.pipeline import compile_loaded, load_model
+from edgefm.compiler.load import load_model
+from edgefm.compiler.pipeline import compile_loaded
 from edgefm.console import command
 from edgefm.console.terminal import say
 from edgefm.demo.subjects import Subject, subjects

@@ -31,7 +31,7 @@ import torch.nn.functional as tnf
 from edgefm import importers
 from edgefm.codecs import gf2
 from edgefm.codecs.tables_file import MapTables, write_tables
-from edgefm.compiler.pipeline import calibration_inputs
+from edgefm.compiler.calibration import calibration_inputs
 from edgefm.console.command import complete, run
 from edgefm.console.terminal import say
 from edgefm.errors import BadInput

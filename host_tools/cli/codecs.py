@@ -6,7 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edgefm.compiler.pipeline import Compiled, calibration_inputs, compile_model
+from edgefm.compiler.calibration import calibration_inputs
+from edgefm.compiler.pipeline import Compiled, compile_model
 from edgefm.console.terminal import say
 from edgefm.errors import naming
 from edgefm.evaluate.codec_costs import CodecCost, Measurement, measure_codecs

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edgefm.compiler.pipeline import load_model
+from edgefm.compiler.load import load_model
 from edgefm.console.terminal import say
 from edgefm.errors import BadInput
 from edgefm.evaluate.budget_check import Check, Judged, compile_checked

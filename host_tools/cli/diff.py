@@ -7,7 +7,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgefm.compiler.pipeline import Compiled, calibration_inputs
+from edgefm.compiler.calibration import calibration_inputs
+from edgefm.compiler.pipeline import Compiled
 from edgefm.evaluate.diff import DiffResult, diff_model, random_inputs
 from edgefm.network.graph import Array
 from host_tools.cli.arguments import add_compile_options, add_json, compile_options, count

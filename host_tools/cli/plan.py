@@ -10,7 +10,8 @@ from typing import Any, cast
 
 from edgefm.compiler.choose_codec import why_raw
 from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.pipeline import Compiled, other_plan
+from edgefm.compiler.other_objective import other_plan
+from edgefm.compiler.pipeline import Compiled
 from edgefm.console.terminal import say
 from edgefm.network.names import short
 from edgefm.package.read import read_info

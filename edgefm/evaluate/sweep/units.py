@@ -15,8 +15,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from edgefm.compiler.calibration import calibration_files
+from edgefm.compiler.load import load_model
 from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.pipeline import calibration_files, compile_loaded, load_model
+from edgefm.compiler.pipeline import compile_loaded
 from edgefm.errors import BadInput
 from edgefm.evaluate.validate import Labelled, Outcome, Unit
 from edgefm.files.read import parse_json, read_bytes

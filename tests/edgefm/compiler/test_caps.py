@@ -9,10 +9,11 @@ from packages import Built, capped
 from edgefm.codecs import CODECS
 from edgefm.codecs.shift import HEAD_BYTES
 from edgefm.compiler.caps import DEPTH_ROWS, Capping, shared_out, usual_cap, with_caps
+from edgefm.compiler.deployed import Deployed
 from edgefm.errors import BadInput
 from edgefm.network.graph import Graph
 from edgefm.package.write import CodedMap
-from edgefm.planner import Target
+from edgefm.planner import Plan, Target
 from edgefm.runtime.coder import code_map
 
 TARGET = Target(alignment=4, buffers=2, burst=16)
@@ -43,16 +44,17 @@ def test_a_cap_is_set_by_the_usual_picture() -> None:
     assert usual_cap([[10, 20]], 2).depth == 32
 
 
-def usual_of(built: Built, samples: list[np.ndarray], budget: int | None = 1 << 20):
+def usual_of(built: Built, samples: list[np.ndarray], budget: int | None = 1 << 20
+             ) -> tuple[Capping, Plan]:
     capping = Capping(samples, TARGET, budget)
     coded = {i: CodedMap(CODECS["zvc"].id, b"") for i, _ in enumerate(built.plan.maps)}
-    return capping, capping.usual(built.graph, built.layout.program, built.plan, coded)
+    return capping, capping.usual(Deployed(built.graph, built.layout, built.plan, coded))
 
 
 def test_usual_caps_count_whole_transfers(built: Built, samples: list[np.ndarray]) -> None:
     _, usual = usual_of(built, samples)
-    assert usual.keys() == {m.name for m in built.plan.maps} and usual
-    assert all(cap.depth == cap.rate * 3 for cap in usual.values())  # 24 rows: three rows' worth
+    assert usual.maps and all(m.cap and m.cap != old.cap and m.cap.depth == m.cap.rate * 3
+                              for m, old in zip(usual.maps, built.plan.maps, strict=True))
     rows = np.full((24, 12, 8), 3, np.int8)
     length = len(code_map(CODECS["zvc"].id, b"", 0, rows).rows[0])
     cap = Capping([], TARGET, None)._usual([[length] * 24], 24)
@@ -64,7 +66,7 @@ def test_the_widest_caps_use_the_budget_up_and_no_more(
         built: Built, samples: list[np.ndarray], share: float) -> None:
     most = with_caps(built.plan, {}).most_map_bytes
     capping, usual = usual_of(built, samples, int(share * most))
-    plan = with_caps(built.plan, capping.widest(built.plan, usual))
+    plan = capping.widest(usual)
     assert plan.most_map_bytes <= min(share * most, most)
     assert plan.most_map_bytes > 0.9 * min(share * most, most)
 
@@ -72,13 +74,12 @@ def test_the_widest_caps_use_the_budget_up_and_no_more(
 def test_a_budget_that_no_cap_keeps_is_refused(built: Built, samples: list[np.ndarray]) -> None:
     capping, usual = usual_of(built, samples, 100)
     with pytest.raises(BadInput, match="the budget is 100"):
-        capping.widest(built.plan, usual)
+        capping.widest(usual)
 
 
 def test_without_a_budget_caps_stay_as_they_are(built: Built, samples: list[np.ndarray]) -> None:
     capping, usual = usual_of(built, samples, None)
-    assert usual == {}
-    assert capping.widest(built.plan, usual) == {m.name: m.cap for m in built.plan.maps}
+    assert usual is built.plan and capping.widest(usual) is built.plan
 
 
 def test_files_that_set_caps_are_not_judged_by(samples: list[np.ndarray]) -> None:

@@ -10,8 +10,9 @@ import pytest
 from networks import Network
 
 from edgefm.compiler.caps import Capping
+from edgefm.compiler.load import Model
 from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.pipeline import Compiled, Model, compile_loaded
+from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import BadInput
 from edgefm.network.graph import Graph
 from edgefm.package.read import read_info

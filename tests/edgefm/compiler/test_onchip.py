@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from networks import Network
 
+from edgefm.compiler.load import Model
 from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.pipeline import Model, compile_loaded
+from edgefm.compiler.pipeline import compile_loaded
 from edgefm.errors import BadInput
 from edgefm.network.graph import Graph
 from edgefm.runtime import Runtime

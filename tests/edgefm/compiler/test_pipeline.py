@@ -15,16 +15,10 @@ from PIL import Image
 from edgefm.codecs import gf2
 from edgefm.codecs.gf2_planes import plane_net
 from edgefm.codecs.tables_file import MapTables, write_tables
+from edgefm.compiler.calibration import calibration_files, calibration_inputs
+from edgefm.compiler.load import load_model
 from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.pipeline import (
-    Compiled,
-    calibration_files,
-    calibration_inputs,
-    compile_loaded,
-    compile_model,
-    load_model,
-    load_quantized,
-)
+from edgefm.compiler.pipeline import Compiled, compile_loaded, compile_model
 from edgefm.errors import BadInput, CalibrationWarning, ClippingWarning, Infeasible
 from edgefm.evaluate.diff import random_inputs
 from edgefm.exporters.tflite import export_tflite
@@ -173,7 +167,7 @@ def test_plans_that_differ_have_another_checksum(model: Path) -> None:
 def test_a_quantized_file_is_its_own_graph(model: Path) -> None:
     loaded = load_model(model, CompileOptions())
     assert loaded.graph is loaded.source
-    assert [n.op for n in load_quantized(model, CompileOptions()).nodes] == [
+    assert [n.op for n in load_model(model, CompileOptions()).graph.nodes] == [
         n.op for n in network().nodes]
 
 
@@ -325,7 +319,7 @@ def test_arrays_that_a_quantized_input_cannot_hold_are_told(model: Path, tmp_pat
 
 
 def test_maps_with_tables_of_their_own_are_stored_with_them(model, samples, tmp_path):
-    graph = load_quantized(model, CompileOptions())
+    graph = load_model(model, CompileOptions()).graph
     learned = compile_model(model, CompileOptions(cut="ops", codec="gf2", calib=samples))
     with Runtime(learned.package) as runtime:
         maps = runtime.info.plan["maps"]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from networks import Network
 
+from edgefm.compiler.load import Model
 from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.pipeline import Compiled, Model
+from edgefm.compiler.pipeline import Compiled
 from edgefm.errors import BadInput
 from edgefm.evaluate import budget_check as module
 from edgefm.evaluate.budget_check import ROUNDS, Check, Judged, compile_checked

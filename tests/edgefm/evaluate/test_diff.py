@@ -11,8 +11,9 @@ import pytest
 from networks import Network, random_network
 from packages import build
 
+from edgefm.compiler.load import load_model
 from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.pipeline import Compiled, compile_loaded, load_model
+from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import BadInput
 from edgefm.evaluate import reference
 from edgefm.evaluate.diff import diff_compiled, diff_model, random_inputs

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from networks import Network
 
+from edgefm.compiler.load import Model
 from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.pipeline import Compiled, Model, compile_loaded
+from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import BadInput
 from edgefm.evaluate.diff import diff_compiled
 from edgefm.lower import lower

@@ -13,7 +13,7 @@ from packages import Built, build, differing
 
 from edgefm.codecs import CODECS as REGISTRY
 from edgefm.codecs import encode_map
-from edgefm.compiler.choose_codec import shape_of
+from edgefm.compiler.map_samples import shape_of
 from edgefm.errors import BadContainer, BadInput, RuntimeFault
 from edgefm.evaluate.diff import random_inputs
 from edgefm.lower import lower

@@ -7,8 +7,9 @@ import pytest
 from link_device import INFO
 from networks import random_network
 
+from edgefm.compiler.load import Model
 from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.pipeline import Compiled, Model, compile_loaded
+from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import BadContainer, Infeasible, UnsupportedModel
 from edgefm.package.read import Needs, read_needs
 from edgefm.package.write import seal
