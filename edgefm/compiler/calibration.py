@@ -9,13 +9,13 @@ from warnings import warn
 
 from edgefm.errors import BadInput, CalibrationWarning
 from edgefm.files.read import files_in
+from edgefm.files.suffixes import ARRAYS, INPUTS
 from edgefm.images.clipping import warn_of_clipped
 from edgefm.images.picture import load_picture
 from edgefm.images.preprocess import InputInfo, Preprocess, load_image, picture_size
 from edgefm.network.graph import Array, Graph
 
 CALIBRATION_IMAGES = 500  # how many files quantize a float network
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".npy")
 
 
 def calibration_files(directory: Path | None, why: str) -> list[Path]:
@@ -24,7 +24,7 @@ def calibration_files(directory: Path | None, why: str) -> list[Path]:
         raise BadInput(f"{why}: calibration files are needed; expected --calib DIR")
     if not directory.is_dir():
         raise BadInput(f"{directory}: not a folder; expected one with pictures or .npy files")
-    files = files_in(directory, PICTURES)
+    files = files_in(directory, INPUTS)
     if not files:
         raise BadInput(f"{directory}: no pictures or .npy files in it")
     return files
@@ -62,7 +62,7 @@ def warn_of_few(directory: Path | None, met: int, few: int, consequence: str) ->
 
 def _warn_of_small(files: Sequence[Path], preprocess: Preprocess | None, target: InputInfo) -> None:
     """Say when the first picture has less than half the input's pixels on either side."""
-    pictures = [path for path in files if path.suffix.lower() != ".npy"]
+    pictures = [path for path in files if path.suffix.lower() not in ARRAYS]
     if preprocess is None or not pictures:
         return
     size, wanted = load_picture(pictures[0]).size, picture_size(target.shape)

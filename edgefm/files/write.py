@@ -17,13 +17,10 @@ from pathlib import Path
 from typing import IO
 
 from edgefm.errors import BadInput
+from edgefm.files.suffixes import READ_FROM_FOLDERS
 
 KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
          (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"))
-# what commands read from the folders that they are given: pictures, tensors, labels, recordings
-READ_FROM_FOLDERS = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp", ".gif",
-                               ".tif", ".tiff", ".npy", ".npz", ".txt", ".csv", ".samples",
-                               ".events"))
 RESERVED = frozenset(("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$",
                       *(f"{port}{n}" for port in ("COM", "LPT") for n in range(10))))
 RECORDING_FILES = frozenset(("meta.json", "lock"))

@@ -30,8 +30,9 @@ import numpy as np
 
 from edgefm.errors import BadInput
 from edgefm.files.read import files_in, read_lines, read_text
+from edgefm.files.suffixes import PICTURES
 from edgefm.images.labels import class_number
-from edgefm.images.picture import SUFFIXES, decoded
+from edgefm.images.picture import decoded
 from edgefm.network.graph import Array
 
 UNLABELLED = 255
@@ -182,7 +183,7 @@ def _rows_of_folder(labels: Path, folder: Path) -> Iterator[tuple[str, list[str]
 def _pictures(folder: Path) -> list[Path]:
     if not os.path.isdir(folder):
         raise BadInput(f"{folder}: not a folder; expected one with pictures")
-    return files_in(folder, SUFFIXES)
+    return files_in(folder, PICTURES)
 
 
 def _existing(folder: Path, file: str, where: str) -> Path:

@@ -9,8 +9,8 @@ from pathlib import Path
 from edgefm.errors import BadInput
 from edgefm.files.arrays import npy_rows
 from edgefm.files.read import MOST_FRAMES, files_in
+from edgefm.files.suffixes import INPUTS
 from edgefm.images.clipping import warn_of_clipped
-from edgefm.images.picture import SUFFIXES
 from edgefm.images.preprocess import InputLike, Preprocess, array_to_input, load_image
 from edgefm.network.graph import Array
 
@@ -24,7 +24,7 @@ def frames(clip: Path, preprocess: Preprocess | None,
     also for a clip without frames.
     """
     if clip.is_dir():
-        files = files_in(clip, SUFFIXES | {".npy"})
+        files = files_in(clip, INPUTS)
         warn_of_clipped(files, target, clip)
         found = ((path.name, load_image(path, preprocess, target)) for path in files)
     elif clip.suffix.lower() == ".npy":

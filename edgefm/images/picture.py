@@ -19,9 +19,6 @@ from edgefm.errors import BadInput
 from edgefm.files.read import MOST_PICTURE, one_line, read_bytes
 from edgefm.images.geometry import Placement
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm",
-                      ".pgm"})
-
 MOST_PIXELS = 89_478_485  # of a file, as many as Pillow takes without a warning
 MOST_RESIZED = 1 << 25    # pixels
 MOST_SCANS = 100          # of a JPEG: each goes over all pixels, and may take a few bytes

@@ -342,3 +342,10 @@ def _ending(net: Network, x: int, kind: int) -> int:
     if kind == 4:
         return net.dequantize(x)
     return x
+
+
+def small_classifier() -> Graph:
+    net = Network(11, name="small")
+    x = net.conv(net.input(1, 20, 24, 3), 8, activation="relu6")
+    x = net.conv(net.depthwise(x, stride=2), 12, 1)
+    return net.graph(net.softmax(net.dense(net.mean(x), 4)))

@@ -2,9 +2,11 @@
 """ONNX files made for tests."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from edgefm.network.graph import Array
 
@@ -36,3 +38,15 @@ def model(nodes: Sequence[Node], constants: dict[str, Array], shape: Sequence[in
         [numpy_helper.from_array(data, name) for name, data in constants.items()])
     return bytes(helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)],
                                    ir_version=8).SerializeToString())
+
+
+def onnx_file(path: Path, inputs: tuple[str, ...], shape: tuple[int, ...] = (1, 3, 8, 8)) -> Path:
+    """A float network of a graph that torch calls main_graph: the sum of its inputs."""
+    helper, onnx = pytest.importorskip("onnx.helper"), pytest.importorskip("onnx")
+    made = helper.make_graph(
+        [helper.make_node("Add", [inputs[0], inputs[-1]], ["y"])], "main_graph",
+        [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name in inputs],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, shape)])
+    path.write_bytes(helper.make_model(made, opset_imports=[helper.make_opsetid("", 13)],
+                                       ir_version=8).SerializeToString())
+    return path

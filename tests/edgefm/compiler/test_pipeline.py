@@ -3,38 +3,29 @@
 
 import hashlib
 from dataclasses import replace
-from math import prod
 from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import Network
+from networks import Network, small_classifier
+from onnx_models import onnx_file
 from packages import Built, differing
-from PIL import Image
 
 from edgefm.codecs import gf2
 from edgefm.codecs.gf2_planes import plane_net
 from edgefm.codecs.tables_file import MapTables, write_tables
-from edgefm.compiler.calibration import calibration_files, calibration_inputs
 from edgefm.compiler.load import load_model
 from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.pipeline import Compiled, compile_loaded, compile_model
-from edgefm.errors import BadInput, CalibrationWarning, ClippingWarning, Infeasible
+from edgefm.compiler.pipeline import compile_loaded, compile_model
+from edgefm.errors import BadInput, CalibrationWarning, Infeasible
 from edgefm.evaluate.diff import random_inputs
 from edgefm.exporters.tflite import export_tflite
-from edgefm.network.graph import Graph, Node, Quant, Tensor
+from edgefm.network.graph import Quant
 from edgefm.ops import run_graph
 from edgefm.package.read import read_info
 from edgefm.package.records import MAP, Section
 from edgefm.planner import analyse
 from edgefm.runtime import Runtime
-
-
-def network() -> Graph:
-    net = Network(11, name="small")
-    x = net.conv(net.input(1, 20, 24, 3), 8, activation="relu6")
-    x = net.conv(net.depthwise(x, stride=2), 12, 1)
-    return net.graph(net.softmax(net.dense(net.mean(x), 4)))
 
 
 def tables_of(package: bytes) -> list[bytes]:
@@ -46,55 +37,6 @@ def tables_of(package: bytes) -> list[bytes]:
 
     learned = bytes_of(Section.TABLES)
     return [learned[row[6]:row[6] + row[7]] for row in MAP.iter_unpack(bytes_of(Section.MAPS))]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "small.tflite"
-    path.write_bytes(export_tflite(network()))
-    return path
-
-
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten inputs as .npy, and a file of another kind."""
-    folder = tmp_path_factory.mktemp("samples")
-    for k in range(10):
-        np.save(folder / f"{k:02}.npy", random_inputs(network(), k)[0])
-    (folder / "notes.txt").write_text("not a picture")
-    return folder
-
-
-def onnx_file(path: Path, inputs: tuple[str, ...], shape: tuple[int, ...] = (1, 3, 8, 8)) -> Path:
-    """A float network of a graph that torch calls main_graph: the sum of its inputs."""
-    helper, onnx = pytest.importorskip("onnx.helper"), pytest.importorskip("onnx")
-    made = helper.make_graph(
-        [helper.make_node("Add", [inputs[0], inputs[-1]], ["y"])], "main_graph",
-        [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name in inputs],
-        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, shape)])
-    path.write_bytes(helper.make_model(made, opset_imports=[helper.make_opsetid("", 13)],
-                                       ir_version=8).SerializeToString())
-    return path
-
-
-# -- what a float network lacks --------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("inputs", "options", "text"), [
-    ("x", CompileOptions(), r"expected --calib DIR and --preprocess raw\|tf"),
-    ("x", CompileOptions(preprocess="raw"), "calibration files are needed; expected --calib DIR"),
-    ("x", CompileOptions(calib=Path()), r"must be said: --preprocess raw\|tf"),
-    ("xz", CompileOptions(), r"float network with 2 inputs \('x', 'z'\); expected one"),
-    ("xz", CompileOptions(preprocess="raw", calib=Path()), r"2 inputs \('x', 'z'\); expected one")])
-def test_what_a_float_network_lacks_is_said_at_once_and_names_its_file(
-        tmp_path: Path, inputs: str, options: CompileOptions, text: str) -> None:
-    path = onnx_file(tmp_path / "net.onnx", tuple(inputs))
-    if options.calib is not None:
-        Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-        options = replace(options, calib=tmp_path)
-    with pytest.raises(BadInput, match=text) as error:
-        compile_model(path, options)
-    assert str(error.value).startswith(f"{path}: ") and "main_graph" not in str(error.value)
 
 
 def test_errors_while_compiling_name_the_file(tmp_path: Path) -> None:
@@ -168,7 +110,7 @@ def test_a_quantized_file_is_its_own_graph(model: Path) -> None:
     loaded = load_model(model, CompileOptions())
     assert loaded.graph is loaded.source
     assert [n.op for n in load_model(model, CompileOptions()).graph.nodes] == [
-        n.op for n in network().nodes]
+        n.op for n in small_classifier().nodes]
 
 
 # -- what is refused -------------------------------------------------------------------------------
@@ -195,124 +137,6 @@ def test_too_little_memory_says_how_much_is_enough(model: Path) -> None:
     assert compile_model(model, CompileOptions(fast=enough)).plan.fast_bytes <= enough
     with pytest.raises(Infeasible):
         compile_model(model, CompileOptions(fast=enough - 1))
-
-
-def test_calibration_files_are_pictures_and_arrays_in_order(samples: Path) -> None:
-    names = [path.name for path in calibration_files(samples, "net")]
-    assert names == [f"{k:02}.npy" for k in range(10)]
-
-
-@pytest.mark.parametrize(("most", "names"), [(1, [0]), (3, [0, 3, 6]), (5, [0, 2, 4, 6, 8]),
-                                             (10, list(range(10))), (99, list(range(10)))])
-def test_calibration_inputs_are_spread_over_the_files(samples: Path, most: int,
-                                                      names: list[int]) -> None:
-    inputs = calibration_inputs(network(), None, samples, most)
-    for array, name in zip(inputs, names, strict=True):
-        np.testing.assert_array_equal(array, random_inputs(network(), name)[0])
-
-
-def test_no_calibration_files_are_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="net: calibration files are needed; expected --calib DIR"):
-        calibration_files(None, "net")
-    with pytest.raises(BadInput, match="not a folder"):
-        calibration_files(tmp_path / "nowhere", "net")
-    with pytest.raises(BadInput, match=r"no pictures or \.npy files in it"):
-        calibration_files(tmp_path, "net")
-
-
-def test_few_calibration_files_name_the_consequence(model: Path, samples: Path, tmp_path: Path
-                                                    ) -> None:
-    (tmp_path / "0.npy").write_bytes((samples / "00.npy").read_bytes())
-    options = CompileOptions(calib=tmp_path, cut="ops", codec="context")
-    with pytest.warns(CalibrationWarning, match="1 calibration file, expected at least 4: codec "
-                                                "tables are learned from them"):
-        compile_model(model, options)
-    with pytest.raises(BadInput, match="one calibration file; expected at least two"), \
-            pytest.warns(CalibrationWarning, match="expected at least 20: the budget"):
-        compile_model(model, replace(options, kl_budget=0.1))
-
-
-def test_unreadable_calibration_files_are_named(model: Path, tmp_path: Path) -> None:
-    options = CompileOptions(calib=tmp_path, cut="ops", codec="context")
-    np.save(tmp_path / "0.npy", np.zeros((1, 3, 3, 3), np.int8))
-    with pytest.raises(BadInput, match=r"0\.npy: holds int8 \[1, 3, 3, 3\], expected"):
-        compile_model(model, options)
-    (tmp_path / "0.npy").write_bytes(b"")
-    with pytest.raises(BadInput, match=r"0\.npy: not a readable \.npy file"):
-        compile_model(model, options)
-
-
-# -- float networks and arrays ---------------------------------------------------------------------
-
-
-def float_file(folder: Path, *shape: int) -> Path:
-    """A float .tflite of one fully connected operator over all of its input."""
-    tensors = [Tensor("x", shape, "float32"), Tensor("flat", (1, prod(shape)), "float32"),
-               Tensor("y", (1, 4), "float32")]
-    data = np.random.default_rng(1).normal(size=(4, prod(shape))).astype(np.float32)
-    tensors.append(Tensor("w", data.shape, "float32", data=data))
-    nodes = (Node("reshape", "flat", (0,), (1,)),
-             Node("fully_connected", "y", (1, 3, -1), (2,),
-                  {"activation": None, "keep_dims": False}))
-    path = folder / "float.tflite"
-    path.write_bytes(export_tflite(Graph("float", tuple(tensors), nodes, (0,), (2,))))
-    return path
-
-
-def float_samples(folder: Path, shape: tuple[int, ...], low: float = -3, high: float = 4) -> Path:
-    """Forty .npy files between `low` and `high`; the first alone reaches -9 and 12."""
-    folder.mkdir()
-    for k in range(40):
-        values = np.random.default_rng(k).uniform(low, high, shape).astype(np.float32)
-        if k == 0:
-            values.flat[:2] = -9, 12
-        np.save(folder / f"{k:02}.npy", values)
-    return folder
-
-
-def reach(compiled: Compiled) -> tuple[float, float]:
-    entry = compiled.graph.tensors[compiled.graph.inputs[0]]
-    return (entry.scale * (-128 - entry.zero_point), entry.scale * (127 - entry.zero_point))
-
-
-@pytest.mark.parametrize("shape", [(1, 3), (1, 16), (1, 20, 3), (20, 3), (1, 4, 5, 3), (1, 3, 4, 5),
-                                   (1, 4, 5, 2)], ids=str)
-def test_a_float_network_calibrated_with_arrays_is_not_asked_for_pictures(
-        tmp_path: Path, shape: tuple[int, ...]) -> None:
-    model, calib = float_file(tmp_path, *shape), float_samples(tmp_path / "calib", shape)
-    compiled = compile_model(model, CompileOptions(calib=calib))
-    assert compiled.preprocess is None and read_info(compiled.package).preprocess is None
-    assert reach(compiled) == pytest.approx((-9, 12), abs=0.05)
-
-
-@pytest.mark.parametrize("preprocess", ["raw", "tf", "torchvision"])
-def test_what_arrays_hold_wins_over_preprocessing(tmp_path: Path, preprocess: str) -> None:
-    shape = (1, 4, 5, 3)
-    model, calib = float_file(tmp_path, *shape), float_samples(tmp_path / "calib", shape)
-    with pytest.warns(CalibrationWarning, match=r"of 2400 values in 40 of 40 \.npy files lie out"):
-        compiled = compile_model(model, CompileOptions(calib=calib, preprocess=preprocess))
-    assert compiled.preprocess is not None
-    assert reach(compiled) == pytest.approx((-9, 12), abs=0.05)
-
-
-def test_pictures_among_arrays_have_to_be_explained(tmp_path: Path) -> None:
-    shape = (1, 4, 5, 3)
-    model, calib = float_file(tmp_path, *shape), float_samples(tmp_path / "calib", shape)
-    Image.new("RGB", (9, 9)).save(calib / "x.png")
-    with pytest.raises(BadInput, match="must be said: --preprocess"):
-        compile_model(model, CompileOptions(calib=calib))
-    with pytest.raises(BadInput, match=r"x\.png: nothing says how a picture becomes"):
-        compile_model(model, CompileOptions(calib=calib, pictures=False))
-    with pytest.warns(CalibrationWarning, match="widened to that of the files"):
-        compiled = compile_model(model, CompileOptions(calib=calib, preprocess="raw"))
-    assert reach(compiled) == pytest.approx((-9, 255), abs=1.1)
-
-
-def test_arrays_that_a_quantized_input_cannot_hold_are_told(model: Path, tmp_path: Path) -> None:
-    compiled = compile_model(model, CompileOptions())
-    np.save(tmp_path / "0.npy", np.full((1, 20, 24, 3), 50, np.float32))
-    with pytest.warns(ClippingWarning, match="1440 of 1440 values in 1 of 1"):
-        calibration_inputs(compiled.graph, compiled.preprocess, tmp_path)
 
 
 # -- tables from a file ----------------------------------------------------------------------------
