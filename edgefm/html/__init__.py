@@ -21,14 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.files.write import write_file
+from edgefm.html.document import document
 from edgefm.html.markup import Markup, join, number, short, size, tag
 from edgefm.html.pictures import Bar, bars, memory, memory_key
-from edgefm.html.style import STYLE
 
 Run = Mapping[str, Any]
 
 RAW_BITS = 8
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def write_report(path: Path, runs: Sequence[Run], title: str = "edgefm report") -> None:
@@ -38,13 +37,8 @@ def write_report(path: Path, runs: Sequence[Run], title: str = "edgefm report") 
 
 def report(runs: Sequence[Run], title: str = "edgefm report") -> str:
     """The page as text; well-formed as XML too."""
-    head = tag("head", tag("meta", charset="utf-8"),
-               tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-               tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-               tag("title", title), tag("style", Markup(STYLE)))
-    body = tag("body", tag("h1", title), *(_summary(run) for run in runs), _overview(runs),
-               *(_chapter(run) for run in runs))
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+    return document(title, tag("h1", title), *(_summary(run) for run in runs), _overview(runs),
+                    *(_chapter(run) for run in runs))
 
 
 def _summary(run: Run) -> Markup:

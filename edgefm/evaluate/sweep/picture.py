@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edgefm.evaluate.sweep import Curve, Measured
+from edgefm.html.document import document
 from edgefm.html.markup import Markup, number, size, tag
 from edgefm.html.pictures import picture
 from edgefm.html.style import STYLE
@@ -15,7 +16,6 @@ from edgefm.html.style import STYLE
 WIDTH, HEIGHT = 960, 330
 LEFT, RIGHT, TOP, BOTTOM = 74, 24, 34, 46
 WORDS = {"top1": "top-1", "map50": "mAP@0.5", "miou": "mIoU"}
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _MORE = """
 svg .axis { stroke: var(--soft); } svg .curve { fill: none; stroke: var(--bar); stroke-width: 2; }
 svg .error { stroke: var(--bar); } svg .point { fill: var(--bar); }
@@ -71,24 +71,19 @@ def _slope(one: Measured) -> str:
 
 def page(curve: Curve) -> str:
     """One self-contained HTML page."""
-    head = tag("head", tag("meta", charset="utf-8"),
-               tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-               tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-               tag("title", f"{curve.network}: rate and accuracy"),
-               tag("style", Markup(STYLE + _MORE)))
     titles = tag("tr", *(tag("th", name, class_=None if i == 0 else "n", scope="col")
                          for i, name in enumerate(header(curve))))
     lines = [tag("tr", *(tag("td", _cell(value), class_="name" if i == 0 else "n")
                          for i, value in enumerate(row))) for row in rows(curve)]
     result = curve.points[0].result
     seen = f", each in {result.views} views" if result.views > 1 else ""
-    body = tag("body", tag("h1", f"{curve.network}: rate and accuracy"),
-               tag("p", f"{result.n} files{seen}. Bytes of feature maps cross external memory per "
-                        "inference, written and read. Differences are from the network with "
-                        "uncompressed maps; bars are one standard error.", class_="note"),
-               drawing(curve), tag("div", tag("table", tag("thead", titles), tag("tbody", *lines)),
-                                   class_="wide"))
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+    title = f"{curve.network}: rate and accuracy"
+    note = tag("p", f"{result.n} files{seen}. Bytes of feature maps cross external memory per "
+                    "inference, written and read. Differences are from the network with "
+                    "uncompressed maps; bars are one standard error.", class_="note")
+    table = tag("table", tag("thead", titles), tag("tbody", *lines))
+    return document(title, tag("h1", title), note, drawing(curve),
+                    tag("div", table, class_="wide"), looks=_MORE)
 
 
 def svg(curve: Curve) -> str:

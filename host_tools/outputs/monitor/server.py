@@ -28,6 +28,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from edgefm.errors import BadInput
+from edgefm.html.document import SERVED_POLICY
 from host_tools.outputs.monitor.follow import Follower
 
 PER_SECOND = 5
@@ -39,8 +40,6 @@ REQUEST_SECONDS = 20.0    # and to send a whole request
 MOST_SECONDS = 1e9        # a recording has no times beyond
 LEAST_SECONDS = 1e-6      # that a drawn window lasts
 LOCAL = "127.0.0.1"
-POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-          "img-src data:")
 FILES = {"/": ("page.html", "text/html"), "/page.js": ("page.js", "text/javascript"),
          "/page.css": ("page.css", "text/css")}
 
@@ -209,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _head(self, status: HTTPStatus, kind: str) -> None:
         self.send_response(status)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
-        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("Content-Security-Policy", SERVED_POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cache-Control", "no-store")
 

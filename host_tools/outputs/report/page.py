@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from edgefm.files.write import write_file
+from edgefm.html.document import document
 from edgefm.html.markup import Markup, breakable, join, number, short, size, tag
 from edgefm.html.pictures import Bar, bars, memory, memory_key
-from edgefm.html.style import STYLE
 from edgefm.package.traffic import MapTraffic
 from host_tools.measurement.about import mapping, stored_maps, whole_number
 from host_tools.measurement.align import align
@@ -32,7 +32,7 @@ from host_tools.measurement.summary import (
     summarize,
 )
 from host_tools.outputs.report import charts
-from host_tools.outputs.report.script import DIGEST, SCRIPT
+from host_tools.outputs.report.script import SCRIPT
 from host_tools.outputs.report.words import (
     accuracy,
     difference,
@@ -45,7 +45,6 @@ from host_tools.outputs.report.words import (
 from host_tools.recording.channels import SampleChannel
 from host_tools.recording.reader import Recording
 
-POLICY = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{DIGEST}'"
 MOST_BANDS = 120   # stages drawn over the whole recording
 MOST_GAPS = 400
 LOOKS = """
@@ -86,15 +85,10 @@ def write_page(path: Path, chapters: Sequence[Chapter], title: str) -> None:
 
 def page(chapters: Sequence[Chapter], title: str = "edgefm recording") -> str:
     """The page as text; well-formed as XML but for its script."""
-    head = tag("head", tag("meta", charset="utf-8"),
-               tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-               tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-               tag("title", title), tag("style", Markup(STYLE + LOOKS)))
-    body = tag("body", tag("h1", title), *(_lead(one.summary) for one in chapters),
-               _overview([one.summary for one in chapters]),
-               _maps_overview([one.summary for one in chapters]), *(one.body for one in chapters),
-               tag("script", Markup(SCRIPT)))
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+    summaries = [one.summary for one in chapters]
+    return document(title, tag("h1", title), *map(_lead, summaries), _overview(summaries),
+                    _maps_overview(summaries), *(one.body for one in chapters),
+                    looks=LOOKS, script=SCRIPT)
 
 
 def _lead(summary: Summary) -> Markup:
