@@ -19,7 +19,7 @@ from edgefm.evaluate.reference import available
 from edgefm.evaluate.validate import make_units, process_pool, validate
 from edgefm.exporters.tflite import export_tflite
 from edgefm.files.write import check_folder, write_file
-from edgefm.html import write_report
+from edgefm.html.plan_report import write_report
 
 PROGRAM = "edgefm.demo"
 COLUMNS = ("network", "fast B", "external B", "layer by layer B", "float %", "int8 %",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edgefm.html import report, write_report
+from edgefm.html.plan_report import report, write_report
 
 HOSTILE = "</title><script>alert('x')</script>\"&<img src=https://example.org/\x00\x1b\ud800"
 
