@@ -19,7 +19,7 @@ from edgefm.evaluate.reference import available
 from edgefm.evaluate.validate import make_units, process_pool, validate
 from edgefm.exporters.tflite import export_tflite
 from edgefm.files.write import check_folder, write_file
-from edgefm.html.plan_report import write_report
+from edgefm.html.plan_report import write_plan_report
 
 PROGRAM = "edgefm.demo"
 COLUMNS = ("network", "fast B", "external B", "layer by layer B", "float %", "int8 %",
@@ -39,7 +39,7 @@ def _demo(folder: Path) -> None:
     """Run every subject, write the report, print the table."""
     check_folder(folder)
     runs = [run(subject, folder) for subject in subjects(folder)]
-    write_report(folder / "report.html", runs, "edgefm demo")
+    write_plan_report(folder / "report.html", runs, "edgefm demo")
     print_table(runs)
     say()
     say(f"report: {folder / 'report.html'}")

@@ -30,12 +30,12 @@ Run = Mapping[str, Any]
 RAW_BITS = 8
 
 
-def write_report(path: Path, runs: Sequence[Run], title: str = "edgefm report") -> None:
+def write_plan_report(path: Path, runs: Sequence[Run], title: str = "edgefm report") -> None:
     """Write the page. Raises BadInput when the file cannot be written."""
-    write_file(path, report(runs, title))
+    write_file(path, plan_report(runs, title))
 
 
-def report(runs: Sequence[Run], title: str = "edgefm report") -> str:
+def plan_report(runs: Sequence[Run], title: str = "edgefm report") -> str:
     """The page as text; well-formed as XML too."""
     return document(title, tag("h1", title), *(_summary(run) for run in runs), _overview(runs),
                     *(_chapter(run) for run in runs))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edgefm.html.plan_report import report, write_report
+from edgefm.html.plan_report import plan_report, write_plan_report
 
 HOSTILE = "</title><script>alert('x')</script>\"&<img src=https://example.org/\x00\x1b\ud800"
 
@@ -58,7 +58,7 @@ def poison(value: Any) -> Any:
 
 
 def test_page_shows_the_figures_of_a_run() -> None:
-    page = report([make_run()])
+    page = plan_report([make_run()])
     shown = texts(page)
     for figure in ("90.00 % ± 1.50", "91.25 %", "98.50 %", "0.00123", "4.0 KiB", "3.0 KiB",
                    "128.0 KiB", "1.5 million", "123.4", "3.917 bits, tables 2.0 KiB"):
@@ -69,7 +69,7 @@ def test_page_shows_the_figures_of_a_run() -> None:
 
 
 def test_stage_table_separates_rings_from_held_maps_and_sums_what_moves() -> None:
-    table = ElementTree.fromstring(report([make_run()])).findall(".//table")[1]
+    table = ElementTree.fromstring(plan_report([make_run()])).findall(".//table")[1]
     rows = [["".join(cell.itertext()) for cell in row] for row in table.iter("tr")]
     assert rows[1] == ["0", "input → pool", "2", "3,072", "1,024", "4,096", "0", "1,024", "1,000"]
     assert rows[2] == ["1", "conv2 → logits", "2", "0", "1,024", "4,096", "2,048", "0", "1,000"]
@@ -77,7 +77,7 @@ def test_stage_table_separates_rings_from_held_maps_and_sums_what_moves() -> Non
 
 
 def test_memory_picture_places_each_buffer_once() -> None:
-    root = ElementTree.fromstring(report([make_run()]))
+    root = ElementTree.fromstring(plan_report([make_run()]))
     drawn = {box.get("class"): box for box in root.iter("rect")}
     held, ring = drawn["map"], drawn["ring"]
     assert len([box for box in root.iter("rect") if box.get("class") in ("map", "ring")]) == 2
@@ -92,7 +92,7 @@ def test_memory_picture_places_each_buffer_once() -> None:
 def test_hostile_names_stay_text() -> None:
     run = poison(make_run())
     run["codecs"]["maps"][0]["bits_per_value"] = {HOSTILE: 3.0}
-    page = report([run], title=HOSTILE)
+    page = plan_report([run], title=HOSTILE)
     elements = {element.tag for element in ElementTree.fromstring(page).iter()}
     assert not elements & {"script", "img", "iframe", "link", "object"}
     assert "alert('x')" not in re.sub(r"&#x27;", "", page)
@@ -100,7 +100,7 @@ def test_hostile_names_stay_text() -> None:
 
 
 def test_page_refers_to_nothing_outside() -> None:
-    page = report([make_run()])
+    page = plan_report([make_run()])
     assert not re.search(r"https?:|//\w|\b(src|href|action)\s*=|url\(|@import", page)
     assert "default-src 'none'" in page.replace("&#x27;", "'")
 
@@ -109,14 +109,14 @@ def test_page_refers_to_nothing_outside() -> None:
 def test_parts_may_be_left_out(missing: str) -> None:
     run = make_run()
     del run[missing]
-    page = report([run, make_run("other")])
+    page = plan_report([run, make_run("other")])
     assert "other" in texts(page) and "None" not in page and "nan" not in page
 
 
 def test_numbers_that_were_not_measured_are_dashes() -> None:
     run = make_run()
     run["validate"] = dict.fromkeys(run["validate"]) | {"n": 3, "top1": 100.0}
-    page = report([run])
+    page = plan_report([run])
     assert page.count(">–<") >= 5 and "float network on" not in page
 
 
@@ -128,7 +128,7 @@ def test_many_stages_and_long_names_stay_inside_the_picture() -> None:
         ring = {"name": "layer" * 30, "offset": 0, "bytes": 4_096, "first_stage": i,
                 "last_stage": i}
         run["plan"]["stages"].append({**copy.deepcopy(one), "buffers": [ring]})
-    root = ElementTree.fromstring(report([run]))
+    root = ElementTree.fromstring(plan_report([run]))
     boxes = [box for box in root.iter("rect") if box.get("class") == "ring"]
     assert len(boxes) == 70
     assert max(float(b.get("x", 0)) + float(b.get("width", 0)) for b in boxes) <= 960
@@ -139,8 +139,8 @@ def test_empty_plan_and_no_runs_still_make_a_page(tmp_path: Path) -> None:
     run = make_run()
     run["plan"] = {**run["plan"], "stages": [], "fast_bytes": 0}
     run["codecs"] = {"codecs": [], "maps": []}
-    write_report(tmp_path / "one.html", [run])
-    write_report(tmp_path / "none.html", [], title="nothing")
+    write_plan_report(tmp_path / "one.html", [run])
+    write_plan_report(tmp_path / "none.html", [], title="nothing")
     for name in ("one.html", "none.html"):
         page = (tmp_path / name).read_text(encoding="utf-8")
         assert page.startswith("<!DOCTYPE html>\n<html lang=\"en\">") and texts(page)
