@@ -20,12 +20,12 @@ from edgefm.network.graph import Array
 from edgefm.network.program import Program, Stream
 from edgefm.package.write import CodedMap
 from edgefm.planner import Plan, Storage
+from edgefm.planner.arena import MAX_CODE_BYTES
 from edgefm.runtime.coder import code_map
 
 LOSSLESS = "lossless"         # the shortest of them all, map by map
 TABLE_SHARE = 0.03            # of the weights' bytes, for all tables together
 LEARNED = frozenset(name for name, codec in CODECS.items() if codec.fit is not no_fit)
-_MAX_ROW_BYTES = 0xFFFF       # lengths in the directory are 16 bits
 _NONE: Mapping[str, MapTables] = MappingProxyType({})
 
 
@@ -82,7 +82,7 @@ def storage_for(program: Program, codec: str,
         mine = (own.codec,) if own else names
         fits = (mine and all(CODECS[name].lossless and not CODECS[name].refers for name in mine)
                 and is_codable(shape) and not is_paired(stream)
-                and shape.row_bytes + HEAD_BYTES <= _MAX_ROW_BYTES)
+                and shape.row_bytes + HEAD_BYTES <= MAX_CODE_BYTES)
         return cap_for(shape) if cap_for and fits else None
 
     def refers(stream: int) -> bool:
@@ -98,7 +98,7 @@ def is_codable(stream: Stream, paired: bool = False) -> bool:
     What lowering invented (the rescaled part of a concat) has no taps to learn from and stays raw.
     """
     return (stream.dtype == "int8" and stream.tensor >= 0
-            and stream.row_bytes * (1 + paired) <= _MAX_ROW_BYTES)
+            and stream.row_bytes * (1 + paired) <= MAX_CODE_BYTES)
 
 
 def why_raw(stream: Stream, codec: str) -> str:
@@ -110,7 +110,7 @@ def why_raw(stream: Stream, codec: str) -> str:
     if stream.tensor < 0:
         return "not a tensor of the model"
     if not is_codable(stream):
-        return f"rows of {stream.row_bytes} bytes, at most {_MAX_ROW_BYTES}"
+        return f"rows of {stream.row_bytes} bytes, at most {MAX_CODE_BYTES}"
     return "no room for its codec"
 
 

@@ -11,10 +11,10 @@ from edgefm.compiler.caps import DEPTH_ROWS
 from edgefm.errors import Infeasible
 from edgefm.network.program import Stream
 from edgefm.planner import Layout, Plan, Storage, Target, find_plan, make_plan, slim_plan
+from edgefm.planner.arena import MAX_BYTES
 
 SHARE = 0.4                # of a raw row, what a cap leaves until calibration says better
 _CODEC = "context"         # the one that a budget for loss uses
-_MOST_EXTERNAL = 2**31 - 1  # bytes, the limit of the package format
 
 
 def plan_or_offers(layout: Layout, target: Target, objective: str, cut: str,
@@ -40,7 +40,7 @@ def share_cap(stream: Stream, share: float) -> Cap:
 def _external(layout: Layout, target: Target, objective: str, storage: Storage) -> list[str]:
     """The external memory that a plan within the fast memory takes, if it is more than there is."""
     plain = replace(storage.only(frozenset()), pooled=False)
-    roomy = slim_plan(layout, target.with_budget(None, _MOST_EXTERNAL), plain)
+    roomy = slim_plan(layout, target.with_budget(None, MAX_BYTES), plain)
     if roomy is None or roomy.external_bytes <= target.external_bytes:
         return []
     enough = target.with_budget(None, roomy.external_bytes)

@@ -11,26 +11,30 @@ import numpy.typing as npt
 from edgefm.errors import Infeasible
 from edgefm.network.names import MOST_IN_A_SENTENCE, short
 from edgefm.network.program import ELEMENT_BYTES, OpKind
+from edgefm.planner.arena import (
+    COUNTER_BYTES,
+    DIRECTORY_BYTES,
+    MAX_PAGES,
+    WINDOW_BYTES,
+    control_bytes,
+    round_up,
+)
 from edgefm.planner.firing import Task, Trace
 from edgefm.planner.layout import Layout
 from edgefm.planner.model import Buffer, PlacedOp, PlacedStage, PlacedStream, Plan, StoredMap
-from edgefm.planner.page_pool import MOST_PAGES, Pooled, control_bytes, pool_item
+from edgefm.planner.page_pool import Pooled, pool_item
 from edgefm.planner.place import Item, place, solid
 from edgefm.planner.search import Choice
 from edgefm.planner.stages import (
     Boundary,
     Stage,
     boundary_of,
-    round_up,
     run_stage,
     stage_tasks,
 )
 from edgefm.planner.storage import Storage, spaced
 from edgefm.planner.target import Target
 
-COUNTER_BYTES = 2          # per operator: the next row it fires
-WINDOW_BYTES = 40          # per operand of the operator with most of them
-DIRECTORY_BYTES = 2        # per row of a coded map: its length
 _FAST = -1                 # stage number of a buffer that outlives its stage
 
 @dataclass(frozen=True, slots=True)
@@ -251,9 +255,9 @@ class _Builder:
                 pooled.append(Pooled(m.cap, m.row_bytes, np.append(0, read[:-1]), made))
         if pooled:
             self.pool_pages, item = pool_item(pooled, self.target.page)
-            if self.pool_pages > MOST_PAGES:
+            if self.pool_pages > MAX_PAGES:
                 raise Infeasible(f"{self.program.name}: {self.pool_pages} pages of "
-                                 f"{self.target.page} bytes; expected {MOST_PAGES} at most", 0, "")
+                                 f"{self.target.page} bytes; expected {MAX_PAGES} at most", 0, "")
             self.pool_at = len(self.items)
             self.items.append(item)
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from edgefm.errors import BadInput
 from edgefm.network.program import Op, OpKind, Program, Stream
-
-MAX_ROWS = 0xFFFF  # row counters are 16 bits wide on the device
+from edgefm.planner.arena import MAX_ROWS
 
 
 @dataclass(frozen=True, slots=True)

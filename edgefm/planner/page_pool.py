@@ -17,11 +17,6 @@ from edgefm.codecs.shift import HEAD_BYTES, Cap
 from edgefm.planner.firing import Rows
 from edgefm.planner.place import Item
 
-STATE_BYTES = 8      # of the pool, in the control region
-LINK_BYTES = 2       # per page
-CAP_STATE_BYTES = 24  # per capped map
-MOST_PAGES = 0xFFFF
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pooled:
@@ -60,9 +55,3 @@ def pool_item(maps: Sequence[Pooled], page: int) -> tuple[int, Item]:
         high[t] = most * page
     return int(pages.max()), Item("page pool", int(pages.max()) * page, start,
                                   np.zeros_like(high), high)
-
-
-def control_bytes(caps: int, pages: int) -> int:
-    """Bytes of the control region for the states of caps and pool."""
-    links = -(-(STATE_BYTES + LINK_BYTES * pages) // 8) * 8 if pages else 0
-    return CAP_STATE_BYTES * caps + links

@@ -17,9 +17,9 @@ from random import Random
 
 import numpy as np
 
+from edgefm.planner.arena import ALIGNMENT, round_up
 from edgefm.planner.firing import Rows
 
-ALIGNMENT = 8
 _ROUNDS = 150
 
 _Conflicts = list[list[tuple[int, int, int]]]
@@ -80,7 +80,7 @@ def _climb(items: Sequence[Item], order: list[int], conflicts: _Conflicts,
            enough: int) -> tuple[list[int], int]:
     """Place in this order, then keep improving it for a bounded number of rounds."""
     random = Random(1)
-    placed = _place_in_order(items, order, conflicts, sum(-(-item.size // ALIGNMENT) * ALIGNMENT
+    placed = _place_in_order(items, order, conflicts, sum(round_up(item.size)
                                                           for item in items))
     assert placed is not None  # one above the other is the worst
     offsets, height = placed, _height(items, placed)

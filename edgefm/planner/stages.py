@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgefm.network.program import Op
+from edgefm.planner.arena import round_up
 from edgefm.planner.firing import Rows, Task, Trace, simulate
 from edgefm.planner.layout import Layout
 from edgefm.planner.target import Target
@@ -124,8 +125,3 @@ def scratch_bytes(ops: Sequence[Op]) -> int:
     """Working memory of a stage: the largest passing scratch and every accumulator's state."""
     passing = max((op.scratch for op in ops if not op.accumulates), default=0)
     return round_up(passing) + sum(round_up(op.scratch) for op in ops if op.accumulates)
-
-
-def round_up(count: int, multiple: int = 8) -> int:
-    """`count` rounded up to a multiple."""
-    return -(-count // multiple) * multiple

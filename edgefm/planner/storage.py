@@ -9,12 +9,11 @@ from dataclasses import dataclass, field, replace
 from edgefm.codecs.interface import RowShape
 from edgefm.codecs.shift import HEAD_BYTES, SPARE_BYTES, Cap
 from edgefm.network.program import Stream
-from edgefm.planner.stages import round_up
+from edgefm.planner.arena import ALIGNMENT, CURSOR_BYTES, round_up
 from edgefm.planner.target import Target
 
 LOSSLESS_SHARE = 0.6  # of a map's bytes, about what codecs leave of it; what crosses is counted
 COARSE_SHARE = 0.4    # the same where steps get coarser
-CURSOR_STATE = 16  # per LOAD and STORE: tickets in flight, or where in the pool it reads
 
 CodecState = Callable[[str, int], int]
 """(codec, stream) -> bytes of codec state per cursor."""
@@ -76,18 +75,18 @@ class Storage:
         the pair of rows."""
         codec, cap = self.codec_of(stream), self.cap_of(stream)
         if codec == "raw":
-            return CURSOR_STATE
+            return CURSOR_BYTES
         _, row_bytes = self.rows(stream, shape)
         longest = row_bytes + (HEAD_BYTES + SPARE_BYTES if cap else 0)
         code = round_up(target.transfer_bytes(longest)) * (1 if pooled else target.buffers)
         state = round_up(self.state_bytes(codec, stream))
         pair = row_bytes if self.paired(stream) else 0
-        return CURSOR_STATE + code + state + round_up(pair or _row_bytes(cap, shape, writes))
+        return CURSOR_BYTES + code + state + round_up(pair or _row_bytes(cap, shape, writes))
 
 
 def spaced(size: int, target: Target) -> int:
     """Bytes of external memory for a map of `size`, so that the next one begins aligned."""
-    return round_up(size, max(target.alignment, 8))
+    return round_up(size, max(target.alignment, ALIGNMENT))
 
 
 def _row_bytes(cap: Cap | None, shape: Stream, writes: bool) -> int:

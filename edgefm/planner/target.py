@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgefm.errors import BadInput
 from edgefm.files.read import read_toml
+from edgefm.planner.arena import MAX_ALIGNMENT, MAX_BYTES, MAX_PAGE, MIN_PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,8 @@ BUILT_IN = {
 }
 
 _POSITIVE = ("alignment", "page", "buffers")
-_LEAST = {"page": 16}
-_MOST = {"alignment": 4096, "buffers": 2, "page": 32768}  # limits of the package format
-_MOST_BYTES = 2**31 - 1
+_LEAST = {"page": MIN_PAGE}
+_MOST = {"alignment": MAX_ALIGNMENT, "buffers": 2, "page": MAX_PAGE}
 
 
 def load_target(name_or_file: str | None) -> Target:
@@ -96,6 +96,6 @@ def _check_value(path: Path, key: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float) if cost else int):
         raise BadInput(f"{path}: {key} = {shown}; expected {'a' if cost else 'a whole'} number")
     least = _LEAST.get(key, int(key in _POSITIVE))
-    most = math.inf if cost else _MOST.get(key, _MOST_BYTES)
+    most = math.inf if cost else _MOST.get(key, MAX_BYTES)
     if not math.isfinite(value) or not least <= value <= most:
         raise BadInput(f"{path}: {key} = {shown} is out of range; expected {least} to {most}")

@@ -17,8 +17,6 @@ from edgefm.runtime.lending import frozen_bytes
 from edgefm.runtime.load import native
 from edgefm.runtime.result import Counters, RunResult
 
-_CANARY = 64       # guard bytes on either side of the arena
-_CANARY_BYTE = 0xA5
 _OK = 0
 
 _Counted = TypeVar("_Counted", Counters, MapCounters)
@@ -44,13 +42,14 @@ class Opened:
         self._open(len(package), name)
         self._arena_bytes = int(self._lib.efm_model_arena_bytes(self._model))
         external_bytes = int(self._lib.efm_model_external_bytes(self._model))
+        canary, alignment = self._lib.EFM_CANARY_BYTES, self._lib.EFM_ARENA_ALIGNMENT
         try:
             self._external = np.zeros(max(external_bytes, 1), np.uint8)
-            guarded = np.empty(self._arena_bytes + 2 * _CANARY + 8, np.uint8)
+            guarded = np.empty(self._arena_bytes + 2 * canary + alignment, np.uint8)
         except MemoryError:
             raise BadContainer(f"{name}: asks for {self._arena_bytes} bytes of fast and "
                                f"{external_bytes} of external memory") from None
-        start = _CANARY + -(guarded.ctypes.data + _CANARY) % 8
+        start = canary + -(guarded.ctypes.data + canary) % alignment
         self._guards = (guarded[:start], guarded[start + self._arena_bytes:])
         self._arena = guarded[start:start + self._arena_bytes]
 
@@ -89,13 +88,13 @@ class Opened:
     def _compute(self, pc: Any, counters: Any) -> None:
         """Run C between two canaries."""
         for guard in self._guards:
-            guard[:] = _CANARY_BYTE
+            guard[:] = self._lib.EFM_CANARY
         arena = self._ffi.from_buffer("uint8_t[]", self._arena)
         status = self._lib.efm_pc_run(pc, arena, self._arena_bytes, counters)
         if status != _OK:
             raise RuntimeFault(
                 f"{self.where}: the runtime stopped: {self._status_name(status)}", int(status))
-        if any((guard != _CANARY_BYTE).any() for guard in self._guards):
+        if any((guard != self._lib.EFM_CANARY).any() for guard in self._guards):
             raise RuntimeFault(f"{self.where}: the runtime wrote outside its arena", 0)
 
     def _tap_arrays(self) -> list[Array | None]:

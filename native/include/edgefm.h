@@ -155,11 +155,11 @@ typedef struct efm_counters {
     uint64_t reference_bytes; /* of the frame before in fast memory, read and written */
 } efm_counters;
 
-/* What efm_model_open() borrows of the arena while it checks. */
-enum { EFM_OPEN_BYTES = 640 };
+/* What efm_model_open() borrows of the arena while it checks; what the arena's address is a multiple of. */
+enum { EFM_OPEN_BYTES = 640, EFM_ARENA_ALIGNMENT = 8 };
 
 /* Checks the whole package once, so that nothing has to be checked later, and keeps a pointer to it.
-   `arena` is 8-byte aligned and at least EFM_OPEN_BYTES long; it is free again afterwards. */
+   `arena` is aligned to EFM_ARENA_ALIGNMENT and at least EFM_OPEN_BYTES long; it is free again afterwards. */
 EFM_MUST_CHECK efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t bytes, uint8_t *arena,
                                          uint32_t arena_bytes);
 
@@ -181,7 +181,7 @@ uint32_t efm_model_maps(const efm_model *model); /* that are stored */
 EFM_MUST_CHECK efm_status efm_model_input(const efm_model *model, uint32_t index, efm_tensor *tensor);
 EFM_MUST_CHECK efm_status efm_model_output(const efm_model *model, uint32_t index, efm_tensor *tensor);
 
-/* Runs the model once. `arena` is 8-byte aligned and holds arena bytes; nothing beyond them is
+/* Runs the model once. `arena` is aligned to EFM_ARENA_ALIGNMENT and holds arena bytes; nothing beyond them is
    touched. On an error the outputs pushed so far are void. */
 EFM_MUST_CHECK efm_status efm_run(const efm_model *model, const efm_host *host, uint8_t *arena, uint32_t arena_bytes,
                                   efm_counters *counters);

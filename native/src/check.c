@@ -392,7 +392,7 @@ efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t byt
 {
     static efm_status (*const CHECKS[])(const efm_model *) = {check_control,  check_pool, check_buffers, check_streams,
                                                               efm_check_maps, check_ends, check_schedule};
-    if (arena_bytes < EFM_OPEN_BYTES || ((uintptr_t)arena & 7u) != 0) {
+    if (arena_bytes < EFM_OPEN_BYTES || (uintptr_t)arena % EFM_ARENA_ALIGNMENT != 0) {
         return EFM_BAD_ARGUMENT;
     }
     efm_status status = check_header(package, bytes);

@@ -264,7 +264,7 @@ static efm_status finish(const run *r, efm_status status)
 static efm_status check_host(const efm_model *model, const efm_host *host, const uint8_t *arena, uint32_t arena_bytes)
 {
     if (host->input == NULL || host->output == NULL || arena_bytes < efm_model_arena_bytes(model)
-        || ((uintptr_t)arena & 7u) != 0) {
+        || (uintptr_t)arena % EFM_ARENA_ALIGNMENT != 0) {
         return EFM_BAD_ARGUMENT;
     }
     if (efm_model_external_bytes(model) != 0

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../native/ports/pc/canary.h"
 #include "edgefm.h"
 
-enum { CANARY = 64, CANARY_BYTE = 0xA5, LARGEST_PACKAGE = 1 << 26 };
+enum { LARGEST_PACKAGE = 1 << 26 };
 
 typedef struct run_state {
     uint32_t random;
@@ -97,8 +98,8 @@ static uint32_t float_inputs(const efm_model *model)
 
 static int canary_broken(const uint8_t *canary)
 {
-    for (int i = 0; i < CANARY; i++) {
-        if (canary[i] != CANARY_BYTE) {
+    for (int i = 0; i < EFM_CANARY_BYTES; i++) {
+        if (canary[i] != EFM_CANARY) {
             return 1;
         }
     }
@@ -120,21 +121,21 @@ static int check_package(const uint8_t *package, uint32_t bytes)
     state.external_bytes = efm_model_external_bytes(&model);
     state.float_inputs = float_inputs(&model);
     size_t arena_bytes = efm_model_arena_bytes(&model);
-    uint8_t *arena = malloc(arena_bytes + 2 * CANARY);
+    uint8_t *arena = malloc(arena_bytes + 2 * EFM_CANARY_BYTES);
     state.external = malloc((size_t)state.external_bytes + 1);
     if (!arena || !state.external) {
         return 1;
     }
-    memset(arena, CANARY_BYTE, arena_bytes + 2 * CANARY);
+    memset(arena, EFM_CANARY, arena_bytes + 2 * EFM_CANARY_BYTES);
     memset(state.external, 0, (size_t)state.external_bytes + 1);
     efm_host host = {
         .context = &state, .input = on_input, .output = on_output, .port = {on_read, on_write, on_wait, &state}};
-    status = efm_run(&model, &host, arena + CANARY, (uint32_t)arena_bytes, &counters);
+    status = efm_run(&model, &host, arena + EFM_CANARY_BYTES, (uint32_t)arena_bytes, &counters);
     printf("%s %08lx read %lu written %lu weights %lu in %lu out %lu\n", efm_status_name(status),
            (unsigned long)state.hash, (unsigned long)counters.external_read_bytes,
            (unsigned long)counters.external_write_bytes, (unsigned long)counters.weight_read_bytes,
            (unsigned long)counters.input_read_bytes, (unsigned long)counters.output_write_bytes);
-    int broken = canary_broken(arena) || canary_broken(arena + CANARY + arena_bytes);
+    int broken = canary_broken(arena) || canary_broken(arena + EFM_CANARY_BYTES + arena_bytes);
     free(arena);
     free(state.external);
     return broken;

@@ -14,7 +14,7 @@ from edgefm.network.program import ELEMENT_BYTES, OpKind
 from edgefm.package import meta, records
 from edgefm.package.records import Feature, Section
 from edgefm.package.write import seal
-from edgefm.planner import build, page_pool, storage
+from edgefm.planner import arena
 from tests.golden import edit, rules
 from tests.golden.make import GOLDEN
 from tests.support.document import Row, chapter, layout, table, tables
@@ -188,16 +188,20 @@ def test_codecs() -> None:
 def test_the_control_region_and_the_cursor() -> None:
     parts = {row["Part"]: int(row["Bytes"].split()[0]) for row in table("### The arena")}
     own = constants("src/format.h")
-    assert parts == {"counters": build.COUNTER_BYTES, "window": build.WINDOW_BYTES,
-                     "caps": page_pool.CAP_STATE_BYTES, "pool": page_pool.STATE_BYTES,
-                     "directories": build.DIRECTORY_BYTES}
+    assert parts == {"counters": arena.COUNTER_BYTES, "window": arena.WINDOW_BYTES,
+                     "caps": arena.CAP_STATE_BYTES, "pool": arena.POOL_STATE_BYTES,
+                     "directories": arena.DIRECTORY_BYTES}
     assert (own["EFM_COUNTER_BYTES"], own["EFM_WINDOW_BYTES"]) == (
         parts["counters"], parts["window"])
     cursor = table("### Maps in external memory")
     fixed = sum(int(row["Bytes"]) for row in cursor if row["Bytes"].isdigit())
     assert (own["EFM_CAP_STATE_BYTES"], own["EFM_POOL_STATE_BYTES"], own["EFM_LINK_BYTES"]) == (
-        parts["caps"], parts["pool"], page_pool.LINK_BYTES)
-    assert fixed == storage.CURSOR_STATE == own["EFM_CURSOR_BYTES"]
+        parts["caps"], parts["pool"], arena.LINK_BYTES)
+    assert fixed == arena.CURSOR_BYTES == own["EFM_CURSOR_BYTES"]
+    assert constants("include/edgefm.h")["EFM_ARENA_ALIGNMENT"] == arena.ALIGNMENT
+    assert [own[f"EFM_{name}"] for name in ("MAX_ROWS", "MAX_BYTES", "MAX_ALIGNMENT", "MIN_PAGE",
+                                            "MAX_PAGE")] == [
+        arena.MAX_ROWS, arena.MAX_BYTES, arena.MAX_ALIGNMENT, arena.MIN_PAGE, arena.MAX_PAGE]
     inside = constants("src/memory/memory.c")
     assert [inside["AT_TICKET"], inside["AT_BUSY"]] == [int(r["Offset"]) for r in cursor[:2]]
 

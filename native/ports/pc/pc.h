@@ -3,6 +3,7 @@
 #ifndef EFM_PC_H
 #define EFM_PC_H
 
+#include "canary.h"
 #include "edgefm.h"
 #include "late_port.h"
 

@@ -15,10 +15,10 @@ from edgefm.lower import lower
 from edgefm.network.graph import Graph
 from edgefm.network.program import OpKind
 from edgefm.planner import Layout, Plan, Storage, Target, analyse, make_plan, smallest_plan
+from edgefm.planner.arena import CURSOR_BYTES
 from edgefm.planner.build import build_plan
 from edgefm.planner.search import Choice
 from edgefm.planner.stages import Stage
-from edgefm.planner.storage import CURSOR_STATE
 
 TARGETS = (Target(), Target(alignment=4, burst=16, buffers=2), Target(alignment=16, buffers=2),
            Target(burst=5), Target(alignment=4, burst=8))
@@ -150,7 +150,7 @@ def test_coded_maps_get_a_directory_code_buffers_and_state() -> None:
     assert coded.directory >= raw.control_bytes
     assert plan.control_bytes == raw.control_bytes + 24  # 10 lengths of 2 bytes, in eights
     cursors = [op for op in plan.ops if op.map >= 0]
-    assert {op.scratch_bytes for op in cursors} == {CURSOR_STATE + 2 * 512 + 104}
+    assert {op.scratch_bytes for op in cursors} == {CURSOR_BYTES + 2 * 512 + 104}
     replay(layout, plan)
 
 

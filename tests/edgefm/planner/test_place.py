@@ -7,7 +7,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgefm.planner.place import ALIGNMENT, Item, place, solid
+from edgefm.planner.arena import ALIGNMENT
+from edgefm.planner.place import Item, place, solid
 
 FIRINGS = 12
 
