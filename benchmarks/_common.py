@@ -26,7 +26,7 @@ from edgefm.exporters.tflite import export_tflite
 from edgefm.files.write import make_folder, write_file
 from edgefm.images.preprocess import is_picture
 from edgefm.network.graph import Array, Graph
-from edgefm.rate_distortion.transform import bottlenecks, stored_maps
+from edgefm.rate_distortion.transform import bottlenecks, maps_read
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "benchmarks"
@@ -135,7 +135,7 @@ def options_for(network: Network, data: Path, **fields: object) -> CompileOption
 def bottleneck_names(graph: Graph) -> list[str]:
     """SqueezeNet's squeezed maps, MobileNetV2's blocks."""
     return [graph.tensors[t].name for stage in bottlenecks(graph)
-            for t in stored_maps(graph, stage)]
+            for t in maps_read(graph, stage)]
 
 
 def labels_of(data: Path, count: int, classes: int) -> Array:

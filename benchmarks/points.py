@@ -38,7 +38,13 @@ from edgefm.images.preprocess import Preprocess, load_image
 from edgefm.network.graph import Graph
 from edgefm.rate_distortion.allocate import ladder
 from edgefm.rate_distortion.channels import in_good_coordinates
-from edgefm.rate_distortion.divergence import Answer, Decision, decision_of, divergence, package_of
+from edgefm.rate_distortion.divergence import (
+    Decision,
+    DecisionScores,
+    decision_of,
+    divergence,
+    package_of,
+)
 from edgefm.rate_distortion.requantize import groups, requantize
 from edgefm.rate_distortion.sensitivity import measure
 from edgefm.runtime import Runtime
@@ -159,7 +165,7 @@ def look(unit: Looked) -> list[list[tuple[float, float, float]]]:
     return result
 
 
-def _one(judge: Sequence[Answer], ours: Sequence[Answer], label: int
+def _one(judge: Sequence[DecisionScores], ours: Sequence[DecisionScores], label: int
          ) -> tuple[float, float, float]:
     named = [[_named(answer) for answer in one] for one in (judge, ours)]
     right = [np.mean([name == label for name in names]) for names in named]
@@ -168,7 +174,7 @@ def _one(judge: Sequence[Answer], ours: Sequence[Answer], label: int
             float(np.mean([a != b for a, b in zip(*named, strict=True)])))
 
 
-def _named(answer: Answer) -> int:
+def _named(answer: DecisionScores) -> int:
     """The class that a network of 1,000 classes, or of 1,001 with background, names."""
     scores = answer.scores[0]
     return int(scores[len(scores) - 1000:].argmax())

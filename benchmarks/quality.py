@@ -31,9 +31,9 @@ from _common import (
 from edgefm.compiler.calibration import calibration_inputs
 from edgefm.compiler.deployed import Deployed
 from edgefm.compiler.external import External
+from edgefm.compiler.job import Job
 from edgefm.compiler.load import Model, load_model
 from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.task import Task
 from edgefm.images.labels import read_labels, spread
 from edgefm.images.preprocess import InputInfo, load_image
 from edgefm.network.graph import Array, Graph
@@ -60,7 +60,7 @@ class Bench:
         """A compilation of a graph for external memory, with quality maps."""
         options = CompileOptions(objective="maps", codec=self.codec, kl_budget=kl,
                                  rate_rule="slope", transform="none")  # one step per map
-        return External(Task(self.model, graph, options, options.budget, self.target, {}),
+        return External(Job(self.model, graph, options, options.budget, self.target, {}),
                         lambda: self.calibration[::4], chooser)
 
 

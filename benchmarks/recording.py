@@ -143,13 +143,13 @@ def _ingest(arguments: argparse.Namespace, folder: Path) -> None:
     from host_tools.link.session import Event
     from host_tools.link.transport import open_transport
     from host_tools.measurement.record import RunRecorder
-    from host_tools.power.meter import Options
+    from host_tools.power.meter import MeterOptions
     from host_tools.power.ppk2 import Ppk2
 
     meter_process, device_process = _child("meter", arguments), _child("device", arguments)
     assert meter_process.stdout and device_process.stdout
     port = meter_process.stdout.readline().decode().strip()
-    meter = Ppk2(open_transport(port), Options(values={"mode": "source", "volts": "3.3"}))
+    meter = Ppk2(open_transport(port), MeterOptions(values={"mode": "source", "volts": "3.3"}))
     said: list[str] = []
     memory: list[int] = []
     with RunRecorder(folder, {}, meter, said.append) as recorder:

@@ -37,7 +37,7 @@ Ints = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class UnequalSteps:
     """Unequal steps: what each level is coded as, the level that each coded number comes back as,
     and per value of a block what is added to its coded number (which rounds, where low planes are
     not stored).
@@ -62,7 +62,7 @@ class Learned:
     lowest: int
     bits: tuple[tuple[int, tuple[Term, ...]], ...]
     values: tuple[tuple[int, tuple[Term, ...]], ...]
-    curve: Curve | None = None
+    curve: UnequalSteps | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,9 +129,9 @@ def unpack(tables: bytes, channels: int) -> Learned:
     return Learned(block, lowest, tuple(bits), tuple(values), curve)
 
 
-def _take_curve(tables: bytes, outputs: int) -> tuple[Curve, int]:
+def _take_curve(tables: bytes, outputs: int) -> tuple[UnequalSteps, int]:
     parts, at = _take(tables, f"<{LEVELS}s{LEVELS}s{outputs}s", HEAD.size)
-    return Curve(*parts), at
+    return UnequalSteps(*parts), at
 
 
 def _weight(word: int) -> int:
@@ -177,7 +177,7 @@ def blocks_of(rows: Rows, lowest: int, block: int) -> Ints:
     return levels.reshape(-1, block * rows.shape[2])
 
 
-def coded_levels(levels: Ints, curve: Curve | None) -> Ints:
+def coded_levels(levels: Ints, curve: UnequalSteps | None) -> Ints:
     """Blocks [N, values] of levels as the numbers whose planes are looked at."""
     if curve is None:
         return levels

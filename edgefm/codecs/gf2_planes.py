@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from edgefm.codecs.gf2 import LEVELS, PLANES, Curve, Learned, Term
+from edgefm.codecs.gf2 import LEVELS, PLANES, Learned, Term, UnequalSteps
 
 Codes = npt.NDArray[np.int64]
 _TOP = LEVELS - 1
@@ -56,4 +56,4 @@ def plane_net(lowest: int, bits: Sequence[int], shared: Sequence[bool], rest: Se
                    for o in range(outputs))
     offsets = bytes(1 << PLANES - 1 - bits[o % channels] if bits[o % channels] < PLANES else 0
                     for o in range(outputs))
-    return Learned(block, lowest, tuple(units), values, Curve(*curve_of(power), offsets))
+    return Learned(block, lowest, tuple(units), values, UnequalSteps(*curve_of(power), offsets))

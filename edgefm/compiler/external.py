@@ -17,8 +17,8 @@ from edgefm.codecs import CODECS
 from edgefm.compiler import choose_codec
 from edgefm.compiler.caps import Capping, shared_out, with_qualities
 from edgefm.compiler.deployed import Deployed
+from edgefm.compiler.job import Job
 from edgefm.compiler.offers import plan_or_offers
-from edgefm.compiler.task import Task
 from edgefm.errors import BadInput
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
@@ -34,17 +34,17 @@ FEW_FOR_TABLES = 4   # files below which those are said to be poor
 FEW_FOR_BUDGET = 20  # the same for a budget, which is kept on four in five of them
 
 
-def compile_external(task: Task) -> Deployed:
+def compile_external(job: Job) -> Deployed:
     """The network with steps as coarse as the budget allows, its maps coded outside.
 
     Raises BadInput for a codec that cannot be capped or too few calibration files, Infeasible where
     no plan fits.
     """
-    samples = task.inputs(
+    samples = job.inputs(
         rate_distortion.IMAGES, FEW_FOR_BUDGET, "the budget is measured on four in five of them, "
-        "and other files may lose several times as much") if task.budget else []
-    chooser = task.chooser(rate_distortion.split(samples)[0])
-    return External(task, cache(lambda: task.inputs(
+        "and other files may lose several times as much") if job.budget else []
+    chooser = job.chooser(rate_distortion.split(samples)[0])
+    return External(job, cache(lambda: job.inputs(
         CODEC_IMAGES, FEW_FOR_TABLES, "codec tables are learned from them, and maps of other files "
         "take more bytes")), chooser).run(samples)
 
@@ -54,7 +54,7 @@ class External:
     """One compilation for external memory; `run` is the way in. `table_inputs` gives the inputs
     that codecs learn from, asked for when one does."""
 
-    task: Task
+    job: Job
     table_inputs: Callable[[], Sequence[Array]]
     chooser: Chooser | None = None                            # of quality maps
     capping: Capping | None = None
@@ -64,18 +64,18 @@ class External:
 
     def run(self, samples: Sequence[Array]) -> Deployed:
         """The network with steps as coarse as the budget allows, judged on `samples`."""
-        graph, budget, decided = self.task.graph, self.task.budget, None
+        graph, budget, decided = self.job.graph, self.job.budget, None
         if self.chooser or (budget and budget.bytes):
-            _check_codec(self.task.options.map_codec)
+            _check_codec(self.job.options.map_codec)
             own, samples = shared_out(samples) if budget and budget.bytes else ([], samples)
-            self.capping = Capping(own, self.task.target, budget.bytes if budget else None,
+            self.capping = Capping(own, self.job.target, budget.bytes if budget else None,
                                    self.chooser)
         if budget:
             self.share = COARSE_SHARE
             layout, plan = self._planned(graph)
             graph, decided = rate_distortion.coarsen(
-                graph, _stored(layout.program, plan), samples, budget, self.task.options.how,
-                lambda coarse: self._deployed(coarse).package(), self.task.tick,
+                graph, _stored(layout.program, plan), samples, budget, self.job.options.how,
+                lambda coarse: self._deployed(coarse).package(), self.job.tick,
                 capped=self.capping is not None,
                 taken=self._promised if budget.bytes else None)
         made = self._deployed(graph)
@@ -112,20 +112,20 @@ class External:
         return layout, self._plan(layout)
 
     def _plan(self, layout: Layout) -> Plan:
-        loose, options = self.capping.loose if self.capping else None, self.task.options
+        loose, options = self.capping.loose if self.capping else None, self.job.options
         storage = choose_codec.storage_for(layout.program, options.map_codec, loose,
-                                           given=self.task.tables, refresh=options.refresh)
-        return plan_or_offers(layout, self.task.target, options.objective, options.cut,
+                                           given=self.job.tables, refresh=options.refresh)
+        return plan_or_offers(layout, self.job.target, options.objective, options.cut,
                               replace(storage, share=self.share))
 
     def _tables(self, graph: Graph, program: Program, plan: Plan) -> Mapping[int, CodedMap]:
         if all(m.codec == "raw" for m in plan.maps):
             return {}
-        codec = self.task.options.map_codec
+        codec = self.job.options.map_codec
         learned = self.table_inputs() if choose_codec.needs_calibration(codec) else []
         coded = choose_codec.code_maps(program, plan, codec, package_of(graph),
-                                       [[x] for x in learned], self.task.tables)
-        return choose_codec.with_tolerance(coded, self.task.options.tolerance)
+                                       [[x] for x in learned], self.job.tables)
+        return choose_codec.with_tolerance(coded, self.job.options.tolerance)
 
 
 def _check_codec(codec: str) -> None:

@@ -17,9 +17,9 @@ from edgefm.codecs.shift import Cap
 from edgefm.compiler import choose_codec
 from edgefm.compiler.caps import usual_cap, with_qualities
 from edgefm.compiler.deployed import Deployed
+from edgefm.compiler.job import Job
 from edgefm.compiler.map_samples import row_lengths
 from edgefm.compiler.offers import SHARE, plan_or_offers, share_cap
-from edgefm.compiler.task import Task
 from edgefm.errors import BadInput
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
@@ -42,24 +42,24 @@ _CAPPING = (1, 2)
 _SHARES = (SHARE, 0.3, 0.2)  # of a raw row, to find out which maps have to be stored
 
 
-def compile_onchip(task: Task) -> Deployed:
+def compile_onchip(job: Job) -> Deployed:
     """The network with steps as coarse as the budget allows, its maps coded in the page pool.
 
     Raises BadInput for a budget in bytes or too few calibration files, Infeasible where no pool is
     small enough.
     """
-    if task.budget and task.budget.nats is None:
-        raise BadInput(f"{task.graph.name}: a budget in bytes is for external memory; without "
+    if job.budget and job.budget.nats is None:
+        raise BadInput(f"{job.graph.name}: a budget in bytes is for external memory; without "
                        "any, expected a budget for loss, and --fast for the bytes")
-    samples = task.inputs(IMAGES)
-    return OnChip(task, samples, task.chooser(samples[::PARTS])).run()
+    samples = job.inputs(IMAGES)
+    return OnChip(job, samples, job.chooser(samples[::PARTS])).run()
 
 
 @dataclass(slots=True, eq=False)
 class OnChip:
     """One compilation into a page pool; `run` is the way in."""
 
-    task: Task
+    job: Job
     samples: Sequence[Array]
     chooser: Chooser | None = None  # of quality maps
     stored: set[str] = field(default_factory=set)
@@ -68,9 +68,9 @@ class OnChip:
         """The network within the budget, if there is one, and the target's fast memory."""
         layout, plan = self._first_plan()
         if not plan.maps:
-            return Deployed(self.task.graph, layout, plan, {})
+            return Deployed(self.job.graph, layout, plan, {})
         if len(self.samples) < PARTS:
-            raise BadInput(f"{self.task.graph.name}: {len(self.samples)} calibration files; "
+            raise BadInput(f"{self.job.graph.name}: {len(self.samples)} calibration files; "
                            f"expected {PARTS} at least, for tables, caps and the budget")
         while True:
             self.stored.update(m.name for m in plan.maps)
@@ -84,19 +84,19 @@ class OnChip:
 
     def _first_plan(self) -> tuple[Layout, Plan]:
         """Any plan with a pool, to see which maps it stores."""
-        layout, options = analyse(lower(self.task.graph)), self.task.options
+        layout, options = analyse(lower(self.job.graph)), self.job.options
         for share in _SHARES if options.cut == "auto" else ():
-            plan = find_plan(layout, self.task.target, options.objective,
+            plan = find_plan(layout, self.job.target, options.objective,
                              self._storage(layout.program, {}, share))
             if plan is not None:
                 return layout, plan
-        return self._plan_or_least(self.task.graph, {}, _SHARES[-1])
+        return self._plan_or_least(self.job.graph, {}, _SHARES[-1])
 
     def _plan_or_least(self, graph: Graph, caps: Mapping[str, Cap],
                        share: float = _SHARES[0]) -> tuple[Layout, Plan]:
         """The plan; where nothing fits, the smallest one while it stores maps whose caps are not
         known yet. Only caps that were measured say what is too little."""
-        layout, target, options = analyse(lower(graph)), self.task.target, self.task.options
+        layout, target, options = analyse(lower(graph)), self.job.target, self.job.options
         storage = self._storage(layout.program, caps, share)
         if options.cut == "auto" and find_plan(layout, target, options.objective, storage) is None:
             least, _ = smallest_plan(layout, target, options.objective, storage)
@@ -112,17 +112,17 @@ class OnChip:
             cap = share_cap(stream, share)
             return self.chooser.neutral(stream, cap) if self.chooser else cap
 
-        return choose_codec.storage_for(program, self.task.options.map_codec, cap_for, pooled=True)
+        return choose_codec.storage_for(program, self.job.options.map_codec, cap_for, pooled=True)
 
     def _within_budget(self) -> Deployed:
         """The coarsest steps within the budget, with their caps, in a package without limits."""
-        graph, budget = self.task.graph, self.task.budget
+        graph, budget = self.job.graph, self.job.budget
         made: dict[object, Deployed] = {}
 
         def deploy(graph: Graph) -> Deployed:
             scales = tuple(tensor.quant for tensor in graph.tensors)
             if scales not in made:
-                self.task.tick()
+                self.job.tick()
                 made[scales] = self._coded(graph)
             return made[scales]
 
@@ -132,20 +132,20 @@ class OnChip:
                   for s in lower(graph).streams if s.name in self.stored}
         judged = [x for i, x in enumerate(self.samples) if i % PARTS not in _CAPPING]
         coarse, decided = rate_distortion.coarsen(
-            graph, values, judged, rate_distortion.Budget(kl=budget.nats), self.task.options.how,
-            lambda one: deploy(one).package(), self.task.tick, capped=True)
+            graph, values, judged, rate_distortion.Budget(kl=budget.nats), self.job.options.how,
+            lambda one: deploy(one).package(), self.job.tick, capped=True)
         return replace(deploy(coarse), rate=decided)
 
     def _coded(self, graph: Graph) -> Deployed:
         """Tables and caps of a network, each learned from its own files."""
         layout, roomy = analyse(lower(graph)), package_of(graph)
-        program, target = layout.program, self.task.target
+        program, target = layout.program, self.job.target
         streams = [i for i, s in enumerate(program.streams) if s.name in self.stored]
         fitted = [[x] for x in self.samples[::PARTS]]
         capping = [[x] for i, x in enumerate(self.samples) if i % PARTS in _CAPPING]
         loose = with_qualities(plan_storing(layout, target, self._storage(program, {}), streams),
                                self.chooser, graph, program)
-        coded = choose_codec.code_maps(program, loose, self.task.options.map_codec, roomy, fitted)
+        coded = choose_codec.code_maps(program, loose, self.job.options.map_codec, roomy, fitted)
         lengths = row_lengths(program, loose, coded, roomy, capping)
         caps = {m.name: replace(usual_cap(lengths[m.stream]), floors=m.cap.floors,
                                 quality=m.cap.quality) for m in loose.maps if m.cap}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps of a compilation: model file -> network -> task -> strategy -> package.
+"""The steps of a compilation: model file -> network -> job -> strategy -> package.
 
 1. `load` imports the model file and quantizes a float network.
-2. `task` reads the options against the target: memories, codec tables, what the maps' steps are.
+2. `job` reads the options against the target: memories, codec tables, what the maps' steps are.
 3. A strategy plans, makes stored maps' steps coarser within a budget, learns their codecs and caps:
    `external` for maps that cross a port, `onchip` for maps in a page pool. Both give `Deployed`.
 4. Its bytes are written with what the package says about itself.
@@ -16,10 +16,10 @@ from pathlib import Path
 
 from edgefm.compiler.deployed import Deployed
 from edgefm.compiler.external import compile_external
+from edgefm.compiler.job import job_for
 from edgefm.compiler.load import Model, load_model
 from edgefm.compiler.onchip import compile_onchip
 from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.task import task_for
 from edgefm.errors import naming
 from edgefm.images.preprocess import Preprocess
 from edgefm.network.graph import Graph
@@ -60,8 +60,8 @@ def compile_loaded(model: Model, options: CompileOptions,
                    tick: Callable[[], None] = lambda: None) -> Compiled:
     """An imported model to a package; raises Infeasible when no plan fits the memory."""
     with naming(model.path, model.graph.name):
-        task = task_for(model, options, tick)
-        made = compile_onchip(task) if task.on_chip else compile_external(task)
+        job = job_for(model, options, tick)
+        made = compile_onchip(job) if job.on_chip else compile_external(job)
         return _packed(model, options, made)
 
 

@@ -29,7 +29,7 @@ _PORTS = (OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE)
 
 
 @dataclass(frozen=True, slots=True)
-class Boundary:
+class TransferredMap:
     """A feature map that one stage writes and others read; `transfers` counts both."""
 
     name: str
@@ -139,7 +139,7 @@ def measure_codecs(compiled: Compiled, fit: Sequence[Array], judge: Sequence[Arr
                              for i, boundary in enumerate(boundaries)))
 
 
-def boundaries_of(compiled: Compiled) -> tuple[Boundary, ...]:
+def boundaries_of(compiled: Compiled) -> tuple[TransferredMap, ...]:
     """The int8 maps that cross stages in this plan, however they are placed; graph inputs not."""
     program, plan = compiled.program, compiled.plan
     written: dict[int, int] = {}
@@ -161,7 +161,7 @@ def boundaries_of(compiled: Compiled) -> tuple[Boundary, ...]:
         if readers and stream.dtype == "int8" and stream.tensor >= 0:
             shape = RowShape(stream.width, stream.channels, stream.zero_point)
             name = compiled.graph.tensors[stream.tensor].name
-            found.append(Boundary(name, shape, 1 + readers))
+            found.append(TransferredMap(name, shape, 1 + readers))
     return tuple(found)
 
 
@@ -172,7 +172,7 @@ def _root(program: Program, stream: int) -> int:
     return stream
 
 
-def maps_of(runtime: Runtime, boundaries: Sequence[Boundary], data: Array) -> list[Array]:
+def maps_of(runtime: Runtime, boundaries: Sequence[TransferredMap], data: Array) -> list[Array]:
     """The int8 maps [H, W, C] of one inference, as the runtime holds them."""
     taps = runtime.run([data], taps=True).taps
     maps = []
@@ -183,7 +183,7 @@ def maps_of(runtime: Runtime, boundaries: Sequence[Boundary], data: Array) -> li
     return maps
 
 
-def _tables(codec: Codec, boundaries: Sequence[Boundary], samples: Sequence[Sequence[Array]],
+def _tables(codec: Codec, boundaries: Sequence[TransferredMap], samples: Sequence[Sequence[Array]],
             limit: int) -> list[bytes | None]:
     """The codec's tables for every map, within the limit together; None where it takes no such."""
     per_map = [(boundary.shape, [maps[i] for maps in samples])
@@ -212,7 +212,7 @@ def _add(total: _Sums, codec: Codec, shape: RowShape, values: Array) -> None:
     total.decode += coded.decode_seconds
 
 
-def _codec_cost(codec: Codec, boundaries: Sequence[Boundary], heights: Sequence[int],
+def _codec_cost(codec: Codec, boundaries: Sequence[TransferredMap], heights: Sequence[int],
                 sums: Sequence[_Sums], weights: int) -> CodecCost:
     transfers = np.array([b.transfers for b in boundaries])
     values = np.array([b.shape.values * h for b, h in zip(boundaries, heights, strict=True)])
@@ -231,7 +231,7 @@ def _codec_cost(codec: Codec, boundaries: Sequence[Boundary], heights: Sequence[
           for part in ("encode", "decode")))
 
 
-def _map_cost(boundary: Boundary, height: int, sums: Mapping[str, _Sums]) -> MapCost:
+def _map_cost(boundary: TransferredMap, height: int, sums: Mapping[str, _Sums]) -> MapCost:
     values = boundary.shape.values * height
     return MapCost(
         boundary.name, values, boundary.transfers,

@@ -25,23 +25,23 @@ from edgefm.html.document import document
 from edgefm.html.markup import Markup, join, number, short, size, tag
 from edgefm.html.pictures import Bar, bars, memory, memory_key
 
-Run = Mapping[str, Any]
+RunJson = Mapping[str, Any]
 
 RAW_BITS = 8
 
 
-def write_plan_report(path: Path, runs: Sequence[Run], title: str = "edgefm report") -> None:
+def write_plan_report(path: Path, runs: Sequence[RunJson], title: str = "edgefm report") -> None:
     """Write the page. Raises BadInput when the file cannot be written."""
     write_file(path, plan_report(runs, title))
 
 
-def plan_report(runs: Sequence[Run], title: str = "edgefm report") -> str:
+def plan_report(runs: Sequence[RunJson], title: str = "edgefm report") -> str:
     """The page as text; well-formed as XML too."""
     return document(title, tag("h1", title), *(_summary(run) for run in runs), _overview(runs),
                     *(_chapter(run) for run in runs))
 
 
-def _summary(run: Run) -> Markup:
+def _summary(run: RunJson) -> Markup:
     """What one run showed, in a sentence or two."""
     plan = run["plan"]
     moved = _external(plan)
@@ -66,10 +66,10 @@ def _external(plan: Mapping[str, Any]) -> int:
     return int(plan["external_read_bytes"]) + int(plan["external_write_bytes"])
 
 
-Figure = tuple[str, Callable[[Run], str]]
+Figure = tuple[str, Callable[[RunJson], str]]
 
 
-def _overview(runs: Sequence[Run]) -> Markup:
+def _overview(runs: Sequence[RunJson]) -> Markup:
     """All runs side by side, one figure per line."""
     parts: list[tuple[str, list[Figure]]] = [
         ("Accuracy", [
@@ -107,13 +107,13 @@ def _overview(runs: Sequence[Run]) -> Markup:
     return _table((tag("th"), *names), lines)
 
 
-def _judged(run: Run, field: str) -> float | None:
+def _judged(run: RunJson, field: str) -> float | None:
     """A field of the validation, None when there was none."""
     value = (run.get("validate") or {}).get(field)
     return None if value is None else float(value)
 
 
-def _top1(run: Run) -> str:
+def _top1(run: RunJson) -> str:
     """Top-1 with the standard error of a share of n images."""
     top1, n = _judged(run, "top1"), _judged(run, "n")
     if top1 is None or not n:
@@ -125,14 +125,14 @@ def _millions(count: float) -> str:
     return f"{count / 1e6:,.1f} million"
 
 
-def _chapter(run: Run) -> Markup:
+def _chapter(run: RunJson) -> Markup:
     """Everything about one run."""
     plan, name = run["plan"], str(run["name"])
     return tag("section", tag("h2", name), _traffic(run), _memory(plan),
                tag("h3", "Stages"), _stages(plan["stages"]), _codecs(run.get("codecs")))
 
 
-def _traffic(run: Run) -> Markup | None:
+def _traffic(run: RunJson) -> Markup | None:
     """This plan's external bytes against layer-by-layer execution."""
     if not run.get("layer_by_layer"):
         return None

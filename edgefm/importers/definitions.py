@@ -3,7 +3,7 @@
 
 Names and shapes say almost everything about these networks: every channel count, hence any width.
 What they do not say (where a stride or a max pool sits) is in the two tables below; the input size
-and the stride of the first convolution come in a `Variant`.
+and the stride of the first convolution come in a `NetworkSize`.
 
 Sources: Iandola et al., "SqueezeNet" (arXiv:1602.07360, versions 1.0 and 1.1) and Sandler et al.,
 "MobileNetV2" (arXiv:1801.04381); module numbering as torchvision saves it.
@@ -41,7 +41,7 @@ NO_PADDING: Padding = ((0, 0), (0, 0))
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class NetworkSize:
     """What weights do not tell about a network: input (height, width) and the first stride."""
 
     input_size: tuple[int, int] = (224, 224)
@@ -58,7 +58,7 @@ class _Sketch:
     used: set[str] = field(default_factory=set)
 
 
-def squeezenet(weights: Weights, name: str, variant: Variant) -> Graph:
+def squeezenet(weights: Weights, name: str, variant: NetworkSize) -> Graph:
     """The float graph of a SqueezeNet 1.0 or 1.1 of any width; the output is [1, classes] logits.
 
     Raises BadInput, naming the tensor, for one that is missing, superfluous or of another shape,
@@ -80,7 +80,7 @@ def squeezenet(weights: Weights, name: str, variant: Variant) -> Graph:
     return _finish(sketch, name, x)
 
 
-def mobilenet_v2(weights: Weights, name: str, variant: Variant) -> Graph:
+def mobilenet_v2(weights: Weights, name: str, variant: NetworkSize) -> Graph:
     """The float graph of a MobileNetV2 of any width, batch normalization folded; logits out.
 
     Raises BadInput, naming the tensor, for one that is missing, superfluous or of another shape.
@@ -228,7 +228,7 @@ def _size(sketch: _Sketch, x: int) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def _input(sketch: _Sketch, first_weight: str, variant: Variant) -> int:
+def _input(sketch: _Sketch, first_weight: str, variant: NetworkSize) -> int:
     """The graph input; its channels are those that the first weight expects."""
     channels = _take(sketch, first_weight, (None, None, None, None)).shape[1]
     return _add(sketch, Tensor("input", (1, *variant.input_size, channels), "float32"))

@@ -18,7 +18,7 @@ import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.files.arrays import read_npz
-from edgefm.importers.definitions import Variant, mobilenet_v2, squeezenet
+from edgefm.importers.definitions import NetworkSize, mobilenet_v2, squeezenet
 from edgefm.network.graph import Array, Graph
 
 METADATA = "edgefm."
@@ -58,17 +58,17 @@ def _check_values(weights: dict[str, Array]) -> None:
             raise BadInput(f"tensor {name!r} holds a value that is not finite")
 
 
-def _variant(arrays: dict[str, Array]) -> Variant:
+def _variant(arrays: dict[str, Array]) -> NetworkSize:
     """The metadata arrays, checked; defaults where they are absent."""
     unknown = sorted(name for name in arrays if name.startswith(METADATA)
                      and name not in ("edgefm.input_size", "edgefm.first_stride"))
     if unknown:
         raise BadInput(f"metadata {unknown[0]!r} is unknown, expected edgefm.input_size or "
                        "edgefm.first_stride")
-    standard = Variant()
+    standard = NetworkSize()
     height, width = _whole_numbers(arrays, "edgefm.input_size", standard.input_size, LARGEST_INPUT)
     (stride,) = _whole_numbers(arrays, "edgefm.first_stride", (standard.first_stride,), 4)
-    return Variant((height, width), stride)
+    return NetworkSize((height, width), stride)
 
 
 def _whole_numbers(arrays: dict[str, Array], name: str, default: tuple[int, ...],

@@ -22,7 +22,7 @@ from edgefm.planner.storage import Storage
 from edgefm.planner.target import Target, load_target
 from edgefm.planner.within import (
     Case,
-    Found,
+    Solution,
     best_within,
     case_for,
     everything_once,
@@ -103,7 +103,7 @@ def _found_plan(case: Case) -> Plan | None:
     return min(plans, default=None, key=lambda plan: _expected(plan, case))
 
 
-def _coded_where_it_fits(case: Case, coded: Found | None) -> Found | None:
+def _coded_where_it_fits(case: Case, coded: Solution | None) -> Solution | None:
     """The best plan for maps that are stored as they are, with those of them coded whose codes and
     codec states still fit the memory. A codec's state may cost a plan more than it saves. None
     where `coded`, the best plan for coded maps, codes none."""
@@ -113,7 +113,7 @@ def _coded_where_it_fits(case: Case, coded: Found | None) -> Found | None:
     return found and _with_codes(case, found)
 
 
-def _with_codes(case: Case, raw: Found) -> Found:
+def _with_codes(case: Case, raw: Solution) -> Solution:
     """The plan with as many of its maps coded as fit, the busiest first."""
     choice, plan = raw
     chosen: frozenset[int] = frozenset()

@@ -15,7 +15,7 @@ from contextlib import suppress
 from edgefm.errors import Infeasible
 from edgefm.planner.model import PlacedOp, Plan
 from edgefm.planner.search import EXTERNAL, Choice
-from edgefm.planner.within import Case, Found, best_within, everything_once, row_by_row
+from edgefm.planner.within import Case, Solution, best_within, everything_once, row_by_row
 
 _FIRST = 256     # bytes, the first estimate
 _GROWTH = 1.3    # from an estimate that is too small to the next
@@ -29,7 +29,7 @@ _TRIALS = 8      # budgets that are tried each time in networks of few operators
 _PARTS = (0.9, 0.8, 0.65, 0.5, 0.35)  # of a budget, for estimates where all near it stack badly
 
 
-def smallest(case: Case) -> Found:
+def smallest(case: Case) -> Solution:
     """The plan with the least fast memory that is found; it does not depend on the case's budget.
 
     The search finds none for one byte less, nor for some budgets in between that and the smallest
@@ -46,7 +46,7 @@ def smallest(case: Case) -> Found:
     return _searched(case, least, best)
 
 
-def _between(tight: Case, place: str, estimate: float, best: Found) -> Found:
+def _between(tight: Case, place: str, estimate: float, best: Solution) -> Solution:
     """The smallest placement of estimates from the smallest one up to where none can be smaller."""
     step = 0.0
     while estimate < best[1].fast_bytes or not step:
@@ -59,7 +59,7 @@ def _between(tight: Case, place: str, estimate: float, best: Found) -> Found:
     return best
 
 
-def _searched(case: Case, below: int, best: Found) -> Found:
+def _searched(case: Case, below: int, best: Solution) -> Solution:
     """The smallest plan that the search finds for budgets above `below`: trying some all over them,
     or in networks where that takes long the next smaller one, a few times."""
     few = len(case.layout.program.ops) <= _FEW_OPS
@@ -72,12 +72,12 @@ def _searched(case: Case, below: int, best: Found) -> Found:
     return best
 
 
-def _spread_out(case: Case, below: int, top: int) -> Found | None:
+def _spread_out(case: Case, below: int, top: int) -> Solution | None:
     budgets = range(top, below, -max((top - below) // _TRIALS, 1))
     return next(filter(None, (best_within(case.within(b)) for b in budgets)), None)
 
 
-def roomier(case: Case, least: Found) -> Found:
+def roomier(case: Case, least: Solution) -> Solution:
     """A plan for a budget that the search found none for, though the smallest plan needs less:
     the first that fits with an estimate well below the budget, else the smallest."""
     estimates = (int(part * case.budget) for part in _PARTS)
@@ -128,7 +128,7 @@ def _all_stored(case: Case) -> Choice | None:
     return row_by_row(case.layout, case.layout.cuts) if case.place == EXTERNAL else None
 
 
-def _placed(case: Case, choices: Iterable[Choice | None]) -> Iterator[Found]:
+def _placed(case: Case, choices: Iterable[Choice | None]) -> Iterator[Solution]:
     """Those of the choices that the other memories have room for."""
     for choice in choices:
         with suppress(Infeasible):
@@ -136,5 +136,5 @@ def _placed(case: Case, choices: Iterable[Choice | None]) -> Iterator[Found]:
                 yield choice, case.build(choice)
 
 
-def _fast_bytes(found: Found) -> int:
+def _fast_bytes(found: Solution) -> int:
     return found[1].fast_bytes

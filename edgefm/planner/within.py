@@ -18,7 +18,7 @@ from edgefm.planner.target import Target
 
 _ROUNDS = 12  # how often the search is repeated with a smaller estimate
 
-Found = tuple[Choice, Plan]
+Solution = tuple[Choice, Plan]
 _Arena = tuple[tuple[Stage, ...], frozenset[int], bool]
 
 
@@ -102,7 +102,7 @@ def everything_once(layout: Layout) -> Choice:
     return Choice(stages, frozenset(layout.group), (0.0, 0.0))
 
 
-def best_within(case: Case) -> Found | None:
+def best_within(case: Case) -> Solution | None:
     """The best plan within both memories; where external maps would not fit, one with a page pool
     if there may be one, else one that stores nothing. None when the search finds none."""
     keep = everything_once(case.layout)
@@ -117,7 +117,7 @@ def best_within(case: Case) -> Found | None:
     return _home_in(case, case.inner)
 
 
-def _home_in(case: Case, place: str) -> Found | None:
+def _home_in(case: Case, place: str) -> Solution | None:
     """Search with an estimate of the fast memory, place exactly, and home in on the best estimate.
 
     The estimate is optimistic where live bytes do not stack perfectly, so it is lowered by what was
@@ -125,7 +125,7 @@ def _home_in(case: Case, place: str) -> Found | None:
     Raises Infeasible when the external maps do not fit.
     """
     budget = case.budget
-    best: Found | None = None
+    best: Solution | None = None
     fits, fails = 0, budget + 1
     estimate = budget
     for _ in range(_ROUNDS):
@@ -148,7 +148,7 @@ def _home_in(case: Case, place: str) -> Found | None:
     return best or _stage_by_stage(case, place)
 
 
-def _stage_by_stage(case: Case, place: str) -> Found | None:
+def _stage_by_stage(case: Case, place: str) -> Solution | None:
     """Search with the whole budget; what a placed stage needs beyond it is added to the estimate of
     that stage alone. For where one stage leaves no room for a smaller estimate of all."""
     excess: dict[Stage, int] = {}

@@ -53,7 +53,7 @@ class QuantizeOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Variant:
+class FloatGraph:
     """A float graph to be quantized, and what its tensors hold."""
 
     graph: Graph
@@ -62,11 +62,11 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
+class QuantizedGraph:
     """One quantization, and its distance from the float graph on the held-out samples."""
 
     graph: Graph
-    variant: Variant
+    variant: FloatGraph
     method: str
     refined: bool
     distance: float
@@ -96,12 +96,12 @@ def quantize(graph: Graph, samples: Sequence[Array], options: QuantizeOptions | 
     BadInput for unusable samples.
     """
     options = options or QuantizeOptions()
-    best = min(candidates(graph, samples, options, tick), key=lambda c: c.distance)
+    best = min(quantizations(graph, samples, options, tick), key=lambda c: c.distance)
     return _over_all(graph, samples, best, options, tick)
 
 
-def _over_all(graph: Graph, samples: Sequence[Array], best: Candidate, options: QuantizeOptions,
-              tick: Callable[[], None]) -> Graph:
+def _over_all(graph: Graph, samples: Sequence[Array], best: QuantizedGraph,
+              options: QuantizeOptions, tick: Callable[[], None]) -> Graph:
     """The best candidate as it is once the samples that chose it calibrate too."""
     some, held = _split(samples, options.held_out)
     if len(samples) > _FEW:
@@ -114,8 +114,8 @@ def _over_all(graph: Graph, samples: Sequence[Array], best: Candidate, options: 
     return prune(_made(variant, best.method, few, options))
 
 
-def candidates(graph: Graph, samples: Sequence[Array], options: QuantizeOptions | None = None,
-               tick: Callable[[], None] = lambda: None) -> list[Candidate]:
+def quantizations(graph: Graph, samples: Sequence[Array], options: QuantizeOptions | None = None,
+               tick: Callable[[], None] = lambda: None) -> list[QuantizedGraph]:
     """Every quantization that `quantize` chooses from, in the order in which they were tried."""
     options = options or QuantizeOptions()
     graph = fuse(graph)
@@ -125,7 +125,7 @@ def candidates(graph: Graph, samples: Sequence[Array], options: QuantizeOptions 
     tensors = _judged(graph)
     expected = [[values[t] for t in tensors] for values in (run_graph(graph, [x]) for x in held)]
     judge = _Judge(held, tensors, expected, tick)
-    tried: list[Candidate] = []
+    tried: list[QuantizedGraph] = []
     for variant in _variants(graph, fit, options, tick):
         tried += _search(variant, _some(fit, options), judge, options)
     return tried
@@ -169,15 +169,15 @@ def _some(samples: Sequence[Array], options: QuantizeOptions) -> Sequence[Array]
 
 
 def _variants(graph: Graph, fit: Sequence[Array], options: QuantizeOptions,
-              tick: Callable[[], None]) -> Iterator[Variant]:
+              tick: Callable[[], None]) -> Iterator[FloatGraph]:
     """The float graphs to quantize: as it is, and equalized."""
     seen = observe(graph, _ticking(fit, tick))
     both = True in options.equalize and can_equalize(graph)
     if False in options.equalize or not both:
-        yield Variant(graph, seen, False)
+        yield FloatGraph(graph, seen, False)
     if both:
         other = equalized(graph, seen)
-        yield Variant(other, observe(other, _ticking(fit, tick)), True)
+        yield FloatGraph(other, observe(other, _ticking(fit, tick)), True)
 
 
 def _ticking(samples: Iterable[Array], tick: Callable[[], None]) -> Iterator[Array]:
@@ -186,8 +186,8 @@ def _ticking(samples: Iterable[Array], tick: Callable[[], None]) -> Iterator[Arr
         tick()
 
 
-def _search(variant: Variant, few: Sequence[Array], judge: _Judge, options: QuantizeOptions
-            ) -> list[Candidate]:
+def _search(variant: FloatGraph, few: Sequence[Array], judge: _Judge, options: QuantizeOptions
+            ) -> list[QuantizedGraph]:
     """Try every range method, then the best of them with the other ways to round."""
     first, *others = options.refine
     tried = [_measured(variant, method, few if first else (), judge, options)
@@ -197,14 +197,15 @@ def _search(variant: Variant, few: Sequence[Array], judge: _Judge, options: Quan
                     for other in others]
 
 
-def _measured(variant: Variant, method: str, few: Sequence[Array], judge: _Judge,
-              options: QuantizeOptions) -> Candidate:
+def _measured(variant: FloatGraph, method: str, few: Sequence[Array], judge: _Judge,
+              options: QuantizeOptions) -> QuantizedGraph:
     """One candidate; refined with the samples `few`, if there are any."""
     made = _made(variant, method, few, options)
-    return Candidate(prune(made), variant, method, bool(few), _distance(made, judge))
+    return QuantizedGraph(prune(made), variant, method, bool(few), _distance(made, judge))
 
 
-def _made(variant: Variant, method: str, few: Sequence[Array], options: QuantizeOptions) -> Graph:
+def _made(variant: FloatGraph, method: str, few: Sequence[Array],
+          options: QuantizeOptions) -> Graph:
     made = integer_graph(variant.graph, variant.seen, Recipe(method, options.input_range,
                                                              options.given))
     return refined(variant.graph, made, few) if few else made

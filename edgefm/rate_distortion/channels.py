@@ -25,7 +25,7 @@ from edgefm.quantization.refine import covariance_of, taps_of
 from edgefm.rate_distortion.divergence import package_of
 from edgefm.rate_distortion.fisher import Floats, Slopes, slopes, step_costs
 from edgefm.rate_distortion.gradient import Floats as Derivative
-from edgefm.rate_distortion.transform import Stage, Taps, stages, transformed
+from edgefm.rate_distortion.transform import ChannelGroup, Taps, channel_groups, transformed
 from edgefm.runtime import Runtime
 
 TRANSFORMS = ("none", "channels", "klt")
@@ -33,7 +33,7 @@ _LARGEST_RATIO = 4.0    # of a channel's step to the typical one
 _MARGIN = 1.1           # beyond what calibration samples reach
 _CEILING = 6.0          # of relu6
 _LEAST_GAIN = 0.05      # bits per value, for which weights are rounded anew
-_MIXED_SHARE = 0.1      # of all values that cross the port; smaller stages keep their basis
+_MIXED_SHARE = 0.1      # of all values that cross the port; smaller groups keep their basis
 _PIXELS = 2048          # of each sample, for the range of mixed channels
 _SHRINK = 0.02          # of the mean, added to the costs of all directions
 
@@ -67,7 +67,8 @@ def in_good_coordinates(graph: Graph, stored: Mapping[int, int], samples: Sequen
     """
     if transform not in TRANSFORMS:
         raise BadInput(f"transform {transform!r}: expected one of {', '.join(TRANSFORMS)}")
-    wanted = [s for s in stages(graph) if transform != "none" and stored.keys() & set(s.maps)]
+    wanted = [one for one in channel_groups(graph)
+              if transform != "none" and stored.keys() & set(one.maps)]
     mixed = [s for s in wanted if transform == "klt" and _is_large(s, stored)]
     try:
         found = slopes(graph, samples[::2], {t for s in mixed for t in s.maps}, tick)
@@ -75,23 +76,23 @@ def in_good_coordinates(graph: Graph, stored: Mapping[int, int], samples: Sequen
         return Base(graph, None, ())
     own, base, changed = dict(found.own), graph, list[str]()
     held = _observed(graph, {t for s in wanted for t in s.maps}, samples)
-    for stage in wanted:
-        matrix = (_mixing(stage, stored, found, held) if stage in mixed
-                  else _ratios(graph, stage, stored, own, held))
+    for group in wanted:
+        matrix = (_mixing(group, stored, found, held) if group in mixed
+                  else _ratios(graph, group, stored, own, held))
         if matrix is None:
             continue
-        tapped = _taps(graph, stage, samples, matrix.ndim > 1)
-        base = transformed(base, stage, matrix, _quants(graph, stage, matrix, held), tapped)
-        for t in stage.maps:
+        tapped = _taps(graph, group, samples, matrix.ndim > 1)
+        base = transformed(base, group, matrix, _quants(graph, group, matrix, held), tapped)
+        for t in group.maps:
             own[t] = _moved(matrix, found, t)
-        changed += [graph.tensors[t].name for t in stage.maps if t in stored]
+        changed += [graph.tensors[t].name for t in group.maps if t in stored]
     return Base(base, step_costs(base, own), tuple(changed))
 
 
-def _is_large(stage: Stage, stored: Mapping[int, int]) -> bool:
-    """Whether a mixable stage has so many values that its basis is worth rounding weights anew."""
-    values = sum(stored.get(t, 0) for t in stage.maps)
-    return stage.mixable and values >= _MIXED_SHARE * sum(stored.values())
+def _is_large(group: ChannelGroup, stored: Mapping[int, int]) -> bool:
+    """Whether a mixable group has so many values that its basis is worth rounding weights anew."""
+    values = sum(stored.get(t, 0) for t in group.maps)
+    return group.mixable and values >= _MIXED_SHARE * sum(stored.values())
 
 
 def _observed(graph: Graph, wanted: Collection[int], samples: Sequence[Array]
@@ -123,18 +124,18 @@ def _add(held: dict[int, _Held], tensor: int, rows: Derivative) -> None:
     seen.left = seen.left + left
 
 
-def _ratios(graph: Graph, stage: Stage, stored: Mapping[int, int], own: Mapping[int, Floats],
+def _ratios(graph: Graph, group: ChannelGroup, stored: Mapping[int, int], own: Mapping[int, Floats],
             held: Mapping[int, _Held]) -> Floats | None:
     """What each channel is multiplied with: large where errors cost much. None: not worth it."""
-    exact = all(node.op == "depthwise_conv2d" for node in stage.readers)
-    if not exact and any(_is_narrowing(graph, node) for node in stage.readers):
+    exact = all(node.op == "depthwise_conv2d" for node in group.readers)
+    if not exact and any(_is_narrowing(graph, node) for node in group.readers):
         return None
-    known = [(t, own[t]) for t in stage.maps if t in stored and t in own]
+    known = [(t, own[t]) for t in group.maps if t in stored and t in own]
     if not known:
         return None
     cost = np.sum([stored[t] * c / max(float(c.sum()), 1e-300) for t, c in known], axis=0)
-    reach = np.max([np.maximum(held[t].high, -held[t].low) for t in stage.maps], axis=0)
-    capped = np.array([node.attrs["activation"] == "relu6" for node in stage.writers]).any()
+    reach = np.max([np.maximum(held[t].high, -held[t].low) for t in group.maps], axis=0)
+    capped = np.array([node.attrs["activation"] == "relu6" for node in group.writers]).any()
     full = (reach * _MARGIN >= _CEILING) & capped
     alive = (reach > 0) & (cost > 0)
     if not alive.any() or (exact is False and _gain(cost[alive]) < _LEAST_GAIN):
@@ -161,10 +162,10 @@ def _gain(cost: Floats) -> float:
     return float(np.log2(cost.mean()) - np.log2(cost).mean()) / 2
 
 
-def _mixing(stage: Stage, stored: Mapping[int, int], found: Slopes,
+def _mixing(group: ChannelGroup, stored: Mapping[int, int], found: Slopes,
             held: Mapping[int, _Held]) -> Floats | None:
-    """The task-aware transform of a stage, of determinant 1."""
-    known = [t for t in stage.maps if t in stored and t in found.joint]
+    """The task-aware transform of a group, of determinant 1."""
+    known = [t for t in group.maps if t in stored and t in found.joint]
     if not known:
         return None
     channels = len(found.joint[known[0]])
@@ -192,12 +193,12 @@ def _moved(matrix: Floats, found: Slopes, tensor: int) -> Floats:
     return np.asarray(np.einsum("ic,ij,jc->c", back, found.joint[tensor], back))
 
 
-def _quants(graph: Graph, stage: Stage, matrix: Floats,
+def _quants(graph: Graph, group: ChannelGroup, matrix: Floats,
             held: Mapping[int, _Held]) -> dict[int, Quant]:
     """Scales that hold everything calibration showed, with a margin; zero stays exact."""
     made = {}
-    capped = any(node.attrs["activation"] == "relu6" for node in stage.writers)
-    for t in stage.maps:
+    capped = any(node.attrs["activation"] == "relu6" for node in group.writers)
+    for t in group.maps:
         if matrix.ndim == 1:
             new = np.stack([held[t].low * matrix, held[t].high * matrix])
         else:
@@ -209,9 +210,10 @@ def _quants(graph: Graph, stage: Stage, matrix: Floats,
     return made
 
 
-def _taps(graph: Graph, stage: Stage, samples: Sequence[Array], mixes: bool) -> dict[int, Taps]:
+def _taps(graph: Graph, group: ChannelGroup, samples: Sequence[Array], mixes: bool
+          ) -> dict[int, Taps]:
     """What convolutions whose weights are rounded anew find at their inputs, by weights."""
-    nodes = [node for node in (*(stage.writers if mixes else ()), *stage.readers)
+    nodes = [node for node in (*(group.writers if mixes else ()), *group.readers)
              if node.op == "conv2d"]
     seen: dict[int, list[Array]] = {node.inputs[1]: [] for node in nodes}
     with Runtime(package_of(graph)) as runtime:

@@ -42,7 +42,7 @@ Divergences = Real
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class DecisionScores:
     """One sample's decision: log-probabilities [positions, classes], or a detector's logits
     [anchors, classes] with its offsets [anchors, 4]."""
 
@@ -50,7 +50,7 @@ class Answer:
     offsets: Real | None = None
 
 
-Scores = Sequence[Answer]
+Scores = Sequence[DecisionScores]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +67,16 @@ class Decision:
     logits: bool = True
     skipped: int = 0
 
-    def read(self, taps: Mapping[str, Array]) -> Answer:
+    def read(self, taps: Mapping[str, Array]) -> DecisionScores:
         """The decision of one run. Raises BadInput where its tensors enter no row stream."""
         values = self._real(taps, self.scores).reshape(-1, self.scores.shape[-1])[:, self.skipped:]
         if self.offsets is None:
-            return Answer(_log_probabilities(values))
+            return DecisionScores(_log_probabilities(values))
         if not self.logits:
             p = np.clip(values, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
             values = np.log(p) - np.log1p(-p)
         offsets = self._real(taps, self.offsets)
-        return Answer(values, offsets.reshape(-1, self.offsets.shape[-1])[:, :4])
+        return DecisionScores(values, offsets.reshape(-1, self.offsets.shape[-1])[:, :4])
 
     def _real(self, taps: Mapping[str, Array], tensor: Tensor) -> Real:
         if tensor.name not in taps:
@@ -136,7 +136,7 @@ def scores(graph: Graph, samples: Sequence[Array], package: bytes | None = None)
     decision, data = decision_of(graph), package or package_of(graph)
     parts = max(1, min(_THREADS, len(samples)))
 
-    def some(first: int) -> list[Answer]:
+    def some(first: int) -> list[DecisionScores]:
         with Runtime(data) as runtime:
             return [decision.read(runtime.run([sample], taps=True).taps)
                     for sample in samples[first::parts] if not stop.is_set()]
@@ -155,7 +155,7 @@ def divergences(reference: Scores, changed: Scores) -> Divergences:
     return np.array([divergence(p, q) for p, q in zip(reference, changed, strict=True)])
 
 
-def divergence(reference: Answer, changed: Answer) -> float:
+def divergence(reference: DecisionScores, changed: DecisionScores) -> float:
     """KL(reference || changed) of one sample in nats: per position, or per object."""
     p, q = reference.scores, changed.scores
     if reference.offsets is None or changed.offsets is None:

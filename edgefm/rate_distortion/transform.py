@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Other coordinates for a map's channels, folded into the operators that write and read it.
 
-A stage is a set of maps that one change of coordinates y = A x must hit together: what convolutions
+A group is a set of maps that one change of coordinates y = A x must hit together: what convolutions
 write, the sums those enter, and what convolutions read again. Writers get A W and A b, readers
 W inverse(A); sums of maps stay sums. Nothing is computed at run time: the result is an ordinary
 integer graph, exact to its own .tflite. A diagonal A is a step per channel, since a map has one
@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stage:
+class ChannelGroup:
     """Maps that share channels: `maps` in order of index; which nodes write and read them.
 
     `mixable`: any invertible A will do, not only a diagonal one.
@@ -40,26 +40,26 @@ class Stage:
     mixable: bool
 
 
-def stored_maps(graph: Graph, stage: Stage) -> tuple[int, ...]:
-    """The maps of a stage that a convolution reads; the others are only summands."""
-    return tuple(t for t in stage.maps if any(t in node.inputs for node in stage.readers))
+def maps_read(graph: Graph, group: ChannelGroup) -> tuple[int, ...]:
+    """The maps of a group that a convolution reads; the others are only summands."""
+    return tuple(t for t in group.maps if any(t in node.inputs for node in group.readers))
 
 
-def bottlenecks(graph: Graph) -> list[Stage]:
-    """Stages without a relu6 that convolutions read which make more channels of them: MobileNetV2's
+def bottlenecks(graph: Graph) -> list[ChannelGroup]:
+    """Groups without a relu6 that convolutions read which make more channels of them: MobileNetV2's
     linear bottlenecks, SqueezeNet's squeezed maps."""
-    return [stage for stage in stages(graph)
-            if all(node.attrs["activation"] != "relu6" for node in stage.writers)
-            and all(node.op == "conv2d" and _outputs(graph, node) > _channels(graph, stage)
-                    for node in stage.readers)]
+    return [group for group in channel_groups(graph)
+            if all(node.attrs["activation"] != "relu6" for node in group.writers)
+            and all(node.op == "conv2d" and _outputs(graph, node) > _channels(graph, group)
+                    for node in group.readers)]
 
 
 def _outputs(graph: Graph, node: Node) -> int:
     return graph.tensors[node.outputs[0]].shape[-1]
 
 
-def _channels(graph: Graph, stage: Stage) -> int:
-    return graph.tensors[stage.maps[0]].shape[-1]
+def _channels(graph: Graph, group: ChannelGroup) -> int:
+    return graph.tensors[group.maps[0]].shape[-1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,12 +75,12 @@ class Taps:
         return Taps(blocks @ self.mean, blocks @ self.covariance @ blocks.T)
 
 
-def stages(graph: Graph) -> list[Stage]:
-    """Every stage of an int8 or float graph that can change its coordinates, in order of its first
+def channel_groups(graph: Graph) -> list[ChannelGroup]:
+    """Every group of an int8 or float graph that can change its coordinates, in order of its first
     map."""
     found = {maps[0]: maps for maps in _tied(graph)}
-    made = (_stage(graph, maps) for _, maps in sorted(found.items()))
-    return [stage for stage in made if stage]
+    made = (_group(graph, maps) for _, maps in sorted(found.items()))
+    return [group for group in made if group]
 
 
 def _tied(graph: Graph) -> Iterator[tuple[int, ...]]:
@@ -96,7 +96,7 @@ def _tied(graph: Graph) -> Iterator[tuple[int, ...]]:
         yield tuple(sorted(members))
 
 
-def _stage(graph: Graph, maps: tuple[int, ...]) -> Stage | None:
+def _group(graph: Graph, maps: tuple[int, ...]) -> ChannelGroup | None:
     members = set(maps)
     writers = [node for node in graph.nodes if members.intersection(node.outputs)]
     readers = [node for node in graph.nodes if members.intersection(node.inputs)]
@@ -116,7 +116,7 @@ def _stage(graph: Graph, maps: tuple[int, ...]) -> Stage | None:
         return None
     mixable = (all(node.op == "conv2d" and not node.attrs["activation"] for node in writers)
                and all(node.op == "conv2d" for node in readers))
-    return Stage(maps, tuple(writers), tuple(readers), mixable)
+    return ChannelGroup(maps, tuple(writers), tuple(readers), mixable)
 
 
 def _own_constants(graph: Graph, node: Node) -> bool:
@@ -136,20 +136,20 @@ def _per_channel(weights: Tensor, bias: Tensor, axis: int) -> bool:
             and len(weights.quant.scale) == len(bias.quant.scale) == weights.shape[axis])
 
 
-def transformed(graph: Graph, stage: Stage, matrix: Floats, quants: Mapping[int, Quant],
+def transformed(graph: Graph, group: ChannelGroup, matrix: Floats, quants: Mapping[int, Quant],
                 seen: Mapping[int, Taps]) -> Graph:
-    """`graph` with y = matrix x for every map x of the stage; `quants` are their new scales.
+    """`graph` with y = matrix x for every map x of the group; `quants` are their new scales.
 
-    A matrix [C] stands for a diagonal one. The stage must be `mixable` for any other. Where weights
+    A matrix [C] stands for a diagonal one. The group must be `mixable` for any other. Where weights
     are rounded anew, `seen` (by these weights) says what their taps hold: the error of each weight
     is handed on to the others, and the bias makes up for what is left on average.
     """
     tensors = list(graph.tensors)
     for t, quant in quants.items():
         tensors[t] = replace(tensors[t], quant=quant)
-    for node in stage.writers:
+    for node in group.writers:
         _write(graph, tensors, node, matrix, seen.get(node.inputs[1]))
-    for node in stage.readers:
+    for node in group.readers:
         _read(graph, tensors, node, matrix, seen.get(node.inputs[1]))
     return replace(graph, tensors=tuple(tensors))
 

@@ -23,7 +23,7 @@ from edgefm.codecs.gf2 import LEVELS, PLANES, Learned
 from edgefm.codecs.gf2_planes import curve_of, plane_net, rounded
 from edgefm.network.graph import Graph
 from edgefm.quantization.equalize import scale_inputs, scale_outputs
-from edgefm.rate_distortion.transform import Stage
+from edgefm.rate_distortion.transform import ChannelGroup
 
 POWERS = (1.0, 1.4)     # of curves, whose fine end is level 0
 LINEAR_ZERO = 128       # the level of 0 where values have both signs
@@ -240,14 +240,14 @@ def step_of(code: MapCode) -> float:
     return float(code.log_reach.mean().exp()) / (_TOP - code.zero)
 
 
-def scaled(graph: Graph, codes: Sequence[tuple[Stage, MapCode]]) -> Graph:
+def scaled(graph: Graph, codes: Sequence[tuple[ChannelGroup, MapCode]]) -> Graph:
     """The same float network with coded maps whose channels all have the same reach."""
     tensors = list(graph.tensors)
-    for stage, code in codes:
+    for group, code in codes:
         factors = (step_of(code) * (_TOP - code.zero) / code.reach).reshape(-1).detach().numpy()
-        for node in stage.writers:
+        for node in group.writers:
             scale_outputs(tensors, node, factors)
-        for node in stage.readers:
+        for node in group.readers:
             scale_inputs(tensors, node, 1 / factors)
     return replace(graph, tensors=tuple(tensors))
 

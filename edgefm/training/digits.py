@@ -28,7 +28,7 @@ Network = Callable[[networks.Parameters, torch.Tensor, bool], torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class TrainingPlan:
     """What to train and how long."""
 
     network: Network
@@ -40,17 +40,17 @@ class Recipe:
     decay: float = 1e-4
 
 
-def recipe(name: str) -> Recipe:
+def recipe(name: str) -> TrainingPlan:
     """The recipe of a bundled network: the published layout with few channels."""
     if name == "digits_squeezenet":
         fires = [(4 * n, 16 * n, 16 * n) for n in (1, 1, 2, 2, 3, 3, 4, 4)]
-        return Recipe(networks.squeezenet, squeezenet_shapes(3, 16, fires, 10, 1), 80, 3e-3)
+        return TrainingPlan(networks.squeezenet, squeezenet_shapes(3, 16, fires, 10, 1), 80, 3e-3)
     widths = (8, 8, 8, 8, 8, 8, 8, 8, 8, 12, 12, 12, 16, 16, 16, 24)
     blocks = [(1, 8), *((6, width) for width in widths)]
-    return Recipe(networks.mobilenet_v2, mobilenet_v2_shapes(8, blocks, 96, 10, 1), 36, 1e-2)
+    return TrainingPlan(networks.mobilenet_v2, mobilenet_v2_shapes(8, blocks, 96, 10, 1), 36, 1e-2)
 
 
-def train(plan: Recipe, images: Images, labels: torch.Tensor) -> networks.Parameters:
+def train(plan: TrainingPlan, images: Images, labels: torch.Tensor) -> networks.Parameters:
     """Train on every image, moved and bent a little each time; returns float32 parameters."""
     torch.manual_seed(plan.seed)
     parameters = networks.initialize(plan.shapes, plan.seed)
@@ -91,7 +91,7 @@ def distort(batch: torch.Tensor) -> torch.Tensor:
     return tnf.grid_sample(batch, grid, padding_mode="border", align_corners=False)
 
 
-def accuracy(plan: Recipe, parameters: networks.Parameters, images: Images,
+def accuracy(plan: TrainingPlan, parameters: networks.Parameters, images: Images,
              labels: torch.Tensor) -> float:
     """Percentage of images whose largest logit is the label's."""
     with torch.no_grad():

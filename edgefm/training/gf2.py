@@ -43,7 +43,7 @@ from edgefm.ops.quantize import dequantized
 from edgefm.quantization.choose import QuantizeOptions, quantize
 from edgefm.quantization.dequantize import dequantized_graph
 from edgefm.rate_distortion.requantize import with_quants
-from edgefm.rate_distortion.transform import Stage, bottlenecks, stored_maps
+from edgefm.rate_distortion.transform import ChannelGroup, bottlenecks, maps_read
 from edgefm.training import student
 from edgefm.training.codes import (
     LOWEST,
@@ -70,14 +70,14 @@ Range = tuple[float, float]
 @dataclass(frozen=True, slots=True, eq=False)
 class Pupil:
     """A float network to be trained, the inputs it is trained with, what ranges its maps had before
-    and what its input can be, if that is known; stages that are coded, by name of their first
+    and what its input can be, if that is known; groups that are coded, by name of their first
     map."""
 
     graph: Graph
     inputs: Sequence[Array]
     ranges: Mapping[str, Range]
     input_range: Range | None
-    stages: Mapping[str, Stage]
+    groups: Mapping[str, ChannelGroup]
 
     @property
     def images(self) -> torch.Tensor:
@@ -85,9 +85,9 @@ class Pupil:
         return student.images(self.inputs)
 
     def coded(self, codes: Mapping[str, MapCode]) -> student.Store:
-        """A store that codes the maps of the stages."""
-        mine = {t: codes[name] for name, stage in self.stages.items()
-                for t in stored_maps(self.graph, stage)}
+        """A store that codes the maps of the groups."""
+        mine = {t: codes[name] for name, group in self.groups.items()
+                for t in maps_read(self.graph, group)}
         return lambda t, x: mine[t](x) if t in mine else x
 
 
@@ -104,9 +104,9 @@ def read_pupil(path: Path, options: argparse.Namespace) -> Pupil:
     ranges = {tensor.name: _range(tensor) for tensor in source.tensors
               if tensor.data is None and tensor.quant is not None}
     known = value_range(preprocess) if preprocess else None
-    found = {_first(graph, stage): stage for stage in bottlenecks(graph)}
-    names = {graph.tensors[t].name: name for name, stage in found.items()
-             for t in stored_maps(graph, stage)}
+    found = {_first(graph, group): group for group in bottlenecks(graph)}
+    names = {graph.tensors[t].name: name for name, group in found.items()
+             for t in maps_read(graph, group)}
     for name in options.maps or ():
         if name not in names:
             raise BadInput(f"{path}: map {name!r} is no bottleneck; expected one of "
@@ -116,11 +116,11 @@ def read_pupil(path: Path, options: argparse.Namespace) -> Pupil:
         raise BadInput(f"{path}: no bottleneck maps, which convolutions read and make more "
                        "channels of; nothing to code")
     return Pupil(graph, inputs, ranges, ranges.get(into.name, known),
-                 {name: stage for name, stage in found.items() if name in chosen})
+                 {name: group for name, group in found.items() if name in chosen})
 
 
-def _first(graph: Graph, stage: Stage) -> str:
-    return graph.tensors[stored_maps(graph, stage)[0]].name
+def _first(graph: Graph, group: ChannelGroup) -> str:
+    return graph.tensors[maps_read(graph, group)[0]].name
 
 
 def _range(tensor: Tensor) -> Range:
@@ -133,9 +133,9 @@ def _range(tensor: Tensor) -> Range:
 
 
 def maps_of(pupil: Pupil, images: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What the stages' stored maps hold without codes, float [N * maps, C, H, W] each."""
+    """What the groups' stored maps hold without codes, float [N * maps, C, H, W] each."""
     found: dict[int, list[torch.Tensor]] = {
-        t: [] for stage in pupil.stages.values() for t in stored_maps(pupil.graph, stage)}
+        t: [] for group in pupil.groups.values() for t in maps_read(pupil.graph, group)}
 
     def store(t: int, x: torch.Tensor) -> torch.Tensor:
         if t in found:
@@ -146,19 +146,19 @@ def maps_of(pupil: Pupil, images: torch.Tensor) -> dict[str, torch.Tensor]:
     with torch.no_grad():
         for batch in images.split(BATCH):
             student.scores(pupil.graph, fixed, batch, store)
-    return {name: torch.cat([x for t in stored_maps(pupil.graph, stage) for x in found[t]])
-            for name, stage in pupil.stages.items()}
+    return {name: torch.cat([x for t in maps_read(pupil.graph, group) for x in found[t]])
+            for name, group in pupil.groups.items()}
 
 
 def costs_of(pupil: Pupil, images: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Per stage and channel, the nats that a mean squared error of 1 in all of its maps costs, to
+    """Per group and channel, the nats that a mean squared error of 1 in all of its maps costs, to
     second order: half the mean square of the derivative of log-probabilities, weighted by
     probability. Random signs keep the classes' squares apart in expectation."""
     torch.manual_seed(1)
     fixed = student.parameters(pupil.graph)
-    wanted = {t: name for name, stage in pupil.stages.items()
-              for t in stored_maps(pupil.graph, stage)}
-    costs = {name: torch.zeros(1) for name in pupil.stages}
+    wanted = {t: name for name, group in pupil.groups.items()
+              for t in maps_read(pupil.graph, group)}
+    costs = {name: torch.zeros(1) for name in pupil.groups}
     for batch in images.split(BATCH):
         kept: dict[int, torch.Tensor] = {}
 
@@ -179,12 +179,12 @@ def costs_of(pupil: Pupil, images: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def codes_for(pupil: Pupil, options: argparse.Namespace) -> dict[str, MapCode]:
-    """Codes for the stages' maps as the untrained network makes them."""
+    """Codes for the groups' maps as the untrained network makes them."""
     some = pupil.images[::max(1, len(pupil.inputs) // FIT_IMAGES)][:FIT_IMAGES]
     maps = maps_of(pupil, some)
     if options.flat:
         return flat_codes(maps, options.flat)
-    times = {name: len(stored_maps(pupil.graph, stage)) for name, stage in pupil.stages.items()}
+    times = {name: len(maps_read(pupil.graph, group)) for name, group in pupil.groups.items()}
     return chosen_codes(maps, costs_of(pupil, some), options.bits, options.share, times)
 
 
@@ -233,15 +233,15 @@ def distil(pupil: Pupil, codes: Mapping[str, MapCode], options: argparse.Namespa
 def deployed(pupil: Pupil, codes: Mapping[str, MapCode]) -> Graph:
     """The integer network with coded maps of one step each. Maps that no code touches keep the
     ranges that they had, if the network was an integer one."""
-    made = scaled(pupil.graph, [(pupil.stages[name], code) for name, code in codes.items()])
-    touched = {made.tensors[t].name for name in codes for t in pupil.stages[name].maps}
+    made = scaled(pupil.graph, [(pupil.groups[name], code) for name, code in codes.items()])
+    touched = {made.tensors[t].name for name in codes for t in pupil.groups[name].maps}
     given = {name: limits for name, limits in pupil.ranges.items() if name not in touched}
     some = pupil.inputs[::max(1, len(pupil.inputs) // QUANTIZE_IMAGES)][:QUANTIZE_IMAGES]
     graph = quantize(made, some, QuantizeOptions(
         ("99.99",), (True,), (False,), pupil.input_range, given, max(1, len(some) // 8)))
     quants = {made.tensors[t].name: Quant((float(np.float32(step_of(code))),),
                                           (code.zero + LOWEST,))
-              for name, code in codes.items() for t in stored_maps(made, pupil.stages[name])}
+              for name, code in codes.items() for t in maps_read(made, pupil.groups[name])}
     return with_quants(graph, {t: quants[tensor.name] for t, tensor in enumerate(graph.tensors)
                                if tensor.name in quants})  # cut off where the codes cut off
 
@@ -256,7 +256,7 @@ def write(out: Path, pupil: Pupil, codes: Mapping[str, MapCode]) -> None:
     tables = {}
     for name, code in codes.items():
         net, paired = tables_of(code)
-        for t in stored_maps(pupil.graph, pupil.stages[name]):
+        for t in maps_read(pupil.graph, pupil.groups[name]):
             own = pupil.graph.tensors[t].name
             tables[own] = MapTables("gf2", gf2.pack(net), steps[own], paired)
     write_tables(out / "tables.npz", tables)

@@ -37,7 +37,7 @@ ONCE = ("native/src/ops/detection.c",)  # of the hot folders, what runs once per
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class BoardRecipe:
     """What a board.toml says. Folders and `script` are relative to the board's folder."""
 
     name: str
@@ -60,7 +60,7 @@ def boards() -> list[str]:
     return sorted(path.parent.name for path in BOARDS.glob("*/board.toml"))
 
 
-def recipe(board: str) -> Recipe:
+def recipe(board: str) -> BoardRecipe:
     """A board's recipe. Raises BadInput for a board that is not there, or a key not known."""
     if not BOARDS.is_dir():
         raise BadInput(f"board {board!r}: its firmware is in a checkout of edgefm, and this is an "
@@ -69,21 +69,21 @@ def recipe(board: str) -> Recipe:
         raise BadInput(f"board {board!r} is not known; expected one of {', '.join(boards())}")
     path = BOARDS / board / "board.toml"
     said = tomllib.loads(path.read_text(encoding="utf-8"))
-    unknown = sorted(set(said) - {name for name in Recipe.__slots__ if name != "name"})
+    unknown = sorted(set(said) - {name for name in BoardRecipe.__slots__ if name != "name"})
     if unknown:
         raise BadInput(f"{path}: unknown key {unknown[0]!r}")
     lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
-    return Recipe(board, **{**said, **lists})
+    return BoardRecipe(board, **{**said, **lists})
 
 
-def missing(made: Recipe) -> str | None:
+def missing(made: BoardRecipe) -> str | None:
     """What has to be typed before a board can be compiled here; None: nothing."""
     if shutil.which(made.compiler) is not None:
         return None
     return f"sudo apt-get install {PACKAGES.get(made.compiler, made.compiler)}"
 
 
-def sources(made: Recipe) -> list[Path]:
+def sources(made: BoardRecipe) -> list[Path]:
     """The C and assembly files of a board's firmware."""
     common = [path for path in (ROOT / "firmware/common").glob("*.c")
               if made.main or path.name != "main.c"]
@@ -110,7 +110,7 @@ def build(board: str, defines: Mapping[str, Any] | None = None,
     return target
 
 
-def compile_command(made: Recipe, defines: Mapping[str, Any], source: Path,
+def compile_command(made: BoardRecipe, defines: Mapping[str, Any], source: Path,
                     target: Path) -> list[str]:
     """The command that compiles one file."""
     folders = [*(str(ROOT / path) for path in INCLUDES), *_folders(made)]
@@ -121,7 +121,7 @@ def compile_command(made: Recipe, defines: Mapping[str, Any], source: Path,
             *(f"-I{folder}" for folder in folders), "-c", str(source), "-o", str(target)]
 
 
-def link_command(made: Recipe, objects: Sequence[Path], target: Path) -> list[str]:
+def link_command(made: BoardRecipe, objects: Sequence[Path], target: Path) -> list[str]:
     """The command that links the firmware."""
     script = ["-T", str(BOARDS / made.name / made.script)] if made.script else []
     return [made.compiler, *made.flags, "-Wl,--gc-sections",
@@ -129,11 +129,11 @@ def link_command(made: Recipe, objects: Sequence[Path], target: Path) -> list[st
             *made.link, "-o", str(target)]
 
 
-def _folders(made: Recipe) -> list[str]:
+def _folders(made: BoardRecipe) -> list[str]:
     return [str((BOARDS / made.name / folder).resolve()) for folder in made.folders]
 
 
-def _digest(made: Recipe, defines: Mapping[str, Any]) -> str:
+def _digest(made: BoardRecipe, defines: Mapping[str, Any]) -> str:
     """SHA-256 of all that the program depends on, in hex."""
     digest = hashlib.sha256(repr((made.compiler, made.flags, made.cold, made.hot, ONCE, made.link,
                                   ALWAYS, sorted(defines.items()))).encode())
@@ -147,7 +147,7 @@ def _digest(made: Recipe, defines: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _compile(made: Recipe, defines: Mapping[str, Any], target: Path) -> None:
+def _compile(made: BoardRecipe, defines: Mapping[str, Any], target: Path) -> None:
     line = missing(made)
     if line is not None:
         raise MissingTool(f"{made.name}: the compiler {made.compiler} is not installed; type: "

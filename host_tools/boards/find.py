@@ -17,7 +17,7 @@ BAUD = 115200
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundBoard:
     """A board that runs here (`name` is the board's), or a serial port (its product's name)."""
 
     name: str
@@ -25,10 +25,10 @@ class Found:
     runs_here: bool
 
 
-def found() -> list[Found]:
+def found() -> list[FoundBoard]:
     """Boards that this checkout runs as processes, then USB serial ports."""
-    here = [Found(board.board, board.url, True) for board in running()]
-    ports = [Found(port.product or port.description or "serial port", port.device, False)
+    here = [FoundBoard(board.board, board.url, True) for board in running()]
+    ports = [FoundBoard(port.product or port.description or "serial port", port.device, False)
              for port in sorted(list_ports.comports()) if port.vid is not None]
     return here + ports
 

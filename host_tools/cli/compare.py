@@ -14,7 +14,7 @@ from host_tools.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from host_tools.measurement.summary import Estimate
-    from host_tools.outputs.compare import Line
+    from host_tools.outputs.compare import Comparison
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Sum both up and print the table."""
-    from host_tools.measurement.about import stored_maps
+    from host_tools.measurement.about import recorded_maps
     from host_tools.measurement.costs import load_costs
     from host_tools.measurement.summary import read_validation, summarize, validation_for
     from host_tools.outputs.compare import compare, compare_maps
@@ -54,17 +54,17 @@ def run(arguments: argparse.Namespace) -> None:
         print_table(("bits per value of stored map", found[0].name, found[1].name, "difference",
                      ""), [_row(one) for one in maps])
     for side in found:
-        if side.no_maps and stored_maps(side.meta):
+        if side.no_maps and recorded_maps(side.meta):
             say(f"{side.name}: {side.no_maps}")
     say("± is what a figure may be off by; a difference marked = is not larger than that")
 
 
-def _row(line: Line) -> tuple[str, ...]:
+def _row(line: Comparison) -> tuple[str, ...]:
     return (short(line.name), _shown(line.first, line.unit), _shown(line.second, line.unit),
             _shown(line.difference, line.unit, "+"), _percent(line))
 
 
-def _plain(line: Line) -> dict[str, Any]:
+def _plain(line: Comparison) -> dict[str, Any]:
     return {**asdict(line), "difference": asdict(line.difference) if line.difference else None,
             "percent": line.percent, "clear": line.is_clear}
 
@@ -83,7 +83,7 @@ def _shown(estimate: Estimate | None, unit: str, sign: str = "") -> str:
     return one(estimate.value, sign) + (f" ± {one(estimate.error)}" if estimate.error else "")
 
 
-def _percent(line: Line) -> str:
+def _percent(line: Comparison) -> str:
     if line.percent is None:
         return ""
     return f"{line.percent:+.1f} %" + ("" if line.is_clear else " =")

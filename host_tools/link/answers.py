@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from edgefm.errors import BadInput, BadMessage
 from edgefm.network.graph import Array
 from edgefm.package.traffic import MapCounters
-from host_tools.link.events import EventMessage, Maps, RunBegin, RunEnd, Stage, join_maps
+from host_tools.link.events import EventMessage, Maps, RunBegin, RunEnd, StageBegin, join_maps
 from host_tools.link.frames import Status
 
 RECORD = struct.Struct("<IIB7x32s")  # of :list
@@ -58,7 +58,7 @@ class Profile:
     """
 
     begin: RunBegin
-    stages: tuple[Stage, ...]
+    stages: tuple[StageBegin, ...]
     end: RunEnd
     maps: tuple[MapCounters, ...] | None = None
 
@@ -98,7 +98,7 @@ def whole_profile(events: Sequence[EventMessage]) -> Profile | None:
     """The profile that the events of one run make, if none of them is missing."""
     begin = next((e for e in events if isinstance(e, RunBegin)), None)
     end = next((e for e in events if isinstance(e, RunEnd)), None)
-    stages = tuple(e for e in events if isinstance(e, Stage))
+    stages = tuple(e for e in events if isinstance(e, StageBegin))
     if begin is None or end is None or {begin.run, *(s.run for s in stages)} != {end.run}:
         return None
     if end.status == Status.OK and [s.stage for s in stages] != list(range(begin.stages + 1)):

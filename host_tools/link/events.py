@@ -50,7 +50,7 @@ class RunBegin:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StageBegin:
     """Stage number `stage` begins; the number of stages: all are done."""
 
     run: int
@@ -90,7 +90,7 @@ class Log:
     text: str
 
 
-EventMessage = RunBegin | Stage | RunEnd | Log | Maps
+EventMessage = RunBegin | StageBegin | RunEnd | Log | Maps
 
 
 def read_event(payload: bytes) -> EventMessage:
@@ -135,9 +135,9 @@ def _begin(payload: bytes) -> RunBegin:
     return RunBegin(run, ticks, stages, package)
 
 
-def _stage(payload: bytes) -> Stage:
+def _stage(payload: bytes) -> StageBegin:
     _, run, stage, ticks, *counted = STAGE.unpack(payload)
-    return Stage(run, stage, ticks, Counted(*counted))
+    return StageBegin(run, stage, ticks, Counted(*counted))
 
 
 def _end(payload: bytes) -> RunEnd:

@@ -39,7 +39,7 @@ def stage_names(meta: Meta) -> list[str]:
             for number, stage in enumerate(listing(plan_of(meta).get("stages")))]
 
 
-def stored_maps(meta: Meta) -> tuple[MapInfo, ...]:
+def recorded_maps(meta: Meta) -> tuple[MapInfo, ...]:
     """The maps that the package stores, in the order in which they are counted."""
     model = mapping(meta.get("model"))
     described = listing(model.get("maps")) or listing(plan_of(meta).get("maps"))

@@ -32,7 +32,7 @@ class Integrals:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
+class RailEnergy:
     """One rail over each of n intervals, in `unit`: value, what it may be off by and why [n];
     `seconds` that an interval has, and `missing` of them for which there are no samples [n]."""
 
@@ -180,7 +180,7 @@ def measured_columns(channel: SampleChannel) -> list[int]:
     return [i for i, kind in enumerate(kinds) if kind == wanted]
 
 
-def measure(channel: SampleChannel, stages: Stages) -> list[Measured]:
+def measure(channel: SampleChannel, stages: Stages) -> list[RailEnergy]:
     """Energy of every stage of every run, then of whole runs, on each rail; [] without stages."""
     if not stages.count:
         return []
@@ -192,7 +192,7 @@ def measure(channel: SampleChannel, stages: Stages) -> list[Measured]:
 
 
 def _measure(channel: SampleChannel, number: int, starts: Floats, stops: Floats, error: float
-             ) -> Measured:
+             ) -> RailEnergy:
     three = integrate(channel, number, np.concatenate([starts, starts - error, starts + error]),
                       np.concatenate([stops, stops - error, stops + error]))
     count = len(starts)
@@ -205,7 +205,7 @@ def _measure(channel: SampleChannel, number: int, starts: Floats, stops: Floats,
     mean_power = np.divide(value, covered, out=np.zeros_like(value), where=covered > 0)
     steps = np.divide(covered, samples, out=np.zeros_like(covered), where=samples > 0)
     column = channel.columns[number]
-    return Measured(column.rail, UNITS[column.quantity], value, shift,
+    return RailEnergy(column.rail, UNITS[column.quantity], value, shift,
                     np.sqrt(noise * np.maximum(samples, 1)) * steps, missing * mean_power,
                     stops - starts, missing)
 
@@ -216,7 +216,7 @@ def _whole_runs(stages: Stages) -> Ints:
     return np.stack([first, np.append(first[1:], stages.count) - 1], axis=1)
 
 
-def _row(stage: int, found: Measured, mine: NDArray[np.bool_]) -> StageEnergy:
+def _row(stage: int, found: RailEnergy, mine: NDArray[np.bool_]) -> StageEnergy:
     value, noise = found.value[mine], found.noise_error[mine]
     runs = len(value)
     among = float(np.std(value, ddof=1)) / np.sqrt(runs) if runs > 1 else 0.0

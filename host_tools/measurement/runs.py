@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edgefm.errors import BadMessage
 from edgefm.package.traffic import MapCounters
-from host_tools.link.events import Log, Maps, RunBegin, RunEnd, Stage, join_maps, read_event
+from host_tools.link.events import Log, Maps, RunBegin, RunEnd, StageBegin, join_maps, read_event
 from host_tools.recording.channels import EventChannel
 
 
@@ -23,7 +23,7 @@ class RecordedRun:
 
     begin: RunBegin | None
     end: RunEnd | None
-    stages: tuple[Stage, ...]
+    stages: tuple[StageBegin, ...]
     arrived: tuple[float, ...]
     began: float
     ended: float
@@ -56,7 +56,7 @@ def read_runs(channel: EventChannel, start: float = float("-inf"), stop: float =
             if run.begin:
                 yield run.finish()
             run = _Run(event.time, message)
-        elif isinstance(message, Stage):
+        elif isinstance(message, StageBegin):
             run.stages.append(message)
             run.arrived.append(event.time)
         elif isinstance(message, Maps):
@@ -98,7 +98,7 @@ class _Run:
         self.began = self.ended = began
         self.begin = begin
         self.end: RunEnd | None = None
-        self.stages: list[Stage] = []
+        self.stages: list[StageBegin] = []
         self.arrived: list[float] = []
         self.maps: list[Maps] = []
         self.missed = 0

@@ -23,8 +23,8 @@ from host_tools.measurement.about import (
     listing,
     mapping,
     plan_of,
+    recorded_maps,
     stage_names,
-    stored_maps,
     whole_number,
     why_no_maps,
 )
@@ -127,7 +127,7 @@ def summarize(recording: Recording, costs: Costs | None = None, meter: str | Non
         raise BadInput(f"{recording.path}: no meter {meter!r}; it has "
                        f"{', '.join(recording.samples) or 'none'}")
     device = recording.events.get("device")
-    runs, maps = _take_runs(device, stored_maps(recording.meta)) if device else ([], ())
+    runs, maps = _take_runs(device, recorded_maps(recording.meta)) if device else ([], ())
     whole = [run for run in runs if run.is_whole]
     table = energy_by_stage(recording, meter)
     costs = costs or load_costs()

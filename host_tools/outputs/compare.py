@@ -15,7 +15,7 @@ from host_tools.outputs.report.words import figure_of, points, standard_error
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Comparison:
     """One figure of both; None where a side does not have it. `unit` as in `amount`, or bytes."""
 
     name: str
@@ -47,35 +47,35 @@ class Line:
         return bool(found and found.error is not None and abs(found.value) > found.error)
 
 
-def compare(first: Summary, second: Summary) -> list[Line]:
+def compare(first: Summary, second: Summary) -> list[Comparison]:
     """Time, bytes, memory, energy and accuracy of two recordings."""
     lines = [_time(first, second)]
     for name, of in (("feature maps, external", _external), ("feature maps, raw", _raw),
                      ("weights read", _moved("weight_read_bytes")),
                      ("fast memory, high water", _high_water)):
-        lines.append(Line(name, "bytes", of(first), of(second)))
-    lines.append(Line("bits per value", "bits", _estimate(first.bits_per_value),
+        lines.append(Comparison(name, "bytes", of(first), of(second)))
+    lines.append(Comparison("bits per value", "bits", _estimate(first.bits_per_value),
                       _estimate(second.bits_per_value)))
     lines += _energies(first, second)
     lines += _accuracies(first, second)
     return [line for line in lines if line.first or line.second]
 
 
-def compare_maps(first: Summary, second: Summary) -> list[Line]:
+def compare_maps(first: Summary, second: Summary) -> list[Comparison]:
     """Bits per value of every stored map that one of the two counted."""
     found = [{one.name: one.bits_per_value for one in side.maps} for side in (first, second)]
-    return [Line(name, "bits", *(_estimate(maps.get(name)) for maps in found))
+    return [Comparison(name, "bits", *(_estimate(maps.get(name)) for maps in found))
             for name in dict.fromkeys([*found[0], *found[1]])]
 
 
-def _time(first: Summary, second: Summary) -> Line:
+def _time(first: Summary, second: Summary) -> Comparison:
     """In seconds where both boards' ticks are time, else in their unit if it is the same."""
     if first.total is None or second.total is None:
-        return Line("time", "s", None, None)
+        return Comparison("time", "s", None, None)
     if first.total.seconds is not None and second.total.seconds is not None:
-        return Line("time", "s", _seconds(first), _seconds(second))
+        return Comparison("time", "s", _seconds(first), _seconds(second))
     same = first.unit == second.unit
-    return Line("time", first.unit if same else f"{first.unit} against {second.unit}",
+    return Comparison("time", first.unit if same else f"{first.unit} against {second.unit}",
                 first.total.ticks if same else None, second.total.ticks if same else None)
 
 
@@ -114,12 +114,13 @@ def _estimate(value: float | None) -> Estimate | None:
     return None if value is None else Estimate(float(value))
 
 
-def _energies(first: Summary, second: Summary) -> list[Line]:
+def _energies(first: Summary, second: Summary) -> list[Comparison]:
     """Rail by rail where both have it, measured against measured only."""
     if first.energy_kind != second.energy_kind:
         return []
     own, other = (_by_rail(one) for one in (first, second))
-    return [Line(f"energy, {rail} ({first.energy_kind})", one.unit, one.amount, other[rail].amount)
+    return [Comparison(f"energy, {rail} ({first.energy_kind})", one.unit, one.amount,
+                       other[rail].amount)
             for rail, one in own.items() if rail in other and other[rail].unit == one.unit]
 
 
@@ -127,13 +128,13 @@ def _by_rail(summary: Summary) -> dict[str, Energy]:
     return {one.rail: one for one in summary.total.energy} if summary.total else {}
 
 
-def _accuracies(first: Summary, second: Summary) -> list[Line]:
+def _accuracies(first: Summary, second: Summary) -> list[Comparison]:
     """Of the same task; each with the standard error that is known of it."""
     lines = []
     if figure_of(first) == figure_of(second):
         name, field = figure_of(first)
-        lines.append(Line(name, "%", *(_judged(side, field) for side in (first, second))))
-    return [*lines, Line("KL", "nats", *(_judged(side, "kl") for side in (first, second)))]
+        lines.append(Comparison(name, "%", *(_judged(side, field) for side in (first, second))))
+    return [*lines, Comparison("KL", "nats", *(_judged(side, "kl") for side in (first, second)))]
 
 
 def _judged(summary: Summary, field: str) -> Estimate | None:

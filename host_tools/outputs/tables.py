@@ -14,7 +14,7 @@ import numpy as np
 from edgefm.files.write import make_folder, writing_text
 from edgefm.package.traffic import MapTraffic, traffic
 from host_tools.link.events import Counted
-from host_tools.measurement.about import stage_names, stored_maps
+from host_tools.measurement.about import recorded_maps, stage_names
 from host_tools.measurement.align import align
 from host_tools.measurement.energy import energy_by_stage
 from host_tools.measurement.runs import read_runs
@@ -95,7 +95,7 @@ MAP_HEAD = ("run", "map", *(field.name for field in fields(MapTraffic)))
 
 def _maps(recording: Recording) -> Iterator[Sequence[object]]:
     """What crossed for each stored map in every run that counted map by map."""
-    device, maps = recording.events.get("device"), stored_maps(recording.meta)
+    device, maps = recording.events.get("device"), recorded_maps(recording.meta)
     for run in read_runs(device) if device else ():
         for number, one in enumerate(traffic(maps, [run.maps] if run.maps is not None else [])):
             yield run.number, number, *map(_cell, astuple(one))

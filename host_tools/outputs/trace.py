@@ -17,10 +17,10 @@ import numpy as np
 
 from edgefm.package.traffic import MapInfo, traffic
 from host_tools.link.events import Counted
-from host_tools.measurement.about import mapping, plan_of, stage_names, stored_maps, whole_number
+from host_tools.measurement.about import mapping, plan_of, recorded_maps, stage_names, whole_number
 from host_tools.measurement.align import Stages, align
 from host_tools.measurement.costs import load_costs, modelled
-from host_tools.measurement.energy import Measured, measure, measured_columns
+from host_tools.measurement.energy import RailEnergy, measure, measured_columns
 from host_tools.measurement.runs import RecordedRun, read_logs, read_runs
 from host_tools.outputs.timeline import Slices, clip, label, lay_out, lay_out_runs, moment
 from host_tools.recording.channels import EventChannel, SampleChannel
@@ -32,7 +32,7 @@ POINTS = 20_000             # of each power counter
 MOVED = ("external_read", "external_write", "weight_read")
 UNITS = {"watts": "W", "amperes": "A"}
 
-Event = dict[str, Any]
+TraceEvent = dict[str, Any]
 
 
 def write_trace(recording: Recording, file: IO[str], points: int = POINTS) -> int:
@@ -47,7 +47,7 @@ def write_trace(recording: Recording, file: IO[str], points: int = POINTS) -> in
     return count
 
 
-def trace_events(recording: Recording, points: int = POINTS) -> Iterator[Event]:
+def trace_events(recording: Recording, points: int = POINTS) -> Iterator[TraceEvent]:
     """Metadata, slices of runs and stages, bytes per second, power."""
     device = recording.events.get("device")
     board = mapping(recording.meta.get("device")).get("board", "device")
@@ -61,13 +61,13 @@ def trace_events(recording: Recording, points: int = POINTS) -> Iterator[Event]:
         yield from _power(channel, METER + number, points)
 
 
-def _device_events(recording: Recording, device: EventChannel) -> Iterator[Event]:
+def _device_events(recording: Recording, device: EventChannel) -> Iterator[TraceEvent]:
     meter = next(iter(recording.samples.values()), None)
     stages = align(recording, meter)
     drawn = lay_out(stages)
     runs = _Runs(stages, drawn, _Energy(meter, stages, whole_number(
         plan_of(recording.meta).get("macs")) or 0), stage_names(recording.meta),
-        stored_maps(recording.meta))
+        recorded_maps(recording.meta))
     for run, (start, stop) in zip(read_runs(device), lay_out_runs(device, drawn), strict=True):
         yield from runs.events(run, start, stop)
     for time, text in read_logs(device):
@@ -105,7 +105,7 @@ class _Energy:
                 "rails": {what: {"J": found.value, "error": found.error}}}
 
 
-def _amount(rail: Measured, at: int) -> dict[str, float] | None:
+def _amount(rail: RailEnergy, at: int) -> dict[str, float] | None:
     """None where the meter has not one sample."""
     value, error = float(rail.value[at]), float(rail.error[at])
     if rail.missing[at] >= rail.seconds[at] > 0 or not math.isfinite(value + error):
@@ -125,7 +125,7 @@ class _Runs:
     at: int = field(default=0, init=False)
     number: int = field(default=0, init=False)
 
-    def events(self, run: RecordedRun, start: int, stop: int) -> Iterator[Event]:
+    def events(self, run: RecordedRun, start: int, stop: int) -> Iterator[TraceEvent]:
         """A run's slice, its stages', and what they moved per second."""
         count = max(len(run.stages) - 1, 0)
         yield _slice(f"run {run.number}" if run.number >= 0 else "run", RUNS, start, stop,
@@ -136,8 +136,8 @@ class _Runs:
             yield _counter("bytes per second", DEVICE, stop, dict.fromkeys(MOVED, 0.0))
         self.at, self.number = self.at + count, self.number + (count > 0)
 
-    def _of_run(self, run: RecordedRun, number: int | None) -> Event:
-        found: Event = {"missed_events": run.missed, "status": "no end was recorded"}
+    def _of_run(self, run: RecordedRun, number: int | None) -> TraceEvent:
+        found: TraceEvent = {"missed_events": run.missed, "status": "no end was recorded"}
         if run.end:
             found |= {"status": run.end.status, "ticks": run.end.ticks,
                       "fast_bytes_high_water": run.end.fast_high_water,
@@ -149,7 +149,7 @@ class _Runs:
                 for i, one in enumerate(traffic(self.maps, [run.maps]))}
         return found
 
-    def _stage(self, run: RecordedRun, i: int, at: int) -> Iterator[Event]:
+    def _stage(self, run: RecordedRun, i: int, at: int) -> Iterator[TraceEvent]:
         counted = run.stages[i + 1].counted.since(run.stages[i].counted)
         moved = {key: getattr(counted, f"{key}_bytes") for key in MOVED}
         name = self.names[i] if i < len(self.names) else "stage"
@@ -166,7 +166,7 @@ class _Runs:
             key: value / seconds if seconds > 0 else 0.0 for key, value in moved.items()})
 
 
-def _power(channel: SampleChannel, process: int, points: int) -> Iterator[Event]:
+def _power(channel: SampleChannel, process: int, points: int) -> Iterator[TraceEvent]:
     """Mean, least and greatest of each rail in equal pieces of time; nothing where no sample is."""
     for number in measured_columns(channel):
         column = channel.columns[number]
@@ -179,14 +179,14 @@ def _power(channel: SampleChannel, process: int, points: int) -> Iterator[Event]
 
 
 def _slice(name: str, thread: int, start: int, stop: int, arguments: Mapping[str, object]
-           ) -> Event:
+           ) -> TraceEvent:
     return {"ph": "X", "name": name, "ts": start, "dur": stop - start, "pid": DEVICE,
             "tid": thread, "args": dict(arguments)}
 
 
-def _counter(name: str, process: int, time: int, values: Mapping[str, float]) -> Event:
+def _counter(name: str, process: int, time: int, values: Mapping[str, float]) -> TraceEvent:
     return {"ph": "C", "name": name, "ts": time, "pid": process, "args": dict(values)}
 
 
-def _name(kind: str, process: int, thread: int, name: str) -> Event:
+def _name(kind: str, process: int, thread: int, name: str) -> TraceEvent:
     return {"ph": "M", "name": kind, "pid": process, "tid": thread, "args": {"name": clip(name)}}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgefm.errors import LinkError, LinkLost
-from host_tools.power.meter import Meter, Options
+from host_tools.power.meter import Meter, MeterOptions
 from host_tools.power.polled import PolledMeter
 from host_tools.recording.chunks import Column
 
@@ -39,7 +39,7 @@ class Rail:
 class Ina(PolledMeter):
     """One chip, one or three rails."""
 
-    def __init__(self, folder: Path, options: Options) -> None:
+    def __init__(self, folder: Path, options: MeterOptions) -> None:
         options.allow("polls")
         self._folder, chip = folder, _text(folder / "name")
         self._rails = find_rails(folder)
@@ -95,7 +95,7 @@ def find() -> list[str]:
                   if CHIPS.fullmatch(_text(folder / "name")) and find_rails(folder))
 
 
-def open_meter(options: Options) -> Meter:
+def open_meter(options: MeterOptions) -> Meter:
     """Open the chip whose folder is `where`. Raises LinkError."""
     return Ina(Path(options.where), options)
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from edgefm.errors import BadInput, BadMessage, LinkError, LinkLost, MissingTool
-from host_tools.power.meter import Floats, Meter, Options, Piece, SampleClock
+from host_tools.power.meter import Floats, Meter, MeterOptions, Piece, SampleClock
 from host_tools.recording.chunks import Column
 
 KIND = "joulescope"
@@ -85,7 +85,7 @@ class _Signal:
 class Joulescope(Meter):
     """One instrument: `rate=100000` samples per second."""
 
-    def __init__(self, driver: Driver, path: str, options: Options) -> None:
+    def __init__(self, driver: Driver, path: str, options: MeterOptions) -> None:
         options.allow("rate")
         self.rate = options.number("rate", RATE) or RATE
         if self.rate > MOST_RATE:
@@ -199,7 +199,7 @@ def find() -> list[str]:
         return []
 
 
-def open_meter(options: Options) -> Meter:
+def open_meter(options: MeterOptions) -> Meter:
     """Open the instrument `where`, else the first. Raises MissingTool, LinkError."""
     driver = _package().Driver()
     paths = [str(path) for path in _call(KIND, driver.device_paths)]

@@ -33,7 +33,7 @@ from serial.tools import list_ports
 
 from edgefm.errors import BadInput, BadMessage, DeviceError, LinkTimeout
 from host_tools.link.transport import Transport, open_transport
-from host_tools.power.meter import Answer, Floats, Meter, Options, Piece, SampleClock, gather
+from host_tools.power.meter import Answer, Floats, Meter, MeterOptions, Piece, SampleClock, gather
 from host_tools.recording.chunks import Column
 
 KIND = "lpm01a"
@@ -98,7 +98,7 @@ def read_words(data: bytes) -> Floats | None:
 class Lpm01a(Meter):
     """One board: `volts=3.3` (1.8 to 3.3), `rate=1000` (up to 100000)."""
 
-    def __init__(self, transport: Transport, options: Options) -> None:
+    def __init__(self, transport: Transport, options: MeterOptions) -> None:
         self.name, self._transport = KIND, transport
         self._buffer = b""
         try:
@@ -266,6 +266,6 @@ def find() -> list[str]:
             if (port.vid, port.pid) == USB_ID and PRODUCT.lower() in str(port.product).lower()]
 
 
-def open_meter(options: Options) -> Meter:
+def open_meter(options: MeterOptions) -> Meter:
     """Open the board at `where`. Raises LinkError."""
     return Lpm01a(open_transport(options.where, BAUD), options)

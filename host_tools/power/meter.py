@@ -72,7 +72,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class MeterOptions:
     """How a meter is opened: `--meter KIND:WHERE,key=value,…`."""
 
     where: str = ""

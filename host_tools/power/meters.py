@@ -14,7 +14,7 @@ import numpy as np
 
 from edgefm.errors import BadInput, EdgefmError, LinkLost
 from host_tools.power import hwmon, joulescope, lpm01a, otii, pmic, ppk2
-from host_tools.power.meter import Meter, Options, Piece
+from host_tools.power.meter import Meter, MeterOptions, Piece
 from host_tools.recording.recorder import Recorder
 from host_tools.recording.writer import SampleWriter
 
@@ -26,7 +26,7 @@ READ_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundMeter:
     """A meter that could be opened."""
 
     kind: str
@@ -46,12 +46,12 @@ class Tested:
     problem: str
 
 
-def find_meters() -> list[Found]:
+def find_meters() -> list[FoundMeter]:
     """Every meter that is plugged in, best first."""
-    return [Found(str(driver.KIND), where) for driver in DRIVERS for where in driver.find()]
+    return [FoundMeter(str(driver.KIND), where) for driver in DRIVERS for where in driver.find()]
 
 
-def parse(text: str) -> tuple[str, Options]:
+def parse(text: str) -> tuple[str, MeterOptions]:
     """`KIND`, `KIND:WHERE`, `KIND:WHERE,key=value,…`, `KIND,key=value`. Raises BadInput."""
     first, *rest = text.split(",")
     kind, _, where = first.partition(":")
@@ -63,7 +63,7 @@ def parse(text: str) -> tuple[str, Options]:
         if not equals:
             raise BadInput(f"meter option {item!r}: expected key=value")
         values[key] = value
-    return kind, Options(where, values)
+    return kind, MeterOptions(where, values)
 
 
 def open_meter(text: str) -> Meter | None:
@@ -78,13 +78,13 @@ def open_meter(text: str) -> Meter | None:
         found = next(iter(find_meters()), None)
         if found is None:
             return None
-        kind, options = found.kind, Options(found.where, options.values)
+        kind, options = found.kind, MeterOptions(found.where, options.values)
     driver = DRIVERS[KINDS.index(kind)]
     if not options.where and kind in (ppk2.KIND, lpm01a.KIND, hwmon.KIND):
         places = driver.find()
         if not places:
             raise BadInput(f"meter {kind}: none is plugged in; {kind}:PLACE names one")
-        options = Options(places[0], options.values)
+        options = MeterOptions(places[0], options.values)
     meter: Meter = driver.open_meter(options)
     return meter
 

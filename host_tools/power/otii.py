@@ -20,7 +20,7 @@ import numpy as np
 
 from edgefm.errors import BadMessage, DeviceError, LinkError, LinkLost, LinkTimeout
 from edgefm.files.read import parse_json
-from host_tools.power.meter import Floats, Meter, Options, Piece, SampleClock
+from host_tools.power.meter import Floats, Meter, MeterOptions, Piece, SampleClock
 from host_tools.recording.chunks import Column
 
 KIND = "otii"
@@ -99,7 +99,7 @@ class Connection:
 class Otii(Meter):
     """The first Arc or Ace of the program. `volts=3.3` switches its main output on."""
 
-    def __init__(self, connection: Connection, options: Options) -> None:
+    def __init__(self, connection: Connection, options: MeterOptions) -> None:
         self._connection = connection
         try:
             options.allow("volts", "device")
@@ -251,6 +251,6 @@ def find() -> list[str]:
         return []
 
 
-def open_meter(options: Options) -> Meter:
+def open_meter(options: MeterOptions) -> Meter:
     """Connect to the program at `where`. Raises LinkError."""
     return Otii(Connection(options.where or ADDRESS), options)

@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Sequence
 
 from edgefm.errors import LinkError, LinkLost
-from host_tools.power.meter import Meter, Options, read_number
+from host_tools.power.meter import Meter, MeterOptions, read_number
 from host_tools.power.polled import PolledMeter
 from host_tools.recording.chunks import Column
 
@@ -43,7 +43,7 @@ def read_rails(text: str) -> dict[str, tuple[float, float]]:
 class PiPmic(PolledMeter):
     """The Pi that this runs on."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: MeterOptions) -> None:
         options.allow("polls")
         program = shutil.which(options.where or PROGRAM)
         if program is None:
@@ -95,6 +95,6 @@ def find() -> list[str]:
     return [program] if read_rails(done.stdout) else []
 
 
-def open_meter(options: Options) -> Meter:
+def open_meter(options: MeterOptions) -> Meter:
     """Open the chip. Raises LinkError."""
     return PiPmic(options)

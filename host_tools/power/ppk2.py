@@ -25,7 +25,7 @@ from host_tools.power.meter import (
     Floats,
     Ints,
     Meter,
-    Options,
+    MeterOptions,
     Piece,
     SampleClock,
     gather,
@@ -144,7 +144,7 @@ class Ppk2(Meter):
     """One kit. `mode=ampere` measures a supplied board (volts= says how many, else no watts);
     `mode=source,volts=3.3` supplies the board itself."""
 
-    def __init__(self, transport: Transport, options: Options) -> None:
+    def __init__(self, transport: Transport, options: MeterOptions) -> None:
         options.allow("volts", "mode")
         self.name, self.rate = KIND, float(RATE)
         self._volts = options.number("volts")
@@ -257,6 +257,6 @@ def find() -> list[str]:
     return list(kits.values())
 
 
-def open_meter(options: Options) -> Meter:
+def open_meter(options: MeterOptions) -> Meter:
     """Open the kit at `where`, else the first one found. Raises LinkError."""
     return Ppk2(open_transport(options.where), options)

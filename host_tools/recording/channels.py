@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from host_tools.recording import chunks
-from host_tools.recording.chunks import BadChunk, Column, Head, Summary
+from host_tools.recording.chunks import BadChunk, ChunkSummary, Column, Head
 from host_tools.recording.files import FolderFiles
 from host_tools.recording.views import (
     Buckets,
@@ -229,7 +229,7 @@ class SampleChannel(Channel):
         return Samples(self.columns, times / 1e9, np.array(values), index)
 
     def summaries(self, start: float = -FOREVER, stop: float = FOREVER
-                  ) -> Iterator[tuple[Head, Summary]]:
+                  ) -> Iterator[tuple[Head, ChunkSummary]]:
         """Head and summary of every sound chunk: blocks of 512 samples, cheap to read."""
         for number in self._numbers(start, stop):
             at, head = self._places[number]

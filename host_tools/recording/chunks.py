@@ -86,7 +86,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ChunkSummary:
     """Gaps and blocks of a chunk.
 
     `gaps` [g, 2]: `lost` samples are missing before the sample at position `at`. `starts` [b] ns;
@@ -146,7 +146,7 @@ def unpack_body(head: Head, body: bytes) -> tuple[bytes, bytes]:
     return summary, data
 
 
-def unpack_summary(head: Head, packed: bytes) -> Summary:
+def unpack_summary(head: Head, packed: bytes) -> ChunkSummary:
     """The summary alone, from its packed bytes: zlib has a checksum of its own. Raises BadChunk."""
     if len(packed) != head.summary_bytes:
         raise BadChunk("cut in its summary")
@@ -225,7 +225,7 @@ def read_samples(head: Head, columns: Sequence[Column], summary: bytes,
     return times, physical(columns, series), gaps
 
 
-def read_summary(head: Head, summary: bytes) -> Summary:
+def read_summary(head: Head, summary: bytes) -> ChunkSummary:
     """Gaps and blocks of a chunk of samples. Raises BadChunk."""
     gaps, at = _read_gaps(head, summary)
     blocks = -(-head.count // head.block)
@@ -236,7 +236,8 @@ def read_summary(head: Head, summary: bytes) -> Summary:
     table = table.reshape(head.columns, 16 * blocks)
     low, high = (table[:, i * 4 * blocks:(i + 1) * 4 * blocks].copy().view("<f4").astype(float)
                  for i in (0, 1))
-    return Summary(gaps, starts, low, high, table[:, 8 * blocks:].copy().view("<f8").astype(float))
+    total = table[:, 8 * blocks:].copy().view("<f8").astype(float)
+    return ChunkSummary(gaps, starts, low, high, total)
 
 
 def physical(columns: Sequence[Column], stored: Sequence[Ints]) -> list[Floats]:

@@ -23,7 +23,7 @@ from host_tools.boards.build import build as build_firmware
 from host_tools.cli.profile import profile_fields
 from host_tools.link import frames
 from host_tools.link.device import Device
-from host_tools.link.events import NOTHING, Maps, RunBegin, RunEnd, Stage, join_maps
+from host_tools.link.events import NOTHING, Maps, RunBegin, RunEnd, StageBegin, join_maps
 from host_tools.link.frames import Command, Status
 from host_tools.link.transport import ProcessTransport
 
@@ -115,7 +115,7 @@ def test_events_tell_every_stage_with_its_bytes(sim):
     assert isinstance(begin, RunBegin) and isinstance(end, RunEnd)
     assert begin.package == hashlib.sha256(built.package).digest()[:8]
     assert begin.stages == len(built.plan.stages) == len(stages) - 1
-    assert all(isinstance(one, Stage) for one in stages)
+    assert all(isinstance(one, StageBegin) for one in stages)
     assert [one.stage for one in stages] == list(range(len(stages)))
     assert stages[0].counted == NOTHING and stages[-1].counted == end.counted
     for first, second, stage in zip(stages, stages[1:], built.plan.stages, strict=False):

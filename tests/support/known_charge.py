@@ -25,7 +25,7 @@ from host_tools.power import otii
 from host_tools.power.hwmon import Ina
 from host_tools.power.joulescope import Joulescope
 from host_tools.power.lpm01a import Lpm01a
-from host_tools.power.meter import Options, Piece
+from host_tools.power.meter import MeterOptions, Piece
 from host_tools.power.meters import write_piece
 from host_tools.power.pmic import PiPmic
 from host_tools.power.ppk2 import Ppk2
@@ -67,7 +67,7 @@ def edges_from(start, seconds=SECONDS):
 def ppk2(folder):
     load, pins, charge = stages(SECONDS, AMPERES, 100_000)
     meter = Ppk2(BoardTransport(Ppk2Board(load, pins), lambda b, n: b.words(n).tobytes(),
-                                samples=8000), Options())
+                                samples=8000), MeterOptions())
     meter.start()
     pieces = by_number([meter.read(0.1) for _ in range(10)], 100_000)
     return measured(folder, meter, pieces, edges_from(0)), charge
@@ -76,7 +76,7 @@ def ppk2(folder):
 def lpm01a(folder):
     load, _, charge = stages(SECONDS, [a / 5 for a in AMPERES], 5000)
     meter = Lpm01a(BoardTransport(Lpm01aBoard(load), lambda b, n: b"".join(b.lines(n))),
-                   Options(values={"rate": "5000"}))
+                   MeterOptions(values={"rate": "5000"}))
     meter.start()
     pieces = by_number([meter.read(0.1) for _ in range(4)], 5000)
     return measured(folder, meter, pieces, edges_from(0)), charge
@@ -86,7 +86,7 @@ def lpm01a_words(folder):
     """At 100,000 samples per second; the driver knows the first second when the next begins."""
     load, _, charge = stages(SECONDS, AMPERES, 100_000)
     meter = Lpm01a(BoardTransport(Lpm01aBoard(load), lambda b, n: b"".join(b.words(n)),
-                                  samples=8000), Options(values={"rate": "100000"}))
+                                  samples=8000), MeterOptions(values={"rate": "100000"}))
     meter.start()
     pieces = [piece for _ in range(30) if (piece := meter.read(0.1))]
     return measured(folder, meter, by_number(pieces, 100_000), edges_from(0)), charge
@@ -95,7 +95,7 @@ def lpm01a_words(folder):
 def joulescope(folder):
     load, _, charge = stages(SECONDS, AMPERES, 100_000)
     driver = JoulescopeDriver()
-    meter = Joulescope(driver, driver.path, Options())
+    meter = Joulescope(driver, driver.path, MeterOptions())
     meter.start()
     for at in range(0, 80_000, 8000):
         driver.send("s/i", at, load(np.arange(at, at + 8000)).astype(np.float32))
@@ -108,7 +108,7 @@ def otii_arc(folder):
     load, _, charge = stages(SECONDS, AMPERES, 4000)
     now = [0.0]
     server = OtiiServer(load, clock=lambda: now[0])
-    meter = otii.open_meter(Options(server.address))
+    meter = otii.open_meter(MeterOptions(server.address))
     meter.start()
     pieces = []
     for now[0] in np.arange(1, 18) * 0.05:
@@ -146,7 +146,7 @@ def ina(folder):
     """Stages of 2 to 9 s, 200 polls per second."""
     chip = hwmon_folder(folder / "hwmon")
     time = Simulated(30.0)
-    meter = Ina(chip, Options(values={"polls": "200"}))
+    meter = Ina(chip, MeterOptions(values={"polls": "200"}))
     poll, shown = meter.poll, [""]
 
     def measure():
@@ -165,7 +165,7 @@ def pi_pmic(folder):
     folder.mkdir(exist_ok=True)
     program = fake_vcgencmd(folder, "DDR_VDD2_A current(3)=0.1A\nDDR_VDD2_V volt(11)=1.1V\n")
     time = Simulated(60.0)
-    meter = PiPmic(Options(str(program), {"polls": "50"}))
+    meter = PiPmic(MeterOptions(str(program), {"polls": "50"}))
     meter._ask = lambda: (f"DDR_VDD2_A current(3)={time.amperes():.8f}A\n"
                           "DDR_VDD2_V volt(11)=1.10842500V\n")
     return measured(folder / "run", meter, time.pieces(meter), time.edges), time.charge

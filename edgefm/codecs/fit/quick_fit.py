@@ -37,7 +37,7 @@ WIDE = 64               # rows of more pixels have groups of 8, others of 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Survey:
+class QuickSurvey:
     """Of every sampled value: what it is, from 0; channel, class, distance without and with zero
     set apart."""
 
@@ -59,7 +59,7 @@ def candidates(maps: Sequence[Rows], shape: RowShape) -> list[Candidate]:
     return sorted([_plain(seen), *found], key=lambda c: len(c.tables))
 
 
-def survey(maps: Sequence[Rows], shape: RowShape) -> Survey:
+def survey(maps: Sequence[Rows], shape: RowShape) -> QuickSurvey:
     """The bands of rows that static_fit samples, seen as the codec sees them."""
     bands = sampled_bands(maps, shape)
     first = [_look(band.values, shape, FIRST_START)[1][band.used] for band in bands]
@@ -73,7 +73,7 @@ def survey(maps: Sequence[Rows], shape: RowShape) -> Survey:
         columns.append([a.reshape(-1) for a in (value, channel, known, _fold(value, both),
                                                 _fold(np.maximum(value - 1, 0), both))])
     value, channel, known, distance, apart = (np.concatenate(c) for c in zip(*columns, strict=True))
-    return Survey(shape, start, value, channel, known, distance, apart)
+    return QuickSurvey(shape, start, value, channel, known, distance, apart)
 
 
 def group_of(width: int) -> tuple[int, int]:
@@ -128,7 +128,7 @@ def _cost(u: Ints, k: int) -> Floats:
     return _bits(u, k) + LONG * (u >> k > 0)
 
 
-def mode_costs(seen: Survey) -> Floats:
+def mode_costs(seen: QuickSurvey) -> Floats:
     """Costs by [channel, class, mode]; modes that are not allowed cost infinitely much."""
     where, size = seen.channel * CLASSES + seen.known, seen.shape.channels * CLASSES
     costs = np.full((size, 2 * PARAMETERS), np.inf)
@@ -140,7 +140,7 @@ def mode_costs(seen: Survey) -> Floats:
     return costs.reshape(seen.shape.channels, CLASSES, 2 * PARAMETERS)
 
 
-def _classes(seen: Survey, costs: Floats, count: int) -> Candidate:
+def _classes(seen: QuickSurvey, costs: Floats, count: int) -> Candidate:
     which, bits = cluster(costs, count)
     everywhere = costs.sum(0)
     never = everywhere[:, 0] == 0
@@ -156,7 +156,7 @@ def _classes(seen: Survey, costs: Floats, count: int) -> Candidate:
     return Candidate(quick.pack(tables), bits / len(seen.known))
 
 
-def _plain(seen: Survey) -> Candidate:
+def _plain(seen: QuickSurvey) -> Candidate:
     """A parameter and a centre, the median, per channel; or a bit of its own for zero."""
     modes, centres, total = bytearray(), bytearray(), 0.0
     for c in range(seen.shape.channels):

@@ -47,7 +47,7 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Band:
+class RowBand:
     """Rows of a map, counted from 0; statistics are taken of those that are `used`."""
 
     values: Ints
@@ -66,13 +66,13 @@ def survey(maps: Sequence[Rows], shape: RowShape) -> Survey:
                   apart)
 
 
-def sampled_bands(maps: Sequence[Rows], shape: RowShape) -> list[Band]:
+def sampled_bands(maps: Sequence[Rows], shape: RowShape) -> list[RowBand]:
     """A band of rows of each map, as many as SAMPLE_VALUES allow."""
     rows = max(2, SAMPLE_VALUES // (len(maps) * shape.values))
     return [_band(m, i, rows) for i, m in enumerate(maps)]
 
 
-def _columns(band: Band, shape: RowShape, prediction: Ints, around: Ints) -> tuple[Ints, ...]:
+def _columns(band: RowBand, shape: RowShape, prediction: Ints, around: Ints) -> tuple[Ints, ...]:
     values, prediction = band.values[band.used], prediction[band.used]
     channel = np.broadcast_to(np.arange(shape.channels), values.shape)
     known = HEIGHTS * _log2(around[band.used] + 1) + _log2(prediction + 1)
@@ -80,11 +80,11 @@ def _columns(band: Band, shape: RowShape, prediction: Ints, around: Ints) -> tup
     return tuple(a.reshape(-1) for a in found)
 
 
-def _band(values: Rows, number: int, rows: int) -> Band:
+def _band(values: Rows, number: int, rows: int) -> RowBand:
     """Rows of one map, another part of each; above them some that are only looked back to."""
     first = number * 7919 % max(len(values) - rows, 1)
     above = min(first, WARM)
-    return Band(values[first - above:first + rows].astype(np.int64) + 128, slice(above, None))
+    return RowBand(values[first - above:first + rows].astype(np.int64) + 128, slice(above, None))
 
 
 def _neighbours(band: Ints, shape: RowShape) -> tuple[Ints, Ints]:
@@ -95,7 +95,7 @@ def _neighbours(band: Ints, shape: RowShape) -> tuple[Ints, Ints]:
     return west, north
 
 
-def _taps(bands: Sequence[Band], shape: RowShape) -> tuple[int, int]:
+def _taps(bands: Sequence[RowBand], shape: RowShape) -> tuple[int, int]:
     """Least squares over all channels, calm places counting as much as busy ones; taps >= 0 whose
     sum is at most 64."""
     square, mixed = RIDGE * np.eye(2), RIDGE * np.array(USUAL_TAPS)

@@ -56,7 +56,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredPoint:
     """A point with what was measured: `bytes` cross the external port per inference, both ways."""
 
     point: Point
@@ -81,7 +81,7 @@ class Curve:
     network: str
     model_sha256: str
     figure: str
-    points: tuple[Measured, ...]
+    points: tuple[MeasuredPoint, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain data."""
@@ -188,7 +188,7 @@ def run_judge_unit(unit: JudgeUnit) -> tuple[Outcome, ...]:
 
 
 def _measured(point: Point, compiled: CompiledPoint, outcomes: Sequence[Outcome], task: str
-              ) -> Measured:
+              ) -> MeasuredPoint:
     result = summarize(outcomes, task)
-    return Measured(point, result.external_read_bytes + result.external_write_bytes,
+    return MeasuredPoint(point, result.external_read_bytes + result.external_write_bytes,
                     len(compiled.package), compiled.rate, result)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edgefm.evaluate.sweep import Curve, Measured
+from edgefm.evaluate.sweep import Curve, MeasuredPoint
 from edgefm.html.document import document
 from edgefm.html.markup import Markup, number, size, tag
 from edgefm.html.pictures import picture
@@ -61,7 +61,7 @@ def _pair(value: float | None, error: float | None, form: str) -> str:
     return f"{value:{form}}" if error is None else f"{value:{form}} ± {error:{form.lstrip('+')}}"
 
 
-def _slope(one: Measured) -> str:
+def _slope(one: MeasuredPoint) -> str:
     """Points lost per nat with the points' error; nothing where nothing was lost."""
     lost, error, kl = one.result["difference"], one.result["difference_error"], one.result.kl
     if not kl or lost is None:
@@ -102,8 +102,8 @@ class _Panel:
 
     title: str
     top: int
-    value: Callable[[Measured], float | None]
-    error: Callable[[Measured], float | None]
+    value: Callable[[MeasuredPoint], float | None]
+    error: Callable[[MeasuredPoint], float | None]
     unit: str
     names: int  # pixels from a point down to its name, where the curve is not
 
@@ -122,7 +122,7 @@ def drawing(curve: Curve) -> Markup:
     return picture(f"Accuracy of {curve.network} over the bytes of its maps", 2 * HEIGHT, drawn)
 
 
-def _panel(panel: _Panel, shown: Sequence[Measured], most: int) -> list[Markup]:
+def _panel(panel: _Panel, shown: Sequence[MeasuredPoint], most: int) -> list[Markup]:
     known = [(p, v, panel.error(p) or 0.0) for p in shown if (v := panel.value(p)) is not None]
     low = min([0.0, *(v - e for _, v, e in known)])
     high = max([0.0, *(v + e for _, v, e in known)])
@@ -168,7 +168,7 @@ def _grid(panel: _Panel, ends: tuple[float, float], most: int, x: Callable[[floa
     return drawn
 
 
-def _mark(one: Measured, at: tuple[float, float], bar: tuple[float, float], names: int
+def _mark(one: MeasuredPoint, at: tuple[float, float], bar: tuple[float, float], names: int
           ) -> list[Markup]:
     """A point with its error; hovering tells all about it."""
     hint = (f"{one.point.name}: {number(one.bytes)} B, difference "

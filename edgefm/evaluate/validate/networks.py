@@ -17,7 +17,7 @@ from edgefm.network.graph import Array
 from edgefm.ops import run_graph
 from edgefm.package.records import MAGIC
 from edgefm.package.traffic import MapCounters
-from edgefm.rate_distortion.divergence import Answer, Decision
+from edgefm.rate_distortion.divergence import Decision, DecisionScores
 from edgefm.runtime import Counters, Runtime
 
 
@@ -26,12 +26,12 @@ class Seen:
     """What a network makes of one input: outputs, its decision where one is read, counters."""
 
     outputs: Sequence[Array]
-    decision: Answer | None = None
+    decision: DecisionScores | None = None
     counters: Counters | None = None
     maps: tuple[MapCounters, ...] = ()
 
 
-class Package:
+class PackageJudge:
     """An .efm in our runtime; a decision is read from row taps where `decision` says how."""
 
     def __init__(self, runtime: Runtime, decision: Decision | None = None) -> None:
@@ -67,11 +67,11 @@ def opened(model: bytes) -> AbstractContextManager[Any]:
     return Runtime(model) if is_package(model) else Reference(model)
 
 
-def as_judge(opened_model: Any, decision: Decision | None) -> Package | Oracle:
+def as_judge(opened_model: Any, decision: Decision | None) -> PackageJudge | Oracle:
     """The judge around an opened model."""
     if isinstance(opened_model, Reference):
         return Oracle(opened_model)
-    return Package(opened_model, decision)
+    return PackageJudge(opened_model, decision)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

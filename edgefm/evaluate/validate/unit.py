@@ -15,7 +15,7 @@ import numpy as np
 
 from edgefm.errors import BadInput
 from edgefm.evaluate.validate import classify, detect, segment
-from edgefm.evaluate.validate.networks import FloatNet, Oracle, Package, Seen, as_judge, opened
+from edgefm.evaluate.validate.networks import FloatNet, Oracle, PackageJudge, Seen, as_judge, opened
 from edgefm.evaluate.validate.views import View, views
 from edgefm.images import answers
 from edgefm.images.annotations import BoxedFile, MaskedFile
@@ -89,7 +89,7 @@ def run_unit(unit: Unit) -> tuple[Outcome, ...]:
     info = read_info(unit.package)
     ours_at, oracle_at = unit.decisions or (None, None)
     with ExitStack() as stack:
-        ours = Package(stack.enter_context(Runtime(unit.package)), ours_at)
+        ours = PackageJudge(stack.enter_context(Runtime(unit.package)), ours_at)
         oracle = (as_judge(stack.enter_context(opened(unit.oracle)), oracle_at)
                   if unit.oracle else None)
         source = FloatNet.load(unit.source) if unit.source else None
@@ -97,8 +97,8 @@ def run_unit(unit: Unit) -> tuple[Outcome, ...]:
                      for index in range(len(unit.files)))
 
 
-def _judge(unit: Unit, index: int, preprocess: Preprocess | None, ours: Package,
-           oracle: Package | Oracle | None, source: FloatNet | None) -> Outcome:
+def _judge(unit: Unit, index: int, preprocess: Preprocess | None, ours: PackageJudge,
+           oracle: PackageJudge | Oracle | None, source: FloatNet | None) -> Outcome:
     labelled = unit.files[index]
     start = time.perf_counter()
     file = _read(labelled.path, preprocess, ours.runtime, unit)

@@ -24,8 +24,8 @@ from host_tools.measurement.about import (
     listing,
     mapping,
     plan_of,
+    recorded_maps,
     stage_names,
-    stored_maps,
     whole_number,
     why_no_maps,
 )
@@ -125,7 +125,7 @@ class Follower:
         assert run.end
         meta = self._recording.meta
         per_second = whole_number(mapping(meta.get("device")).get("ticks_per_second")) or 0
-        plan, names, maps = plan_of(meta), stage_names(meta), stored_maps(meta)
+        plan, names, maps = plan_of(meta), stage_names(meta), recorded_maps(meta)
         planned = listing(plan.get("stages"))
         stages = []
         for i, (a, b) in enumerate(zip(run.stages, run.stages[1:], strict=False)):

@@ -20,7 +20,7 @@ from edgefm.html.document import document
 from edgefm.html.markup import Markup, breakable, join, number, short, size, tag
 from edgefm.html.pictures import Bar, bars, memory, memory_key
 from edgefm.package.traffic import MapTraffic
-from host_tools.measurement.about import mapping, stored_maps, whole_number
+from host_tools.measurement.about import mapping, recorded_maps, whole_number
 from host_tools.measurement.align import align
 from host_tools.measurement.costs import Costs
 from host_tools.measurement.summary import (
@@ -338,7 +338,7 @@ CAP_HEADS = ("rows made coarser", "bits lost at most")
 
 def _maps(summary: Summary) -> Markup | None:
     """Stored maps: as planned, what crossed for each, and bits per value as bars."""
-    described = stored_maps(summary.meta)
+    described = recorded_maps(summary.meta)
     if not described:
         return None
     if summary.maps:

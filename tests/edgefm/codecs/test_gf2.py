@@ -28,7 +28,7 @@ def test_a_row_by_hand():
 
 def test_a_curve_comes_before_the_planes_and_after_the_sum():
     halved, doubled = bytes(v // 2 for v in range(256)), bytes(min(2 * v, 255) for v in range(256))
-    curved = replace(HAND, curve=gf2.Curve(halved, doubled, bytes([30, 0])))
+    curved = replace(HAND, curve=gf2.UnequalSteps(halved, doubled, bytes([30, 0])))
     state = gf2.start(gf2.pack(curved), SHAPE)
     row = np.array([[-128 + 200], [-128 + 130], [-128 + 70]], np.int8)
     # (100 + 30, 65), (35 + 30, 35): bits 1, 0, 0 and 0, 1, 0
@@ -39,13 +39,13 @@ def test_a_curve_comes_before_the_planes_and_after_the_sum():
 
 
 def test_tables_come_back():
-    curved = replace(HAND, curve=gf2.Curve(bytes(range(256)), bytes(256), b"\1\2"))
+    curved = replace(HAND, curve=gf2.UnequalSteps(bytes(range(256)), bytes(256), b"\1\2"))
     for learned in (HAND, curved):
         assert gf2.unpack(gf2.pack(learned), 1) == learned
 
 
 def test_a_curve_cut_short_is_refused():
-    curved = gf2.pack(replace(HAND, curve=gf2.Curve(bytes(256), bytes(256), b"\1\2")))
+    curved = gf2.pack(replace(HAND, curve=gf2.UnequalSteps(bytes(256), bytes(256), b"\1\2")))
     for cut in (8, 100, 521, len(curved) - 1):
         with pytest.raises(BadContainer):
             gf2.start(curved[:cut], SHAPE)

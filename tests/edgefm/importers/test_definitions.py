@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput
-from edgefm.importers.definitions import Variant, mobilenet_v2, squeezenet
+from edgefm.importers.definitions import NetworkSize, mobilenet_v2, squeezenet
 from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
 from edgefm.training.shapes import Shapes, mobilenet_v2_shapes, squeezenet_shapes
@@ -21,7 +21,7 @@ BLOCKS_HALF = [(1, 8), *((6, c) for c in (16, 16, 16, 16, 16, 32, 32, 32, 32, 48
 SMALL_FIRES = [(2, 4, 6)] * 8
 SMALL_BLOCKS = [(1, 4)] + [(2, 4)] * 16
 
-Definition = Callable[[dict[str, Array], str, Variant], Graph]
+Definition = Callable[[dict[str, Array], str, NetworkSize], Graph]
 
 # Logits of torchvision 0.28 for the weights and the input that `fill` and `pattern` make.
 TORCHVISION = {
@@ -66,7 +66,7 @@ def run(graph: Graph, image: Array) -> Array:
 def test_logits_equal_torchvisions(name: str) -> None:
     definition, shapes, size, expected = TORCHVISION[name]
     image = (pattern(3 * size[0] * size[1], 99) * 4).reshape(3, *size).transpose(1, 2, 0)
-    logits = run(definition(fill(shapes), name, Variant(size)), image)
+    logits = run(definition(fill(shapes), name, NetworkSize(size)), image)
     np.testing.assert_allclose(logits[0], expected, rtol=1e-4, atol=2e-4)
 
 
@@ -77,7 +77,7 @@ def test_logits_equal_torchvisions(name: str) -> None:
 ])
 def test_ceil_mode_pools_get_explicit_padding(size: tuple[int, int],
                                               expected: list[tuple[int, int]]) -> None:
-    graph = squeezenet(fill(squeezenet_shapes(3, 4, SMALL_FIRES, 3)), "small", Variant(size))
+    graph = squeezenet(fill(squeezenet_shapes(3, 4, SMALL_FIRES, 3)), "small", NetworkSize(size))
     pools = [node for node in graph.nodes if node.op == "max_pool"]
     assert [graph.tensors[node.outputs[0]].shape[1:3] for node in pools] == expected
     for node in pools:
@@ -91,12 +91,12 @@ def test_ceil_mode_pools_get_explicit_padding(size: tuple[int, int],
 
 def test_first_stride_of_one_keeps_the_full_height() -> None:
     shapes = mobilenet_v2_shapes(4, SMALL_BLOCKS, 8, 3)
-    graph = mobilenet_v2(fill(shapes), "small", Variant((20, 24), 1))
+    graph = mobilenet_v2(fill(shapes), "small", NetworkSize((20, 24), 1))
     assert graph.tensors[graph.nodes[0].outputs[0]].shape == (1, 20, 24, 4)
 
 
 def test_residuals_are_added_only_where_shapes_agree() -> None:
-    graph = mobilenet_v2(fill(mobilenet_v2_shapes(4, SMALL_BLOCKS, 8, 3)), "small", Variant())
+    graph = mobilenet_v2(fill(mobilenet_v2_shapes(4, SMALL_BLOCKS, 8, 3)), "small", NetworkSize())
     added = [node.name for node in graph.nodes if node.op == "add"]
     assert added == [f"features.{i}" for i in (1, 3, 5, 6, 8, 9, 10, 11, 12, 13, 15, 16, 17)]
 
@@ -121,7 +121,7 @@ def test_squeezenet_names_the_tensor_that_does_not_fit(
     else:
         weights[name] = np.zeros(shape, np.float32)
     with pytest.raises(BadInput, match=message):
-        squeezenet(weights, "small", Variant())
+        squeezenet(weights, "small", NetworkSize())
 
 
 @pytest.mark.parametrize(("name", "shape", "message"), [
@@ -139,18 +139,18 @@ def test_mobilenet_v2_names_the_tensor_that_does_not_fit(
     else:
         weights[name] = np.zeros(shape, np.float32)
     with pytest.raises(BadInput, match=message):
-        mobilenet_v2(weights, "small", Variant())
+        mobilenet_v2(weights, "small", NetworkSize())
 
 
 def test_negative_variance_is_refused() -> None:
     weights = fill(mobilenet_v2_shapes(4, SMALL_BLOCKS, 8, 3))
     weights["features.0.1.running_var"][2] = -1
     with pytest.raises(BadInput, match=r"'features.0.1.running_var' holds a negative variance"):
-        mobilenet_v2(weights, "small", Variant())
+        mobilenet_v2(weights, "small", NetworkSize())
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 224), (20, 20)])
 def test_input_too_small_for_the_pools_is_refused(size: tuple[int, int]) -> None:
     weights = fill(squeezenet_shapes(3, 4, SMALL_FIRES, 3))
     with pytest.raises(BadInput, match="the input size is too small"):
-        squeezenet(weights, "small", Variant(size))
+        squeezenet(weights, "small", NetworkSize(size))

@@ -17,7 +17,7 @@ from edgefm.network.rewrite import fuse, prune
 from edgefm.ops import run_graph
 from edgefm.ops.quantize import dequantized, quantized
 from edgefm.quantization.calibrate import observe
-from edgefm.quantization.choose import METHODS, QuantizeOptions, candidates, quantize
+from edgefm.quantization.choose import METHODS, QuantizeOptions, quantizations, quantize
 from edgefm.quantization.recipe import Recipe, integer_graph
 
 Samples = Callable[[int], list[Array]]
@@ -62,7 +62,7 @@ def test_tflites_reference_kernels_give_the_same_bits(
 def test_best_measured_candidate_is_taken(float_nets: dict[str, Graph],
                                           float_samples: Samples) -> None:
     graph, samples = float_nets["relu6"], float_samples(8)
-    tried = candidates(graph, samples, QuantizeOptions(held_out=4))
+    tried = quantizations(graph, samples, QuantizeOptions(held_out=4))
     assert {(c.equalized, c.method) for c in tried if c.refined} == {
         (equal, method) for equal in (False, True) for method in METHODS}
     assert sum(not c.refined for c in tried) == 2
@@ -113,14 +113,14 @@ def test_of_many_samples_those_held_out_change_nothing_that_they_do_not_exceed(
     graph, samples = float_nets[name], float_samples(65)
     samples[::5] = [sample * np.float32(.5) for sample in samples[::5]]  # one in five is held out
     options = QuantizeOptions(("99.9", "minmax"), held_out=13)
-    best = min(candidates(graph, samples, options), key=lambda c: c.distance)
+    best = min(quantizations(graph, samples, options), key=lambda c: c.distance)
     assert same(quantize(graph, samples, options), best.graph)
 
 
 def test_options_of_one_entry_leave_one_candidate(float_nets: dict[str, Graph],
                                                   float_samples: Samples) -> None:
     options = QuantizeOptions(methods=("99.5",), refine=(False,), equalize=(True,))
-    tried = candidates(float_nets["relu"], float_samples(4), options)
+    tried = quantizations(float_nets["relu"], float_samples(4), options)
     assert [(c.method, c.equalized, c.refined) for c in tried] == [("99.5", True, False)]
 
 
@@ -171,7 +171,7 @@ def test_real_network_follows_its_float_original(name: str, data_dir: Path,
         graph, mean, std = load_tflite(path), np.float32([.5]), np.float32([.5])
     samples = photos(data_dir, mean, std, 50)
     options = QuantizeOptions(methods=("minmax",), equalize=(False,), held_out=5, refine_with=8)
-    tried = candidates(graph, samples, options)
+    tried = quantizations(graph, samples, options)
     assert tried[0].refined and tried[0].distance < tried[1].distance
     best = tried[0].graph
     same = [outputs(best, s)[0].argmax() == outputs(graph, s)[0].argmax() for s in samples]

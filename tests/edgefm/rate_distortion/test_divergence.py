@@ -7,7 +7,13 @@ from networks import Network
 
 from edgefm.errors import BadInput
 from edgefm.network.graph import Array, Graph
-from edgefm.rate_distortion.divergence import Answer, decision_of, divergence, divergences, scores
+from edgefm.rate_distortion.divergence import (
+    DecisionScores,
+    decision_of,
+    divergence,
+    divergences,
+    scores,
+)
 from edgefm.rate_distortion.requantize import requantize
 
 
@@ -61,24 +67,24 @@ def test_a_coarser_detector_is_further_away(detector: Graph) -> None:
 def test_divergence_of_objects_adds_classes_and_offsets() -> None:
     logits = np.log([[3.0], [1 / 3]])  # 3/4 and 1/4: one object in all
     offsets = np.zeros((2, 4))
-    same = Answer(logits, offsets)
+    same = DecisionScores(logits, offsets)
     assert divergence(same, same) == 0
-    moved = Answer(logits, np.array([[2.0, 0, 0, 0], [0, 0, 0, 2]]))
+    moved = DecisionScores(logits, np.array([[2.0, 0, 0, 0], [0, 0, 0, 2]]))
     assert divergence(same, moved) == pytest.approx(2 * 0.75 + 2 * 0.25)
-    swapped = Answer(-logits, offsets)
+    swapped = DecisionScores(-logits, offsets)
     assert divergence(same, swapped) == pytest.approx(2 * 0.5 * np.log(3))
 
 
 def test_a_certain_detector_costs_a_finite_amount() -> None:
-    sure, other = Answer(np.full((1, 2), 60.0), np.zeros((1, 4))), Answer(
+    sure, other = DecisionScores(np.full((1, 2), 60.0), np.zeros((1, 4))), DecisionScores(
         np.full((1, 2), -60.0), np.zeros((1, 4)))
     assert divergence(sure, other) == pytest.approx(120)
 
 
 def test_divergence_is_the_textbook_sum() -> None:
-    p, q = np.array([[0.5, 0.25, 0.25]]), np.array([[0.25, 0.25, 0.5]])
-    assert divergence(Answer(np.log(p)), Answer(np.log(q))) == pytest.approx(0.25 * np.log(2))
-    assert divergence(Answer(np.log(p)), Answer(np.log(p))) == 0
+    p, q = (DecisionScores(np.log([row])) for row in ((0.5, 0.25, 0.25), (0.25, 0.25, 0.5)))
+    assert divergence(p, q) == pytest.approx(0.25 * np.log(2))
+    assert divergence(p, p) == 0
 
 
 def test_coarser_steps_cost_more(classifier: Graph, samples: list[Array],

@@ -135,16 +135,16 @@ def test_a_reach_in_the_weights_changes_nothing_but_the_maps_step(zero: int) -> 
     x = net.conv(net.input(1, 10, 8, 3), 6, kernel=1)
     x = net.add(x, net.conv(net.conv(x, 12, activation="relu"), 6, kernel=1))
     graph = dequantized_graph(net.graph(net.mean(net.conv(x, 10))))
-    stage = max(bottlenecks(graph), key=lambda stage: len(stage.maps))
-    channels = graph.tensors[stage.maps[0]].shape[-1]
+    group = max(bottlenecks(graph), key=lambda group: len(group.maps))
+    channels = graph.tensors[group.maps[0]].shape[-1]
     reach = (2.0 ** (torch.arange(channels) % 3)).tolist()
     one = code([4] * channels, reach=reach, zero=zero)
-    made = codes.scaled(graph, [(stage, one)])
+    made = codes.scaled(graph, [(group, one)])
     assert codes.step_of(one) == pytest.approx(float(np.exp(np.log(reach).mean())) / (255 - zero))
     image = np.random.default_rng(1).normal(size=graph.tensors[graph.inputs[0]].shape)
     before, after = (run_graph(g, [image.astype(np.float32)]) for g in (graph, made))
     out = graph.outputs[0]
     np.testing.assert_allclose(after[out], before[out], rtol=1e-3, atol=1e-4)
-    for t in stage.maps:
+    for t in group.maps:
         np.testing.assert_allclose(
             after[t] / (codes.step_of(one) * (255 - zero)), before[t] / reach, rtol=1e-3, atol=1e-3)

@@ -16,7 +16,7 @@ from edgefm.compiler.pipeline import compile_model
 from edgefm.demo import demo_models, digits
 from edgefm.exporters.tflite import export_tflite
 from edgefm.images.preprocess import choose_preprocess
-from edgefm.rate_distortion.transform import bottlenecks, stored_maps
+from edgefm.rate_distortion.transform import bottlenecks, maps_read
 from edgefm.runtime import Runtime
 
 torch = pytest.importorskip("torch", reason="needs the Python package torch (extra 'train')")
@@ -56,8 +56,8 @@ def pupil_of(calib: Path, model: str, *more: str) -> tuple[training.Pupil, argpa
 @pytest.mark.parametrize("model", MODELS)
 def test_squared_derivatives_tell_what_noise_costs(calib: Path, model: str) -> None:
     pupil, _ = pupil_of(calib, model)
-    name = list(pupil.stages)[-3]
-    maps = stored_maps(pupil.graph, pupil.stages[name])
+    name = list(pupil.groups)[-3]
+    maps = maps_read(pupil.graph, pupil.groups[name])
     costs = training.costs_of(pupil, pupil.images)[name]
     generator = torch.Generator().manual_seed(1)
 
@@ -94,8 +94,8 @@ def test_what_is_written_compiles_and_says_what_was_trained(
     assert any(one.paired for one in tables.values()) == ("--share" in more)
     compiled = compile_model(tmp_path / "network.tflite", CompileOptions(
         cut="ops", preprocess="tf", tables=tmp_path / "tables.npz"))
-    names = {compiled.graph.tensors[t].name for stage in bottlenecks(compiled.graph)
-             for t in stored_maps(compiled.graph, stage)}
+    names = {compiled.graph.tensors[t].name for group in bottlenecks(compiled.graph)
+             for t in maps_read(compiled.graph, group)}
     assert set(tables) == names
     assert [m.codec for m in compiled.plan.maps].count("gf2") == len(tables)
     assert [m.paired for m in compiled.plan.maps].count(True) == sum(
@@ -118,7 +118,7 @@ def test_an_integer_network_keeps_the_ranges_that_no_code_touches(calib: Path, t
     assert training.main([str(tmp_path / "whole.tflite"), "--calib", str(calib), "--preprocess",
                           "tf", "--bits", "4", "--epochs", "0", "-o", str(tmp_path)]) == 0
     made = importers.load(tmp_path / "network.tflite")
-    coded = {made.tensors[t].name for stage in bottlenecks(made) for t in stage.maps}
+    coded = {made.tensors[t].name for group in bottlenecks(made) for t in group.maps}
     before = {tensor.name: tensor for tensor in quantized.tensors if tensor.data is None}
     kept = [tensor for tensor in made.tensors
             if tensor.data is None and tensor.name in before and tensor.name not in coded]

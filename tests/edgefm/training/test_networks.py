@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgefm.demo import demo_models
-from edgefm.importers.definitions import Variant, mobilenet_v2, squeezenet
+from edgefm.importers.definitions import NetworkSize, mobilenet_v2, squeezenet
 from edgefm.importers.npz import load_npz
 from edgefm.ops import run_graph
 
@@ -48,7 +48,7 @@ def test_graph_and_torch_network_agree(name: str) -> None:
         network(parameters, images.repeat(8, 1, 1, 1) * torch.rand(8, 1, 1, 1), True)  # statistics
         expected = network(parameters, images, False).numpy()
     weights = {key: value.numpy() for key, value in parameters.items()}
-    graph = definition(weights, name, Variant(size))
+    graph = definition(weights, name, NetworkSize(size))
     image = np.ascontiguousarray(images.permute(0, 2, 3, 1).numpy())
     logits = run_graph(graph, [image])[graph.outputs[0]]
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
@@ -62,7 +62,7 @@ def linear(parameters: dict[str, Any], images: Any, training: bool) -> Any:
 
 
 def test_training_lowers_the_error_and_repeats_itself() -> None:
-    plan = training.Recipe(linear, {"weight": (2, 64), "bias": (2,)}, epochs=8, rate=0.03)
+    plan = training.TrainingPlan(linear, {"weight": (2, 64), "bias": (2,)}, epochs=8, rate=0.03)
     images, labels = training.digits("train")
     pair = np.flatnonzero(labels < 2)[:128]
     wanted = torch.from_numpy(labels[pair])

@@ -16,7 +16,7 @@ from host_tools.link.events import (
     Maps,
     RunBegin,
     RunEnd,
-    Stage,
+    StageBegin,
     join_maps,
     read_event,
     read_maps,
@@ -34,7 +34,7 @@ END = RUN_END.pack(3, 9, -14, 78, 4096, *BYTES, 8, 9, bytes(32))
 
 def test_every_kind_is_read():
     assert read_event(BEGIN) == RunBegin(9, 1 << 40, 3, b"01234567")
-    assert read_event(ONE) == Stage(9, 2, 77, Counted(*BYTES))
+    assert read_event(ONE) == StageBegin(9, 2, 77, Counted(*BYTES))
     assert read_event(END) == RunEnd(9, -14, 78, 4096, Counted(*BYTES), 8, 9, bytes(32))
     assert read_event("\4grüß".encode()) == Log("grüß")
     assert read_event(b"\4\xff") == Log("\ufffd")

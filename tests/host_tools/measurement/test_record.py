@@ -13,10 +13,10 @@ from edgefm.package.read import StreamInfo
 from edgefm.package.traffic import MapInfo
 from host_tools.link.capability import Info
 from host_tools.link.session import Event
-from host_tools.measurement.about import stored_maps
+from host_tools.measurement.about import recorded_maps
 from host_tools.measurement.record import RunRecorder
 from host_tools.measurement.runs import count_unknown, read_runs
-from host_tools.power.meter import Options
+from host_tools.power.meter import MeterOptions
 from host_tools.power.ppk2 import Ppk2
 from host_tools.recording import Recording
 
@@ -49,7 +49,7 @@ class Board:
 def meter(**more):
     board = Ppk2Board(lambda n: np.full(len(n), 0.01))
     return Ppk2(BoardTransport(board, lambda b, n: b.words(n).tobytes(), **more),
-                Options(values={"mode": "source", "volts": "3.3"}))
+                MeterOptions(values={"mode": "source", "volts": "3.3"}))
 
 
 def test_everything_of_a_run_is_recorded(tmp_path):
@@ -127,6 +127,6 @@ def test_a_plan_that_a_package_gives_is_kept(tmp_path):
         assert model["codecs"] == ["context", "raw", "zvc"]
         assert model["plan"]["macs"] == PLAN["macs"]
         assert model["package_sha256"] == "c"
-        assert stored_maps(recording.meta) == (
+        assert recorded_maps(recording.meta) == (
             MapInfo("map <a>", "context", 10, 80, 80), MapInfo("map & b", "raw", 5, 64, 16),
             MapInfo("pooled c", "zvc", 4, 50, 50, True))

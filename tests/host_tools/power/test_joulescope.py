@@ -10,7 +10,7 @@ from meters import JoulescopeDriver
 from edgefm.errors import BadInput, BadMessage, LinkError, LinkLost, MissingTool
 from host_tools.power import joulescope
 from host_tools.power.joulescope import Joulescope
-from host_tools.power.meter import Options
+from host_tools.power.meter import MeterOptions
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def driver():
 
 @pytest.fixture
 def meter(driver):
-    meter = Joulescope(driver, driver.path, Options())
+    meter = Joulescope(driver, driver.path, MeterOptions())
     meter.start()
     return meter
 
@@ -92,7 +92,7 @@ def test_a_reader_that_is_too_slow_loses_and_says_so(driver, meter, monkeypatch)
 
 def test_the_packages_exceptions_are_ours(driver, meter):
     with pytest.raises(LinkLost, match="device is in use"):
-        Joulescope(driver, driver.path, Options())
+        Joulescope(driver, driver.path, MeterOptions())
     meter.close()
     meter.close()
     assert not driver.opened
@@ -100,14 +100,14 @@ def test_the_packages_exceptions_are_ours(driver, meter):
 
 def test_wrong_options_are_refused(driver):
     with pytest.raises(BadInput, match="at most"):
-        Joulescope(driver, driver.path, Options(values={"rate": "5e6"}))
+        Joulescope(driver, driver.path, MeterOptions(values={"rate": "5e6"}))
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, joulescope.PACKAGE, None)
     assert joulescope.find() == []
     with pytest.raises(MissingTool, match="pip install"):
-        joulescope.open_meter(Options())
+        joulescope.open_meter(MeterOptions())
 
 
 def test_with_the_package_it_is_found_and_opened(monkeypatch, driver):
@@ -115,6 +115,6 @@ def test_with_the_package_it_is_found_and_opened(monkeypatch, driver):
     package.Driver = lambda: driver
     monkeypatch.setitem(sys.modules, joulescope.PACKAGE, package)
     assert joulescope.find() == [driver.path]
-    assert joulescope.open_meter(Options()).source["path"] == driver.path
+    assert joulescope.open_meter(MeterOptions()).source["path"] == driver.path
     with pytest.raises(LinkError, match="not found"):
-        joulescope.open_meter(Options("js999"))
+        joulescope.open_meter(MeterOptions("js999"))

@@ -9,7 +9,7 @@ from edgefm.errors import BadInput, BadMessage, DeviceError, LinkLost, LinkTimeo
 from host_tools.link.transport import open_transport
 from host_tools.power import lpm01a
 from host_tools.power.lpm01a import Lpm01a, find_message, read_words
-from host_tools.power.meter import Options
+from host_tools.power.meter import MeterOptions
 
 
 def plain(board, count):
@@ -17,7 +17,7 @@ def plain(board, count):
 
 
 def meter_of(board, stream=plain, rate=500, **more):
-    return Lpm01a(BoardTransport(board, stream, **more), Options(values={"rate": str(rate)}))
+    return Lpm01a(BoardTransport(board, stream, **more), MeterOptions(values={"rate": str(rate)}))
 
 
 def read_all(meter, reads):
@@ -142,7 +142,7 @@ def test_a_refused_command_is_said():
 
 
 def test_options_may_have_units():
-    meter = Lpm01a(BoardTransport(flat(1e-3), plain), Options(values={"rate": "100k",
+    meter = Lpm01a(BoardTransport(flat(1e-3), plain), MeterOptions(values={"rate": "100k",
                                                                       "volts": "1800m"}))
     assert meter.rate == 100_000 and meter.source["volts"] == 1.8
 
@@ -150,7 +150,7 @@ def test_options_may_have_units():
 @pytest.mark.parametrize("values", [{"rate": "7"}, {"volts": "5"}, {"mode": "x"}])
 def test_wrong_options_are_refused(values):
     with pytest.raises(BadInput):
-        Lpm01a(BoardTransport(flat(1e-3), plain), Options(values=values))
+        Lpm01a(BoardTransport(flat(1e-3), plain), MeterOptions(values=values))
 
 
 def test_a_board_that_is_unplugged_says_so():
@@ -160,7 +160,7 @@ def test_a_board_that_is_unplugged_says_so():
 
 def test_through_a_real_port():
     name, unplug = serve(flat(2e-3), plain, 500)
-    meter = Lpm01a(open_transport(name), Options(values={"rate": "500"}))
+    meter = Lpm01a(open_transport(name), MeterOptions(values={"rate": "500"}))
     try:
         meter.start()
         pieces = []
@@ -186,7 +186,7 @@ def in_words(board, count):
 
 def fast(board, stream=in_words, **more):
     return Lpm01a(BoardTransport(board, stream, samples=7_500, **more),
-                  Options(values={"rate": str(FAST)}))
+                  MeterOptions(values={"rate": str(FAST)}))
 
 
 def read_seconds(meter, count):
@@ -277,7 +277,7 @@ def test_any_cutting_of_the_words_gives_the_same_samples(monkeypatch):
 
 def test_words_through_a_real_port_have_their_times():
     name, unplug = serve(flat(2e-3), in_words, 10_000)
-    meter = Lpm01a(open_transport(name), Options(values={"rate": "10000"}))
+    meter = Lpm01a(open_transport(name), MeterOptions(values={"rate": "10000"}))
     try:
         meter.start()
         pieces = []

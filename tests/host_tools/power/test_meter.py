@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput
-from host_tools.power.meter import Answer, Options, Piece, SampleClock
+from host_tools.power.meter import Answer, MeterOptions, Piece, SampleClock
 
 RATE = 10_000
 PERIOD = 100_000
@@ -53,7 +53,7 @@ def test_a_piece_knows_its_seconds():
 
 
 def test_options_are_checked():
-    options = Options("x", {"volts": "3.3", "mode": "a"})
+    options = MeterOptions("x", {"volts": "3.3", "mode": "a"})
     assert options.number("volts") == 3.3 and options.number("rate", 5.0) == 5.0
     assert options.choice("mode", ("b", "a")) == "a"
     with pytest.raises(BadInput, match="expected volts"):
@@ -61,10 +61,10 @@ def test_options_are_checked():
     with pytest.raises(BadInput, match="expected b or c"):
         options.choice("mode", ("b", "c"))
     for text, value in (("100k", 1e5), ("3300m", 3.3), ("1M", 1e6), ("1e3", 1e3), (" .5 ", 0.5)):
-        assert Options(values={"rate": text}).number("rate") == value
+        assert MeterOptions(values={"rate": text}).number("rate") == value
     for wrong in ("", "-1", "0", "nan", "inf", "x", "k", "1kk", "1 V", "1e999", "\u0663"):
         with pytest.raises(BadInput, match="above 0"):
-            Options(values={"volts": wrong}).number("volts")
+            MeterOptions(values={"volts": wrong}).number("volts")
 
 
 class Quiet:

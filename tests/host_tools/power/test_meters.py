@@ -13,7 +13,7 @@ from edgefm.errors import BadInput
 from host_tools.power import hwmon, meters, otii
 from host_tools.power.hwmon import Ina
 from host_tools.power.lpm01a import Lpm01a
-from host_tools.power.meter import Options
+from host_tools.power.meter import MeterOptions
 from host_tools.power.meters import MeterRecording, check_meter, parse
 from host_tools.power.pmic import read_rails
 from host_tools.power.ppk2 import Ppk2, read_calibration, split_words
@@ -49,13 +49,13 @@ def test_none_is_no_meter_and_auto_is_the_best_that_is_there(tmp_path, monkeypat
 
 def test_a_test_of_a_meter_says_what_is_wrong(tmp_path):
     board = Ppk2Board(lambda n: np.full(len(n), 0.01))
-    silent = Ppk2(BoardTransport(board, lambda board, count: b""), Options())
+    silent = Ppk2(BoardTransport(board, lambda board, count: b""), MeterOptions())
     assert check_meter(silent, 0.05).problem == "no sample came"
-    gone = Ppk2(BoardTransport(board, lambda b, n: b.words(n).tobytes(), reads=2), Options())
+    gone = Ppk2(BoardTransport(board, lambda b, n: b.words(n).tobytes(), reads=2), MeterOptions())
     assert "unplugged" in check_meter(gone, 5).problem
     folder = hwmon_folder(tmp_path)
     (folder / "power1_input").write_text("250000")
-    tested = check_meter(Ina(folder, Options()), 0.05)
+    tested = check_meter(Ina(folder, MeterOptions()), 0.05)
     assert (tested.problem, tested.watts, tested.rails) == ("", 0.25, ("rail 1",))
 
 
@@ -64,7 +64,8 @@ def test_a_meter_that_disappears_ends_its_channel_and_not_the_recording(tmp_path
     complaints = []
     with Recorder(tmp_path) as recorder:
         device = recorder.events("device")
-        meter = Ppk2(BoardTransport(board, lambda b, n: b.words(n).tobytes(), reads=3), Options())
+        transport = BoardTransport(board, lambda b, n: b.words(n).tobytes(), reads=3)
+        meter = Ppk2(transport, MeterOptions())
         recording = MeterRecording(meter, recorder, complaints.append)
         recording.start()
         recording._thread.join(10)
@@ -88,7 +89,7 @@ def test_known_charge_per_stage_is_measured_within_a_percent(tmp_path, name):
 
 def test_samples_that_are_no_numbers_end_the_channel_and_not_the_recording(tmp_path):
     board, said = Ppk2Board(lambda n: np.full(len(n), 0.01)), []
-    meter = Ppk2(BoardTransport(board, lambda b, n: b.words(n).tobytes()), Options())
+    meter = Ppk2(BoardTransport(board, lambda b, n: b.words(n).tobytes()), MeterOptions())
     read = meter.read
 
     def spoilt(timeout):
@@ -109,7 +110,7 @@ def test_samples_that_are_no_numbers_end_the_channel_and_not_the_recording(tmp_p
 def test_random_bytes_are_no_samples_and_no_end(monkeypatch):
     monkeypatch.setattr("host_tools.power.meter.BATCH_SECONDS", 0)
     random = np.random.default_rng(11)
-    board = Lpm01a(BoardTransport(Lpm01aBoard(lambda n: n), None), Options())
+    board = Lpm01a(BoardTransport(Lpm01aBoard(lambda n: n), None), MeterOptions())
     for _ in range(100):
         data = random.bytes(random.integers(1, 600))
         split_words(data, None)
@@ -124,7 +125,7 @@ def test_recording_needs_no_more_than_the_meter_gives(tmp_path):
     load, _, _ = stages(known_charge.SECONDS, known_charge.AMPERES, 100_000)
     with Recorder(tmp_path) as recorder:
         meter = Ppk2(BoardTransport(Ppk2Board(load), lambda b, n: b.words(n).tobytes()),
-                     Options(values={"mode": "source", "volts": "3.3"}))
+                     MeterOptions(values={"mode": "source", "volts": "3.3"}))
         recording = MeterRecording(meter, recorder)
         recording.start()
         until = time.monotonic() + 10

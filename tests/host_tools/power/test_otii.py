@@ -10,7 +10,7 @@ from meters import OtiiServer
 
 from edgefm.errors import BadMessage, LinkError, LinkLost
 from host_tools.power import otii
-from host_tools.power.meter import Options
+from host_tools.power.meter import MeterOptions
 from host_tools.power.otii import Connection
 
 
@@ -36,7 +36,7 @@ def server(time):
 
 
 def test_samples_are_fetched_as_they_come(server, time):
-    meter = otii.open_meter(Options(server.address, {"volts": "3.3"}))
+    meter = otii.open_meter(MeterOptions(server.address, {"volts": "3.3"}))
     meter.start()
     time.now = 0.25
     first = meter.read(0.1)
@@ -62,7 +62,7 @@ def test_requests_go_out_at_once(server):
 
 
 def test_nothing_new_is_no_piece(server):
-    meter = otii.open_meter(Options(server.address))
+    meter = otii.open_meter(MeterOptions(server.address))
     meter.start()
     assert meter.read(0.01) is None
     assert "arc_set_main" not in server.requests
@@ -70,7 +70,7 @@ def test_nothing_new_is_no_piece(server):
 
 
 def test_a_program_that_ends_is_lost(server, time):
-    meter = otii.open_meter(Options(server.address))
+    meter = otii.open_meter(MeterOptions(server.address))
     meter.start()
     server.close()
     with pytest.raises(LinkLost):
@@ -81,11 +81,11 @@ def test_a_program_that_ends_is_lost(server, time):
 def test_no_instrument_and_no_program_are_said(monkeypatch):
     server = OtiiServer(lambda n: n, devices=0)
     with pytest.raises(LinkError, match="plugged in"):
-        otii.open_meter(Options(server.address))
+        otii.open_meter(MeterOptions(server.address))
     server.close()
     for wrong in ("127.0.0.1:1", "nonsense", "127.0.0.1:x"):
         with pytest.raises(LinkError, match="cannot be reached"):
-            otii.open_meter(Options(wrong))
+            otii.open_meter(MeterOptions(wrong))
     monkeypatch.setattr(otii, "ADDRESS", "127.0.0.1:1")
     assert otii.find() == []
 
@@ -100,7 +100,7 @@ def answering(server, channel, data):
     """The server, whose data of one channel are these."""
     given = server._data
     server._data = lambda name, *where: data if name == channel else given(name, *where)
-    meter = otii.open_meter(Options(server.address))
+    meter = otii.open_meter(MeterOptions(server.address))
     meter.start()
     return meter
 
@@ -159,7 +159,7 @@ def test_answers_that_never_end_are_refused():
 
 
 def test_more_samples_than_asked_for_are_refused(server, time, monkeypatch):
-    meter = otii.open_meter(Options(server.address))
+    meter = otii.open_meter(MeterOptions(server.address))
     meter.start()
     time.now = 0.25
     monkeypatch.setattr(meter._connection, "ask", lambda command, **data: {

@@ -7,7 +7,7 @@ from meters import PMIC, fake_vcgencmd, hwmon_folder
 
 from edgefm.errors import LinkError, LinkLost
 from host_tools.power import hwmon, pmic
-from host_tools.power.meter import Options
+from host_tools.power.meter import MeterOptions
 from host_tools.power.polled import PolledMeter
 from host_tools.recording.chunks import Column
 
@@ -79,7 +79,7 @@ def test_a_chip_is_read_in_its_units(tmp_path, monkeypatch):
         (folder / f"{name}_input").write_text(f"{value}\n")
     monkeypatch.setenv(hwmon.ROOT, str(tmp_path))
     assert hwmon.find() == [str(folder)]
-    meter = hwmon.open_meter(Options(hwmon.find()[0]))
+    meter = hwmon.open_meter(MeterOptions(hwmon.find()[0]))
     meter.start()
     piece = meter.read(0.02)
     assert [(c.rail, c.quantity) for c in meter.columns] == [
@@ -90,14 +90,14 @@ def test_a_chip_is_read_in_its_units(tmp_path, monkeypatch):
 
 def test_a_chip_of_three_rails_that_does_not_multiply(tmp_path):
     folder = hwmon_folder(tmp_path, "ina3221", rails=3, power=False)
-    meter = hwmon.open_meter(Options(str(folder)))
+    meter = hwmon.open_meter(MeterOptions(str(folder)))
     assert len(meter.columns) == 9 and len(meter.poll()) == 6
     assert meter.columns[5].product == (3, 4)
 
 
 def test_a_chip_that_is_unbound_is_gone(tmp_path):
     folder = hwmon_folder(tmp_path)
-    meter = hwmon.open_meter(Options(str(folder)))
+    meter = hwmon.open_meter(MeterOptions(str(folder)))
     meter.start()
     (folder / "curr1_input").unlink()
     with pytest.raises(LinkLost, match="curr1_input is gone"):
@@ -106,21 +106,21 @@ def test_a_chip_that_is_unbound_is_gone(tmp_path):
 
 def test_half_a_number_is_a_lost_sample(tmp_path):
     folder = hwmon_folder(tmp_path)
-    meter = hwmon.open_meter(Options(str(folder)))
+    meter = hwmon.open_meter(MeterOptions(str(folder)))
     (folder / "in1_input").write_text("")
     assert meter.poll() is None
 
 
 def test_a_folder_without_rails_is_refused(tmp_path):
     with pytest.raises(LinkError, match="expected the hwmon folder"):
-        hwmon.open_meter(Options(str(tmp_path)))
+        hwmon.open_meter(MeterOptions(str(tmp_path)))
 
 
 def test_the_pis_rails_are_read(tmp_path, monkeypatch):
     fake_vcgencmd(tmp_path)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert pmic.find() == [str(tmp_path / "vcgencmd")]
-    meter = pmic.open_meter(Options())
+    meter = pmic.open_meter(MeterOptions())
     assert [c.rail for c in meter.columns if c.quantity == "watts"] == [
         "3V7_WL_SW", "3V3_SYS", "DDR_VDD2", "DDR_VDDQ", "VDD_CORE"]
     assert meter.source["external_memory_rails"] == ["DDR_VDD2", "DDR_VDDQ"]
@@ -141,11 +141,11 @@ def test_another_pi_has_no_rails(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert pmic.find() == []
     with pytest.raises(LinkError, match="only a Raspberry Pi 5"):
-        pmic.open_meter(Options())
+        pmic.open_meter(MeterOptions())
     monkeypatch.setenv("PATH", "/nonexistent")
     assert pmic.find() == []
     with pytest.raises(LinkError, match="no such program"):
-        pmic.open_meter(Options())
+        pmic.open_meter(MeterOptions())
 
 
 def test_rails_in_other_words_are_the_same():

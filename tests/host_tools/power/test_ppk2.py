@@ -8,11 +8,11 @@ from meters import METADATA, BoardTransport, Ppk2Board, serve, stages
 from edgefm.errors import BadInput, BadMessage, LinkLost, LinkTimeout
 from host_tools.link.transport import open_transport
 from host_tools.power import ppk2
-from host_tools.power.meter import Options
+from host_tools.power.meter import MeterOptions
 from host_tools.power.meters import check_meter
 from host_tools.power.ppk2 import Ppk2, read_calibration, split_words
 
-SOURCE = Options(values={"mode": "source", "volts": "3.3"})
+SOURCE = MeterOptions(values={"mode": "source", "volts": "3.3"})
 
 
 def plain(board, count):
@@ -63,7 +63,7 @@ def test_source_mode_sets_the_voltage_and_powers_the_board():
 
 def test_ampere_mode_touches_no_supply_and_knows_no_watts_without_volts():
     board = flat(1e-3)
-    meter = meter_of(board, options=Options())
+    meter = meter_of(board, options=MeterOptions())
     meter.start()
     assert 0x0D not in board.commands and 0x0C not in board.commands
     assert [c.quantity for c in meter.columns] == ["amperes", "digital"]
@@ -73,7 +73,7 @@ def test_ampere_mode_touches_no_supply_and_knows_no_watts_without_volts():
                                     {"volts": "x"}, {"mode": "smu"}, {"speed": "1"}])
 def test_wrong_options_are_refused(values):
     with pytest.raises(BadInput):
-        meter_of(flat(1e-3), options=Options(values=values))
+        meter_of(flat(1e-3), options=MeterOptions(values=values))
 
 
 def test_the_inputs_are_the_markers():

@@ -266,7 +266,7 @@ def random_net(rng: np.random.Generator, block: int, channels: int, curved: bool
     powers = [sign << s for s in (0, 3, 7, 15) for sign in (1, -1)]
     bits = tuple((int(rng.integers(-3, 4)), terms(8 * outputs, [1, -1])) for _ in range(stored))
     values = tuple((int(rng.integers(-300, 300)), terms(stored, powers)) for _ in range(outputs))
-    curve = gf2.Curve(rng.bytes(256), rng.bytes(256), rng.bytes(outputs)) if curved else None
+    curve = gf2.UnequalSteps(rng.bytes(256), rng.bytes(256), rng.bytes(outputs)) if curved else None
     return gf2.Learned(block, int(rng.integers(-128, 128)), bits, values, curve)
 
 

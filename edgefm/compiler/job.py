@@ -21,7 +21,7 @@ LEAST_FACTOR = 0.05  # of a map's step, where its tables are for a finer one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Task:
+class Job:
     """`graph` is the model's with the steps that `tables`, by name of map, are for."""
 
     model: Model
@@ -54,14 +54,14 @@ class Task:
         return chooser_for(self.graph, samples, self.options.quality, self.options.tile, self.tick)
 
 
-def task_for(model: Model, options: CompileOptions, tick: Callable[[], None]) -> Task:
+def job_for(model: Model, options: CompileOptions, tick: Callable[[], None]) -> Job:
     """What the options ask for. Raises BadInput where they contradict each other or the target."""
     budget = options.budget
     target = load_target(options.target).with_budget(options.fast, options.external)
     tables = read_tables(options.tables) if options.tables else {}
     graph = requantize(model.graph, step_factors(tables, model.graph), LEAST_FACTOR)
     _check(graph.name, options, target)
-    return Task(model, graph, options, budget, target, tables, tick)
+    return Job(model, graph, options, budget, target, tables, tick)
 
 
 def _check(name: str, options: CompileOptions, target: Target) -> None:
