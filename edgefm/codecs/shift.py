@@ -36,20 +36,20 @@ _Ints = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """Any n successive rows take at most n * rate + depth bytes, first bytes included.
+    """Any n successive rows take at most n * per_row + depth bytes, first bytes included.
 
     `floors` are the least shifts of the rows, all 0 when empty; `quality`, without floors, makes
     some tiles of a row coarser than others.
     """
 
-    rate: int
+    per_row: int
     depth: int
     floors: bytes = b""
     quality: Quality | None = None
 
     def most_bytes(self, rows: int, row_bytes: int) -> int:
         """The most bytes that `rows` successive rows can take."""
-        return min(rows * self.rate + self.depth, rows * (row_bytes + HEAD_BYTES))
+        return min(rows * self.per_row + self.depth, rows * (row_bytes + HEAD_BYTES))
 
     @property
     def kind(self) -> QualityKind:
@@ -225,9 +225,9 @@ def _encode_row(side: _Side, row: Rows, y: int, bucket: Bucket, slot: int, align
     """The stored row."""
     cap, shape = bucket.cap, side.shape
     floor = cap.floors[y] if cap.floors else 0
-    credit = (cap.depth if y == 0 else bucket.credit) + cap.rate
+    credit = (cap.depth if y == 0 else bucket.credit) + cap.per_row
     before = floor if y == 0 else bucket.shift
-    finer = before > 0 and credit >= cap.rate + cap.depth // 2
+    finer = before > 0 and credit >= cap.per_row + cap.depth // 2
     shift = max(before - finer, floor)
     room = min(shape.values + HEAD_BYTES, slot, credit - credit % alignment)
     shift, code, side.above = _fitting(side, row, y, shift, shift != before, room)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Caps for maps in external memory: a budget in bytes that holds for any picture.
 
-What a map takes at most is its cap: n * rate + depth bytes for n rows. The cap that suits the usual
-calibration picture says what a promise would cost at these steps, and that is what a search for
-steps compares with the budget: finer steps that were capped often would lose more than coarser ones
-that are capped rarely. What is left of the budget then widens all caps in proportion.
+What a map takes at most is its cap: n * per_row + depth bytes for n rows. A search for steps
+compares the budget with the caps that suit the usual calibration picture at those steps: finer
+steps that were capped often would lose more than coarser ones that are capped rarely. What is left
+of the budget then widens all caps in proportion.
 """
 
 from __future__ import annotations
@@ -72,10 +72,11 @@ class Capping:
 
         def at(factor: float) -> Plan:
             return _with_sizes(usual, {m.name: Cap(
-                max(int(factor * m.cap.rate), self.target.alignment), int(factor * m.cap.depth))
+                max(int(factor * m.cap.per_row), self.target.alignment), int(factor * m.cap.depth))
                 for m in usual.maps if m.cap})
 
-        low, high = 0.0, max((m.slot_bytes / m.cap.rate for m in usual.maps if m.cap), default=1.0)
+        low, high = 0.0, max((m.slot_bytes / m.cap.per_row for m in usual.maps if m.cap),
+                             default=1.0)
         if at(low).most_map_bytes > self.budget:
             raise BadInput(f"the maps that this plan stores take {at(low).most_map_bytes} bytes at "
                            f"most even where nothing is left of them; the budget is {self.budget}")
@@ -92,8 +93,8 @@ def with_caps(plan: Plan, caps: Mapping[str, Cap]) -> Plan:
 
 
 def _with_sizes(plan: Plan, sizes: Mapping[str, Cap]) -> Plan:
-    """The same plan with caps of these rates and depths, which keep their quality maps."""
-    return with_caps(plan, {m.name: replace(m.cap, rate=sizes[m.name].rate,
+    """The same plan with caps of these sizes, which keep their quality maps."""
+    return with_caps(plan, {m.name: replace(m.cap, per_row=sizes[m.name].per_row,
                                             depth=sizes[m.name].depth)
                             for m in plan.maps if m.cap and m.name in sizes})
 

@@ -17,6 +17,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from edgefm.errors import BadInput, MissingTool
 from edgefm.files.write import make_folder, writing, writing_text
@@ -121,8 +122,6 @@ def _classes_in_turn(labels: Labels) -> npt.NDArray[np.int64]:
 
 def _write_images(folder: Path, images: Images, labels: Labels) -> list[str]:
     """Write grey PNGs named by position and label; returns the names."""
-    from PIL import Image
-
     make_folder(folder)
     names = [f"{i:04d}_digit_{label}.png" for i, label in enumerate(labels)]
     pairs: Iterable[tuple[str, Images]] = zip(names, images, strict=True)

@@ -185,7 +185,7 @@ def _cap(plan: Plan, index: int, tables: _Blob) -> bytes:
     table, tile = m.cap.floors, 0
     if m.cap.quality:
         table, tile = m.cap.quality.table, m.cap.quality.tile
-    return CAP.pack(index, m.cap.rate, m.cap.depth, m.release, m.pooled, m.cap.kind, tile,
+    return CAP.pack(index, m.cap.per_row, m.cap.depth, m.release, m.pooled, m.cap.kind, tile,
                     tables.append(table) if table else 0)
 
 

@@ -96,7 +96,7 @@ class StoredMap:
             return self.bytes
         if self.pooled:
             return self.cap.most_bytes(self.rows, self.row_bytes)
-        return min(self.rows * self.cap.rate + self.cap.depth, self.bytes)
+        return min(self.rows * self.cap.per_row + self.cap.depth, self.bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class Plan:
         figures["maps"] = [
             {"name": m.name, "address": m.address, "bytes": m.bytes, "rows": m.rows,
              "row_bytes": m.row_bytes, "codec": m.codec,
-             **({"pooled": m.pooled, "rate": m.cap.rate, "depth": m.cap.depth,
+             **({"pooled": m.pooled, "rate": m.cap.per_row, "depth": m.cap.depth,
                  "most_bytes": m.most_bytes} if m.cap else {}),
              **({"reference": m.reference, "refresh": m.refresh} if m.reference >= 0 else {}),
              **({"quality": m.cap.quality.kind.name.lower(), "tile": m.cap.quality.tile}

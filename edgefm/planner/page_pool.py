@@ -34,7 +34,7 @@ class Pooled:
         byte can be any byte of a page.
         """
         rows = self.made - self.gone
-        bytes_ = np.minimum(rows * self.cap.rate + self.cap.depth,
+        bytes_ = np.minimum(rows * self.cap.per_row + self.cap.depth,
                             rows * (self.row_bytes + HEAD_BYTES))
         whole = -(-bytes_ // page)
         pages = np.where(self.gone > 0, 1 - (1 - bytes_) // page, whole)

@@ -244,7 +244,7 @@ class Search:
             widest, cap = self._widest(g)
             if cap is None:
                 continue
-            share = cap.rate / streams[widest].row_bytes
+            share = cap.per_row / streams[widest].row_bytes
             total += cap.depth
             if g in cost.live:
                 total += self.storage.cursor_bytes(widest, streams[widest], self.target,

@@ -55,7 +55,7 @@ class Storage:
         _, row_bytes = self.rows(stream, shape)
         cap = self.cap_of(stream)
         return target.transfer_bytes(
-            min(row_bytes + HEAD_BYTES, cap.rate + cap.depth) if cap else row_bytes)
+            min(row_bytes + HEAD_BYTES, cap.per_row + cap.depth) if cap else row_bytes)
 
     def outside_bytes(self, stream: int, shape: Stream, target: Target) -> int:
         """What the map takes of external memory."""

@@ -66,7 +66,7 @@ class Good:
         cap = self.cap
         if cap is None:
             return None
-        return lambda stream: Cap(cap.rate, cap.depth,
+        return lambda stream: Cap(cap.per_row, cap.depth,
                                   cap.floors if len(cap.floors) == stream.height else b"",
                                   self.quality(stream) if self.quality else None)
 

@@ -56,6 +56,11 @@ FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("agent",),
     ("main",),
 )
+# Modules that import some of ours only when they are needed, and why.
+LATE_IMPORTS = {
+    "edgefm/importers/__init__.py": "a command that reads one kind of model waits for no other",
+    "edgefm/console/command.py": "multiprocessing, which few commands use, starts slowly",
+}
 LIBC = {"stdint.h", "stddef.h", "stdbool.h", "string.h"}
 INTRINSICS = {"immintrin.h", "arm_neon.h", "arm_acle.h", "arm_mve.h", "sys/auxv.h"}
 
@@ -95,6 +100,19 @@ def test_python_imports_point_down(root: Path, package: str,
                   for target in sorted(targets & {one for each in floors for one in each})
                   if target != parts[1] and _floor(floors, target) >= floor]
     assert not wrong
+
+
+def test_functions_import_none_of_our_modules(root: Path) -> None:
+    """Such an import hides a circle, or should stand at the top."""
+    late = {path.relative_to(root).as_posix()
+            for package in ("edgefm", "host_tools") for path in (root / package).rglob("*.py")
+            if "cli" not in path.parts  # verbs load what they need
+            for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+            for node in ast.walk(function)
+            if isinstance(node, ast.ImportFrom) and node.module
+            and node.module.split(".")[0] in ("edgefm", "host_tools")}
+    assert late == LATE_IMPORTS.keys()
 
 
 def test_firmware_includes_point_down(root: Path) -> None:

@@ -70,7 +70,7 @@ def _store_in_pool(state: _State, index: int, rows: int) -> None:
     m, pool, plan = state.plan.maps[index], state.pool, state.plan
     assert m.cap is not None and pool is not None
     for _ in range(rows):
-        credit = pool.credit.get(index, m.cap.depth) + m.cap.rate
+        credit = pool.credit.get(index, m.cap.depth) + m.cap.per_row
         size = min(credit, m.row_bytes + 1)
         pool.credit[index] = min(credit - size, m.cap.depth)
         pool.rows.setdefault(index, []).append(size)

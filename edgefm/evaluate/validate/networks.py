@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from edgefm import importers
 from edgefm.evaluate.reference import Reference, available
 from edgefm.files.read import read_bytes
 from edgefm.images.preprocess import InputInfo, Preprocess, load_image
-from edgefm.network.graph import Array
+from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
 from edgefm.package.records import MAGIC
 from edgefm.package.traffic import MapCounters
@@ -62,12 +61,12 @@ def is_package(model: bytes) -> bool:
     return model[:len(MAGIC)] == MAGIC
 
 
-def opened(model: bytes) -> AbstractContextManager[Any]:
+def opened(model: bytes) -> AbstractContextManager[Runtime | Reference]:
     """A Runtime or a Reference, by what the bytes are."""
     return Runtime(model) if is_package(model) else Reference(model)
 
 
-def as_judge(opened_model: Any, decision: Decision | None) -> PackageJudge | Oracle:
+def as_judge(opened_model: Runtime | Reference, decision: Decision | None) -> PackageJudge | Oracle:
     """The judge around an opened model."""
     if isinstance(opened_model, Reference):
         return Oracle(opened_model)
@@ -78,7 +77,7 @@ def as_judge(opened_model: Any, decision: Decision | None) -> PackageJudge | Ora
 class FloatNet:
     """The float source network: by the oracle where it reads the file, else by edgefm.ops."""
 
-    graph: Any
+    graph: Graph
     oracle: Reference | None
 
     @staticmethod

@@ -40,7 +40,7 @@ def built(graph: Graph) -> Built:
 
 def test_a_cap_is_set_by_the_usual_picture() -> None:
     cap = usual_cap([[10, 20], [15, 15], [90, 110]])
-    assert (cap.rate, cap.depth) == (16, DEPTH_ROWS * 16)
+    assert (cap.per_row, cap.depth) == (16, DEPTH_ROWS * 16)
     assert usual_cap([[10, 20]], 2).depth == 32
 
 
@@ -53,12 +53,12 @@ def usual_of(built: Built, samples: list[np.ndarray], budget: int | None = 1 << 
 
 def test_usual_caps_count_whole_transfers(built: Built, samples: list[np.ndarray]) -> None:
     _, usual = usual_of(built, samples)
-    assert usual.maps and all(m.cap and m.cap != old.cap and m.cap.depth == m.cap.rate * 3
+    assert usual.maps and all(m.cap and m.cap != old.cap and m.cap.depth == m.cap.per_row * 3
                               for m, old in zip(usual.maps, built.plan.maps, strict=True))
     rows = np.full((24, 12, 8), 3, np.int8)
     length = len(code_map(CODECS["zvc"].id, b"", 0, rows).rows[0])
     cap = Capping([], TARGET, None)._usual([[length] * 24], 24)
-    assert cap.rate == TARGET.transfer_bytes(length + HEAD_BYTES)
+    assert cap.per_row == TARGET.transfer_bytes(length + HEAD_BYTES)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 1.5])

@@ -151,4 +151,4 @@ def test_loose_caps_never_act(graph: Graph) -> None:
     target = Target(alignment=4)
     for stream in lower(graph).streams:
         cap = Capping([], target, None).loose(stream)
-        assert cap.rate % 4 == 0 and cap.rate > stream.row_bytes and cap.depth == 0
+        assert cap.per_row % 4 == 0 and cap.per_row > stream.row_bytes and cap.depth == 0
