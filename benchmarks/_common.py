@@ -26,7 +26,7 @@ from edgefm.exporters.tflite import export_tflite
 from edgefm.files.write import make_folder, write_file
 from edgefm.images.preprocess import is_picture
 from edgefm.network.graph import Array, Graph
-from edgefm.rate_distortion.transform import bottlenecks, maps_read
+from edgefm.rate_distortion.channel_groups import bottlenecks, maps_read
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "benchmarks"

@@ -52,7 +52,7 @@ from edgefm.network.graph import Array, Graph
 from edgefm.ops.quantize import dequantized, quantized
 from edgefm.package.write import CodedMap, Description, write_package
 from edgefm.planner import Target, analyse, make_plan
-from edgefm.rate_distortion.channels import in_good_coordinates
+from edgefm.rate_distortion.channel_transform import in_good_coordinates
 from edgefm.rate_distortion.divergence import Scores, divergences, package_of, scores
 from edgefm.rate_distortion.requantize import requantize
 from edgefm.runtime import Runtime

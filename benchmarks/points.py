@@ -37,7 +37,7 @@ from edgefm.images.labels import LabelledFile, read_labels, spread
 from edgefm.images.preprocess import Preprocess, load_image
 from edgefm.network.graph import Graph
 from edgefm.rate_distortion.allocate import ladder
-from edgefm.rate_distortion.channels import in_good_coordinates
+from edgefm.rate_distortion.channel_transform import in_good_coordinates
 from edgefm.rate_distortion.divergence import (
     Decision,
     DecisionScores,

@@ -39,7 +39,7 @@ from edgefm.images.preprocess import InputInfo, load_image
 from edgefm.network.graph import Array, Graph
 from edgefm.planner import Target, load_target
 from edgefm.rate_distortion.divergence import Scores, divergences, scores
-from edgefm.rate_distortion.quality import QUALITIES, Chooser, by_position, chooser_for
+from edgefm.rate_distortion.quality_maps import QUALITIES, Chooser, by_position, chooser_for
 from edgefm.rate_distortion.requantize import requantize
 from edgefm.runtime import Runtime
 

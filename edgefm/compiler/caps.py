@@ -22,7 +22,7 @@ from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Program, Stream
 from edgefm.planner import Plan, Target
 from edgefm.rate_distortion.divergence import package_of
-from edgefm.rate_distortion.quality import Chooser
+from edgefm.rate_distortion.quality_maps import Chooser
 
 USUAL = 0.5      # share of calibration pictures whose rows fit the rate on average
 DEPTH_ROWS = 8   # rows' worth that busy places may borrow from calm ones before

@@ -27,7 +27,7 @@ from edgefm.package.write import CodedMap
 from edgefm.planner import Layout, Plan, analyse
 from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE
 from edgefm.rate_distortion.divergence import package_of
-from edgefm.rate_distortion.quality import Chooser
+from edgefm.rate_distortion.quality_maps import Chooser
 
 CODEC_IMAGES = 16    # how many calibration files codec tables are learned from
 FEW_FOR_TABLES = 4   # files below which those are said to be poor

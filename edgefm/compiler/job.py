@@ -14,7 +14,7 @@ from edgefm.errors import BadInput
 from edgefm.network.graph import Array, Graph
 from edgefm.planner import Target, load_target
 from edgefm.rate_distortion import Budget
-from edgefm.rate_distortion.quality import SAMPLES, Chooser, chooser_for
+from edgefm.rate_distortion.quality_maps import SAMPLES, Chooser, chooser_for
 from edgefm.rate_distortion.requantize import requantize
 
 LEAST_FACTOR = 0.05  # of a map's step, where its tables are for a finer one

@@ -34,7 +34,7 @@ from edgefm.planner import (
     smallest_plan,
 )
 from edgefm.rate_distortion.divergence import package_of
-from edgefm.rate_distortion.quality import Chooser
+from edgefm.rate_distortion.quality_maps import Chooser
 
 IMAGES = 112     # calibration files: of seven, one fits tables and sensitivities, two fit caps,
 PARTS = 7        # four hold the budget

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgefm import rate_distortion
 from edgefm.rate_distortion import Budget
-from edgefm.rate_distortion.quality import TILE
+from edgefm.rate_distortion.quality_maps import TILE
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from edgefm.compiler.pipeline import compile_loaded
 from edgefm.console import command
 from edgefm.console.terminal import say
 from edgefm.demo.subjects import Subject, subjects
-from edgefm.evaluate.reference import available
+from edgefm.evaluate.tflite_reference import available
 from edgefm.evaluate.validate import make_units, process_pool, validate
 from edgefm.exporters.tflite import export_tflite
 from edgefm.files.write import check_folder, write_file

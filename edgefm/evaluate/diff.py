@@ -20,7 +20,7 @@ from edgefm.compiler.load import load_model
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import BadInput, naming
-from edgefm.evaluate import reference
+from edgefm.evaluate import tflite_reference
 from edgefm.exporters.tflite import export_tflite
 from edgefm.files.read import read_bytes
 from edgefm.network.graph import Array, Graph
@@ -134,9 +134,10 @@ def _tensors(compiled: Compiled, runtime: Runtime, values: Sequence[Array]) -> d
 
 
 def _witness(graph: Graph, original: bytes | None) -> tuple[str, Witness]:
-    if reference.available() is not None:
+    if tflite_reference.available() is not None:
         try:
-            judge = reference.Reference(original if original is not None else export_tflite(graph))
+            judge = tflite_reference.Reference(export_tflite(graph) if original is None
+                                               else original)
         except BadInput:
             judge = None  # a file that TFLite itself refuses
         if judge is not None and judge.exact:

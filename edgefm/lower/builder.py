@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edgefm.errors import UnsupportedModel
-from edgefm.lower.fixed import LARGEST, SHIFT
-from edgefm.lower.needs import Need, identity, restream
+from edgefm.lower.fixed_point import LARGEST, SHIFT
+from edgefm.lower.row_needs import Need, identity, restream
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor, rows_of
 from edgefm.network.program import Op, OpKind, Stream
 

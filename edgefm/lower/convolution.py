@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgefm.lower.builder import Builder
-from edgefm.lower.fixed import ONCE, SHIFT, TWICE, clamps, exact, pairs, signed
-from edgefm.lower.needs import window
+from edgefm.lower.fixed_point import ONCE, SHIFT, TWICE, clamps, exact, pairs, signed
+from edgefm.lower.row_needs import window
 from edgefm.network.graph import Array, Node
 from edgefm.network.program import OpKind, Stream
 from edgefm.ops.conv import conv_factors, fully_connected_factors

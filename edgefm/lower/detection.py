@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from edgefm.lower.builder import Builder
-from edgefm.lower.fixed import SHIFT
-from edgefm.lower.needs import identity
+from edgefm.lower.fixed_point import SHIFT
+from edgefm.lower.row_needs import identity
 from edgefm.network.graph import Array, Node, Tensor
 from edgefm.network.program import Op, OpKind
 from edgefm.ops.quantize import dequantized

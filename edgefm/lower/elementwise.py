@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from edgefm.lower.builder import Builder
-from edgefm.lower.fixed import SHIFT, clamps, pairs, signed
-from edgefm.lower.needs import everything, identity
+from edgefm.lower.fixed_point import SHIFT, clamps, pairs, signed
+from edgefm.lower.row_needs import everything, identity
 from edgefm.network.graph import Node, Tensor
 from edgefm.network.program import OpKind
 from edgefm.ops import MEANINGS

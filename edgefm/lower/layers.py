@@ -9,9 +9,9 @@ from dataclasses import replace
 from edgefm.errors import UnsupportedModel
 from edgefm.lower import convolution, detection, elementwise, shape, spatial
 from edgefm.lower.builder import Builder
-from edgefm.lower.merge import merge_concats
-from edgefm.lower.needs import identity
+from edgefm.lower.concat_in_place import merge_concats
 from edgefm.lower.prune import prune
+from edgefm.lower.row_needs import identity
 from edgefm.network.graph import Graph, Node, distinct
 from edgefm.network.program import Op, OpKind, Program, Stream
 

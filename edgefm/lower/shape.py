@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from edgefm.lower.builder import Builder
 from edgefm.lower.elementwise import requantized
-from edgefm.lower.fixed import SHIFT
-from edgefm.lower.needs import everything, identity, shifted
+from edgefm.lower.fixed_point import SHIFT
+from edgefm.lower.row_needs import everything, identity, shifted
 from edgefm.network.graph import Node
 from edgefm.network.program import OpKind
 

@@ -8,8 +8,8 @@ import math
 import numpy as np
 
 from edgefm.lower.builder import Builder
-from edgefm.lower.fixed import clamps
-from edgefm.lower.needs import Need, identity, window
+from edgefm.lower.fixed_point import clamps
+from edgefm.lower.row_needs import Need, identity, window
 from edgefm.network.graph import Array, Node
 from edgefm.network.program import OpKind
 from edgefm.ops import resize

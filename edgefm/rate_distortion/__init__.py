@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rate allocation: which maps get coarser steps, and how coarse, for a budget of loss or of bytes.
 
-`requantize` changes steps, `channels` and `transform` the coordinates that they are steps in;
+`requantize` changes steps, `channel_transform` (over `channel_groups`) what they are steps in;
 `divergence` measures what that does to the output, `fisher` and `sensitivity` foretell it,
 `allocate` shares a budget out by that. Budgets are kept on samples that the model was not fitted
 on.
@@ -18,9 +18,9 @@ import numpy as np
 from edgefm.errors import BadInput
 from edgefm.network.graph import Array, Graph
 from edgefm.rate_distortion.allocate import RULES, Ladder, crossing, ladder
-from edgefm.rate_distortion.channels import TRANSFORMS, in_good_coordinates
+from edgefm.rate_distortion.channel_transform import TRANSFORMS, in_good_coordinates
 from edgefm.rate_distortion.divergence import Divergences, Scores, divergences, scores
-from edgefm.rate_distortion.points import PER_NAT
+from edgefm.rate_distortion.points_per_nat import PER_NAT
 from edgefm.rate_distortion.requantize import groups, requantize
 from edgefm.rate_distortion.sensitivity import Sensitivity, measure, tried
 from edgefm.runtime import Runtime

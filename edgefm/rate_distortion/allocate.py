@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.errors import BadInput
-from edgefm.rate_distortion.curves import FACTORS
+from edgefm.rate_distortion.entropy import FACTORS
 from edgefm.rate_distortion.sensitivity import LARGEST_FACTOR, Sensitivity
 
 RULES = ("slope", "deviation")

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgefm.network.graph import Array, Graph
-from edgefm.rate_distortion.curves import FACTORS, bits_per_value
 from edgefm.rate_distortion.divergence import Scores, divergences, package_of, scores
+from edgefm.rate_distortion.entropy import FACTORS, bits_per_value
 from edgefm.rate_distortion.fisher import Floats
 from edgefm.rate_distortion.requantize import requantize
 from edgefm.runtime import Runtime

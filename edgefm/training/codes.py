@@ -23,7 +23,7 @@ from edgefm.codecs.gf2 import LEVELS, PLANES, Learned
 from edgefm.codecs.gf2_planes import curve_of, plane_net, rounded
 from edgefm.network.graph import Graph
 from edgefm.quantization.equalize import scale_inputs, scale_outputs
-from edgefm.rate_distortion.transform import ChannelGroup
+from edgefm.rate_distortion.channel_groups import ChannelGroup
 
 POWERS = (1.0, 1.4)     # of curves, whose fine end is level 0
 LINEAR_ZERO = 128       # the level of 0 where values have both signs

@@ -42,8 +42,8 @@ from edgefm.network.graph import Array, Graph, Quant, Tensor
 from edgefm.ops.quantize import dequantized
 from edgefm.quantization.choose import QuantizeOptions, quantize
 from edgefm.quantization.dequantize import dequantized_graph
+from edgefm.rate_distortion.channel_groups import ChannelGroup, bottlenecks, maps_read
 from edgefm.rate_distortion.requantize import with_quants
-from edgefm.rate_distortion.transform import ChannelGroup, bottlenecks, maps_read
 from edgefm.training import student
 from edgefm.training.codes import (
     LOWEST,

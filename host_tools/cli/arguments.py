@@ -18,8 +18,8 @@ from edgefm.files.read import read_bytes
 from edgefm.files.write import check_file
 from edgefm.images.labels import read_names
 from edgefm.rate_distortion import RULES, TRANSFORMS
-from edgefm.rate_distortion.points import PER_NAT, read_per_nat
-from edgefm.rate_distortion.quality import QUALITIES, TILE
+from edgefm.rate_distortion.points_per_nat import PER_NAT, read_per_nat
+from edgefm.rate_distortion.quality_maps import QUALITIES, TILE
 from host_tools.cli.output import progress_bar
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?", re.IGNORECASE)

@@ -11,7 +11,7 @@ from edgefm import importers
 from edgefm.console.terminal import say
 from edgefm.evaluate.executors import executor
 from edgefm.evaluate.sweep import BUDGETS, Request, sweep
-from edgefm.evaluate.sweep.picture import header, markdown, page, rows, svg
+from edgefm.evaluate.sweep.curve_page import header, markdown, page, rows, svg
 from edgefm.evaluate.validate import task_of
 from edgefm.files.write import check_folder, write_file
 from host_tools.cli.arguments import (

@@ -13,7 +13,7 @@ from edgefm.compiler.pipeline import Compiled
 from edgefm.console.terminal import complain
 from edgefm.errors import BadInput
 from edgefm.evaluate.executors import executor
-from edgefm.evaluate.reference import Reference, available
+from edgefm.evaluate.tflite_reference import Reference, available
 from edgefm.evaluate.validate import TASKS, Labelled, Validation, make_units, task_of, validate
 from edgefm.exporters.tflite import export_tflite
 from edgefm.files.read import read_bytes

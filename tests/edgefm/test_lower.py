@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edgefm.errors import UnsupportedModel
 from edgefm.importers import load
 from edgefm.lower import lower
-from edgefm.lower.fixed import exact
+from edgefm.lower.fixed_point import exact
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.network.program import Op, OpKind, Program, Stream
 

@@ -29,7 +29,7 @@ from edgefm.images.picture import load_picture
 from edgefm.images.preprocess import InputInfo, load_image, parse_preprocess
 from edgefm.importers.npz import load_npz
 from edgefm.planner import load_target
-from edgefm.rate_distortion.points import read_per_nat
+from edgefm.rate_distortion.points_per_nat import read_per_nat
 from edgefm.runtime.runtime import Runtime
 
 MOST_GROWTH = 1 << 29    # bytes of memory beyond what the modules take

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgefm import importers
-from edgefm.evaluate.reference import Reference, available
+from edgefm.evaluate.tflite_reference import Reference, available
 from edgefm.files.read import read_bytes
 from edgefm.images.preprocess import InputInfo, Preprocess, load_image
 from edgefm.network.graph import Array, Graph

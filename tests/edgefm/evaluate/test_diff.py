@@ -15,7 +15,7 @@ from edgefm.compiler.load import load_model
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import BadInput
-from edgefm.evaluate import reference
+from edgefm.evaluate import tflite_reference
 from edgefm.evaluate.diff import diff_compiled, diff_model, random_inputs
 from edgefm.exporters.tflite import export_tflite
 from edgefm.lower import lower
@@ -57,7 +57,7 @@ def with_weight_changed(made: Compiled, op: str) -> Compiled:
 @pytest.fixture
 def numpy_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine without TFLite."""
-    monkeypatch.setattr(reference, "available", lambda: None)
+    monkeypatch.setattr(tflite_reference, "available", lambda: None)
 
 
 # -- no difference ---------------------------------------------------------------------------------

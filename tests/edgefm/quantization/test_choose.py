@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.evaluate.reference import Reference
+from edgefm.evaluate.tflite_reference import Reference
 from edgefm.exporters.tflite import export_tflite
 from edgefm.importers.onnx import load_onnx
 from edgefm.importers.tflite import load_tflite

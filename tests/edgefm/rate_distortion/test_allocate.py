@@ -8,7 +8,7 @@ import pytest
 
 from edgefm.errors import BadInput
 from edgefm.rate_distortion.allocate import crossing, ladder
-from edgefm.rate_distortion.curves import FACTORS
+from edgefm.rate_distortion.entropy import FACTORS
 from edgefm.rate_distortion.sensitivity import LARGEST_FACTOR, Sensitivity
 
 DENSE = tuple(8 - np.log2(f) for f in FACTORS)

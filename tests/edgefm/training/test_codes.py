@@ -11,7 +11,7 @@ from edgefm.codecs import RowShape, gf2
 from edgefm.codecs.interface import in_pairs
 from edgefm.ops import run_graph
 from edgefm.quantization.dequantize import dequantized_graph
-from edgefm.rate_distortion.transform import bottlenecks
+from edgefm.rate_distortion.channel_groups import bottlenecks
 
 torch = pytest.importorskip("torch", reason="needs the Python package torch (extra 'train')")
 

@@ -16,7 +16,7 @@ from edgefm.compiler.pipeline import compile_model
 from edgefm.demo import demo_models, digits
 from edgefm.exporters.tflite import export_tflite
 from edgefm.images.preprocess import choose_preprocess
-from edgefm.rate_distortion.transform import bottlenecks, maps_read
+from edgefm.rate_distortion.channel_groups import bottlenecks, maps_read
 from edgefm.runtime import Runtime
 
 torch = pytest.importorskip("torch", reason="needs the Python package torch (extra 'train')")

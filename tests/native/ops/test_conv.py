@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgefm.lower.fixed import exact, pairs
+from edgefm.lower.fixed_point import exact, pairs
 from edgefm.network.graph import Array, Quant, Tensor
 from edgefm.ops import conv as meaning
 from edgefm.ops.call import Call

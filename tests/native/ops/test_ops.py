@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from edgefm.lower import lower
-from edgefm.lower.fixed import signed
-from edgefm.lower.merge import CONTIGUOUS, STRIDED
+from edgefm.lower.concat_in_place import CONTIGUOUS, STRIDED
+from edgefm.lower.fixed_point import signed
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.network.program import ELEMENT_BYTES, Op, OpKind, Program, Stream
 from edgefm.ops import run_graph

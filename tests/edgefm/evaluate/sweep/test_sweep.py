@@ -23,7 +23,7 @@ from edgefm.compiler.options import CompileOptions
 from edgefm.errors import BadInput
 from edgefm.evaluate.executors import executor
 from edgefm.evaluate.sweep import Curve, Request, sweep
-from edgefm.evaluate.sweep.picture import markdown, page, svg, ticks
+from edgefm.evaluate.sweep.curve_page import markdown, page, svg, ticks
 from edgefm.exporters.tflite import export_tflite
 from edgefm.images.labels import read_labels
 

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from edgefm.rate_distortion.curves import FACTORS, bits_per_value
+from edgefm.rate_distortion.entropy import FACTORS, bits_per_value
 
 
 def test_noise_takes_one_bit_less_per_doubled_step() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from edgefm.errors import BadInput
 from edgefm.rate_distortion import Budget
-from edgefm.rate_distortion.points import PER_NAT, per_nat, read_per_nat
+from edgefm.rate_distortion.points_per_nat import PER_NAT, per_nat, read_per_nat
 
 
 def test_the_line_goes_through_nought_and_good_figures_weigh_more() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput, MissingTool
-from edgefm.evaluate.reference import Reference, available
+from edgefm.evaluate.tflite_reference import Reference, available
 from edgefm.exporters.tflite import export_tflite
 from edgefm.network.graph import Graph, Node, Quant, Tensor
 

@@ -22,10 +22,10 @@ import numpy as np
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.network.graph import Array, Graph, Node, Quant
 from edgefm.quantization.refine import covariance_of, taps_of
+from edgefm.rate_distortion.channel_groups import ChannelGroup, Taps, channel_groups, transformed
 from edgefm.rate_distortion.divergence import package_of
 from edgefm.rate_distortion.fisher import Floats, Slopes, slopes, step_costs
 from edgefm.rate_distortion.gradient import Floats as Derivative
-from edgefm.rate_distortion.transform import ChannelGroup, Taps, channel_groups, transformed
 from edgefm.runtime import Runtime
 
 TRANSFORMS = ("none", "channels", "klt")

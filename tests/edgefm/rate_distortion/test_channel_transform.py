@@ -14,7 +14,7 @@ from edgefm.errors import BadInput
 from edgefm.evaluate.diff import diff_compiled
 from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
-from edgefm.rate_distortion.channels import TRANSFORMS, in_good_coordinates
+from edgefm.rate_distortion.channel_transform import TRANSFORMS, in_good_coordinates
 from edgefm.rate_distortion.divergence import divergences, scores
 
 

@@ -8,13 +8,15 @@ from networks import Network
 from edgefm.network.graph import Array, Graph, Quant
 from edgefm.ops import run_graph
 from edgefm.quantization.dequantize import dequantized_graph
-from edgefm.rate_distortion import transform
-from edgefm.rate_distortion.transform import (
+from edgefm.rate_distortion.channel_groups import (
     ChannelGroup,
     Taps,
     channel_groups,
     maps_read,
     transformed,
+)
+from edgefm.rate_distortion.channel_groups import (
+    bottlenecks as bottlenecks_of,
 )
 
 
@@ -57,7 +59,7 @@ def test_stages_are_tied_by_sums_and_say_what_may_be_mixed(bottlenecks: Graph) -
 def test_bottlenecks_are_stages_that_convolutions_widen_and_hold_what_those_read(
         bottlenecks: Graph) -> None:
     for graph in (bottlenecks, dequantized_graph(bottlenecks)):
-        group, = transform.bottlenecks(graph)
+        group, = bottlenecks_of(graph)
         made = graph.producer()
         assert [graph.nodes[made[t]].op for t in group.maps] == ["conv2d", "conv2d", "add"]
         assert maps_read(graph, group) == (group.maps[0], group.maps[2])

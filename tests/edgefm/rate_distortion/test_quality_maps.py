@@ -11,7 +11,7 @@ from edgefm.errors import BadInput
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Stream
 from edgefm.rate_distortion.fisher import derivatives
-from edgefm.rate_distortion.quality import (
+from edgefm.rate_distortion.quality_maps import (
     _VARIANCES,
     QUALITIES,
     SAMPLES,
