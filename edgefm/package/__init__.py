@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The .efm file: records, writing, reading, its outline; what its maps moved; inputs that fit it."""
+"""The .efm file: its records, writing, reading, outline; what maps moved; inputs that fit it."""

@@ -88,7 +88,7 @@ def test_neutral_maps_change_nothing_and_take_the_same_memory(kind: QualityKind,
     rows = np.random.default_rng(2).integers(-128, 128, (8, 12, 2)).astype(np.int8)
     neutral, shaped = one.neutral(STREAM, Cap(9, 4)), one.shaped(STREAM, Cap(9, 4), [rows, rows])
     assert np.array_equal(seen_map(SHAPE, rows, neutral), rows)
-    assert (neutral.kind, neutral.rate, neutral.depth) == (shaped.kind, 9, 4)
+    assert (neutral.kind, neutral.per_row, neutral.depth) == (shaped.kind, 9, 4)
     if neutral.quality and shaped.quality:
         assert neutral.quality.tile == shaped.quality.tile <= 12
         assert neutral.quality.offset_bytes(SHAPE) == shaped.quality.offset_bytes(SHAPE)
