@@ -16,10 +16,10 @@ import numpy as np
 
 from edgefm.codecs.shift import HEAD_BYTES, Cap
 from edgefm.compiler.deployed import Deployed
-from edgefm.compiler.map_samples import row_lengths, tapped_maps
+from edgefm.compiler.map_samples import row_lengths
 from edgefm.errors import BadInput
-from edgefm.network.graph import Array, Graph
-from edgefm.network.program import Program, Stream
+from edgefm.network.graph import Array
+from edgefm.network.program import Stream
 from edgefm.planner import Plan, Target
 from edgefm.rate_distortion.divergence import package_of
 from edgefm.rate_distortion.quality_maps import Chooser
@@ -97,17 +97,6 @@ def _with_sizes(plan: Plan, sizes: Mapping[str, Cap]) -> Plan:
     return with_caps(plan, {m.name: replace(m.cap, per_row=sizes[m.name].per_row,
                                             depth=sizes[m.name].depth)
                             for m in plan.maps if m.cap and m.name in sizes})
-
-
-def with_qualities(plan: Plan, chooser: Chooser | None, graph: Graph, program: Program) -> Plan:
-    """The plan with quality maps in its caps, chosen for the graph."""
-    capped = {m.name: m for m in plan.maps if m.cap}
-    if chooser is None or not capped:
-        return plan
-    maps = tapped_maps(program, package_of(graph), [[x] for x in chooser.samples],
-                       [m.stream for m in capped.values()])
-    return with_caps(plan, {name: chooser.shaped(program.streams[m.stream], m.cap, maps[m.stream])
-                            for name, m in capped.items() if m.cap})
 
 
 def usual_cap(lengths: Sequence[Sequence[int]], depth_rows: int = DEPTH_ROWS) -> Cap:

@@ -14,8 +14,9 @@ from functools import cache
 
 from edgefm import rate_distortion
 from edgefm.codecs import CODECS
-from edgefm.compiler import choose_codec
-from edgefm.compiler.caps import Capping, shared_out, with_qualities
+from edgefm.compiler.caps import Capping, shared_out
+from edgefm.compiler.choose_codec import codecs_to_try, storage_for, with_tolerance
+from edgefm.compiler.coded_maps import coded
 from edgefm.compiler.deployed import Deployed
 from edgefm.compiler.job import Job
 from edgefm.compiler.offers import plan_or_offers
@@ -23,10 +24,8 @@ from edgefm.errors import BadInput
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import OpKind, Program
-from edgefm.package.write import CodedMap
 from edgefm.planner import Layout, Plan, analyse
 from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE
-from edgefm.rate_distortion.divergence import package_of
 from edgefm.rate_distortion.quality_maps import Chooser
 
 CODEC_IMAGES = 16    # how many calibration files codec tables are learned from
@@ -96,8 +95,9 @@ class External:
         if graph not in self.made:
             self.made.clear()
             layout, plan = self._planned(graph)
-            plan = with_qualities(plan, self.chooser, graph, layout.program)
-            made = Deployed(graph, layout, plan, self._tables(graph, layout.program, plan))
+            made = coded(graph, layout, plan, self.job.options.map_codec, self.table_inputs,
+                         self.chooser, self.job.tables)
+            made = replace(made, coded=with_tolerance(made.coded, self.job.options.tolerance))
             self.made[graph] = replace(made, plan=self.capping.usual(made)) if self.capping else (
                 made)
         return self.made[graph]
@@ -113,23 +113,14 @@ class External:
 
     def _plan(self, layout: Layout) -> Plan:
         loose, options = self.capping.loose if self.capping else None, self.job.options
-        storage = choose_codec.storage_for(layout.program, options.map_codec, loose,
-                                           given=self.job.tables, refresh=options.refresh)
+        storage = storage_for(layout.program, options.map_codec, loose,
+                              given=self.job.tables, refresh=options.refresh)
         return plan_or_offers(layout, self.job.target, options.objective, options.cut,
                               replace(storage, share=self.share))
 
-    def _tables(self, graph: Graph, program: Program, plan: Plan) -> Mapping[int, CodedMap]:
-        if all(m.codec == "raw" for m in plan.maps):
-            return {}
-        codec = self.job.options.map_codec
-        learned = self.table_inputs() if choose_codec.needs_calibration(codec) else []
-        coded = choose_codec.code_maps(program, plan, codec, package_of(graph),
-                                       [[x] for x in learned], self.job.tables)
-        return choose_codec.with_tolerance(coded, self.job.options.tolerance)
-
 
 def _check_codec(codec: str) -> None:
-    names = choose_codec.codecs_to_try(codec)
+    names = codecs_to_try(codec)
     if not names or any(not CODECS[name].lossless or CODECS[name].refers for name in names):
         raise BadInput(f"caps and quality maps go before a codec that loses nothing itself and "
                        f"knows no earlier frame; met {codec}, expected another --codec, "

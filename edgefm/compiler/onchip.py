@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 
 from edgefm import rate_distortion
 from edgefm.codecs.shift import Cap
-from edgefm.compiler import choose_codec
-from edgefm.compiler.caps import usual_cap, with_qualities
+from edgefm.compiler.caps import usual_cap
+from edgefm.compiler.choose_codec import storage_for
+from edgefm.compiler.coded_maps import coded
 from edgefm.compiler.deployed import Deployed
 from edgefm.compiler.job import Job
 from edgefm.compiler.map_samples import row_lengths
@@ -77,9 +78,9 @@ class OnChip:
             made = self._within_budget()
             layout, plan = self._plan_or_least(made.graph, _caps(made.plan))
             if all(m.name in self.stored for m in plan.maps):
-                coded = {m.name: made.coded[i] for i, m in enumerate(made.plan.maps)}
+                tables = {m.name: made.coded[i] for i, m in enumerate(made.plan.maps)}
                 return Deployed(made.graph, layout, plan, {
-                    i: coded[m.name] for i, m in enumerate(plan.maps)}, made.rate and replace(
+                    i: tables[m.name] for i, m in enumerate(plan.maps)}, made.rate and replace(
                     made.rate, most_map_bytes=plan.most_map_bytes))
 
     def _first_plan(self) -> tuple[Layout, Plan]:
@@ -112,7 +113,7 @@ class OnChip:
             cap = share_cap(stream, share)
             return self.chooser.neutral(stream, cap) if self.chooser else cap
 
-        return choose_codec.storage_for(program, self.job.options.map_codec, cap_for, pooled=True)
+        return storage_for(program, self.job.options.map_codec, cap_for, pooled=True)
 
     def _within_budget(self) -> Deployed:
         """The coarsest steps within the budget, with their caps, in a package without limits."""
@@ -138,19 +139,18 @@ class OnChip:
 
     def _coded(self, graph: Graph) -> Deployed:
         """Tables and caps of a network, each learned from its own files."""
-        layout, roomy = analyse(lower(graph)), package_of(graph)
-        program, target = layout.program, self.job.target
+        layout, target = analyse(lower(graph)), self.job.target
+        program = layout.program
         streams = [i for i, s in enumerate(program.streams) if s.name in self.stored]
-        fitted = [[x] for x in self.samples[::PARTS]]
         capping = [[x] for i, x in enumerate(self.samples) if i % PARTS in _CAPPING]
-        loose = with_qualities(plan_storing(layout, target, self._storage(program, {}), streams),
-                               self.chooser, graph, program)
-        coded = choose_codec.code_maps(program, loose, self.job.options.map_codec, roomy, fitted)
-        lengths = row_lengths(program, loose, coded, roomy, capping)
+        loose = coded(graph, layout, plan_storing(layout, target, self._storage(program, {}),
+                                                  streams), self.job.options.map_codec,
+                      lambda: self.samples[::PARTS], self.chooser)
+        lengths = row_lengths(program, loose.plan, loose.coded, package_of(graph), capping)
         caps = {m.name: replace(usual_cap(lengths[m.stream]), floors=m.cap.floors,
-                                quality=m.cap.quality) for m in loose.maps if m.cap}
-        plan = plan_storing(layout, target, self._storage(program, caps), streams)
-        return Deployed(graph, layout, plan, coded)
+                                quality=m.cap.quality) for m in loose.plan.maps if m.cap}
+        return replace(loose, plan=plan_storing(layout, target, self._storage(program, caps),
+                                                streams))
 
 
 def _caps(plan: Plan) -> dict[str, Cap]:
