@@ -30,8 +30,8 @@ from _common import (
 
 from edgefm.codecs import LOSSLESS_CODECS
 from edgefm.compiler.calibration import calibration_inputs
-from edgefm.compiler.choose_codec import LOSSLESS
 from edgefm.compiler.load import Model, load_model
+from edgefm.compiler.map_storage import LOSSLESS
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import BadInput, Infeasible

@@ -43,7 +43,8 @@ from edgefm.codecs import CODECS, LENGTH_BYTES, RowShape, coded_bytes, fit_maps
 from edgefm.codecs.fit import dctcm_fit
 from edgefm.codecs.interface import Rows
 from edgefm.compiler.calibration import calibration_inputs
-from edgefm.compiler.choose_codec import storage_for, table_limit
+from edgefm.compiler.choose_codec import table_limit
+from edgefm.compiler.map_storage import storage_for
 from edgefm.compiler.pipeline import compile_model
 from edgefm.files.write import make_folder, write_file
 from edgefm.images.preprocess import choose_preprocess

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from edgefm.codecs.tables_file import MapTables
 from edgefm.compiler.caps import with_caps
-from edgefm.compiler.choose_codec import code_maps, needs_calibration
+from edgefm.compiler.choose_codec import code_maps
 from edgefm.compiler.deployed import Deployed
 from edgefm.compiler.map_samples import tapped_maps
+from edgefm.compiler.map_storage import needs_calibration
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Program
 from edgefm.planner import Layout, Plan

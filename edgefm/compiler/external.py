@@ -15,10 +15,11 @@ from functools import cache
 from edgefm import rate_distortion
 from edgefm.codecs import CODECS
 from edgefm.compiler.caps import Capping, shared_out
-from edgefm.compiler.choose_codec import codecs_to_try, storage_for, with_tolerance
+from edgefm.compiler.choose_codec import with_tolerance
 from edgefm.compiler.coded_maps import coded
 from edgefm.compiler.deployed import Deployed
 from edgefm.compiler.job import Job
+from edgefm.compiler.map_storage import codecs_to_try, storage_for
 from edgefm.compiler.offers import plan_or_offers
 from edgefm.errors import BadInput
 from edgefm.lower import lower

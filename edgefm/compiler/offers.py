@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgefm.codecs.shift import Cap
-from edgefm.compiler import choose_codec
 from edgefm.compiler.caps import DEPTH_ROWS
+from edgefm.compiler.map_storage import storage_for
 from edgefm.errors import Infeasible
 from edgefm.network.program import Stream
 from edgefm.planner import Layout, Plan, Storage, Target, find_plan, make_plan, slim_plan
@@ -52,7 +52,7 @@ def _codec(layout: Layout, target: Target, storage: Storage) -> list[str]:
     """Coding in fast memory, if nothing is coded there and coded rows of the usual share fit."""
     if target.external_bytes or storage.pooled:
         return []
-    pooled = choose_codec.storage_for(layout.program, _CODEC, lambda s: share_cap(s, SHARE),
+    pooled = storage_for(layout.program, _CODEC, lambda s: share_cap(s, SHARE),
                                       pooled=True)
     if slim_plan(layout, target, pooled) is None:
         return []

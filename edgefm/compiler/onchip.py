@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 from edgefm import rate_distortion
 from edgefm.codecs.shift import Cap
 from edgefm.compiler.caps import usual_cap
-from edgefm.compiler.choose_codec import storage_for
 from edgefm.compiler.coded_maps import coded
 from edgefm.compiler.deployed import Deployed
 from edgefm.compiler.job import Job
 from edgefm.compiler.map_samples import row_lengths
+from edgefm.compiler.map_storage import storage_for
 from edgefm.compiler.offers import SHARE, plan_or_offers, share_cap
 from edgefm.errors import BadInput
 from edgefm.lower import lower

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from edgefm.compiler.choose_codec import storage_for
+from edgefm.compiler.map_storage import storage_for
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled
 from edgefm.planner import OBJECTIVES, Plan, find_plan, load_target

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from edgefm.compiler.choose_codec import why_raw
+from edgefm.compiler.map_storage import why_raw
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.other_objective import other_plan
 from edgefm.compiler.pipeline import Compiled

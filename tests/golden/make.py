@@ -21,7 +21,8 @@ import numpy as np
 from edgefm.codecs import CODECS
 from edgefm.codecs.quality import Quality, QualityKind, class_table, static_table
 from edgefm.codecs.shift import Cap
-from edgefm.compiler.choose_codec import code_maps, storage_for
+from edgefm.compiler.choose_codec import code_maps
+from edgefm.compiler.map_storage import storage_for
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph, Node, Quant
 from edgefm.network.program import Stream

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgefm.codecs.shift import Cap
-from edgefm.compiler.choose_codec import code_maps, needs_calibration, storage_for
+from edgefm.compiler.choose_codec import code_maps
+from edgefm.compiler.map_storage import needs_calibration, storage_for
 from edgefm.evaluate.diff import random_inputs
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph

@@ -8,7 +8,8 @@ from edgefm.codecs import CODECS, RowShape, gf2
 from edgefm.codecs.fit import gf2_fit
 from edgefm.codecs.interface import in_pairs
 from edgefm.codecs.tables_file import MapTables
-from edgefm.compiler.choose_codec import code_maps, storage_for
+from edgefm.compiler.choose_codec import code_maps
+from edgefm.compiler.map_storage import storage_for
 from edgefm.evaluate.diff import random_inputs
 from edgefm.lower import lower
 from edgefm.ops import run_graph
@@ -58,26 +59,3 @@ def test_a_map_coded_in_pairs_comes_back_as_python_decodes_it(height, buffers):
     assert result.counters.coded_bytes == 2 * sum(-(-len(code) // 4) * 4 for code in codes)
     assert result.counters.coded_values == 2 * made.size
     assert result.counters.coded_rows == len(codes)
-
-
-def test_rows_whose_pairs_are_too_long_stay_raw():
-    net = Network(12)
-    graph = net.graph(net.conv(net.input(1, 2, 40_000, 1), 1, kernel=1))
-    program = lower(graph)
-    stream = next(i for i, s in enumerate(program.streams) if s.tensor == graph.outputs[0])
-    for paired, codec in ((False, "zvc"), (True, "raw")):
-        storage = storage_for(program, "zvc", paired=paired)
-        assert storage.codec_of(stream) == codec and not storage.paired(stream)
-
-
-def test_a_map_that_is_stored_as_it_is_after_all_has_no_pairs():
-    net = Network(13)
-    graph = net.graph(net.conv(net.input(1, 6, 5, 3), 4))
-    program = lower(graph)
-    storage = storage_for(program, "zvc", paired=True)
-    kept = next(i for i, s in enumerate(program.streams) if s.tensor == graph.outputs[0])
-    other = next(i for i, s in enumerate(program.streams) if s.tensor == graph.inputs[0])
-    assert storage.paired(kept) and storage.paired(other)
-    alone = storage.only(frozenset({kept}))
-    assert alone.paired(kept) and not alone.paired(other)
-    assert alone.rows(other, program.streams[other]) == (6, 15)

@@ -6,7 +6,7 @@ import re
 import pytest
 from networks import Network
 
-from edgefm.compiler import choose_codec
+from edgefm.compiler.map_storage import storage_for
 from edgefm.compiler.offers import plan_or_offers
 from edgefm.errors import Infeasible
 from edgefm.lower import lower
@@ -25,7 +25,7 @@ def layout() -> Layout:
 
 
 def refusal(layout: Layout, target: Target) -> str:
-    storage = choose_codec.storage_for(layout.program, "raw")
+    storage = storage_for(layout.program, "raw")
     with pytest.raises(Infeasible) as error:
         plan_or_offers(layout, target, "cost", "auto", storage)
     return str(error.value)
