@@ -25,6 +25,7 @@ from edgefm.importers.check import MOST_ELEMENTS
 from edgefm.importers.rules import quoted
 from edgefm.importers.windows import same_padding
 from edgefm.network.graph import MOST_NAME, Array, Node, Tensor
+from edgefm.network.operators import OF_ONNX, by_onnx
 
 CHANNEL_LAST = (0, 2, 3, 1)
 _ALLOWANCE = 1 << 26       # bytes of constants that even the smallest model may make
@@ -414,17 +415,9 @@ def _clip(build: Build, call: Call) -> Edge:
     return _unary(build, call, "relu" if unlimited else "relu6")
 
 
-def _unary(build: Build, call: Call, op: str) -> Edge:
+def _unary(build: Build, call: Call, op: str, **attrs: float) -> Edge:
     x = _edge(build, call)
-    return build.emit(op, call.outputs[0], (x.tensor,), x.shape, x.axes)
-
-
-def _relu(build: Build, call: Call) -> Edge:
-    return _unary(build, call, "relu")
-
-
-def _sigmoid(build: Build, call: Call) -> Edge:
-    return _unary(build, call, "logistic")
+    return build.emit(op, call.outputs[0], (x.tensor,), x.shape, x.axes, **attrs)
 
 
 def _softmax(build: Build, call: Call) -> Edge:
@@ -546,11 +539,23 @@ def _same(build: Build, call: Call) -> Edge | Array:
     return build.values[call.inputs[0]]
 
 
-CONVERTERS: Mapping[str, Callable[[Build, Call], Edge | Array]] = {
+def _plain(build: Build, call: Call) -> Edge:
+    """A unary operator whose attributes are ONNX's."""
+    record = OF_ONNX[call.op]
+    attrs = {name: float(call.attrs.get(name, default))
+             for name, default in record.onnx_defaults.items()}
+    return _unary(build, call, record.name, **attrs)
+
+
+Converter = Callable[[Build, Call], Edge | Array]
+_OWN: Mapping[str, Converter] = {
     "Add": _binary, "AveragePool": _pool, "BatchNormalization": _batch_norm, "Clip": _clip,
     "Concat": _concat, "Conv": _conv, "Div": _binary, "Dropout": _same, "Flatten": _flatten,
     "Gemm": _gemm, "GlobalAveragePool": _mean, "Identity": _same, "MatMul": _matmul,
-    "MaxPool": _pool, "Mul": _binary, "Pad": _pad, "ReduceMean": _mean, "Relu": _relu,
-    "Reshape": _reshape, "Shape": _shape, "Sigmoid": _sigmoid, "Softmax": _softmax,
-    "Squeeze": _squeeze, "Sub": _binary, "Transpose": _transpose, "Unsqueeze": _unsqueeze,
+    "MaxPool": _pool, "Mul": _binary, "Pad": _pad, "ReduceMean": _mean, "Reshape": _reshape,
+    "Shape": _shape, "Softmax": _softmax, "Squeeze": _squeeze, "Sub": _binary,
+    "Transpose": _transpose, "Unsqueeze": _unsqueeze,
 }
+_WITHOUT_NODES = frozenset({"Dropout", "Identity", "Shape"})
+CONVERTERS: Mapping[str, Converter] = by_onnx("importers.onnx_operators", _OWN, _plain,
+                                              _WITHOUT_NODES)

@@ -17,7 +17,6 @@ IDENTIFIER: Final = b"TFL3"
 VERSION: Final = 3
 CUSTOM: Final = 32  # the builtin code of operators that are known by name
 LAST_SMALL_CODE: Final = 127  # greater codes do not fit the deprecated one-byte field
-DETECTION: Final = "TFLite_Detection_PostProcess"
 
 
 class ModelSlot(IntEnum):

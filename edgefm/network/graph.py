@@ -36,6 +36,8 @@ from typing import Any, Final
 
 import numpy.typing as npt
 
+from edgefm.network.operators import LINEAR
+
 Array = npt.NDArray[Any]
 
 MOST_NAME: Final = 1024  # characters of a tensor's name
@@ -107,7 +109,7 @@ class Graph:
     def is_float(self) -> bool:
         """True when the network still computes in float32: its weights, or all without any."""
         weights = [node.inputs[1] for node in self.nodes
-                   if node.op in ("conv2d", "depthwise_conv2d", "fully_connected")]
+                   if node.op in LINEAR]
         if not weights:
             return all(tensor.quant is None for tensor in self.tensors)
         return any(self.tensors[t].dtype == "float32" for t in weights)

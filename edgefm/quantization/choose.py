@@ -17,6 +17,7 @@ import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.network.graph import Array, Graph
+from edgefm.network.operators import Kind, of_kind
 from edgefm.network.rewrite import fuse, prune
 from edgefm.ops import run_graph
 from edgefm.ops.quantize import dequantized, quantized
@@ -26,6 +27,7 @@ from edgefm.quantization.recipe import Recipe, integer_graph, refuse_unquantizab
 from edgefm.quantization.refine import refined
 
 METHODS = ("minmax", "99.99", "99.999", "mse")
+_AFTER_SCORES = of_kind(Kind.DECISION, Kind.ALIAS)
 _FEW = 64  # samples up to which those that are held out are missed
 
 
@@ -215,7 +217,7 @@ def _judged(graph: Graph) -> tuple[int, ...]:
     made = graph.producer()
     tensors = []
     for t in graph.outputs:
-        while t in made and graph.nodes[made[t]].op in ("softmax", "reshape", "argmax"):
+        while t in made and graph.nodes[made[t]].op in _AFTER_SCORES:
             t = graph.nodes[made[t]].inputs[0]
         tensors.append(t)
     return tuple(tensors)

@@ -15,11 +15,9 @@ import numpy as np
 
 from edgefm.errors import BadInput
 from edgefm.network.graph import Graph, Node, Quant, Tensor
-from edgefm.network.rewrite import LINEAR
-from edgefm.quantization.recipe import SAME_SCALE
+from edgefm.network.operators import FIXED_SCALE, LINEAR, SAME_SCALE
 
 _LOWEST = {"int8": -128, "uint8": 0}
-_FIXED_SCALE = frozenset({"softmax", "logistic"})  # TFLite prescribes their outputs' scale
 
 
 def groups(graph: Graph) -> list[tuple[int, ...]]:
@@ -96,7 +94,7 @@ def _bound(graph: Graph) -> set[int]:
     """Tensors whose scale has to stay."""
     bound = {*graph.inputs, *graph.outputs}
     for node in graph.nodes:
-        if node.op in _FIXED_SCALE:
+        if node.op in FIXED_SCALE:
             bound.update(node.outputs)
         if node.op == "quantize" and _relabels(graph, node):
             bound.update((node.inputs[0], node.outputs[0]))

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operators that make one value from one value: logistic, relu and relu6.
+
+Each is a function of real numbers. Of an 8-bit map it is a table of 256 results: the real function
+rounded, or, where TFLite's reference kernel has arithmetic of its own, that arithmetic. Source:
+TFLite's activations.cc. Which quotients of scales are float32 and which are double is part of the
+result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+
+from edgefm.network.graph import Array, Tensor
+from edgefm.ops import fixed
+from edgefm.ops.call import Call, activated
+from edgefm.ops.quantize import quantized
+
+Attrs = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """The meaning of a unary operator.
+
+    `real` gives float32 results for float32 values. `codes` gives the results, in the output's
+    type, for integers whose zero point is gone (int64), given input, output and attributes.
+    """
+
+    real: Callable[[Array, Attrs], Array]
+    codes: Callable[[Array, Tensor, Tensor, Attrs], Array] | None = None
+
+    def __call__(self, call: Call) -> Array:
+        """The operator's result, of float32 or 8-bit maps."""
+        x = call.values[0]
+        if call.is_float:
+            return self.real(x, call.attrs)
+        low = fixed.type_range(call.inputs[0].dtype)[0]
+        return self.table(call.inputs[0], call.output, call.attrs)[x.astype(np.int64) - low]
+
+    def table(self, x: Tensor, y: Tensor, attrs: Attrs) -> Array:
+        """[256]: the result for every value of `x`, from the smallest on, in `y`'s type."""
+        low, high = fixed.type_range(x.dtype)
+        steps = np.arange(low, high + 1, dtype=np.int64) - x.zero_point
+        if self.codes is not None:
+            return self.codes(steps, x, y, attrs)
+        return quantized(self.real((x.scale * steps).astype(np.float32), attrs), y)
+
+
+def _logistic(x: Array, attrs: Attrs) -> Array:
+    """1 / (1 + exp(-x))."""
+    del attrs
+    return np.asarray(1 / (1 + np.exp(-x.astype(np.float64))), np.float32)
+
+
+def _logistic_codes(steps: Array, x: Tensor, y: Tensor, attrs: Attrs) -> Array:
+    """The kernel's own table of float32 results."""
+    del attrs
+    real = np.float32(x.scale) * steps.astype(np.float32)
+    with np.errstate(over="ignore"):  # infinity is right: its reciprocal is 0
+        exps = np.exp(-real.astype(np.float64)).astype(np.float32)
+    made = np.float32(1) / (np.float32(1) + exps)
+    rounded = fixed.round_away(made * (np.float32(1) / np.float32(y.scale)))
+    return fixed.clamped(rounded.astype(np.int64) + y.zero_point, y)
+
+
+def _rectifier(activation: str) -> Unary:
+    """An activation as an operator of its own, requantized."""
+    def real(x: Array, attrs: Attrs) -> Array:
+        del attrs
+        return activated(x, activation)
+
+    def codes(steps: Array, x: Tensor, y: Tensor, attrs: Attrs) -> Array:
+        del attrs
+        by = fixed.factor(float(np.float32(x.scale) / np.float32(y.scale)))
+        return fixed.requantized(steps, by, y, activation)
+
+    return Unary(real, codes)
+
+
+UNARY: Final[Mapping[str, Unary]] = MappingProxyType({
+    "logistic": Unary(_logistic, _logistic_codes),
+    "relu": _rectifier("relu"),
+    "relu6": _rectifier("relu6"),
+})
