@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf, prod
+from math import inf, isfinite, prod
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +187,14 @@ def _scalar(build: Build, call: Call, attr: str, index: int) -> float | None:
     if attr in call.attrs:
         return float(call.attrs[attr])
     return float(_constant(build, call, index).item()) if call.has(index) else None
+
+
+def _number(call: Call, attr: str, default: float) -> float:
+    """An attribute that is a finite number."""
+    value = float(call.attrs.get(attr, default))
+    if not isfinite(value):
+        raise ValueError(f"{attr} {value}; expected a finite number")
+    return value
 
 
 def _two(call: Call, attr: str, default: tuple[int, int]) -> tuple[int, int]:
@@ -542,8 +550,7 @@ def _same(build: Build, call: Call) -> Edge | Array:
 def _plain(build: Build, call: Call) -> Edge:
     """A unary operator whose attributes are ONNX's."""
     record = OF_ONNX[call.op]
-    attrs = {name: float(call.attrs.get(name, default))
-             for name, default in record.onnx_defaults.items()}
+    attrs = {name: _number(call, name, default) for name, default in record.onnx_defaults.items()}
     return _unary(build, call, record.name, **attrs)
 
 

@@ -239,6 +239,20 @@ def _elementwise(layer: _Layer) -> tuple[Shape, ...]:
     return (layer.input(0).shape,)
 
 
+def _unary(layer: _Layer) -> tuple[Shape, ...]:
+    record = OPERATORS[layer.node.op]
+    for name in record.attrs:
+        value = layer.node.attrs[name]
+        layer.expect(math.isfinite(value), f"{name} is {value}, a finite number is expected")
+    scales = [t.quant.scale[0] for t in (layer.input(0), layer.outs[0])
+              if t.dtype in BYTES and t.quant is not None]
+    if len(scales) == 2:
+        layer.expect(scales[1] > record.finest * scales[0],
+                     f"output scale {scales[1]:g} for an input scale {scales[0]:g}, more than "
+                     f"{record.finest:g} of it is expected", UnsupportedModel)
+    return _elementwise(layer)
+
+
 def _softmax(layer: _Layer) -> tuple[Shape, ...]:
     layer.expect(0 < layer.node.attrs["beta"] < math.inf,
                  f"beta is {layer.node.attrs['beta']}, a number above 0 is expected")
@@ -317,7 +331,7 @@ _RULES: Final[Mapping[str, Callable[[_Layer], tuple[Shape, ...]]]] = by_operator
         Kind.ARITHMETIC: _arithmetic,
         Kind.POOL: _pool,
         Kind.RESIZE: _resize,
-        Kind.UNARY: _elementwise,
+        Kind.UNARY: _unary,
         "conv2d": _conv2d,
         "depthwise_conv2d": _depthwise,
         "fully_connected": _fully_connected,

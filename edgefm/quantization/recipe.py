@@ -96,7 +96,22 @@ def _scales(graph: Graph, seen: Statistics, recipe: Recipe) -> dict[int, Quant]:
                                    "with other maps; int8 has no common scale for them")
         quant = demanded.pop() if demanded else _affine(*_range(graph, group, seen, recipe))
         scales.update(dict.fromkeys(group, quant))
-    return scales
+    return _coarse_enough(graph, scales)
+
+
+def _coarse_enough(graph: Graph, scales: Mapping[int, Quant]) -> dict[int, Quant]:
+    """The scales, coarser where an operator's kernel takes no output as fine as that."""
+    made, groups = dict(scales), _groups(graph)
+    nodes = [node for node in graph.nodes if OPERATORS[node.op].finest]
+    while True:
+        finest = {node.outputs[0]: OPERATORS[node.op].finest * made[node.inputs[0]].scale[0]
+                  for node in nodes}
+        t = next((t for t, least in finest.items() if made[t].scale[0] <= least), None)
+        if t is None:
+            return made
+        group = next(group for group in groups if t in group)
+        coarser = replace(made[t], scale=(_float32(2 * finest[t]),))
+        made.update(dict.fromkeys(group, coarser))
 
 
 def _prescribed(node: Node) -> Quant:

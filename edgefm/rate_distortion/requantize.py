@@ -15,8 +15,9 @@ import numpy as np
 
 from edgefm.errors import BadInput
 from edgefm.network.graph import Graph, Node, Quant, Tensor
-from edgefm.network.operators import FIXED_SCALE, LINEAR, SAME_SCALE
+from edgefm.network.operators import FIXED_SCALE, LINEAR, OPERATORS, SAME_SCALE
 
+LARGEST_FACTOR = 64.0  # of a map's step: four codes are left
 _LOWEST = {"int8": -128, "uint8": 0}
 
 
@@ -24,8 +25,8 @@ def groups(graph: Graph) -> list[tuple[int, ...]]:
     """The computed maps whose step may change, in groups that must change together.
 
     Maps tied to a graph input or output, to a constant or to an operator whose scale is prescribed
-    are in none of them, nor are the two sides of a quantize that only moves codes. Groups are in
-    order of their first tensor.
+    are in none of them, nor are the two sides of a quantize that only moves codes, nor the input of
+    an operator whose output would be too fine for it. Groups are in order of their first tensor.
     """
     group_of = {t: [t] for node in graph.nodes for t in (*node.inputs, *node.outputs) if t >= 0}
     for node in graph.nodes:
@@ -98,6 +99,8 @@ def _bound(graph: Graph) -> set[int]:
             bound.update(node.outputs)
         if node.op == "quantize" and _relabels(graph, node):
             bound.update((node.inputs[0], node.outputs[0]))
+        if not _may_coarsen_input(graph, node):
+            bound.add(node.inputs[0])
         constants = (node.inputs[1], _bias(node)) if node.op in LINEAR else ()
         if any(t >= 0 and graph.tensors[t].data is None for t in constants):
             bound.add(node.inputs[0])
@@ -113,6 +116,14 @@ def _relabels(graph: Graph, node: Node) -> bool:
     a scale of its own would bring."""
     before, after = (graph.tensors[t].quant for t in (node.inputs[0], node.outputs[0]))
     return before is not None and after is not None and before.scale == after.scale
+
+
+def _may_coarsen_input(graph: Graph, node: Node) -> bool:
+    """False where the operator's kernel would refuse an output that is then finer than its input by
+    too much."""
+    finest = LARGEST_FACTOR * OPERATORS[node.op].finest
+    return not finest or (graph.tensors[node.outputs[0]].scale
+                          > finest * graph.tensors[node.inputs[0]].scale)
 
 
 def _bias(node: Node) -> int:

@@ -21,10 +21,9 @@ from edgefm.network.operators import such
 from edgefm.rate_distortion.curves import FACTORS, bits_per_value
 from edgefm.rate_distortion.divergence import Scores, divergences, package_of, scores
 from edgefm.rate_distortion.fisher import Floats
-from edgefm.rate_distortion.requantize import requantize
+from edgefm.rate_distortion.requantize import LARGEST_FACTOR, requantize
 from edgefm.runtime import Runtime
 
-LARGEST_FACTOR = 64.0       # four codes are left
 MOST_WRONG = 8.0            # times a predicted cost, that a trial may raise it
 PROBES = (0.15, 0.4)        # steps that are tried, in standard deviations of the map
 CURVE_SAMPLES = 4           # that bits per value are estimated from
