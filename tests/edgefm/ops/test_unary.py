@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Unary operators equal the oracle's bits for every value, over scales and zero points."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+SCALES = st.floats(2**-10, 2, width=32)
+ZEROS = st.tuples(*[st.integers(-128, 127)] * 2)
+DTYPES = st.sampled_from(["int8", "uint8"])
+
+
+def _shift(dtype: str) -> int:
+    return 128 if dtype == "uint8" else 0
+
+
+def _every(dtype: str) -> Any:
+    low = np.iinfo(dtype).min
+    return np.arange(low, low + 256).astype(dtype).reshape(1, 256)
+
+
+def _agrees(judge: Any, op: str, dtype: str, scales: Any, zeros: Any, **attrs: float) -> None:
+    """Every value of an input with this scale, for an output with that."""
+    ins, out = (judge.tensor((1, 256), dtype, scale, zero + _shift(dtype))
+                for scale, zero in zip(scales, zeros, strict=True))
+    judge.agrees(op, [ins], [out], values=[_every(dtype)], **attrs)
+
+
+@given(scale=SCALES, zero=st.integers(-128, 127), dtype=DTYPES)
+def test_logistic_equals_the_oracle(judge: Any, scale: float, zero: int, dtype: str) -> None:
+    _agrees(judge, "logistic", dtype, (scale, 1 / 256), (zero, -128))
+
+
+@given(scale=SCALES, ratio=st.floats(0.25, 4, width=32), zeros=ZEROS, dtype=DTYPES)
+@pytest.mark.parametrize("op", ["relu", "relu6"])
+def test_rectifiers_equal_the_oracle(judge: Any, op: str, scale: float, ratio: float, zeros: Any,
+                                     dtype: str) -> None:
+    _agrees(judge, op, dtype, (scale, scale * ratio), zeros)
+
+
+@pytest.mark.parametrize("op", ["logistic", "relu", "relu6"])
+def test_float_unary_operators(judge: Any, op: str) -> None:
+    judge.agrees(op, [judge.tensor((2, 50), "float32")], [judge.tensor((2, 50), "float32")],
+                 tolerance=1e-6)
+
+
+def test_relu_ties_follow_a_float32_factor(judge: Any) -> None:
+    """The scales' quotient is 129/128 in float32, but a little less in truth: 64 gives 64.5."""
+    divisor = 2**23 + 1
+    ins = judge.tensor((1, 256), scale=(129 * divisor - 1) / 128 * 2**-30)
+    out = judge.tensor((1, 256), scale=divisor * 2**-30)
+    y, = judge.agrees("relu", [ins], [out], values=[_every("int8")])
+    assert y[0, 128 + 64] == 65
+
+
+def test_relu6_bounds_are_float32_quotients(judge: Any) -> None:
+    """Scales whose sixth is a half step in float32, above or below in truth."""
+    for n in range(8, 120):
+        like = judge.tensor((1, 256), scale=6 / (n + 0.5))
+        judge.agrees("relu6", [like], [like], values=[_every("int8")])
