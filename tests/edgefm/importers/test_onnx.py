@@ -343,7 +343,8 @@ def test_unsupported_model_is_named_in_one_line(tmp_path: Path, nodes: list[Node
     ("", "ConvInteger", "quantized already: expected the float model"),
     ("com.microsoft", "QLinearAdd", "quantized already: expected the float model"),
     ("com.microsoft", "FusedConv", "expected the file before that"),
-    ("", "Tanh", "no operator Tanh$"), ("some.where", "Relu", r"no operator some\.where\.Relu$")])
+    ("", "Tanh", "no operator Tanh$"), ("", "Ta\nnh", r"no operator 'Ta\\nnh'$"),
+    ("some.where", "Relu", r"no operator some\.where\.Relu$")])
 def test_an_unknown_operator_comes_with_a_way_out_where_there_is_one(
         tmp_path: Path, domain: str, op: str, text: str) -> None:
     with pytest.raises(UnsupportedModel, match=text):
