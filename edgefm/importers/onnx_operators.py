@@ -407,12 +407,27 @@ def _batch_norm(build: Build, call: Call) -> Edge:
         raise ValueError("a variance is negative")
     factor = scale / np.sqrt(variance + call.attrs.get("epsilon", 1e-5))
     column = (-1,) + (1,) * (len(x.shape) - 2)
-    by = _operand(build, call, factor.reshape(column), x)
-    scaled = build.emit("mul", f"{call.outputs[0]}/scaled", (x.tensor, by), x.shape, x.axes,
-                        activation=None)
-    offset = _operand(build, call, (shift - mean * factor).reshape(column), x)
-    return build.emit("add", call.outputs[0], (scaled.tensor, offset), x.shape, x.axes,
-                      activation=None)
+    scaled = _with_constant(build, call, ("mul", "scaled"), x, factor.reshape(column))
+    return _with_constant(build, call, ("add", ""), scaled, (shift - mean * factor).reshape(column))
+
+
+def _with_constant(build: Build, call: Call, step: tuple[str, str], x: Edge, data: Array) -> Edge:
+    """One step of a call, (operator, name; the last has none): `x` plus or times a constant."""
+    name = "/".join(filter(None, (call.outputs[0], step[1])))
+    inputs = x.tensor, _operand(build, call, data, x)
+    return build.emit(step[0], name, inputs, x.shape, x.axes, activation=None)
+
+
+def _hard_sigmoid(build: Build, call: Call) -> Edge:
+    """y = min(max(alpha * x + beta, 0), 1), as relu6 of six times that; TFLite has no other."""
+    x = _edge(build, call)
+    alpha, beta = _number(call, "alpha", 0.2), _number(call, "beta", 0.5)
+    slope = np.float32(6) * np.float32(alpha)
+    if slope != 1:
+        x = _with_constant(build, call, ("mul", "scaled"), x, np.array(slope))
+    x = _with_constant(build, call, ("add", "shifted"), x, np.array(6 * beta))
+    six = build.emit("relu6", f"{call.outputs[0]}/six", (x.tensor,), x.shape, x.axes)
+    return _with_constant(build, call, ("mul", ""), six, np.array(1 / 6))
 
 
 def _clip(build: Build, call: Call) -> Edge:
@@ -558,9 +573,9 @@ Converter = Callable[[Build, Call], Edge | Array]
 _OWN: Mapping[str, Converter] = {
     "Add": _binary, "AveragePool": _pool, "BatchNormalization": _batch_norm, "Clip": _clip,
     "Concat": _concat, "Conv": _conv, "Div": _binary, "Dropout": _same, "Flatten": _flatten,
-    "Gemm": _gemm, "GlobalAveragePool": _mean, "Identity": _same, "MatMul": _matmul,
-    "MaxPool": _pool, "Mul": _binary, "Pad": _pad, "ReduceMean": _mean, "Reshape": _reshape,
-    "Shape": _shape, "Softmax": _softmax, "Squeeze": _squeeze, "Sub": _binary,
+    "Gemm": _gemm, "GlobalAveragePool": _mean, "HardSigmoid": _hard_sigmoid, "Identity": _same,
+    "MatMul": _matmul, "MaxPool": _pool, "Mul": _binary, "Pad": _pad, "ReduceMean": _mean,
+    "Reshape": _reshape, "Shape": _shape, "Softmax": _softmax, "Squeeze": _squeeze, "Sub": _binary,
     "Transpose": _transpose, "Unsqueeze": _unsqueeze,
 }
 _WITHOUT_NODES = frozenset({"Dropout", "Identity", "Shape"})

@@ -15,7 +15,7 @@ to know where a model came from.
 | average_pool, max_pool | x | kernel, stride (h, w); padding; activation |
 | mean | x | axes (>= 0), keep_dims |
 | softmax | x | beta |
-| logistic, relu, relu6 | x | - |
+| logistic, relu, relu6, hard_swish | x | - |
 | reshape | x | - (the output tensor's shape; squeeze and flatten are reshapes) |
 | pad | x | padding: (before, after) per dimension |
 | transpose | x | perm |

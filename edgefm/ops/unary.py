@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators that make one value from one value: logistic, relu and relu6.
+"""Operators that make one value from one value: logistic, relu, relu6 and hard_swish.
 
 Each is a function of real numbers. Of an 8-bit map it is a table of 256 results: the real function
-rounded, or, where TFLite's reference kernel has arithmetic of its own, that arithmetic. Source:
-TFLite's activations.cc. Which quotients of scales are float32 and which are double is part of the
-result.
+rounded, or, where TFLite's reference kernel has arithmetic of its own, that arithmetic. Sources:
+TFLite's activations.cc and hard_swish.h. Which quotients of scales are float32 and which are double
+is part of the result.
 """
 
 from __future__ import annotations
@@ -83,8 +83,55 @@ def _rectifier(activation: str) -> Unary:
     return Unary(real, codes)
 
 
+def _hard_swish(x: Array, attrs: Attrs) -> Array:
+    """x * min(max(x + 3, 0), 6) / 6."""
+    del attrs
+    return np.asarray(x * np.clip(x + np.float32(3), 0, 6) / np.float32(6), np.float32)
+
+
+def _hard_swish_codes(steps: Array, x: Tensor, y: Tensor, attrs: Attrs) -> Array:
+    """The kernel's product of two 16-bit numbers: the input in steps of the output, before a last
+    shift to the right, and the gate, (x / 3 + 1) / 2 clamped to [0, 1] in Q0.15."""
+    del attrs
+    fine, unit = steps << 7, np.float32(x.scale) / np.float32(128)
+    by, shift = _factor16(unit / np.float32(y.scale))
+    gate = (_third(fine, *_factor16(unit / np.float32(3 / 32768))) + (1 << 15)) >> 1
+    product = gate * _high16(fine, by)
+    towards_zero = np.sign(product) * (np.abs(product) >> 15)
+    return fixed.clamped(_shift_right16(towards_zero, -shift) + y.zero_point, y)
+
+
+def _third(fine: Array, by: int, shift: int) -> Array:
+    """x / 3 in Q0.15, clamped to [-1, 1)."""
+    if shift <= 0:
+        return _shift_right16(_high16(fine, by), -shift)
+    return _saturated16(_high16(_saturated16(fine << (shift - 1)), by) << 1)
+
+
+def _factor16(real: np.float32) -> tuple[int, int]:
+    """`real` as (m, shift), meaning m * 2**(shift - 15)."""
+    by = fixed.factor(float(real))
+    return min((int(by.m[0]) + (1 << 15)) >> 16, (1 << 15) - 1), int(by.shift[0])
+
+
+def _high16(a: Array, b: int) -> Array:
+    """The upper half of 2 * a * b for 16-bit operands: halves go up."""
+    return np.asarray((a * b + (1 << 14)) >> 15)
+
+
+def _shift_right16(x: Array, bits: int) -> Array:
+    """Round(x / 2**bits), halves away from zero; beyond 15 bits the kernel's mask is too small, and
+    all that is left is the sign."""
+    return fixed.shift_right(x, bits) if bits < 16 else np.where(x < 0, -1, 1)
+
+
+def _saturated16(x: Array) -> Array:
+    return np.clip(x, -(1 << 15), (1 << 15) - 1)
+
+
 UNARY: Final[Mapping[str, Unary]] = MappingProxyType({
     "logistic": Unary(_logistic, _logistic_codes),
     "relu": _rectifier("relu"),
     "relu6": _rectifier("relu6"),
+    "hard_swish": Unary(_hard_swish, _hard_swish_codes),
 })

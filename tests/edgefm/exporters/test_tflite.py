@@ -123,6 +123,7 @@ CASES: dict[str, Callable[[str], Graph]] = {
     "logistic": lambda d: unary("logistic", d, IMAGE, IMAGE),
     "relu": lambda d: unary("relu", d, IMAGE, IMAGE),
     "relu6": lambda d: unary("relu6", d, IMAGE, IMAGE),
+    "hard_swish": lambda d: unary("hard_swish", d, IMAGE, IMAGE),
     "reshape": lambda d: unary("reshape", d, IMAGE, (1, 72, 6)),
     "pad": lambda d: unary("pad", d, IMAGE, (1, 12, 8, 6),
                            padding=((0, 0), (1, 2), (0, 0), (0, 0))),

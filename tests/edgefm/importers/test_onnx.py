@@ -218,6 +218,11 @@ def test_average_pool_with_ceil_mode_counts_only_cells_inside(tmp_path: Path) ->
     ([("Sigmoid", ["x"], ["y"], {})], {}, "logistic"),
     ([("Clip", ["x", "lo", "hi"], ["y"], {})], {"lo": np.float32(0), "hi": np.float32(6)}, "relu6"),
     ([("Clip", ["x", "lo"], ["y"], {})], {"lo": np.float32(0)}, "relu"),
+    ([("HardSwish", ["x"], ["y"], {})], {}, "hard_swish"),
+    ([("HardSigmoid", ["x"], ["y"], {})], {}, "mul"),
+    ([("HardSigmoid", ["x"], ["y"], {"alpha": 1 / 6})], {}, "mul"),
+    ([("HardSigmoid", ["x"], ["y"], {"alpha": -0.7, "beta": 0.1})], {}, "mul"),
+    ([("HardSigmoid", ["x"], ["y"], {"alpha": 0.0, "beta": 3.0})], {}, "mul"),
     ([("GlobalAveragePool", ["x"], ["y"], {})], {}, "mean"),
     ([("ReduceMean", ["x"], ["y"], {"axes": [2, 3], "keepdims": 1})], {}, "mean"),
     ([("Softmax", ["x"], ["y"], {"axis": 1})], {}, "softmax"),
@@ -230,7 +235,19 @@ def test_average_pool_with_ceil_mode_counts_only_cells_inside(tmp_path: Path) ->
 ], ids=lambda v: v if isinstance(v, str) else "")
 def test_operator_equals_onnx(tmp_path: Path, nodes: list[Node], constants: dict[str, Array],
                               op: str) -> None:
-    assert check(tmp_path, model(nodes, constants)).nodes[-1].op == op
+    assert check(tmp_path, model(nodes, constants, opset=14)).nodes[-1].op == op
+
+
+def test_hard_sigmoid_folds_into_the_convolution_before_it(tmp_path: Path) -> None:
+    constants = {"w": floats(5, 4, 3, 3), "b": floats(5)}
+    data = model([("Conv", ["x", "w", "b"], ["c"], {}), ("HardSigmoid", ["c"], ["h"], {}),
+                  ("Mul", ["c", "h"], ["y"], {})], constants)
+    gated = check(tmp_path, data)
+    assert [node.op for node in gated.nodes] == ["conv2d", "mul", "add", "relu6", "mul", "mul"]
+    data = model([("Conv", ["x", "w", "b"], ["c"], {}), ("HardSigmoid", ["c"], ["y"], {})],
+                 constants)
+    assert [(n.op, n.attrs["activation"]) for n in fuse(check(tmp_path, data)).nodes] == [
+        ("conv2d", "relu6"), ("mul", None)]
 
 
 def test_clip_with_limits_as_attributes_is_relu6(tmp_path: Path) -> None:

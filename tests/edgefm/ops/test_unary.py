@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgefm.network.graph import Quant, Tensor
+from edgefm.ops.unary import Unary
+
 SCALES = st.floats(2**-10, 2, width=32)
 ZEROS = st.tuples(*[st.integers(-128, 127)] * 2)
 DTYPES = st.sampled_from(["int8", "uint8"])
@@ -41,7 +44,7 @@ def test_rectifiers_equal_the_oracle(judge: Any, op: str, scale: float, ratio: f
     _agrees(judge, op, dtype, (scale, scale * ratio), zeros)
 
 
-@pytest.mark.parametrize("op", ["logistic", "relu", "relu6"])
+@pytest.mark.parametrize("op", ["logistic", "relu", "relu6", "hard_swish"])
 def test_float_unary_operators(judge: Any, op: str) -> None:
     judge.agrees(op, [judge.tensor((2, 50), "float32")], [judge.tensor((2, 50), "float32")],
                  tolerance=1e-6)
@@ -61,3 +64,30 @@ def test_relu6_bounds_are_float32_quotients(judge: Any) -> None:
     for n in range(8, 120):
         like = judge.tensor((1, 256), scale=6 / (n + 0.5))
         judge.agrees("relu6", [like], [like], values=[_every("int8")])
+
+
+@given(scale=st.integers(-16, 4), fraction=st.floats(1, 2, width=32),
+       ratio=st.floats(0.0079, 16), zeros=ZEROS, dtype=DTYPES)
+def test_hard_swish_equals_the_oracle(judge: Any, scale: int, fraction: float, ratio: float,
+                                      zeros: Any, dtype: str) -> None:
+    scales = (fraction * 2.0**scale, fraction * 2.0**scale * ratio)
+    _agrees(judge, "hard_swish", dtype, scales, zeros)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize("scales", [
+    (2**-21, 2**-22), (2**-24, 2**-24), (2**-32, 2**-30), (2**-40, 2**-40), (0.1, 2**12),
+    (0.01, 2**20), (0.3, 0.3 / 128 * (1 + 2**-22)), (60, 50), (1000, 800)], ids=str)
+def test_hard_swish_equals_the_oracle_at_extreme_scales(judge: Any, dtype: str,
+                                                        scales: Any) -> None:
+    for zeros in ((3, -5), (-128, -128), (127, 100)):
+        _agrees(judge, "hard_swish", dtype, scales, zeros)
+
+
+def test_a_unary_operator_without_arithmetic_of_its_own_is_its_real_function_rounded() -> None:
+    x, y = (Tensor("t", (1,), "uint8", Quant((scale,), (zero,)))
+            for scale, zero in ((0.25, 100), (0.5, 7)))
+    made = Unary(lambda x, attrs: x * attrs["by"]).table(x, y, {"by": np.float32(-1)})
+    wanted = np.clip(7 - np.trunc((np.arange(256) - 100) / 2 + np.sign(np.arange(256) - 100) / 2),
+                     0, 255)
+    assert made.dtype == np.uint8 and made.tolist() == wanted.tolist()

@@ -43,7 +43,10 @@ def networks() -> list[Graph]:
     b = net.conv(a, 4, kernel=1, result=net.tensors[a].quant)
     x = net.pool(net.concat(a, b, quant=net.tensors[a].quant), "average_pool")
     fire = net.graph(net.dense(net.mean(net.depthwise(x, multiplier=2)), 4))
-    return [residual, fire]
+    net = Network(3)
+    x = net.relu(net.conv(net.input(1, 7, 6, 3), 4), "hard_swish")
+    curved = net.graph(net.dense(net.mean(x), 5))
+    return [residual, fire, curved]
 
 
 @pytest.mark.parametrize("graph", networks())
