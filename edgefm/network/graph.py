@@ -16,6 +16,7 @@ to know where a model came from.
 | mean | x | axes (>= 0), keep_dims |
 | softmax | x | beta |
 | logistic, relu, relu6, hard_swish | x | - |
+| leaky_relu | x | alpha (the slope below zero) |
 | reshape | x | - (the output tensor's shape; squeeze and flatten are reshapes) |
 | pad | x | padding: (before, after) per dimension |
 | transpose | x | perm |

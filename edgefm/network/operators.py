@@ -150,6 +150,8 @@ _RECORDS: Final = (
     Operator("relu6", Kind.UNARY, tflite=("RELU6",), onnx=("Clip", "HardSigmoid"), clamps=True),
     Operator("hard_swish", Kind.UNARY, tflite=("HARD_SWISH",), int8_version=1,
              onnx=("HardSwish",), finest=1 / 128, trainable=False),
+    Operator("leaky_relu", Kind.UNARY, ("alpha",), tflite=("LEAKY_RELU",), onnx=("LeakyRelu",),
+             onnx_defaults={"alpha": 0.01}, trainable=False),
     Operator("reshape", Kind.ALIAS, tflite=("RESHAPE", "SQUEEZE"), int8_version=1,
              onnx=("Flatten", "Reshape", "Squeeze", "Unsqueeze"), scale=Scale.SAME, moves=True,
              folds=True),

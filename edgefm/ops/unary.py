@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators that make one value from one value: logistic, relu, relu6 and hard_swish.
+"""Operators that make one value from one value: a real function, and a table for 8-bit maps.
 
-Each is a function of real numbers. Of an 8-bit map it is a table of 256 results: the real function
-rounded, or, where TFLite's reference kernel has arithmetic of its own, that arithmetic. Sources:
-TFLite's activations.cc and hard_swish.h. Which quotients of scales are float32 and which are double
-is part of the result.
+The table has 256 results: those of the real function, rounded, or, where TFLite's reference kernel
+has arithmetic of its own, those of that arithmetic. Sources: TFLite's activations.cc, hard_swish.h
+and leaky_relu.h. Which quotients of scales are float32 and which are double is part of the result.
 """
 
 from __future__ import annotations
@@ -129,9 +128,24 @@ def _saturated16(x: Array) -> Array:
     return np.clip(x, -(1 << 15), (1 << 15) - 1)
 
 
+def _leaky_relu(x: Array, attrs: Attrs) -> Array:
+    """x, or alpha * x below zero."""
+    return np.asarray(np.where(x > 0, x, x * np.float32(attrs["alpha"])), np.float32)
+
+
+def _leaky_relu_codes(steps: Array, x: Tensor, y: Tensor, attrs: Attrs) -> Array:
+    """A factor for each side of zero, both float32 quotients."""
+    above = np.float32(x.scale) / np.float32(y.scale)
+    below = np.float32(x.scale) * np.float32(attrs["alpha"]) / np.float32(y.scale)
+    made = np.where(steps >= 0, *(fixed.scale(steps, fixed.factor(float(real)))
+                                  for real in (above, below)))
+    return fixed.clamped(made + y.zero_point, y)
+
+
 UNARY: Final[Mapping[str, Unary]] = MappingProxyType({
     "logistic": Unary(_logistic, _logistic_codes),
     "relu": _rectifier("relu"),
     "relu6": _rectifier("relu6"),
     "hard_swish": Unary(_hard_swish, _hard_swish_codes),
+    "leaky_relu": Unary(_leaky_relu, _leaky_relu_codes),
 })

@@ -44,10 +44,12 @@ def test_rectifiers_equal_the_oracle(judge: Any, op: str, scale: float, ratio: f
     _agrees(judge, op, dtype, (scale, scale * ratio), zeros)
 
 
-@pytest.mark.parametrize("op", ["logistic", "relu", "relu6", "hard_swish"])
-def test_float_unary_operators(judge: Any, op: str) -> None:
+@pytest.mark.parametrize("op, attrs", [("logistic", {}), ("relu", {}), ("relu6", {}),
+                                       ("hard_swish", {}), ("leaky_relu", {"alpha": 0.1}),
+                                       ("leaky_relu", {"alpha": -2.0})])
+def test_float_unary_operators(judge: Any, op: str, attrs: dict[str, float]) -> None:
     judge.agrees(op, [judge.tensor((2, 50), "float32")], [judge.tensor((2, 50), "float32")],
-                 tolerance=1e-6)
+                 tolerance=1e-6, **attrs)
 
 
 def test_relu_ties_follow_a_float32_factor(judge: Any) -> None:
@@ -82,6 +84,19 @@ def test_hard_swish_equals_the_oracle_at_extreme_scales(judge: Any, dtype: str,
                                                         scales: Any) -> None:
     for zeros in ((3, -5), (-128, -128), (127, 100)):
         _agrees(judge, "hard_swish", dtype, scales, zeros)
+
+
+@given(scale=SCALES, ratio=st.floats(2**-6, 2**6, width=32), zeros=ZEROS, dtype=DTYPES,
+       alpha=st.floats(-4, 4, width=32))
+def test_leaky_relu_equals_the_oracle(judge: Any, scale: float, ratio: float, zeros: Any,
+                                      dtype: str, alpha: float) -> None:
+    _agrees(judge, "leaky_relu", dtype, (scale, scale * ratio), zeros, alpha=alpha)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0, -1.0, 1e-12, 300.0])
+def test_leaky_relu_equals_the_oracle_at_the_ends_of_its_slope(judge: Any, alpha: float) -> None:
+    for dtype in ("int8", "uint8"):
+        _agrees(judge, "leaky_relu", dtype, (0.03, 0.05), (7, -20), alpha=alpha)
 
 
 def test_a_unary_operator_without_arithmetic_of_its_own_is_its_real_function_rounded() -> None:

@@ -113,7 +113,7 @@ def test_the_random_networks_use_every_operator_but_the_detector() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
-@pytest.mark.parametrize("op, attrs", [("hard_swish", {})])
+@pytest.mark.parametrize("op, attrs", [("hard_swish", {}), ("leaky_relu", {"alpha": 0.2})])
 def test_unary_operators_give_the_same_bits(op: str, attrs: dict[str, float], dtype: str) -> None:
     net = Network(5, dtype)
     x = net.relu(net.conv(net.input(1, 9, 7, 3), 6), op, **attrs)
