@@ -33,7 +33,7 @@ class Factor:
 
 
 def factor(real: float | Sequence[float]) -> Factor:
-    """The fixed-point form of `real` >= 0 (in double precision); below 2**-32 it becomes zero."""
+    """The fixed-point form of `real` (in double precision); of less than 2**-32 it is zero."""
     pairs = [_factor(value) for value in np.atleast_1d(np.asarray(real, np.float64)).tolist()]
     return Factor(np.array([m for m, _ in pairs], np.int64),
                   np.array([shift for _, shift in pairs], np.int64))
