@@ -96,6 +96,12 @@ def size(context: Context) -> None:
     _run(context, f"{PYTHON} tools/size.py")
 
 
+@task
+def document(context: Context) -> None:
+    """Measure what the documents say of the runtime's size, and write it there."""
+    _run(context, f"{PYTHON} tools/document.py")
+
+
 @task(pre=[build], help={"name": f"one of {', '.join(BENCHMARKS)} (default: all)"})
 def bench(context: Context, name: str = "") -> None:
     """Print the tables of docs/RESULTS.md: one benchmark, or all of them."""
