@@ -106,7 +106,8 @@ class Figures:
         rows = -(-len(cells) // COLUMNS)
         cells += [" | "] * (rows * COLUMNS - len(cells))
         body = (" | ".join(cells[row::rows]) for row in range(rows))
-        lines = (" | ".join(["Switch | Bytes"] * COLUMNS), "|".join(["---|---:"] * COLUMNS), *body)
+        lines = (" | ".join(["Switch | Bytes"] * COLUMNS), " | ".join(["--- | ---:"] * COLUMNS),
+                 *body)
         return "\n\n" + "".join(f"| {line} |\n" for line in lines) + "\n"
 
     def kernel_costs(self) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.spec.test_layers import HOST_TOOLS_FLOORS, PYTHON_FLOORS
+
 FOLDERS = ("edgefm", "host_tools", "native", "firmware", "tests", "docs", "tools", "benchmarks")
 INSIDE = ("", "edgefm", "native/src", "native", "firmware/common", "tests")  # of short paths
 PATH = re.compile(r"[\w.*-]+(?:/[\w.*-]+)+/?|[\w-]+\.(?:py|c|h|md)")
@@ -46,6 +48,21 @@ def test_links_lead_somewhere(root: Path, name: str) -> None:
     lost = [link for link in links
             if "://" not in link and not (path.parent / link).exists()]
     assert not lost
+
+
+@pytest.mark.parametrize("folder", ["edgefm", "host_tools"])
+def test_the_picture_of_the_layout_has_every_package_on_its_floor(root: Path, folder: str) -> None:
+    text = (root / "docs/DESIGN.md").read_text(encoding="utf-8")
+    drawn = text.partition(f"\n {folder}/ ")[2].partition("\n ---")[0].splitlines()
+    names = [re.split(r"   +", line.strip())[0].split() for line in drawn]
+    there = {path.parent.name for path in (root / folder).glob("*/__init__.py")} | {
+        path.stem for path in (root / folder).glob("[!_]*.py")}
+    assert sorted(name for line in names for name in line) == sorted(there)
+    floors = PYTHON_FLOORS if folder == "edgefm" else HOST_TOOLS_FLOORS
+    level = {name: number for number, floor in enumerate(floors) for name in floor}
+    heights = [{level[name] for name in line} for line in names]
+    assert all(len(line) == 1 for line in heights)
+    assert heights == sorted(heights, key=min, reverse=True)
 
 
 def test_sizes_are_what_the_build_gives(root: Path, need: Callable[[str], str]) -> None:
