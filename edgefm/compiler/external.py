@@ -150,9 +150,9 @@ class Outside:
     def _check_codec(self) -> None:
         names = choose_codec.candidates(self.codec)
         if not names or any(not CODECS[name].lossless or CODECS[name].refers for name in names):
-            raise BadInput(f"caps and quality maps go before a codec that loses nothing itself and "
-                           f"knows no earlier frame; met {self.codec}, expected another --codec, "
-                           "or --mean-byte-budget instead of --byte-budget and --quality even")
+            raise BadInput(f"caps and quality maps need a lossless codec of single frames: got "
+                           f"--codec {self.codec}, expected another one, or "
+                           "--mean-byte-budget instead of --byte-budget and --quality even")
 
 
 def _alike(a: Program, b: Program) -> bool:

@@ -3,9 +3,9 @@
 
 How ranges are chosen, whether channels are equalized and whether weights and biases are refined is
 decided by measuring: every candidate runs as integers on held-out calibration samples and is
-compared with the float graph. `integer.py` makes the candidates, `refine.py` betters them. Once the
-choice is made, the samples that were held out count too: of few samples every range is taken anew
-from all of them; of many the extremes are, wherever a range is to span all that was seen.
+compared with the float graph. `recipe.py` makes the candidates, `refine.py` improves them. Once the
+choice is made, the samples that were held out count too. With few samples every range is computed
+again from all of them; with many, only the extremes are, where a range spans all values.
 """
 
 from __future__ import annotations

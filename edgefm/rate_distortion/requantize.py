@@ -54,7 +54,7 @@ def requantize(graph: Graph, steps: Mapping[int, float], least: float = 1.0) -> 
 
 
 def with_quants(graph: Graph, quants: Mapping[int, Quant]) -> Graph:
-    """`graph` with other scales and zero points of maps; the biases of who reads them follow.
+    """`graph` with other scales and zero points of maps, and the biases of their readers to match.
 
     Maps that must have the scale of another are the caller's to keep together.
     """

@@ -113,12 +113,11 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
                        help="codecs and tables for some maps, as training wrote them; those maps "
                             "are stored with them")
     group.add_argument("--tolerance", type=steps, default=0, metavar="STEPS",
-                       help="with --codec temporal: parts of a map whose values are all within so "
-                            "many steps of the frame before are taken from there (default 0: "
-                            "nothing is lost)")
+                       help="with --codec temporal: take parts of a map from the frame before "
+                            "where all their values differ by at most STEPS (default 0: lossless)")
     group.add_argument("--refresh", type=times, default=0, metavar="FRAMES",
-                       help="with --codec temporal: every so many frames refer to none (default 0: "
-                            "only the first does not)")
+                       help="with --codec temporal: code every FRAMES-th frame without the frame "
+                            "before (default 0: only the first one)")
     budget = group.add_mutually_exclusive_group()
     budget.add_argument("--kl-budget", type=positive, metavar="NATS",
                         help="coarser steps for stored maps, up to this mean KL from the network "
