@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from edgefm import importers
-from edgefm.compiler.pipeline import CompileOptions, load_model
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import load_model
 from edgefm.console.terminal import prepare
 from edgefm.exporters.tflite import export_tflite
 from edgefm.files.write import make_folder, write_file

@@ -31,7 +31,8 @@ from _common import (
 )
 from _firmware import FirmwareSize, firmware_size, stack_used
 
-from edgefm.compiler.pipeline import Compiled, CompileOptions, Model, compile_loaded, load_model
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, Model, compile_loaded, load_model
 from edgefm.errors import Infeasible
 from edgefm.evaluate.diff import random_inputs
 from edgefm.package.container import read_needs

@@ -30,14 +30,8 @@ from _common import (
 
 from edgefm.codecs import LOSSLESS_CODECS
 from edgefm.compiler.choose_codec import LOSSLESS
-from edgefm.compiler.pipeline import (
-    Compiled,
-    CompileOptions,
-    Model,
-    calibration_inputs,
-    compile_loaded,
-    load_model,
-)
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, Model, calibration_inputs, compile_loaded, load_model
 from edgefm.errors import BadInput, Infeasible
 from edgefm.evaluate.diff import diff_compiled, random_inputs
 from edgefm.evaluate.reference import Reference

@@ -23,7 +23,8 @@ from _common import (
     say,
 )
 
-from edgefm.compiler.pipeline import Compiled, CompileOptions, Model, compile_loaded, load_model
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, Model, compile_loaded, load_model
 from edgefm.errors import Infeasible
 from edgefm.evaluate.diff import random_inputs
 from edgefm.network.names import short

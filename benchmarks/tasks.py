@@ -18,7 +18,8 @@ from typing import Any
 
 from _common import data_folder, parser, print_command, print_table, say
 
-from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_loaded, load_model
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, compile_loaded, load_model
 from edgefm.evaluate.validate import Labelled, Validation, make_units, process_pool, validate
 from edgefm.images.annotations import read_boxes, read_masks
 from edgefm.images.labels import read_names

@@ -29,13 +29,8 @@ from _common import (
 )
 
 from edgefm.compiler import choose_codec
-from edgefm.compiler.pipeline import (
-    Compiled,
-    CompileOptions,
-    calibration_inputs,
-    compile_loaded,
-    load_model,
-)
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, calibration_inputs, compile_loaded, load_model
 from edgefm.evaluate.codec_costs import boundaries_of
 from edgefm.network.graph import Array, Graph
 from edgefm.package.container import Description, write_package

@@ -20,7 +20,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_model, load_model
+    from edgefm.compiler.options import CompileOptions
+    from edgefm.compiler.pipeline import Compiled, compile_model, load_model
     from edgefm.errors import BadInput, EdgefmError, Infeasible
     from edgefm.evaluate.codec_costs import measure_codecs
     from edgefm.evaluate.diff import DiffResult, diff_model
@@ -36,7 +37,8 @@ __all__ = ["BadInput", "CompileOptions", "Compiled", "Counters", "DiffResult", "
 
 _HOMES = {
     "runtime": ("Counters", "RunResult", "Runtime"),
-    "compiler.pipeline": ("CompileOptions", "Compiled", "compile_model", "load_model"),
+    "compiler.options": ("CompileOptions",),
+    "compiler.pipeline": ("Compiled", "compile_model", "load_model"),
     "package.container": ("PackageInfo", "read_info"),
     "evaluate.diff": ("DiffResult", "diff_model"),
     "errors": ("BadInput", "EdgefmError", "Infeasible"),

@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgefm.compiler.pipeline import CompileOptions
+from edgefm.compiler.options import CompileOptions
 from edgefm.demo import demo_models, write_samples
 from edgefm.images.labels import LabelledFile, read_labels, spread
 

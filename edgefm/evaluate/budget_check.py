@@ -16,7 +16,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgefm.compiler.pipeline import Compiled, CompileOptions, Model, compile_loaded
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, Model, compile_loaded
 from edgefm.errors import BadInput
 from edgefm.evaluate.validate import Labelled, Validation, make_units, validate
 from edgefm.package.container import with_rate

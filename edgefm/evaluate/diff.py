@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from edgefm.codecs import CODECS
-from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_loaded, load_model
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, compile_loaded, load_model
 from edgefm.errors import BadInput, naming
 from edgefm.evaluate import reference
 from edgefm.exporters.tflite import export_tflite

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from edgefm import zoo
-from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_model
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, compile_model
 from edgefm.errors import BadInput
 from edgefm.files.read import read_bytes
 from edgefm.files.write import check_file

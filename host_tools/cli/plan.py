@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from edgefm.compiler.choose_codec import why_raw
-from edgefm.compiler.pipeline import Compiled, CompileOptions, other_plan
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, other_plan
 from edgefm.console.terminal import say
 from edgefm.network.names import short
 from edgefm.package.container import read_info

@@ -5,7 +5,8 @@ import hashlib
 
 import pytest
 
-from edgefm.compiler.pipeline import CompileOptions, compile_model
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import compile_model
 from edgefm.evaluate.diff import random_inputs
 from edgefm.importers import load
 from edgefm.runtime import Runtime

@@ -19,7 +19,8 @@ import numpy as np
 
 from edgefm import importers
 from edgefm.codecs.tables_file import read_tables
-from edgefm.compiler.pipeline import CompileOptions, compile_model
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import compile_model
 from edgefm.errors import EdgefmError
 from edgefm.images.annotations import read_boxes, read_mask
 from edgefm.images.clips import frames

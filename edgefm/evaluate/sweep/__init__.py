@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from edgefm import importers
-from edgefm.compiler.pipeline import CompileOptions, load_model
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import load_model
 from edgefm.errors import BadInput
 from edgefm.evaluate.executors import completed
 from edgefm.evaluate.sweep.units import (

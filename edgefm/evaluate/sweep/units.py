@@ -15,7 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from edgefm.compiler.pipeline import CompileOptions, calibration_files, compile_loaded, load_model
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import calibration_files, compile_loaded, load_model
 from edgefm.errors import BadInput
 from edgefm.evaluate.validate import Labelled, Outcome, Unit
 from edgefm.files.read import parse_json, read_bytes

@@ -10,7 +10,8 @@ import pytest
 from networks import Network
 
 from edgefm.compiler.caps import Capping
-from edgefm.compiler.pipeline import Compiled, CompileOptions, Model, compile_loaded
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, Model, compile_loaded
 from edgefm.errors import BadInput
 from edgefm.network.graph import Graph
 from edgefm.package.container import read_info

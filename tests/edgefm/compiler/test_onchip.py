@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from networks import Network
 
-from edgefm.compiler.pipeline import CompileOptions, Model, compile_loaded
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Model, compile_loaded
 from edgefm.errors import BadInput
 from edgefm.network.graph import Graph
 from edgefm.runtime import Runtime

@@ -15,9 +15,9 @@ from PIL import Image
 from edgefm.codecs import gf2
 from edgefm.codecs.gf2_planes import plane_net
 from edgefm.codecs.tables_file import MapTables, write_tables
+from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import (
     Compiled,
-    CompileOptions,
     calibration_files,
     calibration_inputs,
     compile_loaded,

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from networks import Network
 
-from edgefm.compiler.pipeline import Compiled, CompileOptions, Model
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, Model
 from edgefm.errors import BadInput
 from edgefm.evaluate import budget_check as module
 from edgefm.evaluate.budget_check import ROUNDS, Check, Judged, compile_checked

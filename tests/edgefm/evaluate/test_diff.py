@@ -11,7 +11,8 @@ import pytest
 from networks import Network, random_network
 from packages import build
 
-from edgefm.compiler.pipeline import Compiled, CompileOptions, compile_loaded, load_model
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, compile_loaded, load_model
 from edgefm.errors import BadInput
 from edgefm.evaluate import reference
 from edgefm.evaluate.diff import diff_compiled, diff_model, random_inputs

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from networks import Network
 
-from edgefm.compiler.pipeline import Compiled, CompileOptions, Model, compile_loaded
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, Model, compile_loaded
 from edgefm.errors import BadInput
 from edgefm.evaluate.diff import diff_compiled
 from edgefm.lower import lower

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from networks import Network, random_network
 
-from edgefm.compiler.pipeline import CompileOptions, Model, compile_loaded, load_model
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Model, compile_loaded, load_model
 from edgefm.errors import BadInput
 from edgefm.evaluate.diff import diff_compiled, random_inputs
 from edgefm.network.graph import Array, Graph, Quant

@@ -10,7 +10,8 @@ from networks import Network
 
 from edgefm import importers
 from edgefm.codecs.tables_file import read_tables
-from edgefm.compiler.pipeline import CompileOptions, calibration_inputs, compile_model
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import calibration_inputs, compile_model
 from edgefm.demo import demo_models, digits
 from edgefm.exporters.tflite import export_tflite
 from edgefm.images.preprocess import choose_preprocess

@@ -7,7 +7,8 @@ import pytest
 from link_device import INFO
 from networks import random_network
 
-from edgefm.compiler.pipeline import Compiled, CompileOptions, Model, compile_loaded
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, Model, compile_loaded
 from edgefm.errors import BadContainer, Infeasible, UnsupportedModel
 from edgefm.package.container import Needs, read_needs, seal
 from host_tools.link.fit import check_fit

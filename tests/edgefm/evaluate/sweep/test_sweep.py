@@ -19,7 +19,7 @@ import pytest
 from networks import Network
 from PIL import Image
 
-from edgefm.compiler.pipeline import CompileOptions
+from edgefm.compiler.options import CompileOptions
 from edgefm.errors import BadInput
 from edgefm.evaluate.executors import executor
 from edgefm.evaluate.sweep import Curve, Request, sweep
