@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from edgefm.compiler.pipeline import load_model
+from edgefm.console.notation import size_text
 from edgefm.console.terminal import say
 from edgefm.errors import BadInput
 from edgefm.evaluate.budget_check import Check, Judged, compile_checked
@@ -25,7 +26,7 @@ from host_tools.cli.arguments import (
     load_package,
 )
 from host_tools.cli.inspect import print_summary
-from host_tools.cli.output import print_json, print_table, progress_bar, size_text
+from host_tools.cli.output import print_json, print_table, progress_bar
 from host_tools.cli.validate import labelled_files
 
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 from edgefm.compiler.choose_codec import why_raw
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, other_plan
+from edgefm.console.notation import size_text
 from edgefm.console.terminal import say
 from edgefm.network.names import short
 from edgefm.package.container import read_info
@@ -18,7 +19,7 @@ from edgefm.planner import OBJECTIVES
 from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE
 from host_tools.cli.arguments import add_compile_options, add_json, compile_options, load_package
 from host_tools.cli.inspect import quality_text, rate_fields
-from host_tools.cli.output import print_fields, print_json, print_table, size_text
+from host_tools.cli.output import print_fields, print_json, print_table
 
 _TOTALS = {
     "fast memory": "fast_bytes", "external memory": "external_bytes", "caller's rows": "io_bytes",
