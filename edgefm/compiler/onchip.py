@@ -49,7 +49,7 @@ class _Candidate:
     graph: Graph
     caps: Mapping[str, Cap]
     coded: Mapping[str, CodedMap]
-    package: bytes
+    package: bytes = field(repr=False)
 
 
 @dataclass(slots=True, eq=False)

@@ -19,8 +19,11 @@ from edgefm.codecs.tables_file import read_tables, step_factors
 from edgefm.compiler import choose_codec, onchip
 from edgefm.compiler.external import Deployed, Outside
 from edgefm.compiler.options import CompileOptions
+from edgefm.console.notation import size_text
 from edgefm.errors import BadInput, CalibrationWarning, naming
 from edgefm.files.read import files_in, read_bytes
+from edgefm.files.write import write_file
+from edgefm.html.notebook import fields_table
 from edgefm.images.clipping import holds_numbers, input_range, warn_of_clipped
 from edgefm.images.picture import load_picture
 from edgefm.images.preprocess import (
@@ -50,7 +53,7 @@ FEW_FOR_BUDGET = 20       # the same for a budget that is kept on four in five o
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".npy")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Compiled:
     """A package with everything it was made from.
 
@@ -69,6 +72,19 @@ class Compiled:
     coded: Mapping[int, CodedMap]
     rate: Rate | None = None
     layout: Layout | None = None
+
+    def save(self, path: str | Path) -> Path:
+        """Write the package; the file appears whole or not at all. Raises BadInput."""
+        write_file(Path(path), self.package)
+        return Path(path)
+
+    def __repr__(self) -> str:
+        return (f"<Compiled {self.graph.name}: {len(self.package):,} bytes, "
+                f"{self.plan.totals_text()}>")
+
+    def _repr_html_(self) -> str:
+        return fields_table(f"Compiled {self.graph.name}", {
+            "package": size_text(len(self.package)), **self.plan.totals()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -89,7 +89,7 @@ class Node:
     attrs: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Graph:
     """A network: nodes in an order in which they can run.
 
@@ -102,6 +102,9 @@ class Graph:
     nodes: tuple[Node, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        return f"<Graph {self.name}: {len(self.nodes)} operators, {len(self.tensors)} tensors>"
 
     def producer(self) -> dict[int, int]:
         """Map each computed tensor to the node that makes it."""

@@ -88,7 +88,7 @@ class Op:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     params: tuple[int, ...] = ()
-    weights: bytes = b""
+    weights: bytes = field(default=b"", repr=False)
     scratch: int = 0
     needs: tuple[tuple[tuple[int, int], ...], ...] = ()
     accumulates: bool = False

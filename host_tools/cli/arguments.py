@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +182,7 @@ def compile_options(arguments: argparse.Namespace, model: Path,
 class Package:
     """A package and, when it was compiled just now, what it was compiled from."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     compiled: Compiled | None
 
 

@@ -13,6 +13,7 @@ from edgefm.errors import BadInput
 from edgefm.evaluate.budget_check import Check, Judged, compile_checked
 from edgefm.evaluate.executors import executor
 from edgefm.evaluate.validate import task_of
+from edgefm.evaluate.validate.files import labelled_files
 from edgefm.files.write import write_file
 from edgefm.images import answers
 from edgefm.images.labels import names_for
@@ -27,7 +28,6 @@ from host_tools.cli.arguments import (
 )
 from host_tools.cli.inspect import print_summary
 from host_tools.cli.output import print_json, print_table, progress_bar
-from host_tools.cli.validate import labelled_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

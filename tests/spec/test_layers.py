@@ -21,6 +21,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("rate_distortion",),
     ("compiler",),
     ("evaluate",),
+    ("api",),
     ("demo",),
     ("training",),
 )

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`edgefm.compile`, `edgefm.plan` and `edgefm.diff`: a model, and keywords that say what is wanted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, Unpack
+
+from edgefm.api.keywords import CompileKeywords, PathLike, model_path, read_options, shows_keywords
+from edgefm.api.opened import HasPackage, Source, package_bytes
+from edgefm.api.summary import PlanSummary
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, compile_loaded, load_model
+from edgefm.compiler.plan_fields import compiled_fields, package_fields
+from edgefm.errors import BadInput
+from edgefm.evaluate.diff import DiffResult, diff_model, random_inputs
+from edgefm.network.graph import Array
+from edgefm.package.container import read_info
+
+Progress: TypeAlias = "Callable[[int, int, str], object]"
+
+_STEPS = ("load and quantize", "plan and code")
+
+
+@shows_keywords
+def compile(model: PathLike, *, progress: Progress | None = None,
+                    **keywords: Unpack[CompileKeywords]) -> Compiled:
+    """Compile a .tflite, .onnx or .npz file to a package: `.package` (bytes), `.save("net.efm")`.
+
+    `progress(done, total, what)` is called whenever something happened: `done` of `total` steps are
+    done, `what` is the one under way, with the runs of the network that it took so far. What it
+    raises ends the compilation.
+
+    Raises BadInput or UnsupportedModel for a file or an argument that cannot be used, Infeasible
+    when no plan fits the memory.
+    """
+    path = model_path(model)
+    return _compiled(path, read_options(path, keywords), progress)
+
+
+@shows_keywords
+def plan(net: Source, *, progress: Progress | None = None,
+                 **keywords: Unpack[CompileKeywords]) -> PlanSummary:
+    """What a model would take, or what a package takes: every stage, map and byte.
+
+    `net` is a model's path, or a package: an .efm, its bytes, or what `edgefm.compile` gave; a
+    package takes no keywords. `progress` and errors are as of `edgefm.compile`.
+    """
+    if not is_model(net):
+        if keywords:
+            raise BadInput(f"edgefm.plan: got {', '.join(keywords)} for a package, whose plan is "
+                           "made; expected a model")
+        data, name = package_bytes(net)
+        info = read_info(data, name or "package")
+        return PlanSummary(info, {**info.plan, **package_fields(info.plan)})
+    path = model_path(net)
+    options = read_options(path, keywords, pictures=False)
+    compiled = _compiled(path, options, progress)
+    return PlanSummary(read_info(compiled.package, str(path)), {
+        **compiled.plan.to_json(), **compiled_fields(compiled, options)})
+
+
+@shows_keywords
+def diff(model: PathLike, inputs: Sequence[Sequence[Array]] | int = 1,
+                 **keywords: Unpack[CompileKeywords]) -> DiffResult:
+    """Compile a model and compare every tensor with TFLite's reference kernels (or with NumPy,
+    where they are not installed): `.first_difference` is None when all bits are the same.
+
+    `inputs` are lists of arrays as the package takes them, or how many random ones are tried.
+    Errors are as of `edgefm.compile`.
+    """
+    path = model_path(model)
+
+    def values(compiled: Compiled) -> Sequence[Sequence[Array]]:
+        if isinstance(inputs, int):
+            return [random_inputs(compiled.graph, seed) for seed in range(inputs)]
+        return inputs
+
+    return diff_model(path, read_options(path, keywords, pictures=False), values)
+
+
+def is_model(net: Source) -> bool:
+    """True for a path that does not name a package."""
+    packed = isinstance(net, (bytes, bytearray, memoryview, HasPackage))
+    return not packed and not os.fspath(model_path(net)).lower().endswith(".efm")
+
+
+def _compiled(path: os.PathLike[str], options: CompileOptions, progress: Progress | None
+              ) -> Compiled:
+    steps = _Steps(progress)
+    steps.begin()
+    model = load_model(model_path(path), options, steps.tick)
+    steps.begin()
+    compiled = compile_loaded(model, options, steps.tick)
+    steps.begin()
+    return compiled
+
+
+class _Steps:
+    """Tells a callback how far a compilation is."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress or (lambda done, total, what: None)
+        self._done, self._runs = -1, 0
+
+    def begin(self) -> None:
+        """The next step begins, or all is done."""
+        self._done, self._runs = self._done + 1, 0
+        self._tell()
+
+    def tick(self) -> None:
+        """The network was run once more."""
+        self._runs += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        what = _STEPS[self._done] if self._done < len(_STEPS) else "done"
+        self._progress(self._done, len(_STEPS),
+                       what + (f", {self._runs} runs" if self._runs else ""))
