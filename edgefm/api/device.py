@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self, cast
 
 from edgefm.api.given import Given, read_inputs, without_batch
 from edgefm.api.opened import Source, package_bytes
+from edgefm.compiler.options import Memory
 from edgefm.errors import BadInput
 from edgefm.network.graph import Array
 from edgefm.package.container import PackageInfo, TensorInfo
@@ -100,6 +101,11 @@ class Device:
     def info(self) -> Any:
         """What the board says of itself: `board`, `fast_bytes`, `external_bytes`, …"""
         return self.link.info
+
+    @property
+    def memory(self) -> Memory:
+        """What it has, for `edgefm.compile(…, memory=device.memory)`."""
+        return Memory(self.info.fast_bytes, self.info.external_bytes)
 
     def files(self) -> list[Stored]:
         """What is stored there, each with `name` and `bytes`."""

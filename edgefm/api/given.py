@@ -151,5 +151,7 @@ def _advice(array: Array, end: TensorInfo, quantize: bool) -> str:
     if array.ndim == len(end.shape) and array.shape[1:] == end.shape[1:] and len(array) != 1:
         return "; one picture is run at a time"
     if array.dtype == np.uint8 and array.ndim >= 2 and len(end.shape) == 4:
-        return "; Image.fromarray(array) is a picture, which is preprocessed"
+        return "; Image.fromarray of [H, W, 3] is a picture, which is preprocessed"
+    if array.dtype.kind == "f" and end.dtype == "float32":
+        return "; array.astype(numpy.float32) converts"
     return ""

@@ -5,7 +5,8 @@
 
 An .efm is opened, a quantized .tflite is compiled in memory first. Indices of tensors are those of
 the .tflite file, as there; in an .efm, which does not know them, inputs and then outputs are
-counted from 0. Only inputs and outputs can be seen: a plan keeps no other tensor whole.
+counted from 0. Only inputs and outputs can be seen: a plan keeps no other tensor whole. It has no
+free dimension either: `shape_signature` is the shape.
 """
 
 from __future__ import annotations

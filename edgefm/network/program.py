@@ -100,6 +100,6 @@ class Program:
     """Operators in execution order. Graph inputs are INPUT operators, outputs OUTPUT operators."""
 
     name: str
-    streams: tuple[Stream, ...]
-    ops: tuple[Op, ...]
+    streams: tuple[Stream, ...] = field(repr=False)
+    ops: tuple[Op, ...] = field(repr=False)
     folded: tuple[str, ...] = field(default=())  # tensors of the graph that no stream carries

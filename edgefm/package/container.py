@@ -130,12 +130,12 @@ class PackageInfo:
     model_sha256: str
     plan_sha256: str
     preprocess: Preprocess | None
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = field(repr=False)
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
-    sections: tuple[SectionInfo, ...]
-    plan: Mapping[str, Any]
-    streams: tuple[StreamInfo | None, ...]
+    sections: tuple[SectionInfo, ...] = field(repr=False)
+    plan: Mapping[str, Any] = field(repr=False)
+    streams: tuple[StreamInfo | None, ...] = field(repr=False)
     rate: Mapping[str, Any] | None = None
 
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small classifier of pictures, as a file and as a package."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from networks import Network
 
+import edgefm
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_model
 from edgefm.exporters.tflite import export_tflite
@@ -54,3 +57,14 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("api") / "twin.tflite"
     path.write_bytes(export_tflite(twin()))
     return compile_model(path, CompileOptions()).package
+
+
+@pytest.fixture
+def net(package: Path) -> Iterator[edgefm.Package]:
+    with edgefm.open(package) as opened:
+        yield opened
+
+
+@pytest.fixture
+def array() -> np.ndarray:
+    return np.random.default_rng(1).integers(-128, 128, (1, 16, 20, 3), np.int8)

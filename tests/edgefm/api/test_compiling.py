@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import Network
 
 import edgefm
 from edgefm.compiler.pipeline import Compiled
@@ -85,24 +84,8 @@ def test_a_plan_of_a_package_is_that_of_its_model(model: Path, package: Path,
         edgefm.plan(package, fast="4K")
 
 
-def test_a_plan_is_short_in_a_terminal_and_a_table_in_a_notebook(model: Path) -> None:
-    plan = edgefm.plan(model, fast="4K")
-    assert repr(plan).startswith("<PlanSummary net: ") and "fast memory" in repr(plan)
-    page = plan._repr_html_()
-    assert page.count("<table>") == 2 and page.count("<tr>") == len(plan.stages) + 1 + len(
-        plan.totals())
-
-
 def test_diff_finds_no_difference(model: Path) -> None:
     result = edgefm.diff(str(model), 2, fast="4K")
     assert (result.inputs, result.first_difference) == (2, None) and result.tensors > 3
     one = edgefm.diff(model, [[np.zeros((1, 16, 20, 3), np.int8)]])
     assert (one.inputs, one.first_difference) == (1, None)
-
-
-def test_networks_with_many_maps_keep_short_reprs(tmp_path: Path) -> None:
-    net = Network(1)
-    x = net.input(1, 8, 8, 4)
-    for _ in range(30):
-        x = net.conv(x, 4)
-    assert len(repr(net.graph(x))) < 100
