@@ -18,6 +18,9 @@ from edgefm.evaluate.validate.judges import Judges, judges_of
 from edgefm.images.clipping import warn_of_clipped
 from edgefm.package.container import read_info
 from edgefm.package.traffic import stored_maps
+from edgefm.runtime.lending import whole_number
+
+_MOST = 1 << 20  # views, files and processes
 
 
 @shows_keywords
@@ -37,6 +40,9 @@ def validate(net: Source, images: PathLike, labels: PathLike, *, task: str | Non
     """
     if task is not None and task not in TASKS:
         raise BadInput(f"task: got {task!r:.60}, expected one of {', '.join(TASKS)}")
+    for word, value in (("views", views), ("limit", limit), ("workers", workers)):
+        if value is not None:
+            whole_number(value, 1, _MOST, word)
     data, name, judges = _judged(net, progress, keywords)
     info = read_info(data, name)
     kind = task or task_of([t.shape for t in info.outputs], info.inputs[0].shape)

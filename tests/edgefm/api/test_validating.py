@@ -42,5 +42,8 @@ def test_figures_are_those_of_the_command_line(model: Path, package: Path, label
 def test_what_makes_no_sense_is_one_clear_line(package: Path, labels: Path) -> None:
     with pytest.raises(BadInput, match="task: got 'guess', expected one of classify"):
         edgefm.validate(package, labels.parent, labels, task="guess")
+    for word in ("views", "limit", "workers"):
+        with pytest.raises(BadInput, match=f"{word}: got 0, expected a whole number 1..1048576"):
+            edgefm.validate(package, labels.parent, labels, **{word: 0})
     with pytest.raises(BadInput, match="got fast for a package, which is compiled"):
         edgefm.validate(package, labels.parent, labels, fast="4K")
