@@ -11,6 +11,7 @@ from typing import TypeAlias, Unpack
 from edgefm.api.keywords import CompileKeywords, PathLike, model_path, read_options, shows_keywords
 from edgefm.api.opened import HasPackage, Source, package_bytes
 from edgefm.api.summary import PlanSummary
+from edgefm.api.words import in_keywords
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_loaded, load_model
 from edgefm.compiler.plan_fields import compiled_fields, package_fields
@@ -25,6 +26,7 @@ _STEPS = ("load and quantize", "plan and code")
 
 
 @shows_keywords
+@in_keywords()
 def compile(model: PathLike, *, progress: Progress | None = None,
                     **keywords: Unpack[CompileKeywords]) -> Compiled:
     """Compile a .tflite, .onnx or .npz file to a package: `.package` (bytes), `.save("net.efm")`.
@@ -41,6 +43,7 @@ def compile(model: PathLike, *, progress: Progress | None = None,
 
 
 @shows_keywords
+@in_keywords()
 def plan(net: Source, *, progress: Progress | None = None,
                  **keywords: Unpack[CompileKeywords]) -> PlanSummary:
     """What a model would take, or what a package takes: every stage, map and byte.
@@ -63,6 +66,7 @@ def plan(net: Source, *, progress: Progress | None = None,
 
 
 @shows_keywords
+@in_keywords()
 def diff(model: PathLike, inputs: Sequence[Sequence[Array]] | int = 1,
                  **keywords: Unpack[CompileKeywords]) -> DiffResult:
     """Compile a model and compare every tensor with TFLite's reference kernels (or with NumPy,

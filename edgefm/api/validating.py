@@ -9,6 +9,7 @@ from typing import Unpack
 from edgefm.api.compiling import Progress, compile, is_model
 from edgefm.api.keywords import CompileKeywords, PathLike, model_path, shows_keywords
 from edgefm.api.opened import Source, package_bytes
+from edgefm.api.words import in_keywords
 from edgefm.errors import BadInput
 from edgefm.evaluate.executors import executor
 from edgefm.evaluate.validate import TASKS, Validation, make_units, task_of
@@ -24,6 +25,7 @@ _MOST = 1 << 20  # views, files and processes
 
 
 @shows_keywords
+@in_keywords()
 def validate(net: Source, images: PathLike, labels: PathLike, *, task: str | None = None,
                      views: int = 1, limit: int | None = None, workers: int | None = None,
                      progress: Progress | None = None, **keywords: Unpack[CompileKeywords]
