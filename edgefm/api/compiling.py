@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TypeAlias, Unpack
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Unpack
 
 from edgefm.api.keywords import CompileKeywords, PathLike, model_path, read_options, shows_keywords
 from edgefm.api.opened import HasPackage, Source, package_bytes
+from edgefm.api.progress import Progress, Steps, quantizing_runs
 from edgefm.api.summary import PlanSummary
 from edgefm.api.words import in_keywords
 from edgefm.compiler.options import CompileOptions
@@ -20,10 +22,6 @@ from edgefm.evaluate.diff import DiffResult, diff_model, random_inputs
 from edgefm.network.graph import Array
 from edgefm.package.container import read_info
 
-Progress: TypeAlias = "Callable[[int, int, str], object]"
-
-_STEPS = ("load and quantize", "plan and code")
-
 
 @shows_keywords
 @in_keywords()
@@ -32,8 +30,8 @@ def compile(model: PathLike, *, progress: Progress | None = None,
     """Compile a .tflite, .onnx or .npz file to a package: `.package` (bytes), `.save("net.efm")`.
 
     `progress(done, total, what)` is called whenever something happened: `done` of `total` steps are
-    done, `what` is the one under way, with the runs of the network that it took so far. What it
-    raises ends the compilation.
+    done, `what` is under way. A step is a run of a float network while it is quantized, and all
+    that follows is one more. What `progress` raises ends the compilation.
 
     Raises BadInput or UnsupportedModel for a file or an argument that cannot be used, Infeasible
     when no plan fits the memory.
@@ -91,35 +89,10 @@ def is_model(net: Source) -> bool:
     return not packed and not os.fspath(model_path(net)).lower().endswith(".efm")
 
 
-def _compiled(path: os.PathLike[str], options: CompileOptions, progress: Progress | None
-              ) -> Compiled:
-    steps = _Steps(progress)
-    steps.begin()
-    model = load_model(model_path(path), options, steps.tick)
-    steps.begin()
-    compiled = compile_loaded(model, options, steps.tick)
-    steps.begin()
+def _compiled(path: Path, options: CompileOptions, progress: Progress | None) -> Compiled:
+    steps = Steps(progress, quantizing_runs(path, options) if progress else 0)
+    model = load_model(path, options, steps.ran)
+    steps.plan()
+    compiled = compile_loaded(model, options, steps.ran)
+    steps.end()
     return compiled
-
-
-class _Steps:
-    """Tells a callback how far a compilation is."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress or (lambda done, total, what: None)
-        self._done, self._runs = -1, 0
-
-    def begin(self) -> None:
-        """The next step begins, or all is done."""
-        self._done, self._runs = self._done + 1, 0
-        self._tell()
-
-    def tick(self) -> None:
-        """The network was run once more."""
-        self._runs += 1
-        self._tell()
-
-    def _tell(self) -> None:
-        what = _STEPS[self._done] if self._done < len(_STEPS) else "done"
-        self._progress(self._done, len(_STEPS),
-                       what + (f", {self._runs} runs" if self._runs else ""))

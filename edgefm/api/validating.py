@@ -6,9 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Unpack
 
-from edgefm.api.compiling import Progress, compile, is_model
+from edgefm.api.compiling import compile, is_model
 from edgefm.api.keywords import CompileKeywords, PathLike, model_path, shows_keywords
 from edgefm.api.opened import Source, package_bytes
+from edgefm.api.progress import Progress
 from edgefm.api.words import in_keywords
 from edgefm.errors import BadInput
 from edgefm.evaluate.executors import executor

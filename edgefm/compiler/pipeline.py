@@ -39,7 +39,7 @@ from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Program
 from edgefm.package.container import CodedMap, Description, write_package
 from edgefm.planner import OBJECTIVES, Layout, Plan, Target, find_plan, load_target
-from edgefm.quantization.choose import QuantizeOptions, check_inputs, quantize
+from edgefm.quantization.choose import QuantizeOptions, check_inputs, held_out_of, quantize
 from edgefm.rate_distortion import Rate
 from edgefm.rate_distortion.quality import SAMPLES, Chooser, chooser_for
 from edgefm.rate_distortion.requantize import requantize
@@ -124,7 +124,7 @@ def _quantized(path: Path, source: Graph, options: CompileOptions,
         _warn_of_few(options.calib, len(inputs), FEW, "the ranges of all maps are taken from them, "
                      "and other files will be clipped or rounded coarsely")
         limits = QuantizeOptions(input_range=input_range(files, inputs, preprocess),
-                                 held_out=max(16, len(inputs) // 8))
+                                 held_out=held_out_of(len(inputs)))
         graph = quantize(source, inputs, limits, tick)
     return Model(source, graph, preprocess, digest, path)
 

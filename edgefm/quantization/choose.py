@@ -102,6 +102,20 @@ def quantize(graph: Graph, samples: Sequence[Array], options: QuantizeOptions | 
     return _over_all(graph, samples, best, options, tick)
 
 
+def held_out_of(count: int) -> int:
+    """How many of `count` calibration files choose between candidates."""
+    return max(16, count // 8)
+
+
+def most_runs(count: int, options: QuantizeOptions) -> int:
+    """At most how often `quantize` calls `tick` for so many samples."""
+    held = len(range(0, count, _stride(count, options.held_out)))
+    variants = len(options.equalize)
+    tried = len(options.methods) + len(options.refine) - 1
+    last = held if count > _FEW else variants * count
+    return variants * (max(count - held, 1) + tried * held) + last
+
+
 def _over_all(graph: Graph, samples: Sequence[Array], best: Candidate, options: QuantizeOptions,
               tick: Callable[[], None]) -> Graph:
     """The best candidate as it is once the samples that chose it calibrate too."""

@@ -24,13 +24,6 @@ def test_compile_makes_the_package_of_the_command_line(model: Path, compiled: Co
     assert (tmp_path / "cli.efm").read_bytes() == made.package
 
 
-def test_progress_has_a_total_and_ends_there(model: Path) -> None:
-    told: list[tuple[int, int, str]] = []
-    edgefm.compile(model, progress=lambda *now: told.append(now))
-    assert told[0][0] == 0 and told[-1] == (told[0][1], told[0][1], "done")
-    assert [now[0] for now in told] == sorted(now[0] for now in told)
-
-
 def test_progress_tells_the_runs_of_a_calibration(model: Path, tmp_path: Path) -> None:
     for k in range(3):
         np.save(tmp_path / f"{k}.npy", np.full((1, 16, 20, 3), k, np.int8))
