@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edgefm.api.compiling import compile, diff, plan
     from edgefm.api.device import Device
     from edgefm.api.interpreter import Interpreter
-    from edgefm.api.opened import Package, open
+    from edgefm.api.opened import OpenPackage, open
     from edgefm.api.summary import PlanSummary
     from edgefm.api.validating import validate
     from edgefm.compiler.options import LossBudget, Memory, Quality, Temporal
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = ["BadInput", "Compiled", "Counters", "Device", "DiffResult", "EdgefmError", "Infeasible",
-           "Interpreter", "LossBudget", "Memory", "Package", "PlanSummary", "Quality", "RunResult",
-           "Runtime", "Temporal", "Validation", "__version__", "compile", "diff", "open", "plan",
-           "validate"]
+           "Interpreter", "LossBudget", "Memory", "OpenPackage", "PlanSummary", "Quality",
+           "RunResult", "Runtime", "Temporal", "Validation", "__version__", "compile", "diff",
+           "open", "plan", "validate"]
 
 _HOMES = {
     "api.compiling": ("compile", "diff", "plan"),
     "api.device": ("Device",),
     "api.interpreter": ("Interpreter",),
-    "api.opened": ("Package", "open"),
+    "api.opened": ("OpenPackage", "open"),
     "api.summary": ("PlanSummary",),
     "api.validating": ("validate",),
     "compiler.options": ("LossBudget", "Memory", "Quality", "Temporal"),

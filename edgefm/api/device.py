@@ -24,7 +24,7 @@ from edgefm.package.ends import ends_text
 from edgefm.package.outline import Outline
 
 
-class Stored(Protocol):
+class StoredFile(Protocol):
     """A file of a device: its name and size."""
 
     @property
@@ -33,7 +33,7 @@ class Stored(Protocol):
     def bytes(self) -> int: ...
 
 
-class Run(Protocol):
+class DeviceRun(Protocol):
     """What a run on a device gave: how it ended, and outputs, None where there was no room."""
 
     @property
@@ -42,24 +42,24 @@ class Run(Protocol):
     def outputs(self) -> list[Array] | None: ...
 
 
-class Link(Protocol):
+class DeviceLink(Protocol):
     """host_tools.link.device.Device, as far as it is used here."""
 
     @property
     def info(self) -> Any: ...
     @property
     def name(self) -> str: ...
-    def files(self) -> Sequence[Stored]: ...
+    def files(self) -> Sequence[StoredFile]: ...
     def put(self, name: str, data: bytes, *, replace: bool = False,
             progress: Callable[[int, int], None] = ...) -> None: ...
     def remove(self, name: str) -> None: ...
     def outline(self, name: str) -> Outline: ...
     def run(self, name: str, stream: bytes | None, *, times: int = 1,
-            outputs: Sequence[TensorInfo] = ()) -> Run: ...
+            outputs: Sequence[TensorInfo] = ()) -> DeviceRun: ...
     def close(self) -> None: ...
 
 
-class Device:
+class ConnectedDevice:
     """A board that is connected or runs here; a context manager.
 
         with edgefm.Device("sim") as device:
@@ -74,9 +74,10 @@ class Device:
 
         Raises BadInput when there is none or several, LinkError when it does not answer.
         """
-        opener = import_module("host_tools.boards.find").open_board
-        self._link: Link | None = cast(Link, opener(None if board is None else os.fspath(board)))
-        self._name = self._link.name
+        open_board = import_module("host_tools.boards.find").open_board
+        link = cast(DeviceLink, open_board(None if board is None else os.fspath(board)))
+        self._link: DeviceLink | None = link
+        self._name = link.name
 
     def __enter__(self) -> Self:
         self.link  # noqa: B018  # raises when it is closed
@@ -91,7 +92,7 @@ class Device:
         return f"<Device {self._name}, {state}>"
 
     @property
-    def link(self) -> Link:
+    def link(self) -> DeviceLink:
         """The host's end of the link, which can more. Raises BadInput when it is closed."""
         if self._link is None:
             raise BadInput(f"{self._name}: this device is closed; open it again")
@@ -107,7 +108,7 @@ class Device:
         """What it has, for `edgefm.compile(…, memory=device.memory)`."""
         return Memory(self.info.fast_bytes, self.info.external_bytes)
 
-    def files(self) -> list[Stored]:
+    def files(self) -> list[StoredFile]:
         """What is stored there, each with `name` and `bytes`."""
         return list(self.link.files())
 
@@ -149,7 +150,7 @@ class Device:
 class StoredPackage:
     """A package on a device; `inputs` and `outputs` are as of an open package here."""
 
-    def __init__(self, device: Device, name: str, outline: Outline) -> None:
+    def __init__(self, device: ConnectedDevice, name: str, outline: Outline) -> None:
         self._device, self._name, self._outline = device, name, outline
 
     def __repr__(self) -> str:
@@ -170,7 +171,7 @@ class StoredPackage:
         """Graph outputs."""
         return self.info.outputs
 
-    def run(self, inputs: Given, *, times: int = 1, quantize: bool = False) -> Run:
+    def run(self, inputs: Given, *, times: int = 1, quantize: bool = False) -> DeviceRun:
         """Run there, `times` times, on what `edgefm.open(…).run` takes.
 
         The result has `outputs` (None where the board has no room to keep them) and `end`: ticks,
@@ -183,3 +184,6 @@ class StoredPackage:
         if result.outputs is not None and not given.batched:
             result.outputs[:] = [without_batch(array) for array in result.outputs]
         return result
+
+
+Device = ConnectedDevice  # what people call it; the link's own class of that name is another

@@ -29,13 +29,13 @@ class HasPackage(Protocol):
 Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | HasPackage"
 
 
-def open(source: Source) -> Package:
+def open(source: Source) -> OpenPackage:
     """Open an .efm: a path, its bytes, or what `edgefm.compile` gave.
 
     Raises BadContainer when it is damaged or too new, BadInput when there is no such file.
     """
     data, name = package_bytes(source)
-    return Package(data, name)
+    return OpenPackage(data, name)
 
 
 def package_bytes(source: Source) -> tuple[bytes, str | None]:
@@ -54,7 +54,7 @@ def package_bytes(source: Source) -> tuple[bytes, str | None]:
     return data, str(path)
 
 
-class Package(Runtime):
+class OpenPackage(Runtime):
     """An open package; a context manager, for one thread at a time.
 
     `inputs` and `outputs` are records with `name`, `shape`, `dtype`, `scale` and `zero_point`

@@ -60,7 +60,7 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture
-def net(package: Path) -> Iterator[edgefm.Package]:
+def net(package: Path) -> Iterator[edgefm.OpenPackage]:
     with edgefm.open(package) as opened:
         yield opened
 
