@@ -19,6 +19,7 @@ from edgefm.compiler.pipeline import Compiled, compile_loaded, load_model
 from edgefm.compiler.plan_fields import compiled_fields, package_fields
 from edgefm.errors import BadInput
 from edgefm.evaluate.diff import DiffResult, diff_model, random_inputs
+from edgefm.images.answers import expect_names
 from edgefm.network.graph import Array
 from edgefm.package.container import read_info
 
@@ -37,7 +38,11 @@ def compile(model: PathLike, *, progress: Progress | None = None,
     when no plan fits the memory.
     """
     path = model_path(model)
-    return _compiled(path, read_options(path, keywords), progress)
+    options = read_options(path, keywords)
+    compiled = _compiled(path, options, progress)
+    graph = compiled.graph
+    expect_names(options.labels, [graph.tensors[t].shape for t in graph.outputs])
+    return compiled
 
 
 @shows_keywords

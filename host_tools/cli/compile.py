@@ -15,8 +15,7 @@ from edgefm.evaluate.executors import executor
 from edgefm.evaluate.validate import task_of
 from edgefm.evaluate.validate.files import labelled_files
 from edgefm.files.write import write_file
-from edgefm.images import answers
-from edgefm.images.labels import names_for
+from edgefm.images.answers import expect_names
 from edgefm.package.container import read_info
 from host_tools.cli.arguments import (
     add_compile_options,
@@ -54,8 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
     package, check = _checked(arguments) if arguments.check else (
         load_package(arguments, arguments.model).data, None)
     info = read_info(package)
-    if info.labels and answers.kind([tensor.shape for tensor in info.outputs]) == "scores":
-        names_for(info.labels, max(info.outputs[0].shape))  # refuses another number of names
+    expect_names(info.labels, [tensor.shape for tensor in info.outputs])
     write_file(arguments.output, package)
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,

@@ -52,6 +52,8 @@ def test_errors_are_those_of_the_command_line(model: Path) -> None:
         edgefm.compile("nowhere.tflite")
     with pytest.raises(BadInput, match="model: got int, expected the path of a .tflite"):
         edgefm.compile(3)  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="labels: 2 names for 4 classes"):
+        edgefm.compile(model, names=["cat", "dog"])
     with pytest.raises(BadInput, match="codec 'zip'"):
         edgefm.compile(model, cut="ops", codec="zip")
 
