@@ -46,7 +46,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "edgefm/training/digits.py", "edgefm/training/shapes.py"),
     # Host tools: verbs are tried as a user types them
     "tests/host_tools/cli/test_cli.py": (
-        "edgefm/__init__.py", "host_tools/cli/__main__.py", "host_tools/cli/arguments.py",
+        "host_tools/cli/__main__.py", "host_tools/cli/arguments.py",
         "host_tools/cli/clip.py", "host_tools/cli/codecs.py", "host_tools/cli/compile.py",
         "host_tools/cli/diff.py", "host_tools/cli/inspect.py", "host_tools/cli/plan.py",
         "host_tools/cli/run.py", "host_tools/cli/zoo.py"),
