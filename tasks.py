@@ -65,10 +65,11 @@ def demo(context: Context) -> None:
     _run(context, f"{PYTHON} -m edgefm.demo")
 
 
-@task(pre=[build], help={"args": "further arguments for pytest, e.g. '-k store -x'"})
-def test(context: Context, args: str = "") -> None:
-    """Run the whole test suite; what this machine lacks is skipped and said."""
-    _run(context, f"{PYTHON} -m pytest {args}")
+@task(pre=[build], help={"all": "run the long tests too, as CI does",
+                         "args": "further arguments for pytest, e.g. '-k store -x'"})
+def test(context: Context, all: bool = False, args: str = "") -> None:
+    """Run the test suite, long tests with --all; what this machine lacks is skipped and said."""
+    _run(context, f"{PYTHON} -m pytest {'--all ' if all else ''}{args}")
 
 
 @task
@@ -93,6 +94,12 @@ def fuzz(context: Context, seconds: int = 600) -> None:
 def size(context: Context) -> None:
     """Measure code and stack of the runtime on a Cortex-M4 and compare with the budgets."""
     _run(context, f"{PYTHON} tools/size.py")
+
+
+@task
+def document(context: Context) -> None:
+    """Measure what the documents say of the runtime's size, and write it there."""
+    _run(context, f"{PYTHON} tools/document.py")
 
 
 @task(pre=[build], help={"name": f"one of {', '.join(BENCHMARKS)} (default: all)"})

@@ -2,16 +2,17 @@
 """Run convolutional networks on devices whose memory is too small for their feature maps.
 
     import edgefm
-    from pathlib import Path
 
-    options = edgefm.CompileOptions(fast=96 * 1024)
-    compiled = edgefm.compile_model(Path("net.tflite"), options)
-    Path("net.efm").write_bytes(compiled.package)
-    with edgefm.Runtime(compiled.package) as net:
-        result = net.run([image])           # .outputs, .counters
+    compiled = edgefm.compile("net.tflite", fast="96K")     # or external=, calib=, codec=, budget=…
+    compiled.save("net.efm")
+    with edgefm.open("net.efm") as net:                     # a path, or the package's bytes
+        result = net.run("cat.jpg")                         # or an array, a list, a dict by name
+        print(result.outputs[0].argmax(), result.counters)
 
-Names are loaded when first used, so that `import edgefm` costs nothing. Quantizing and validating
-are modules: `edgefm.quantization.choose.quantize`, `edgefm.evaluate.validate.validate`.
+`plan` says what a network takes of each memory, `diff` and `validate` whether it is right, `Device`
+is a board, and `Interpreter` has the methods of tflite_runtime's.
+
+Names are loaded when they are first used, so that `import edgefm` costs nothing.
 """
 
 from __future__ import annotations
@@ -20,38 +21,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgefm.compiler.load import load_model
-    from edgefm.compiler.options import CompileOptions
-    from edgefm.compiler.pipeline import Compiled, compile_model
+    from edgefm.api.compiling import compile, diff, plan
+    from edgefm.api.device import Device
+    from edgefm.api.interpreter import Interpreter
+    from edgefm.api.opened import OpenPackage, open
+    from edgefm.api.summary import PlanSummary
+    from edgefm.api.validating import validate
+    from edgefm.compiler.options import LossBudget, Memory, Quality, Temporal
+    from edgefm.compiler.pipeline import Compiled
     from edgefm.errors import BadInput, EdgefmError, Infeasible
-    from edgefm.evaluate.codec_costs import measure_codecs
-    from edgefm.evaluate.diff import DiffResult, diff_model
-    from edgefm.exporters.tflite import export_tflite
-    from edgefm.images.preprocess import load_image
-    from edgefm.importers import load
-    from edgefm.package.read import PackageInfo, read_info
+    from edgefm.evaluate.diff import DiffResult
+    from edgefm.evaluate.validate import Validation
     from edgefm.runtime import Counters, RunResult, Runtime
 
-__all__ = ["BadInput", "CompileOptions", "Compiled", "Counters", "DiffResult", "EdgefmError",
-           "Infeasible", "PackageInfo", "RunResult", "Runtime", "compile_model", "diff_model",
-           "export_tflite", "load", "load_image", "load_model", "measure_codecs", "read_info"]
+    __version__: str
+
+__all__ = ["BadInput", "Compiled", "Counters", "Device", "DiffResult", "EdgefmError", "Infeasible",
+           "Interpreter", "LossBudget", "Memory", "OpenPackage", "PlanSummary", "Quality",
+           "RunResult", "Runtime", "Temporal", "Validation", "__version__", "compile", "diff",
+           "open", "plan", "validate"]
 
 _HOMES = {
-    "runtime": ("Counters", "RunResult", "Runtime"),
-    "compiler.options": ("CompileOptions",),
-    "compiler.load": ("load_model",),
-    "compiler.pipeline": ("Compiled", "compile_model"),
-    "package.read": ("PackageInfo", "read_info"),
-    "evaluate.diff": ("DiffResult", "diff_model"),
+    "api.compiling": ("compile", "diff", "plan"),
+    "api.device": ("Device",),
+    "api.interpreter": ("Interpreter",),
+    "api.opened": ("OpenPackage", "open"),
+    "api.summary": ("PlanSummary",),
+    "api.validating": ("validate",),
+    "compiler.options": ("LossBudget", "Memory", "Quality", "Temporal"),
+    "compiler.pipeline": ("Compiled",),
     "errors": ("BadInput", "EdgefmError", "Infeasible"),
-    "exporters.tflite": ("export_tflite",),
-    "importers": ("load",),
-    "evaluate.codec_costs": ("measure_codecs",),
-    "images.preprocess": ("load_image",),
+    "evaluate.diff": ("DiffResult",),
+    "evaluate.validate": ("Validation",),
+    "runtime": ("Counters", "RunResult", "Runtime"),
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("edgefm")
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(f"edgefm.{home}"), name)

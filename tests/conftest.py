@@ -14,6 +14,25 @@ from sim_board import firmware, sim
 __all__ = ["firmware", "native_lib", "native_program", "sim"]  # fixtures
 
 ROOT = Path(__file__).resolve().parent.parent
+LONG = "takes long; ./inv test --all runs it, as CI does"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--all` runs long tests too."""
+    parser.addoption("--all", action="store_true", help="run tests that are marked long, too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The one marker: a test that a developer can wait for CI to run."""
+    config.addinivalue_line("markers", "long: takes long and finds little that shorter tests miss")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip long tests unless they are asked for."""
+    if not config.getoption("--all"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason=LONG))
 
 
 def _lacks(what: str) -> None:

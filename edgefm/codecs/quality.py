@@ -41,7 +41,7 @@ class QualityKind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
+class QualityMap:
     """A quality map of tiles of `tile` pixels (0: whole rows), with its table as in the package."""
 
     kind: QualityKind

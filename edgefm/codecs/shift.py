@@ -19,8 +19,8 @@ import numpy.typing as npt
 from edgefm.codecs.interface import Codec, Rows, RowShape
 from edgefm.codecs.quality import (
     Bytes,
-    Quality,
     QualityKind,
+    QualityMap,
     packed_classes,
     unpacked_classes,
 )
@@ -45,7 +45,7 @@ class Cap:
     per_row: int
     depth: int
     floors: bytes = b""
-    quality: Quality | None = None
+    quality: QualityMap | None = None
 
     def most_bytes(self, rows: int, row_bytes: int) -> int:
         """The most bytes that `rows` successive rows can take."""
@@ -66,7 +66,7 @@ class _Side:
     codec: Codec
     tables: bytes
     shape: RowShape
-    quality: Quality | None
+    quality: QualityMap | None
     state: Any
     above: Rows  # the row above as it is computed with
 
@@ -78,13 +78,13 @@ class _Side:
         self.codec.recall(self.state, shifted(self.above, self.shape.zero_point, shifts, True))
 
 
-def _shifts(shape: RowShape, quality: Quality | None, shift: int, offsets: Bytes) -> _Ints:
+def _shifts(shape: RowShape, quality: QualityMap | None, shift: int, offsets: Bytes) -> _Ints:
     """The shift of each pixel [W, 1] of a row with this shift."""
     tile = np.minimum(shift + offsets.astype(np.int32), MAX_SHIFT)
     return np.repeat(tile, quality.pixels(shape) if quality else shape.width)[:shape.width, None]
 
 
-def _offsets(shape: RowShape, quality: Quality | None, y: int, above: Rows,
+def _offsets(shape: RowShape, quality: QualityMap | None, y: int, above: Rows,
              classes: Bytes | None) -> Bytes:
     """Of row y's tiles; `classes` where they are signalled."""
     if quality is None:
@@ -95,13 +95,13 @@ def _offsets(shape: RowShape, quality: Quality | None, y: int, above: Rows,
     return quality.offsets(shape, y, classes)
 
 
-def _own_classes(shape: RowShape, quality: Quality | None, row: Rows) -> Bytes | None:
+def _own_classes(shape: RowShape, quality: QualityMap | None, row: Rows) -> Bytes | None:
     """The classes that are signalled for a row; None where none are."""
     signalled = quality is not None and quality.kind == QualityKind.SIGNALLED
     return quality.classes(shape, row) if quality and signalled else None
 
 
-def _side(codec: Codec, tables: bytes, shape: RowShape, quality: Quality | None) -> _Side:
+def _side(codec: Codec, tables: bytes, shape: RowShape, quality: QualityMap | None) -> _Side:
     above = np.full((shape.width, shape.channels), shape.zero_point, np.int8)
     return _Side(codec, tables, shape, quality, codec.start(tables, shape), above)
 
@@ -171,7 +171,7 @@ def seen_map(shape: RowShape, rows: Rows, cap: Cap) -> Rows:
 
 
 def decode_map(codec: Codec, tables: bytes, shape: RowShape, stored: Sequence[bytes],
-               quality: Quality | None = None) -> Rows:
+               quality: QualityMap | None = None) -> Rows:
     """The map int8 [H, W, C] as it is computed with; BadContainer when no encoder writes this."""
     side = _side(codec, tables, shape, quality)
     return np.stack([_decode_row(side, code, y) for y, code in enumerate(stored)])

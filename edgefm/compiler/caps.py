@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Caps for maps in external memory: a budget in bytes that holds for any picture.
 
-What a map takes at most is its cap: n * per_row + depth bytes for n rows. A search for steps
-compares the budget with the caps that suit the usual calibration picture at those steps: finer
-steps that were capped often would lose more than coarser ones that are capped rarely. What is left
-of the budget then widens all caps in proportion.
+A cap limits the bytes of a map: n * per_row + depth for n rows. A search for steps compares the
+budget with the caps that the usual calibration picture needs at those steps, because fine steps
+that are often capped lose more than coarse steps that are rarely capped. The rest of the budget
+then widens all caps in proportion.
 """
 
 from __future__ import annotations

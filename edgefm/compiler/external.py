@@ -123,9 +123,9 @@ class External:
 def _check_codec(codec: str) -> None:
     names = codecs_to_try(codec)
     if not names or any(not CODECS[name].lossless or CODECS[name].refers for name in names):
-        raise BadInput(f"caps and quality maps go before a codec that loses nothing itself and "
-                       f"knows no earlier frame; met {codec}, expected another --codec, "
-                       "or --mean-byte-budget instead of --byte-budget and --quality even")
+        raise BadInput(f"caps and quality maps need a lossless codec of single frames: got "
+                       f"--codec {codec}, expected another one, or "
+                       "--mean-byte-budget instead of --byte-budget and --quality even")
 
 
 def _alike(a: Program, b: Program) -> bool:

@@ -21,7 +21,7 @@ from edgefm.images.preprocess import (
     is_picture,
 )
 from edgefm.network.graph import Graph
-from edgefm.quantization.choose import QuantizeOptions, check_inputs, quantize
+from edgefm.quantization.choose import QuantizeOptions, check_inputs, held_out_of, quantize
 
 FEW = 32  # calibration files below which a float network's ranges are hardly known
 
@@ -63,7 +63,7 @@ def _quantized(path: Path, source: Graph, options: CompileOptions,
         warn_of_few(options.calib, len(inputs), FEW, "the ranges of all maps are taken from them, "
                      "and other files will be clipped or rounded coarsely")
         limits = QuantizeOptions(input_range=input_range(files, inputs, preprocess),
-                                 held_out=max(16, len(inputs) // 8))
+                                 held_out=held_out_of(len(inputs)))
         graph = quantize(source, inputs, limits, tick)
     return Model(source, graph, preprocess, digest, path)
 

@@ -1,14 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a compilation is told: memories, loss, quality, the codec and how pictures enter."""
+"""What a compilation is told: memories, loss, quality, the codec and how pictures enter.
+
+The compiler reads the flat `CompileOptions`; people write the groups, which check what they get.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from edgefm import rate_distortion
-from edgefm.rate_distortion import Budget
-from edgefm.rate_distortion.quality_maps import TILE
+from edgefm.console.notation import read_size
+from edgefm.errors import BadInput
+from edgefm.rate_distortion import RULES, TRANSFORMS, Budget
+from edgefm.rate_distortion.quality_maps import QUALITIES, TILE
+
+_MOST_TOLERANCE = 255
+_MOST_COUNT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +73,111 @@ class CompileOptions:
         """The codec that was asked for; without a word on it raw, or context under a budget and
         for quality maps."""
         return self.codec or ("context" if self.budget or self.quality != "even" else "raw")
+
+
+class _Group:
+    """A group of options whose `repr` has only what differs from the defaults."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        told = [f"{one.name}={getattr(self, one.name)!r}" for one in fields(self)  # type: ignore[arg-type]
+                if getattr(self, one.name) != one.default]
+        return f"{type(self).__name__}({', '.join(told)})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Memory(_Group):
+    """What a board has: `fast` and `external` memory as bytes or "96K" (None: as much fast memory
+    as is useful, and the target's external memory), and the name or file of a `target`."""
+
+    fast: int | str | None = None
+    external: int | str | None = None
+    target: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raise BadInput for what is no size."""
+        for name in ("fast", "external"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, read_size(getattr(self, name), name))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LossBudget(_Group):
+    """What coarser steps of stored maps may lose or spend, exactly one of four.
+
+    `kl` in nats; `points` of top-1, estimated from KL (by `measured`, the sweep.json of this
+    network, where it is given); `bytes` of feature maps per inference, whatever the picture, or
+    `mean_bytes` on average, as numbers or "200K". `rule` and `transform` say how steps are chosen.
+    """
+
+    kl: float | None = None
+    points: float | None = None
+    bytes: int | str | None = None
+    mean_bytes: int | str | None = None
+    rule: str = "slope"
+    transform: str = "channels"
+    measured: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raise BadInput unless exactly one positive budget is given, and for an unknown word."""
+        for name in ("bytes", "mean_bytes"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, read_size(getattr(self, name), name))
+        for name in ("kl", "points"):
+            _expect_positive(name, getattr(self, name))
+        _expect_word("rule", self.rule, RULES)
+        _expect_word("transform", self.transform, TRANSFORMS)
+        given = [name for name in ("kl", "points", "bytes", "mean_bytes")
+                 if getattr(self, name) is not None]
+        if len(given) != 1 or not getattr(self, given[0]):
+            raise BadInput(f"budget: got {self}, expected one of kl, points, bytes and mean_bytes, "
+                           "above 0")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Quality(_Group):
+    """Where in a stored map steps may be coarser: `kind` is even, rows, static, derived or
+    signalled, `tile` the pixels of a tile (0: whole rows)."""
+
+    kind: str = "even"
+    tile: int = TILE
+
+    def __post_init__(self) -> None:
+        """Raise BadInput for an unknown kind and for what is no number of pixels."""
+        _expect_word("quality", self.kind, QUALITIES)
+        _expect_whole("tile", self.tile, _MOST_COUNT)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Temporal(_Group):
+    """The codec temporal: parts of a map whose values are all within `tolerance` steps of the
+    frame before are taken from there; every `refresh` frames one refers to none (0: the first)."""
+
+    tolerance: int = 0
+    refresh: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise BadInput for what is no whole number in range."""
+        _expect_whole("tolerance", self.tolerance, _MOST_TOLERANCE)
+        _expect_whole("refresh", self.refresh, _MOST_COUNT)
+
+
+def _expect_word(name: str, given: object, words: Sequence[str]) -> None:
+    if given not in words:
+        raise BadInput(f"{name}: got {given!r:.60}, expected one of {', '.join(words)}")
+
+
+def _expect_whole(name: str, given: object, most: int) -> None:
+    try:
+        number = operator.index(given)  # type: ignore[arg-type]
+    except TypeError:
+        number = -1
+    if isinstance(given, bool) or not 0 <= number <= most:
+        raise BadInput(f"{name}: got {given!r:.60}, expected a whole number from 0 to {most}")
+
+
+def _expect_positive(name: str, given: object) -> None:
+    number = isinstance(given, (int, float)) and not isinstance(given, bool)
+    if given is not None and not (number and 0 < given < math.inf):  # type: ignore[operator]
+        raise BadInput(f"{name}: got {given!r:.60}, expected a number above 0")

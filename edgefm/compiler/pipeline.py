@@ -20,7 +20,10 @@ from edgefm.compiler.job import job_for
 from edgefm.compiler.load import Model, load_model
 from edgefm.compiler.onchip import compile_onchip
 from edgefm.compiler.options import CompileOptions
+from edgefm.console.notation import size_text
 from edgefm.errors import naming
+from edgefm.files.write import write_file
+from edgefm.html.notebook import fields_table
 from edgefm.images.preprocess import Preprocess
 from edgefm.network.graph import Graph
 from edgefm.network.program import Program
@@ -29,7 +32,7 @@ from edgefm.planner import Layout, Plan
 from edgefm.rate_distortion import Rate
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Compiled:
     """A package with everything it was made from.
 
@@ -48,6 +51,19 @@ class Compiled:
     coded: Mapping[int, CodedMap]
     rate: Rate | None = None
     layout: Layout | None = None
+
+    def save(self, path: str | Path) -> Path:
+        """Write the package; the file appears whole or not at all. Raises BadInput."""
+        write_file(Path(path), self.package)
+        return Path(path)
+
+    def __repr__(self) -> str:
+        return (f"<Compiled {self.graph.name}: {len(self.package):,} bytes, "
+                f"{self.plan.totals_text()}>")
+
+    def _repr_html_(self) -> str:
+        return fields_table(f"Compiled {self.graph.name}", {
+            "package": size_text(len(self.package)), **self.plan.totals()})
 
 
 def compile_model(path: Path, options: CompileOptions,

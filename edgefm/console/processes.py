@@ -32,11 +32,48 @@ def deaf(*numbers: signal.Signals) -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers or (signal.SIGINT,))
+    wanted = numbers or (signal.SIGINT,)
+    with _postponed(wanted):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _postponed(numbers: Sequence[signal.Signals]) -> Iterator[None]:
+    """Their handlers run after the block. To block them in this thread is not enough: another one
+    takes them, and the handler runs here all the same."""
+    came: list[signal.Signals] = []
+    before = {number: signal.getsignal(number) for number in numbers}
+    ours = threading.current_thread() is threading.main_thread()
+    held = {number: one for number, one in before.items() if ours and callable(one)}
+    for number in held:
+        signal.signal(number, lambda number, frame: came.append(signal.Signals(number)))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, one in held.items():
+            signal.signal(number, one)
+        for number in came[:1]:
+            held[number](number, None)
+
+
+def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+    """Start a process that never hears of Ctrl-C; one that nobody will know of is ended.
+
+    `options` are those of subprocess.Popen. Raises OSError.
+    """
+    process = None
+    try:
+        with deaf():
+            process = subprocess.Popen(command, **options)
+    except BaseException:  # Ctrl-C has waited for the end of the block
+        if process is not None:
+            end(process)
+        raise
+    return process
 
 
 def end(process: subprocess.Popen[Any]) -> None:

@@ -2,14 +2,17 @@
 """The demo: two small trained networks in the tree, and the handwritten digits they read.
 
 The networks are SqueezeNet 1.1 and MobileNetV2 with few channels, trained by
-`python -m edgefm.training.digits`. The digits are scikit-learn's (extra `[demo]`): 1,797 images of
-8x8 pixels, enlarged here to the networks' 64x64. The last fifth is held out, as a block because
-neighbours in the set are often by the same hand; nothing is trained or calibrated on it.
+`python -m edgefm.training.digits`. The digits are a file of scikit-learn's (extra `[demo]`; none of
+its code is used, so its dependencies may be missing): 1,797 images of 8x8 pixels, enlarged here to
+the networks' 64x64. The last fifth is held out, as a block because neighbors in the set are often
+by the same hand; nothing is trained or calibrated on it.
 """
 
 from __future__ import annotations
 
 import csv
+import gzip
+import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from edgefm.errors import BadInput, MissingTool
+from edgefm.files.read import read_bytes
 from edgefm.files.write import make_folder, writing, writing_text
 
 Images = npt.NDArray[np.uint8]
@@ -30,6 +34,7 @@ IMAGE_SIZE = 64
 DIGIT_SIZE = 8
 BRIGHTEST = 16  # digits count the ink of 4x4 blocks
 FIRST_HELD_OUT = 1437
+MOST_FILE = 1 << 20  # bytes of scikit-learn's file, which has 57 KB
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +63,22 @@ def digits(split: Split) -> tuple[Images, Labels]:
     """
     if split not in ("train", "held_out"):
         raise BadInput(f"digits: no split {split!r}, expected 'train' or 'held_out'")
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise MissingTool("the digits come with scikit-learn: "
-                          "pip install 'edgefm[demo]'") from error
-    small, labels = load_digits(return_X_y=True)
+    lines = gzip.decompress(read_bytes(_digits_file(), MOST_FILE)).decode("ascii").splitlines()
     chosen = slice(FIRST_HELD_OUT, None) if split == "held_out" else slice(FIRST_HELD_OUT)
-    square = np.asarray(small[chosen], np.int64).reshape(-1, DIGIT_SIZE, DIGIT_SIZE)
-    return enlarge(square)[..., None], np.asarray(labels[chosen], np.int64)
+    rows = np.array([line.split(",") for line in lines[chosen]], np.int64)
+    square = rows[:, :-1].reshape(-1, DIGIT_SIZE, DIGIT_SIZE)
+    return enlarge(square)[..., None], rows[:, -1]
+
+
+def _digits_file() -> Path:
+    """Where scikit-learn keeps its digits: a row of ink counts and the label for each."""
+    package = importlib.util.find_spec("sklearn")
+    if package is not None:
+        for folder in package.submodule_search_locations or ():
+            file = Path(folder) / "datasets" / "data" / "digits.csv.gz"
+            if file.is_file():
+                return file
+    raise MissingTool("the digits come with scikit-learn: pip install 'edgefm[demo]'")
 
 
 def enlarge(small: npt.NDArray[np.int64]) -> Images:

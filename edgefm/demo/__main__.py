@@ -41,6 +41,8 @@ def _demo(folder: Path) -> None:
     runs = [run(subject, folder) for subject in subjects(folder)]
     write_plan_report(folder / "report.html", runs, "edgefm demo")
     print_table(runs)
+    if not available():
+        say("reference %: not judged, as no TFLite is installed (pip install 'edgefm[tflite]')")
     say()
     say(f"report: {folder / 'report.html'}")
 

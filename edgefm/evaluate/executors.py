@@ -74,8 +74,11 @@ def process_pool(workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
         yield pool
         pool.shutdown()
     except BaseException:
+        manager = getattr(pool, "_executor_manager_thread", None)
+        pool.shutdown(wait=False, cancel_futures=True)  # it must know of that before workers die
         context.kill()
-        pool.shutdown(cancel_futures=True)
+        if manager is not None:
+            manager.join()
         raise
 
 

@@ -16,7 +16,7 @@ import flatbuffers
 import numpy as np
 from flatbuffers import flexbuffers
 
-from edgefm.exporters.tflite_operators import Operator, write_operators
+from edgefm.exporters.tflite_operators import TfliteOperator, write_operators
 from edgefm.importers.check import check_graph
 from edgefm.importers.tflite_schema import (
     CUSTOM,
@@ -54,7 +54,7 @@ def export_tflite(graph: Graph) -> bytes:
     return pack(*write_operators(graph), graph.inputs, graph.outputs)
 
 
-def pack(tensors: Sequence[Tensor], operators: Sequence[Operator], inputs: Sequence[int],
+def pack(tensors: Sequence[Tensor], operators: Sequence[TfliteOperator], inputs: Sequence[int],
          outputs: Sequence[int]) -> bytes:
     """The file with exactly these tensors and operators, whatever they are."""
     used = {*inputs, *outputs}
@@ -125,7 +125,7 @@ def _code(builder: Any, name: str, version: int) -> int:
         (CodeSlot.CODE, "i", code, 0))
 
 
-def _operator(builder: Any, op: Operator, code: int) -> int:
+def _operator(builder: Any, op: TfliteOperator, code: int) -> int:
     kind, options, custom = 0, 0, 0
     if op.code in OPTIONS:
         spec = OPTIONS[op.code]

@@ -11,16 +11,17 @@ from typing import Any, Final
 import numpy as np
 
 from edgefm.errors import UnsupportedModel
-from edgefm.importers.tflite_schema import ACTIVATIONS, DETECTION, DTYPES, Padding
+from edgefm.importers.tflite_schema import ACTIVATIONS, DTYPES, Padding
 from edgefm.importers.windows import same_padding, window_size
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
+from edgefm.network.operators import OF_TFLITE, OPERATORS, Kind, by_operator, output_axis
 
 _Pads = tuple[tuple[int, int], tuple[int, int]]
 _LOWEST: Final = MappingProxyType({"int8": -128, "uint8": 0})
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
+class TfliteOperator:
     """One operator of the file; `custom` holds the options of an operator known by name."""
 
     code: str
@@ -31,14 +32,14 @@ class Operator:
     custom: Mapping[str, int | float | bool] | None = None
 
 
-def write_operators(graph: Graph) -> tuple[list[Tensor], list[Operator]]:
+def write_operators(graph: Graph) -> tuple[list[Tensor], list[TfliteOperator]]:
     """All tensors and operators of the file.
 
     Tensor i of the graph stays tensor i; constants that TFLite reads as inputs (shapes, axes) and
     maps between an inserted PAD and its operator come behind. UnsupportedModel names a node that
     TFLite cannot express.
     """
-    tensors, operators = list(graph.tensors), list[Operator]()
+    tensors, operators = list(graph.tensors), list[TfliteOperator]()
     for node in graph.nodes:
         _WRITERS[node.op](_Sink(node, tensors, operators))
     return tensors, operators
@@ -50,31 +51,28 @@ class _Sink:
 
     node: Node
     tensors: list[Tensor]
-    operators: list[Operator]
+    operators: list[TfliteOperator]
 
     @property
     def x(self) -> Tensor:
         """The first input."""
         return self.tensors[self.node.inputs[0]]
 
-    def emit(self, code: str, inputs: tuple[int, ...], options: Mapping[str, Any] | None = None,
+    def emit(self, inputs: tuple[int, ...], options: Mapping[str, Any] | None = None,
              custom: Mapping[str, int | float | bool] | None = None) -> None:
-        """Append one operator that makes the node's outputs."""
+        """Append the one operator that makes the node's outputs."""
+        code = OPERATORS[self.node.op].tflite[0]
         while inputs[-1] == -1:
             inputs = inputs[:-1]
         version = _version(code, self.tensors[inputs[0]].dtype, options or {})
         self.operators.append(
-            Operator(code, version, inputs, self.node.outputs, options or {}, custom))
+            TfliteOperator(code, version, inputs, self.node.outputs, options or {}, custom))
 
-    def unary(self, code: str, options: Mapping[str, Any] | None = None) -> None:
-        """Append an operator of the first input alone."""
-        self.emit(code, self.node.inputs[:1], options)
-
-    def with_constant(self, code: str, label: str, value: Any,
+    def with_constant(self, label: str, value: Any,
                       options: Mapping[str, Any] | None = None) -> None:
         """Append an operator of the first input and a constant of 32-bit integers."""
         constant = self.constant(label, np.asarray(value, np.int32))
-        self.emit(code, (self.node.inputs[0], constant), options)
+        self.emit((self.node.inputs[0], constant), options)
 
     def constant(self, label: str, data: Array) -> int:
         """Append a constant and return its index."""
@@ -96,7 +94,7 @@ def _version(code: str, dtype: str, options: Mapping[str, Any]) -> int:
         return 2 if dilated else 1
     if code == "FULLY_CONNECTED" and options["keep_dims"]:
         return 5
-    return _INT8_VERSION.get(code, 1) if dtype == "int8" else 1
+    return OF_TFLITE[code].int8_version if dtype == "int8" else 1
 
 
 def _conv(sink: _Sink) -> None:
@@ -110,15 +108,14 @@ def _conv(sink: _Sink) -> None:
         padding = Padding.VALID
     options = {"padding": padding, "stride_h": stride[0], "stride_w": stride[1],
                "dilation_h": dilation[0], "dilation_w": dilation[1], **_activation(node)}
-    code = "CONV_2D"
     if node.op == "depthwise_conv2d":
-        code, options = "DEPTHWISE_CONV_2D", options | {"multiplier": node.attrs["multiplier"]}
-    sink.emit(code, (x, *_weights(sink)), options)
+        options["multiplier"] = node.attrs["multiplier"]
+    sink.emit((x, *_weights(sink)), options)
 
 
 def _fully_connected(sink: _Sink) -> None:
     options = {"keep_dims": sink.node.attrs["keep_dims"], **_activation(sink.node)}
-    sink.emit("FULLY_CONNECTED", (sink.node.inputs[0], *_weights(sink)), options)
+    sink.emit((sink.node.inputs[0], *_weights(sink)), options)
 
 
 def _pool(sink: _Sink) -> None:
@@ -131,9 +128,8 @@ def _pool(sink: _Sink) -> None:
                 or quant.zero_point[0] != _LOWEST.get(sink.x.dtype)):
             raise sink.unsupported(f"padding {node.attrs['padding']}")  # PAD would add values
         x, padding = _insert_pad(sink, _reached(sink, kernel, stride, (1, 1))), Padding.VALID
-    code = "AVERAGE_POOL_2D" if node.op == "average_pool" else "MAX_POOL_2D"
-    sink.emit(code, (x,), {"padding": padding, "stride_h": stride[0], "stride_w": stride[1],
-                           "kernel_h": kernel[0], "kernel_w": kernel[1], **_activation(node)})
+    sink.emit((x,), {"padding": padding, "stride_h": stride[0], "stride_w": stride[1],
+                     "kernel_h": kernel[0], "kernel_w": kernel[1], **_activation(node)})
 
 
 def _named_padding(sink: _Sink, kernel: tuple[int, int], stride: tuple[int, int],
@@ -168,7 +164,7 @@ def _insert_pad(sink: _Sink, pads: _Pads) -> int:
     padding = sink.constant("padding", np.array(wide, np.int32))
     sink.tensors.append(replace(x, name=f"{sink.node.name}/padded", shape=shape))
     made = len(sink.tensors) - 1
-    sink.operators.append(Operator("PAD", _version("PAD", x.dtype, {}),
+    sink.operators.append(TfliteOperator("PAD", _version("PAD", x.dtype, {}),
                                    (sink.node.inputs[0], padding), (made,)))
     return made
 
@@ -178,7 +174,7 @@ def _weights(sink: _Sink) -> tuple[int, int]:
     w, bias = (*sink.node.inputs[1:], -1)[:2]
     weights = sink.tensors[w]
     if bias < 0 and sink.node.op != "fully_connected":  # TFLite's convolutions insist on a bias
-        count = weights.shape[0 if sink.node.op == "conv2d" else 3]
+        count = weights.shape[output_axis(sink.node.op)]
         kind = "float32" if sink.x.dtype == "float32" else "int32"
         bias = sink.constant("bias", np.zeros(count, kind))
     if bias >= 0 and sink.tensors[bias].quant is None and weights.quant is not None:
@@ -194,67 +190,66 @@ def _activation(node: Node) -> dict[str, int]:
 
 
 def _arithmetic(sink: _Sink) -> None:
-    sink.emit(sink.node.op.upper(), sink.node.inputs, _activation(sink.node))
+    sink.emit(sink.node.inputs, _activation(sink.node))
 
 
 def _concat(sink: _Sink) -> None:
-    sink.emit("CONCATENATION", sink.node.inputs, {"axis": sink.node.attrs["axis"]})
+    sink.emit(sink.node.inputs, {"axis": sink.node.attrs["axis"]})
 
 
 def _mean(sink: _Sink) -> None:
     attrs = sink.node.attrs
-    sink.with_constant("MEAN", "axes", attrs["axes"], {"keep_dims": attrs["keep_dims"]})
+    sink.with_constant("axes", attrs["axes"], {"keep_dims": attrs["keep_dims"]})
 
 
 def _plain(sink: _Sink) -> None:
-    sink.unary(sink.node.op.upper())
-
-
-def _softmax(sink: _Sink) -> None:
-    sink.unary("SOFTMAX", {"beta": sink.node.attrs["beta"]})
+    """An operator of the first input alone, whose attributes are options as they stand."""
+    attrs = OPERATORS[sink.node.op].attrs
+    sink.emit(sink.node.inputs[:1], {name: sink.node.attrs[name] for name in attrs})
 
 
 def _reshape(sink: _Sink) -> None:
-    sink.with_constant("RESHAPE", "shape", sink.tensors[sink.node.outputs[0]].shape)
+    sink.with_constant("shape", sink.tensors[sink.node.outputs[0]].shape)
 
 
 def _pad(sink: _Sink) -> None:
-    sink.with_constant("PAD", "padding", sink.node.attrs["padding"])
+    sink.with_constant("padding", sink.node.attrs["padding"])
 
 
 def _transpose(sink: _Sink) -> None:
-    sink.with_constant("TRANSPOSE", "perm", sink.node.attrs["perm"])
+    sink.with_constant("perm", sink.node.attrs["perm"])
 
 
 def _resize(sink: _Sink) -> None:
-    code = "RESIZE_BILINEAR" if sink.node.op == "resize_bilinear" else "RESIZE_NEAREST_NEIGHBOR"
     size = sink.tensors[sink.node.outputs[0]].shape[1:3]
-    sink.with_constant(code, "size", size, sink.node.attrs)
+    sink.with_constant("size", size, sink.node.attrs)
 
 
 def _argmax(sink: _Sink) -> None:
     dtype = sink.tensors[sink.node.outputs[0]].dtype
-    sink.with_constant("ARG_MAX", "axis", sink.node.attrs["axis"],
+    sink.with_constant("axis", sink.node.attrs["axis"],
                        {"output_type": DTYPES.index(dtype)})
 
 
 def _detection(sink: _Sink) -> None:
-    sink.emit(DETECTION, sink.node.inputs, custom=sink.node.attrs)
+    sink.emit(sink.node.inputs, custom=sink.node.attrs)
 
 
-_INT8_VERSION: Final[Mapping[str, int]] = MappingProxyType({
-    "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "ADD": 2, "SUB": 2, "MUL": 2,
-    "CONCATENATION": 2, "AVERAGE_POOL_2D": 2, "MAX_POOL_2D": 2, "MEAN": 2, "SOFTMAX": 2,
-    "LOGISTIC": 2, "RELU": 2, "RELU6": 2, "PAD": 2, "TRANSPOSE": 2, "QUANTIZE": 2,
-    "DEQUANTIZE": 2, "RESIZE_BILINEAR": 2, "RESIZE_NEAREST_NEIGHBOR": 2, "ARG_MAX": 2,
-})
-
-_WRITERS: Final[Mapping[str, Callable[[_Sink], None]]] = MappingProxyType({
-    "conv2d": _conv, "depthwise_conv2d": _conv, "fully_connected": _fully_connected,
-    "add": _arithmetic, "sub": _arithmetic, "mul": _arithmetic, "concat": _concat,
-    "average_pool": _pool, "max_pool": _pool, "mean": _mean, "softmax": _softmax,
-    "logistic": _plain, "relu": _plain, "relu6": _plain, "quantize": _plain,
-    "dequantize": _plain, "reshape": _reshape, "pad": _pad, "transpose": _transpose,
-    "resize_bilinear": _resize, "resize_nearest": _resize, "argmax": _argmax,
+_WRITERS: Final[Mapping[str, Callable[[_Sink], None]]] = by_operator("exporters", {
+    Kind.ARITHMETIC: _arithmetic,
+    Kind.CONVERSION: _plain,
+    Kind.POOL: _pool,
+    Kind.RESIZE: _resize,
+    Kind.UNARY: _plain,
+    "conv2d": _conv,
+    "depthwise_conv2d": _conv,
+    "fully_connected": _fully_connected,
+    "concat": _concat,
+    "mean": _mean,
+    "softmax": _plain,
+    "reshape": _reshape,
+    "pad": _pad,
+    "transpose": _transpose,
+    "argmax": _argmax,
     "detection_postprocess": _detection,
-})
+}, among=lambda one: bool(one.tflite))

@@ -49,7 +49,7 @@ def members(file: BinaryIO, most: int) -> Iterator[Member]:
     Raises ValueError with one line for anything that is none, or beyond the limits above.
     """
     with _told():
-        archive = zipfile.ZipFile(_Portions(file))
+        archive = zipfile.ZipFile(Portions(file))
         _check(archive.infolist(), most, file)
     for info in archive.infolist():
         with _told():
@@ -85,7 +85,7 @@ def _check(infos: list[zipfile.ZipInfo], most: int, file: BinaryIO) -> None:
         raise ValueError(f"{packed} bytes that unpack to {declared}, expected at most {most}")
 
 
-class _Portions:
+class Portions:
     """A file of which nobody reads more at a time than a list of members may have."""
 
     def __init__(self, file: BinaryIO) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from edgefm.images.geometry import Placement
+from edgefm.images.labels import names_for
 from edgefm.network.graph import Array
 
 
@@ -52,6 +53,12 @@ def kind(shapes: Sequence[tuple[int, ...]], source: tuple[int, ...] = ()) -> str
     if 1 < max(first, default=0) == np.prod(first):
         return "scores"
     return "tensors"
+
+
+def expect_names(names: tuple[str, ...], shapes: Sequence[tuple[int, ...]]) -> None:
+    """Raise BadInput for class names of another number than the outputs have scores."""
+    if names and kind(shapes) == "scores":
+        names_for(names, max(shapes[0]))
 
 
 def dequantized(output: Array, scale: float, zero_point: int) -> Array:

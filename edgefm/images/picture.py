@@ -46,6 +46,17 @@ def load_picture(path: Path) -> Image.Image:
         return _flatten(_upright(image))
 
 
+def plain_picture(image: Image.Image, name: str = "picture") -> Image.Image:
+    """A picture of Pillow's as `load_picture` gives it. Raises BadInput, naming it, for one that
+    is broken, empty or too large."""
+    try:
+        if not 0 < image.width * image.height <= MOST_PIXELS:
+            raise ValueError(f"{image.width}x{image.height} pixels, expected 1 to {MOST_PIXELS}")
+        return _flatten(_upright(image))
+    except _BROKEN as error:
+        raise BadInput(f"{name}: not a readable picture ({one_line(error)})") from None
+
+
 @contextmanager
 def decoded(path: Path, formats: tuple[str, ...], what: str) -> Iterator[Image.Image]:
     """The first picture of a file in one of Pillow's formats, for as long as the block lasts.

@@ -79,7 +79,8 @@ def _call(node: onnx.NodeProto, index: int) -> Call:
         attrs = {}
     op = f"{node.op_type}" if node.domain in _OWN_DOMAINS else f"{node.domain}.{node.op_type}"
     name = node.name or (node.output[0] if node.output else f"#{index}")
-    return Call(op, name, tuple(node.input), tuple(node.output), attrs)
+    return Call(op if op.isprintable() else quoted(op), name, tuple(node.input),
+                tuple(node.output), attrs)
 
 
 def _refuse_unknown(path: Path, calls: Sequence[Call]) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf, prod
+from math import inf, isfinite, prod
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from edgefm.importers.check import MOST_ELEMENTS
 from edgefm.importers.rules import quoted
 from edgefm.importers.windows import same_padding
 from edgefm.network.graph import MOST_NAME, Array, Node, Tensor
+from edgefm.network.operators import OF_ONNX, by_onnx
 
 CHANNEL_LAST = (0, 2, 3, 1)
 _ALLOWANCE = 1 << 26       # bytes of constants that even the smallest model may make
@@ -186,6 +187,14 @@ def _scalar(build: Build, call: Call, attr: str, index: int) -> float | None:
     if attr in call.attrs:
         return float(call.attrs[attr])
     return float(_constant(build, call, index).item()) if call.has(index) else None
+
+
+def _number(call: Call, attr: str, default: float) -> float:
+    """An attribute that is a finite number."""
+    value = float(call.attrs.get(attr, default))
+    if not isfinite(value):
+        raise ValueError(f"{attr} {value}; expected a finite number")
+    return value
 
 
 def _two(call: Call, attr: str, default: tuple[int, int]) -> tuple[int, int]:
@@ -398,12 +407,27 @@ def _batch_norm(build: Build, call: Call) -> Edge:
         raise ValueError("a variance is negative")
     factor = scale / np.sqrt(variance + call.attrs.get("epsilon", 1e-5))
     column = (-1,) + (1,) * (len(x.shape) - 2)
-    by = _operand(build, call, factor.reshape(column), x)
-    scaled = build.emit("mul", f"{call.outputs[0]}/scaled", (x.tensor, by), x.shape, x.axes,
-                        activation=None)
-    offset = _operand(build, call, (shift - mean * factor).reshape(column), x)
-    return build.emit("add", call.outputs[0], (scaled.tensor, offset), x.shape, x.axes,
-                      activation=None)
+    scaled = _with_constant(build, call, ("mul", "scaled"), x, factor.reshape(column))
+    return _with_constant(build, call, ("add", ""), scaled, (shift - mean * factor).reshape(column))
+
+
+def _with_constant(build: Build, call: Call, step: tuple[str, str], x: Edge, data: Array) -> Edge:
+    """One step of a call, (operator, name; the last has none): `x` plus or times a constant."""
+    name = "/".join(filter(None, (call.outputs[0], step[1])))
+    inputs = x.tensor, _operand(build, call, data, x)
+    return build.emit(step[0], name, inputs, x.shape, x.axes, activation=None)
+
+
+def _hard_sigmoid(build: Build, call: Call) -> Edge:
+    """y = min(max(alpha * x + beta, 0), 1), as relu6 of six times that; TFLite has no other."""
+    x = _edge(build, call)
+    alpha, beta = _number(call, "alpha", 0.2), _number(call, "beta", 0.5)
+    slope = np.float32(6) * np.float32(alpha)
+    if slope != 1:
+        x = _with_constant(build, call, ("mul", "scaled"), x, np.array(slope))
+    x = _with_constant(build, call, ("add", "shifted"), x, np.array(6 * beta))
+    six = build.emit("relu6", f"{call.outputs[0]}/six", (x.tensor,), x.shape, x.axes)
+    return _with_constant(build, call, ("mul", ""), six, np.array(1 / 6))
 
 
 def _clip(build: Build, call: Call) -> Edge:
@@ -414,17 +438,9 @@ def _clip(build: Build, call: Call) -> Edge:
     return _unary(build, call, "relu" if unlimited else "relu6")
 
 
-def _unary(build: Build, call: Call, op: str) -> Edge:
+def _unary(build: Build, call: Call, op: str, **attrs: float) -> Edge:
     x = _edge(build, call)
-    return build.emit(op, call.outputs[0], (x.tensor,), x.shape, x.axes)
-
-
-def _relu(build: Build, call: Call) -> Edge:
-    return _unary(build, call, "relu")
-
-
-def _sigmoid(build: Build, call: Call) -> Edge:
-    return _unary(build, call, "logistic")
+    return build.emit(op, call.outputs[0], (x.tensor,), x.shape, x.axes, **attrs)
 
 
 def _softmax(build: Build, call: Call) -> Edge:
@@ -546,11 +562,22 @@ def _same(build: Build, call: Call) -> Edge | Array:
     return build.values[call.inputs[0]]
 
 
-CONVERTERS: Mapping[str, Callable[[Build, Call], Edge | Array]] = {
+def _plain(build: Build, call: Call) -> Edge:
+    """A unary operator whose attributes are ONNX's."""
+    record = OF_ONNX[call.op]
+    attrs = {name: _number(call, name, default) for name, default in record.onnx_defaults.items()}
+    return _unary(build, call, record.name, **attrs)
+
+
+Converter = Callable[[Build, Call], Edge | Array]
+_OWN: Mapping[str, Converter] = {
     "Add": _binary, "AveragePool": _pool, "BatchNormalization": _batch_norm, "Clip": _clip,
     "Concat": _concat, "Conv": _conv, "Div": _binary, "Dropout": _same, "Flatten": _flatten,
-    "Gemm": _gemm, "GlobalAveragePool": _mean, "Identity": _same, "MatMul": _matmul,
-    "MaxPool": _pool, "Mul": _binary, "Pad": _pad, "ReduceMean": _mean, "Relu": _relu,
-    "Reshape": _reshape, "Shape": _shape, "Sigmoid": _sigmoid, "Softmax": _softmax,
-    "Squeeze": _squeeze, "Sub": _binary, "Transpose": _transpose, "Unsqueeze": _unsqueeze,
+    "Gemm": _gemm, "GlobalAveragePool": _mean, "HardSigmoid": _hard_sigmoid, "Identity": _same,
+    "MatMul": _matmul, "MaxPool": _pool, "Mul": _binary, "Pad": _pad, "ReduceMean": _mean,
+    "Reshape": _reshape, "Shape": _shape, "Softmax": _softmax, "Squeeze": _squeeze, "Sub": _binary,
+    "Transpose": _transpose, "Unsqueeze": _unsqueeze,
 }
+_WITHOUT_NODES = frozenset({"Dropout", "Identity", "Shape"})
+CONVERTERS: Mapping[str, Converter] = by_onnx("importers.onnx_operators", _OWN, _plain,
+                                              _WITHOUT_NODES)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -14,12 +13,11 @@ import numpy as np
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.importers.windows import window_size
 from edgefm.network.graph import Node, Quant, Tensor
+from edgefm.network.operators import OPERATORS, Kind, by_operator, output_axis
 
 Shape = tuple[int, ...]
 BYTES: Final = ("int8", "uint8")
 _MAPS: Final = (*BYTES, "float32")
-_CHANNEL_AXIS: Final = MappingProxyType(
-    {"conv2d": 0, "depthwise_conv2d": 3, "fully_connected": 0})
 _SHOWN: Final = 72  # characters of a name in a message
 
 
@@ -88,19 +86,19 @@ def output_shapes(node: Node, tensors: Sequence[Tensor], where: str) -> tuple[Sh
 
     The node's indices must be in range; `where` names it in messages.
     """
-    rule = _RULES.get(node.op)
-    if rule is None:
+    record = OPERATORS.get(node.op)
+    if record is None:
         raise UnsupportedModel(f"{where}: edgefm has no such operator")
-    least, most, outputs, check = rule
+    least, most = record.inputs
     ins = [tensors[t] if t >= 0 else None for t in node.inputs]
     expect(least <= len(ins) <= most, where, f"{len(ins)} inputs, {least} to {most} are expected")
-    expect(len(node.outputs) == outputs, where,
-           f"{len(node.outputs)} outputs, {outputs} expected")
+    expect(len(node.outputs) == record.outputs, where,
+           f"{len(node.outputs)} outputs, {record.outputs} expected")
     layer = _Layer(node, ins, [tensors[t] for t in node.outputs], where)
-    if node.op not in ("add", "sub", "mul"):
+    if record.kind is not Kind.ARITHMETIC:
         layer.expect(layer.input(0).data is None, "it computes on a constant only",
                      UnsupportedModel)
-    return check(layer)
+    return _RULES[node.op](layer)
 
 
 def _check_weights(layer: _Layer) -> tuple[Tensor, Tensor]:
@@ -113,9 +111,9 @@ def _check_weights(layer: _Layer) -> tuple[Tensor, Tensor]:
     if x.dtype in BYTES:
         layer.expect(w.quant is not None, f"weights {quoted(w.name)} have no scale")
         quant = w.quant or Quant((), ())
-        layer.expect(quant.axis in (None, _CHANNEL_AXIS[op]),
+        layer.expect(quant.axis in (None, output_axis(op)),
                      f"weights are quantized along dimension {quant.axis}, "
-                     f"{_CHANNEL_AXIS[op]} is expected", UnsupportedModel)
+                     f"{output_axis(op)} is expected", UnsupportedModel)
         layer.expect(w.dtype == "uint8" or not any(quant.zero_point),
                      "int8 weights with a zero point are not supported", UnsupportedModel)
     return x, w
@@ -241,6 +239,20 @@ def _elementwise(layer: _Layer) -> tuple[Shape, ...]:
     return (layer.input(0).shape,)
 
 
+def _unary(layer: _Layer) -> tuple[Shape, ...]:
+    record = OPERATORS[layer.node.op]
+    for name in record.attrs:
+        value = layer.node.attrs[name]
+        layer.expect(math.isfinite(value), f"{name} is {value}, a finite number is expected")
+    scales = [t.quant.scale[0] for t in (layer.input(0), layer.outs[0])
+              if t.dtype in BYTES and t.quant is not None]
+    if len(scales) == 2:
+        layer.expect(scales[1] > record.finest * scales[0],
+                     f"output scale {scales[1]:g} for an input scale {scales[0]:g}, more than "
+                     f"{record.finest:g} of it is expected", UnsupportedModel)
+    return _elementwise(layer)
+
+
 def _softmax(layer: _Layer) -> tuple[Shape, ...]:
     layer.expect(0 < layer.node.attrs["beta"] < math.inf,
                  f"beta is {layer.node.attrs['beta']}, a number above 0 is expected")
@@ -314,29 +326,23 @@ def _detection(layer: _Layer) -> tuple[Shape, ...]:
     return (1, kept, 4), (1, kept), (1, kept), (1,)
 
 
-_Rule = tuple[int, int, int, Callable[[_Layer], tuple[Shape, ...]]]
-_RULES: Final[Mapping[str, _Rule]] = MappingProxyType({  # inputs: least, most; outputs; rule
-    "conv2d": (2, 3, 1, _conv2d),
-    "depthwise_conv2d": (2, 3, 1, _depthwise),
-    "fully_connected": (2, 3, 1, _fully_connected),
-    "add": (2, 2, 1, _arithmetic),
-    "sub": (2, 2, 1, _arithmetic),
-    "mul": (2, 2, 1, _arithmetic),
-    "concat": (1, 1024, 1, _concat),
-    "average_pool": (1, 1, 1, _pool),
-    "max_pool": (1, 1, 1, _pool),
-    "mean": (1, 1, 1, _mean),
-    "softmax": (1, 1, 1, _softmax),
-    "logistic": (1, 1, 1, _elementwise),
-    "relu": (1, 1, 1, _elementwise),
-    "relu6": (1, 1, 1, _elementwise),
-    "reshape": (1, 1, 1, _reshape),
-    "pad": (1, 1, 1, _pad),
-    "transpose": (1, 1, 1, _transpose),
-    "quantize": (1, 1, 1, _quantize),
-    "dequantize": (1, 1, 1, _dequantize),
-    "resize_bilinear": (1, 1, 1, _resize),
-    "resize_nearest": (1, 1, 1, _resize),
-    "argmax": (1, 1, 1, _argmax),
-    "detection_postprocess": (3, 3, 4, _detection),
-})
+_RULES: Final[Mapping[str, Callable[[_Layer], tuple[Shape, ...]]]] = by_operator(
+    "importers.rules", {
+        Kind.ARITHMETIC: _arithmetic,
+        Kind.POOL: _pool,
+        Kind.RESIZE: _resize,
+        Kind.UNARY: _unary,
+        "conv2d": _conv2d,
+        "depthwise_conv2d": _depthwise,
+        "fully_connected": _fully_connected,
+        "concat": _concat,
+        "mean": _mean,
+        "softmax": _softmax,
+        "reshape": _reshape,
+        "pad": _pad,
+        "transpose": _transpose,
+        "quantize": _quantize,
+        "dequantize": _dequantize,
+        "argmax": _argmax,
+        "detection_postprocess": _detection,
+    })

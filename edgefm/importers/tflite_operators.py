@@ -13,9 +13,10 @@ import numpy as np
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.importers.flexbuffer import read_map
 from edgefm.importers.rules import quoted
-from edgefm.importers.tflite_schema import ACTIVATIONS, DETECTION, Padding
+from edgefm.importers.tflite_schema import ACTIVATIONS, Padding
 from edgefm.importers.windows import same_padding
 from edgefm.network.graph import Array, Tensor
+from edgefm.network.operators import MANY, OF_TFLITE, Kind, by_operator
 
 _MOST_INTEGERS: Final = 64  # in a constant of axes or sizes
 _MOST_PACKED: Final = 1024
@@ -48,17 +49,17 @@ class Layer:
         return tuple(tensor.data.ravel().tolist())
 
 
-Reading = tuple[str, dict[str, Any]]
+Attrs = dict[str, Any]
 
 
 def read_layer(layer: Layer) -> tuple[str, int, dict[str, Any]]:
     """(operator, how many of the inputs it keeps, attributes) as `network.graph` lists them."""
-    reader = _READERS.get(layer.operator)
-    if reader is None:
+    record = OF_TFLITE.get(layer.operator)
+    if record is None:
         raise UnsupportedModel("the operator is not supported")
-    kept, read = reader
-    op, attrs = read(layer)
-    return op, kept if kept else len(layer.inputs), attrs
+    most = record.inputs[1]
+    kept = len(layer.inputs) if most == MANY else most
+    return record.name, kept, _READERS[record.name](layer)
 
 
 def fold_layer(layer: Layer) -> Array | None:
@@ -95,81 +96,76 @@ def _window(layer: Layer, kernel: tuple[int, int], dilation: tuple[int, int]) ->
     return {"stride": stride, "padding": padding, "activation": _activation(layer)}
 
 
-def _conv(layer: Layer) -> Reading:
+def _conv(layer: Layer) -> Attrs:
     shape = layer.tensor(1).shape
     if len(shape) != 4:
         raise BadInput(f"weights have shape {shape}, four dimensions are expected")
     dilation = layer.options["dilation_h"], layer.options["dilation_w"]
-    attrs = _window(layer, (shape[1], shape[2]), dilation) | {"dilation": dilation}
-    if layer.operator == "CONV_2D":
-        return "conv2d", attrs
-    channels = layer.tensor(0).shape[3]
-    if channels < 1 or shape[3] % channels:
-        raise BadInput(f"{shape[3]} filters for {channels} channels")
-    return "depthwise_conv2d", attrs | {"multiplier": shape[3] // channels}
+    return _window(layer, (shape[1], shape[2]), dilation) | {"dilation": dilation}
 
 
-def _fully_connected(layer: Layer) -> Reading:
+def _depthwise(layer: Layer) -> Attrs:
+    attrs, filters, channels = _conv(layer), layer.tensor(1).shape[3], layer.tensor(0).shape[3]
+    if channels < 1 or filters % channels:
+        raise BadInput(f"{filters} filters for {channels} channels")
+    return attrs | {"multiplier": filters // channels}
+
+
+def _fully_connected(layer: Layer) -> Attrs:
     if layer.options["weights_format"] != 0:
         raise UnsupportedModel("shuffled weights are not supported")
-    return "fully_connected", {"activation": _activation(layer),
-                               "keep_dims": bool(layer.options["keep_dims"])}
+    return {"activation": _activation(layer), "keep_dims": bool(layer.options["keep_dims"])}
 
 
-def _arithmetic(layer: Layer) -> Reading:
-    return layer.operator.lower(), {"activation": _activation(layer)}
+def _arithmetic(layer: Layer) -> Attrs:
+    return {"activation": _activation(layer)}
 
 
-def _concat(layer: Layer) -> Reading:
+def _concat(layer: Layer) -> Attrs:
     if _activation(layer) is not None:
         raise UnsupportedModel("a fused activation is not supported")
-    return "concat", {"axis": _axis(layer, layer.options["axis"])}
+    return {"axis": _axis(layer, layer.options["axis"])}
 
 
-def _pool(layer: Layer) -> Reading:
+def _pool(layer: Layer) -> Attrs:
     kernel = layer.options["kernel_h"], layer.options["kernel_w"]
-    op = "average_pool" if layer.operator == "AVERAGE_POOL_2D" else "max_pool"
-    return op, _window(layer, kernel, (1, 1)) | {"kernel": kernel}
+    return _window(layer, kernel, (1, 1)) | {"kernel": kernel}
 
 
-def _mean(layer: Layer) -> Reading:
+def _mean(layer: Layer) -> Attrs:
     axes = tuple(sorted({_axis(layer, a) for a in layer.constant(1)}))
-    return "mean", {"axes": axes, "keep_dims": bool(layer.options["keep_dims"])}
+    return {"axes": axes, "keep_dims": bool(layer.options["keep_dims"])}
 
 
-def _softmax(layer: Layer) -> Reading:
-    return "softmax", {"beta": layer.options["beta"]}
+def _plain(layer: Layer) -> Attrs:
+    """Options that are attributes as they stand."""
+    return {name: layer.options[name] for name in OF_TFLITE[layer.operator].attrs}
 
 
-def _plain(layer: Layer) -> Reading:
-    return {"SQUEEZE": "reshape"}.get(layer.operator, layer.operator.lower()), {}
-
-
-def _pad(layer: Layer) -> Reading:
+def _pad(layer: Layer) -> Attrs:
     numbers = layer.constant(1)
-    return "pad", {"padding": tuple(zip(numbers[::2], numbers[1::2], strict=False))}
+    return {"padding": tuple(zip(numbers[::2], numbers[1::2], strict=False))}
 
 
-def _transpose(layer: Layer) -> Reading:
-    return "transpose", {"perm": tuple(_axis(layer, p) for p in layer.constant(1))}
+def _transpose(layer: Layer) -> Attrs:
+    return {"perm": tuple(_axis(layer, p) for p in layer.constant(1))}
 
 
-def _resize(layer: Layer) -> Reading:
+def _resize(layer: Layer) -> Attrs:
     size, shape = layer.constant(1), layer.outputs[0].shape
     if size != shape[1:3]:
         raise BadInput(f"output of shape {shape} for a size {size}")
-    op = "resize_bilinear" if layer.operator == "RESIZE_BILINEAR" else "resize_nearest"
-    return op, {key: bool(layer.options[key]) for key in ("align_corners", "half_pixel_centers")}
+    return {name: bool(value) for name, value in _plain(layer).items()}
 
 
-def _argmax(layer: Layer) -> Reading:
+def _argmax(layer: Layer) -> Attrs:
     axes = layer.constant(1)
     if len(axes) != 1:
         raise BadInput(f"{len(axes)} axes, 1 is expected")
-    return "argmax", {"axis": _axis(layer, axes[0])}
+    return {"axis": _axis(layer, axes[0])}
 
 
-def _detection(layer: Layer) -> Reading:
+def _detection(layer: Layer) -> Attrs:
     options = {"detections_per_class": 100, "use_regular_nms": False} | read_map(layer.custom)
     attrs: dict[str, Any] = {"use_regular_nms": bool(options["use_regular_nms"])}
     for name, kind in _DETECTION_OPTIONS.items():
@@ -177,7 +173,7 @@ def _detection(layer: Layer) -> Reading:
         if value is None or not 0 <= value < _MOST_OPTION or (kind is int and value < 1):
             raise BadInput(f"option {name!r} is {value}, a number above 0 is expected")
         attrs[name] = kind(value)
-    return "detection_postprocess", attrs
+    return attrs
 
 
 def _axis(layer: Layer, axis: int) -> int:
@@ -239,21 +235,25 @@ _DETECTION_OPTIONS: Final[Mapping[str, type]] = MappingProxyType({
     "y_scale": float, "x_scale": float, "h_scale": float, "w_scale": float,
 })
 
-_READERS: Final[Mapping[str, tuple[int, Callable[[Layer], Reading]]]] = MappingProxyType({
-    "CONV_2D": (3, _conv), "DEPTHWISE_CONV_2D": (3, _conv),
-    "FULLY_CONNECTED": (3, _fully_connected),
-    "ADD": (2, _arithmetic), "SUB": (2, _arithmetic), "MUL": (2, _arithmetic),
-    "CONCATENATION": (0, _concat),  # 0: every input
-    "AVERAGE_POOL_2D": (1, _pool), "MAX_POOL_2D": (1, _pool),
-    "MEAN": (1, _mean), "SOFTMAX": (1, _softmax),
-    "LOGISTIC": (1, _plain), "RELU": (1, _plain), "RELU6": (1, _plain),
-    "RESHAPE": (1, _plain), "SQUEEZE": (1, _plain),
-    "QUANTIZE": (1, _plain), "DEQUANTIZE": (1, _plain),
-    "PAD": (1, _pad), "TRANSPOSE": (1, _transpose),
-    "RESIZE_BILINEAR": (1, _resize), "RESIZE_NEAREST_NEIGHBOR": (1, _resize),
-    "ARG_MAX": (1, _argmax),
-    DETECTION: (3, _detection),
-})
+_READERS: Final[Mapping[str, Callable[[Layer], Attrs]]] = by_operator(
+    "importers.tflite_operators", {
+        Kind.ARITHMETIC: _arithmetic,
+        Kind.CONVERSION: _plain,
+        Kind.POOL: _pool,
+        Kind.RESIZE: _resize,
+        Kind.UNARY: _plain,
+        "conv2d": _conv,
+        "depthwise_conv2d": _depthwise,
+        "fully_connected": _fully_connected,
+        "concat": _concat,
+        "mean": _mean,
+        "softmax": _plain,
+        "reshape": _plain,
+        "pad": _pad,
+        "transpose": _transpose,
+        "argmax": _argmax,
+        "detection_postprocess": _detection,
+    }, among=lambda one: bool(one.tflite))
 
 _FOLDS: Final[Mapping[str, Callable[[Layer], Array]]] = MappingProxyType({
     "SHAPE": _fold_shape, "STRIDED_SLICE": _fold_slice, "PACK": _fold_pack,

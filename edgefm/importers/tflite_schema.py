@@ -17,7 +17,6 @@ IDENTIFIER: Final = b"TFL3"
 VERSION: Final = 3
 CUSTOM: Final = 32  # the builtin code of operators that are known by name
 LAST_SMALL_CODE: Final = 127  # greater codes do not fit the deprecated one-byte field
-DETECTION: Final = "TFLite_Detection_PostProcess"
 
 
 class ModelSlot(IntEnum):
@@ -138,6 +137,7 @@ OPTIONS: Final[Mapping[str, Options]] = MappingProxyType({
     "STRIDED_SLICE": Options(32, (("begin_mask", "i", 0), ("end_mask", "i", 0),
                                   ("ellipsis_mask", "i", 0), ("new_axis_mask", "i", 0),
                                   ("shrink_axis_mask", "i", 0), ("offset", "?", 0))),
+    "LEAKY_RELU": Options(75, (("alpha", "f", 0.0),)),
     "ARG_MAX": Options(40, (("output_type", "b", 0),)),
     "SHAPE": Options(55, (("output_type", "b", 0),)),
     "PACK": Options(59, (("count", "i", 0), ("axis", "i", 0))),

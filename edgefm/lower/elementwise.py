@@ -13,8 +13,7 @@ from edgefm.lower.fixed_point import SHIFT, clamps, pairs, signed
 from edgefm.lower.row_needs import everything, identity
 from edgefm.network.graph import Node, Tensor
 from edgefm.network.program import OpKind
-from edgefm.ops import MEANINGS
-from edgefm.ops.call import Call
+from edgefm.ops import table
 from edgefm.ops.elementwise import mul_factor, sum_factors
 
 STREAM, PIXEL, CHANNELS, MAP = range(4)  # what the second operand of ADD and MUL is
@@ -102,7 +101,7 @@ def _emit(b: Builder, node: Node, kind: OpKind, first: Operand, second: Operand,
 
 
 def unary(b: Builder, node: Node) -> None:
-    """logistic, relu, relu6 and 8-bit quantize -> LUT, a table of 256 values, or a view."""
+    """Unary operators and 8-bit quantize -> LUT, a table of 256 values, or a view."""
     source = b.source(node, 0)
     kind, section = _looked_up(b, node, 0)
     b.emit(node, kind, (source,), (identity(b.streams[source].height),), weights=section)
@@ -126,13 +125,11 @@ def _looked_up(b: Builder, node: Node, k: int) -> tuple[OpKind, bytes]:
     tensor, output = b.tensor(node, k), b.graph.tensors[node.outputs[0]]
     b.zero_point(node, node.inputs[k])
     b.zero_point(node, node.outputs[0])
-    every = (np.arange(-128, 128) + SHIFT[tensor.dtype]).astype(tensor.dtype)
     attrs = {"axis": 0} if node.op == "concat" else node.attrs
-    made = MEANINGS[node.op](Call(attrs, (tensor,), (every,), (output,)))
-    table = signed(np.asarray(made))
-    if np.array_equal(table, np.arange(-128, 128)):
+    results = signed(table(node.op, attrs, tensor, output))
+    if np.array_equal(results, np.arange(-128, 128)):
         return OpKind.VIEW, b""
-    return OpKind.LUT, table.tobytes()
+    return OpKind.LUT, results.tobytes()
 
 
 def quantize(b: Builder, node: Node) -> None:

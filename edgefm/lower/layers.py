@@ -13,9 +13,11 @@ from edgefm.lower.concat_in_place import merge_concats
 from edgefm.lower.prune import prune
 from edgefm.lower.row_needs import identity
 from edgefm.network.graph import Graph, Node, distinct
+from edgefm.network.operators import Kind, by_operator
 from edgefm.network.program import Op, OpKind, Program, Stream
 
-RULES: Mapping[str, Callable[[Builder, Node], None]] = {
+RULES: Mapping[str, Callable[[Builder, Node], None]] = by_operator("lower", {
+    Kind.UNARY: elementwise.unary,
     "conv2d": convolution.conv,
     "depthwise_conv2d": convolution.depthwise,
     "fully_connected": convolution.fully_connected,
@@ -27,9 +29,6 @@ RULES: Mapping[str, Callable[[Builder, Node], None]] = {
     "max_pool": spatial.max_pool,
     "mean": spatial.mean,
     "softmax": spatial.softmax,
-    "logistic": elementwise.unary,
-    "relu": elementwise.unary,
-    "relu6": elementwise.unary,
     "reshape": shape.reshape,
     "pad": shape.pad,
     "transpose": shape.transpose,
@@ -39,7 +38,7 @@ RULES: Mapping[str, Callable[[Builder, Node], None]] = {
     "resize_nearest": spatial.resize_nearest,
     "argmax": spatial.argmax,
     "detection_postprocess": detection.detection,
-}
+})
 
 
 def lower(graph: Graph) -> Program:

@@ -10,6 +10,7 @@ from edgefm.lower.elementwise import requantized
 from edgefm.lower.fixed_point import SHIFT
 from edgefm.lower.row_needs import everything, identity, shifted
 from edgefm.network.graph import Node
+from edgefm.network.operators import CONVOLUTIONS
 from edgefm.network.program import OpKind
 
 ROWS, PIXELS, CHANNELS = range(3)
@@ -85,7 +86,7 @@ def _folds(b: Builder, node: Node) -> bool:
     """True when a single convolution reads the padded map and nobody else does."""
     output = node.outputs[0]
     readers = b.consumers(output)
-    return (len(readers) == 1 and readers[0].op in ("conv2d", "depthwise_conv2d")
+    return (len(readers) == 1 and readers[0].op in CONVOLUTIONS
             and readers[0].inputs[0] == output and output not in b.graph.outputs
             and node.inputs[0] in b.stream_of and b.tensor(node, 0).dtype in SHIFT
             and len(b.graph.tensors[output].shape) == 4)

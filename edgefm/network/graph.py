@@ -15,7 +15,8 @@ to know where a model came from.
 | average_pool, max_pool | x | kernel, stride (h, w); padding; activation |
 | mean | x | axes (>= 0), keep_dims |
 | softmax | x | beta |
-| logistic, relu, relu6 | x | - |
+| logistic, relu, relu6, hard_swish | x | - |
+| leaky_relu | x | alpha (the slope below zero) |
 | reshape | x | - (the output tensor's shape; squeeze and flatten are reshapes) |
 | pad | x | padding: (before, after) per dimension |
 | transpose | x | perm |
@@ -35,6 +36,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy.typing as npt
+
+from edgefm.network.operators import LINEAR
 
 Array = npt.NDArray[Any]
 
@@ -86,7 +89,7 @@ class Node:
     attrs: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Graph:
     """A network: nodes in an order in which they can run.
 
@@ -100,6 +103,9 @@ class Graph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
+    def __repr__(self) -> str:
+        return f"<Graph {self.name}: {len(self.nodes)} operators, {len(self.tensors)} tensors>"
+
     def producer(self) -> dict[int, int]:
         """Map each computed tensor to the node that makes it."""
         return {t: i for i, node in enumerate(self.nodes) for t in node.outputs}
@@ -107,7 +113,7 @@ class Graph:
     def is_float(self) -> bool:
         """True when the network still computes in float32: its weights, or all without any."""
         weights = [node.inputs[1] for node in self.nodes
-                   if node.op in ("conv2d", "depthwise_conv2d", "fully_connected")]
+                   if node.op in LINEAR]
         if not weights:
             return all(tensor.quant is None for tensor in self.tensors)
         return any(self.tensors[t].dtype == "float32" for t in weights)

@@ -88,7 +88,7 @@ class Op:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     params: tuple[int, ...] = ()
-    weights: bytes = b""
+    weights: bytes = field(default=b"", repr=False)
     scratch: int = 0
     needs: tuple[tuple[tuple[int, int], ...], ...] = ()
     accumulates: bool = False
@@ -100,6 +100,6 @@ class Program:
     """Operators in execution order. Graph inputs are INPUT operators, outputs OUTPUT operators."""
 
     name: str
-    streams: tuple[Stream, ...]
-    ops: tuple[Op, ...]
+    streams: tuple[Stream, ...] = field(repr=False)
+    ops: tuple[Op, ...] = field(repr=False)
     folded: tuple[str, ...] = field(default=())  # tensors of the graph that no stream carries

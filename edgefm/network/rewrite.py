@@ -7,17 +7,21 @@ their names; an operator that took another one in carries the name of the later 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from edgefm.network.graph import Array, Graph, Node, Tensor, with_distinct_names
-
-LINEAR = ("conv2d", "depthwise_conv2d", "fully_connected")
-"""Operators with constant weights (input 1) and a bias (input 2)."""
-
-_ACTIVATED = (*LINEAR, "add", "sub", "mul", "average_pool", "max_pool")
+from edgefm.network.operators import (
+    CONVOLUTIONS,
+    LINEAR,
+    Kind,
+    by_operator,
+    of_kind,
+    output_axis,
+    such,
+)
 
 
 def fuse(graph: Graph) -> Graph:
@@ -25,11 +29,6 @@ def fuse(graph: Graph) -> Graph:
     for step in (fold_constants, fold_scales, fuse_activations, fuse_pads, fold_orders, prune):
         graph = step(graph)
     return replace(graph, tensors=tuple(with_distinct_names(graph.tensors)))
-
-
-def output_axis(op: str) -> int:
-    """The dimension of a linear operator's weights that counts its output channels."""
-    return 3 if op == "depthwise_conv2d" else 0
 
 
 def fold_constants(graph: Graph) -> Graph:
@@ -71,7 +70,7 @@ def fuse_activations(graph: Graph) -> Graph:
     """Let relu and relu6 become the `activation` of the operator before."""
     nodes: list[Node | None] = list(graph.nodes)
     for i, node in enumerate(graph.nodes):
-        if node.op not in ("relu", "relu6"):
+        if node.op not in _ACTIVATIONS:
             continue
         j = _only_feeder(graph, nodes, node.inputs[0])
         feeder = None if j is None else nodes[j]
@@ -90,7 +89,7 @@ def fuse_pads(graph: Graph) -> Graph:
     nodes = []
     for node in graph.nodes:
         pad = pads.get(node.inputs[0])
-        if pad is not None and node.op in ("conv2d", "depthwise_conv2d"):
+        if pad is not None and node.op in CONVOLUTIONS:
             padding = tuple((a + c, b + d) for (a, b), (c, d) in zip(
                 node.attrs["padding"], pad.attrs["padding"][1:3], strict=True))
             node = replace(node, inputs=(pad.inputs[0], *node.inputs[1:]),
@@ -135,11 +134,14 @@ def prune(graph: Graph) -> Graph:
                    outputs=tuple(at[t] for t in graph.outputs))
 
 
-_FOLDS: dict[str, Callable[[Array, Node, Tensor], Array]] = {
+_ARITHMETIC = of_kind(Kind.ARITHMETIC)
+_ACTIVATIONS = such(lambda one: one.activates)
+_ACTIVATED = such(lambda one: one.takes_activation)
+_FOLDS: Mapping[str, Callable[[Array, Node, Tensor], Array]] = by_operator("network.rewrite", {
     "reshape": lambda data, node, output: data.reshape(output.shape),
     "transpose": lambda data, node, output: data.transpose(node.attrs["perm"]),
     "dequantize": lambda data, node, output: data,
-}
+}, among=lambda one: one.folds)
 
 
 def _with(graph: Graph, tensors: Sequence[Tensor], nodes: Sequence[Node | None]) -> Graph:
@@ -163,7 +165,7 @@ def _is_plain_linear(tensors: Sequence[Tensor], node: Node) -> bool:
 
 def _affine(tensors: Sequence[Tensor], node: Node) -> tuple[int, Array, Array] | None:
     """(x, factor, offset) if `node` computes x * factor + offset with constants per channel."""
-    if node.op not in ("add", "sub", "mul") or tensors[node.outputs[0]].dtype != "float32":
+    if node.op not in _ARITHMETIC or tensors[node.outputs[0]].dtype != "float32":
         return None
     swapped = tensors[node.inputs[0]].data is not None
     x, other = reversed(node.inputs) if swapped else node.inputs

@@ -8,11 +8,13 @@ calibration and comparison: right to float32 accuracy.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.network.graph import Array, Graph, Node
+from edgefm.network.graph import Array, Graph, Node, Tensor
+from edgefm.network.operators import by_operator
 from edgefm.ops import (
     conv,
     detection,
@@ -22,10 +24,13 @@ from edgefm.ops import (
     resize,
     shape,
     softmax,
+    unary,
 )
 from edgefm.ops.call import Call
 
-MEANINGS: Mapping[str, Callable[[Call], Array | tuple[Array, ...]]] = {
+Meaning = Callable[[Call], Array | tuple[Array, ...]]
+
+MEANINGS: Mapping[str, Meaning] = by_operator("ops", {
     "conv2d": conv.conv2d,
     "depthwise_conv2d": conv.depthwise_conv2d,
     "fully_connected": conv.fully_connected,
@@ -37,9 +42,6 @@ MEANINGS: Mapping[str, Callable[[Call], Array | tuple[Array, ...]]] = {
     "max_pool": pool.max_pool,
     "mean": pool.mean,
     "softmax": softmax.softmax,
-    "logistic": elementwise.logistic,
-    "relu": elementwise.relu,
-    "relu6": elementwise.relu6,
     "reshape": shape.reshape,
     "pad": shape.pad,
     "transpose": shape.transpose,
@@ -49,7 +51,8 @@ MEANINGS: Mapping[str, Callable[[Call], Array | tuple[Array, ...]]] = {
     "resize_nearest": resize.resize_nearest,
     "argmax": shape.argmax,
     "detection_postprocess": detection.detection_postprocess,
-}
+    **unary.UNARY,
+})
 
 
 def run_graph(graph: Graph, inputs: Sequence[Array]) -> dict[int, Array]:
@@ -75,6 +78,14 @@ def run_node(graph: Graph, node: Node, values: Mapping[int, Array]) -> tuple[Arr
                 tuple(graph.tensors[t] for t in node.outputs))
     made = MEANINGS[node.op](call)
     return made if isinstance(made, tuple) else (made,)
+
+
+def table(op: str, attrs: Mapping[str, Any], x: Tensor, y: Tensor) -> Array:
+    """[256]: what an operator that takes `x` value by value makes of each 8-bit value of it, from
+    the smallest on, in the type of `y`."""
+    low = np.iinfo(x.dtype).min
+    every = np.arange(low, low + 256).astype(x.dtype)
+    return np.asarray(MEANINGS[op](Call(attrs, (x,), (every,), (y,))))
 
 
 def _value(graph: Graph, index: int, values: Mapping[int, Array]) -> Array:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgefm.network.graph import Array, Tensor
+from edgefm.network.operators import ACTIVATIONS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +41,5 @@ class Call:
 
 def activated(x: Array, activation: str | None) -> Array:
     """float32 `x` after the activation."""
-    low, high = {None: (-np.inf, np.inf), "relu": (0, np.inf), "relu6": (0, 6),
-                 "relu_n1_to_1": (-1, 1)}[activation]
+    low, high = ACTIVATIONS[activation]
     return np.clip(x, np.float32(low), np.float32(high)) if activation else x

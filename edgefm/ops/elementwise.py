@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""add, sub, mul, logistic, relu and relu6.
+"""add, sub and mul.
 
-Sources of the integer arithmetic: TFLite's add.cc, sub.cc, mul.cc and activations.cc. Which
-products and quotients of scales are float32 and which are double is part of the result.
+Sources of the integer arithmetic: TFLite's add.cc, sub.cc and mul.cc. Which products and quotients
+of scales are float32 and which are double is part of the result.
 """
 
 from __future__ import annotations
@@ -34,33 +34,6 @@ def mul(call: Call) -> Array:
     return fixed.requantized(product, by, call.output, call.activation)
 
 
-def logistic(call: Call) -> Array:
-    """1 / (1 + exp(-x)); quantized maps go through a table of 256 float32 results."""
-    x = call.values[0]
-    if call.is_float:
-        return (1 / (1 + np.exp(-x.astype(np.float64)))).astype(np.float32)
-    low, high = fixed.type_range(call.inputs[0].dtype)
-    every = np.arange(low, high + 1)
-    real = (np.float32(call.inputs[0].scale)
-            * (every - call.inputs[0].zero_point).astype(np.float32))
-    with np.errstate(over="ignore"):  # infinity is right: its reciprocal is 0
-        exps = np.exp(-real.astype(np.float64)).astype(np.float32)
-    y = np.float32(1) / (np.float32(1) + exps)
-    steps = fixed.round_away(y * (np.float32(1) / np.float32(call.output.scale)))
-    table = fixed.clamped(steps.astype(np.int64) + call.output.zero_point, call.output)
-    return table[x.astype(np.int64) - low]
-
-
-def relu(call: Call) -> Array:
-    """max(x, 0), requantized."""
-    return _rectified(call, "relu")
-
-
-def relu6(call: Call) -> Array:
-    """min(max(x, 0), 6), requantized."""
-    return _rectified(call, "relu6")
-
-
 def sum_factors(a: Tensor, b: Tensor, y: Tensor) -> tuple[float, float, float]:
     """The factors of add and sub: of each input, shifted left by 20, and of their sum."""
     twice = float(np.float32(2) * max(np.float32(a.scale), np.float32(b.scale)))
@@ -82,11 +55,3 @@ def _sum(call: Call, sign: int) -> Array:
     total = (fixed.scale(fixed.centred(a, call.inputs[0]) << 20, of_a)
              + sign * fixed.scale(fixed.centred(b, call.inputs[1]) << 20, of_b))
     return fixed.requantized(total, of_sum, call.output, call.activation)
-
-
-def _rectified(call: Call, activation: str) -> Array:
-    x = call.values[0]
-    if call.is_float:
-        return activated(x, activation)
-    by = fixed.factor(float(np.float32(call.inputs[0].scale) / np.float32(call.output.scale)))
-    return fixed.requantized(fixed.centred(x, call.inputs[0]), by, call.output, activation)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgefm.network.graph import Array, Tensor
+from edgefm.network.operators import ACTIVATIONS
 
 INT32_MAX = (1 << 31) - 1
 
@@ -32,7 +33,7 @@ class Factor:
 
 
 def factor(real: float | Sequence[float]) -> Factor:
-    """The fixed-point form of `real` >= 0 (in double precision); below 2**-32 it becomes zero."""
+    """The fixed-point form of `real` (in double precision); of less than 2**-32 it is zero."""
     pairs = [_factor(value) for value in np.atleast_1d(np.asarray(real, np.float64)).tolist()]
     return Factor(np.array([m for m, _ in pairs], np.int64),
                   np.array([shift for _, shift in pairs], np.int64))
@@ -87,12 +88,11 @@ def type_range(dtype: str) -> tuple[int, int]:
 def activation_range(output: Tensor, activation: str | None) -> tuple[int, int]:
     """The quantized values between which `activation` clamps `output` (float32 division)."""
     low, high = type_range(output.dtype)
-    bounds = {None: (None, None), "relu": (0.0, None), "relu6": (0.0, 6.0),
-              "relu_n1_to_1": (-1.0, 1.0)}[activation]
-    if bounds[0] is not None:
-        low = max(low, _quantized(bounds[0], output))
-    if bounds[1] is not None:
-        high = min(high, _quantized(bounds[1], output))
+    least, most = ACTIVATIONS[activation]
+    if least > -math.inf:
+        low = max(low, _quantized(least, output))
+    if most < math.inf:
+        high = min(high, _quantized(most, output))
     return low, high
 
 

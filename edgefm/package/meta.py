@@ -23,9 +23,9 @@ STAGE = {"name": str, "operators": [str], "strips": int, "first": str, "last": s
          "weight_read_bytes": int, "buffers": [BUFFER]}
 MAP = {"name": str, "address": int, "bytes": int, "rows": int, "row_bytes": int, "codec": str,
        "pooled": (None, bool), "rate": (None, int), "depth": (None, int),
-       "most_bytes": (None, int),  # these four may be left out: they are there with a cap
-       "reference": (None, int), "refresh": (None, int),  # there with a reference
-       "quality": (None, str), "tile": (None, int)}  # there with a quality map
+       "most_bytes": (None, int),  # optional, from "pooled" on: only with a cap
+       "reference": (None, int), "refresh": (None, int),  # optional: only with a reference
+       "quality": (None, str), "tile": (None, int)}  # optional: only with a quality map
 POOL = {"offset": int, "pages": int, "page_bytes": int}
 PLAN = {"fast_bytes": int, "control_bytes": int, "io_bytes": int, "external_bytes": int,
         "external_read_bytes": int, "external_write_bytes": int, "input_read_bytes": int,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from edgefm.errors import BadContainer, BadInput
@@ -69,12 +69,12 @@ class PackageInfo:
     model_sha256: str
     plan_sha256: str
     preprocess: Preprocess | None
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = field(repr=False)
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
-    sections: tuple[SectionInfo, ...]
-    plan: Mapping[str, Any]
-    streams: tuple[StreamInfo | None, ...]
+    sections: tuple[SectionInfo, ...] = field(repr=False)
+    plan: Mapping[str, Any] = field(repr=False)
+    streams: tuple[StreamInfo | None, ...] = field(repr=False)
     rate: Mapping[str, Any] | None = None
 
 

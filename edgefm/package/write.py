@@ -50,7 +50,7 @@ class CodedMap:
     """Codec number and learned tables of a stored map."""
 
     codec: int
-    tables: bytes
+    tables: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from edgefm.codecs.shift import Cap
+from edgefm.console.notation import size_text
+from edgefm.html.notebook import fields_table
 from edgefm.network.program import OpKind
 
 
@@ -114,7 +117,14 @@ class PlacedStage:
     weight_read_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+TOTALS = MappingProxyType({
+    "fast memory": "fast_bytes", "external memory": "external_bytes", "caller's rows": "io_bytes",
+    "external read": "external_read_bytes", "external written": "external_write_bytes",
+    "input read": "input_read_bytes", "output written": "output_write_bytes",
+    "weights read": "weight_read_bytes"})  # words of a plan's figures in bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Plan:
     """A program placed in memory. Coded maps are charged with the bytes of raw rows, the limit."""
 
@@ -141,6 +151,22 @@ class Plan:
     pool_offset: int = 0
     pool_pages: int = 0
     page_bytes: int = 0
+
+    def __repr__(self) -> str:
+        return f"<Plan: {self.totals_text()}>"
+
+    def _repr_html_(self) -> str:
+        return fields_table("Plan", self.totals())
+
+    def totals(self) -> dict[str, str]:
+        """The figures in bytes as a person reads them."""
+        return {word: size_text(getattr(self, name)) for word, name in TOTALS.items()}
+
+    def totals_text(self) -> str:
+        """Stages and the sizes that matter most, in one line."""
+        moved = self.external_read_bytes + self.external_write_bytes
+        return (f"{len(self.stages)} stages, fast memory {size_text(self.fast_bytes)}, "
+                f"maps moved {size_text(moved)}, weights read {size_text(self.weight_read_bytes)}")
 
     @property
     def most_map_bytes(self) -> int:

@@ -3,9 +3,9 @@
 
 How ranges are chosen, whether channels are equalized and whether weights and biases are refined is
 decided by measuring: every candidate runs as integers on held-out calibration samples and is
-compared with the float graph. `integer.py` makes the candidates, `refine.py` betters them. Once the
-choice is made, the samples that were held out count too: of few samples every range is taken anew
-from all of them; of many the extremes are, wherever a range is to span all that was seen.
+compared with the float graph. `recipe.py` makes the candidates, `refine.py` improves them. Once the
+choice is made, the samples that were held out count too. With few samples every range is computed
+again from all of them; with many, only the extremes are, where a range spans all values.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.network.graph import Array, Graph
+from edgefm.network.operators import Kind, of_kind
 from edgefm.network.rewrite import fuse, prune
 from edgefm.ops import run_graph
 from edgefm.ops.quantize import dequantized, quantized
@@ -26,6 +27,7 @@ from edgefm.quantization.recipe import Recipe, integer_graph, refuse_unquantizab
 from edgefm.quantization.refine import refined
 
 METHODS = ("minmax", "99.99", "99.999", "mse")
+_AFTER_SCORES = of_kind(Kind.DECISION, Kind.ALIAS)
 _FEW = 64  # samples up to which those that are held out are missed
 
 
@@ -98,6 +100,20 @@ def quantize(graph: Graph, samples: Sequence[Array], options: QuantizeOptions | 
     options = options or QuantizeOptions()
     best = min(quantizations(graph, samples, options, tick), key=lambda c: c.distance)
     return _over_all(graph, samples, best, options, tick)
+
+
+def held_out_of(count: int) -> int:
+    """How many of `count` calibration files choose between candidates."""
+    return max(16, count // 8)
+
+
+def most_runs(count: int, options: QuantizeOptions) -> int:
+    """At most how often `quantize` calls `tick` for so many samples."""
+    held = len(range(0, count, _stride(count, options.held_out)))
+    variants = len(options.equalize)
+    tried = len(options.methods) + len(options.refine) - 1
+    last = held if count > _FEW else variants * count
+    return variants * (max(count - held, 1) + tried * held) + last
 
 
 def _over_all(graph: Graph, samples: Sequence[Array], best: QuantizedGraph,
@@ -216,7 +232,7 @@ def _judged(graph: Graph) -> tuple[int, ...]:
     made = graph.producer()
     tensors = []
     for t in graph.outputs:
-        while t in made and graph.nodes[made[t]].op in ("softmax", "reshape", "argmax"):
+        while t in made and graph.nodes[made[t]].op in _AFTER_SCORES:
             t = graph.nodes[made[t]].inputs[0]
         tensors.append(t)
     return tuple(tensors)

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from edgefm.network.graph import Graph, Tensor
+from edgefm.network.operators import Kind, of_kind
 from edgefm.network.rewrite import fuse
 
-_CHANGES_TYPE = ("quantize", "dequantize")
+_CHANGES_TYPE = of_kind(Kind.CONVERSION)
 
 
 def dequantized_graph(graph: Graph) -> Graph:

@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.network.graph import Array, Graph, Node, Tensor
-from edgefm.network.rewrite import LINEAR, output_axis
+from edgefm.network.operators import ACTIVATIONS, LINEAR, output_axis
 from edgefm.quantization.calibrate import Statistics
 
-_CEILING = 6.0
+_CEILING = ACTIVATIONS["relu6"][1]
 _MARGIN = 1.1  # how much larger than on calibration samples a channel under relu6 may get
 _LARGEST = 64.0
 

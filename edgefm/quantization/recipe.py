@@ -18,14 +18,16 @@ import numpy.typing as npt
 
 from edgefm.errors import UnsupportedModel
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
-from edgefm.network.rewrite import LINEAR, output_axis
+from edgefm.network.operators import (
+    FIXED_SCALE,
+    LINEAR,
+    OPERATORS,
+    SAME_SCALE,
+    Scale,
+    output_axis,
+)
 from edgefm.quantization.calibrate import Statistics, merged, range_of
 
-SAME_SCALE = frozenset({"concat", "average_pool", "max_pool", "reshape", "pad", "transpose",
-                         "resize_bilinear", "resize_nearest"})
-_FREE_SCALE = frozenset({*LINEAR, "add", "sub", "mul", "mean", "relu", "relu6", "argmax"})
-_PROBABILITY = Quant((1 / 256,), (-128,))
-_FIXED_SCALE: Mapping[str, Quant] = {"softmax": _PROBABILITY, "logistic": _PROBABILITY}
 _BIAS_LIMIT = 1 << 29  # leaves the 32-bit accumulator room for the products
 _SMALLEST_SCALE = 2.0 ** -60
 _SMALLEST_FACTOR = 2.0 ** -24  # output steps per accumulator step
@@ -47,7 +49,7 @@ def refuse_unquantizable(graph: Graph) -> None:
     """Raise UnsupportedModel for the first node that has no int8 form."""
     for node in graph.nodes:
         where = f"{graph.name}: {node.op} {node.name!r} (tensor {_name(graph, node.outputs[0])!r})"
-        if node.op not in SAME_SCALE | _FREE_SCALE | _FIXED_SCALE.keys():
+        if node.op not in OPERATORS or OPERATORS[node.op].scale is Scale.NONE:
             raise UnsupportedModel(f"{where}: has no int8 form; expected a float graph")
         for t in node.inputs[1:] if node.op in LINEAR else ():
             if t >= 0 and graph.tensors[t].data is None:
@@ -85,8 +87,7 @@ def _quantized_tensor(tensor: Tensor, quant: Quant) -> Tensor:
 
 def _scales(graph: Graph, seen: Statistics, recipe: Recipe) -> dict[int, Quant]:
     """The scale and zero point of every activation and of every constant beside one."""
-    fixed = {node.outputs[0]: _FIXED_SCALE[node.op]
-             for node in graph.nodes if node.op in _FIXED_SCALE}
+    fixed = {node.outputs[0]: _prescribed(node) for node in graph.nodes if node.op in FIXED_SCALE}
     scales = {}
     for group in _groups(graph):
         demanded = {fixed[t] for t in group if t in fixed}
@@ -95,7 +96,28 @@ def _scales(graph: Graph, seen: Statistics, recipe: Recipe) -> dict[int, Quant]:
                                    "with other maps; int8 has no common scale for them")
         quant = demanded.pop() if demanded else _affine(*_range(graph, group, seen, recipe))
         scales.update(dict.fromkeys(group, quant))
-    return scales
+    return _coarse_enough(graph, scales)
+
+
+def _coarse_enough(graph: Graph, scales: Mapping[int, Quant]) -> dict[int, Quant]:
+    """The scales, coarser where an operator's kernel takes no output as fine as that."""
+    made, groups = dict(scales), _groups(graph)
+    nodes = [node for node in graph.nodes if OPERATORS[node.op].finest]
+    while True:
+        finest = {node.outputs[0]: OPERATORS[node.op].finest * made[node.inputs[0]].scale[0]
+                  for node in nodes}
+        t = next((t for t, least in finest.items() if made[t].scale[0] <= least), None)
+        if t is None:
+            return made
+        group = next(group for group in groups if t in group)
+        coarser = replace(made[t], scale=(_float32(2 * finest[t]),))
+        made.update(dict.fromkeys(group, coarser))
+
+
+def _prescribed(node: Node) -> Quant:
+    fixed = OPERATORS[node.op].fixed
+    assert fixed is not None
+    return Quant(fixed[:1], fixed[1:])
 
 
 def _only_moved(graph: Graph, tensor: int) -> bool:

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.network.graph import Array, Graph, Node
-from edgefm.network.rewrite import LINEAR
+from edgefm.network.operators import LINEAR
 from edgefm.ops import run_node
 from edgefm.ops.quantize import dequantized, quantized
 from edgefm.ops.window import windows

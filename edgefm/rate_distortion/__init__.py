@@ -82,7 +82,7 @@ class Rate:
     """What was decided: `kl` and its standard error are measured on `images` held-out samples,
     `map_bytes` (mean, both ways) on the first `_BYTE_IMAGES` of them; `points` is estimated from
     `kl`, not checked. `transformed` names the stored maps whose channels have other coordinates.
-    `most_map_bytes` is what maps take at most, whatever the picture; whoever plans says it."""
+    `most_map_bytes` is what maps take at most, whatever the picture; the planner fills it in."""
 
     rule: str
     transform: str

@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from edgefm.errors import BadInput
 from edgefm.rate_distortion.entropy import FACTORS
-from edgefm.rate_distortion.sensitivity import LARGEST_FACTOR, Sensitivity
+from edgefm.rate_distortion.requantize import LARGEST_FACTOR
+from edgefm.rate_distortion.sensitivity import Sensitivity
 
 RULES = ("slope", "deviation")
 _PER_OCTAVE = 16       # numbers under "deviation"

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.network.graph import Graph, Node, Quant, Tensor
-from edgefm.network.rewrite import output_axis
+from edgefm.network.operators import CONVOLUTIONS, output_axis
 from edgefm.quantization.refine import rounded
 
 Floats = npt.NDArray[np.float64]
@@ -122,7 +122,7 @@ def _group(graph: Graph, maps: tuple[int, ...]) -> ChannelGroup | None:
 def _own_constants(graph: Graph, node: Node) -> bool:
     """Weights, with a scale per channel if they are integers, and a bias, both constant and read by
     this node alone."""
-    if node.op not in ("conv2d", "depthwise_conv2d") or node.inputs[2] < 0:
+    if node.op not in CONVOLUTIONS or node.inputs[2] < 0:
         return False
     uses = [t for other in graph.nodes for t in other.inputs]
     weights, bias = (graph.tensors[t] for t in node.inputs[1:])

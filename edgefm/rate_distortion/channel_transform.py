@@ -21,6 +21,7 @@ import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.network.graph import Array, Graph, Node, Quant
+from edgefm.network.operators import ACTIVATIONS
 from edgefm.quantization.refine import covariance_of, taps_of
 from edgefm.rate_distortion.channel_groups import ChannelGroup, Taps, channel_groups, transformed
 from edgefm.rate_distortion.divergence import package_of
@@ -31,7 +32,7 @@ from edgefm.runtime import Runtime
 TRANSFORMS = ("none", "channels", "klt")
 _LARGEST_RATIO = 4.0    # of a channel's step to the typical one
 _MARGIN = 1.1           # beyond what calibration samples reach
-_CEILING = 6.0          # of relu6
+_CEILING = ACTIVATIONS["relu6"][1]
 _LEAST_GAIN = 0.05      # bits per value, for which weights are rounded anew
 _MIXED_SHARE = 0.1      # of all values that cross the port; smaller groups keep their basis
 _PIXELS = 2048          # of each sample, for the range of mixed channels

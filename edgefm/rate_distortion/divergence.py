@@ -26,15 +26,15 @@ import numpy.typing as npt
 from edgefm.errors import BadInput
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph, Tensor
+from edgefm.network.operators import Kind, of_kind
 from edgefm.ops.quantize import dequantized
 from edgefm.package.write import Description, write_package
 from edgefm.planner import analyse, load_target, make_plan
 from edgefm.runtime import Runtime
 
 _THREADS = os.cpu_count() or 1  # the C runtime runs without the interpreter's lock
-_ON_THE_WAY = frozenset({"softmax", "argmax", "reshape", "quantize", "dequantize",
-                         "resize_bilinear", "resize_nearest"})
-_RELABELS = frozenset({"quantize", "dequantize", "reshape"})
+_CONVERSIONS = of_kind(Kind.CONVERSION)
+_ON_THE_WAY = _CONVERSIONS | of_kind(Kind.DECISION, Kind.ALIAS, Kind.RESIZE)
 _LEAST_PROBABILITY = 1 / 512  # half a step of an 8-bit probability
 
 Real = npt.NDArray[np.float64]
@@ -115,10 +115,10 @@ def _objects(graph: Graph, boxes: int) -> Decision:
             t = graph.nodes[producer[t]].inputs[0]
         return t
 
-    offsets, scores = (behind(t, _RELABELS - {"reshape"}) for t in node.inputs[:2])
+    offsets, scores = (behind(t, _CONVERSIONS) for t in node.inputs[:2])
     logits = scores in producer and graph.nodes[producer[scores]].op == "logistic"
     if logits:
-        scores = behind(graph.nodes[producer[scores]].inputs[0], _RELABELS - {"reshape"})
+        scores = behind(graph.nodes[producer[scores]].inputs[0], _CONVERSIONS)
     skipped = graph.tensors[scores].shape[-1] - int(node.attrs["num_classes"])
     return Decision(graph.name, graph.tensors[scores], graph.tensors[offsets], logits, skipped)
 

@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from edgefm.errors import UnsupportedModel
 from edgefm.network.graph import Array, Graph, Node
-from edgefm.network.rewrite import LINEAR
+from edgefm.network.operators import OPERATORS, Kind, by_operator, such
 from edgefm.ops import fixed
+from edgefm.ops.unary import UNARY
 from edgefm.ops.window import windows
 
 Floats = npt.NDArray[np.float32]
-_CLAMPING = (*LINEAR, "add", "sub", "mul", "relu", "relu6")
+_CLAMPING = such(lambda one: one.clamps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +76,7 @@ def _passing(graph: Graph, node: Node, values: Mapping[int, Array], dy: Floats) 
     if node.op not in _CLAMPING:
         return dy
     output = graph.tensors[node.outputs[0]]
-    activation = node.op if node.op in ("relu", "relu6") else node.attrs["activation"]
+    activation = node.op if OPERATORS[node.op].activates else node.attrs["activation"]
     low, high = fixed.activation_range(output, activation)
     y = values[node.outputs[0]]
     return np.asarray(dy * ((y > low) & (y < high)), np.float32)
@@ -185,9 +186,22 @@ def _same(step: _Step) -> dict[int, Floats]:
     return {step.node.inputs[0]: step.dy}
 
 
-_BACKWARD: Mapping[str, Callable[[_Step], dict[int, Floats]]] = {
+def _slope(step: _Step) -> dict[int, Floats]:
+    """A unary operator: the slope of its real function at each of the input's 256 values."""
+    t = step.node.inputs[0]
+    x = step.graph.tensors[t]
+    low, high = fixed.type_range(x.dtype)
+    real = x.scale * (np.arange(low, high + 1) - x.zero_point)
+    before, after = (UNARY[step.node.op].real((real + side * x.scale / 2).astype(np.float32),
+                                              step.node.attrs) for side in (-1, 1))
+    slopes = (after - before) / np.float32(x.scale)
+    return {t: np.asarray(step.dy * slopes[step.values[t].astype(np.int64) - low], np.float32)}
+
+
+_BACKWARD: Mapping[str, Callable[[_Step], dict[int, Floats]]] = by_operator("rate_distortion", {
+    Kind.UNARY: _slope,
     "conv2d": _conv2d, "depthwise_conv2d": _depthwise, "fully_connected": _fully_connected,
     "add": _sum, "sub": _sum, "mul": _product, "concat": _concat, "average_pool": _average_pool,
     "max_pool": _max_pool, "mean": _mean, "reshape": _reshape, "pad": _pad, "quantize": _same,
     "relu": _same, "relu6": _same,
-}
+}, among=lambda one: one.differentiable)

@@ -23,8 +23,8 @@ from edgefm.codecs.quality import (
     CLASSES,
     MAX_THRESHOLD,
     MAX_TILE,
-    Quality,
     QualityKind,
+    QualityMap,
     activity,
     class_table,
     static_table,
@@ -66,7 +66,7 @@ class Chooser:
         tiles = -(-stream.width // (tile or stream.width))
         table = (static_table(stream.height, np.zeros(tiles, np.int64))
                  if self.kind == QualityKind.STATIC else class_table((1,) * 3, (0,) * CLASSES))
-        return replace(cap, quality=Quality(self.kind, tile, table))
+        return replace(cap, quality=QualityMap(self.kind, tile, table))
 
     def shaped(self, stream: Stream, cap: Cap, maps: Sequence[Rows]) -> Cap:
         """The cap with a quality map; `maps` int8 [H, W, C] are what the samples made. Neutral
@@ -84,7 +84,7 @@ class Chooser:
             table = static_table(self.band, _offsets(cells))
         else:
             table = self._classes(shape, pixels, weights, maps)
-        return replace(cap, quality=Quality(self.kind, tile, table))
+        return replace(cap, quality=QualityMap(self.kind, tile, table))
 
     def _classes(self, shape: RowShape, pixels: int, weights: Sequence[Floats],
                  maps: Sequence[Rows]) -> bytes:

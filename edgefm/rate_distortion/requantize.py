@@ -15,19 +15,18 @@ import numpy as np
 
 from edgefm.errors import BadInput
 from edgefm.network.graph import Graph, Node, Quant, Tensor
-from edgefm.network.rewrite import LINEAR
-from edgefm.quantization.recipe import SAME_SCALE
+from edgefm.network.operators import FIXED_SCALE, LINEAR, OPERATORS, SAME_SCALE
 
+LARGEST_FACTOR = 64.0  # of a map's step: four codes are left
 _LOWEST = {"int8": -128, "uint8": 0}
-_FIXED_SCALE = frozenset({"softmax", "logistic"})  # TFLite prescribes their outputs' scale
 
 
 def groups(graph: Graph) -> list[tuple[int, ...]]:
     """The computed maps whose step may change, in groups that must change together.
 
     Maps tied to a graph input or output, to a constant or to an operator whose scale is prescribed
-    are in none of them, nor are the two sides of a quantize that only moves codes. Groups are in
-    order of their first tensor.
+    are in none of them, nor are the two sides of a quantize that only moves codes, nor the input of
+    an operator whose output would be too fine for it. Groups are in order of their first tensor.
     """
     group_of = {t: [t] for node in graph.nodes for t in (*node.inputs, *node.outputs) if t >= 0}
     for node in graph.nodes:
@@ -55,7 +54,7 @@ def requantize(graph: Graph, steps: Mapping[int, float], least: float = 1.0) -> 
 
 
 def with_quants(graph: Graph, quants: Mapping[int, Quant]) -> Graph:
-    """`graph` with other scales and zero points of maps; the biases of who reads them follow.
+    """`graph` with other scales and zero points of maps, and the biases of their readers to match.
 
     Maps that must have the scale of another are the caller's to keep together.
     """
@@ -96,10 +95,12 @@ def _bound(graph: Graph) -> set[int]:
     """Tensors whose scale has to stay."""
     bound = {*graph.inputs, *graph.outputs}
     for node in graph.nodes:
-        if node.op in _FIXED_SCALE:
+        if node.op in FIXED_SCALE:
             bound.update(node.outputs)
         if node.op == "quantize" and _relabels(graph, node):
             bound.update((node.inputs[0], node.outputs[0]))
+        if not _may_coarsen_input(graph, node):
+            bound.add(node.inputs[0])
         constants = (node.inputs[1], _bias(node)) if node.op in LINEAR else ()
         if any(t >= 0 and graph.tensors[t].data is None for t in constants):
             bound.add(node.inputs[0])
@@ -115,6 +116,14 @@ def _relabels(graph: Graph, node: Node) -> bool:
     a scale of its own would bring."""
     before, after = (graph.tensors[t].quant for t in (node.inputs[0], node.outputs[0]))
     return before is not None and after is not None and before.scale == after.scale
+
+
+def _may_coarsen_input(graph: Graph, node: Node) -> bool:
+    """False where the operator's kernel would refuse an output that is then finer than its input by
+    too much."""
+    finest = LARGEST_FACTOR * OPERATORS[node.op].finest
+    return not finest or (graph.tensors[node.outputs[0]].scale
+                          > finest * graph.tensors[node.inputs[0]].scale)
 
 
 def _bias(node: Node) -> int:

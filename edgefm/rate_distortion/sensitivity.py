@@ -17,20 +17,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgefm.network.graph import Array, Graph
+from edgefm.network.operators import such
 from edgefm.rate_distortion.divergence import Scores, divergences, package_of, scores
 from edgefm.rate_distortion.entropy import FACTORS, bits_per_value
 from edgefm.rate_distortion.fisher import Floats
-from edgefm.rate_distortion.requantize import requantize
+from edgefm.rate_distortion.requantize import LARGEST_FACTOR, requantize
 from edgefm.runtime import Runtime
 
-LARGEST_FACTOR = 64.0       # four codes are left
 MOST_WRONG = 8.0            # times a predicted cost, that a trial may raise it
 PROBES = (0.15, 0.4)        # steps that are tried, in standard deviations of the map
 CURVE_SAMPLES = 4           # that bits per value are estimated from
 _SMALLEST_PROBE = 2.0       # less is lost in the rounding that is there anyway
 _LEAST_COST = 1e-9
 _LEAST_SHARE = 0.3          # of the coarser probe's KL is proportional to factor^2
-_MOVES = frozenset({"concat", "reshape", "max_pool", "pad", "transpose", "resize_nearest"})
+_MOVES = such(lambda one: one.moves)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -83,7 +83,8 @@ class Opened:
         self._compute(pc, counters)
         streams = self._tap_result(tapped) if taps else ()
         return RunResult(outputs, _read(Counters, counters), streams, self._by_name(streams),
-                         tuple(_read(MapCounters, one) for one in maps))
+                         tuple(_read(MapCounters, one) for one in maps),
+                         tuple(output.name for output in self.info.outputs))
 
     def _compute(self, pc: Any, counters: Any) -> None:
         """Run C between two canaries."""

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from edgefm.errors import BadInput
+from edgefm.html.notebook import fields_table
 from edgefm.network.graph import Array
+from edgefm.package.ends import ends_fields, ends_text
 from edgefm.package.inputs import own_inputs
 from edgefm.package.read import PackageInfo, TensorInfo
 from edgefm.runtime.lending import whole_number
@@ -39,6 +41,18 @@ class Runtime:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
                  trace: TracebackType | None) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        closed = ", closed" * (self._opened is None)
+        return f"<{type(self).__name__} {self._where}{closed}: {ends_text(self._info)}>"
+
+    def _repr_html_(self) -> str:
+        return fields_table(f"{type(self).__name__} {self._where}", ends_fields(self._info))
+
+    @property
+    def closed(self) -> bool:
+        """True once it is closed."""
+        return self._opened is None
 
     def close(self) -> None:
         """Release the memory; a run that is under way in another thread keeps it until it ends."""

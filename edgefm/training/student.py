@@ -16,7 +16,7 @@ import torch.nn.functional as tnf
 
 from edgefm.errors import UnsupportedModel
 from edgefm.network.graph import Array, Graph, Node
-from edgefm.network.rewrite import LINEAR
+from edgefm.network.operators import LINEAR, by_operator
 
 Parameters = Mapping[int, torch.Tensor]
 Store = Callable[[int, torch.Tensor], torch.Tensor]  # what a map, by tensor, comes back as
@@ -154,14 +154,15 @@ def _max_pool(graph: Graph, node: Node, of: Operands) -> torch.Tensor:
                           node.attrs["stride"])
 
 
-_MEANINGS: Mapping[str, Callable[[Graph, Node, Operands], torch.Tensor]] = {
+_MEANINGS: Mapping[str, Callable[[Graph, Node, Operands], torch.Tensor]] = by_operator("training", {
     "conv2d": _conv2d, "depthwise_conv2d": _depthwise, "fully_connected": _fully_connected,
     "add": lambda graph, node, of: of[0] + of[1], "sub": lambda graph, node, of: of[0] - of[1],
     "mul": lambda graph, node, of: of[0] * of[1], "concat": _concat, "mean": _mean,
     "average_pool": _average_pool, "max_pool": _max_pool, "reshape": _reshape,
     "relu": lambda graph, node, of: tnf.relu(of[0]),
     "relu6": lambda graph, node, of: tnf.relu6(of[0]),
-    "logistic": lambda graph, node, of: torch.sigmoid(of[0])}
+    "logistic": lambda graph, node, of: torch.sigmoid(of[0]),
+}, among=lambda one: one.trainable)
 
 
 def images(inputs: Sequence[Array]) -> torch.Tensor:

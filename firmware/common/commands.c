@@ -140,7 +140,7 @@ static int import(const efm_commands *commands, const efm_request *request)
     }
     efm_store_package package = {args + IMPORT_HEAD, request->args_bytes - IMPORT_HEAD, bytes, efm_load_le32(args + 9)};
     int status = efm_store_begin(commands->store, &package, args[0] == 1, &start);
-    if (status == EFM_OK && start % board->external_alignment != 0) { /* what came over the line is no use */
+    if (status == EFM_OK && start % board->external_alignment != 0) { /* what came over the line is useless */
         status = efm_store_abort(commands->store);
         if (status == EFM_OK) {
             status = efm_store_begin(commands->store, &package, args[0] == 1, &start);

@@ -60,7 +60,7 @@ int efm_inference_run(efm_inference *inference, const efm_store_entry *package, 
 int efm_inference_output(const efm_inference *inference, uint32_t number, const uint8_t **at, uint32_t *bytes);
 
 /* How many maps the last run has counted one by one, into `maps`; EFM_LINK_NOT_FOUND: it was not to, or
-   failed, EFM_LINK_REFUSED: there was no room to. */
+   failed, EFM_LINK_REFUSED: their counters did not fit. */
 int efm_inference_maps(const efm_inference *inference, uint32_t *count);
 
 #endif

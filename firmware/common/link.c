@@ -128,7 +128,7 @@ static void send_chunk(efm_link *link, uint32_t number)
     efm_link_transfer *transfer = &link->transfer;
     uint8_t *payload = link->config.transmit + EFM_LINK_HEAD_BYTES;
     uint32_t bytes = chunk_bytes(transfer, number);
-    link->reply_bytes = 0; /* its buffer is used; who wants chunks has the reply */
+    link->reply_bytes = 0; /* its buffer is used; a caller that wants chunks has the reply */
     efm_store_le32(payload, number);
     transfer->status =
         link->config.give(link->config.context, chunk_offset(transfer, number), payload + EFM_LINK_CHUNK_HEAD, bytes);

@@ -138,7 +138,7 @@ static void tell_lap(const efm_mlperf *text)
 {
     uint64_t ticks = text->host.ticks(text->host.clock), second = text->host.ticks_per_second;
     if (second == 0) {
-        put(text, "e-[timestamp: the ticks of this board are no time]\r\n");
+        put(text, "e-[timestamp: the ticks of this board do not measure time]\r\n");
     } else {
         put_count(text, "m-lap-us-", ticks / second * 1000000 + ticks % second * 1000000 / second, "\r\n");
     }

@@ -23,22 +23,22 @@ typedef struct efm_mlperf_host {
     const char *board;
     uint8_t *input;            /* room for one set of inputs, which infer() is given */
     uint32_t input_bytes;
-    uint32_t ticks_per_second; /* 0: a tick is no time, laps are refused */
+    uint32_t ticks_per_second; /* 0: ticks do not measure time, laps are refused */
     uint64_t (*ticks)(void *clock);
     void (*write)(void *line, const uint8_t *bytes, uint32_t count);
     /* Name of the model that runs; false when there is none. */
     bool (*model)(void *context, const uint8_t **name, uint32_t *name_bytes);
     /* `fresh`: the first time since these bytes were loaded. */
     int (*infer)(void *context, uint8_t *input, uint32_t bytes, bool fresh);
-    /* Value `index` of the last inference's output, in thousandths; false when there are no more. */
+    /* Value `index` of the last inference's output, in thousandths; false after the last. */
     bool (*result)(void *context, uint32_t index, int64_t *thousandths);
 } efm_mlperf_host;
 
 typedef struct efm_mlperf {
     efm_mlperf_host host;
     uint32_t line_bytes;
-    bool framed;         /* the caller's: frames are about, so what is no text spoils all up to a zero */
-    bool spoilt;         /* the line holds what is no text, or is too long */
+    bool framed;         /* the caller's: frames may come, so bytes that are not text spoil all up to a zero */
+    bool spoilt;         /* the line holds bytes that are not text, or is too long */
     bool inferred;       /* there are results */
     bool fresh;          /* the input was not used yet */
     uint32_t expected;   /* bytes of input announced by "db load" */

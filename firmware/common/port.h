@@ -40,7 +40,7 @@ typedef struct efm_flash {
 typedef struct efm_board {
     const char *name;           /* up to 15 characters */
     efm_ticks_unit unit;
-    uint32_t ticks_per_second;  /* 0 under emulation: a tick is no time there */
+    uint32_t ticks_per_second;  /* 0 under emulation: ticks do not measure time */
     uint8_t *arena;             /* fast memory for the runtime, aligned to 8 */
     uint32_t arena_bytes;
     uint8_t *results;           /* where outputs of a run are kept for the host to read; need not be fast */
@@ -56,7 +56,7 @@ typedef struct efm_board {
     void (*write)(void *context, const uint8_t *bytes, uint32_t count);
     uint64_t (*ticks)(void *context); /* since some moment, never backwards */
     void (*mark)(void *context, uint32_t stage); /* marker pins, may be null; called where efm_host.event is */
-    void (*reset)(void *context);     /* starts the firmware anew; returns only where that cannot be done */
+    void (*reset)(void *context);     /* restarts the firmware; returns only where that cannot be done */
 } efm_board;
 
 /* Brings the board up; called once, first. */

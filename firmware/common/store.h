@@ -77,7 +77,7 @@ typedef struct efm_store {
    EFM_BAD_ARGUMENT when the flash's sizes do not fit port.h or an erase block holds fewer than four pages. */
 EFM_MUST_CHECK int efm_store_mount(efm_store *store, const efm_flash *flash);
 
-/* Packages in order of place: start with *cursor = 0; false when there are no more. */
+/* Packages in order of place: start with *cursor = 0; false after the last. */
 bool efm_store_next(const efm_store *store, uint32_t *cursor, efm_store_entry *entry);
 
 bool efm_store_find(const efm_store *store, const uint8_t *name, uint32_t name_bytes, efm_store_entry *entry);

@@ -69,7 +69,7 @@ static int infer(void *context, uint8_t *input, uint32_t bytes, bool fresh)
     int status = fresh ? take_pixels(text, &package, input, bytes) : EFM_OK;
     bool session = link->session;
     uint64_t began = ticks(text);
-    link->session = false; /* who speaks text wants no events */
+    link->session = false; /* a host that speaks text wants no events */
     link->busy = true;
     link->stop = false;
     if (status == EFM_OK) {

@@ -33,7 +33,8 @@ ALWAYS = ("-std=c11", "-ffp-contract=off", "-ffunction-sections", "-fdata-sectio
           *WARNINGS)
 HOT = ("native/src/kernels", "native/src/ops",
        *(f"native/src/codecs/{name}.c" for name in ("context", "rice", "tans", "zvc")))
-ONCE = ("native/src/ops/detection.c",)  # of the hot folders, what runs once per inference
+# Of the hot folders, what runs once per inference.
+ONCE = ("native/src/ops/detection.c", "native/src/ops/scores.c")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgefm.console.processes import deaf
+from edgefm.console.processes import deaf, start
 from edgefm.errors import EdgefmError, MissingTool
 from host_tools.boards import registry, running
 from host_tools.boards.running import Running
@@ -104,8 +104,8 @@ def _announced(board: Running) -> Running:
 
 def _first_line(board: str, line: Sequence[str]) -> tuple[subprocess.Popen[str], str]:
     """Start a process that says where it listens."""
-    process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = start(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None and process.stderr is not None
     try:
         there = select.select([process.stdout], [], [], START_SECONDS)[0]

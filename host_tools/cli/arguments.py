@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgefm import zoo
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_model
+from edgefm.compiler.zoo_defaults import with_zoo_defaults
+from edgefm.console.notation import read_size
 from edgefm.errors import BadInput
 from edgefm.files.read import read_bytes
 from edgefm.files.write import check_file
@@ -22,18 +22,15 @@ from edgefm.rate_distortion.points_per_nat import PER_NAT, read_per_nat
 from edgefm.rate_distortion.quality_maps import QUALITIES, TILE
 from host_tools.cli.output import progress_bar
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?", re.IGNORECASE)
 Check = Callable[[Path, Sequence[Path]], object]
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 def size(text: str) -> int:
     """A size in bytes: 65536, 64K, 1.5M (units of 1,024)."""
-    match = _SIZE.fullmatch(text.strip())
-    number = float(match[1]) * _UNITS[match[2].upper()] if match else 0.5
-    if not number.is_integer() or number >= 1 << 40:
-        raise argparse.ArgumentTypeError(f"expected a size such as 65536, 64K or 16M, met {text!r}")
-    return int(number)
+    try:
+        return read_size(text)
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def positive(text: str) -> float:
@@ -114,12 +111,11 @@ def add_compile_options(parser: argparse.ArgumentParser) -> None:
                        help="codecs and tables for some maps, as training wrote them; those maps "
                             "are stored with them")
     group.add_argument("--tolerance", type=steps, default=0, metavar="STEPS",
-                       help="with --codec temporal: parts of a map whose values are all within so "
-                            "many steps of the frame before are taken from there (default 0: "
-                            "nothing is lost)")
+                       help="with --codec temporal: take parts of a map from the frame before "
+                            "where all their values differ by at most STEPS (default 0: lossless)")
     group.add_argument("--refresh", type=times, default=0, metavar="FRAMES",
-                       help="with --codec temporal: every so many frames refer to none (default 0: "
-                            "only the first does not)")
+                       help="with --codec temporal: code every FRAMES-th frame without the frame "
+                            "before (default 0: only the first one)")
     budget = group.add_mutually_exclusive_group()
     budget.add_argument("--kl-budget", type=positive, metavar="NATS",
                         help="coarser steps for stored maps, up to this mean KL from the network "
@@ -166,17 +162,12 @@ def compile_options(arguments: argparse.Namespace, model: Path,
 
     Without `pictures` the package is not for them, and nobody is asked how they become numbers.
     """
-    entry = zoo.recognize(model)
-    preprocess, geometry = arguments.preprocess, arguments.geometry
-    names: tuple[str, ...] = read_names(arguments.names) if arguments.names else ()
-    if entry:
-        preprocess = preprocess or entry.preprocess
-        geometry = geometry or entry.geometry
-        names = names or _zoo_names(entry)
-    return CompileOptions(
+    names = read_names(arguments.names) if arguments.names else ()
+    options = CompileOptions(
         fast=arguments.fast, external=arguments.external, codec=arguments.codec,
         objective=arguments.objective, cut=arguments.cut, target=arguments.target,
-        calib=arguments.calib, preprocess=preprocess, geometry=geometry, labels=names,
+        calib=arguments.calib, preprocess=arguments.preprocess, geometry=arguments.geometry,
+        labels=names,
         kl_budget=arguments.kl_budget, accuracy_budget=arguments.accuracy_budget,
         byte_budget=arguments.byte_budget, mean_byte_budget=arguments.mean_byte_budget,
         rate_rule=arguments.rate_rule,
@@ -184,21 +175,14 @@ def compile_options(arguments: argparse.Namespace, model: Path,
         refresh=arguments.refresh, quality=arguments.quality, tile=arguments.tile,
         points_per_nat=read_per_nat(arguments.points) if arguments.points else PER_NAT,
         pictures=pictures)
-
-
-def _zoo_names(entry: zoo.Entry) -> tuple[str, ...]:
-    """The entry's class names, if they are at hand without the network."""
-    try:
-        return read_names(zoo.get(replace(entry.labels, url=""))) if entry.labels else ()
-    except BadInput:
-        return ()
+    return with_zoo_defaults(options, model)
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
     """A package and, when it was compiled just now, what it was compiled from."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     compiled: Compiled | None
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compare two recordings: time, bytes, memory, energy, accuracy, with what they may be off by."""
+"""Compare two recordings: time, bytes, memory, energy, accuracy, each with its uncertainty."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
     for side in found:
         if side.no_maps and recorded_maps(side.meta):
             say(f"{side.name}: {side.no_maps}")
-    say("± is what a figure may be off by; a difference marked = is not larger than that")
+    say("± is the uncertainty of a figure; a difference marked = is not larger than it")
 
 
 def _row(line: Comparison) -> tuple[str, ...]:

@@ -7,14 +7,15 @@ import argparse
 from pathlib import Path
 
 from edgefm.compiler.load import load_model
+from edgefm.console.notation import size_text
 from edgefm.console.terminal import say
 from edgefm.errors import BadInput
 from edgefm.evaluate.budget_check import Check, Judged, compile_checked
 from edgefm.evaluate.executors import executor
 from edgefm.evaluate.validate import task_of
+from edgefm.evaluate.validate.files import labelled_files
 from edgefm.files.write import write_file
-from edgefm.images import answers
-from edgefm.images.labels import names_for
+from edgefm.images.answers import expect_names
 from edgefm.package.read import read_info
 from host_tools.cli.arguments import (
     add_compile_options,
@@ -25,8 +26,7 @@ from host_tools.cli.arguments import (
     load_package,
 )
 from host_tools.cli.inspect import print_summary
-from host_tools.cli.output import print_json, print_table, progress_bar, size_text
-from host_tools.cli.validate import labelled_files
+from host_tools.cli.output import print_json, print_table, progress_bar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,8 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
     package, check = _checked(arguments) if arguments.check else (
         load_package(arguments, arguments.model).data, None)
     info = read_info(package)
-    if info.labels and answers.kind([tensor.shape for tensor in info.outputs]) == "scores":
-        names_for(info.labels, max(info.outputs[0].shape))  # refuses another number of names
+    expect_names(info.labels, [tensor.shape for tensor in info.outputs])
     write_file(arguments.output, package)
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,

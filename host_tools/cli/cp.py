@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edgefm.console.notation import size_text
 from edgefm.console.terminal import say
 from edgefm.errors import BadInput, LinkError
 from edgefm.files.read import read_bytes
@@ -16,7 +17,7 @@ from edgefm.files.write import check_file, place_in, write_file
 from edgefm.package.read import read_needs
 from edgefm.package.records import MAGIC
 from host_tools.cli.board import device_of, on_device
-from host_tools.cli.output import progress_bar, size_text
+from host_tools.cli.output import progress_bar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

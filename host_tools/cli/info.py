@@ -7,9 +7,10 @@ import argparse
 from dataclasses import asdict
 
 from edgefm.codecs import CODECS
+from edgefm.console.notation import size_text
 from host_tools.cli.arguments import add_json
 from host_tools.cli.board import device_of
-from host_tools.cli.output import print_fields, print_json, size_text
+from host_tools.cli.output import print_fields, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

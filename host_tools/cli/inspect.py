@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edgefm.console.notation import size_text, tensor_text
 from edgefm.console.terminal import say
 from edgefm.files.read import read_bytes
 from edgefm.network.names import short
 from edgefm.package.read import PackageInfo, read_info
 from host_tools.cli.arguments import add_json
-from host_tools.cli.output import print_fields, print_json, print_table, size_text, tensor_text
+from host_tools.cli.output import print_fields, print_json, print_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     result = _Parser(prog="edgefm", description=(
         "Run quantized convolutional networks where fast memory is small. Verbs may be chained "
-        "with +; the board of device verbs is the only one there, or that of a `connect`."))
+        "with +. Device verbs use the only board that is there, or the one that `connect` names."))
     verbs = result.add_subparsers(metavar="VERB", required=True, parser_class=_Parser)
     for verb in VERBS:
         name = verb.__name__.rpartition(".")[2]

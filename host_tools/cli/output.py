@@ -80,21 +80,6 @@ def _cell(value: object) -> str:
     return plain(value)  # as wide as it will be
 
 
-def size_text(size: int) -> str:
-    """Bytes as a person reads them: 66,416 (64.9 KiB)."""
-    if size < 1024:
-        return f"{size} B"
-    unit, scale = ("MiB", 1 << 20) if size >= 1 << 20 else ("KiB", 1 << 10)
-    return f"{size:,} B ({size / scale:.1f} {unit})"
-
-
-def tensor_text(shape: Sequence[int], dtype: str, scale: float, zero_point: int) -> str:
-    """A tensor's type in one line: uint8 1x224x224x3, scale 0.0078, zero point 128."""
-    text = f"{dtype} {'x'.join(map(str, shape))}"
-    return text if dtype not in ("int8", "uint8") else (
-        f"{text}, scale {scale:.6g}, zero point {zero_point}")
-
-
 @contextmanager
 def progress_bar(what: str, total: int | None = None, unit: str = "it") -> Iterator[Any]:
     """A bar on stderr while work lasts, on a terminal only; `.update(n)` moves it."""

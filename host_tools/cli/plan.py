@@ -6,27 +6,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from edgefm.compiler.map_storage import why_raw
-from edgefm.compiler.options import CompileOptions
-from edgefm.compiler.other_objective import other_plan
 from edgefm.compiler.pipeline import Compiled
+from edgefm.compiler.plan_fields import MOVED, compiled_fields, package_fields
+from edgefm.console.notation import size_text
 from edgefm.console.terminal import say
 from edgefm.network.names import short
 from edgefm.package.read import read_info
 from edgefm.planner import OBJECTIVES
-from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE
+from edgefm.planner.model import TOTALS
 from host_tools.cli.arguments import add_compile_options, add_json, compile_options, load_package
 from host_tools.cli.inspect import quality_text, rate_fields
-from host_tools.cli.output import print_fields, print_json, print_table, size_text
-
-_TOTALS = {
-    "fast memory": "fast_bytes", "external memory": "external_bytes", "caller's rows": "io_bytes",
-    "external read": "external_read_bytes", "external written": "external_write_bytes",
-    "input read": "input_read_bytes", "output written": "output_write_bytes",
-    "weights read": "weight_read_bytes"}
-_MOVED = ("external_read_bytes", "external_write_bytes", "weight_read_bytes")
+from host_tools.cli.output import print_fields, print_json, print_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,14 +33,14 @@ def run(arguments: argparse.Namespace) -> None:
     package = load_package(arguments, arguments.net, pictures=False)
     info = read_info(package.data, str(arguments.net))
     plan: Mapping[str, Any] = package.compiled.plan.to_json() if package.compiled else info.plan
-    more = _more_fields(package.compiled, compile_options(arguments, arguments.net, pictures=False)
-                        ) if package.compiled else _package_fields(plan)
+    more = package_fields(plan) if package.compiled is None else compiled_fields(
+        package.compiled, compile_options(arguments, arguments.net, pictures=False))
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256, **plan,
                     **more, **({"rate": info.rate} if info.rate else {})})
         return
     print_fields({"network": info.name, "objective": plan["objective"],
-                  **{word: size_text(plan[name]) for word, name in _TOTALS.items()},
+                  **{word: size_text(plan[name]) for word, name in TOTALS.items()},
                   **_moved_texts(plan, more),
                   **_hint(package.compiled, arguments.cut, more), "multiply-adds": plan["macs"],
                   **(rate_fields(info.rate) if info.rate else {})})
@@ -58,31 +50,10 @@ def run(arguments: argparse.Namespace) -> None:
     _print_pool(plan)
 
 
-def _more_fields(compiled: Compiled, options: CompileOptions) -> dict[str, Any]:
-    """What only a compilation knows: expected bytes, why maps are raw, the other objective."""
-    plan, streams = compiled.plan, compiled.program.streams
-    share = COARSE_SHARE if compiled.rate else LOSSLESS_SHARE
-    maps = [{**told, **({} if m.codec != "raw" else {
-                "why_raw": why_raw(streams[m.stream], options.map_codec)})}
-            for told, m in zip(cast(list[dict[str, Any]], plan.to_json()["maps"]), plan.maps,
-                               strict=True)]
-    other = other_plan(compiled, options)
-    return {"maps": maps, "expected_map_bytes": round(plan.expected_map_bytes(share)),
-            "coded_values": sum(m.rows * m.row_bytes * sum(op.map == i for op in plan.ops)
-                                for i, m in enumerate(plan.maps) if m.codec != "raw"),
-            **({"other_objective": {"objective": other.objective, **{
-                name: getattr(other, name) for name in _MOVED}}} if other else {})}
-
-
-def _package_fields(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """The same of a package, which says nothing of what it might have been."""
-    return {} if plan.get("maps") else {"expected_map_bytes": 0, "coded_values": 0}
-
-
 def _moved_texts(plan: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, str]:
     """Bytes of maps, coded and raw, and of weights, and what the other objective makes of them."""
     texts = {"maps moved": _both(plan)[0], "maps and weights": size_text(sum(
-        plan[name] for name in _MOVED))}
+        plan[name] for name in MOVED))}
     if more.get("coded_values"):
         expected = size_text(more["expected_map_bytes"])
         texts["maps as coded"] = ("" if plan.get("pool") else f"about {expected} expected; ") + (

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from edgefm.console.notation import tensor_text
 from edgefm.console.terminal import say
 from edgefm.errors import BadInput
 from edgefm.files.read import read_bytes
@@ -33,7 +34,6 @@ from host_tools.cli.output import (
     print_table,
     save_array,
     save_picture,
-    tensor_text,
 )
 
 _CAPS = ("capped_rows", "largest_shift")

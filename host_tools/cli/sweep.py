@@ -13,6 +13,7 @@ from edgefm.evaluate.executors import executor
 from edgefm.evaluate.sweep import BUDGETS, Request, sweep
 from edgefm.evaluate.sweep.curve_page import header, markdown, page, rows, svg
 from edgefm.evaluate.validate import task_of
+from edgefm.evaluate.validate.files import labelled_files
 from edgefm.files.write import check_folder, write_file
 from host_tools.cli.arguments import (
     add_compile_options,
@@ -22,7 +23,7 @@ from host_tools.cli.arguments import (
     positive,
 )
 from host_tools.cli.output import SCHEMA, print_json, print_table, progress_bar
-from host_tools.cli.validate import add_files, labelled_files
+from host_tools.cli.validate import add_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

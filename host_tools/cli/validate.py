@@ -4,26 +4,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgefm.compiler.pipeline import Compiled
-from edgefm.console.terminal import complain
-from edgefm.errors import BadInput
 from edgefm.evaluate.executors import executor
-from edgefm.evaluate.tflite_reference import Reference, available
-from edgefm.evaluate.validate import TASKS, Labelled, Validation, make_units, task_of, validate
-from edgefm.exporters.tflite import export_tflite
-from edgefm.files.read import read_bytes
-from edgefm.images.annotations import read_boxes, read_masks
+from edgefm.evaluate.validate import TASKS, Validation, make_units, task_of, validate
+from edgefm.evaluate.validate.files import labelled_files
+from edgefm.evaluate.validate.judges import Judges, judges_of
 from edgefm.images.clipping import warn_of_clipped
-from edgefm.images.labels import read_labels, spread
 from edgefm.package.read import read_info
 from edgefm.package.traffic import stored_maps
-from edgefm.rate_distortion.divergence import Decision, decision_of, package_of
-from host_tools.cli.arguments import Package, add_compile_options, add_json, count, load_package
+from host_tools.cli.arguments import add_compile_options, add_json, count, load_package
 from host_tools.cli.output import print_fields, print_json, progress_bar
 
 
@@ -67,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
     files = labelled_files(arguments.labels, arguments.images, task, info.labels,
                            arguments.limit)
     warn_of_clipped([file.path for file in files], info.inputs[0], arguments.images)
-    judges = _Judges() if arguments.no_reference else _judges(package, arguments.net)
+    judges = Judges() if arguments.no_reference else judges_of(package.compiled, arguments.net)
     source = judges.source if task == "classify" else None
     units = make_units(files, package.data, judges.oracle, source, task, arguments.views,
                        judges.decisions)
@@ -79,59 +71,6 @@ def run(arguments: argparse.Namespace) -> None:
                     **result.to_json()})
     else:
         print_result(info.name, result)
-
-
-def labelled_files(labels: Path, images: Path, task: str, names: Sequence[str],
-                   limit: int | None = None) -> tuple[Labelled, ...]:
-    """The files of a folder with their labels; boxes that are left out are said on stderr."""
-    if task == "segment":
-        return spread(read_masks(labels, images), limit)
-    if task == "classify":
-        if labels.is_dir():
-            raise BadInput(f"{labels}: a folder; expected a CSV file with the header file,label")
-        return spread(read_labels(labels, images), limit)
-    boxes = read_boxes(labels, images, names)
-    if boxes.unknown:
-        names = ", ".join(sorted(boxes.unknown))
-        complain(f"{sum(boxes.unknown.values())} boxes left out, of classes that the network does "
-                 f"not know: {names}")
-    return spread(boxes.files, limit)
-
-
-@dataclass(frozen=True, slots=True)
-class _Judges:
-    """What to compare a package with."""
-
-    oracle: bytes | None = None
-    source: Path | None = None
-    decisions: tuple[Decision, Decision] | None = None
-
-
-def _judges(package: Package, model: Path) -> _Judges:
-    """TFLite and the float network; for coarser maps the package without them, which has the same
-    bits as TFLite and shows its decision."""
-    compiled = package.compiled
-    if compiled is None:
-        return _Judges()
-    source = model if compiled.source.is_float() else None
-    if compiled.rate is None:
-        return _Judges(_oracle(compiled, model), source)
-    decisions = (decision_of(compiled.graph), decision_of(compiled.uncompressed))
-    return _Judges(package_of(compiled.uncompressed), None, decisions)
-
-
-def _oracle(compiled: Compiled, model: Path) -> bytes | None:
-    """The quantized network for TFLite: its own file, or our export if that cannot be read."""
-    if not available():
-        return None
-    if model.suffix.lower() == ".tflite" and compiled.uncompressed is compiled.source:
-        original = read_bytes(model)
-        try:
-            with Reference(original):
-                return original
-        except BadInput:  # a file that edgefm reads and TFLite refuses
-            pass
-    return export_tflite(compiled.uncompressed)
 
 
 def print_result(name: str, result: Validation) -> None:

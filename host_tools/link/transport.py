@@ -14,7 +14,7 @@ from typing import Protocol
 
 import serial
 
-from edgefm.console.processes import deaf, end
+from edgefm.console.processes import end, start
 from edgefm.errors import LinkError, LinkLost, LinkTimeout
 
 BLOCK = 1 << 16
@@ -100,9 +100,7 @@ class ProcessTransport:
         self.name = shlex.join(command)
         self.bytes_per_second: float | None = None
         try:
-            with deaf():  # Ctrl-C is ours: it is told to end its run, and is ended then
-                self._process = subprocess.Popen(command, stdin=subprocess.PIPE,
-                                                 stdout=subprocess.PIPE, bufsize=0)
+            self._process = start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         except OSError as error:
             raise LinkError(f"{self.name}: cannot be started: {_reason(error)}") from None
         assert self._process.stdin is not None and self._process.stdout is not None

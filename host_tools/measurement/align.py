@@ -145,7 +145,7 @@ def _by_link(recording: Recording, runs: Sequence[RecordedRun], meter: SampleCha
 
 
 def _ticked(recording: Recording, runs: Sequence[RecordedRun]) -> Floats | None:
-    """How long (s) each stage computed by the device's timer; None where ticks are no time."""
+    """How long (s) each stage computed by the device's timer; None where ticks are not time."""
     ticks = _number(_fields(recording.meta.get("device")), "ticks_per_second")
     if not ticks:
         return None

@@ -33,7 +33,7 @@ class Integrals:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RailEnergy:
-    """One rail over each of n intervals, in `unit`: value, what it may be off by and why [n];
+    """One rail over each of n intervals, in `unit`: its value and the three parts of its error [n];
     `seconds` that an interval has, and `missing` of them for which there are no samples [n]."""
 
     rail: str
@@ -55,7 +55,7 @@ class RailEnergy:
 class StageEnergy:
     """One stage on one rail, the mean over `runs` runs.
 
-    `error` is what the value may be off by: the three parts below, added. `unit` is J, or C where
+    `error` is the uncertainty of the value: the three parts below, added. `unit` is J, or C where
     the meter knows no volts.
     """
 

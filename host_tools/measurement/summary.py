@@ -41,7 +41,7 @@ PLANNED = ("external_read_bytes", "external_write_bytes")
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure and what it may be off by; `error` None where nobody knows, 0 where it is exact."""
+    """A figure and its uncertainty; `error` is None where it is unknown, 0 where it is exact."""
 
     value: float
     error: float | None = 0.0
@@ -60,7 +60,7 @@ class Energy:
 class StageSummary:
     """One stage, or the whole run (number -1): means over the runs.
 
-    `seconds` None where ticks are no time; `raw_read`, `raw_write` None without a plan.
+    `seconds` is None where ticks do not measure time; `raw_read`, `raw_write` None without a plan.
     """
 
     number: int

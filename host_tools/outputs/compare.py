@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two recordings as a table of differences, each with what it may be off by.
+"""Two recordings as a table of differences, each with its uncertainty.
 
 Errors of the two sides are taken as independent: their squares add. A difference that is not
 larger than its error is called none.
@@ -42,7 +42,7 @@ class Comparison:
 
     @property
     def is_clear(self) -> bool:
-        """True where the difference is larger than what it may be off by."""
+        """True where the difference is larger than its uncertainty."""
         found = self.difference
         return bool(found and found.error is not None and abs(found.value) > found.error)
 

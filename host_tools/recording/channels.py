@@ -23,6 +23,7 @@ from host_tools.recording.views import (
 )
 
 SCAN_BYTES = 1 << 20
+MOST_SKIPPED = 1 << 30  # bytes that are searched for the next sound chunk
 MOST_PROBLEMS = 100     # that a channel tells of
 MOST_RATE = 1e12        # samples per second
 FOREVER = float("inf")
@@ -104,9 +105,10 @@ class Channel:
         return head
 
     def _skip(self, size: int) -> bool:
-        """Go on at the next sound chunk behind; False when there is none (yet)."""
+        """Go on at the next sound chunk behind; False when there is none (yet) or it is far off."""
         at = self._at + 1
-        while data := self._files.read(self.file, at, SCAN_BYTES):
+        until = at + MOST_SKIPPED
+        while at < until and (data := self._files.read(self.file, at, SCAN_BYTES)):
             found = data.find(chunks.MAGIC)
             while found >= 0:
                 try:

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from edgefm.errors import BadInput
+from edgefm.files.archives import Portions
 from edgefm.files.read import MOST_JSON, open_file, read_bytes
 from edgefm.files.write import writing
 
@@ -121,16 +122,22 @@ class ZipFiles(FolderFiles):
                 self._members[name] = at, size
 
     def _list(self) -> None:
-        with zipfile.ZipFile(self._zip) as archive:
+        with zipfile.ZipFile(Portions(self._zip)) as archive:
             for info in islice(archive.infolist(), MOST_MEMBERS):
                 name = info.filename.rpartition("/")[2]
-                if name in self._members or (name != META and not CHANNEL.fullmatch(name)):
-                    continue
-                if info.compress_type == zipfile.ZIP_STORED:
-                    at = _data_of(self._zip, info.header_offset)
-                    self._members[name] = at, max(0, min(info.file_size, self._bytes - at))
-                else:
-                    self._unpack(archive, info, name)
+                wanted = name == META or CHANNEL.fullmatch(name)
+                if wanted and name not in self._members and len(self._members) <= MOST_CHANNELS + 1:
+                    self._take(archive, info, name)
+
+    def _take(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> None:
+        if info.compress_type == zipfile.ZIP_STORED:
+            at = _data_of(self._zip, info.header_offset)
+            self._members[name] = at, max(0, min(info.file_size, self._bytes - at))
+        elif info.compress_type == zipfile.ZIP_DEFLATED:
+            self._unpack(archive, info, name)
+        else:  # of which a few bytes may unpack to any amount at once
+            self.complaint = (f"{name} is packed by method {info.compress_type} in the zip, "
+                              "expected 0 or 8; it is left out")
 
     def _unpack(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> None:
         file = self._open[name] = _unpacked(archive, info, self._room)

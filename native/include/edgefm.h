@@ -125,12 +125,12 @@ typedef struct efm_host {
     int32_t (*output)(void *context, uint32_t output, uint32_t y, const uint8_t *row, uint32_t bytes);
     /* A stage is about to begin (stage < number of stages) or everything is done. */
     void (*event)(void *context, uint32_t stage);
-    /* Between firings, so often: other than 0 gives the run up with HOST_FAILED. */
+    /* Between firings, after each: other than 0 gives the run up with HOST_FAILED. */
     int32_t (*poll)(void *context);
     /* A row entered a ring (builds with EFM_WITH_TAP): pixels are pixel_stride bytes apart. */
     void (*tap)(void *context, uint32_t stream, uint32_t y, const uint8_t *row, uint32_t pixel_stride);
     efm_port port;          /* needed when the package has external maps */
-    /* Which frame of a stream this is, for packages whose maps refer to the frame before: 0 begins anew;
+    /* Which frame of a stream this is, for packages whose maps refer to the frame before: 0 starts over;
        n follows on frame n - 1, and nothing else has used the arena since. */
     uint32_t frame;
     efm_map_counters *maps; /* [efm_model_maps()], to be filled: a run's counters, map by map */

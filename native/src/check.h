@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files share that check a package. */
+/* Helpers shared by the files that check a package. */
 #ifndef EFM_CHECK_H
 #define EFM_CHECK_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every switch of the runtime with its default, beside those of ops/list.h and codecs/list.h: operators and codecs
- * are in unless -DEFM_WITH_<NAME>=0 leaves them out. Set with -D, never edited. */
+ * are in unless -DEFM_WITH_<NAME>=0 leaves them out. Set with -D, never edited. docs/PORTING.md 4 has their cost. */
 #ifndef EFM_CONFIG_H
 #define EFM_CONFIG_H
 
-/* A kernel with AVX2 beside the portable one, used where the processor has it: 6 KB of code. */
+/* A kernel with AVX2 beside the portable one, used where the processor has it. */
 #ifndef EFM_KERNEL_X86
 #if defined(__x86_64__) && defined(__GNUC__)
 #define EFM_KERNEL_X86 1
@@ -13,7 +13,7 @@
 #endif
 #endif
 
-/* A kernel with the SIMD instructions of Cortex-M4 and others beside the portable one: 0.5 KB. */
+/* A kernel with the SIMD instructions of Cortex-M4 and others beside the portable one. */
 #ifndef EFM_KERNEL_DSP
 #if defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__) && !defined(__ARM_BIG_ENDIAN)
 #define EFM_KERNEL_DSP 1
@@ -22,17 +22,17 @@
 #endif
 #endif
 
-/* The row tap of edgefm.h, for comparing with a PC: 160 bytes. */
+/* The row tap of edgefm.h, for comparing with a PC. */
 #ifndef EFM_WITH_TAP
 #define EFM_WITH_TAP 0
 #endif
 
-/* Hard caps, and the page pool of maps that stay coded in fast memory: 1.5 KB. */
+/* Hard caps, and the page pool of maps that stay coded in fast memory. */
 #ifndef EFM_WITH_CAPS
 #define EFM_WITH_CAPS 1
 #endif
 
-/* Quality maps of tiles inside the rows of capped maps: 0.6 KB. */
+/* Quality maps of tiles inside the rows of capped maps. */
 #ifndef EFM_WITH_TILES
 #define EFM_WITH_TILES EFM_WITH_CAPS
 #endif

@@ -150,7 +150,7 @@ def status(found):
 def test_hello_agrees_on_the_smaller_frame_and_returns_the_nonce(native):
     code, data = greet(LinkDevice(native, frame=512, window=100), frame=4096)
     version, nonce, line = frames.read_hello(data)
-    assert (code, version, nonce) == (0, (1, 2), 0x01020304)
+    assert (code, version, nonce) == (0, (frames.MAJOR, frames.MINOR), 0x01020304)
     assert (line.frame, line.window_bytes, line.window) == (512, 100, 32)
 
 

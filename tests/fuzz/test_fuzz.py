@@ -53,7 +53,9 @@ def fuzz(runner: ModuleType, need: Callable[[str], str]) -> Callable[..., object
     return run
 
 
-@pytest.mark.parametrize("name", ["model", "portable", "codec", "store", "agent", "link"])
+@pytest.mark.parametrize("name", ["codec", *(
+    pytest.param(name, marks=pytest.mark.long)
+    for name in ("model", "portable", "store", "agent", "link"))])
 def test_nothing_is_found_in_a_short_while(runner: ModuleType, fuzz: Callable[..., object],
                                            name: str) -> None:
     (target,) = (target for target in runner.TARGETS if target.name == name)

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from edgefm.codecs import CODECS
-from edgefm.codecs.quality import Quality, QualityKind, class_table, static_table
+from edgefm.codecs.quality import QualityKind, QualityMap, class_table, static_table
 from edgefm.codecs.shift import Cap
 from edgefm.compiler.choose_codec import code_maps
 from edgefm.compiler.map_storage import storage_for
@@ -53,7 +53,7 @@ class Good:
     fast: int | None = None
     one_stage: bool = False
     cap: Cap | None = None
-    quality: Callable[[Stream], Quality] | None = None
+    quality: Callable[[Stream], QualityMap] | None = None
     pooled: bool = False
     page: int = 16
     refresh: int = 0
@@ -203,20 +203,20 @@ def detector() -> Graph:
 NEWS = chain(header(6, "H", 7), replace(200, lambda _: b"news", flags=0))
 
 
-def by_place(stream: Stream) -> Quality:
+def by_place(stream: Stream) -> QualityMap:
     """Tiles of three pixels and bands of two rows, coarser in some."""
     bands, tiles = -(-stream.height // 2), -(-stream.width // 3)
-    return Quality(QualityKind.STATIC, 3, static_table(2, np.arange(bands * tiles) % 3))
+    return QualityMap(QualityKind.STATIC, 3, static_table(2, np.arange(bands * tiles) % 3))
 
 
-def by_row_above(stream: Stream) -> Quality:
+def by_row_above(stream: Stream) -> QualityMap:
     """Single pixels, coarser below calm ones."""
-    return Quality(QualityKind.DERIVED, 1, class_table((40, 160, 400), (2, 1, 0, 0)))
+    return QualityMap(QualityKind.DERIVED, 1, class_table((40, 160, 400), (2, 1, 0, 0)))
 
 
-def by_row(stream: Stream) -> Quality:
+def by_row(stream: Stream) -> QualityMap:
     """Half rows, coarser where they are busy."""
-    return Quality(QualityKind.SIGNALLED, max(stream.width // 2, 1),
+    return QualityMap(QualityKind.SIGNALLED, max(stream.width // 2, 1),
                    class_table((260, 400, 1000), (0, 1, 2, 1)))
 
 

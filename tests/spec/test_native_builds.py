@@ -69,11 +69,21 @@ def test_no_compiler_warns(root: Path, need: Need, compiler: str, level: str) ->
         _compile(root, need(compiler), *STRICT, level, "-c", source, "-o", "/dev/null")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("switch", _switches())
 def test_every_switch_can_be_turned_off(root: Path, need: Need, tmp_path: Path,
                                         switch: str) -> None:
-    _compile(root, need("gcc"), *STRICT, "-O0", f"-D{switch}=0", "-shared", "-fPIC",
-             "-Wl,--no-undefined", *_sources(root), "-o", str(tmp_path / "lib.so"))
+    _compile_without(root, need("gcc"), tmp_path, switch)
+
+
+def test_all_switches_can_be_turned_off_together(root: Path, need: Need, tmp_path: Path) -> None:
+    _compile_without(root, need("gcc"), tmp_path, *_switches())
+
+
+def _compile_without(root: Path, compiler: str, folder: Path, *switches: str) -> None:
+    """A shared library, complete without these."""
+    _compile(root, compiler, *STRICT, "-O0", *(f"-D{switch}=0" for switch in switches), "-shared",
+             "-fPIC", "-Wl,--no-undefined", *_sources(root), "-o", str(folder / "lib.so"))
 
 
 def test_a_cortex_m4_links_without_libc(root: Path, need: Need, tmp_path: Path) -> None:

@@ -3,6 +3,10 @@
 
 import importlib.util
 import inspect
+import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 from invoke import Collection, Context, Exit, Program, Task
@@ -53,7 +57,7 @@ def test_help_tells_every_option_of_every_task(tasks, helps, inv, monkeypatch):
             status, printed, _ = inv(*words)
             assert status == 0 and f"] {name} [" in printed and task.__doc__[:20] in printed
             for option in parameters(task):
-                assert f"--{option}=" in printed and len(texts[option]) > 10, (name, option)
+                assert f"--{option}" in printed and len(texts[option]) > 10, (name, option)
 
 
 def test_what_is_required_is_marked_and_missed(tasks, helps, inv):
@@ -66,6 +70,36 @@ def test_what_is_required_is_marked_and_missed(tasks, helps, inv):
         assert missed.value.code == 2
     status, printed, said = inv("flash")
     assert status == 2 and printed == "" and len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("words", "ends"), [((), "-m pytest "), (("--all",), "-m pytest --all "),
+                                             (("--all", "--args", "-x"), "-m pytest --all -x")])
+def test_long_tests_run_where_they_are_asked_for(tasks, inv, monkeypatch, words, ends):
+    commands = []
+    monkeypatch.setattr(tasks, "_run", lambda _, command: commands.append(command))
+    Program(namespace=Collection.from_module(tasks)).run(["inv", "test", *words], exit=False)
+    assert commands[-1].endswith(ends)
+
+
+def test_ci_runs_the_long_tests(root):
+    assert "exec ./inv test --all " in (root / ".ci/run").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("options", "outcome"), [((), "2 skipped"), (("--all",), "2 passed")])
+def test_a_long_test_is_skipped_with_the_way_to_run_it(root, tmp_path, options, outcome):
+    shutil.copy(root / "tests/conftest.py", tmp_path)
+    (tmp_path / "test_slow.py").write_text("""
+import pytest
+pytestmark = pytest.mark.long
+def test_one(): pass
+def test_two(): pass
+""")
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-rs", "--strict-markers",
+                           f"--rootdir={tmp_path}", "-c", os.devnull, *options, tmp_path],
+                          env={**os.environ, "PYTHONPATH": f"{root}:{root / 'tests/support'}"},
+                          cwd=tmp_path, text=True, capture_output=True, check=False)
+    assert outcome in done.stdout.splitlines()[-1], done.stdout + done.stderr
+    assert ("./inv test --all" in done.stdout) == (not options)
 
 
 def test_boards_and_benchmarks_are_named(tasks, helps, root, inv):

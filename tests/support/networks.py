@@ -177,8 +177,9 @@ class Network:
         quant = Quant((1 / 256,), (PROBABILITY[self.dtype],))
         return self.node("logistic", (x,), self.shape(x), quant)
 
-    def relu(self, x: int, op: str = "relu") -> int:
-        return self.node(op, (x,), self.shape(x))
+    def relu(self, x: int, op: str = "relu", **attrs: float) -> int:
+        """A rectifier, or another unary operator with a scale of its own."""
+        return self.node(op, (x,), self.shape(x), **attrs)
 
     def pad(self, x: int, rows: Pair, pixels: Pair) -> int:
         _, h, w, c = self.shape(x)

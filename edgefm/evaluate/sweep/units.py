@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class CompileUnit:
 class CompiledPoint:
     """The package, the one without coarser maps, where both hold their decisions, and the rate."""
 
-    package: bytes
+    package: bytes = field(repr=False)
     reference: bytes
     decisions: tuple[Decision, Decision]
     rate: Mapping[str, Any] | None

@@ -53,8 +53,8 @@ class Unit:
 
     first: int
     files: tuple[Labelled, ...]
-    package: bytes
-    oracle: bytes | None = None
+    package: bytes = field(repr=False)
+    oracle: bytes | None = field(default=None, repr=False)
     source: Path | None = None
     task: str = "classify"
     views: int = 1

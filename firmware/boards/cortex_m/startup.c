@@ -19,7 +19,7 @@ static void start_anew(void);
 
 typedef void (*vector)(void);
 
-/* Stack and 15 exceptions. A fault starts the firmware anew: the host is told that its session is gone. */
+/* Stack and 15 exceptions. A fault restarts the firmware: the host is told that its session is gone. */
 __attribute__((section(".vectors"), used)) static const vector vectors[16] = {
     (vector)(uintptr_t)efm_stack_top,
     efm_start,

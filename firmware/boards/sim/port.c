@@ -233,7 +233,7 @@ static uint32_t number(const char *text)
     char *end;
     unsigned long value = strtoul(text, &end, 0);
     if (*text == 0 || *end != 0 || value > INT32_MAX) {
-        fprintf(stderr, "expected a number of bytes, met %s\n", text);
+        fprintf(stderr, "got %s, expected a number of bytes\n", text);
         exit(2);
     }
     return (uint32_t)value;
@@ -313,7 +313,7 @@ static void open_line(sim *s, const options *o)
         exit(2);
     }
     if (s->line.in != STDIN_FILENO) {
-        puts(name); /* whoever started the board learns where it is */
+        puts(name); /* the program that started the board learns where it is */
         fflush(stdout);
     }
 }

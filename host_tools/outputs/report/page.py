@@ -293,7 +293,7 @@ def _stages(summary: Summary) -> Markup | None:
                 class_="sortable dense")
     note = (f"Means over {summary.runs} runs; time in {summary.unit}. Bytes: coded is what "
             "crossed, raw what the plan would move uncoded. Energy: "
-            + ("an integral of the measured power, ± what it may be off by."
+            + ("an integral of the measured power, ± its uncertainty."
                if summary.energy_kind == MEASURED else
                f"{MODELLED} from bytes with published costs ({summary.energy_source}); nothing "
                "was measured. The whole run also counts multiply-adds."))

@@ -18,7 +18,7 @@ def amount(value: float, unit: str) -> str:
 
 
 def with_error(estimate: Estimate, unit: str) -> str:
-    """An amount and what it may be off by."""
+    """An amount and its uncertainty."""
     if estimate.error is None:
         return amount(estimate.value, unit)
     return f"{amount(estimate.value, unit)} ± {amount(estimate.error, unit)}"

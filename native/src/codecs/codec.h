@@ -4,7 +4,7 @@
  * A map is coded row by row, in order. The executor keeps each coded row's length (2 bytes) in a
  * directory; a row whose code would not be shorter than the row itself is stored as it is, with
  * length == row bytes. So encode() may give up, decode() is never called for such a row, and
- * skip() lets the state see it. Where rows change their steps, recall() shows the last one anew. */
+ * skip() lets the state see it. Where rows change their steps, recall() shows the last one again. */
 #ifndef EFM_CODEC_H
 #define EFM_CODEC_H
 

@@ -214,7 +214,7 @@ static void write_vote(efm_range *k, const voters *v, node d, uint32_t bit)
     learn_bit(v, d, p, bit);
 }
 
-/* "Is there another step", after so many. */
+/* "Is there another step", after `steps` of them. */
 static inline node step_node(uint32_t below, uint32_t steps)
 {
     node d = {(below ? BELOW : ABOVE) + (steps < LATER ? steps : LATER - 1), below ? 3 : 2};

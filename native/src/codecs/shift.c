@@ -129,7 +129,7 @@ static uint32_t unpack(const efm_shift *s, uint32_t shift, const uint8_t *code, 
     return bad | !efm_bits_spent(&r);
 }
 
-/* Shows the codec the row above in the steps of this one, unless it begins afresh. */
+/* Shows the codec the row above in the steps of this one, unless it starts over. */
 static void recall(const efm_shift *s, uint32_t shift, uint32_t fresh)
 {
     if (s->tiles.offsets == 0 || fresh || s->args->y == 0) {

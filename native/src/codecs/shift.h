@@ -21,7 +21,7 @@ typedef struct efm_shift {
     uint32_t signal_bytes;  /* behind the first byte: what tells the tiles' offsets */
 } efm_shift;
 
-/* Bytes of the first byte and the signal behind it; at the last shift there is no signal. */
+/* Bytes of the first byte and the signal behind it; the last shift has none. */
 uint32_t efm_shift_head(const efm_shift *s, uint32_t shift);
 
 /* Stores a row in 1 .. room bytes at `code`, with the least shift from *shift on that fits. *shift becomes

@@ -90,7 +90,7 @@ static void taps(const int8_t *const *x, uint32_t count, const int8_t *w, int32_
         }
     }
     if (count > 0) {
-        efm_kernel_portable.taps(x, count, w, w_zero, channels, sums);
+        efm_portable_taps(x, count, w, w_zero, channels, sums);
     }
 }
 
@@ -134,8 +134,8 @@ static inline void requantize_to(const efm_requant *how, const int32_t *sums, si
 
 static void requantize(const efm_requant *how, const int32_t *sums, uint32_t first, uint32_t count, int8_t *out)
 {
-    if (how->rounding != 0) {
-        efm_kernel_portable.requantize(how, sums, first, count, out);
+    if (__builtin_expect(how->rounding != 0, 1)) { /* so that the other, which matters, takes a jump fewer */
+        efm_portable_requantize(how, sums, first, count, out);
     } else if (how->act_min == INT8_MIN && how->act_max == INT8_MAX) {
         requantize_to(how, sums, first, count, 1, out);
     } else {

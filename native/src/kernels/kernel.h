@@ -49,6 +49,13 @@ static inline void efm_four_rows(const int8_t *w, uint32_t w_stride, uint32_t r,
     }
 }
 
+/* Functions of the portable kernel by name: one that calls some of them does not bring the others along. */
+void efm_portable_dots(const int8_t *x, uint32_t x_stride, uint32_t patches, const int8_t *w, uint32_t w_stride,
+                       uint32_t rows, uint32_t depth, int32_t sums[EFM_DOT_PATCHES][EFM_DOT_ROWS]);
+void efm_portable_taps(const int8_t *const *x, uint32_t taps, const int8_t *w, int32_t w_zero, uint32_t channels,
+                       int32_t *sums);
+void efm_portable_requantize(const efm_requant *how, const int32_t *sums, uint32_t first, uint32_t count, int8_t *out);
+
 extern const efm_kernel efm_kernel_portable;
 extern const efm_kernel efm_kernel_x86;
 extern const efm_kernel efm_kernel_dsp;

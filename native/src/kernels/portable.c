@@ -28,8 +28,8 @@ static void dots_by_four(const int8_t *restrict x0, const int8_t *restrict x1, c
     sums1[0] = s10, sums1[1] = s11, sums1[2] = s12, sums1[3] = s13;
 }
 
-static void dots(const int8_t *x, uint32_t x_stride, uint32_t patches, const int8_t *w, uint32_t w_stride,
-                 uint32_t rows, uint32_t depth, int32_t sums[EFM_DOT_PATCHES][EFM_DOT_ROWS])
+void efm_portable_dots(const int8_t *x, uint32_t x_stride, uint32_t patches, const int8_t *w, uint32_t w_stride,
+                       uint32_t rows, uint32_t depth, int32_t sums[EFM_DOT_PATCHES][EFM_DOT_ROWS])
 {
     const int8_t *x1 = patches > 1 ? x + x_stride : x;
     for (uint32_t r = 0; r < rows; r += 4) {
@@ -71,8 +71,14 @@ static inline int8_t finish(const efm_requant *how, int32_t v)
     return (int8_t)efm_clamp(v, how->act_min, how->act_max);
 }
 
-static void requantize(const efm_requant *how, const int32_t *restrict sums, uint32_t first, uint32_t count,
-                       int8_t *restrict out)
+void efm_portable_taps(const int8_t *const *x, uint32_t count, const int8_t *w, int32_t w_zero, uint32_t channels,
+                       int32_t *sums)
+{
+    taps(x, count, w, w_zero, channels, sums);
+}
+
+void efm_portable_requantize(const efm_requant *how, const int32_t *restrict sums, uint32_t first, uint32_t count,
+                             int8_t *restrict out)
 {
     const efm_requant q = *how; /* a copy that out cannot alias */
     if (q.rounding == 0) {
@@ -94,4 +100,4 @@ static int usable(void)
     return 1;
 }
 
-const efm_kernel efm_kernel_portable = {usable, dots, taps, requantize};
+const efm_kernel efm_kernel_portable = {usable, efm_portable_dots, efm_portable_taps, efm_portable_requantize};

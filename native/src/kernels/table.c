@@ -2,14 +2,15 @@
 #include "kernel.h"
 
 static const efm_kernel *const kernels[] = {
-                                             /* best first */
+    /* best first; the last is usable wherever the build runs */
 #if EFM_KERNEL_X86
     &efm_kernel_x86,
 #endif
 #if EFM_KERNEL_DSP
     &efm_kernel_dsp,
-#endif
+#else
     &efm_kernel_portable,
+#endif
 };
 
 const efm_kernel *efm_kernel_choose(void)

@@ -60,7 +60,7 @@ static EFM_TARGET void dots(const int8_t *x, uint32_t x_stride, uint32_t patches
 {
     const int8_t *x1 = patches > 1 ? x + x_stride : x;
     if (depth < 16) {
-        efm_kernel_portable.dots(x, x_stride, patches, w, w_stride, rows, depth, sums);
+        efm_portable_dots(x, x_stride, patches, w, w_stride, rows, depth, sums);
         return;
     }
     for (uint32_t r = 0; r < rows; r += 4) {
@@ -111,7 +111,7 @@ static EFM_TARGET void requantize(const efm_requant *how, const int32_t *sums, u
         _mm_storel_epi64((__m128i *)(void *)(out + i), _mm_packs_epi16(words, words));
     }
     if (i < count) {
-        efm_kernel_portable.requantize(how, sums + i, first + (uint32_t)i, count - (uint32_t)i, out + i);
+        efm_portable_requantize(how, sums + i, first + (uint32_t)i, count - (uint32_t)i, out + i);
     }
 }
 

@@ -29,7 +29,7 @@ static uint8_t *reference_row(const efm_cursor *c, const efm_reference_view *ref
     return c->arena + reference->offset + y * c->map.row_bytes;
 }
 
-/* This row in the frame before, unless the map begins anew with this frame. */
+/* This row in the frame before, unless the map starts over with this frame. */
 static const int8_t *find_reference(const efm_cursor *c, uint32_t y)
 {
     efm_reference_view reference;

@@ -43,7 +43,7 @@ static uint8_t *page_at(const efm_cursor *c, uint32_t page, uint32_t at)
 }
 
 /* A free page, or 0. One that was used before is preferred: pages are first used in order, when all
-   before them are taken, and an empty pool begins anew, so that the planner knows how far up the pool
+   before them are taken, and an empty pool starts over, so that the planner knows how far up the pool
    reaches at any time. */
 static uint32_t take_page(const efm_cursor *c)
 {

@@ -7,8 +7,8 @@ from adversaries import adversaries
 
 from edgefm.codecs import CODECS, RowShape
 from edgefm.codecs.quality import (
-    Quality,
     QualityKind,
+    QualityMap,
     activity,
     class_table,
     packed_classes,
@@ -30,17 +30,17 @@ LOSSLESS = [codec for codec in CODECS.values() if codec.id and codec.lossless]
 STEPS = (0, 2, 1, 3)
 
 
-def qualities(shape: RowShape, rows: int, tile: int) -> list[Quality]:
+def qualities(shape: RowShape, rows: int, tile: int) -> list[QualityMap]:
     """One of every kind."""
-    tiles = Quality(QualityKind.STATIC, tile, b"").tiles(shape)
+    tiles = QualityMap(QualityKind.STATIC, tile, b"").tiles(shape)
     offsets = np.arange(-(-rows // 2) * tiles) % 4
     classes = class_table((16, 200, 900), STEPS)
-    return [Quality(QualityKind.STATIC, tile, static_table(2, offsets)),
-            Quality(QualityKind.DERIVED, tile, classes),
-            Quality(QualityKind.SIGNALLED, tile, classes)]
+    return [QualityMap(QualityKind.STATIC, tile, static_table(2, offsets)),
+            QualityMap(QualityKind.DERIVED, tile, classes),
+            QualityMap(QualityKind.SIGNALLED, tile, classes)]
 
 
-def coarse(quality: Quality, shape: RowShape, rows: np.ndarray, shifts: list[int]) -> np.ndarray:
+def coarse(quality: QualityMap, shape: RowShape, rows: np.ndarray, shifts: list[int]) -> np.ndarray:
     """What should come back, told value by value."""
     back = np.full_like(rows, shape.zero_point)
     pixels = quality.tile or shape.width
@@ -91,7 +91,7 @@ def test_coarser_tiles_take_fewer_bytes():
     rows = np.random.default_rng(1).normal(0, 12, (20, 16, 4)).astype(np.int8)
     sizes = []
     for offsets in ([0, 0], [0, 2], [2, 2]):
-        quality = Quality(QualityKind.STATIC, 8, static_table(20, np.array(offsets)))
+        quality = QualityMap(QualityKind.STATIC, 8, static_table(20, np.array(offsets)))
         stored = encode_map(CODECS["context"], CODECS["context"].fit([rows], shape, 99), shape,
                             rows, Cap(70, 0, quality=quality))
         sizes.append(sum(map(len, stored)))

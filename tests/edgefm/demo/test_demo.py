@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import csv
-import sys
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def test_unknown_split_is_refused() -> None:
 
 
 def test_missing_scikit_learn_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingTool, match="scikit-learn"):
         digits("train")
 

@@ -2,6 +2,8 @@
 """Units run anywhere, a few at a time, and what goes wrong is one line."""
 
 import os
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -87,3 +89,24 @@ def test_without_dask_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module.importlib, "import_module", missing)
     with pytest.raises(MissingTool, match=r"pip install 'edgefm\[cluster\]'"), executor("tcp://a:1"):
         pass
+
+
+def test_units_that_were_cancelled_end_without_a_traceback(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    failed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    kill = module.Workers.kill
+
+    def slow_kill(workers: module.Workers) -> None:
+        kill(workers)
+        time.sleep(0.3)  # time for the pool to notice
+
+    def interrupted(*_: object, **__: object) -> None:
+        time.sleep(0.3)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.Workers, "kill", slow_kill)
+    monkeypatch.setattr(module, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt), process_pool(2) as pool:
+        list(completed(pool, time.sleep, [60] * 8))
+    assert failed == []

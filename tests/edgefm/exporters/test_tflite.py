@@ -123,6 +123,8 @@ CASES: dict[str, Callable[[str], Graph]] = {
     "logistic": lambda d: unary("logistic", d, IMAGE, IMAGE),
     "relu": lambda d: unary("relu", d, IMAGE, IMAGE),
     "relu6": lambda d: unary("relu6", d, IMAGE, IMAGE),
+    "hard_swish": lambda d: unary("hard_swish", d, IMAGE, IMAGE),
+    "leaky_relu": lambda d: unary("leaky_relu", d, IMAGE, IMAGE, alpha=0.25),
     "reshape": lambda d: unary("reshape", d, IMAGE, (1, 72, 6)),
     "pad": lambda d: unary("pad", d, IMAGE, (1, 12, 8, 6),
                            padding=((0, 0), (1, 2), (0, 0), (0, 0))),

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from edgefm.errors import BadInput
 from edgefm.images.geometry import place
-from edgefm.images.picture import fit, load_picture
+from edgefm.images.picture import fit, load_picture, plain_picture
 
 RED = (255, 0, 0)
 
@@ -156,3 +156,15 @@ def test_of_many_frames_the_first_is_read(tmp_path: Path) -> None:
 def test_real_values_that_are_no_numbers_are_black(tmp_path: Path) -> None:
     path = _save(tmp_path / "a.tif", Image.fromarray(np.array([[np.nan, 7.9, -1, 1e9]], "f4")))
     assert np.asarray(load_picture(path)).tolist() == [[0, 7, 0, 255]]
+
+
+def test_pictures_of_pillow_are_taken_like_files(tmp_path: Path) -> None:
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 7, 4), np.uint8))
+    picture.save(tmp_path / "a.png")
+    assert plain_picture(picture).tobytes() == load_picture(tmp_path / "a.png").tobytes()
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "b.png").write_bytes(whole[:len(whole) // 2])
+    with Image.open(tmp_path / "b.png") as broken, pytest.raises(BadInput, match="x: not a read"):
+        plain_picture(broken, "x")
+    with pytest.raises(BadInput, match="0x5 pixels, expected 1 to"):
+        plain_picture(Image.new("RGB", (0, 5)))

@@ -42,6 +42,7 @@ SOUND = {
     "concat": one("concat", (IMAGE, IMAGE), (1, 4, 8, 2), {"axis": 2}),
     "resize": one("resize_bilinear", (IMAGE,), HALF, SAMPLING),
     "relu": one("relu", ((1, 8),), (1, 8), {}),
+    "hard_swish": one("hard_swish", (IMAGE,), IMAGE, {}, quant=Quant((0.51 / 128,), (0,))),
 }
 
 
@@ -71,6 +72,9 @@ def test_sound_graphs_pass_unchanged(name: str) -> None:
     (one("add", (IMAGE, IMAGE), IMAGE, {"activation": None}, constants=2), "it has no input"),
     (one("mean", (IMAGE,), (1, 2), {"axes": (1, 1), "keep_dims": False}), r"axes \(1, 1\)"),
     (one("softmax", ((1, 8),), (1, 8), {"beta": float("nan")}), "beta is nan"),
+    (one("hard_swish", (IMAGE,), IMAGE, {}, quant=Quant((0.5 / 128,), (0,))),
+     "output scale 0.00390625 for an input scale 0.5, more than 0.0078125 of it is expected"),
+    (one("leaky_relu", (IMAGE,), IMAGE, {"alpha": float("inf")}), "alpha is inf, a finite number"),
     (one("quantize", (IMAGE,), IMAGE, {}, ("int8", "float32")), "int8 -> float32"),
     (one("dequantize", (IMAGE,), IMAGE, {}, ("int8", "int8")), "int8 -> int8"),
     (one("reshape", (IMAGE,), (1, 33), {}), r"cannot become \(1, 33\)"),

@@ -218,6 +218,13 @@ def test_average_pool_with_ceil_mode_counts_only_cells_inside(tmp_path: Path) ->
     ([("Sigmoid", ["x"], ["y"], {})], {}, "logistic"),
     ([("Clip", ["x", "lo", "hi"], ["y"], {})], {"lo": np.float32(0), "hi": np.float32(6)}, "relu6"),
     ([("Clip", ["x", "lo"], ["y"], {})], {"lo": np.float32(0)}, "relu"),
+    ([("HardSwish", ["x"], ["y"], {})], {}, "hard_swish"),
+    ([("LeakyRelu", ["x"], ["y"], {})], {}, "leaky_relu"),
+    ([("LeakyRelu", ["x"], ["y"], {"alpha": 0.3})], {}, "leaky_relu"),
+    ([("HardSigmoid", ["x"], ["y"], {})], {}, "mul"),
+    ([("HardSigmoid", ["x"], ["y"], {"alpha": 1 / 6})], {}, "mul"),
+    ([("HardSigmoid", ["x"], ["y"], {"alpha": -0.7, "beta": 0.1})], {}, "mul"),
+    ([("HardSigmoid", ["x"], ["y"], {"alpha": 0.0, "beta": 3.0})], {}, "mul"),
     ([("GlobalAveragePool", ["x"], ["y"], {})], {}, "mean"),
     ([("ReduceMean", ["x"], ["y"], {"axes": [2, 3], "keepdims": 1})], {}, "mean"),
     ([("Softmax", ["x"], ["y"], {"axis": 1})], {}, "softmax"),
@@ -230,7 +237,19 @@ def test_average_pool_with_ceil_mode_counts_only_cells_inside(tmp_path: Path) ->
 ], ids=lambda v: v if isinstance(v, str) else "")
 def test_operator_equals_onnx(tmp_path: Path, nodes: list[Node], constants: dict[str, Array],
                               op: str) -> None:
-    assert check(tmp_path, model(nodes, constants)).nodes[-1].op == op
+    assert check(tmp_path, model(nodes, constants, opset=14)).nodes[-1].op == op
+
+
+def test_hard_sigmoid_folds_into_the_convolution_before_it(tmp_path: Path) -> None:
+    constants = {"w": floats(5, 4, 3, 3), "b": floats(5)}
+    data = model([("Conv", ["x", "w", "b"], ["c"], {}), ("HardSigmoid", ["c"], ["h"], {}),
+                  ("Mul", ["c", "h"], ["y"], {})], constants)
+    gated = check(tmp_path, data)
+    assert [node.op for node in gated.nodes] == ["conv2d", "mul", "add", "relu6", "mul", "mul"]
+    data = model([("Conv", ["x", "w", "b"], ["c"], {}), ("HardSigmoid", ["c"], ["y"], {})],
+                 constants)
+    assert [(n.op, n.attrs["activation"]) for n in fuse(check(tmp_path, data)).nodes] == [
+        ("conv2d", "relu6"), ("mul", None)]
 
 
 def test_clip_with_limits_as_attributes_is_relu6(tmp_path: Path) -> None:
@@ -343,7 +362,8 @@ def test_unsupported_model_is_named_in_one_line(tmp_path: Path, nodes: list[Node
     ("", "ConvInteger", "quantized already: expected the float model"),
     ("com.microsoft", "QLinearAdd", "quantized already: expected the float model"),
     ("com.microsoft", "FusedConv", "expected the file before that"),
-    ("", "Tanh", "no operator Tanh$"), ("some.where", "Relu", r"no operator some\.where\.Relu$")])
+    ("", "Tanh", "no operator Tanh$"), ("", "Ta\nnh", r"no operator 'Ta\\nnh'$"),
+    ("some.where", "Relu", r"no operator some\.where\.Relu$")])
 def test_an_unknown_operator_comes_with_a_way_out_where_there_is_one(
         tmp_path: Path, domain: str, op: str, text: str) -> None:
     with pytest.raises(UnsupportedModel, match=text):
@@ -391,6 +411,8 @@ WRONG: list[tuple[str, list[Node], dict[str, Array]]] = [
     ("matrix", [("Flatten", ["x"], ["f"], {}), ("Gemm", ["f", "w"], ["y"], {})],
      {"w": floats(3, 5)}),
     ("axis", [("Concat", ["x", "x"], ["y"], {"axis": 7})], {}),
+    ("slope", [("LeakyRelu", ["x"], ["y"], {"alpha": float("nan")})], {}),
+    ("line", [("HardSigmoid", ["x"], ["y"], {"beta": float("inf")})], {}),
     ("shapes", [("Add", ["x", "c"], ["y"], {})], {"c": floats(3)}),
     ("division", [("Div", ["x", "c"], ["y"], {})], {"c": np.zeros((1,), np.float32)}),
     ("variance", [("BatchNormalization", ["x", *"stmv"], ["y"], {})],

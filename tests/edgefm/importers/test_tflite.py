@@ -12,7 +12,7 @@ import pytest
 
 from edgefm.errors import BadInput, EdgefmError, UnsupportedModel
 from edgefm.exporters.tflite import pack
-from edgefm.exporters.tflite_operators import Operator
+from edgefm.exporters.tflite_operators import TfliteOperator
 from edgefm.importers import load
 from edgefm.importers.tflite import parse_tflite
 from edgefm.network.graph import Graph, Quant, Tensor, rows_of
@@ -31,12 +31,13 @@ def const(name: str, values: Any, dtype: str = "int32", quant: Quant | None = No
     return Tensor(name, data.shape, dtype, quant, data)
 
 
-def op(code: str, inputs: tuple[int, ...], outputs: tuple[int, ...], **options: Any) -> Operator:
+def op(code: str, inputs: tuple[int, ...], outputs: tuple[int, ...], **options: Any
+       ) -> TfliteOperator:
     """An operator of version 1."""
-    return Operator(code, 1, inputs, outputs, options)
+    return TfliteOperator(code, 1, inputs, outputs, options)
 
 
-def parse(tensors: list[Tensor], operators: list[Operator], inputs: tuple[int, ...] = (0,),
+def parse(tensors: list[Tensor], operators: list[TfliteOperator], inputs: tuple[int, ...] = (0,),
           outputs: tuple[int, ...] | None = None) -> Graph:
     """The graph of a file with these parts; the last tensor is the output unless told."""
     outputs = (len(tensors) - 1,) if outputs is None else outputs
@@ -146,7 +147,7 @@ def test_detector_outputs_without_shapes_get_them() -> None:
     anchors = const("anchors", np.ones((7, 4)), "float32")
     tensors = [edge("boxes", 1, 7, 4, dtype="float32"), edge("scores", 1, 7, 3, dtype="float32"),
                anchors, *(edge(name, dtype="float32") for name in ("b", "c", "s", "n"))]
-    layer = Operator("TFLite_Detection_PostProcess", 1, (0, 1, 2), (3, 4, 5, 6), {}, options)
+    layer = TfliteOperator("TFLite_Detection_PostProcess", 1, (0, 1, 2), (3, 4, 5, 6), {}, options)
     net = parse(tensors, [layer], (0, 1), (3, 4, 5, 6))
     assert [net.tensors[t].shape for t in net.outputs] == [(1, 10, 4), (1, 10), (1, 10), (1,)]
     del options["_other"]
@@ -163,8 +164,8 @@ def test_detector_outputs_without_shapes_get_them() -> None:
 def test_unsupported_operator_is_named_with_layer_and_tensor() -> None:
     tensors = [edge("x", 1, 4), edge("y", 1, 4), edge("z", 1, 4)]
     with pytest.raises(UnsupportedModel) as caught:
-        parse(tensors, [op("RELU", (0,), (1,)), op("HARD_SWISH", (1,), (2,))])
-    assert str(caught.value) == ("net.tflite: layer 1 (HARD_SWISH 'z'): "
+        parse(tensors, [op("RELU", (0,), (1,)), op("ELU", (1,), (2,))])
+    assert str(caught.value) == ("net.tflite: layer 1 (ELU 'z'): "
                                  "the operator is not supported")
     with pytest.raises(UnsupportedModel, match=r"layer 0 \(MyOperator 'z'\)"):
         parse(tensors, [op("MyOperator", (0,), (2,))])
@@ -228,7 +229,7 @@ def test_contradictions_and_unusable_types_are_named(changes: Any, message: str)
     ([op("MEAN", (0, 3), (1,))], (0,), (1,), "axis 7 of an input with 2 dimensions"),
     ([op("TRANSPOSE", (0, 0), (1,))], (0,), (1,), "is not constant integers"),
 ])
-def test_wrong_wiring_is_named(operators: list[Operator], inputs: tuple[int, ...],
+def test_wrong_wiring_is_named(operators: list[TfliteOperator], inputs: tuple[int, ...],
                                outputs: tuple[int, ...], message: str) -> None:
     tensors = [edge("a", 1, 4), edge("b", 1, 4), edge("y", 1, 4), const("c", [7, 8])]
     with pytest.raises(BadInput, match=message):

@@ -10,7 +10,7 @@ from packages import Built, capped
 from replay import replay
 
 from edgefm.codecs import CODECS, RowShape
-from edgefm.codecs.quality import Quality, QualityKind, class_table, static_table
+from edgefm.codecs.quality import QualityKind, QualityMap, class_table, static_table
 from edgefm.codecs.shift import Cap, decode_map, encode_map
 from edgefm.errors import Infeasible
 from edgefm.network.program import OpKind
@@ -88,14 +88,14 @@ def quality_for(seed: int):
         shape = RowShape(stream.width, stream.channels, stream.zero_point)
         kind = list(QualityKind)[2 + (seed + stream.row_bytes) % 3]
         tile, band = (int(random.integers(0, n + 1)) for n in (stream.width, stream.height))
-        tiles = Quality(kind, tile, b"").tiles(shape)
+        tiles = QualityMap(kind, tile, b"").tiles(shape)
         if kind == QualityKind.STATIC:
             bands = -(-stream.height // (band + 1))
             table = static_table(band + 1, random.integers(0, 4, (bands, tiles)))
         else:
             table = class_table(sorted(random.integers(0, 1200, 3)), random.permutation(4).tolist())
         rate = int(random.integers(4, stream.row_bytes + 6))
-        return Cap(rate, int(random.integers(0, 4 * rate)), quality=Quality(kind, tile, table))
+        return Cap(rate, int(random.integers(0, 4 * rate)), quality=QualityMap(kind, tile, table))
     return cap
 
 

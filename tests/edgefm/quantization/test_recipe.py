@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from edgefm.errors import UnsupportedModel
+from edgefm.evaluate.tflite_reference import Reference
+from edgefm.exporters.tflite import export_tflite
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph, Node, Tensor
 from edgefm.ops import run_graph
@@ -132,6 +134,25 @@ def test_channels_of_tiny_weights_still_give_their_bias(size: float, bias: float
     assert lower(result).ops
     met = dequantized(values, result.tensors[3])
     np.testing.assert_allclose(met, run_graph(graph, [x])[3], atol=2 * result.tensors[3].scale)
+
+
+@pytest.mark.parametrize("low, high", [(-9, -3.1), (-3.2, -2.9), (-1e-3, 1e-3), (-2, 40)])
+def test_a_hard_swish_has_an_output_that_its_kernel_takes(low: float, high: float,
+                                                         need_module: Callable[[str], None]
+                                                         ) -> None:
+    need_module("ai_edge_litert")
+    tensors = tuple(Tensor(name, (1, 4, 4, 2), "float32") for name in "xyz")
+    nodes = tuple(Node("hard_swish", f"swish{i}", (i,), (i + 1,)) for i in range(2))
+    graph = Graph("net", tensors, nodes, (0,), (2,))
+    x = np.random.default_rng(1).uniform(low, high, (1, 4, 4, 2)).astype(np.float32)
+    result = made(graph, [x])
+    steps = quantized(x, result.tensors[0])
+    with Reference(export_tflite(result)) as oracle:
+        np.testing.assert_array_equal(oracle.outputs([steps])[0], run_graph(result, [steps])[2])
+    for t in (1, 2):
+        met = dequantized(run_graph(result, [steps])[t], result.tensors[t])
+        np.testing.assert_allclose(met, run_graph(graph, [x])[t],
+                                   atol=2 * max(u.scale for u in result.tensors))
 
 
 def test_refuses_what_has_no_int8_form(float_nets: dict[str, Graph]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgefm.network.graph import Array, Graph
-from edgefm.network.rewrite import LINEAR
+from edgefm.network.operators import LINEAR
 from edgefm.ops import run_graph
 from edgefm.ops.quantize import dequantized, quantized
 from edgefm.quantization.calibrate import observe

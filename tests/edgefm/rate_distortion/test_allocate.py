@@ -9,7 +9,8 @@ import pytest
 from edgefm.errors import BadInput
 from edgefm.rate_distortion.allocate import crossing, ladder
 from edgefm.rate_distortion.entropy import FACTORS
-from edgefm.rate_distortion.sensitivity import LARGEST_FACTOR, Sensitivity
+from edgefm.rate_distortion.requantize import LARGEST_FACTOR
+from edgefm.rate_distortion.sensitivity import Sensitivity
 
 DENSE = tuple(8 - np.log2(f) for f in FACTORS)
 SPARSE = tuple(2 - 0.2 * np.log2(f) for f in FACTORS)

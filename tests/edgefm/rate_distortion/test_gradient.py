@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Derivatives are those of the real-valued network that an integer network stands for."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from networks import Network
 
 from edgefm.errors import UnsupportedModel
-from edgefm.network.graph import Array, Graph, Tensor
+from edgefm.network.graph import Array, Graph, Quant, Tensor
 from edgefm.ops import run_graph
 from edgefm.rate_distortion.divergence import package_of
 from edgefm.rate_distortion.fisher import every_value
@@ -43,7 +44,10 @@ def networks() -> list[Graph]:
     b = net.conv(a, 4, kernel=1, result=net.tensors[a].quant)
     x = net.pool(net.concat(a, b, quant=net.tensors[a].quant), "average_pool")
     fire = net.graph(net.dense(net.mean(net.depthwise(x, multiplier=2)), 4))
-    return [residual, fire]
+    net = Network(3)
+    x = net.relu(net.conv(net.input(1, 7, 6, 3), 4), "hard_swish")
+    curved = net.graph(net.dense(net.mean(x), 5))
+    return [residual, fire, curved]
 
 
 @pytest.mark.parametrize("graph", networks())
@@ -67,6 +71,23 @@ def test_derivatives_foretell_small_changes(graph: Graph) -> None:
         met = (at(real + step * way) - at(real - step * way)) / (2 * step)
         assert met == pytest.approx(float((slope * way).sum()), rel=0.1, abs=0.1 * float(
             np.linalg.norm(slope)))
+
+
+@pytest.mark.parametrize("op, attrs, slope", [
+    ("leaky_relu", {"alpha": -0.25}, lambda x: np.where(x > 0, 1, -0.25)),
+    ("hard_swish", {}, lambda x: np.where(abs(x) < 3, (2 * x + 3) / 6, x > 0))])
+def test_a_unary_operator_passes_the_slope_of_its_real_function(
+        op: str, attrs: dict[str, float], slope: Callable[[Array], Array]) -> None:
+    net = Network()
+    x = net.input(1, 16, 16, 1)
+    graph = net.graph(net.relu(x, op, **attrs))
+    quant = Quant((0.05,), (-30,))
+    graph = replace(graph, tensors=(replace(graph.tensors[0], quant=quant), *graph.tensors[1:]))
+    every = np.arange(-128, 128, dtype=np.int8).reshape(1, 16, 16, 1)
+    found = pulled_back(graph, {x: every}, 1, np.full(every.shape, 2, np.float32))[x]
+    real = 0.05 * (every.astype(np.float64) + 30)
+    smooth = np.abs(np.abs(np.abs(real) - 1.5) - 1.5) > 0.03
+    np.testing.assert_allclose(found[smooth], 2 * slope(real)[smooth], atol=1e-3)
 
 
 def test_nothing_passes_where_a_value_is_clamped() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edgefm.codecs import RowShape
-from edgefm.codecs.quality import Quality, QualityKind
+from edgefm.codecs.quality import QualityKind, QualityMap
 from edgefm.codecs.shift import Cap, seen_map, shifted, unshifted
 from edgefm.errors import BadInput
 from edgefm.network.graph import Array, Graph
@@ -118,6 +118,6 @@ def test_kinds_and_tiles_that_do_not_exist_are_refused(classifier: Graph) -> Non
 
 
 def test_static_maps_know_their_row() -> None:
-    quality = Quality(QualityKind.STATIC, 6, bytes([3, 0, 1, 2, 3, 4]))
+    quality = QualityMap(QualityKind.STATIC, 6, bytes([3, 0, 1, 2, 3, 4]))
     assert [quality.offsets(SHAPE, y, np.zeros(0, np.uint8)).tolist() for y in (0, 2, 3)] == [
         [1, 2], [1, 2], [3, 4]]

@@ -84,6 +84,19 @@ def test_a_bias_of_two_layers_changes_for_one_of_them() -> None:
     assert changed.tensors[own].name != graph.tensors[shared].name
 
 
+@pytest.mark.parametrize("ratio, free", [(0.49, False), (0.51, True)])
+def test_a_map_whose_reader_could_not_follow_keeps_its_step(ratio: float, free: bool) -> None:
+    """The kernel of hard_swish takes no output finer than 1/128 of its input."""
+    net = Network()
+    x = net.conv(net.input(1, 6, 6, 3), 3)
+    quant = net.tensors[x].quant
+    assert quant is not None
+    y = net.node("hard_swish", (x,), net.shape(x), Quant((quant.scale[0] * ratio,), (0,)))
+    graph = net.graph(net.conv(y, 3))
+    assert groups(graph) == ([(x,), (y,)] if free else [(y,)])
+    assert exact(coarse(graph), [random_inputs(graph, 1)])[1] == 0
+
+
 def test_tied_maps_change_together_and_ends_never() -> None:
     net = Network()
     x = net.conv(net.input(1, 8, 8, 4), 4)

@@ -114,6 +114,16 @@ def test_the_random_networks_use_every_operator_but_the_detector() -> None:
             "RESIZE_BILINEAR", "RESIZE_NEAREST", "ARGMAX"} <= kinds
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize("op, attrs", [("hard_swish", {}), ("leaky_relu", {"alpha": 0.2})])
+def test_unary_operators_give_the_same_bits(op: str, attrs: dict[str, float], dtype: str) -> None:
+    net = Network(5, dtype)
+    x = net.relu(net.conv(net.input(1, 9, 7, 3), 6), op, **attrs)
+    graph = net.graph(net.relu(net.depthwise(x), op, **attrs))
+    for cut in ("auto", "ops"):
+        assert differing(build(graph, cut=cut), random_inputs(graph, 7)) == []
+
+
 def test_a_second_run_does_not_remember_the_first() -> None:
     graph = network()
     built = build(graph, cut="ops")

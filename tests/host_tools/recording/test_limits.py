@@ -12,10 +12,11 @@ import pytest
 from recorded import record_run
 
 from edgefm.errors import BadInput
+from edgefm.files import archives
 from host_tools.cli import main
 from host_tools.measurement.costs import load_costs
 from host_tools.measurement.summary import read_validation
-from host_tools.recording import Recording, chunks, files, pack
+from host_tools.recording import Recording, channels, chunks, files, pack
 from host_tools.recording.channels import MOST_PROBLEMS
 from host_tools.recording.chunks import Column
 
@@ -51,6 +52,48 @@ def test_a_small_zip_is_not_unpacked_to_everything(tmp_path, members):
         size = path.stat().st_size
         assert unpacked_bytes(recording) <= files.MOST_GROWTH * size + files.SMALL < 20 * MIB
         assert any("its front is read" in problem for problem in recording.problems)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("name", ["meta.json", "0.samples"])
+def test_what_could_unpack_to_any_amount_at_once_is_left_out(recorded, tmp_path, name, method):
+    path = zipped(tmp_path / "bomb.zip", [(name, 16 * MIB)], method)
+    tracemalloc.start()
+    try:
+        with Recording(path) as recording:
+            assert any(f"{name} is packed by method" in one for one in recording.problems)
+        assert tracemalloc.get_traced_memory()[1] < 8 * MIB
+    finally:
+        tracemalloc.stop()
+
+
+def test_no_file_is_opened_for_each_of_very_many_channels(tmp_path, monkeypatch):
+    path = zipped(tmp_path / "many.zip", [(f"{i}.events", 0) for i in range(1000)])
+    made = []
+    monkeypatch.setattr(files, "_unpacked", lambda *_: made.append(1) or (tmp_path / "x").open("w"))
+    with pytest.raises(BadInput, match="channels, expected at most 256"):
+        Recording(path)
+    assert len(made) <= files.MOST_CHANNELS + 2
+
+
+def test_a_zip_whose_list_of_members_is_too_long_is_read_in_front(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MOST_DIRECTORY", 1 << 12)
+    path = zipped(tmp_path / "long.zip", [(f"{i}.x", 0) for i in range(1000)])
+    with Recording(path) as recording:
+        assert any("list of members" in one for one in recording.problems)
+
+
+def test_the_next_chunk_is_not_searched_for_without_end(recorded, monkeypatch):
+    sound = (recorded / "0.samples").read_bytes()
+    with (recorded / "0.samples").open("ab") as file:
+        file.truncate(40 << 30)  # takes no room
+    monkeypatch.setattr(channels, "MOST_SKIPPED", 4 * MIB)
+    began = time.process_time()
+    with Recording(recorded) as recording:
+        assert recording.samples["ppk2"].count > 0
+        missing = (40 << 30) - len(sound)
+        assert any(f"last {missing} bytes are no whole chunk" in p for p in recording.problems)
+    assert time.process_time() - began < 2
 
 
 def test_a_packed_recording_is_still_read_whole(recorded, tmp_path):

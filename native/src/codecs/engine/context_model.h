@@ -39,8 +39,8 @@ typedef struct efm_context {
 efm_status efm_context_check(const efm_codec_args *args);
 uint32_t efm_context_state_bytes(const efm_codec_args *args);
 
-/* Begins row args->y; codes it, setting *bad where no encoder writes what is met; ends it; and goes on behind a row that had no code, from which the decoder saw no
-   contexts, so that both sides start afresh. */
+/* A row is begun, read or written, and ended. Reading sets *bad for a code that no encoder writes. After a row that
+   has no code, call the last: the decoder saw no contexts in it, so both sides reset theirs. */
 void efm_context_begin(efm_context *m, const efm_codec_args *args);
 void efm_context_read(efm_context *m, efm_range *k, int8_t *row, uint32_t *bad);
 void efm_context_write(efm_context *m, efm_range *k, const int8_t *row);

@@ -83,7 +83,7 @@ static inline efm_quick efm_quick_open(const efm_codec_args *args)
 }
 
 /* Where channel c would have a class for no zeros in front of activity and sum. It may lie in front of the tables, so
-   it is no pointer; a pointer would take an addition more per value, too. */
+   it is not a pointer; a pointer would also take one more addition per value. */
 static inline uintptr_t efm_quick_map(const efm_quick *q, uint32_t c)
 {
     return (uintptr_t)q->maps + EFM_QUICK_CLASSES * (q->which != 0 ? q->which[c] : 0u)

@@ -3,7 +3,7 @@
  *
  * A code is a number inside a range that shrinks with every bit. Bytes past the end of a code are
  * zeros to the reader; bytes past its room are counted by the writer and not written, but it knows
- * whether they are all zeros, which are no part of the code. */
+ * whether they are all zeros, which are not part of the code. */
 #ifndef EFM_RANGE_CODER_H
 #define EFM_RANGE_CODER_H
 

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`edgefm.Device`: a board with edgefm firmware, its packages, and runs on it.
+
+The only place in this package that looks up: the host's end of the link is in `host_tools`, which
+stands above `edgefm`, and is imported by name when a device is opened.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self, cast
+
+from edgefm.api.given import Given, read_inputs, without_batch
+from edgefm.api.opened import Source, package_bytes
+from edgefm.compiler.options import Memory
+from edgefm.errors import BadInput
+from edgefm.network.graph import Array
+from edgefm.package.ends import ends_text
+from edgefm.package.outline import Outline
+from edgefm.package.read import PackageInfo, TensorInfo
+
+
+class StoredFile(Protocol):
+    """A file of a device: its name and size."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def bytes(self) -> int: ...
+
+
+class DeviceRun(Protocol):
+    """What a run on a device gave: how it ended, and outputs, None where there was no room."""
+
+    @property
+    def end(self) -> Any: ...
+    @property
+    def outputs(self) -> list[Array] | None: ...
+
+
+class DeviceLink(Protocol):
+    """host_tools.link.device.Device, as far as it is used here."""
+
+    @property
+    def info(self) -> Any: ...
+    @property
+    def name(self) -> str: ...
+    def files(self) -> Sequence[StoredFile]: ...
+    def put(self, name: str, data: bytes, *, replace: bool = False,
+            progress: Callable[[int, int], None] = ...) -> None: ...
+    def remove(self, name: str) -> None: ...
+    def outline(self, name: str) -> Outline: ...
+    def run(self, name: str, stream: bytes | None, *, times: int = 1,
+            outputs: Sequence[TensorInfo] = ()) -> DeviceRun: ...
+    def close(self) -> None: ...
+
+
+class ConnectedDevice:
+    """A board that is connected or runs here; a context manager.
+
+        with edgefm.Device("sim") as device:
+            device.put("net.efm")
+            result = device.open("net.efm").run("cat.jpg")
+            print(result.outputs[0].argmax(), result.end.ticks)
+    """
+
+    def __init__(self, board: str | os.PathLike[str] | None = None) -> None:
+        """Connect to a board by its name ("sim"), by a port ("/dev/ttyACM0",
+        "/dev/ttyUSB0@921600", "socket://host:port", "exec:COMMAND"), or to the only one there.
+
+        Raises BadInput when there is none or several, LinkError when it does not answer.
+        """
+        open_board = import_module("host_tools.boards.find").open_board
+        link = cast(DeviceLink, open_board(None if board is None else os.fspath(board)))
+        self._link: DeviceLink | None = link
+        self._name = link.name
+
+    def __enter__(self) -> Self:
+        self.link  # noqa: B018  # raises when it is closed
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._link is None else f"board {self._link.info.board!r}"
+        return f"<Device {self._name}, {state}>"
+
+    @property
+    def link(self) -> DeviceLink:
+        """The host's end of the link, which can more. Raises BadInput when it is closed."""
+        if self._link is None:
+            raise BadInput(f"{self._name}: this device is closed; open it again")
+        return self._link
+
+    @property
+    def info(self) -> Any:
+        """What the board says of itself: `board`, `fast_bytes`, `external_bytes`, …"""
+        return self.link.info
+
+    @property
+    def memory(self) -> Memory:
+        """What it has, for `edgefm.compile(…, memory=device.memory)`."""
+        return Memory(self.info.fast_bytes, self.info.external_bytes)
+
+    def files(self) -> list[StoredFile]:
+        """What is stored there, each with `name` and `bytes`."""
+        return list(self.link.files())
+
+    def put(self, package: Source, name: str | None = None, *, replace: bool = False,
+            progress: Callable[[int, int], object] | None = None) -> str:
+        """Store a package, and give its name there: by default its file's.
+
+        `replace`: where there is no room for both, an old one of that name goes first.
+        `progress(done, total)` is told the bytes that are over. Raises Infeasible where there is no
+        room, BadInput for what is no package or has no name.
+        """
+        data, path = package_bytes(package)
+        if name is None and path is None:
+            raise BadInput("device.put: got bytes without a name, expected put(package, NAME)")
+        wanted = name if name is not None else Path(str(path)).name
+
+        def told(done: int, total: int) -> None:
+            if progress:
+                progress(done, total)
+
+        self.link.put(wanted, data, replace=replace, progress=told)
+        return wanted
+
+    def remove(self, name: str) -> None:
+        """Take a file away. Raises DeviceError when there is none of that name."""
+        self.link.remove(name)
+
+    def open(self, name: str) -> StoredPackage:
+        """A stored package, to be run there. Raises DeviceError when there is none of that name."""
+        return StoredPackage(self, name, self.link.outline(name))
+
+    def close(self) -> None:
+        """Give the line back."""
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
+
+
+class StoredPackage:
+    """A package on a device; `inputs` and `outputs` are as of an open package here."""
+
+    def __init__(self, device: ConnectedDevice, name: str, outline: Outline) -> None:
+        self._device, self._name, self._outline = device, name, outline
+
+    def __repr__(self) -> str:
+        return f"<StoredPackage :{self._name} on {self._device!r}: {ends_text(self.info)}>"
+
+    @property
+    def info(self) -> PackageInfo:
+        """What the package says about itself."""
+        return self._outline.info
+
+    @property
+    def inputs(self) -> tuple[TensorInfo, ...]:
+        """Graph inputs."""
+        return self.info.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorInfo, ...]:
+        """Graph outputs."""
+        return self.info.outputs
+
+    def run(self, inputs: Given, *, times: int = 1, quantize: bool = False) -> DeviceRun:
+        """Run there, `times` times, on what `edgefm.open(…).run` takes.
+
+        The result has `outputs` (None where the board has no room to keep them) and `end`: ticks,
+        and the bytes that crossed each memory. Raises BadInput for inputs that do not fit,
+        DeviceError when the board stops, LinkError when it is gone.
+        """
+        given = read_inputs(inputs, self.info, f":{self._name}", quantize)
+        result = self._device.link.run(self._name, self._outline.stream(given.arrays), times=times,
+                                       outputs=self.outputs)
+        if result.outputs is not None and not given.batched:
+            result.outputs[:] = [without_batch(array) for array in result.outputs]
+        return result
+
+
+Device = ConnectedDevice  # what people call it; the link's own class of that name is another

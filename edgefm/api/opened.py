@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`edgefm.open`: a package that is run on arrays, pictures or files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from edgefm.api.given import Given, dequantized, read_inputs, without_batch
+from edgefm.errors import BadInput
+from edgefm.files.read import read_bytes
+from edgefm.package.records import MAGIC
+from edgefm.runtime import RunResult, Runtime
+from edgefm.runtime.lending import frozen_bytes
+
+_MODELS = (".tflite", ".onnx", ".npz")
+
+
+@runtime_checkable
+class HasPackage(Protocol):
+    """What a compilation gives."""
+
+    @property
+    def package(self) -> bytes: ...
+
+
+Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | HasPackage"
+
+
+def open(source: Source) -> OpenPackage:
+    """Open an .efm: a path, its bytes, or what `edgefm.compile` gave.
+
+    Raises BadContainer when it is damaged or too new, BadInput when there is no such file.
+    """
+    data, name = package_bytes(source)
+    return OpenPackage(data, name)
+
+
+def package_bytes(source: Source) -> tuple[bytes, str | None]:
+    """A package's bytes, and its file's name where it is one. Raises BadInput."""
+    if isinstance(source, HasPackage):
+        return source.package, None
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return frozen_bytes(source, "package"), None
+    if not isinstance(source, (str, os.PathLike)):
+        raise BadInput(f"edgefm.open: got {type(source).__name__}, expected a path, bytes or what "
+                       "edgefm.compile gave")
+    path = Path(source)
+    data = read_bytes(path)
+    if path.suffix.lower() in _MODELS and data[:len(MAGIC)] != MAGIC:
+        raise BadInput(f"{path}: got a model, expected an .efm package; edgefm.compile makes one")
+    return data, str(path)
+
+
+class OpenPackage(Runtime):
+    """An open package; a context manager, for one thread at a time.
+
+    `inputs` and `outputs` are records with `name`, `shape`, `dtype`, `scale` and `zero_point`
+    (real = scale * (element - zero_point); scale 0: not quantized); `info` has the rest.
+    """
+
+    def run(self, inputs: Given, taps: bool = False, frame: int = 0, *,
+            quantize: bool = False, dequantize: bool = False) -> RunResult:
+        """Run once: `run(array)`, `run("cat.jpg")`, `run(picture)`, `run([a, b])` or
+        `run({"name": a, …})`.
+
+        Arrays have exactly the dtype of their input and its shape, with the batch dimension or
+        without; outputs come accordingly. With `quantize`, floats are real values for a quantized
+        input; with `dequantize`, quantized outputs come as the float32 values they stand for.
+        `frame` counts the pictures of a stream (those after 0 may be coded against the one
+        before), `taps` asks for every stream of the plan.
+
+        Raises BadInput for inputs that do not fit (with what was got and what is expected), for a
+        package that is closed or busy in another thread, and RuntimeFault when C stops.
+        """
+        self._still_open()
+        given = read_inputs(inputs, self.info, self._where, quantize)
+        result = super().run(given.arrays, taps, frame)
+        outputs = result.outputs
+        if dequantize:
+            outputs = [dequantized(*pair) for pair in zip(outputs, self.outputs, strict=True)]
+        if not given.batched:
+            outputs = [without_batch(array) for array in outputs]
+        return replace(result, outputs=outputs)
+
+    __call__ = run

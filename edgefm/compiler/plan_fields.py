@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is told of a plan beside its own figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from edgefm.compiler.map_storage import why_raw
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.other_objective import other_plan
+from edgefm.compiler.pipeline import Compiled
+from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE
+
+MOVED = ("external_read_bytes", "external_write_bytes", "weight_read_bytes")
+
+
+def compiled_fields(compiled: Compiled, options: CompileOptions) -> dict[str, Any]:
+    """What only a compilation knows: expected bytes, why maps are raw, the other objective."""
+    plan, streams = compiled.plan, compiled.program.streams
+    share = COARSE_SHARE if compiled.rate else LOSSLESS_SHARE
+    maps = [{**told, **({} if m.codec != "raw" else {
+                "why_raw": why_raw(streams[m.stream], options.map_codec)})}
+            for told, m in zip(cast(list[dict[str, Any]], plan.to_json()["maps"]), plan.maps,
+                               strict=True)]
+    other = other_plan(compiled, options)
+    return {"maps": maps, "expected_map_bytes": round(plan.expected_map_bytes(share)),
+            "coded_values": sum(m.rows * m.row_bytes * sum(op.map == i for op in plan.ops)
+                                for i, m in enumerate(plan.maps) if m.codec != "raw"),
+            **({"other_objective": {"objective": other.objective, **{
+                name: getattr(other, name) for name in MOVED}}} if other else {})}
+
+
+def package_fields(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a package, which says nothing of what it might have been."""
+    return {} if plan.get("maps") else {"expected_map_bytes": 0, "coded_values": 0}

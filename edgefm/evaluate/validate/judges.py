@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a package is compared with while it is validated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgefm.compiler.pipeline import Compiled
+from edgefm.errors import BadInput
+from edgefm.evaluate.tflite_reference import Reference, available
+from edgefm.exporters.tflite import export_tflite
+from edgefm.files.read import read_bytes
+from edgefm.rate_distortion.divergence import Decision, decision_of, package_of
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """What to compare a package with."""
+
+    oracle: bytes | None = field(default=None, repr=False)
+    source: Path | None = None
+    decisions: tuple[Decision, Decision] | None = None
+
+
+def judges_of(compiled: Compiled | None, model: Path) -> Judges:
+    """TFLite and the float network; for coarser maps the package without them, which has the same
+    bits as TFLite and shows its decision."""
+    if compiled is None:
+        return Judges()
+    source = model if compiled.source.is_float() else None
+    if compiled.rate is None:
+        return Judges(_oracle(compiled, model), source)
+    decisions = (decision_of(compiled.graph), decision_of(compiled.uncompressed))
+    return Judges(package_of(compiled.uncompressed), None, decisions)
+
+
+def _oracle(compiled: Compiled, model: Path) -> bytes | None:
+    """The quantized network for TFLite: its own file, or our export if that cannot be read."""
+    if not available():
+        return None
+    if model.suffix.lower() == ".tflite" and compiled.uncompressed is compiled.source:
+        original = read_bytes(model)
+        try:
+            with Reference(original):
+                return original
+        except BadInput:  # a file that edgefm reads and TFLite refuses
+            pass
+    return export_tflite(compiled.uncompressed)

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A plan is one line in a terminal, tables in a notebook, and figures in a program."""
+
+from pathlib import Path
+
+import edgefm
+
+
+def test_a_plan_is_short_in_a_terminal_and_a_table_in_a_notebook(model: Path) -> None:
+    plan = edgefm.plan(model, fast="4K")
+    assert repr(plan).startswith("<PlanSummary net: ") and "fast memory" in repr(plan)
+    page = plan._repr_html_()
+    assert page.count("<table>") == 2 and page.count("<tr>") == len(plan.stages) + 1 + len(
+        plan.totals())
+
+
+def test_figures_are_those_of_the_json(model: Path) -> None:
+    plan = edgefm.plan(model, fast="4K")
+    told = plan.to_json()
+    for name in ("fast_bytes", "external_bytes", "external_read_bytes", "external_write_bytes",
+                 "weight_read_bytes", "macs", "objective"):
+        assert getattr(plan, name) == told[name]
+    assert plan.name == "net" and list(plan.maps) == told["maps"]

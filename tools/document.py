@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fill in what the documents say of the runtime's size, from the build itself.
+
+A region of a document, from `<!-- generated: NAME -->` to `<!-- end -->`, is made here and nowhere
+else. Without an option the regions are written, with --check the documents that differ are named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+from size import FLAGS, ROOT, measure, sources
+
+DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+REGION = re.compile(r"(<!-- generated: ([\w-]+) -->).*?(<!-- end -->)", re.DOTALL)
+COMPILER = "arm-none-eabi-gcc"
+VERSION = "12.2"  # another compiler gives other bytes
+ROOTS = ("efm_run", "efm_model_open")
+MOBILENET_V2 = frozenset({"VIEW", "CONV", "DEPTHWISE", "ADD", "MEAN", "SOFTMAX"})
+EXECUTOR = ("CAPS", "TILES")  # switches of config.h
+PATH = ("run.c:efm_run", "ops/conv.c:conv_run", "ops/conv.c:make_pixels", "kernels/dsp.c:dots")
+COLUMNS = 3
+
+Defines = Mapping[str, int]
+
+
+def listed(name: str) -> tuple[str, ...]:
+    """The names in native/src/NAME/list.h, in its order."""
+    text = (ROOT / f"native/src/{name}/list.h").read_text(encoding="utf-8")
+    return tuple(re.findall(r"X\(\d+, (\w+), ", text))
+
+
+class Build:
+    """The runtime for a Cortex-M4 with any switches; a file is compiled again where they show."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def linked(self, defines: Defines) -> int:
+        """Bytes of code and constants that a program gets: unused sections are gone."""
+        program = self._folder / "linked.elf"
+        roots = [f"-Wl,-u,{name}" for name in ROOTS]
+        self._run("-nostdlib", "-Wl,--gc-sections", f"-Wl,-e,{ROOTS[0]}", *roots,
+                  "-Wl,--unresolved-symbols=ignore-all", "-mcpu=cortex-m4", "-mthumb",
+                  *(str(self._object(source, defines)) for source in sources()), "-lgcc",
+                  "-o", str(program))
+        printed = subprocess.run(["arm-none-eabi-size", str(program)], check=True, text=True,
+                                 capture_output=True).stdout
+        return int(printed.splitlines()[1].split()[0])
+
+    def _object(self, source: Path, defines: Defines) -> Path:
+        """A file's object, by what the preprocessor makes of it."""
+        options = [*FLAGS, f"-I{ROOT / 'native/include'}",
+                   *(f"-DEFM_{name}={value}" for name, value in defines.items())]
+        text = self._run(*options, "-E", "-P", str(source))
+        digest = hashlib.sha256(f"{source}\n{text}".encode()).hexdigest()
+        target = self._folder / f"{digest}.o"
+        if not target.exists():
+            self._run(*options, "-c", str(source), "-o", str(target))
+        return target
+
+    def _run(self, *words: str) -> str:
+        return subprocess.run([COMPILER, *words], check=True, text=True, capture_output=True).stdout
+
+
+class Figures:
+    """Everything that a region may say, measured once and only when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._build = Build(folder)
+        self._linked = cache(lambda off: self._build.linked({f"WITH_{name}": 0 for name in off}))
+
+    def regions(self) -> dict[str, Callable[[], str]]:
+        """What makes each region."""
+        return {"code-size": self.code_size, "code-totals": self.code_totals,
+                "switch-costs": self.switch_costs, "kernel-costs": self.kernel_costs,
+                "stack": self.stack}
+
+    def code_size(self) -> str:
+        """README: the runtime for one network and for all."""
+        return (f"{_kb(self._only(MOBILENET_V2))} of code on a Cortex-M4 for MobileNetV2 and\n"
+                f"{_kb(self._linked(()))} with every operator and codec")
+
+    def code_totals(self) -> str:
+        """PORTING: all, nothing, and one network's operators."""
+        return (f"\nEverything on is {self._linked(()):,} bytes with the compiler's soft-float "
+                f"helpers; everything off (container check and\nexecutor) "
+                f"{self._only(frozenset()):,}; the operators of MobileNetV2 without codecs "
+                f"{self._only(MOBILENET_V2):,}.\n")
+
+    def switch_costs(self) -> str:
+        """PORTING: what each switch takes with it, in columns."""
+        whole = self._linked(())
+        cells = [f"`EFM_WITH_{name}` | {whole - self._linked((name,)):,}"
+                 for name in (*listed("ops"), *listed("codecs"), *EXECUTOR)]
+        rows = -(-len(cells) // COLUMNS)
+        cells += [" | "] * (rows * COLUMNS - len(cells))
+        body = (" | ".join(cells[row::rows]) for row in range(rows))
+        lines = (" | ".join(["Switch | Bytes"] * COLUMNS), " | ".join(["--- | ---:"] * COLUMNS),
+                 *body)
+        return "\n\n" + "".join(f"| {line} |\n" for line in lines) + "\n"
+
+    def kernel_costs(self) -> str:
+        """PORTING: what is added by the kernel of a Cortex-M4 and by the row tap."""
+        whole = self._linked(())
+        kernel = whole - self._build.linked({"KERNEL_DSP": 0})
+        tap = self._build.linked({"WITH_TAP": 1}) - whole
+        return (f"\nThe kernel behind `EFM_KERNEL_DSP` takes {kernel:,} bytes, the row tap behind "
+                f"`EFM_WITH_TAP` {tap:,}.\n")
+
+    def stack(self) -> str:
+        """PORTING: the frames of the deepest path."""
+        frames = {frame.name: frame.bytes for source in sources()
+                  for frame in measure(source, self._folder)[1]}
+        path = [(name.rpartition(":")[2], frames[name]) for name in PATH]
+        said = ", ".join(f"`{name}` {size}" for name, size in path)
+        return f"{said}:\n  {sum(size for _, size in path)} bytes"
+
+    def _only(self, operators: frozenset[str]) -> int:
+        off = {*listed("ops"), *listed("codecs"), *EXECUTOR} - operators
+        return self._linked(tuple(sorted(off)))
+
+
+def _kb(size: int) -> str:
+    return f"{size / 1000:.0f} KB"
+
+
+def filled(text: str, regions: Mapping[str, Callable[[], str]]) -> str:
+    """A document with what its regions say now. Raises KeyError for a region that nothing makes."""
+    return REGION.sub(lambda found: found[1] + regions[found[2]]() + found[3], text)
+
+
+def missing() -> str | None:
+    """Why this machine cannot tell the sizes; None: it can."""
+    if shutil.which(COMPILER) is None:
+        return f"needs {COMPILER}; ./inv setup installs it"
+    version = subprocess.run([COMPILER, "-dumpversion"], check=True, text=True,
+                             capture_output=True).stdout.strip()
+    if not version.startswith(f"{VERSION}."):
+        return f"got {COMPILER} {version}, expected {VERSION}, of which the documents speak"
+    return None
+
+
+def main() -> int:
+    """Write or check; 1 when a document differs, 2 without the compiler."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, name what differs")
+    options = parser.parse_args()
+    if lack := missing():
+        print(f"document: {lack}", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        regions = Figures(Path(folder)).regions()
+        stale = [path for path in DOCUMENTS if _update(path, regions, write=not options.check)]
+    for path in stale:
+        print(f"{path.relative_to(ROOT)}: sizes {'differ' if options.check else 'written'}")
+    return 1 if stale and options.check else 0
+
+
+def _update(path: Path, regions: Mapping[str, Callable[[], str]], write: bool) -> bool:
+    """Make a document's regions; True where it differed."""
+    before = path.read_text(encoding="utf-8")
+    after = filled(before, regions)
+    if write and after != before:
+        path.write_text(after, encoding="utf-8")
+    return after != before
+
+
+if __name__ == "__main__":
+    sys.exit(main())
