@@ -42,8 +42,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "tests/edgefm/rate_distortion/test_gradient.py": ("edgefm/rate_distortion/fisher.py",),
     "tests/edgefm/runtime/test_runtime.py": (
         "edgefm/runtime/build.py", "edgefm/runtime/load.py", "edgefm/runtime/result.py"),
-    "tests/edgefm/evaluate/sweep/test_sweep.py": (
-        "edgefm/console/processes.py", "edgefm/evaluate/sweep/*.py"),
+    "tests/edgefm/evaluate/sweep/test_sweep.py": ("edgefm/evaluate/sweep/*.py",),
     "tests/edgefm/evaluate/validate/test_unit.py": (
         "edgefm/evaluate/validate/__init__.py", "edgefm/evaluate/validate/networks.py"),
     "tests/edgefm/demo/test_main.py": ("edgefm/demo/subjects.py",),
