@@ -18,12 +18,13 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from size import FLAGS, ROOT, measure, sources
+from size import FLAGS, ROOT, measure, sections, sources
 
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 REGION = re.compile(r"(<!-- generated: ([\w-]+) -->).*?(<!-- end -->)", re.DOTALL)
 COMPILER = "arm-none-eabi-gcc"
 VERSION = "12.2"  # another compiler gives other bytes
+INCLUDES = ("native/include", "firmware/common")
 ROOTS = ("efm_run", "efm_model_open")
 MOBILENET_V2 = frozenset({"VIEW", "CONV", "DEPTHWISE", "ADD", "MEAN", "SOFTMAX"})
 EXECUTOR = ("CAPS", "TILES")  # switches of config.h
@@ -53,9 +54,7 @@ class Build:
                   "-Wl,--unresolved-symbols=ignore-all", "-mcpu=cortex-m4", "-mthumb",
                   *(str(self._object(source, defines)) for source in sources()), "-lgcc",
                   "-o", str(program))
-        printed = subprocess.run(["arm-none-eabi-size", str(program)], check=True, text=True,
-                                 capture_output=True).stdout
-        return int(printed.splitlines()[1].split()[0])
+        return sections(program)[0]
 
     def _object(self, source: Path, defines: Defines) -> Path:
         """A file's object, by what the preprocessor makes of it."""
@@ -84,7 +83,7 @@ class Figures:
         """What makes each region."""
         return {"code-size": self.code_size, "code-totals": self.code_totals,
                 "switch-costs": self.switch_costs, "kernel-costs": self.kernel_costs,
-                "stack": self.stack}
+                "stack": self.stack, "agent-state": self.agent_state}
 
     def code_size(self) -> str:
         """README: the runtime for one network and for all."""
@@ -125,6 +124,14 @@ class Figures:
         path = [(name.rpartition(":")[2], frames[name]) for name in PATH]
         said = ", ".join(f"`{name}` {size}" for name, size in path)
         return f"{said}:\n  {sum(size for _, size in path)} bytes"
+
+    def agent_state(self) -> str:
+        """PORTING: the firmware's one struct."""
+        source, target = self._folder / "state.c", self._folder / "state.o"
+        source.write_text('#include "agent.h"\nchar state[sizeof(efm_agent)];\n', encoding="utf-8")
+        subprocess.run([COMPILER, *FLAGS, *(f"-I{ROOT / path}" for path in INCLUDES), "-c",
+                        str(source), "-o", str(target)], check=True)
+        return f"takes {sum(sections(target)[1:]):,} bytes"
 
     def _only(self, operators: frozenset[str]) -> int:
         off = {*listed("ops"), *listed("codecs"), *EXECUTOR} - operators

@@ -56,10 +56,15 @@ def measure(source: Path, folder: Path) -> tuple[Size, list[Frame]]:
                             str(source), "-o", str(target)], check=False)
     if built.returncode:
         sys.exit(f"size: {name} does not compile")
+    return Size(name, *sections(target)), list(_frames(target.with_suffix(".su"), name))
+
+
+def sections(target: Path) -> tuple[int, int, int]:
+    """Bytes of text, data and bss of an object or a program."""
     printed = subprocess.run(["arm-none-eabi-size", str(target)], check=True, text=True,
                              capture_output=True).stdout
     text, data, bss = (int(word) for word in printed.splitlines()[1].split()[:3])
-    return Size(name, text, data, bss), list(_frames(target.with_suffix(".su"), name))
+    return text, data, bss
 
 
 def _frames(usage: Path, name: str) -> Iterator[Frame]:
