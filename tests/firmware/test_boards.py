@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict
 
 import pytest
+from long_tests import some
 
 from edgefm.errors import DeviceError
 from edgefm.package.outline import read_outline
@@ -73,8 +74,8 @@ def check(device, path):
     return run.end
 
 
-@pytest.mark.parametrize("board", ["qemu-an500", "qemu-an547", "qemu-pyboard", "raspberry-pi",
-                                   "raspberry-pi-32"])
+@pytest.mark.parametrize("board", some(["qemu-an547", "qemu-pyboard", "raspberry-pi", "qemu-an500",
+                                        "raspberry-pi-32"], fast=3))
 def test_a_board_gives_the_hosts_bytes_and_the_plans_counters(start, root, board):
     with Device(open_transport(start(board).url)) as device:
         assert device.info.board == board and device.info.timer_works

@@ -7,6 +7,7 @@ from dataclasses import astuple
 
 import numpy as np
 import pytest
+from long_tests import some
 from networks import random_network
 from packages import build
 from sim_board import Bad, Interrupted, dial, listening
@@ -51,7 +52,7 @@ def digest(outputs):
 
 
 @pytest.mark.parametrize("codec", ["raw", "ebpc"])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", some(range(6), fast=2))
 def test_outputs_are_the_hosts_and_bytes_are_the_plans(sim, seed, codec):
     graph = random_network(seed)
     built = smallest(graph, codec)
@@ -231,7 +232,7 @@ def test_outputs_that_do_not_fit_are_not_kept_but_hashed(sim):
 
 
 @pytest.mark.parametrize("codec", ["raw", "ebpc", "context"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", some(range(4), fast=1))
 def test_maps_are_counted_as_on_the_host(sim, seed, codec):
     graph = random_network(seed)
     built = smallest(graph, codec)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from long_tests import some
 
 from edgefm.codecs import CODECS, Codec, RowShape, context, dctcm, decode_map, encode_map, gf2, mix
 from edgefm.codecs.engine import quick, static
@@ -299,7 +300,7 @@ def moving(rows: np.ndarray, frame: int) -> np.ndarray:
     return np.clip(rows + noise, -128, 127).astype(np.int8)
 
 
-@pytest.mark.parametrize("tolerance", [0, 2, 255])
+@pytest.mark.parametrize("tolerance", some([2, 0, 255], fast=1))
 @pytest.mark.parametrize("i", range(len(cases())))
 def test_rows_against_the_frame_before_are_the_same_in_c_and_python(native, i, tolerance):
     codec, (shape, rows) = CODECS["temporal"], cases()[i]
