@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from long_tests import some
 from networks import Network, random_network
 from packages import build
 
@@ -188,7 +189,7 @@ def test_an_input_of_another_shape_is_refused(numpy_only: None) -> None:
 # -- real networks ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", some(REAL, fast=2))
 def test_real_networks_differ_nowhere_at_any_budget(data_dir: Path, name: str) -> None:
     path = data_dir / "models" / f"{name}.tflite"
     model = load_model(path, CompileOptions())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from long_tests import some
 
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.evaluate.tflite_reference import Reference
@@ -158,8 +159,8 @@ def photos(folder: Path, mean: Array, std: Array, stride: int) -> list[Array]:
             .astype(np.float32)[None] for file in files]
 
 
-@pytest.mark.parametrize("name", ["squeezenet1_1_torchvision.onnx",
-                                  "mobilenet_v1_0.25_224_float.tflite"])
+@pytest.mark.parametrize("name", some(["mobilenet_v1_0.25_224_float.tflite",
+                                       "squeezenet1_1_torchvision.onnx"], fast=1))
 def test_real_network_follows_its_float_original(name: str, data_dir: Path,
                                                  need_module: Callable[[str], None]) -> None:
     path = data_dir / "models" / name
