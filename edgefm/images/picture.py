@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from edgefm.errors import BadInput
 from edgefm.files.read import MOST_PICTURE, one_line, read_bytes
@@ -72,6 +72,8 @@ def decoded(path: Path, formats: tuple[str, ...], what: str) -> Iterator[Image.I
                 _check(image, data)
                 image.load()
                 yield image
+    except UnidentifiedImageError:  # its message has an address in memory
+        raise BadInput(f"{path}: not a readable {what} (expected {', '.join(formats)})") from None
     except _BROKEN as error:
         raise BadInput(f"{path}: not a readable {what} ({one_line(error)})") from None
 

@@ -203,6 +203,8 @@ def array_to_input(array: Array, preprocess: Preprocess | None, target: InputLik
     cannot be."""
     shape = tuple(target.shape)
     if array.shape in (shape, shape[1:]):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise BadInput(f"{name}: got NaN or infinite values, expected finite ones")
         if array.dtype == target.dtype:
             return array.reshape(shape)
         if array.dtype.kind == "f":

@@ -168,3 +168,11 @@ def test_pictures_of_pillow_are_taken_like_files(tmp_path: Path) -> None:
         plain_picture(broken, "x")
     with pytest.raises(BadInput, match="0x5 pixels, expected 1 to"):
         plain_picture(Image.new("RGB", (0, 5)))
+
+
+def test_a_file_of_another_kind_is_refused_with_what_is_expected(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"no picture at all")
+    with pytest.raises(BadInput) as caught:
+        load_picture(tmp_path / "a.jpg")
+    assert str(caught.value) == (f"{tmp_path / 'a.jpg'}: not a readable picture "
+                                 "(expected JPEG, PNG, BMP, GIF, WEBP, TIFF, PPM)")

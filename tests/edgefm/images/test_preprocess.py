@@ -129,6 +129,15 @@ def test_npy_of_floats_is_quantized(tmp_path: Path) -> None:
     assert values.tolist() == [[5, 1]]
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_npy_of_values_that_are_not_finite_is_refused(tmp_path: Path, odd: float, dtype: str
+                                                      ) -> None:
+    np.save(tmp_path / "a.npy", np.array([[1.0, odd]], np.float32))
+    with pytest.raises(BadInput, match=r"a\.npy: got NaN or infinite values, expected finite"):
+        load_image(tmp_path / "a.npy", None, InputInfo((1, 2), dtype, 0.5, 3))
+
+
 def test_npy_of_pixels_is_a_picture(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.full((9, 5, 3), 130, np.uint8))
     values = load_image(tmp_path / "a.npy", Preprocess(), InputInfo((1, 4, 4, 3), "int8"))
