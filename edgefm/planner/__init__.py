@@ -3,7 +3,7 @@
 
 `layout` collects facts, `firing` simulates one stage, `stages` prices it, `search` chooses where to
 cut, `build` makes the schedule, `place` fills the arena, `within` finds the best plan for a budget
-and `smallest` the least budget, `target` says what memories cost.
+and `smallest` the least budget, `widen` spends what that leaves, `target` says what memories cost.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from edgefm.planner.search import OBJECTIVES, block_cuts, named_cuts
 from edgefm.planner.smallest import roomier, setting_operator, slim_within, smallest
 from edgefm.planner.storage import Storage
 from edgefm.planner.target import Target, load_target
+from edgefm.planner.widen import widened
 from edgefm.planner.within import (
     Case,
     Solution,
@@ -61,7 +62,10 @@ def make_plan(layout: Layout, target: Target, objective: str = "cost", cut: str 
                          f"{short(operator, MOST_IN_A_SENTENCE)}",
                          least.fast_bytes, operator)
     found = roomier(as_it_is, found)
-    return (_with_codes(case, found) if apart else found)[1]
+    if apart:
+        coded = _codes_that_fit(case, found)
+        case, found = coded, (found[0], coded.build(found[0]))
+    return widened(case, found)[1]
 
 
 def find_plan(layout: Layout, target: Target, objective: str = "cost",
@@ -110,18 +114,19 @@ def _coded_where_it_fits(case: Case, coded: Solution | None) -> Solution | None:
     if coded is not None and all(m.codec == "raw" for m in coded[1].maps):
         return None
     found = best_within(case.storing(case.storage.only(frozenset())))
-    return found and _with_codes(case, found)
+    return found and (found[0], _codes_that_fit(case, found).build(found[0]))
 
 
-def _with_codes(case: Case, raw: Solution) -> Solution:
-    """The plan with as many of its maps coded as fit, the busiest first."""
+def _codes_that_fit(case: Case, raw: Solution) -> Case:
+    """The case with as many of the plan's maps coded as fit, the busiest first."""
     choice, plan = raw
+    fits = case.storing(case.storage.only(frozenset()))
     chosen: frozenset[int] = frozenset()
-    for stream in sorted((m.stream for m in plan.maps), key=lambda s: -raw[1].moved_bytes(s)):
-        trial = case.storing(case.storage.only(chosen | {stream})).build(choice)
-        if trial.fast_bytes <= case.budget:
-            chosen, plan = chosen | {stream}, trial
-    return choice, plan
+    for stream in sorted((m.stream for m in plan.maps), key=lambda s: -plan.moved_bytes(s)):
+        trial = case.storing(case.storage.only(chosen | {stream}))
+        if trial.build(choice).fast_bytes <= case.budget:
+            chosen, fits = chosen | {stream}, trial
+    return fits
 
 
 def _expected(plan: Plan, case: Case) -> tuple[float, float]:

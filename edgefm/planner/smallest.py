@@ -24,7 +24,8 @@ _STEPS = 10      # estimates tried between the smallest one and the smallest pla
 _LEAST_STEP = 1.004
 _LOOSE = 1.5     # an estimate may be so much more than its placement
 _FEW_OPS = 40    # networks that are searched in little time
-_FEW_TRIALS, _MANY_OPS_TRIALS = 40, 2  # how often a smaller plan is looked for
+_FEW_TRIALS, _MANY_OPS_TRIALS = 40, 4  # how often a smaller plan is looked for
+_MUCH_LESS = 0.992  # of a budget, the next one that is tried where the search takes long
 _TRIALS = 8      # budgets that are tried each time in networks of few operators
 _PARTS = (0.9, 0.8, 0.65, 0.5, 0.35)  # of a budget, for estimates where all near it stack badly
 
@@ -39,10 +40,10 @@ def smallest(case: Case) -> Solution:
     best = min(_placed(tight, [everything_once(case.layout), _all_stored(case)]), key=_fast_bytes)
     least = best[1].fast_bytes
     for place in dict.fromkeys((case.place, case.inner)):
-        if case.search.best(int(_LOOSE * best[1].fast_bytes), place, slim=True) is not None:
-            below, estimate = _least_estimate(case, place)
-            best = _between(tight, place, estimate, best)
-            least = min(least, below)
+        found = _least_estimate(case, place, int(_LOOSE * best[1].fast_bytes))
+        if found is not None:
+            least = min(least, found[0])
+            best = _between(tight, place, found[1], best)
     return _searched(case, least, best)
 
 
@@ -61,11 +62,12 @@ def _between(tight: Case, place: str, estimate: float, best: Solution) -> Soluti
 
 def _searched(case: Case, below: int, best: Solution) -> Solution:
     """The smallest plan that the search finds for budgets above `below`: trying some all over them,
-    or in networks where that takes long the next smaller one, a few times."""
+    or in networks where that takes long one that is a little smaller, until it has none."""
     few = len(case.layout.program.ops) <= _FEW_OPS
     for _ in range(_FEW_TRIALS if few else _MANY_OPS_TRIALS):
-        top = best[1].fast_bytes - 1
-        found = _spread_out(case, below if few else max(below, top - 1), top)
+        top = best[1].fast_bytes
+        found = (_spread_out(case, below, top - 1) if few
+                 else best_within(case.within(max(below, int(_MUCH_LESS * top)))))
         if found is None:
             break
         best = found
@@ -109,11 +111,14 @@ def _own_bytes(plan: Plan, op: PlacedOp) -> int:
     return op.scratch_bytes + sum(plan.buffers[b].bytes for b in buffers)
 
 
-def _least_estimate(case: Case, place: str) -> tuple[int, int]:
-    """An estimate that no chain has, and a little above it one that a chain has."""
-    below, enough = 0, _FIRST
+def _least_estimate(case: Case, place: str, most: int) -> tuple[int, int] | None:
+    """An estimate that no chain has, and a little above it one that a chain has; None where no
+    chain has one of at most `most`."""
+    below, enough = 0, min(_FIRST, most)
     while case.search.best(enough, place, slim=True) is None:
-        below, enough = enough, int(enough * _GROWTH)
+        if enough == most:
+            return None
+        below, enough = enough, min(int(enough * _GROWTH), most)
     while enough - below > max(8, enough // _CLOSE):
         middle = (below + enough) // 2
         if case.search.best(middle, place, slim=True) is None:
