@@ -10,6 +10,7 @@ the ring heights it observes are exact.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -181,14 +182,12 @@ class _Simulation:
         task = self.tasks[t]
         while self.next[t] < task.rows:
             first = self.next[t]
-            count = 0
-            while count < task.limit and first + count < task.rows and all(
-                    self.produced[s] > high[first + count]
-                    for s, high in zip(task.inputs, task.high, strict=True)):
-                count += 1
-            if count == 0:
+            stop = min(first + task.limit, task.rows)
+            for s, high in zip(task.inputs, task.high, strict=True):  # what is needed rises with y
+                stop = bisect_left(high, self.produced[s], first, stop)
+            if stop == first:
                 return
-            self._fire(t, count)
+            self._fire(t, stop - first)
 
 
 def _spread(changes: Sequence[tuple[int, int, int]], firings: int) -> tuple[Rows, Rows]:
