@@ -72,6 +72,7 @@ def run(main: Callable[[], int], program: str = "edgefm") -> NoReturn:
     global _watcher
     _open_missing_streams()
     sys.excepthook = _show_bug
+    sys.unraisablehook = _drop_interrupts
     _watcher = _Watcher(program)
     given = 0
 
@@ -196,6 +197,13 @@ def _drop_output() -> None:
     """Nothing more goes to the standard output: what is buffered would fail once more."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _drop_interrupts(what: sys.UnraisableHookArgs) -> None:
+    """An interrupt in a callback of Python's own, which swallows it: the watcher ends the process,
+    and no traceback is told."""
+    if not isinstance(what.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(what)
 
 
 def _show_bug(kind: type[BaseException], error: BaseException, trace: object) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgefm.compiler.options import CompileOptions
-from edgefm.demo import demo_models, write_samples
+from edgefm.demo.bundled import demo_models, write_samples
 from edgefm.images.labels import LabelledFile, read_labels, spread
 
 PHOTOS = 100  # of the labelled photos; all of them take minutes

@@ -13,12 +13,12 @@ from dataclasses import replace
 from edgefm.planner.layout import Layout
 from edgefm.planner.search import STRIPS
 from edgefm.planner.stages import Stage
-from edgefm.planner.within import Case, Found
+from edgefm.planner.within import Case, Solution
 
 _MOST_TRIALS = 24  # placements in all
 
 
-def widened(case: Case, found: Found) -> Found:
+def widened(case: Case, found: Solution) -> Solution:
     """The plan, which fits the budget, with its stages in as few strips as fit too: those that read
     most bytes of weights first."""
     trials = _MOST_TRIALS
@@ -32,7 +32,7 @@ def widened(case: Case, found: Found) -> Found:
     return found
 
 
-def _with_stage(case: Case, found: Found, at: int, stage: Stage) -> Found | None:
+def _with_stage(case: Case, found: Solution, at: int, stage: Stage) -> Solution | None:
     """The plan with one stage walked otherwise, if that fits."""
     if case.search.cost(stage).inner_bytes() > case.budget:
         return None

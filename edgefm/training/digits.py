@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as tnf
 
 from edgefm.console.terminal import say
-from edgefm.demo import IMAGE_SIZE, Images, demo_models, digits
+from edgefm.demo.bundled import IMAGE_SIZE, Images, demo_models, digits
 from edgefm.files.write import writing
 from edgefm.training import networks
 from edgefm.training.shapes import Shapes, mobilenet_v2_shapes, squeezenet_shapes

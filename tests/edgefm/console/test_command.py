@@ -64,6 +64,15 @@ WORK = """
         began()
         time.sleep(60)
 
+    def calls_back():
+        import weakref
+        class Thing:
+            pass
+        thing = Thing()
+        kept = weakref.ref(thing, lambda _: (began(), time.sleep(60)))
+        del thing
+        time.sleep(60)
+
     def is_patient():
         began()
         try:
@@ -109,7 +118,8 @@ def test_ctrl_c_ends_a_pool_at_once(work: Path, unit: str, group: bool) -> None:
     assert _no_one_is_left(work)
 
 
-@pytest.mark.parametrize("what", ["writes_in_c", "swallows", "waits_for_threads"])
+@pytest.mark.parametrize("what", ["writes_in_c", "swallows", "waits_for_threads",
+                                  "calls_back"])
 def test_what_does_not_return_to_python_is_not_waited_for(work: Path, what: str) -> None:
     _is_over(interrupted([work, what], _began(work)))
     assert not list(work.parent.glob(".edgefm*"))

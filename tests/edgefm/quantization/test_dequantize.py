@@ -66,6 +66,6 @@ def test_a_float_graph_stays_what_it_is(float_squeezenet: Graph) -> None:
 @pytest.fixture
 def float_squeezenet() -> Graph:
     from edgefm import importers
-    from edgefm.demo import demo_models
+    from edgefm.demo.bundled import demo_models
 
     return importers.load(next(m.weights for m in demo_models() if "squeeze" in m.name))

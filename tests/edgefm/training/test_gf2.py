@@ -13,7 +13,7 @@ from edgefm.codecs.tables_file import read_tables
 from edgefm.compiler.calibration import calibration_inputs
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import compile_model
-from edgefm.demo import demo_models, digits
+from edgefm.demo.bundled import demo_models, digits
 from edgefm.exporters.tflite import export_tflite
 from edgefm.images.preprocess import choose_preprocess
 from edgefm.rate_distortion.channel_groups import bottlenecks, maps_read

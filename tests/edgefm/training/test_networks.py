@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgefm.demo import demo_models
+from edgefm.demo.bundled import demo_models
 from edgefm.importers.definitions import NetworkSize, mobilenet_v2, squeezenet
 from edgefm.importers.npz import load_npz
 from edgefm.ops import run_graph

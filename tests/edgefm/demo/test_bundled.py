@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgefm.demo import IMAGE_SIZE, DemoModel, demo_models, digits, enlarge, write_samples
+from edgefm.demo.bundled import IMAGE_SIZE, DemoModel, demo_models, digits, enlarge, write_samples
 from edgefm.errors import BadInput, MissingTool
 from edgefm.importers.npz import load_npz
 from edgefm.ops import run_graph
