@@ -8,10 +8,10 @@ from edgefm.lower import lower
 from edgefm.planner import Target, analyse
 from edgefm.planner.smallest import smallest
 from edgefm.planner.widen import widened
-from edgefm.planner.within import Case, Found, case_for
+from edgefm.planner.within import Case, Solution, case_for
 
 
-def smallest_with(seed: int, spare: int) -> tuple[Case, Found]:
+def smallest_with(seed: int, spare: int) -> tuple[Case, Solution]:
     """The smallest plan of a network, and the case with so many bytes more."""
     layout = analyse(lower(random_network(seed)))
     case = case_for(layout, Target(external_bytes=0), "cost", None)
