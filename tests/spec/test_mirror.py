@@ -45,7 +45,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "tests/edgefm/evaluate/sweep/test_sweep.py": ("edgefm/evaluate/sweep/*.py",),
     "tests/edgefm/evaluate/validate/test_unit.py": (
         "edgefm/evaluate/validate/__init__.py", "edgefm/evaluate/validate/networks.py"),
-    "tests/edgefm/demo/test_main.py": ("edgefm/demo/subjects.py",),
+    "tests/edgefm/demo/test_table.py": ("edgefm/demo/subjects.py",),
     "tests/edgefm/training/test_networks.py": (
         "edgefm/training/digits.py", "edgefm/training/shapes.py"),
     # Host tools: verbs are tried as a user types them
