@@ -15,6 +15,7 @@ from edgefm.planner.arena import MAX_BYTES
 
 SHARE = 0.4                # of a raw row, what a cap leaves until calibration says better
 _CODEC = "context"         # the one that a budget for loss uses
+_TIMES = 1, 1.5, 2         # what a row-by-row plan stores outside, until the objective fits
 
 
 def plan_or_offers(layout: Layout, target: Target, objective: str, cut: str,
@@ -43,9 +44,9 @@ def _external(layout: Layout, target: Target, objective: str, storage: Storage) 
     roomy = slim_plan(layout, target.with_budget(None, MAX_BYTES), plain)
     if roomy is None or roomy.external_bytes <= target.external_bytes:
         return []
-    enough = target.with_budget(None, roomy.external_bytes)
-    fits = find_plan(layout, enough, objective, plain) is not None
-    return [f"--external {roomy.external_bytes}"] if fits else []
+    offered = (min(int(times * roomy.external_bytes), MAX_BYTES) for times in _TIMES)
+    return next(([f"--external {external}"] for external in offered if find_plan(
+        layout, target.with_budget(None, external), objective, plain) is not None), [])
 
 
 def _codec(layout: Layout, target: Target, storage: Storage) -> list[str]:
