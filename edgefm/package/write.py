@@ -230,10 +230,10 @@ def _assemble(plan: Plan, sections: Mapping[Section, bytes]) -> bytes:
         features |= Feature.PAIRED
     if any(m.cap and m.cap.quality for m in plan.maps):
         features |= Feature.QUALITY
-    window = max(len(op.inputs) + len(op.outputs) for op in plan.ops)
+    most_operands = max(len(op.inputs) + len(op.outputs) for op in plan.ops)
     fields = (MAJOR, MINOR, len(body.data), 0, features, len(sections), plan.fast_bytes,
               plan.control_bytes, plan.external_bytes, plan.io_bytes, plan.alignment,
-              plan.port_buffers, plan.burst, window, plan.pool_offset, plan.pool_pages,
+              plan.port_buffers, plan.burst, most_operands, plan.pool_offset, plan.pool_pages,
               plan.page_bytes)
     body.data[:HEADER.size] = HEADER.pack(MAGIC, *fields)
     body.data[HEADER.size:HEADER.size + SECTION_ENTRY.size * len(entries)] = b"".join(entries)
