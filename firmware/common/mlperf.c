@@ -18,15 +18,6 @@ static void put_bytes(const efm_mlperf *text, const uint8_t *bytes, uint32_t cou
     text->host.write(text->host.line, bytes, count);
 }
 
-static void put(const efm_mlperf *text, const char *string)
-{
-    uint32_t count = 0;
-    while (string[count] != 0) {
-        count++;
-    }
-    put_bytes(text, (const uint8_t *)string, count);
-}
-
 /* At least `least` digits. */
 static void put_number(const efm_mlperf *text, uint64_t number, uint32_t least)
 {
@@ -38,11 +29,33 @@ static void put_number(const efm_mlperf *text, uint64_t number, uint32_t least)
     put_bytes(text, digits + at, DIGITS - at);
 }
 
-static void put_count(const efm_mlperf *text, const char *before, uint64_t number, const char *after)
+/* A string, with a number where it has '#'. */
+static void put_with(const efm_mlperf *text, const char *string, uint64_t number)
 {
-    put(text, before);
-    put_number(text, number, 1);
-    put(text, after);
+    for (; *string != 0; string++) {
+        if (*string == '#') {
+            put_number(text, number, 1);
+        } else {
+            put_bytes(text, (const uint8_t *)string, 1);
+        }
+    }
+}
+
+static void put(const efm_mlperf *text, const char *string)
+{
+    put_with(text, string, 0);
+}
+
+/* The same as a line. */
+static void answer_with(const efm_mlperf *text, const char *string, uint64_t number)
+{
+    put_with(text, string, number);
+    put(text, "\r\n");
+}
+
+static void answer(const efm_mlperf *text, const char *string)
+{
+    answer_with(text, string, 0);
 }
 
 static void put_thousandths(const efm_mlperf *text, int64_t value)
@@ -131,16 +144,16 @@ static void tell_profile(const efm_mlperf *text)
     if (text->host.model(text->host.context, &name, &bytes)) {
         put_bytes(text, name, bytes);
     }
-    put(text, "]\r\n");
+    answer(text, "]");
 }
 
 static void tell_lap(const efm_mlperf *text)
 {
     uint64_t ticks = text->host.ticks(text->host.clock), second = text->host.ticks_per_second;
     if (second == 0) {
-        put(text, "e-[timestamp: the ticks of this board do not measure time]\r\n");
+        answer(text, "e-[timestamp: this board has no clock]");
     } else {
-        put_count(text, "m-lap-us-", ticks / second * 1000000 + ticks % second * 1000000 / second, "\r\n");
+        answer_with(text, "m-lap-us-#", ticks / second * 1000000 + ticks % second * 1000000 / second);
     }
 }
 
@@ -148,7 +161,7 @@ static void tell_results(const efm_mlperf *text)
 {
     int64_t value;
     if (!text->inferred) {
-        put(text, "e-[results: nothing was inferred yet]\r\n");
+        answer(text, "e-[results: none yet]");
         return;
     }
     put(text, "m-results-[");
@@ -156,44 +169,49 @@ static void tell_results(const efm_mlperf *text)
         put(text, i != 0 ? "," : "");
         put_thousandths(text, value);
     }
-    put(text, "]\r\n");
+    answer(text, "]");
 }
 
 static void start_load(efm_mlperf *text, words size)
 {
     uint32_t bytes;
     text->expected = text->loaded = 0;
-    if (!read_number(size, &bytes) || bytes == 0) {
-        put(text, "e-[db load: expected a number of bytes]\r\n");
-    } else if (bytes > text->host.input_bytes) {
-        put_count(text, "e-[db load: more bytes than there is room for: ", text->host.input_bytes, "]\r\n");
+    if (!read_number(size, &bytes) || bytes == 0 || bytes > text->host.input_bytes) {
+        answer_with(text, "e-[db load: expected 1 to # bytes]", text->host.input_bytes);
     } else {
         text->expected = bytes;
-        put_count(text, "m-[Expecting ", bytes, " bytes]\r\n");
+        answer_with(text, "m-[Expecting # bytes]", bytes);
     }
 }
 
-static void load(efm_mlperf *text, words hex)
+/* Reads pairs of hexadecimal digits behind what is loaded; false when they are not, or too many. */
+static bool read_pairs(efm_mlperf *text, words hex)
 {
     uint32_t count = hex.bytes / 2, high, low;
     if (hex.bytes == 0 || hex.bytes % 2 != 0 || count > text->expected - text->loaded) {
-        put_count(text, "e-[db: expected pairs of hexadecimal digits, bytes missing: ", text->expected - text->loaded,
-                  "]\r\n");
-        return;
+        return false;
     }
     for (uint32_t i = 0; i < count; i++) {
         high = digit(hex.at[2 * i]);
         low = digit(hex.at[2 * i + 1]);
         if (high > 15 || low > 15) {
-            put(text, "e-[db: no hexadecimal digit]\r\n");
-            return;
+            return false;
         }
         text->host.input[text->loaded + i] = (uint8_t)(high << 4 | low);
     }
     text->loaded += count;
+    return true;
+}
+
+static void load(efm_mlperf *text, words hex)
+{
+    if (!read_pairs(text, hex)) {
+        answer_with(text, "e-[db: expected hex of up to # bytes]", text->expected - text->loaded);
+        return;
+    }
     text->fresh = text->loaded == text->expected;
     if (text->fresh) {
-        put(text, "m-load-done\r\n");
+        answer(text, "m-load-done");
     }
 }
 
@@ -215,7 +233,7 @@ static bool repeat(efm_mlperf *text, uint32_t times)
         text->fresh = false;
     }
     if (status != 0) {
-        put_count(text, "e-[infer: status -", (uint32_t)-status, "]\r\n");
+        answer_with(text, "e-[infer: status -#]", (uint32_t)-status);
     }
     return status == 0;
 }
@@ -226,26 +244,26 @@ static void infer(efm_mlperf *text, words rest)
     words first = next_word(&rest), second = next_word(&rest);
     if ((first.bytes != 0 && (!read_number(first, &times) || times == 0))
         || (second.bytes != 0 && !read_number(second, &warmups))) {
-        put(text, "e-[infer: expected how often, at least 1, and how many to warm up]\r\n");
+        answer(text, "e-[infer: expected times, warm-ups]");
         return;
     }
     if (text->loaded == 0 || text->loaded != text->expected) {
-        put_count(text, "e-[infer: input bytes missing: ", text->expected - text->loaded, "]\r\n");
+        answer_with(text, "e-[infer: input bytes missing: #]", text->expected - text->loaded);
         return;
     }
-    put_count(text, "m-warmup-start-", warmups, "\r\n");
+    answer_with(text, "m-warmup-start-#", warmups);
     text->inferred = false;
     if (!repeat(text, warmups)) {
         return;
     }
-    put_count(text, "m-warmup-done\r\nm-infer-start-", times, "\r\n");
+    answer_with(text, "m-warmup-done\r\nm-infer-start-#", times);
     tell_lap(text);
     if (!repeat(text, times)) {
         return;
     }
     text->inferred = true;
     tell_lap(text);
-    put(text, "m-infer-done\r\n");
+    answer(text, "m-infer-done");
     tell_results(text);
 }
 
@@ -255,7 +273,7 @@ static void carry_out(efm_mlperf *text)
     if (is(word, "name")) {
         put(text, "m-name-dut-[");
         put(text, text->host.board);
-        put(text, "]\r\n");
+        answer(text, "]");
     } else if (is(word, "profile")) {
         tell_profile(text);
     } else if (is(word, "timestamp")) {
@@ -269,7 +287,7 @@ static void carry_out(efm_mlperf *text)
     } else if (word.bytes != 0) {
         put(text, "e-[Unknown command: ");
         put_bytes(text, word.at, word.bytes);
-        put(text, "]\r\n");
+        answer(text, "]");
     }
 }
 
@@ -300,10 +318,10 @@ static void end_line(efm_mlperf *text)
     if (!text->spoilt) {
         carry_out(text);
     } else if (text->line_bytes == EFM_MLPERF_LINE) {
-        put_count(text, "e-[expected % after at most bytes: ", EFM_MLPERF_LINE, "]\r\n");
+        answer_with(text, "e-[expected % after at most # bytes]", EFM_MLPERF_LINE);
     }
     if (!text->spoilt || text->line_bytes == EFM_MLPERF_LINE) {
-        put(text, "m-ready\r\n");
+        answer(text, "m-ready");
     }
     forget(text);
 }

@@ -7,6 +7,10 @@
 
 enum { PIXEL_ZERO = -128, WHOLE = 0x3f800000, VALUE = 0x7fffffff };
 
+/* Ctrl-C, then CR or Ctrl-C again, then Ctrl-A: how tools for MicroPython begin. */
+#define ASKED       0x030d01u
+#define ASKED_TWICE 0x030301u
+
 /* The package "mlperf.efm", else the first of all. */
 static bool find_package(const efm_text *text, efm_store_entry *package)
 {
@@ -148,14 +152,35 @@ void efm_text_init(efm_text *text, const efm_board *board, const efm_store *stor
     text->store = store;
     text->inference = inference;
     text->apart = 0;
+    text->before = 0;
     efm_mlperf_init(&text->mlperf, &host);
+}
+
+/* Tools for MicroPython's raw REPL would wait ten seconds for what this is not. So all that mpremote waits for,
+   with a restart and without, comes at once, and the line is what its program complains of; the same line comes
+   first, for people. */
+static void refuse_python(const efm_text *text)
+{
+#define LINE "edgefm firmware, not MicroPython: use `edgefm ls`\r\n\4"
+    static const uint8_t answer[] = LINE "soft reboot\r\nraw REPL; CTRL-B to exit\r\n>R\0OK\4";
+    const efm_mlperf_host *host = &text->mlperf.host;
+    host->write(host->line, answer, sizeof answer - 1);
+    host->write(host->line, answer, sizeof answer - 1);
+    host->write(host->line, answer, sizeof LINE - 1);
+#undef LINE
 }
 
 void efm_text_feed(efm_text *text, uint8_t byte)
 {
     const efm_link *link = text->inference->host.link;
     text->mlperf.framed = link->session;
-    if (!link->busy) {
-        efm_mlperf_feed(&text->mlperf, byte);
+    text->before = (text->before << 8 | byte) & 0xffffff;
+    if (link->busy) {
+        return;
     }
+    if (text->before == ASKED || text->before == ASKED_TWICE) {
+        refuse_python(text);
+        byte = 0; /* what came is not a command */
+    }
+    efm_mlperf_feed(&text->mlperf, byte);
 }

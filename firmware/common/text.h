@@ -18,6 +18,7 @@ typedef struct efm_text {
     const efm_store *store; /* null when there is none */
     efm_inference *inference;
     uint64_t apart;         /* ticks of runs that were not computing */
+    uint32_t before;        /* the last three bytes */
 } efm_text;
 
 /* `write` sends what the commands answer. */

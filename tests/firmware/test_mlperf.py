@@ -206,7 +206,7 @@ def test_a_failing_inference_is_told_and_leaves_no_results(native: Any) -> None:
 
 def test_ticks_that_are_no_time_are_not_sold_as_time(native: Any) -> None:
     client = Client(Device(native, second=0))
-    assert client.ask("timestamp") == ["e-[timestamp: the ticks of this board do not measure time]"]
+    assert client.ask("timestamp") == ["e-[timestamp: this board has no clock]"]
 
 
 def test_ticks_become_microseconds_without_overflow(native: Any) -> None:

@@ -168,3 +168,67 @@ def test_laps_count_computing_only(root: Path, stored: Callable[..., ProcessTran
         assert took[4] - took[2] == 2 * (took[2] - took[1])
     finally:
         line.close()
+
+
+class Mpremote:
+    """What mpremote sends and waits for, written from what MicroPython's raw REPL promises."""
+
+    def __init__(self, line: ProcessTransport) -> None:
+        self.line, self.heard = line, b""
+
+    def until(self, ending: bytes) -> bytes:
+        """What comes up to `ending`, and with it."""
+        while ending not in self.heard:
+            piece = self.line.read(HASTE)
+            assert piece, self.heard
+            self.heard += piece
+        before, _, self.heard = self.heard.partition(ending)
+        return before + ending
+
+    def run(self, greeting: bytes, restart: bool) -> tuple[bytes, bytes]:
+        """What a program prints and what it complains of."""
+        self.line.write(greeting)
+        self.line.write(b"\r\x01")
+        if restart:
+            self.until(b"raw REPL; CTRL-B to exit\r\n>")
+            self.line.write(b"\x04")
+            self.until(b"soft reboot\r\n")
+        self.until(b"raw REPL; CTRL-B to exit\r\n")
+        self.until(b">")
+        self.line.write(b"\x05A\x01")
+        assert self.until(b"\0") == b"R\0"
+        self.line.write(b"import os\nprint('%s' % os.uname())\x04")
+        assert self.until(b"K") == b"OK"
+        return self.until(b"\x04")[:-1], self.until(b"\x04")[:-1]
+
+
+SAID = b"edgefm firmware, not MicroPython: use `edgefm ls`\r\n"
+
+
+@pytest.mark.parametrize("greeting", [b"\r\x03", b"\r\x03\x03"])
+@pytest.mark.parametrize("restart", [True, False])
+def test_mpremote_is_told_what_the_board_is(firmware: str, greeting: bytes, restart: bool) -> None:
+    line = ProcessTransport([firmware])
+    with Device(line) as device:  # a session that another client has left open is not in the way
+        assert Mpremote(line).run(greeting, restart) == (b"", SAID)
+        assert device.files() == []
+
+
+def test_the_handshake_of_a_raw_repl_is_answered_with_one_line_first(firmware: str) -> None:
+    for handshake in (b"\x03\x03\x01", b"\r\x03\x03\r\x01", b"AT\r\r\x03\r\x01", b"%\r\x03\r\x01"):
+        line = ProcessTransport([firmware])
+        try:
+            line.write(handshake)
+            assert Mpremote(line).until(b"edgefm ls`\r\n").endswith(SAID)
+            line.write(b"\0")
+            line.read(0.2)
+            assert Runner(line).ask("name") == ["m-name-dut-[sim]"]
+        finally:
+            line.close()
+
+
+def test_a_handshake_within_a_file_changes_nothing(firmware: str) -> None:
+    data = b"\r\x03\r\x01" * 5000 + b"\x03\x03\x01name%" * 300
+    with Device(ProcessTransport([firmware])) as device:
+        device.put("x", data)
+        assert device.get("x") == data
