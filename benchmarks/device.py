@@ -39,7 +39,7 @@ from edgefm.evaluate.diff import random_inputs
 from edgefm.package.outline import read_outline
 from edgefm.package.read import read_needs
 from edgefm.runtime import Runtime
-from host_tools.boards import build, registry, running
+from host_tools.boards import build, registry, running, tree
 from host_tools.boards.flash import flash
 from host_tools.boards.running import Running
 from host_tools.boards.switches import switches
@@ -252,7 +252,7 @@ def print_peers(chosen: list[Network], data: Path, board: Running) -> None:
 def print_sizes(chosen: list[Network], data: Path) -> None:
     """Flash, static RAM and stack of each firmware; of the default board also for one model."""
     def rows() -> Iterator[tuple[object, ...]]:
-        for name in build.boards():
+        for name in tree.boards():
             made = build.recipe(name)
             if made.compiler.startswith("arm-none-eabi"):
                 yield _size_row(name, "everything", firmware_size(build.build(name)))

@@ -74,8 +74,9 @@ class ConnectedDevice:
 
         Raises BadInput when there is none or several, LinkError when it does not answer.
         """
-        open_board = import_module("host_tools.boards.find").open_board
-        link = cast(DeviceLink, open_board(None if board is None else os.fspath(board)))
+        open_board = import_module("host_tools.boards.connect").open_board
+        runs = import_module("host_tools.link.device").Device
+        link = cast(DeviceLink, runs.of(open_board(None if board is None else os.fspath(board))))
         self._link: DeviceLink | None = link
         self._name = link.name
 

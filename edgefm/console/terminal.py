@@ -51,6 +51,28 @@ def say_path(path: Path) -> None:
         sys.stdout.buffer.flush()
 
 
+def say_bytes(data: bytes) -> bool:
+    """Write bytes as they are for a pipe or a file, and text line by line for a person.
+
+    False, and nothing is written, where a person would get what is not text.
+    """
+    sys.stdout.flush()
+    if not sys.stdout.isatty() and hasattr(sys.stdout, "buffer"):
+        with _named(None):
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        return True
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return False
+    if "\0" in text:
+        return False
+    for line in text.splitlines():
+        say(line)
+    return True
+
+
 def finish() -> None:
     """Write what the standard output still holds. Raises OSError, naming it, where it cannot."""
     if sys.stdout is not None:

@@ -12,20 +12,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from edgefm.package.counters import MapCounters
 from edgefm.package.read import PackageInfo
-
-
-@dataclass(frozen=True, slots=True)
-class MapCounters:
-    """What crossed for one stored map in one run; `efm_map_counters` of the runtime."""
-
-    write_bytes: int
-    read_bytes: int
-    rows_written: int
-    rows_read: int
-    raw_rows: int
-    capped_rows: int
-    largest_shift: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ import numpy as np
 
 from edgefm.errors import BadContainer, RuntimeFault
 from edgefm.network.graph import Array
+from edgefm.package.counters import MapCounters
 from edgefm.package.read import StreamInfo, read_info
-from edgefm.package.traffic import MapCounters
 from edgefm.runtime.lending import frozen_bytes
 from edgefm.runtime.load import native
 from edgefm.runtime.result import Counters, RunResult

@@ -10,7 +10,7 @@ from edgefm.console.notation import size_text
 from edgefm.errors import BadInput
 from edgefm.html.notebook import fields_table
 from edgefm.network.graph import Array
-from edgefm.package.traffic import MapCounters
+from edgefm.package.counters import MapCounters
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.errors import BadInput, MissingTool
+from host_tools.boards.tree import BOARDS, ROOT, boards
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-BOARDS = ROOT / "firmware" / "boards"
 INCLUDES = ("native/include", "firmware/common")
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 PACKAGES = {"cc": "gcc", "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
@@ -54,11 +53,6 @@ class BoardRecipe:
     defines: Mapping[str, Any] = field(default_factory=dict)
     status: str = ""   # what was tried: "runs in the tests", "built, not run here"
     flash: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by tool, best first
-
-
-def boards() -> list[str]:
-    """The names of all boards in the tree."""
-    return sorted(path.parent.name for path in BOARDS.glob("*/board.toml"))
 
 
 def recipe(board: str) -> BoardRecipe:

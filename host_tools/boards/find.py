@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from serial.tools import list_ports
 
 from edgefm.errors import BadInput
-from host_tools.boards import build
 from host_tools.boards.running import running
-from host_tools.link.device import Device
-from host_tools.link.transport import SerialTransport, Transport, open_transport
-
-BAUD = 115200
+from host_tools.boards.tree import boards as known_boards
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +40,14 @@ def choose(named: str | None) -> str:
         if len(lines) > 1:
             raise BadInput(f"{len(lines)} boards are called {named} ({', '.join(lines)}); "
                            "connect one of these")
-        if not lines and named in build.boards():
+        if not lines and named in known_boards():
             raise BadInput(f"no board {named} is running; ./inv flash --board {named} starts one")
         return lines[0] if lines else named
     if len(boards) == 1:
         return boards[0].url
     if not boards:
         raise BadInput("no board is connected or running; ./inv flash --board sim starts one, "
-                       "`edgefm connect PORT` names one")
+                       "`edgefm connect PORT` or EDGEFM_BOARD names one")
     names = ", ".join(f"{board.name} ({board.url})" for board in boards)
-    raise BadInput(f"{len(boards)} boards are there: {names}; name one with `edgefm connect PORT`")
-
-
-def open_board(named: str | None) -> Device:
-    """A device by a board's name, a port (`/dev/ttyACM0`, `/dev/ttyUSB0@921600`), `socket://…` or
-    `exec:COMMAND`. Raises LinkError when it cannot be opened or does not answer."""
-    url = choose(named)
-    memory = next((board.memory for board in running() if board.url == url), None)
-    return Device(_transport(url), memory=memory)
-
-
-def _transport(url: str) -> Transport:
-    port, at, baud = url.rpartition("@")
-    if at and baud.isdecimal() and not url.startswith("exec:"):
-        return SerialTransport(port, int(baud))
-    return open_transport(url, BAUD)
+    raise BadInput(f"{len(boards)} boards are there: {names}; name one with `edgefm connect PORT` "
+                   "or EDGEFM_BOARD")

@@ -19,6 +19,7 @@ from edgefm.errors import BadInput
 from host_tools.boards import build, running
 from host_tools.boards.flash import flash, missing
 from host_tools.boards.switches import only
+from host_tools.boards.tree import boards
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="boards", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    names = ", ".join(build.boards())
+    names = ", ".join(boards())
     verbs.add_parser("list", help="boards, what they lack, what runs or is plugged in"
                      ).set_defaults(run=_list)
     put = verbs.add_parser("flash", help="build a board's firmware and put it there")
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _list(said: argparse.Namespace) -> None:
-    for name in build.boards():
+    for name in boards():
         made = build.recipe(name)
         say(f"{name:<17}{made.description}; {made.status}")
         compiler = build.missing(made)

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from edgefm.errors import BadInput
-from host_tools.boards.build import BOARDS, ROOT
+from host_tools.boards.tree import BOARDS, ROOT
 
 OTHERS, OTHERS_WRITE = 0o077, 0o022
 INSTALLED = "installed"

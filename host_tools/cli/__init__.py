@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgefm.console import command
+from host_tools.cli.line import run_line
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,9 +20,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: Sequence[str] | None) -> int:
-    from host_tools.cli.line import (
-        run_line,  # everything is imported where Ctrl-C is a line already
-    )
-
     run_line(argv)
     return 0

@@ -14,20 +14,24 @@ from edgefm.evaluate.codec_costs import CodecCost, Measurement, measure_codecs
 from edgefm.network.graph import Array
 from edgefm.network.names import short
 from edgefm.package.read import read_info
-from host_tools.cli.arguments import add_compile_options, add_json, compile_options, count
-from host_tools.cli.output import print_json, print_table, progress_bar
+from host_tools.cli.arguments import add_json, count
+from host_tools.cli.compilation import add_compile_options, compile_options
+from host_tools.cli.output import print_json, print_table
+from host_tools.cli.progress import progress_bar
+
+EXAMPLE = "edgefm codecs net.tflite --images photos --cut ops"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `codecs`."""
-    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("model", type=Path, metavar="MODEL", help=".tflite, .onnx or .npz")
     parser.add_argument("--images", type=Path, required=True, metavar="DIR",
-                        help="files to measure on; tables are learned on --calib, or on every "
-                             "other one of these")
+                        help="folder of files to measure on; tables are learned on --calib, or "
+                             "on every other one of these")
     parser.add_argument("--limit", type=count, default=4, metavar="N",
-                        help="measure on N files, evenly spread (default 4)")
+                        help="measure on N files, evenly spread (default: 4)")
     parser.add_argument("--fit", type=count, default=8, metavar="N",
-                        help="learn tables on N files (default 8)")
+                        help="learn tables on N files (default: 8)")
     add_json(parser)
     add_compile_options(parser)
 

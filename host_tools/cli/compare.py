@@ -1,41 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compare two recordings: time, bytes, memory, energy, accuracy, each with its uncertainty."""
+"""Compare two recordings: time, bytes, memory, energy, accuracy."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgefm.console.terminal import say
 from edgefm.network.names import short
 from host_tools.cli.output import print_json, print_table
+from host_tools.measurement.about import recorded_maps
+from host_tools.measurement.costs import load_costs
+from host_tools.measurement.summary import Estimate, read_validation, summarize, validation_for
+from host_tools.outputs.compare import Comparison, compare, compare_maps
+from host_tools.outputs.report.words import amount
+from host_tools.recording import Recording
 
-if TYPE_CHECKING:
-    from host_tools.measurement.summary import Estimate
-    from host_tools.outputs.compare import Comparison
+EXAMPLE = "edgefm compare run1/ run2/"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `compare`."""
     parser.add_argument("first", type=Path, metavar="RUN", help="folder or zip of a recording")
-    parser.add_argument("second", type=Path, metavar="RUN", help="the other")
+    parser.add_argument("second", type=Path, metavar="RUN", help="folder or zip of the other")
     parser.add_argument("--validation", type=Path, action="append", default=[], metavar="FILE",
-                        help="what `edgefm validate --json` printed; may be given several times")
+                        help="what `edgefm validate --json` printed; may be given several times "
+                             "(default: none)")
     parser.add_argument("--costs", type=Path, metavar="FILE",
-                        help="costs per byte and operation (TOML) where no meter is")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead")
+                        help="joules per byte and operation (TOML) where there is no meter "
+                             "(default: published costs)")
+    parser.add_argument("--json", action="store_true",
+                        help="print one JSON object and nothing else (default: text)")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Sum both up and print the table."""
-    from host_tools.measurement.about import recorded_maps
-    from host_tools.measurement.costs import load_costs
-    from host_tools.measurement.summary import read_validation, summarize, validation_for
-    from host_tools.outputs.compare import compare, compare_maps
-    from host_tools.recording import Recording
-
     costs, judged = load_costs(arguments.costs), [read_validation(p) for p in arguments.validation]
     found = []
     for path in (arguments.first, arguments.second):
@@ -70,8 +71,6 @@ def _plain(line: Comparison) -> dict[str, Any]:
 
 
 def _shown(estimate: Estimate | None, unit: str, sign: str = "") -> str:
-    from host_tools.outputs.report.words import amount
-
     if estimate is None:
         return "–"
     def one(value: float, sign: str = "") -> str:

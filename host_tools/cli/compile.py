@@ -17,31 +17,30 @@ from edgefm.evaluate.validate.files import labelled_files
 from edgefm.files.write import write_file
 from edgefm.images.answers import expect_names
 from edgefm.package.read import read_info
-from host_tools.cli.arguments import (
-    add_compile_options,
-    add_json,
-    add_output,
-    compile_options,
-    count,
-    load_package,
-)
+from host_tools.cli.arguments import add_json, add_output, count
+from host_tools.cli.compilation import add_compile_options, compile_options, load_package
 from host_tools.cli.inspect import print_summary
-from host_tools.cli.output import print_json, print_table, progress_bar
+from host_tools.cli.output import print_json, print_table
+from host_tools.cli.progress import progress_bar
+
+EXAMPLE = "edgefm compile net.tflite -o net.efm --fast 96K --calib photos"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `compile`."""
     parser.add_argument("model", type=Path, metavar="MODEL", help=".tflite, .onnx or .npz")
-    add_output(parser, "-o", "--output", required=True, metavar="net.efm")
+    add_output(parser, "-o", "--output", required=True, metavar="net.efm",
+               help="the package to write")
     add_json(parser)
-    add_compile_options(parser)
+    add_compile_options(parser, "--images")
     group = parser.add_argument_group("check of a budget")
     group.add_argument("--check", type=Path, metavar="DIR",
-                       help="measure the package on labelled files (of --labels), and tighten the "
-                            "budget until they keep it")
-    group.add_argument("--labels", type=Path, metavar="CSV|DIR", help="labels as for validate")
+                       help="measure the package on this folder of labelled files, and tighten the "
+                            "budget until they keep it (default: not checked)")
+    group.add_argument("--labels", type=Path, metavar="CSV|DIR",
+                       help="labels of the files of --check, as for validate (default: none)")
     group.add_argument("--views", type=count, default=1, metavar="N",
-                       help="judge every file N times, mirrored and moved (default 1)")
+                       help="judge every file N times, mirrored and moved (default: 1)")
     group.add_argument("--workers", type=count, metavar="N",
                        help="processes that judge (default: one per core)")
 

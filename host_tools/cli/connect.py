@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Name the board of the verbs behind it: a port, socket://…, exec:COMMAND, or one that runs."""
+"""Name the board of the verbs that follow."""
 
 from __future__ import annotations
 
 import argparse
+
+from host_tools.cli.store import connect
+
+EXAMPLE = "edgefm connect /dev/ttyACM0 ls"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,4 +19,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Open the line and greet the device."""
-    arguments.board.connect(arguments.port)
+    connect(arguments.board, arguments.port)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copy files to, from and on the device: `cp net.efm :`, `cp :net.efm copy.efm`, `cp :a :b`."""
+"""Copy files to, from and on the device."""
 
 from __future__ import annotations
 
@@ -16,19 +16,27 @@ from edgefm.files.read import read_bytes
 from edgefm.files.write import check_file, place_in, write_file
 from edgefm.package.read import read_needs
 from edgefm.package.records import MAGIC
-from host_tools.cli.board import device_of, on_device
-from host_tools.cli.output import progress_bar
+from host_tools.cli.board import on_device
+from host_tools.cli.progress import progress_bar
+from host_tools.cli.store import store_of
+from host_tools.link.fit import check_fit
+from host_tools.link.store import Store
+
+EXAMPLE = "edgefm cp net.efm :"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `cp`."""
-    parser.add_argument("sources", nargs="+", metavar="FILE", help="`:name` is on the device")
-    parser.add_argument("target", metavar="TARGET", help="file, folder, `:name`, or `:`")
+    parser.add_argument("sources", nargs="+", metavar="FILE",
+                        help="a file here, or `:name` on the device")
+    parser.add_argument("target", metavar="TARGET",
+                        help="a file or folder here, `:name` on the device, or `:`, the device, "
+                             "under the same name")
     parser.add_argument("--replace", action="store_true",
                         help="where there is no room beside the old file of that name, remove it "
-                             "first: a power cut then loses both")
+                             "first: a power cut then loses both (default: refuse)")
     parser.add_argument("-f", "--force", action="store_true",
-                        help="send a file also when the device has the same")
+                        help="send a file also when the device has the same (default: skip it)")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -51,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _fetch(arguments: argparse.Namespace, name: str) -> bytes:
     with _bar(f"read :{name}") as progress:
-        data: bytes = device_of(arguments).get(name, progress)
+        data: bytes = store_of(arguments.board).get(name, progress)
     return data
 
 
@@ -69,7 +77,7 @@ def _place(source: str, target: Path) -> tuple[str, Path]:
 def upload(arguments: argparse.Namespace, source: str, data: bytes, name: str) -> None:
     """Store `data`, which is `source`'s. Refused before it is sent when the device cannot run it,
     skipped when it is there, hashed there afterwards."""
-    device = device_of(arguments)
+    device = store_of(arguments.board)
     digest = hashlib.sha256(data).hexdigest()
     _check(device, source, data)
     there = device.find(name)
@@ -85,9 +93,7 @@ def upload(arguments: argparse.Namespace, source: str, data: bytes, name: str) -
     say(f":{name}: {size_text(len(data))}, SHA-256 read back")
 
 
-def _check(device: Any, source: str, data: bytes) -> None:
-    from host_tools.link.fit import check_fit
-
+def _check(device: Store, source: str, data: bytes) -> None:
     if data[:len(MAGIC)] == MAGIC:  # room is put()'s to judge: an old file may go
         info = replace(device.info, largest_package=max(device.info.store_bytes, len(data)))
         check_fit(read_needs(data, source), info, source)

@@ -1,29 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compile a model for the board that is there, and copy it there; a package is copied as it is."""
+"""Compile a model for the board that is there, and copy it there."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from host_tools.cli.arguments import add_compile_options, is_package, load_package
-from host_tools.cli.board import device_name, device_of
+from host_tools.cli.compilation import add_compile_options, is_package, load_package
 from host_tools.cli.cp import upload
+from host_tools.cli.store import device_name, store_of
+
+EXAMPLE = "edgefm deploy net.tflite"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `deploy`."""
     parser.add_argument("model", type=Path, metavar="MODEL", help=".tflite, .onnx, .npz or .efm")
     parser.add_argument("name", nargs="?", metavar=":NAME",
-                        help="on the device (default: the model's, with .efm)")
-    parser.add_argument("--replace", action="store_true", help="as in `cp`")
-    parser.add_argument("-f", "--force", action="store_true", help="as in `cp`")
-    add_compile_options(parser)
+                        help="name on the device (default: the model's, with .efm)")
+    parser.add_argument("--replace", action="store_true", help="as in `cp` (default: refuse)")
+    parser.add_argument("-f", "--force", action="store_true",
+                        help="as in `cp` (default: skip what is there)")
+    add_compile_options(parser, "--images")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Without --fast and --external the plan may use what the board has."""
-    info = device_of(arguments).info
+    info = store_of(arguments.board).info
     if not is_package(arguments.model):
         if arguments.fast is None:
             arguments.fast = info.fast_bytes

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""List the boards that are there: those that this checkout runs, and USB serial ports."""
+"""List the boards that are there: those that run here, and USB serial ports."""
 
 from __future__ import annotations
 
 import argparse
 
 from edgefm.console.terminal import say
+from host_tools.boards.find import found
 from host_tools.cli.arguments import add_json
 from host_tools.cli.output import print_json, print_table
+
+EXAMPLE = "edgefm devs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,8 +20,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Look, without opening anything."""
-    from host_tools.boards.find import found
-
     boards = found()
     if arguments.json:
         print_json({"boards": [{"name": board.name, "url": board.url,

@@ -7,8 +7,10 @@ import argparse
 from dataclasses import asdict
 
 from host_tools.cli.arguments import add_json
-from host_tools.cli.board import device_of
 from host_tools.cli.output import print_json, print_table
+from host_tools.cli.store import store_of
+
+EXAMPLE = "edgefm df"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Ask and print; `largest` is what one more file may have."""
-    space = device_of(arguments).space()
+    space = store_of(arguments.board).space()
     if arguments.json:
         print_json(asdict(space))
     else:

@@ -11,20 +11,25 @@ from edgefm.compiler.calibration import calibration_inputs
 from edgefm.compiler.pipeline import Compiled
 from edgefm.evaluate.diff import DiffResult, diff_model, random_inputs
 from edgefm.network.graph import Array
-from host_tools.cli.arguments import add_compile_options, add_json, compile_options, count
-from host_tools.cli.output import print_fields, print_json, progress_bar
+from host_tools.cli.arguments import add_json, count
+from host_tools.cli.compilation import add_compile_options, compile_options
+from host_tools.cli.output import print_fields, print_json
+from host_tools.cli.progress import progress_bar
+
+EXAMPLE = "edgefm diff net.tflite --fast 96K --random 3"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `diff`."""
-    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("model", type=Path, metavar="MODEL", help=".tflite, .onnx or .npz")
     inputs = parser.add_mutually_exclusive_group()
     inputs.add_argument("--random", type=count, default=1, metavar="N",
-                        help="compare on N random inputs (default 1)")
+                        help="compare on N random inputs (default: 1)")
     inputs.add_argument("--images", type=Path, metavar="DIR",
-                        help="compare on the files of a folder")
+                        help="compare on the pictures or .npy files of a folder (default: on "
+                             "random inputs)")
     parser.add_argument("--limit", type=count, default=8, metavar="N",
-                        help="at most N files of --images, evenly spread (default 8)")
+                        help="at most N files of --images, evenly spread (default: 8)")
     add_json(parser)
     add_compile_options(parser)
 
@@ -57,5 +62,5 @@ def _print(result: DiffResult) -> None:
     if first:
         fields["first difference"] = (
             f"tensor {first.tensor} (operator {first.operator}) at {list(first.index)}: "
-            f"expected {first.expected:g}, met {first.met:g}; {first.differing} values differ")
+            f"expected {first.expected:g}, got {first.met:g}; {first.differing} values differ")
     print_fields(fields)

@@ -10,6 +10,11 @@ from pathlib import Path
 from edgefm.console.terminal import say, say_path
 from edgefm.files.write import check_file, check_folder, writing_text
 from host_tools.cli.arguments import count
+from host_tools.outputs.tables import write_tables
+from host_tools.outputs.trace import write_trace
+from host_tools.recording import Recording
+
+EXAMPLE = "edgefm export run1/ --chrome-trace"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,21 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                       help="one JSON file: stages as slices with their energy, power and bytes as "
                       "counters")
     parser.add_argument("-o", "--output", type=Path, metavar="PATH",
-                        help="default: the recording's name with -csv or .trace.json")
+                        help="what to write (default: the recording's name with -csv or "
+                             ".trace.json)")
     parser.add_argument("--from", dest="start", type=float, default=float("-inf"), metavar="S",
-                        help="first second of samples and events in the tables")
+                        help="where the tables begin, in seconds of the recording (default: its "
+                             "start)")
     parser.add_argument("--to", dest="stop", type=float, default=float("inf"), metavar="S",
-                        help="where they end")
+                        help="where they end, in seconds (default: its end)")
     parser.add_argument("--points", type=count, default=20_000, metavar="N",
-                        help="of each power counter of the trace (default 20000)")
+                        help="points of each power counter of the trace (default: 20000)")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Read, write, say what was written and what is missing."""
-    from host_tools.outputs.tables import write_tables
-    from host_tools.outputs.trace import write_trace
-    from host_tools.recording import Recording
-
     path = arguments.recording
     stem = path.with_suffix("") if path.suffix.lower() == ".zip" else path
     target = arguments.output or stem.with_name(

@@ -9,8 +9,10 @@ from dataclasses import asdict
 from edgefm.codecs import CODECS
 from edgefm.console.notation import size_text
 from host_tools.cli.arguments import add_json
-from host_tools.cli.board import device_of
 from host_tools.cli.output import print_fields, print_json
+from host_tools.cli.store import store_of
+
+EXAMPLE = "edgefm info"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Ask and print."""
-    info = device_of(arguments).info
+    info = store_of(arguments.board).info
     if arguments.json:
         print_json({**asdict(info), "build": info.build.hex()})
         return

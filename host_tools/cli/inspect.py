@@ -16,10 +16,12 @@ from edgefm.package.read import PackageInfo, read_info
 from host_tools.cli.arguments import add_json
 from host_tools.cli.output import print_fields, print_json, print_table
 
+EXAMPLE = "edgefm inspect net.efm"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `inspect`."""
-    parser.add_argument("net", type=Path, metavar="net.efm")
+    parser.add_argument("net", type=Path, metavar="net.efm", help="a package")
     add_json(parser)
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from edgefm.console.terminal import say
 from edgefm.errors import BadInput, EdgefmError
 from host_tools.cli.arguments import add_json, positive
 from host_tools.cli.output import print_json, print_table
+from host_tools.power.meters import KINDS, Tested, check_meter, find_meters, open_meter, parse
 
-if TYPE_CHECKING:
-    from host_tools.power.meters import Tested
+EXAMPLE = "edgefm meters"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,14 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("meters", nargs="*", metavar="KIND[:WHERE][,key=value…]",
                         help="test these (default: all that are found; see docs/POWER.md)")
     parser.add_argument("--seconds", type=positive, default=0.5, metavar="S",
-                        help="how long to measure with each (default 0.5)")
+                        help="how long to measure with each, in seconds (default: 0.5)")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Find, test, print. A meter that fails its test makes the verb fail when it was named."""
-    from host_tools.power.meters import KINDS, find_meters
-
     named = arguments.meters or [f"{found.kind}:{found.where}" for found in find_meters()]
     tested = [(text, _test(text, arguments.seconds)) for text in named]
     if arguments.json:
@@ -46,8 +43,6 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _test(text: str, seconds: float) -> Tested:
-    from host_tools.power.meters import Tested, check_meter, open_meter, parse
-
     parse(text)
     try:
         meter = open_meter(text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Watch a device in the browser and the terminal while it runs, or a recording while it grows."""
+"""Watch a running device, or a growing recording, in browser and terminal."""
 
 from __future__ import annotations
 
@@ -9,24 +9,29 @@ import shutil
 import sys
 import tempfile
 import threading
+import webbrowser
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from edgefm.console.terminal import complain, say
 from edgefm.errors import LinkError
 from host_tools.cli.arguments import add_output
+from host_tools.cli.device import device_of
 from host_tools.cli.record import check_recording, inner_verb
 from host_tools.cli.run import device_stream
-
-if TYPE_CHECKING:
-    from host_tools.link.session import Event
-    from host_tools.measurement.record import RunRecorder
-    from host_tools.outputs.monitor.follow import Follower
+from host_tools.link.session import Event
+from host_tools.measurement.record import RunRecorder
+from host_tools.outputs.monitor.follow import Follower
+from host_tools.outputs.monitor.server import Server
+from host_tools.outputs.monitor.table import Drawer
+from host_tools.power.meters import open_meter
+from host_tools.recording import Recording
 
 DRAWN_SECONDS = 0.5
 AGAIN_SECONDS = 1.0
+
+EXAMPLE = "edgefm monitor -- run :net.efm cat.jpg --repeat 0"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,11 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(parser, "-o", "--output", check=check_recording, metavar="RUN",
                help="keep the recording: a new folder (default: a temporary one)")
     parser.add_argument("--meter", default="auto", metavar="KIND[:WHERE][,key=value…]",
-                        help="power meter, auto (default) or none; docs/POWER.md has the kinds")
+                        help="power meter: auto (default: the one that is plugged in), none, or a "
+                             "kind of docs/POWER.md")
     parser.add_argument("--host", default="127.0.0.1",
-                        help="address to listen at; default: this machine only")
-    parser.add_argument("--port", type=int, default=0, help="default: any free one")
-    parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+                        help="address to listen at (default: 127.0.0.1, this machine only)")
+    parser.add_argument("--port", type=int, default=0,
+                        help="port to listen at (default: 0, any free one)")
+    parser.add_argument("--no-browser", action="store_true",
+                        help="print the address of the page (default: open it as well)")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="RUN | -- run :net.efm …",
                         help="a recording that grows, or the device verb with its options; "
                              "--repeat 0 goes on until Ctrl-C")
@@ -54,17 +62,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _attach(arguments: argparse.Namespace, path: Path) -> None:
-    from host_tools.recording import Recording
-
     with Recording(path) as recording:
         _show(arguments, recording, lambda: not recording.is_growing())
 
 
 def _record(arguments: argparse.Namespace) -> None:
-    from host_tools.measurement.record import RunRecorder
-    from host_tools.power.meters import open_meter
-    from host_tools.recording import Recording
-
     inner, name, words = inner_verb(arguments, "monitor")
     with ExitStack() as stack:
         scratch = stack.enter_context(tempfile.TemporaryDirectory())
@@ -130,7 +132,7 @@ class _Work:
 
     def _some(self, left: int) -> int:
         """Runs until the line breaks; how many were made."""
-        device, made = self._board.device(), 0
+        device, made = device_of(self._board), 0
         outline, stream, stored = device_stream(self._inner, device, self._name)
         self._recorder.describe_model(outline.info, device.sha256(self._name))
         self._recorder.watch(device)
@@ -145,12 +147,8 @@ class _Work:
         return made
 
 
-def _show(arguments: argparse.Namespace, recording: Any, ended: Callable[[], bool]) -> None:
+def _show(arguments: argparse.Namespace, recording: Recording, ended: Callable[[], bool]) -> None:
     """The page and the table until `ended()` or Ctrl-C."""
-    from host_tools.outputs.monitor.follow import Follower
-    from host_tools.outputs.monitor.server import Server
-    from host_tools.outputs.monitor.table import Drawer
-
     follower = Follower(recording)
     drawer = Drawer(sys.stdout)
     with Server(follower, arguments.host, arguments.port) as server:
@@ -167,13 +165,11 @@ def _show(arguments: argparse.Namespace, recording: Any, ended: Callable[[], boo
         _draw(drawer, follower)
 
 
-def _draw(drawer: Any, follower: Follower) -> None:
+def _draw(drawer: Drawer, follower: Follower) -> None:
     drawer.draw(follower.look(), *shutil.get_terminal_size((100, 30)))
 
 
 def _open(url: str) -> None:
-    import webbrowser
-
     try:
         webbrowser.open(url)
     except webbrowser.Error as error:

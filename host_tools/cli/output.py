@@ -1,26 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the verbs print: one JSON object, aligned tables, sizes, a progress bar on a terminal."""
+"""What the verbs print: one JSON object, aligned tables, sizes. Imports no NumPy."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from tqdm import tqdm
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from edgefm.console.terminal import plain, say
-from edgefm.errors import BadInput
-from edgefm.files.write import check_file, writing
-from edgefm.network.graph import Array
 from edgefm.network.names import short
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 SCHEMA = 1
 COUNTERS = ("external_read_bytes", "external_write_bytes", "weight_read_bytes",
@@ -34,9 +22,7 @@ def print_json(fields: Mapping[str, Any]) -> None:
 
 def _plain(value: Any) -> Any:
     """NumPy scalars and arrays as JSON knows them."""
-    if isinstance(value, (np.generic, np.ndarray)):
-        return value.tolist()
-    return str(value)
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -80,46 +66,3 @@ def _cell(value: object) -> str:
     return plain(value)  # as wide as it will be
 
 
-@contextmanager
-def progress_bar(what: str, total: int | None = None, unit: str = "it") -> Iterator[Any]:
-    """A bar on stderr while work lasts, on a terminal only; `.update(n)` moves it."""
-    with tqdm(desc=plain(what, sys.stderr), total=total, unit=unit, file=sys.stderr, leave=False,
-              disable=not sys.stderr.isatty()) as bar:
-        yield bar
-
-
-def save_array(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write one array as .npy, or all of them by name as .npz."""
-    with writing(path) as file:
-        if path.suffix == ".npz":
-            named: dict[str, Any] = {}
-            for name, array in arrays.items():
-                named[_member(name, named)] = array
-            np.savez(file, **named)
-        else:
-            np.save(file, next(iter(arrays.values())))
-
-
-def _member(name: str, taken: Mapping[str, object]) -> str:
-    """A tensor's name as one in an .npz: no path, no word of savez(), no other tensor's."""
-    found = "".join(c if c.isprintable() and c not in "/\\:" else "_" for c in name) or "_"
-    while found in taken or found in ("file", "allow_pickle"):
-        found += "_"
-    return found
-
-
-PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
-
-
-def check_picture(path: Path, inputs: Sequence[Path] = ()) -> None:
-    """Check the name of a picture to write, as `check_file` does. Raises BadInput."""
-    if path.suffix.lower() not in PICTURES:
-        raise BadInput(f"{path}: no name for a picture; expected one that ends in "
-                       f"{', '.join(PICTURES)}")
-    check_file(path, inputs)
-
-
-def save_picture(path: Path, picture: Image.Image) -> None:
-    """Write a picture in the format that its name says."""
-    with writing(path) as file:
-        picture.save(file, PICTURES[path.suffix.lower()])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plan a model into a memory budget: every stage, ring and placement, exact bytes per memory."""
+"""Plan a model into a memory budget: stages, placements, exact bytes per memory."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ from edgefm.network.names import short
 from edgefm.package.read import read_info
 from edgefm.planner import OBJECTIVES
 from edgefm.planner.model import TOTALS
-from host_tools.cli.arguments import add_compile_options, add_json, compile_options, load_package
+from host_tools.cli.arguments import add_json
+from host_tools.cli.compilation import add_compile_options, compile_options, load_package
 from host_tools.cli.inspect import quality_text, rate_fields
 from host_tools.cli.output import print_fields, print_json, print_table
+
+EXAMPLE = "edgefm plan net.tflite --fast 96K"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `plan`."""
-    parser.add_argument("net", type=Path, metavar="MODEL|net.efm")
+    parser.add_argument("net", type=Path, metavar="MODEL|net.efm",
+                        help=".tflite, .onnx, .npz, or a package")
     add_json(parser)
-    add_compile_options(parser)
+    add_compile_options(parser, "--images")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a package on the device and say what each stage took: ticks, and bytes per memory."""
+"""Run a package on the device; say what each stage took, in time and bytes."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from edgefm.network.names import short
 from edgefm.package.read import PackageInfo
 from edgefm.package.traffic import stored_maps, traffic
 from host_tools.cli.arguments import add_json
-from host_tools.cli.board import device_of, refuse_local
+from host_tools.cli.device import device_of
 from host_tools.cli.output import print_fields, print_json, print_maps, print_table
 from host_tools.cli.run import device_stream
+from host_tools.cli.store import refuse_local
+from host_tools.link.capability import Info
+from host_tools.link.runs import Profile
 
 BYTES = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "input_read_bytes",
          "output_write_bytes", "coded_bytes", "coded_values")
 
+EXAMPLE = "edgefm profile :net.efm cat.jpg"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `profile`."""
-    parser.add_argument("net", metavar=":net.efm")
+    parser.add_argument("net", metavar=":net.efm", help="a package on the device")
     parser.add_argument("inputs", nargs="*", metavar="INPUT",
                         help="a picture or an .npy file for each input, or one `:file` on the "
                              "device that holds them (default: noise)")
@@ -33,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run once with an event per stage; print."""
     name = refuse_local(arguments.net, "profile")
-    device = device_of(arguments)
+    device = device_of(arguments.board)
     outline, stream, stored = device_stream(arguments, device, name)
     fields = profile_fields(device.info, outline.info,
                             device.profile(name, stream, stored=stored))
@@ -43,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
         _print(fields, device.info.unit)
 
 
-def profile_fields(board: Any, info: PackageInfo, profile: Any) -> dict[str, Any]:
+def profile_fields(board: Info, info: PackageInfo, profile: Profile) -> dict[str, Any]:
     """The JSON of a profile: `board` is what the device says of itself, `info` the package."""
     plan = info.plan
     names = [stage["name"] for stage in plan["stages"]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a device verb and record what the device says and a power meter measures meanwhile."""
+"""Run a device verb; record what the device and a power meter say meanwhile."""
 
 from __future__ import annotations
 
@@ -7,41 +7,50 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TextIO
 
 from edgefm.console.terminal import complain, say
 from edgefm.errors import BadInput
 from edgefm.network.names import short
 from host_tools.cli.arguments import add_output, check_outputs
 from host_tools.cli.board import on_device
+from host_tools.cli.device import device_of
 from host_tools.cli.output import print_table
-
-if TYPE_CHECKING:
-    from host_tools.measurement.record import RunRecorder
+from host_tools.cli.parsing import parse
+from host_tools.measurement.about import stage_names
+from host_tools.measurement.costs import load_costs, modelled
+from host_tools.measurement.energy import EnergyTable, energy_by_stage
+from host_tools.measurement.record import RunRecorder, check_target
+from host_tools.measurement.runs import RecordedRun, read_runs
+from host_tools.outputs.report.words import amount
+from host_tools.power.meters import open_meter
+from host_tools.recording import Recording
 
 RECORDED = ("run", "profile")
+
+EXAMPLE = "edgefm record -o run1/ -- run :net.efm cat.jpg --repeat 20"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `record`."""
     add_output(parser, "-o", "--output", check=check_recording, required=True, metavar="RUN",
-               help="a new folder, or a new .zip")
+               help="the recording to write: a new folder, or a new .zip")
     parser.add_argument("--meter", default="auto", metavar="KIND[:WHERE][,key=value…]",
-                        help="power meter, auto (default) or none; docs/POWER.md has the kinds")
+                        help="power meter: auto (default: the one that is plugged in), none, or a "
+                             "kind of docs/POWER.md")
     parser.add_argument("--costs", type=Path, metavar="FILE",
-                        help="costs per byte and operation (TOML) where no meter is")
+                        help="joules per byte and operation (TOML) where there is no meter "
+                             "(default: published costs)")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- run :net.efm INPUT …",
                         help="the device verb, with its own options")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Record while the verb runs, then say what was recorded and what each stage took."""
-    from host_tools.measurement.record import RunRecorder
-    from host_tools.power.meters import open_meter
-
     inner, name, words = inner_verb(arguments, "record")
-    device = arguments.board.device()
+    device = device_of(arguments.board)
     outline = device.outline(name)
     meter = open_meter(arguments.meter)
     meta = {"run": {"command": shlex.join(words)}}
@@ -58,21 +67,17 @@ def run(arguments: argparse.Namespace) -> None:
 
 def check_recording(path: Path, inputs: Sequence[Path]) -> None:
     """Check where a recording is to be made. Raises BadInput."""
-    from host_tools.measurement.record import check_target
-
     check_target(path, inputs)
 
 
 def inner_verb(arguments: argparse.Namespace, outer: str
                ) -> tuple[argparse.Namespace, str, list[str]]:
     """The verb that `outer` has the device do, the package there that it runs, its words."""
-    from host_tools.cli.line import parser
-
     words = [word for at, word in enumerate(arguments.command) if at or word != "--"]
     if not words or words[0] not in RECORDED:
-        raise BadInput(f"{outer}: expected -- {' or '.join(RECORDED)} :net.efm …, met "
+        raise BadInput(f"{outer}: expected -- {' or '.join(RECORDED)} :net.efm …, got "
                        f"{shlex.join(words) or 'nothing'}")
-    inner = parser().parse_args(words)
+    inner = parse(words)
     check_outputs(inner)
     inner.board = arguments.board
     name = on_device(inner.net)
@@ -82,12 +87,7 @@ def inner_verb(arguments: argparse.Namespace, outer: str
     return inner, name, words
 
 
-def _summary(arguments: argparse.Namespace, recorder: RunRecorder, out: Any) -> None:
-    from host_tools.measurement.about import stage_names
-    from host_tools.measurement.energy import energy_by_stage
-    from host_tools.measurement.runs import read_runs
-    from host_tools.recording import Recording
-
+def _summary(arguments: argparse.Namespace, recorder: RunRecorder, out: TextIO) -> None:
     with Recording(arguments.output) as recording:
         runs = list(read_runs(recording.events["device"]))
         lost = sum(run.missed for run in runs)
@@ -114,35 +114,28 @@ def _name(stage: int, names: list[str]) -> str:
     return short(names[stage]) if stage < len(names) else f"stage {stage}"
 
 
-def _measured(table: Any, names: list[str]) -> list[tuple[str, str, str, str]]:
-    from host_tools.outputs.report.words import amount
-
+def _measured(table: EnergyTable, names: list[str]) -> list[tuple[str, str, str, str]]:
     return [(_name(row.stage, names), row.rail, amount(row.value, row.unit),
              f"± {amount(row.error, row.unit)} (alignment {amount(row.alignment_error, row.unit)})")
             for row in table.rows]
 
 
-def _modelled(arguments: argparse.Namespace, recording: Any, runs: list[Any], names: list[str]
-              ) -> list[tuple[str, str, str, str]]:
+def _modelled(arguments: argparse.Namespace, recording: Recording, runs: list[RecordedRun],
+              names: list[str]) -> list[tuple[str, str, str, str]]:
     """Of the last whole run, by the table of costs."""
-    from host_tools.measurement.costs import load_costs, modelled
-    from host_tools.outputs.report.words import amount
-
     costs = load_costs(arguments.costs)
-    whole = [run for run in runs if run.stages and run.end]
+    whole = [(run, run.end) for run in runs if run.stages and run.end]
     if not whole:
         return []
-    last = whole[-1]
+    last, end = whole[-1]
     macs = recording.meta.get("model", {}).get("plan", {}).get("macs", 0)
     found = [(_name(i, names), modelled(costs, b.counted.since(a.counted)))
              for i, (a, b) in enumerate(zip(last.stages, last.stages[1:], strict=False))]
-    found.append(("whole run, with operations", modelled(costs, last.end.counted, macs)))
+    found.append(("whole run, with operations", modelled(costs, end.counted, macs)))
     return [(name, one.label, amount(one.value, "J"),
              f"± {amount(one.error, 'J')} (range of costs)") for name, one in found]
 
 
-def _print_to(out: Any, rows: list[tuple[str, str, str, str]]) -> None:
-    from contextlib import redirect_stdout
-
+def _print_to(out: TextIO, rows: list[tuple[str, str, str, str]]) -> None:
     with redirect_stdout(out):
         print_table(("stage", "rail", "energy", "error"), rows)

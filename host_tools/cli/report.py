@@ -9,29 +9,33 @@ from pathlib import Path
 
 from edgefm.console.terminal import say
 from host_tools.cli.arguments import add_output
+from host_tools.measurement.costs import load_costs
+from host_tools.measurement.summary import read_validation, validation_for
+from host_tools.outputs.report.page import chapter, write_page
+from host_tools.recording import Recording
+
+EXAMPLE = "edgefm report run1/ run2/ -o report.html"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `report`."""
     parser.add_argument("recordings", type=Path, nargs="+", metavar="RUN",
                         help="folders or zips of recordings")
-    add_output(parser, "-o", "--output", required=True, metavar="FILE.html")
+    add_output(parser, "-o", "--output", required=True, metavar="FILE.html", help="the page")
     parser.add_argument("--validation", type=Path, action="append", default=[], metavar="FILE",
                         help="what `edgefm validate --json` printed for the same package or "
-                             "network; may be given several times")
-    parser.add_argument("--meter", metavar="NAME", help="whose power (default: the first meter)")
+                             "network; may be given several times (default: none)")
+    parser.add_argument("--meter", metavar="NAME",
+                        help="whose power is shown (default: the first meter's)")
     parser.add_argument("--costs", type=Path, metavar="FILE",
-                        help="costs per byte and operation (TOML) where no meter is")
-    parser.add_argument("--title", default="edgefm recording")
+                        help="joules per byte and operation (TOML) where there is no meter "
+                             "(default: published costs)")
+    parser.add_argument("--title", default="edgefm recording",
+                        help="title of the page (default: edgefm recording)")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Read, write the page, say where it is and what is missing."""
-    from host_tools.measurement.costs import load_costs
-    from host_tools.measurement.summary import read_validation, validation_for
-    from host_tools.outputs.report.page import chapter, write_page
-    from host_tools.recording import Recording
-
     costs, judged = load_costs(arguments.costs), [read_validation(p) for p in arguments.validation]
     chapters, used = [], []
     for path in arguments.recordings:

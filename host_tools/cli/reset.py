@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start the device anew, and wait until it answers."""
+"""Restart the device, and wait until it answers."""
 
 from __future__ import annotations
 
 import argparse
+
+from host_tools.cli.store import reset
+
+EXAMPLE = "edgefm reset"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,4 +16,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Reset; the store stays as it is."""
-    arguments.board.reset()
+    reset(arguments.board)

@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import argparse
 
-from host_tools.cli.board import device_name, device_of
+from host_tools.cli.store import device_name, store_of
+
+EXAMPLE = "edgefm rm :net.efm"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `rm`."""
-    parser.add_argument("names", nargs="+", metavar=":NAME")
+    parser.add_argument("names", nargs="+", metavar=":NAME",
+                        help="a file on the device; the colon may be left out")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Remove one after the other; the first that is not there ends it."""
     for text in arguments.names:
-        device_of(arguments).remove(device_name(text))
+        store_of(arguments.board).remove(device_name(text))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a package, here or on a device (`:net.efm`): top-5 classes, boxes, or a segmentation."""
+"""Run a package, here or on a device: top-5 classes, boxes, or a segmentation."""
 
 from __future__ import annotations
 
@@ -21,41 +21,43 @@ from edgefm.images.labels import names_for
 from edgefm.images.picture import load_picture
 from edgefm.images.preprocess import load_image, placement_of
 from edgefm.network.graph import Array
-from edgefm.package.read import PackageInfo, read_info
-from edgefm.package.traffic import MapCounters, stored_maps, traffic
+from edgefm.package.counters import MapCounters
+from edgefm.package.outline import Outline
+from edgefm.package.read import PackageInfo, TensorInfo, read_info
+from edgefm.package.traffic import stored_maps, traffic
 from edgefm.runtime.runtime import Runtime
 from host_tools.cli.arguments import add_json, add_output, times
-from host_tools.cli.board import device_of, on_device
+from host_tools.cli.board import on_device
 from host_tools.cli.clip import run_clip
-from host_tools.cli.output import (
-    COUNTERS,
-    check_picture,
-    print_json,
-    print_table,
-    save_array,
-    save_picture,
-)
+from host_tools.cli.device import device_of
+from host_tools.cli.output import COUNTERS, print_json, print_table
+from host_tools.cli.saving import check_picture, save_array, save_picture
+from host_tools.link.device import Device
 
 _CAPS = ("capped_rows", "largest_shift")
+
+EXAMPLE = "edgefm run net.efm cat.jpg"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `run`."""
-    parser.add_argument("net", type=Path, metavar="net.efm", help="`:net.efm` is on a device")
+    parser.add_argument("net", type=Path, metavar="net.efm",
+                        help="a package here, or `:net.efm` on a device")
     parser.add_argument("inputs", type=Path, nargs="*", metavar="INPUT",
                         help="a picture or an .npy file for each input of the network; or one "
                              "`:file` on the device that holds them")
     add_output(parser, "--out", metavar="FILE",
-               help="save the first output (.npy) or all of them (.npz)")
+               help="save the first output (.npy) or all of them (.npz) (default: not saved)")
     add_output(parser, "--draw", check=check_picture, metavar="PNG",
-               help="save the picture with its boxes or its segmentation")
+               help="save the picture with its boxes or its segmentation (default: not saved)")
     parser.add_argument("--threshold", type=float, default=0.5, metavar="SCORE",
-                        help="least score of a box (default 0.5)")
+                        help="least score of a box, 0 to 1 (default: 0.5)")
     parser.add_argument("--repeat", type=times, default=1, metavar="N",
-                        help="run so often on the device (default 1; 0: until Ctrl-C)")
+                        help="run N times on the device (default: 1; 0: until Ctrl-C)")
     parser.add_argument("--video", type=Path, metavar="CLIP",
                         help="instead of INPUT: run the frames of a folder or of an .npy file in "
-                             "order, each on the one before, and say what each took")
+                             "order, each on the one before, and say what each took (default: run "
+                             "INPUT once)")
     add_json(parser)
 
 
@@ -94,7 +96,7 @@ def _maps(info: PackageInfo, counted: Sequence[MapCounters]) -> list[dict[str, A
 
 
 def _run_on_device(arguments: argparse.Namespace, name: str) -> None:
-    device = device_of(arguments)
+    device = device_of(arguments.board)
     outline, stream, stored = device_stream(arguments, device, name)
     result = device.run(name, stream, stored=stored, times=arguments.repeat or 1,
                         outputs=outline.info.outputs, by_map=arguments.json)
@@ -132,8 +134,8 @@ def _caps(maps: Sequence[MapCounters] | None) -> dict[str, int | None]:
             "largest_shift": max((m.largest_shift for m in maps), default=0)}
 
 
-def device_stream(arguments: argparse.Namespace, device: Any, name: str
-                  ) -> tuple[Any, bytes | None, str]:
+def device_stream(arguments: argparse.Namespace, device: Device, name: str
+                  ) -> tuple[Outline, bytes | None, str]:
     """A stored package's Outline, and its inputs: bytes to send, or the name of a file there."""
     outline = device.outline(name)
     if not arguments.inputs:
@@ -146,7 +148,7 @@ def device_stream(arguments: argparse.Namespace, device: Any, name: str
     return outline, outline.stream(_inputs(paths, outline.info, wanted)), ""
 
 
-def _noise(tensor: Any) -> Array:
+def _noise(tensor: TensorInfo) -> Array:
     """The same for every run: numbers over the whole range of integers, 0 to 1 for floats."""
     random = np.random.default_rng(1)
     kind = np.dtype(tensor.dtype)
@@ -156,10 +158,11 @@ def _noise(tensor: Any) -> Array:
     return np.asarray(random.integers(bounds.min, bounds.max, tensor.shape, kind, endpoint=True))
 
 
-def _inputs(arguments: argparse.Namespace, info: PackageInfo, wanted: Sequence[Any]) -> list[Array]:
+def _inputs(arguments: argparse.Namespace, info: PackageInfo, wanted: Sequence[TensorInfo]
+            ) -> list[Array]:
     if len(arguments.inputs) != len(wanted):
         names = ", ".join(tensor.name for tensor in wanted)
-        raise BadInput(f"{arguments.net}: met {len(arguments.inputs)} input files, "
+        raise BadInput(f"{arguments.net}: got {len(arguments.inputs)} input files, "
                        f"expected {len(wanted)} ({names})")
     inputs = []
     for path, tensor in zip(arguments.inputs, wanted, strict=True):

@@ -6,16 +6,19 @@ from __future__ import annotations
 import argparse
 
 from edgefm.console.terminal import say
-from host_tools.cli.board import device_name, device_of
+from host_tools.cli.store import device_name, store_of
+
+EXAMPLE = "edgefm sha256 :net.efm"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `sha256`."""
-    parser.add_argument("names", nargs="+", metavar=":NAME")
+    parser.add_argument("names", nargs="+", metavar=":NAME",
+                        help="a file on the device; the colon may be left out")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Ask and print, as sha256sum does."""
     for text in arguments.names:
         name = device_name(text)
-        say(f"{device_of(arguments).sha256(name)}  :{name}")
+        say(f"{store_of(arguments.board).sha256(name)}  :{name}")

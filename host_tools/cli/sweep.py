@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure a network's accuracy over the bytes of its maps: table, JSON and picture."""
+"""Measure accuracy over the bytes of a network's maps: table, JSON and picture."""
 
 from __future__ import annotations
 
@@ -15,25 +15,23 @@ from edgefm.evaluate.sweep.curve_page import header, markdown, page, rows, svg
 from edgefm.evaluate.validate import task_of
 from edgefm.evaluate.validate.files import labelled_files
 from edgefm.files.write import check_folder, write_file
-from host_tools.cli.arguments import (
-    add_compile_options,
-    add_json,
-    add_output,
-    compile_options,
-    positive,
-)
-from host_tools.cli.output import SCHEMA, print_json, print_table, progress_bar
+from host_tools.cli.arguments import add_json, add_output, positive
+from host_tools.cli.compilation import add_compile_options, compile_options
+from host_tools.cli.output import SCHEMA, print_json, print_table
+from host_tools.cli.progress import progress_bar
 from host_tools.cli.validate import add_files
+
+EXAMPLE = "edgefm sweep net.tflite --calib typical --images photos --labels labels.csv -o curve"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `sweep`."""
-    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("model", type=Path, metavar="MODEL", help=".tflite, .onnx or .npz")
     add_output(parser, "-o", "--output", check=check_folder, required=True, metavar="DIR",
-               help="sweep.json, table.md, curve.svg, index.html, and units/ with the results of "
-                    "finished work: a sweep that was interrupted goes on")
+               help="folder for sweep.json, table.md, curve.svg, index.html, and units/ with the "
+                    "results of finished work: a sweep that was interrupted goes on")
     parser.add_argument("--budgets", type=_budgets, default=BUDGETS, metavar="NATS,…",
-                        help=f"KL budgets (default {','.join(f'{b:g}' for b in BUDGETS)})")
+                        help=f"KL budgets in nats (default: {','.join(f'{b:g}' for b in BUDGETS)})")
     add_files(parser)
     add_json(parser)
     add_compile_options(parser)

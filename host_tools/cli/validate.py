@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure accuracy, distance from the source network, traffic and speed on labelled pictures."""
+"""Measure accuracy, traffic and speed on labelled pictures."""
 
 from __future__ import annotations
 
@@ -15,23 +15,29 @@ from edgefm.evaluate.validate.judges import Judges, judges_of
 from edgefm.images.clipping import warn_of_clipped
 from edgefm.package.read import read_info
 from edgefm.package.traffic import stored_maps
-from host_tools.cli.arguments import add_compile_options, add_json, count, load_package
-from host_tools.cli.output import print_fields, print_json, progress_bar
+from host_tools.cli.arguments import add_json, count
+from host_tools.cli.compilation import add_compile_options, load_package
+from host_tools.cli.output import print_fields, print_json
+from host_tools.cli.progress import progress_bar
+
+EXAMPLE = "edgefm validate net.efm --images photos --labels labels.csv"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `validate`."""
-    parser.add_argument("net", type=Path, metavar="net.efm|MODEL")
+    parser.add_argument("net", type=Path, metavar="net.efm|MODEL",
+                        help="a package, or .tflite, .onnx or .npz")
     add_files(parser)
     parser.add_argument("--no-reference", action="store_true",
-                        help="do not run the oracle and the float network")
+                        help="do not run the oracle and the float network (default: run them)")
     add_json(parser)
     add_compile_options(parser)
 
 
 def add_files(parser: argparse.ArgumentParser) -> None:
     """What is judged, how, and where."""
-    parser.add_argument("--images", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR",
+                        help="folder of pictures or .npy files to judge on")
     parser.add_argument("--labels", type=Path, required=True, metavar="CSV|DIR",
                         help="classes: CSV file,label; boxes: CSV file,class,left,top,right,bottom "
                              "or a folder with NAME.txt; masks: CSV file,mask or a folder with "
@@ -41,14 +47,15 @@ def add_files(parser: argparse.ArgumentParser) -> None:
                              "network's outputs are)")
     parser.add_argument("--views", type=count, default=1, metavar="N",
                         help="judge every picture N times, mirrored and moved by 1 to 3 pixels "
-                             "(default 1: as it is)")
+                             "(default: 1, as it is)")
     parser.add_argument("--limit", type=count, metavar="N",
-                        help="judge N pictures, evenly spread over the list")
+                        help="judge N pictures, evenly spread over the list (default: all)")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--workers", type=count, metavar="N",
                        help="processes (default: one per core)")
     where.add_argument("--scheduler", metavar="tcp://HOST:PORT",
-                       help="run on a Dask cluster that sees the same files")
+                       help="run on a Dask cluster that sees the same files (default: on this "
+                            "machine)")
 
 
 def run(arguments: argparse.Namespace) -> None:

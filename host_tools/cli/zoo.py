@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""List public models, or fetch one and print where it is."""
+"""List public models, or fetch one into the cache and print where it is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import argparse
 from edgefm import zoo
 from edgefm.console.terminal import say_path
 from host_tools.cli.arguments import add_json
-from host_tools.cli.output import print_json, print_table, progress_bar
+from host_tools.cli.output import print_json, print_table
+from host_tools.cli.progress import progress_bar
+
+EXAMPLE = "edgefm zoo get mobilenet_v2"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(listing)
     listing.set_defaults(action=_list)
     getting = actions.add_parser("get", help="fetch a model and its class names into the cache")
-    getting.add_argument("name", metavar="NAME")
+    getting.add_argument("name", metavar="NAME", help="as `edgefm zoo list` shows it")
     add_json(getting)
     getting.set_defaults(action=_get)
 

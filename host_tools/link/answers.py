@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a device answers, typed and checked: its files, its room, a run, a profile. No I/O."""
+"""What a device answers about its store, typed and checked: files and room. No I/O."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgefm.errors import BadInput, BadMessage
-from edgefm.network.graph import Array
-from edgefm.package.traffic import MapCounters
-from host_tools.link.events import EventMessage, Maps, RunBegin, RunEnd, StageBegin, join_maps
-from host_tools.link.frames import Status
 
 RECORD = struct.Struct("<IIB7x32s")  # of :list
 SPACE = struct.Struct("<IIII")
@@ -36,31 +31,6 @@ class Space:
     free: int
     largest: int
     erases: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """What a run gave; `outputs` is None where the device had no room to keep them.
-
-    `maps` is None where it was not asked to count by map, does not know how, or had no room.
-    """
-
-    end: RunEnd
-    outputs: list[Array] | None
-    maps: tuple[MapCounters, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """One run's events: `stages` has one more than there are stages, its end.
-
-    `maps` is None where the device does not count by map, or had no room to.
-    """
-
-    begin: RunBegin
-    stages: tuple[StageBegin, ...]
-    end: RunEnd
-    maps: tuple[MapCounters, ...] | None = None
 
 
 def check_name(name: str) -> str:
@@ -92,15 +62,3 @@ def read_space(data: bytes, where: str) -> Space:
     if len(data) != SPACE.size:
         raise BadMessage(f"{where}: space of {len(data)} bytes")
     return Space(*SPACE.unpack(data))
-
-
-def whole_profile(events: Sequence[EventMessage]) -> Profile | None:
-    """The profile that the events of one run make, if none of them is missing."""
-    begin = next((e for e in events if isinstance(e, RunBegin)), None)
-    end = next((e for e in events if isinstance(e, RunEnd)), None)
-    stages = tuple(e for e in events if isinstance(e, StageBegin))
-    if begin is None or end is None or {begin.run, *(s.run for s in stages)} != {end.run}:
-        return None
-    if end.status == Status.OK and [s.stage for s in stages] != list(range(begin.stages + 1)):
-        return None
-    return Profile(begin, stages, end, join_maps([e for e in events if isinstance(e, Maps)]))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 
 from edgefm.errors import BadMessage
-from edgefm.package.traffic import MapCounters
+from edgefm.package.counters import MapCounters
 
 RUN_BEGIN = struct.Struct("<BIQH8s")
 STAGE = struct.Struct("<BIHQ7Q")

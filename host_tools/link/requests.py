@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from edgefm.errors import BadMessage, DeviceError, LinkLost, LinkTimeout
+from edgefm.errors import BadMessage, DeviceError, LinkError, LinkLost, LinkTimeout
 from host_tools.link import frames
 from host_tools.link.bulk import Timing, Vigil
 from host_tools.link.capability import Info, read_info
+from host_tools.link.foreign import LEAVE, MOST_HEARD, foreign
 from host_tools.link.frames import Command, Frame, FrameType, Line, Status
 from host_tools.link.transport import Transport
 
@@ -50,9 +51,10 @@ class Requests:
                  on_event: Callable[[Event], None] = lambda event: None) -> None:
         self._transport = transport
         self._timing = timing or Timing()
-        self._on_event = on_event
+        self.on_event = on_event
         self._reader = frames.FrameReader()
         self._arrived: deque[Frame] = deque()
+        self._unframed: bytearray | None = bytearray()  # until the first frame
         self._sequence = secrets.randbelow(256)
         self._next_event = 0
         try:
@@ -72,6 +74,16 @@ class Requests:
     def close(self) -> None:
         """Give the transport back."""
         self._transport.close()
+
+    @property
+    def name(self) -> str:
+        """The line's."""
+        return self._transport.name
+
+    @property
+    def bytes_per_second(self) -> float | None:
+        """The line's own limit, None where there is none worth knowing."""
+        return self._transport.bytes_per_second
 
     def restart(self) -> None:
         """Open the session anew, on the same line; the device ends what it is doing."""
@@ -128,9 +140,18 @@ class Requests:
                 if patience is not None and clock() - started >= patience:
                     raise LinkTimeout(f"{self._transport.name}: {what} still at work after "
                                       f"{patience:g} s")
+            self._check_firmware()
             vigil.quiet(pause)
             self._check(vigil, what)
             pause = min(2 * pause, timing.resend_most)
+
+    def _check_firmware(self) -> None:
+        """Raise LinkError where something other than edgefm's firmware has answered."""
+        name = foreign(bytes(self._unframed)) if self._unframed else None
+        if name is not None:
+            self._transport.write(LEAVE)
+            raise LinkError(f"{self._transport.name}: {name} answers here, not edgefm's firmware; "
+                            "`mpremote` talks to it, ./inv flash brings edgefm to a board")
 
     def _check(self, vigil: Vigil, what: str) -> None:
         """Raise what a device deserves that is silent, or answers and gets nowhere."""
@@ -204,12 +225,15 @@ class Requests:
                     return frame
                 missed = frame.sequence - self._next_event & 255
                 self._next_event = frame.sequence + 1 & 255
-                self._on_event(Event(frame.payload, missed))
+                self.on_event(Event(frame.payload, missed))
             if late:
                 return None
             rest = until - self._transport.clock()
             late = rest <= 0
-            self._arrived.extend(self._reader.feed(self._transport.read(max(rest, 0.0))))
+            data = self._transport.read(max(rest, 0.0))
+            self._arrived.extend(self._reader.feed(data))
+            if self._unframed is not None:
+                self._unframed = None if self._arrived else (self._unframed + data)[-MOST_HEARD:]
 
 
 def _affordable(frame: int, bytes_per_second: float | None) -> int:

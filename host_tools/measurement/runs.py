@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgefm.errors import BadMessage
-from edgefm.package.traffic import MapCounters
+from edgefm.package.counters import MapCounters
 from host_tools.link.events import Log, Maps, RunBegin, RunEnd, StageBegin, join_maps, read_event
 from host_tools.recording.channels import EventChannel
 

@@ -17,7 +17,8 @@ from typing import Any
 from edgefm.errors import BadInput
 from edgefm.files.read import read_json
 from edgefm.html.markup import short
-from edgefm.package.traffic import MapCounters, MapInfo, MapTraffic, total, traffic
+from edgefm.package.counters import MapCounters
+from edgefm.package.traffic import MapInfo, MapTraffic, total, traffic
 from host_tools.link.events import Counted
 from host_tools.measurement.about import (
     listing,

@@ -7,9 +7,9 @@ import zlib
 import pytest
 
 from edgefm.errors import DeviceError, Infeasible
-from host_tools.link.device import IMPORT_ARGS, WORTH_SHARING
 from host_tools.link.frames import Command, Status
 from host_tools.link.shared_memory import SharedMemory
+from host_tools.link.store import IMPORT_ARGS, WORTH_SHARING
 
 DATA = random.Random(8).randbytes(36_865)
 BYTES = 1 << 16

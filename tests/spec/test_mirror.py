@@ -50,25 +50,31 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "edgefm/training/digits.py", "edgefm/training/shapes.py"),
     # Host tools: verbs are tried as a user types them
     "tests/host_tools/cli/test_cli.py": (
-        "host_tools/cli/__main__.py", "host_tools/cli/arguments.py",
-        "host_tools/cli/clip.py", "host_tools/cli/codecs.py", "host_tools/cli/compile.py",
+        "host_tools/cli/__main__.py", "host_tools/cli/arguments.py", "host_tools/cli/clip.py",
+        "host_tools/cli/codecs.py", "host_tools/cli/compilation.py", "host_tools/cli/compile.py",
         "host_tools/cli/diff.py", "host_tools/cli/inspect.py", "host_tools/cli/plan.py",
         "host_tools/cli/run.py", "host_tools/cli/zoo.py",
         "edgefm/compiler/other_objective.py"),
     "tests/host_tools/cli/test_board.py": (
-        "host_tools/boards/find.py", "host_tools/cli/connect.py", "host_tools/cli/cp.py",
-        "host_tools/cli/deploy.py", "host_tools/cli/devs.py", "host_tools/cli/df.py",
-        "host_tools/cli/info.py", "host_tools/cli/ls.py", "host_tools/cli/profile.py",
-        "host_tools/cli/reset.py", "host_tools/cli/rm.py", "host_tools/cli/sha256.py"),
+        "host_tools/boards/connect.py", "host_tools/boards/find.py", "host_tools/cli/connect.py",
+        "host_tools/cli/cp.py", "host_tools/cli/deploy.py", "host_tools/cli/device.py",
+        "host_tools/cli/devs.py", "host_tools/cli/df.py", "host_tools/cli/info.py",
+        "host_tools/cli/ls.py", "host_tools/cli/profile.py", "host_tools/cli/reset.py",
+        "host_tools/cli/rm.py", "host_tools/cli/sha256.py", "host_tools/cli/store.py"),
+    "tests/host_tools/cli/test_line.py": ("host_tools/cli/version.py",),
+    "tests/host_tools/cli/test_parsing.py": ("host_tools/cli/help.py",),
     "tests/host_tools/cli/test_record.py": ("host_tools/cli/export.py", "host_tools/cli/meters.py"),
     "tests/host_tools/cli/test_report.py": ("host_tools/cli/compare.py",),
-    "tests/host_tools/cli/test_names.py": ("host_tools/cli/output.py",),
-    "tests/host_tools/cli/test_outputs.py": ("host_tools/cli/line.py",),
+    "tests/host_tools/cli/test_names.py": (
+        "host_tools/cli/output.py", "host_tools/cli/saving.py"),
+    "tests/edgefm/console/test_notices.py": ("host_tools/cli/progress.py",),
     "tests/host_tools/cli/test_validate.py": ("host_tools/cli/sweep.py",),
-    "tests/host_tools/boards/test_flash.py": ("host_tools/boards/build.py",),
+    "tests/host_tools/boards/test_flash.py": (
+        "host_tools/boards/build.py", "host_tools/boards/tree.py"),
     "tests/host_tools/link/test_device.py": (
         "host_tools/link/__init__.py", "host_tools/link/answers.py",
-        "host_tools/link/requests.py"),
+        "host_tools/link/requests.py", "host_tools/link/runs.py", "host_tools/link/store.py"),
+    "tests/edgefm/package/test_traffic.py": ("edgefm/package/counters.py",),
     "tests/firmware/test_import.py": ("host_tools/link/shared_memory.py",),
     "tests/host_tools/measurement/test_energy.py": (
         "host_tools/measurement/align.py", "host_tools/measurement/runs.py"),

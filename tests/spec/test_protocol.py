@@ -9,7 +9,7 @@ import pytest
 from link_device import LinkDevice
 
 from edgefm.errors import BadMessage
-from host_tools.link import answers, capability, device, events, frames
+from host_tools.link import answers, capability, device, events, frames, store
 from host_tools.link.frames import Command, FrameReader, FrameType, Status
 
 PYTHON_LIMITS = {"FRAME_EXTRA": frames.FRAME_EXTRA, "CHUNK_HEAD": frames.CHUNK_HEAD.size,
@@ -98,7 +98,7 @@ def test_sizes_of_arguments_and_replies(document):
             ("OPEN_WRITE", frames.WRITE_ARGS, frames.WRITE_REPLY),
             ("OPEN_READ", frames.READ_ARGS, frames.READ_REPLY),
             ("RUN", device.RUN_ARGS, device.RUN_REPLY),
-            ("IMPORT", device.IMPORT_ARGS, struct.Struct(""))]:
+            ("IMPORT", store.IMPORT_ARGS, struct.Struct(""))]:
         assert [layout(cell) for cell in rows[name]] == [args.size, reply.size]
     assert layout(rows["CLOSE"][0]) == frames.CLOSE_ARGS.size
     assert layout(rows["SPACE"][1]) == answers.SPACE.size

@@ -11,7 +11,7 @@ import sys
 import pytest
 from invoke import Collection, Context, Exit, Program, Task
 
-from host_tools.boards import build
+from host_tools.boards import tree
 
 REQUIRED = {"flash": "board", "deploy": "model", "profile": "model"}
 
@@ -103,8 +103,8 @@ def test_two(): pass
 
 
 def test_boards_and_benchmarks_are_named(tasks, helps, root, inv):
-    assert build.boards() == tasks.BOARDS
-    assert all(board in helps["flash"]["board"] for board in build.boards())
+    assert tree.boards() == tasks.BOARDS
+    assert all(board in helps["flash"]["board"] for board in tree.boards())
     assert all((root / f"benchmarks/{name}.py").is_file() for name in tasks.BENCHMARKS)
     status, _, said = inv("bench", "--name", "no-such")
     assert status == 2 and all(name in said for name in tasks.BENCHMARKS)

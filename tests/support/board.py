@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from edgefm.network.graph import Array
+from edgefm.package.counters import MapCounters
 from edgefm.package.read import read_info
-from edgefm.package.traffic import MapCounters
 from edgefm.runtime import Counters
 
 ROOT = Path(__file__).resolve().parent.parent.parent

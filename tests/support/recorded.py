@@ -8,7 +8,7 @@ from dataclasses import astuple
 
 import numpy as np
 
-from edgefm.package.traffic import MapCounters
+from edgefm.package.counters import MapCounters
 from host_tools.link.events import MAP_RECORD, MAPS, RUN_BEGIN, RUN_END, STAGE
 from host_tools.measurement.align import ROUND_TRIP
 from host_tools.recording import Column, Recorder

@@ -31,7 +31,8 @@ from edgefm.evaluate.executors import completed, process_pool
 from edgefm.evaluate.validate import classify, detect, segment
 from edgefm.evaluate.validate.statistics import mean_and_error
 from edgefm.evaluate.validate.unit import TASKS, Labelled, Outcome, Unit, run_unit, task_of
-from edgefm.package.traffic import MapCounters, MapInfo, MapTraffic, traffic
+from edgefm.package.counters import MapCounters
+from edgefm.package.traffic import MapInfo, MapTraffic, traffic
 from edgefm.rate_distortion.divergence import Decision
 
 __all__ = ["FIGURES", "TASKS", "Labelled", "Outcome", "Unit", "Validation", "make_units",

@@ -14,8 +14,8 @@ from edgefm.files.read import read_bytes
 from edgefm.images.preprocess import InputInfo, Preprocess, load_image
 from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
+from edgefm.package.counters import MapCounters
 from edgefm.package.records import MAGIC
-from edgefm.package.traffic import MapCounters
 from edgefm.rate_distortion.divergence import Decision, DecisionScores
 from edgefm.runtime import Counters, Runtime
 

@@ -53,7 +53,7 @@ def test_workers_print_their_warnings_as_lines(capfd: pytest.CaptureFixture[str]
 
 BAR = """
 import sys, time, warnings
-from host_tools.cli.output import progress_bar
+from host_tools.cli.progress import progress_bar
 from edgefm.evaluate.executors import process_pool
 from edgefm.console.notices import warnings_as_lines
 from test_notices import warned

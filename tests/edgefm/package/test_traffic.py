@@ -9,9 +9,10 @@ from packages import build
 from edgefm.codecs import CODECS, encode_map
 from edgefm.codecs.interface import RowShape
 from edgefm.evaluate.diff import random_inputs
+from edgefm.package.counters import MapCounters
 from edgefm.package.read import read_sections
 from edgefm.package.records import MAP, Section
-from edgefm.package.traffic import MapCounters, MapInfo, stored_maps, total, traffic
+from edgefm.package.traffic import MapInfo, stored_maps, total, traffic
 from edgefm.runtime import Runtime
 
 ONE = MapInfo("a", "rle", 4, 10, 10)

@@ -8,7 +8,7 @@ import pytest
 from program_file import elf
 
 from edgefm.errors import BadInput, EdgefmError, MissingTool
-from host_tools.boards import build
+from host_tools.boards import build, tree
 from host_tools.boards.flash import STARTS, TOOLS, flash, missing
 
 
@@ -96,7 +96,7 @@ def test_the_first_tool_that_is_there_is_used(program, install):
     assert called(calls)[0][0] == "dfu-util"
 
 
-@pytest.mark.parametrize("board", build.boards())
+@pytest.mark.parametrize("board", tree.boards())
 def test_a_missing_tool_is_one_line_that_says_what_to_type(board, program, install, monkeypatch):
     monkeypatch.setenv("PATH", str(Path(os.environ["PATH"]) / "empty"))
     tools = {name: options for name, options in build.recipe(board).flash.items()
@@ -110,7 +110,7 @@ def test_a_missing_tool_is_one_line_that_says_what_to_type(board, program, insta
 
 
 def test_every_board_names_tools_that_exist():
-    for board in build.boards():
+    for board in tree.boards():
         made = build.recipe(board)
         assert made.flash and made.status and set(made.flash) <= {*TOOLS, *STARTS}, board
 

@@ -3,7 +3,7 @@
 
 import pytest
 
-from host_tools.boards import build, manage, running
+from host_tools.boards import build, manage, running, tree
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def test_every_board_is_listed_with_what_it_lacks(folder, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(folder))
     assert manage.main(["list"]) == 0
     printed = capsys.readouterr().out
-    for name in build.boards():
+    for name in tree.boards():
         assert f"{name} " in printed
     assert "lacks qemu: sudo apt-get install qemu-system-arm" in printed
     assert "lacks arm-none-eabi-gcc: sudo apt-get install gcc-arm-none-eabi" in printed

@@ -16,8 +16,9 @@ from edgefm.package.read import read_info
 from edgefm.runtime import Runtime
 from host_tools.boards.running import Running, announce
 from host_tools.cli import main
-from host_tools.cli.board import Board, device_name, on_device
-from host_tools.link.device import Device
+from host_tools.cli.board import Board, on_device
+from host_tools.cli.store import connect, device_name, store_of
+from host_tools.link.session import Session
 
 BYTES = ("external_read_bytes", "external_write_bytes", "weight_read_bytes")
 
@@ -198,6 +199,40 @@ def test_connect_names_the_board_of_what_follows(start, edgefm, firmware):
     assert "2.0 KiB" in edgefm("connect", f"exec:{firmware} --fast-bytes 2048", "info")
 
 
+def test_the_environment_names_the_board_and_connect_another(start, edgefm, fails, monkeypatch):
+    start(name="one")
+    url = start("--fast-bytes", 4096, name="two")
+    for named in ("two", url):
+        monkeypatch.setenv("EDGEFM_BOARD", named)
+        assert "4.0 KiB" in edgefm("info") and "1.0 MiB" in edgefm("connect", "one", "info")
+    monkeypatch.setenv("EDGEFM_BOARD", "sim")
+    assert "no board sim is running" in fails("ls")
+    monkeypatch.setenv("EDGEFM_BOARD", "")
+    assert "2 boards are there" in fails("ls") and "EDGEFM_BOARD" in fails("ls")
+
+
+def test_ls_takes_names_and_says_what_is_there_instead(start, edgefm, edgefm_json, fails, net):
+    start()
+    edgefm("cp", net, ":a", "+", "cp", net, ":b")
+    assert edgefm("ls", ":") == edgefm("ls") == edgefm("fs", "ls")
+    assert [line.split()[1] for line in edgefm("ls", ":b").splitlines()] == ["b"]
+    assert [one["name"] for one in edgefm_json("ls", ":b", "a")["files"]] == ["b", "a"]
+    assert "there is no :c; the device holds :a, :b" in fails("ls", ":a", ":c")
+
+
+def test_words_of_mpremote_do_what_they_do_there(start, edgefm, fails, net, tmp_path):
+    start("--flash", tmp_path / "flash")
+    edgefm("fs", "cp", net, ":net.efm")
+    digest = hashlib.sha256(net.read_bytes()).hexdigest()
+    assert edgefm("sha256sum", ":net.efm") == edgefm("fs", "sha256sum", ":net.efm") == (
+        f"{digest}  :net.efm\n")
+    assert "net.efm" in edgefm("soft-reset", "+", "ls")
+    edgefm("fs", "rm", ":net.efm")
+    assert edgefm("ls") == ""
+    assert "runs networks, not Python" in fails("exec", "print(1)")
+    assert "is not a file on a device; write it :x" in fails("cat", "x")
+
+
 def test_no_board_or_several_without_a_name_are_an_error(start, fails, edgefm):
     assert "no board is connected or running" in fails("ls")
     assert "no board is connected" in edgefm("devs")
@@ -222,7 +257,8 @@ def test_a_package_for_another_target_is_refused_before_it_is_sent(start, fails,
 
 
 def test_a_silent_device_is_one_line(fails, monkeypatch):
-    monkeypatch.setattr("host_tools.boards.find.Device", functools.partial(Device, timing=QUICK))
+    monkeypatch.setattr("host_tools.boards.connect.Session",
+                        functools.partial(Session, timing=QUICK))
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"socket://127.0.0.1:{server.getsockname()[1]}"
         assert f"{url}: no answer to HELLO in 2 s" in fails("connect", url)
@@ -231,11 +267,11 @@ def test_a_silent_device_is_one_line(fails, monkeypatch):
 def test_a_device_that_dies_is_one_line(fails, firmware, monkeypatch):
     with listening(firmware) as (process, url):
         board = Board()
-        board.connect(url)
+        connect(board, url)
         process.kill()
         process.wait()
         with pytest.raises(LinkLost, match="gone while"):
-            board.device().files()
+            store_of(board).files()
         board.close()
     assert "cannot be opened" in fails("connect", url)
 
@@ -267,7 +303,7 @@ def test_a_full_store_is_told_with_need_and_have(start, fails, edgefm, net, tmp_
     (("run", ":nothing", "x.npy"), "there is no :nothing"),
     (("run", ":net.efm", "x.npy"), "x.npy"),
     (("run", ":net.efm", ":x.bin"), "NOT_FOUND (-38): x.bin"),
-    (("run", ":net.efm", "a.npy", "b.npy"), "met 2 input files, expected 1"),
+    (("run", ":net.efm", "a.npy", "b.npy"), "got 2 input files, expected 1"),
     (("profile", "net.efm", "x.npy"), "write it :net.efm"),
     (("cp", "a", "b"), "neither a nor b is on the device"),
     (("cp", "a", "b", ":c"), "2 files do not go into one, :c"),
@@ -288,7 +324,7 @@ def test_a_package_that_was_cut_on_the_device_is_one_line(start, fails, edgefm, 
     for name, part in (("half", data[:len(data) // 2]), ("head", data[:70]), ("none", b"EF")):
         (tmp_path / name).write_bytes(part)
         with Board() as board:
-            board.device().put(name, part)
+            store_of(board).put(name, part)
         assert fails("run", f":{name}", photos / "1.png").startswith("edgefm: ")
 
 

@@ -199,7 +199,7 @@ def test_zoo_lists_and_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edg
 
 @pytest.mark.parametrize(("arguments", "message"), [
     ([], "VERB"),
-    (["fly"], "invalid choice"),
+    (["fly"], "there is no verb fly"),
     (["plan"], "required"),
     (["plan", "none.tflite"], "none.tflite: no such file"),
     (["plan", "none.efm"], "none.efm: no such file"),
@@ -244,7 +244,7 @@ def test_run_names_a_broken_picture(net: Path, tmp_path: Path, edgefm_error: Edg
 
 def test_run_wants_one_file_per_input(net: Path, photos: Path, edgefm_error: Edgefm) -> None:
     complaint = edgefm_error("run", net, photos / "0.png", photos / "1.png")
-    assert "met 2 input files, expected 1 (pixels)" in complaint
+    assert "got 2 input files, expected 1 (pixels)" in complaint
 
 
 def test_run_draws_nothing_without_boxes(net: Path, photos: Path, tmp_path: Path,

@@ -68,6 +68,7 @@ def watched(monkeypatch, repeat, error=LinkLost):
     """A monitor's work with a device that breaks off, done."""
     work = []
     board = FakeBoard(work, repeat, error)
+    monkeypatch.setattr(monitor, "device_of", FakeBoard.device)
     monkeypatch.setattr(monitor, "device_stream", lambda *_: (board.info, b"", ""))
     monkeypatch.setattr(monitor, "AGAIN_SECONDS", 0.0)
     recorder = SimpleNamespace(describe_model=lambda *_: None, watch=lambda device: None)

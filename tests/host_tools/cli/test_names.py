@@ -52,7 +52,7 @@ class _Device:
 
 @pytest.fixture
 def liar(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("host_tools.cli.board.Board.device", lambda board: _Device())
+    monkeypatch.setattr("host_tools.cli.store.open_board", lambda named: _Device())
 
 
 @pytest.mark.usefixtures("liar")
@@ -128,7 +128,7 @@ def test_an_error_shows_the_name_it_is_about_escaped(capfd: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("name", ["file", "allow_pickle", "a/b", "..\\x", "\x1b", ""])
 def test_tensor_names_are_no_paths_in_an_archive(tmp_path: Path, name: str) -> None:
-    from host_tools.cli.output import save_array
+    from host_tools.cli.saving import save_array
 
     arrays = {name: np.zeros(1), f"{name}_": np.ones(1), "other": np.ones(1)}
     save_array(tmp_path / "out.npz", arrays)

@@ -11,7 +11,8 @@ import pytest
 
 from host_tools.cli import main
 from host_tools.cli.arguments import check_outputs
-from host_tools.cli.line import parser
+from host_tools.cli.parsing import parse, verb_parser
+from host_tools.cli.verbs import VERBS
 
 OUTPUTS = {"-o", "--output", "--out", "--draw"}
 
@@ -22,7 +23,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     def work(*arguments: object, **options: object) -> None:
         raise AssertionError("the work began")
 
-    for name in ("arguments.compile_model", "compile.load_model", "sweep.sweep", "run.read_info"):
+    for name in ("compilation.compile_model", "compile.load_model", "sweep.sweep", "run.read_info"):
         monkeypatch.setattr(f"host_tools.cli.{name}", work)
 
 
@@ -39,9 +40,8 @@ def fails(capsys: pytest.CaptureFixture[str]):
 
 
 def _verbs() -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    for action in parser()._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            yield from action.choices.items()
+    for name in VERBS:
+        yield name, verb_parser(name)
 
 
 def test_every_argument_that_names_an_output_is_checked() -> None:
@@ -98,6 +98,6 @@ def _file(path: Path) -> Path:
 
 
 def test_words_that_are_no_files_are_no_inputs(model: Path, tmp_path: Path) -> None:
-    arguments = parser().parse_args(["compile", str(model), "-o", str(tmp_path / "net.efm"),
+    arguments = parse(["compile", str(model), "-o", str(tmp_path / "net.efm"),
                                      "--codec", "lossless"])
     check_outputs(arguments)

@@ -331,7 +331,7 @@ def test_random_lies_end_in_one_line(seed, liar, info, package, tmp_path, monkey
     for i, value in enumerate(noise(info)):
         np.save(tmp_path / f"{i}.npy", value)
     inputs = [str(tmp_path / f"{i}.npy") for i in range(len(info.inputs))]
-    monkeypatch.setattr("host_tools.boards.find.open_board", lambda named: Device(
+    monkeypatch.setattr("host_tools.cli.store.open_board", lambda named: Device(
         Line(liar), timing=Timing(silence=2.0)))
     if rng.random() < 0.5:
         liar.spoil = random_lies(seed)
@@ -378,7 +378,7 @@ def test_a_capability_record_without_end_is_refused(liar):
 
 
 def test_more_than_any_store_holds_is_not_sent(board, monkeypatch):
-    monkeypatch.setattr(device_module, "MOST_READ", 10)
+    monkeypatch.setattr("host_tools.link.store.MOST_READ", 10)
     with pytest.raises(BadInput, match="a: 11 bytes, expected at most 10"):
         board.put("a", bytes(11))
 

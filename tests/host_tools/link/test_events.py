@@ -4,7 +4,7 @@
 import pytest
 
 from edgefm.errors import BadMessage
-from edgefm.package.traffic import MapCounters
+from edgefm.package.counters import MapCounters
 from host_tools.link.events import (
     MAP_RECORD,
     MAPS,

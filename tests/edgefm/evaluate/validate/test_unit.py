@@ -17,7 +17,8 @@ from edgefm.evaluate.validate import unit as module
 from edgefm.images.labels import LabelledFile
 from edgefm.images.preprocess import InputInfo
 from edgefm.network.graph import Array
-from edgefm.package.traffic import MapCounters, MapInfo
+from edgefm.package.counters import MapCounters
+from edgefm.package.traffic import MapInfo
 
 COUNTERS = {"external_read_bytes": 10, "external_write_bytes": 4, "coded_bytes": 3,
             "coded_values": 8, "capped_rows": 3}

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of a compilation, and the way from them to a compiled package."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled, compile_model
+from edgefm.compiler.zoo_defaults import with_zoo_defaults
+from edgefm.files.read import read_bytes
+from edgefm.images.labels import read_names
+from edgefm.rate_distortion import RULES, TRANSFORMS
+from edgefm.rate_distortion.points_per_nat import PER_NAT, read_per_nat
+from edgefm.rate_distortion.quality_maps import QUALITIES, TILE
+from host_tools.cli.arguments import positive, size, steps, times
+from host_tools.cli.progress import progress_bar
+
+
+def add_compile_options(parser: argparse.ArgumentParser, *also: str) -> None:
+    """Everything that says how a model becomes a package; `also` are other words for --calib."""
+    group = parser.add_argument_group("compilation")
+    group.add_argument("--calib", *also, type=Path, metavar="DIR",
+                       help="folder of typical pictures or .npy files that float models and codecs "
+                            "are calibrated with (default: none)")
+    group.add_argument("--fast", type=size, metavar="SIZE",
+                       help="fast memory in bytes, e.g. 64K (default: as much as is useful)")
+    group.add_argument("--external", type=size, metavar="SIZE",
+                       help="external memory in bytes, e.g. 16M (default: the target's); with 0 "
+                            "and a codec or a budget, maps that do not fit are kept in a page "
+                            "pool")
+    group.add_argument("--codec", metavar="raw|lossless|ID",
+                       help="coding of feature maps in external memory (default: raw, or context "
+                            "under a budget)")
+    group.add_argument("--tables", type=Path, metavar="FILE.npz",
+                       help="codecs and tables for some maps, as training wrote them; those maps "
+                            "are stored with them (default: none)")
+    group.add_argument("--tolerance", type=steps, default=0, metavar="STEPS",
+                       help="with --codec temporal: take a part of a map from the frame before "
+                            "where no value differs by more than STEPS quantization steps, 0 to "
+                            "255 (default: 0, nothing is lost)")
+    group.add_argument("--refresh", type=times, default=0, metavar="FRAMES",
+                       help="with --codec temporal: code every FRAMES-th frame without the one "
+                            "before it (default: 0, only the first)")
+    budget = group.add_mutually_exclusive_group()
+    budget.add_argument("--kl-budget", type=positive, metavar="NATS",
+                        help="coarser steps for stored maps, up to this mean KL divergence, in "
+                             "nats, from the network without them; measured on held-out files of "
+                             "--calib (default: no loss)")
+    budget.add_argument("--accuracy-budget", type=positive, metavar="POINTS",
+                        help="the same for percentage points of top-1, estimated from KL and not "
+                             "checked (default: no loss)")
+    budget.add_argument("--byte-budget", type=size, metavar="SIZE",
+                        help="coarser steps and caps, so that stored maps take at most SIZE bytes "
+                             "per inference, written and read, whatever the picture (default: no "
+                             "limit)")
+    budget.add_argument("--mean-byte-budget", type=size, metavar="SIZE",
+                        help="coarser steps until they take at most SIZE bytes on average; single "
+                             "pictures may take more (default: no limit)")
+    group.add_argument("--points", type=Path, metavar="sweep.json",
+                       help="percentage points per nat as `edgefm sweep` measured them on this "
+                            f"network (default: at most {PER_NAT[1]:g})")
+    group.add_argument("--rate-rule", choices=RULES, default="slope",
+                       help="slope: equal loss per byte everywhere (default); otherwise steps in "
+                            "proportion to each map's standard deviation")
+    group.add_argument("--transform", choices=TRANSFORMS, default="channels",
+                       help="under a budget: a step per channel where the operators around a map "
+                            "absorb it (default), channels mixed as well where nothing rectifies "
+                            "between (klt), or one step per map (none)")
+    group.add_argument("--quality", choices=QUALITIES, default="even",
+                       help="where in a stored map steps may be coarser: nowhere (even, default), "
+                            "in rows or tiles that count little (rows, static), below calm tiles "
+                            "(derived), in calm tiles (signalled)")
+    group.add_argument("--tile", type=times, default=TILE, metavar="N",
+                       help=f"width of a tile of --quality in pixels (default: {TILE}; 0: whole "
+                            "rows)")
+    group.add_argument("--target", metavar="FILE|NAME",
+                       help="memories of a board: a TOML file or a known name (default: none)")
+    group.add_argument("--objective", choices=("cost", "maps"), default="cost",
+                       help="minimize the cost of all bytes (default), or feature-map bytes first")
+    group.add_argument("--cut", default="auto", metavar="auto|ops|blocks|TENSOR,…",
+                       help="where stages end (default: auto)")
+    group.add_argument("--preprocess", metavar="raw|tf|torchvision|caffe|mean=…,std=…,order=…",
+                       help="how pixels of 0 to 255 become input values (default: the zoo's for "
+                            "its models; raw for integer inputs)")
+    group.add_argument("--geometry", choices=("crop", "stretch", "letterbox"),
+                       help="how a picture is fitted to the input (default: the zoo's, or crop)")
+    group.add_argument("--names", type=Path, metavar="FILE",
+                       help="class names, one per line (default: the zoo's, or none)")
+
+
+def compile_options(arguments: argparse.Namespace, model: Path,
+                    pictures: bool = True) -> CompileOptions:
+    """The options of a command line; for a model of the zoo its own defaults fill the gaps.
+
+    Without `pictures` the package is not for them, and nobody is asked how they become numbers.
+    """
+    names = read_names(arguments.names) if arguments.names else ()
+    options = CompileOptions(
+        fast=arguments.fast, external=arguments.external, codec=arguments.codec,
+        objective=arguments.objective, cut=arguments.cut, target=arguments.target,
+        calib=arguments.calib, preprocess=arguments.preprocess, geometry=arguments.geometry,
+        labels=names,
+        kl_budget=arguments.kl_budget, accuracy_budget=arguments.accuracy_budget,
+        byte_budget=arguments.byte_budget, mean_byte_budget=arguments.mean_byte_budget,
+        rate_rule=arguments.rate_rule,
+        transform=arguments.transform, tables=arguments.tables, tolerance=arguments.tolerance,
+        refresh=arguments.refresh, quality=arguments.quality, tile=arguments.tile,
+        points_per_nat=read_per_nat(arguments.points) if arguments.points else PER_NAT,
+        pictures=pictures)
+    return with_zoo_defaults(options, model)
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package and, when it was compiled just now, what it was compiled from."""
+
+    data: bytes = field(repr=False)
+    compiled: Compiled | None
+
+
+def load_package(arguments: argparse.Namespace, path: Path, pictures: bool = True) -> Package:
+    """An .efm as it is; any other model compiled as `compile_options` says."""
+    if is_package(path):
+        return Package(read_bytes(path), None)
+    with progress_bar(f"compile {path.name}") as bar:
+        compiled = compile_model(path, compile_options(arguments, path, pictures),
+                                 lambda: bar.update())
+    return Package(compiled.package, compiled)
+
+
+def is_package(path: Path) -> bool:
+    """True for an .efm, by its name."""
+    return path.suffix.lower() == ".efm"

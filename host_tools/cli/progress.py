@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A progress bar on the terminal, while something takes long."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tqdm import tqdm
+
+from edgefm.console.terminal import plain
+
+
+@contextmanager
+def progress_bar(what: str, total: int | None = None, unit: str = "it") -> Iterator[Any]:
+    """A bar on stderr while work lasts, on a terminal only; `.update(n)` moves it."""
+    with tqdm(desc=plain(what, sys.stderr), total=total, unit=unit, file=sys.stderr, leave=False,
+              disable=not sys.stderr.isatty()) as bar:
+        yield bar
