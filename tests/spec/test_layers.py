@@ -61,6 +61,7 @@ FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
 LATE_IMPORTS = {
     "edgefm/importers/__init__.py": "a command that reads one kind of model waits for no other",
     "edgefm/console/command.py": "multiprocessing, which few commands use, starts slowly",
+    "edgefm/demo/__main__.py": "Ctrl-C while it loads is a line already",
 }
 LIBC = {"stdint.h", "stddef.h", "stdbool.h", "string.h"}
 INTRINSICS = {"immintrin.h", "arm_neon.h", "arm_acle.h", "arm_mve.h", "sys/auxv.h"}
