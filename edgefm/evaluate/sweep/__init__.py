@@ -23,7 +23,7 @@ from edgefm.evaluate.executors import completed
 from edgefm.evaluate.sweep.units import (
     CompiledPoint,
     JudgeUnit,
-    Store,
+    ResultStore,
     compile_point,
     compile_unit,
     digest,
@@ -111,7 +111,7 @@ def sweep(request: Request, folder: Path, pool: Executor,
     if request.options.budget or request.options.codec == "raw":
         raise BadInput("sweep: it sets the budgets itself, for coded maps; expected no budget and "
                        "no --codec raw")
-    store = Store(folder / "units")
+    store = ResultStore(folder / "units")
     points = [Point("raw"), Point("lossless"),
               *(Point(f"{b:g} nats", b) for b in sorted(set(request.budgets)))]
     model = _integer_model(request, store, tick)
@@ -123,7 +123,7 @@ def sweep(request: Request, folder: Path, pool: Executor,
                  measured)
 
 
-def _integer_model(request: Request, store: Store, tick: Tick) -> Path:
+def _integer_model(request: Request, store: ResultStore, tick: Tick) -> Path:
     """The model's file, or for a float one that of its quantized network, made once."""
     if not importers.load(request.model).is_float():
         return request.model
@@ -135,7 +135,7 @@ def _integer_model(request: Request, store: Store, tick: Tick) -> Path:
     return path
 
 
-def _compiled(model: Path, options: CompileOptions, points: Sequence[Point], store: Store,
+def _compiled(model: Path, options: CompileOptions, points: Sequence[Point], store: ResultStore,
               pool: Executor, tick: Tick) -> dict[str, CompiledPoint]:
     """Every point compiled, by name; only what the store does not have."""
     coded = options.codec or "context"
@@ -152,8 +152,8 @@ def _compiled(model: Path, options: CompileOptions, points: Sequence[Point], sto
     return {name: made for name, made in found.items() if made is not None}
 
 
-def _judged(request: Request, compiled: Mapping[str, CompiledPoint], store: Store, pool: Executor,
-            tick: Tick) -> dict[str, list[Outcome]]:
+def _judged(request: Request, compiled: Mapping[str, CompiledPoint], store: ResultStore,
+            pool: Executor, tick: Tick) -> dict[str, list[Outcome]]:
     """Every point's outcomes in the order of the files."""
     merged: dict[str, dict[int, Outcome]] = {name: {} for name in compiled}
 

@@ -98,7 +98,7 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-class Store:
+class ResultStore:
     """Results by key in a folder; each appears whole or not at all."""
 
     def __init__(self, folder: Path) -> None:
