@@ -209,8 +209,8 @@ def test_a_line_that_keeps_losing_events_is_an_error(sim, monkeypatch):
     with sim() as device:
         device.put("n", built.package)
         stream = device.outline("n").stream(inputs)
-        take = device._session._on_event
-        monkeypatch.setattr(device._session, "_on_event", lambda event: (
+        take = device._session.on_event
+        monkeypatch.setattr(device._session, "on_event", lambda event: (
             take(event) if event.payload[0] != 2 else None))
         with pytest.raises(LinkError, match="lost events in each of 5 runs"):
             device.profile("n", stream)
