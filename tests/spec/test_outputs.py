@@ -11,7 +11,7 @@ ALLOWED = {
     "edgefm/zoo.py",                         # a download that goes on where it ended
     "host_tools/recording/writer.py",        # grows while it is read
     "host_tools/recording/recorder.py",      # a lock, without content
-    "host_tools/link/device.py",             # a board's memory, shared with it
+    "host_tools/link/store.py",              # a board's memory, shared with it
 }
 
 
