@@ -17,11 +17,8 @@ import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.importers.check import MOST_ELEMENTS
-from edgefm.importers.onnx_file import check_model, first_line, read_model
-from edgefm.importers.onnx_folding import FOLDABLE, fold
-from edgefm.importers.onnx_operators import (
+from edgefm.importers.onnx_build import (
     CHANNEL_LAST,
-    CONVERTERS,
     MAX_DIMENSION,
     MOST_DIMENSIONS,
     Build,
@@ -31,6 +28,9 @@ from edgefm.importers.onnx_operators import (
     most_constants,
     place,
 )
+from edgefm.importers.onnx_file import check_model, first_line, read_model
+from edgefm.importers.onnx_folding import FOLDABLE, fold
+from edgefm.importers.onnx_operators import CONVERTERS
 from edgefm.importers.rules import quoted
 from edgefm.network.graph import Graph, Tensor, with_distinct_names
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgefm.importers.onnx_build import MOST_DIMENSIONS, MOST_SIZES, Build, Call
 from edgefm.importers.onnx_file import first_line
-from edgefm.importers.onnx_operators import MOST_DIMENSIONS, MOST_SIZES, Build, Call
 from edgefm.network.graph import Array
 
 if TYPE_CHECKING:

@@ -29,7 +29,9 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "tests/edgefm/lower/test_lower.py": ("edgefm/lower/*.py", "edgefm/network/program.py"),
     "tests/edgefm/ops/test_ops.py": ("edgefm/ops/call.py", "edgefm/ops/window.py"),
     "tests/edgefm/html/test_plan_report.py": ("edgefm/html/*.py",),
-    "tests/edgefm/importers/test_onnx.py": ("edgefm/importers/onnx_operators.py",),
+    "tests/edgefm/importers/test_onnx.py": ("edgefm/importers/onnx_build.py",
+                                             "edgefm/importers/onnx_operators.py",
+                                             "edgefm/importers/onnx_windows.py"),
     "tests/edgefm/importers/test_check.py": ("edgefm/importers/rules.py",),
     "tests/edgefm/importers/test_tflite.py": (
         "edgefm/importers/__init__.py", "edgefm/importers/tflite_*.py",
