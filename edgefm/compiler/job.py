@@ -69,7 +69,7 @@ def _check(name: str, options: CompileOptions, target: Target) -> None:
     temporal = options.map_codec == "temporal"
     if not temporal and (options.tolerance or options.refresh):
         raise BadInput(f"{name}: a tolerance and a refresh are for the codec temporal, "
-                       f"met {options.map_codec}")
+                       f"got {options.map_codec}")
     if target.external_bytes == 0 and temporal:
         raise BadInput(f"{name}: temporal codes maps in external memory, and there is none")
     if target.external_bytes == 0 and options.tables:

@@ -97,7 +97,7 @@ def read_boxes(labels: Path, folder: Path, names: Sequence[str]) -> Boxes:
     files = tuple(BoxedFile(Path(path), tuple(found)) for path, found in boxes.items())
     if not any(file.boxes for file in files):
         met = ", ".join(name[:60] for name in sorted(unknown)[:5]) or "no boxes"
-        raise BadInput(f"{labels}: no box of a class that the network knows (met {met}); class "
+        raise BadInput(f"{labels}: no box of a class that the network knows (got {met}); class "
                        "names come from the package or from --names")
     return Boxes(files, dict(unknown))
 
@@ -148,11 +148,11 @@ def _rows(path: Path, header: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         first = [field.strip() for field in next(rows, [])]
         if first != list(header):
             raise BadInput(f"{path}: line 1: expected the header {','.join(header)}, "
-                           f"met {','.join(first)[:60]!r}")
+                           f"got {','.join(first)[:60]!r}")
         for row in rows:
             where = f"{path}: line {rows.line_num}"
             if row and len(row) != len(header):
-                raise BadInput(f"{where}: expected {len(header)} fields, met {len(row)}")
+                raise BadInput(f"{where}: expected {len(header)} fields, got {len(row)}")
             if row:
                 yield where, [field.strip() for field in row]
     except csv.Error as error:
@@ -176,7 +176,7 @@ def _rows_of_folder(labels: Path, folder: Path) -> Iterator[tuple[str, list[str]
                 fields = line.rsplit(maxsplit=4)
                 if len(fields) != 5:
                     raise BadInput(f"{path}: line {number}: expected class left top right bottom, "
-                                   f"met {line[:60]!r}")
+                                   f"got {line[:60]!r}")
                 yield f"{path}: line {number}", [picture.name, *fields]
 
 
@@ -199,7 +199,7 @@ def _box(where: str, index: int, edges: Sequence[str]) -> TrueBox:
         left = right = top = bottom = float("nan")
     if not (0 <= left < right < float("inf") and 0 <= top < bottom < float("inf")):
         raise BadInput(f"{where}: expected left < right and top < bottom in pixels, "
-                       f"met {' '.join(edges)[:60]!r}")
+                       f"got {' '.join(edges)[:60]!r}")
     return TrueBox(index, left, top, right, bottom)
 
 

@@ -46,14 +46,14 @@ def _labelled(path: Path, folder: Path, rows: Iterator[tuple[int, list[str]]]
     header = next(rows, (1, []))[1]
     if [name.strip() for name in header] != ["file", "label"]:
         raise BadInput(f"{path}: line 1: expected the header file,label, "
-                       f"met {','.join(header)[:60]!r}")
+                       f"got {','.join(header)[:60]!r}")
     for number, row in rows:
         if not row:
             continue
         label = class_number(row[1].strip()) if len(row) == 2 else None
         if label is None:
             raise BadInput(f"{path}: line {number}: expected a file and a class number, "
-                           f"met {','.join(row)[:60]!r}")
+                           f"got {','.join(row)[:60]!r}")
         if not os.path.isfile(folder / row[0]):
             raise BadInput(f"{path}: line {number}: no file {row[0][:200]!r} in {folder}")
         yield LabelledFile(folder / row[0], label)

@@ -112,7 +112,7 @@ def _numbers(texts: Sequence[str]) -> list[float]:
     try:
         return [float(text) for text in texts]
     except ValueError:
-        raise BadInput(f"preprocess: expected numbers, met {','.join(texts)!r}") from None
+        raise BadInput(f"preprocess: expected numbers, got {','.join(texts)!r}") from None
 
 
 def _numbers_text(values: Sequence[float]) -> str:
@@ -130,12 +130,12 @@ def from_json(fields: Mapping[str, Any]) -> Preprocess:
     for name, values in (("mean", result.mean), ("std", result.std)):
         if len(values) not in (1, 3) or not all(np.isfinite(values)):
             raise BadInput(f"preprocess: {name} needs 1 or 3 finite values, "
-                           f"met {_numbers_text(values)}")
+                           f"got {_numbers_text(values)}")
     if not all(value > 0 for value in result.std):
-        raise BadInput(f"preprocess: std must be positive, met {_numbers_text(result.std)}")
+        raise BadInput(f"preprocess: std must be positive, got {_numbers_text(result.std)}")
     for value, allowed in ((result.order, ORDERS), (result.geometry, GEOMETRIES)):
         if value not in allowed:
-            raise BadInput(f"preprocess: expected {'|'.join(allowed)}, met {value!r}")
+            raise BadInput(f"preprocess: expected {'|'.join(allowed)}, got {value!r}")
     return result
 
 

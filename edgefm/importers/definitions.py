@@ -280,5 +280,5 @@ def _finish(sketch: _Sketch, name: str, output: int) -> Graph:
     unused = sorted(set(sketch.weights) - sketch.used)
     if unused:
         raise BadInput(f"tensor {unused[0]!r} has no place in this network, expected "
-                       f"{len(sketch.used)} tensors, met {len(sketch.weights)}")
+                       f"{len(sketch.used)} tensors, got {len(sketch.weights)}")
     return Graph(name, tuple(sketch.tensors), tuple(sketch.nodes), (0,), (output,))

@@ -108,7 +108,7 @@ def read_run_end(payload: bytes) -> RunEnd:
     """A RUN_END, as an event or as read under `:run`."""
     found = read_event(payload)
     if not isinstance(found, RunEnd):
-        raise BadMessage(f"expected a RUN_END, met kind {payload[0]}")
+        raise BadMessage(f"expected a RUN_END, got kind {payload[0]}")
     return found
 
 

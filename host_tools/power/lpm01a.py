@@ -107,7 +107,7 @@ class Lpm01a(Meter):
             self.rate = options.number("rate", 1000.0) or 1000.0
             if not LEAST_VOLTS <= self._volts <= MOST_VOLTS or \
                     self.rate not in (*RATES, *WORD_RATES):
-                raise BadInput(f"lpm01a: met volts={self._volts:g}, rate={self.rate:g}; expected "
+                raise BadInput(f"lpm01a: got volts={self._volts:g}, rate={self.rate:g}; expected "
                                f"volts={LEAST_VOLTS} to {MOST_VOLTS}, and rate one of "
                                f"{', '.join(map(str, (*RATES, *WORD_RATES)))}")
             self._command("htc")

@@ -234,7 +234,7 @@ class Ppk2(Meter):
                 break
         else:
             what = f"{len(data)} bytes without END" if data else "no bytes"
-            raise LinkTimeout(f"{self._transport.name}: asked a PPK2 for its calibration, met "
+            raise LinkTimeout(f"{self._transport.name}: asked a PPK2 for its calibration, got "
                               f"{what}; is it another device, or another speed?")
         text = data.partition(b"END")[0].decode("ascii", "replace")
         if not _NUMBER.search(text):

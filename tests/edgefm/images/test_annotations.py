@@ -52,16 +52,16 @@ def test_spellings_of_a_class(folder: Path, name: str, index: int) -> None:
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("", "line 1: expected the header file,class,left,top,right,bottom, met ''"),
+    ("", "line 1: expected the header file,class,left,top,right,bottom, got ''"),
     ("file,label\n", "line 1: expected the header"),
-    (HEADER + "a.jpg,person,1,2,3\n", "line 2: expected 6 fields, met 5"),
+    (HEADER + "a.jpg,person,1,2,3\n", "line 2: expected 6 fields, got 5"),
     (HEADER + "c.jpg,person,1,2,3,4\n", "line 2: no file 'c.jpg'"),
     (HEADER + "a.jpg,person,1,2,1,4\n", "line 2: expected left < right"),
     (HEADER + "a.jpg,person,1,2,x,4\n", "line 2: expected left < right"),
     (HEADER + "a.jpg,person,1,2,nan,4\n", "line 2: expected left < right"),
     (HEADER + "a.jpg,person,-1,2,3,4\n", "line 2: expected left < right"),
-    (HEADER + "a.jpg,door,1,2,3,4\n", r"no box of a class that the network knows \(met door\)"),
-    (HEADER, r"no box of a class that the network knows \(met no boxes\)")])
+    (HEADER + "a.jpg,door,1,2,3,4\n", r"no box of a class that the network knows \(got door\)"),
+    (HEADER, r"no box of a class that the network knows \(got no boxes\)")])
 def test_a_broken_table_is_one_line(folder: Path, text: str, message: str) -> None:
     with pytest.raises(BadInput, match=message) as error:
         read_boxes(table(folder, text), folder, NAMES)

@@ -58,7 +58,7 @@ def test_events_of_maps_are_joined_when_none_is_missing():
 
 def test_only_a_run_end_is_one():
     assert read_run_end(END).status == -14
-    with pytest.raises(BadMessage, match="met kind 1"):
+    with pytest.raises(BadMessage, match="got kind 1"):
         read_run_end(BEGIN)
 
 
