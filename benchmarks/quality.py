@@ -60,8 +60,8 @@ class Bench:
         """A compilation of a graph for external memory, with quality maps."""
         options = CompileOptions(objective="maps", codec=self.codec, kl_budget=kl,
                                  rate_rule="slope", transform="none")  # one step per map
-        return External(Job(self.model, graph, options, options.budget, self.target, {}),
-                        lambda: self.calibration[::4], chooser)
+        return External(Job(self.model, graph, options, self.target, {}, chooser=chooser,
+                            table_inputs=lambda: self.calibration[::4]))
 
 
 def main() -> None:

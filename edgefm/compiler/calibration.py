@@ -16,6 +16,11 @@ from edgefm.images.preprocess import InputInfo, Preprocess, load_image, picture_
 from edgefm.network.graph import Array, Graph
 
 CALIBRATION_IMAGES = 500  # how many files quantize a float network
+CODEC_IMAGES = 16         # how many codec tables are learned from
+POOL_IMAGES = 112         # how many a page pool takes: of seven, one fits tables and sensitivities,
+POOL_PARTS = 7            # two fit caps, four hold the budget
+FEW_FOR_TABLES = 4        # files below which tables are said to be poor
+FEW_FOR_BUDGET = 20       # the same for a budget, which is kept on four in five of them
 
 
 def calibration_files(directory: Path | None, why: str) -> list[Path]:

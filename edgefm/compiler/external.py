@@ -8,9 +8,8 @@ is lowered to other operators.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 
 from edgefm import rate_distortion
 from edgefm.codecs import CODECS
@@ -27,11 +26,6 @@ from edgefm.network.graph import Array, Graph
 from edgefm.network.program import OpKind, Program
 from edgefm.planner import Layout, Plan, analyse
 from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE
-from edgefm.rate_distortion.quality_maps import Chooser
-
-CODEC_IMAGES = 16    # how many calibration files codec tables are learned from
-FEW_FOR_TABLES = 4   # files below which those are said to be poor
-FEW_FOR_BUDGET = 20  # the same for a budget, which is kept on four in five of them
 
 
 def compile_external(job: Job) -> Deployed:
@@ -40,23 +34,14 @@ def compile_external(job: Job) -> Deployed:
     Raises BadInput for a codec that cannot be capped or too few calibration files, Infeasible where
     no plan fits.
     """
-    samples = job.inputs(
-        rate_distortion.IMAGES, FEW_FOR_BUDGET, "the budget is measured on four in five of them, "
-        "and other files may lose several times as much") if job.budget else []
-    chooser = job.chooser(rate_distortion.split(samples)[0])
-    return External(job, cache(lambda: job.inputs(
-        CODEC_IMAGES, FEW_FOR_TABLES, "codec tables are learned from them, and maps of other files "
-        "take more bytes")), chooser).run(samples)
+    return External(job).run(job.samples)
 
 
 @dataclass(slots=True, eq=False)
 class External:
-    """One compilation for external memory; `run` is the way in. `table_inputs` gives the inputs
-    that codecs learn from, asked for when one does."""
+    """One compilation for external memory; `run` is the way in."""
 
     job: Job
-    table_inputs: Callable[[], Sequence[Array]]
-    chooser: Chooser | None = None                            # of quality maps
     capping: Capping | None = None
     share: float = LOSSLESS_SHARE                             # of coded maps, as expected
     first: tuple[Layout, Plan] | None = None                  # of the network as it is
@@ -65,11 +50,11 @@ class External:
     def run(self, samples: Sequence[Array]) -> Deployed:
         """The network with steps as coarse as the budget allows, judged on `samples`."""
         graph, budget, decided = self.job.graph, self.job.budget, None
-        if self.chooser or (budget and budget.bytes):
+        if self.job.chooser or (budget and budget.bytes):
             _check_codec(self.job.options.map_codec)
             own, samples = shared_out(samples) if budget and budget.bytes else ([], samples)
             self.capping = Capping(own, self.job.target, budget.bytes if budget else None,
-                                   self.chooser)
+                                   self.job.chooser)
         if budget:
             self.share = COARSE_SHARE
             layout, plan = self._planned(graph)
@@ -96,8 +81,8 @@ class External:
         if graph not in self.made:
             self.made.clear()
             layout, plan = self._planned(graph)
-            made = coded(graph, layout, plan, self.job.options.map_codec, self.table_inputs,
-                         self.chooser, self.job.tables)
+            made = coded(graph, layout, plan, self.job.options.map_codec, self.job.table_inputs,
+                         self.job.chooser, self.job.tables)
             made = replace(made, coded=with_tolerance(made.coded, self.job.options.tolerance))
             self.made[graph] = replace(made, plan=self.capping.usual(made)) if self.capping else (
                 made)

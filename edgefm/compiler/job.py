@@ -5,63 +5,103 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 from edgefm.codecs.tables_file import MapTables, read_tables, step_factors
-from edgefm.compiler.calibration import calibration_inputs, warn_of_few
+from edgefm.compiler.calibration import (
+    CODEC_IMAGES,
+    FEW_FOR_BUDGET,
+    FEW_FOR_TABLES,
+    POOL_IMAGES,
+    POOL_PARTS,
+    calibration_inputs,
+    warn_of_few,
+)
 from edgefm.compiler.load import Model
 from edgefm.compiler.options import CompileOptions
 from edgefm.errors import BadInput
 from edgefm.network.graph import Array, Graph
 from edgefm.planner import Target, load_target
-from edgefm.rate_distortion import Budget
+from edgefm.rate_distortion import IMAGES, Budget, split
 from edgefm.rate_distortion.quality_maps import SAMPLES, Chooser, chooser_for
 from edgefm.rate_distortion.requantize import requantize
+
+Inputs = Callable[[int], Sequence[Array]]  # at most this many calibration inputs
 
 LEAST_FACTOR = 0.05  # of a map's step, where its tables are for a finer one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """`graph` is the model's with the steps that `tables`, by name of map, are for."""
+    """`graph` is the model's with the steps that `tables`, by name of map, are for.
+
+    `samples` are the calibration inputs that a budget or a page pool takes, `chooser` chooses
+    quality maps, `table_inputs` gives what codec tables are learned from, read when asked for.
+    """
 
     model: Model
     graph: Graph
     options: CompileOptions
-    budget: Budget | None
     target: Target
     tables: Mapping[str, MapTables]
+    samples: Sequence[Array] = ()
+    chooser: Chooser | None = None
+    table_inputs: Callable[[], Sequence[Array]] = tuple
     tick: Callable[[], None] = lambda: None
+
+    @property
+    def budget(self) -> Budget | None:
+        """What may be lost, or how many bytes may move."""
+        return self.options.budget
 
     @property
     def on_chip(self) -> bool:
         """True where coded maps have to stay in fast memory, for want of another."""
-        return self.target.external_bytes == 0 and self.options.map_codec != "raw"
-
-    def inputs(self, most: int, few: int = 0, consequence: str = "") -> list[Array]:
-        """At most `most` calibration inputs; says the consequence where there are less than `few`.
-
-        Raises BadInput without calibration files, or for one that is no input.
-        """
-        found = calibration_inputs(self.model.graph, self.model.preprocess, self.options.calib,
-                                   most)
-        warn_of_few(self.options.calib, len(found), few, consequence)
-        return found
-
-    def chooser(self, samples: Sequence[Array]) -> Chooser | None:
-        """What chooses quality maps, on these files or, without any, on others of its own."""
-        if self.options.quality != "even" and not samples:
-            samples = self.inputs(SAMPLES)
-        return chooser_for(self.graph, samples, self.options.quality, self.options.tile, self.tick)
+        return _on_chip(self.options, self.target)
 
 
 def job_for(model: Model, options: CompileOptions, tick: Callable[[], None]) -> Job:
-    """What the options ask for. Raises BadInput where they contradict each other or the target."""
-    budget = options.budget
+    """What the options ask for, with the calibration inputs that it takes.
+
+    Raises BadInput where they contradict each other or the target, without calibration files, or
+    for one that is no input.
+    """
     target = load_target(options.target).with_budget(options.fast, options.external)
     tables = read_tables(options.tables) if options.tables else {}
     graph = requantize(model.graph, step_factors(tables, model.graph), LEAST_FACTOR)
     _check(graph.name, options, target)
-    return Job(model, graph, options, budget, target, tables, tick)
+    inputs = partial(calibration_inputs, model.graph, model.preprocess, options.calib)
+    samples, first = _samples(options, target, inputs)
+    if options.quality != "even" and not first:
+        first = inputs(SAMPLES)
+    return Job(model, graph, options, target, tables, samples,
+               chooser_for(graph, first, options.quality, options.tile, tick),
+               cache(partial(_table_inputs, options, inputs)), tick)
+
+
+def _samples(options: CompileOptions, target: Target, inputs: Inputs
+             ) -> tuple[Sequence[Array], Sequence[Array]]:
+    """Calibration inputs for a page pool or a budget, and those of them that fit the model."""
+    if _on_chip(options, target):
+        samples = inputs(POOL_IMAGES)
+        return samples, samples[::POOL_PARTS]
+    if not options.budget:
+        return [], []
+    samples = inputs(IMAGES)
+    warn_of_few(options.calib, len(samples), FEW_FOR_BUDGET, "the budget is measured on four in "
+                "five of them, and other files may lose several times as much")
+    return samples, split(samples)[0]
+
+
+def _table_inputs(options: CompileOptions, inputs: Inputs) -> Sequence[Array]:
+    found = inputs(CODEC_IMAGES)
+    warn_of_few(options.calib, len(found), FEW_FOR_TABLES, "codec tables are learned from them, "
+                "and maps of other files take more bytes")
+    return found
+
+
+def _on_chip(options: CompileOptions, target: Target) -> bool:
+    return target.external_bytes == 0 and options.map_codec != "raw"
 
 
 def _check(name: str, options: CompileOptions, target: Target) -> None:
@@ -75,3 +115,6 @@ def _check(name: str, options: CompileOptions, target: Target) -> None:
     if target.external_bytes == 0 and options.tables:
         raise BadInput(f"{options.tables}: tables are for maps in external memory, and there is "
                        "none")
+    if _on_chip(options, target) and options.budget and options.budget.nats is None:
+        raise BadInput(f"{name}: a budget in bytes is for external memory; without any, expected a "
+                       "budget for loss, and --fast for the bytes")

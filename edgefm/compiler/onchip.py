@@ -9,11 +9,12 @@ is what the package computes, on files that neither steps, tables nor caps were 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from edgefm import rate_distortion
 from edgefm.codecs.shift import Cap
+from edgefm.compiler.calibration import POOL_PARTS
 from edgefm.compiler.caps import usual_cap
 from edgefm.compiler.coded_maps import coded
 from edgefm.compiler.deployed import Deployed
@@ -23,7 +24,7 @@ from edgefm.compiler.map_storage import storage_for
 from edgefm.compiler.offers import SHARE, plan_or_offers, share_cap
 from edgefm.errors import BadInput
 from edgefm.lower import lower
-from edgefm.network.graph import Array, Graph
+from edgefm.network.graph import Graph
 from edgefm.network.program import Program, Stream
 from edgefm.planner import (
     Layout,
@@ -35,10 +36,7 @@ from edgefm.planner import (
     smallest_plan,
 )
 from edgefm.rate_distortion.divergence import package_of
-from edgefm.rate_distortion.quality_maps import Chooser
 
-IMAGES = 112     # calibration files: of seven, one fits tables and sensitivities, two fit caps,
-PARTS = 7        # four hold the budget
 _CAPPING = (1, 2)
 _SHARES = (SHARE, 0.3, 0.2)  # of a raw row, to find out which maps have to be stored
 
@@ -46,14 +44,9 @@ _SHARES = (SHARE, 0.3, 0.2)  # of a raw row, to find out which maps have to be s
 def compile_onchip(job: Job) -> Deployed:
     """The network with steps as coarse as the budget allows, its maps coded in the page pool.
 
-    Raises BadInput for a budget in bytes or too few calibration files, Infeasible where no pool is
-    small enough.
+    Raises BadInput for too few calibration files, Infeasible where no pool is small enough.
     """
-    if job.budget and job.budget.nats is None:
-        raise BadInput(f"{job.graph.name}: a budget in bytes is for external memory; without "
-                       "any, expected a budget for loss, and --fast for the bytes")
-    samples = job.inputs(IMAGES)
-    return OnChip(job, samples, job.chooser(samples[::PARTS])).run()
+    return OnChip(job).run()
 
 
 @dataclass(slots=True, eq=False)
@@ -61,8 +54,6 @@ class OnChip:
     """One compilation into a page pool; `run` is the way in."""
 
     job: Job
-    samples: Sequence[Array]
-    chooser: Chooser | None = None  # of quality maps
     stored: set[str] = field(default_factory=set)
 
     def run(self) -> Deployed:
@@ -70,9 +61,9 @@ class OnChip:
         layout, plan = self._first_plan()
         if not plan.maps:
             return Deployed(self.job.graph, layout, plan, {})
-        if len(self.samples) < PARTS:
-            raise BadInput(f"{self.job.graph.name}: {len(self.samples)} calibration files; "
-                           f"expected {PARTS} at least, for tables, caps and the budget")
+        if len(self.job.samples) < POOL_PARTS:
+            raise BadInput(f"{self.job.graph.name}: {len(self.job.samples)} calibration files; "
+                           f"expected {POOL_PARTS} at least, for tables, caps and the budget")
         while True:
             self.stored.update(m.name for m in plan.maps)
             made = self._within_budget()
@@ -111,7 +102,7 @@ class OnChip:
             if stream.name in caps:
                 return caps[stream.name]
             cap = share_cap(stream, share)
-            return self.chooser.neutral(stream, cap) if self.chooser else cap
+            return self.job.chooser.neutral(stream, cap) if self.job.chooser else cap
 
         return storage_for(program, self.job.options.map_codec, cap_for, pooled=True)
 
@@ -131,7 +122,7 @@ class OnChip:
             return deploy(graph)
         values = {s.tensor: s.height * s.width * s.channels
                   for s in lower(graph).streams if s.name in self.stored}
-        judged = [x for i, x in enumerate(self.samples) if i % PARTS not in _CAPPING]
+        judged = [x for i, x in enumerate(self.job.samples) if i % POOL_PARTS not in _CAPPING]
         coarse, decided = rate_distortion.coarsen(
             graph, values, judged, rate_distortion.Budget(kl=budget.nats), self.job.options.how,
             lambda one: deploy(one).package(), self.job.tick, capped=True)
@@ -142,10 +133,10 @@ class OnChip:
         layout, target = analyse(lower(graph)), self.job.target
         program = layout.program
         streams = [i for i, s in enumerate(program.streams) if s.name in self.stored]
-        capping = [[x] for i, x in enumerate(self.samples) if i % PARTS in _CAPPING]
+        capping = [[x] for i, x in enumerate(self.job.samples) if i % POOL_PARTS in _CAPPING]
         loose = coded(graph, layout, plan_storing(layout, target, self._storage(program, {}),
                                                   streams), self.job.options.map_codec,
-                      lambda: self.samples[::PARTS], self.chooser)
+                      lambda: self.job.samples[::POOL_PARTS], self.job.chooser)
         lengths = row_lengths(program, loose.plan, loose.coded, package_of(graph), capping)
         caps = {m.name: replace(usual_cap(lengths[m.stream]), floors=m.cap.floors,
                                 quality=m.cap.quality) for m in loose.plan.maps if m.cap}
