@@ -21,7 +21,7 @@ from types import FrameType
 from typing import NoReturn
 
 from edgefm.console.notices import warnings_as_lines
-from edgefm.console.terminal import OUTPUT, complain, finish, prepare, say
+from edgefm.console.terminal import OUTPUT, complain, drop, finish, prepare, say
 from edgefm.errors import EdgefmError
 from edgefm.files import write
 
@@ -54,11 +54,11 @@ def complete(work: Callable[[], object], program: str = "edgefm") -> int:
         complain(error, program)
         return 2
     except BrokenPipeError:  # `edgefm plan … | head`: nobody reads on, nothing is wrong
-        _drop_output()
+        drop(sys.stdout)
         return 0
     except OSError as error:
         if error.filename == OUTPUT:
-            _drop_output()
+            drop(sys.stdout)
         where = f"{error.filename}: " if error.filename else ""
         complain(f"{where}{error.strerror or error}", program)
         return 2
@@ -191,12 +191,6 @@ def _open_missing_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-
-
-def _drop_output() -> None:
-    """Nothing more goes to the standard output: what is buffered would fail once more."""
-    with suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _drop_interrupts(what: sys.UnraisableHookArgs) -> None:

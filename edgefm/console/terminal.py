@@ -88,13 +88,21 @@ def complain(message: object, program: str = "edgefm") -> None:
     """
     line = plain(f"{program}: {' '.join(str(message).split())}", sys.stderr)
     bars = sys.modules.get("tqdm")  # without it, no bar is drawn here
-    with suppress(OSError):
+    try:
         if sys.stderr is not None and sys.stderr.isatty():
             line = _CLEAR + line
         if bars is None:
             print(line, file=sys.stderr, flush=True)
         else:
             bars.tqdm.write(line, file=sys.stderr)
+    except OSError:
+        drop(sys.stderr)
+
+
+def drop(stream: IO[str]) -> None:
+    """Nothing more goes to a standard stream: what is buffered would fail once more at the end."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager
