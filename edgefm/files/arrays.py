@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NumPy files from outside, `.npy` and `.npz`: what a header says is held against the bytes there.
+"""NumPy files from outside, `.npy` and `.npz`: a header is checked against the bytes in the file.
 
 Arrays of truth values, whole and real numbers are read, of either byte order. Nothing is reserved
 for a shape before the file is known to hold as much, and a header is not evaluated as Python.

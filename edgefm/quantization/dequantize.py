@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Integer graph -> the float graph that it approximates, to train it on or to quantize it anew."""
+"""Integer graph -> the float graph that it approximates, to train it on or to quantize it again."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def in_good_coordinates(graph: Graph, stored: Mapping[int, int], samples: Sequen
 
 
 def _is_large(group: ChannelGroup, stored: Mapping[int, int]) -> bool:
-    """Whether a mixable group has so many values that its basis is worth rounding weights anew."""
+    """Whether a mixable group has so many values that its basis is worth rounding weights again."""
     values = sum(stored.get(t, 0) for t in group.maps)
     return group.mixable and values >= _MIXED_SHARE * sum(stored.values())
 

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="name on the device (default: the model's, with .efm)")
     parser.add_argument("--replace", action="store_true", help="as in `cp` (default: refuse)")
     parser.add_argument("-f", "--force", action="store_true",
-                        help="as in `cp` (default: skip what is there)")
+                        help="as in `cp` (default: skip files that are there already)")
     add_compile_options(parser, "--images")
 
 

@@ -71,7 +71,7 @@ class Store:
         return self._name
 
     def reset(self) -> None:
-        """Start the firmware anew; this session is over then."""
+        """Restart the firmware, which ends this session."""
         with suppress(LinkLost):  # it may be quicker than its reply
             self._session.request(Command.RESET)
         self.close()
@@ -101,7 +101,7 @@ class Store:
 
     @contextmanager
     def _stored(self, name: str) -> Iterator[str]:
-        """The name, checked; when the device lacks it, the error says what is there instead."""
+        """The name, checked; when the device lacks it, the error lists what it holds."""
         try:
             yield check_name(name)
         except DeviceError as error:

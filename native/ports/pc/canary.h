@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes on either side of memory that the runtime gets on a PC: whoever ran it looks whether they are as before. */
+/* Bytes on either side of memory that the runtime gets on a PC: the caller checks that they have not changed. */
 #ifndef EFM_CANARY_H
 #define EFM_CANARY_H
 
