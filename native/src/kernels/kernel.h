@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inner loops of convolution, once per instruction set; all give the same bits. */
+/* The contract between operators and kernels. A kernel call is a firing: one weight tile applied to pixels of all
+ * rows that an operator makes at once. Operators know geometry, padding and rings, and hand over lists of pointers;
+ * kernels know instructions. The portable kernel is the meaning: any other must give its bits, for any bytes in a
+ * tile's table. A kernel reads and writes only what a call names: no byte past a pixel, a table or the weights. */
 #ifndef EFM_KERNEL_H
 #define EFM_KERNEL_H
 
@@ -8,53 +11,104 @@
 #include "../config.h"
 
 enum {
-    EFM_DOT_PATCHES = 2,  /* most patches of one dots() */
-    EFM_DOT_ROWS = 16,    /* most weight rows of one dots() */
-    EFM_TAPS = 9,         /* most taps of one taps() */
     EFM_DEPTH_MAX = 65535 /* products in one int32 sum: 65535 * 128 * 255 < 2^31 */
 };
 
-/* How sums become int8: clamp(zero_point + scale(sum + bias)), per channel. The arrays hold one
-   little-endian field per channel of the operator, at any alignment. */
-typedef struct efm_requant {
-    const uint8_t *bias;       /* i32 */
-    const uint8_t *multiplier; /* i32, >= 0 */
-    const uint8_t *shift;      /* i8, EFM_SHIFT_MIN .. EFM_SHIFT_MAX */
-    const uint8_t *low;        /* u32, only when rounding is 1 */
-    int32_t rounding;          /* 0: efm_requant_twice, 1: efm_requant_once */
-    int32_t zero_point;
-    int32_t act_min;
-    int32_t act_max;
-} efm_requant;
+/* How the weights of a tile lie in memory, as in FORMAT.md. A kernel lists those that it reads. */
+enum {
+    EFM_PACKING_ROWS = 0,   /* CONV [out][depth], DEPTHWISE [depth][out] */
+    EFM_PACKING_HALVES = 1, /* for Cortex-M with DSP instructions: two channels in one 16-bit half */
+    EFM_PACKING_PAIRS = 2,  /* for the same: 16 bits a weight */
+    EFM_PACKING_OWN = 31    /* in no file: what the kernel's own pack() made of a tile of packing ROWS */
+};
+
+/* A range of output channels with all that makes bytes of their sums. Any alignment unless the packing says more. */
+typedef struct efm_tile {
+    const uint8_t *table;  /* how sums become bytes: table.h */
+    const int8_t *weights; /* as the packing says */
+    uint32_t out;          /* output channels */
+    uint32_t depth;        /* inputs of each: products in one sum */
+    uint32_t packing;
+} efm_tile;
+
+/* What becomes of the sums of a call, and where they begin. */
+enum {
+    EFM_SUMS_TAKE = 1, /* sums begin with what `sums` holds, else with zero */
+    EFM_SUMS_LEAVE = 2 /* sums go to `sums`, without bias; else bytes go to `out` */
+};
+
+/* CONV: for each pixel p and channel o of the tile
+ *     sum = sum over i of x[i] * (w[o][i] - weight_zero),  x = in[p * runs] .. in[p * runs + runs - 1], one behind
+ *                                                          the other, run_bytes of each: tile.depth in all
+ *     out[p][o] = requantize(o, sum + bias[o])             of table.h */
+typedef struct efm_conv_call {
+    efm_tile tile;
+    const int8_t *const *in; /* [pixels][runs] */
+    int8_t *const *out;      /* [pixels]: the byte of the tile's first channel */
+    int32_t *const *sums;    /* [pixels]: accumulators [tile.out]; may be null when no flag is set */
+    uint32_t pixels;
+    uint32_t runs;
+    uint32_t run_bytes;
+    uint32_t flags;
+    uint8_t *scratch;        /* 8-byte aligned; what the kernel's conv_scratch() asked for */
+    uint32_t scratch_bytes;
+} efm_conv_call;
+
+/* DEPTHWISE: for each row r, pixel x and channel o of the tile, with (i, j) over the window
+ *     sum = sum of pixel(in[r * kernel_h + i], x * stride - pad + j * dilation)[o / multiplier]
+ *                  * (w[i * kernel_w + j][o] - weight_zero)
+ *     out[r][x * out_stride + o] = requantize(o, sum + bias[o])
+ * A pixel outside 0 .. in_width - 1, and any pixel of a row that is null, is `padding`. */
+typedef struct efm_depthwise_call {
+    efm_tile tile;
+    const int8_t *const *in; /* [rows][kernel_h]: the byte of the tile's first input channel in pixel 0, or null */
+    int8_t *const *out;      /* [rows]: the byte of the tile's first channel in pixel 0 */
+    uint32_t rows;
+    uint32_t width;          /* output pixels of a row */
+    uint32_t in_width;
+    uint32_t in_stride;      /* bytes from an input pixel to the next */
+    uint32_t out_stride;
+    uint32_t kernel_h, kernel_w;
+    uint32_t stride, dilation, pad; /* in x */
+    uint32_t multiplier;     /* output channels of an input channel; divides tile.out */
+    int32_t padding;
+    uint8_t *scratch;        /* 8-byte aligned; what the kernel's depthwise_scratch() asked for */
+    uint32_t scratch_bytes;
+} efm_depthwise_call;
+
+/* Scratch of a call: bytes whatever it does, and bytes more for each pixel, or row, of the call. */
+typedef struct efm_scratch {
+    uint32_t fixed;
+    uint32_t each;
+} efm_scratch;
 
 typedef struct efm_kernel {
     /* Whether the processor has what the other functions use. */
     int (*usable)(void);
-    /* sums[p][r] = x[p] . w[r] for p < patches <= EFM_DOT_PATCHES, r < rows <= EFM_DOT_ROWS; the
-       other sums hold anything. x[p] begins at x + p * x_stride, w[r] at w + r * w_stride. */
-    void (*dots)(const int8_t *x, uint32_t x_stride, uint32_t patches, const int8_t *w, uint32_t w_stride,
-                 uint32_t rows, uint32_t depth, int32_t sums[EFM_DOT_PATCHES][EFM_DOT_ROWS]);
-    /* sums[c] += sum over t of x[t][c] * (w[t * channels + c] - w_zero); taps <= EFM_TAPS. */
-    void (*taps)(const int8_t *const *x, uint32_t taps, const int8_t *w, int32_t w_zero, uint32_t channels,
-                 int32_t *sums);
-    /* Channels first .. first + count - 1 of one pixel; sums and out begin at channel `first`. */
-    void (*requantize)(const efm_requant *how, const int32_t *sums, uint32_t first, uint32_t count, int8_t *out);
+    /* Bit 1 << packing for each packing of CONV, and of DEPTHWISE, that it reads. */
+    uint32_t conv_packings, depthwise_packings;
+    /* What tile.table and tile.weights are multiples of; the portable kernel steps in where they are not. */
+    uint32_t alignment;
+    void (*conv)(const efm_conv_call *call);
+    void (*depthwise)(const efm_depthwise_call *call);
+    /* Of a tile with this depth and these output channels; pixels in multiples of `each` that fill its registers. */
+    efm_scratch (*conv_scratch)(uint32_t depth, uint32_t out);
+    /* Of one channel tile of rows of `width` output and `in_width` input pixels. */
+    efm_scratch (*depthwise_scratch)(uint32_t kernel_h, uint32_t width, uint32_t in_width, uint32_t out);
+    /* For machines with memory to spare; null where the kernel is at its best with the packings above. Bytes that a
+       tile of packing ROWS takes as EFM_PACKING_OWN, table and weights together, and making them: `to` begins at a
+       multiple of 64 and becomes the table of the new tile, whose weights are null. 0 bytes: it stays as it is. */
+    uint32_t (*conv_pack_bytes)(const efm_tile *rows);
+    void (*conv_pack)(const efm_tile *rows, uint8_t *to);
+    uint32_t (*depthwise_pack_bytes)(const efm_tile *rows);
+    void (*depthwise_pack)(const efm_tile *rows, uint8_t *to);
 } efm_kernel;
 
-/* Weight rows r .. r + 3; the last row stands in for those past it. */
-static inline void efm_four_rows(const int8_t *w, uint32_t w_stride, uint32_t r, uint32_t rows, const int8_t *four[4])
-{
-    for (uint32_t i = 0; i < 4; i++) {
-        four[i] = w + (r + i < rows ? r + i : rows - 1) * w_stride;
-    }
-}
-
 /* Functions of the portable kernel by name: one that calls some of them does not bring the others along. */
-void efm_portable_dots(const int8_t *x, uint32_t x_stride, uint32_t patches, const int8_t *w, uint32_t w_stride,
-                       uint32_t rows, uint32_t depth, int32_t sums[EFM_DOT_PATCHES][EFM_DOT_ROWS]);
-void efm_portable_taps(const int8_t *const *x, uint32_t taps, const int8_t *w, int32_t w_zero, uint32_t channels,
-                       int32_t *sums);
-void efm_portable_requantize(const efm_requant *how, const int32_t *sums, uint32_t first, uint32_t count, int8_t *out);
+void efm_portable_conv(const efm_conv_call *call);
+void efm_portable_depthwise(const efm_depthwise_call *call);
+efm_scratch efm_portable_conv_scratch(uint32_t depth, uint32_t out);
+efm_scratch efm_portable_depthwise_scratch(uint32_t kernel_h, uint32_t width, uint32_t in_width, uint32_t out);
 
 extern const efm_kernel efm_kernel_portable;
 extern const efm_kernel efm_kernel_x86;
