@@ -125,7 +125,7 @@ static void conv_once(const efm_kernel *kernel, const efm_conv_call *asked, cons
         out[p] = to->out + (call.pixels - 1 - p) * stride;
         sums[p] = to->sums + (call.pixels - 1 - p) * call.tile.out;
     }
-    efm_scratch need = kernel->conv_scratch(call.tile.depth, call.tile.out);
+    efm_scratch need = kernel->conv_scratch(&call.tile);
     call.scratch_bytes = (need.fixed + need.each * call.pixels + 7) & ~7u;
     call.scratch = memory(call.scratch_bytes);
     call.out = out;
@@ -187,7 +187,7 @@ static void depthwise_once(const efm_kernel *kernel, const efm_depthwise_call *a
     for (uint32_t r = 0; r < call.rows; r++) {
         out[r] = to + (call.rows - 1 - r) * row;
     }
-    efm_scratch need = kernel->depthwise_scratch(call.kernel_h, call.width, call.in_width, call.tile.out);
+    efm_scratch need = kernel->depthwise_scratch(&call);
     call.scratch_bytes = (need.fixed + need.each * call.rows + 7) & ~7u;
     call.scratch = memory(call.scratch_bytes);
     call.out = out;

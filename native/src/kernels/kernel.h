@@ -50,7 +50,7 @@ typedef struct efm_conv_call {
     uint32_t runs;
     uint32_t run_bytes;
     uint32_t flags;
-    uint8_t *scratch;        /* 8-byte aligned; what the kernel's conv_scratch() asked for */
+    uint8_t *scratch;        /* 8-byte aligned; at least what the kernel's conv_scratch() asks for */
     uint32_t scratch_bytes;
 } efm_conv_call;
 
@@ -72,11 +72,12 @@ typedef struct efm_depthwise_call {
     uint32_t stride, dilation, pad; /* in x */
     uint32_t multiplier;     /* output channels of an input channel; divides tile.out */
     int32_t padding;
-    uint8_t *scratch;        /* 8-byte aligned; what the kernel's depthwise_scratch() asked for */
+    uint8_t *scratch;        /* 8-byte aligned; at least what the kernel's depthwise_scratch() asks for */
     uint32_t scratch_bytes;
 } efm_depthwise_call;
 
-/* Scratch of a call: bytes whatever it does, and bytes more for each pixel, or row, of the call. */
+/* Least scratch of a call: bytes whatever it does, and bytes more for each pixel, or row, of the call. A kernel may
+   use more where a call has it. */
 typedef struct efm_scratch {
     uint32_t fixed;
     uint32_t each;
@@ -87,14 +88,15 @@ typedef struct efm_kernel {
     int (*usable)(void);
     /* Bit 1 << packing for each packing of CONV, and of DEPTHWISE, that it reads. */
     uint32_t conv_packings, depthwise_packings;
-    /* What tile.table and tile.weights are multiples of; the portable kernel steps in where they are not. */
+    /* What tile.table is a multiple of in packings other than ROWS, which may lie anywhere. */
     uint32_t alignment;
+    /* CONV with a window larger than a pixel: fewest bytes of a run that the kernel would rather have in place, one
+       for each pixel of the window, than gathered into one run by the operator. */
+    uint32_t run_bytes;
     void (*conv)(const efm_conv_call *call);
     void (*depthwise)(const efm_depthwise_call *call);
-    /* Of a tile with this depth and these output channels; pixels in multiples of `each` that fill its registers. */
-    efm_scratch (*conv_scratch)(uint32_t depth, uint32_t out);
-    /* Of one channel tile of rows of `width` output and `in_width` input pixels. */
-    efm_scratch (*depthwise_scratch)(uint32_t kernel_h, uint32_t width, uint32_t in_width, uint32_t out);
+    efm_scratch (*conv_scratch)(const efm_tile *tile);
+    efm_scratch (*depthwise_scratch)(const efm_depthwise_call *call); /* its tile and sizes are set, no pointers */
     /* For machines with memory to spare; null where the kernel is at its best with the packings above. Bytes that a
        tile of packing ROWS takes as EFM_PACKING_OWN, table and weights together, and making them: `to` begins at a
        multiple of 64 and becomes the table of the new tile, whose weights are null. 0 bytes: it stays as it is. */
@@ -107,8 +109,8 @@ typedef struct efm_kernel {
 /* Functions of the portable kernel by name: one that calls some of them does not bring the others along. */
 void efm_portable_conv(const efm_conv_call *call);
 void efm_portable_depthwise(const efm_depthwise_call *call);
-efm_scratch efm_portable_conv_scratch(uint32_t depth, uint32_t out);
-efm_scratch efm_portable_depthwise_scratch(uint32_t kernel_h, uint32_t width, uint32_t in_width, uint32_t out);
+efm_scratch efm_portable_conv_scratch(const efm_tile *tile);
+efm_scratch efm_portable_depthwise_scratch(const efm_depthwise_call *call);
 
 extern const efm_kernel efm_kernel_portable;
 extern const efm_kernel efm_kernel_x86;

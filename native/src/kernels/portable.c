@@ -60,19 +60,15 @@ void efm_portable_depthwise(const efm_depthwise_call *call)
     efm_depthwise_by_taps(call, efm_any_taps, requantize);
 }
 
-efm_scratch efm_portable_conv_scratch(uint32_t depth, uint32_t out)
+efm_scratch efm_portable_conv_scratch(const efm_tile *tile)
 {
-    (void)depth;
-    (void)out;
+    (void)tile;
     return (efm_scratch){0, 0};
 }
 
-efm_scratch efm_portable_depthwise_scratch(uint32_t kernel_h, uint32_t width, uint32_t in_width, uint32_t out)
+efm_scratch efm_portable_depthwise_scratch(const efm_depthwise_call *call)
 {
-    (void)kernel_h;
-    (void)width;
-    (void)in_width;
-    return (efm_scratch){EFM_TAPS_SCRATCH * out, 0};
+    return (efm_scratch){EFM_TAPS_SCRATCH * call->tile.out, 0};
 }
 
 static int usable(void)
@@ -84,6 +80,7 @@ const efm_kernel efm_kernel_portable = {.usable = usable,
                                         .conv_packings = 1u << EFM_PACKING_ROWS,
                                         .depthwise_packings = 1u << EFM_PACKING_ROWS,
                                         .alignment = 1,
+                                        .run_bytes = UINT32_MAX,
                                         .conv = efm_portable_conv,
                                         .depthwise = efm_portable_depthwise,
                                         .conv_scratch = efm_portable_conv_scratch,
