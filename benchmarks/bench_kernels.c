@@ -8,12 +8,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "edgefm_bytes.h"
+#include "kernels/table.h"
 #include "ops/op.h"
 
 extern const efm_op_class efm_op_conv, efm_op_depthwise;
 
-enum { PARAMS = 14, SHAPE = 10 };
+enum { PARAMS = 9, SHAPE = 10 };
 
 static uint8_t *bytes_of(size_t n)
 {
@@ -45,25 +45,31 @@ static double now(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* Random weights behind sane scales; the weight section of a twice-rounded operator. */
-static uint8_t *section_of(uint32_t channels, uint32_t weights, uint32_t *bytes)
+/* Random weights behind a sane table. */
+static uint8_t *tile_of(uint32_t channels, uint32_t weights, uint32_t *bytes)
 {
-    uint32_t head = 8 * channels + (channels + 3) / 4 * 4;
-    uint8_t *section = bytes_of(head + weights);
-    for (uint32_t c = 0; section && c < channels; c++) {
-        efm_store_le32(section + 4 * c, c * 37);
-        efm_store_le32(section + 4 * (channels + c), 0x40000000u + c * 12345);
-        section[8 * channels + c] = (uint8_t)-8;
+    uint32_t head = EFM_TABLE_HEAD_BYTES + EFM_CHANNEL_BYTES * channels;
+    uint8_t *tile = bytes_of(head + weights);
+    if (!tile) {
+        return tile;
+    }
+    memset(tile, 0, EFM_TABLE_HEAD_BYTES);
+    tile[EFM_TABLE_AT_LOW] = 0x80, tile[EFM_TABLE_AT_HIGH] = 0x7f, tile[EFM_TABLE_AT_FLAGS] = EFM_TABLE_PROVED;
+    for (uint32_t c = 0; c < channels; c++) {
+        uint8_t *at = tile + EFM_TABLE_HEAD_BYTES + EFM_CHANNEL_BYTES * c;
+        efm_store_le32(at + EFM_CHANNEL_AT_BIAS, c * 37);
+        efm_store_le32(at + EFM_CHANNEL_AT_MULTIPLIER, 0x40000000u + c * 12345);
+        efm_store_le32(at + EFM_CHANNEL_AT_SHIFT, (uint32_t)(-8 - EFM_SHIFT_MIN) << 22);
     }
     *bytes = head + weights;
-    return section;
+    return tile;
 }
 
 static double bench(const uint32_t s[SHAPE], int runs)
 {
     const efm_op_class *op = s[0] ? &efm_op_depthwise : &efm_op_conv;
     uint32_t window = s[4] * s[4], depth = window * (s[0] ? 1 : s[3]);
-    uint32_t values[PARAMS] = {s[4], s[4], s[5], s[5], 1, 1, s[6], s[6], 0, (uint32_t)-128, 127, 0, 1, 1};
+    uint32_t values[PARAMS] = {s[4], s[4], s[5], s[5], 1, 1, s[6], s[6], 1};
     uint8_t params[4 * PARAMS];
     for (int i = 0; i < PARAMS; i++) {
         efm_store_le32(params + 4 * i, values[i]);
@@ -71,7 +77,7 @@ static double bench(const uint32_t s[SHAPE], int runs)
     efm_rows in = map_of(s[1], s[2], s[3]), out = map_of(s[7], s[8], s[9]);
     uint32_t scratch = 2 * depth + 5 * s[9];
     efm_op_args args = {.params = params,
-                        .n_params = s[0] ? 13 : 14,
+                        .n_params = s[0] ? 9 : 8,
                         .in = &in,
                         .n_in = 1,
                         .out = &out,
@@ -80,8 +86,8 @@ static double bench(const uint32_t s[SHAPE], int runs)
                         .scratch_bytes = scratch,
                         .first = 0,
                         .count = s[7]};
-    uint8_t *section = section_of(s[9], depth * s[9], &args.weights_bytes);
-    args.weights = section;
+    uint8_t *tile = tile_of(s[9], depth * s[9], &args.weights_bytes);
+    args.weights = tile;
     double best = -1;
     if (op->check(&args) == EFM_OK) {
         for (int i = 0; i < runs; i++) {
@@ -91,7 +97,7 @@ static double bench(const uint32_t s[SHAPE], int runs)
             best = best < 0 || took < best ? took : best;
         }
     }
-    free(in.base), free(out.base), free(args.scratch), free(section);
+    free(in.base), free(out.base), free(args.scratch), free(tile);
     return best;
 }
 

@@ -11,6 +11,7 @@ import numpy as np
 from edgefm.lower.builder import Builder
 from edgefm.lower.fixed_point import ONCE, SHIFT, TWICE, clamps, exact, pairs, signed
 from edgefm.lower.row_needs import window
+from edgefm.lower.tile import Requantization
 from edgefm.network.graph import Array, Node
 from edgefm.network.program import OpKind, Stream
 from edgefm.ops.conv import conv_factors, fully_connected_factors
@@ -23,7 +24,7 @@ class _Layer:
     """A layer with weights, between its node and its operator.
 
     `weights` is int8, [O, K] when `axis` is 0 and [K, O] when it is 1. `geometry` is the kernel,
-    stride, dilation and the padding above and left; `packing` are the parameters at the end.
+    stride, dilation and the padding above and left, and of a depthwise layer the multiplier.
     """
 
     kind: OpKind
@@ -31,14 +32,13 @@ class _Layer:
     weights: Array
     axis: int
     geometry: tuple[int, ...]
-    packing: tuple[int, ...]
     shape: tuple[int, int, int]
     scratch: int = 0
     rounding: int = TWICE
 
 
 def conv(b: Builder, node: Node) -> None:
-    """A convolution; the weight section holds plain [O][kh * kw * I] weights."""
+    """A convolution; the tile holds [O][kh * kw * I] weights."""
     weights = _weights(b, node)
     source, pads = _padded_source(b, node)
     stream, shape = b.streams[source], b.shape(node, node.outputs[0])
@@ -48,18 +48,18 @@ def conv(b: Builder, node: Node) -> None:
     geometry = _geometry(node, weights, pads)
     flat = weights.reshape(len(weights), -1)
     scratch = 0 if _reads_in_place(geometry, stream, shape) else 2 * flat.shape[1]
-    _emit(b, node, _Layer(OpKind.CONV, source, flat, 0, geometry, (1, 1), shape, scratch))
+    _emit(b, node, _Layer(OpKind.CONV, source, flat, 0, geometry, shape, scratch))
 
 
 def depthwise(b: Builder, node: Node) -> None:
-    """A depthwise convolution; the weight section holds [kh][kw][O] weights."""
+    """A depthwise convolution; the tile holds [kh][kw][O] weights."""
     weights = _weights(b, node)
     source, pads = _padded_source(b, node)
     channels, out_channels = b.streams[source].channels, weights.shape[3]
     if out_channels % channels:
         raise b.fail(node, f"{channels} input channels", f"a divisor of {out_channels}")
     _emit(b, node, _Layer(OpKind.DEPTHWISE, source, weights[0].reshape(-1, out_channels), 1,
-                          _geometry(node, weights, pads), (out_channels // channels,),
+                          (*_geometry(node, weights, pads), out_channels // channels),
                           b.shape(node, node.outputs[0]), 5 * out_channels))
 
 
@@ -74,7 +74,7 @@ def fully_connected(b: Builder, node: Node) -> None:
         raise b.fail(node, f"{elements} input elements", f"a multiple of {length}")
     rows = elements // length
     source = b.reshaped(node, source, (rows, 1, length))
-    _emit(b, node, _Layer(OpKind.CONV, source, weights, 0, (1, 1, 1, 1, 1, 1, 0, 0), (1, 1),
+    _emit(b, node, _Layer(OpKind.CONV, source, weights, 0, (1, 1, 1, 1, 1, 1, 0, 0),
                           (rows, 1, out_channels), rounding=ONCE))
 
 
@@ -85,46 +85,41 @@ def _emit(b: Builder, node: Node, layer: _Layer) -> None:
     height, width, channels = layer.shape
     if layer.weights.shape[layer.axis] != channels:
         raise b.fail(node, f"{layer.weights.shape[layer.axis]} output channels", f"{channels}")
-    zero_point = _weight_zero_point(b, node)
-    kernel_h, _, stride_h, _, dilation_h, _, pad_top, _ = layer.geometry
+    kernel_h, _, stride_h, _, dilation_h, _, pad_top = layer.geometry[:7]
     needs = window(kernel_h, stride_h, dilation_h, pad_top, b.streams[layer.source].height, height)
     b.emit(node, layer.kind, (layer.source,), (needs,), scratch=layer.scratch,
-           weights=_section(b, node, layer, zero_point), shape=layer.shape,
-           macs=height * width * layer.weights.size,
-           params=(*layer.geometry, zero_point,
-                   *clamps(b.graph.tensors[output], node.attrs.get("activation")),
-                   layer.rounding, *layer.packing))
+           weights=_tile(b, node, layer), shape=layer.shape,
+           macs=height * width * layer.weights.size, params=layer.geometry)
 
 
-def _section(b: Builder, node: Node, layer: _Layer, zero_point: int) -> bytes:
-    """Effective bias, multipliers and shifts per output channel, then the weights as they are."""
+def _tile(b: Builder, node: Node, layer: _Layer) -> bytes:
+    """Requantization table, then the weights as they are."""
+    zero_point = _weight_zero_point(b, node)
     bias = _effective_bias(b, node, layer, zero_point)
     factors = _factors(b, node, layer)
     if len(factors) not in (1, bias.size):
         raise b.fail(node, f"{len(factors)} weight scales", f"1 or {bias.size}")
-    multipliers, shifts = (_spread(factors[:, k], bias.size, t) for k, t in ((0, "<i4"), (1, "i1")))
-    lows = _spread(factors[:, 2], bias.size, "<u4") if layer.rounding == ONCE else b""
-    return (bias.astype("<i4").tobytes() + multipliers + shifts + bytes(-len(shifts) % 4) + lows
-            + layer.weights.astype(np.int8).tobytes())
+    multiplier, shift, low = np.broadcast_to(factors, (bias.size, 3)).T
+    output = b.graph.tensors[node.outputs[0]]
+    requantization = Requantization(bias, multiplier, shift, low, layer.rounding, zero_point,
+                                    b.zero_point(node, node.outputs[0]),
+                                    clamps(output, node.attrs.get("activation")))
+    rows = layer.weights if layer.axis == 0 else layer.weights.T
+    return requantization.table(rows) + layer.weights.astype(np.int8).tobytes()
 
 
 def _factors(b: Builder, node: Node, layer: _Layer) -> Array:
-    """int64 [O or 1, 2 or 3]: multiplier, shift and, where rounding is exact, the low bits."""
+    """int64 [O or 1, 3]: multiplier, shift and, where rounding is exact, the low bits."""
     tensors = b.tensor(node, 0), b.tensor(node, 1), b.graph.tensors[node.outputs[0]]
     real = conv_factors if layer.rounding == TWICE else fully_connected_factors
     reals = [float(factor) for factor in real(*tensors)]
     b.check_factors(node, *reals)
     if layer.rounding == TWICE:
-        return pairs(reals)
+        return np.pad(pairs(reals), ((0, 0), (0, 1)))
     try:
         return np.array([exact(factor) for factor in reals])
     except ValueError as error:
         raise b.fail(node, str(error), "another output scale") from error
-
-
-def _spread(values: Array, count: int, dtype: str) -> bytes:
-    """One value for all, or one each, as `count` little-endian numbers."""
-    return np.broadcast_to(values.astype(dtype), count).tobytes()
 
 
 def _effective_bias(b: Builder, node: Node, layer: _Layer, zero_point: int) -> Array:

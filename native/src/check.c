@@ -280,8 +280,15 @@ static efm_status check_op(const efm_model *model, uint32_t index, efm_rows *row
     if (op.kind >= EFM_OP_INPUT && op.kind <= EFM_OP_STORE) {
         return check_mover(model, index, &op, rows);
     }
-    efm_op_args args = {op.params,      op.n_params, op.weights, op.weights_bytes, rows, op.n_in,
-                        rows + op.n_in, op.n_out,    NULL,       op.scratch_bytes, 0,    0};
+    efm_op_args args = {.params = op.params,
+                        .n_params = op.n_params,
+                        .weights = op.weights,
+                        .weights_bytes = op.weights_bytes,
+                        .in = rows,
+                        .n_in = op.n_in,
+                        .out = rows + op.n_in,
+                        .n_out = op.n_out,
+                        .scratch_bytes = op.scratch_bytes};
     return check_compute(&op, &args);
 }
 

@@ -151,10 +151,18 @@ static efm_status check_mover_rows(const run *r, const efm_op_view *op, uint32_t
 static efm_status compute(const run *r, const efm_op_view *op, uint32_t first, uint32_t count)
 {
     const efm_op_class *entry = efm_op_find(op->kind);
-    efm_op_args args = {op->params,           op->n_params, op->weights,
-                        op->weights_bytes,    r->window,    op->n_in,
-                        r->window + op->n_in, op->n_out,    r->arena + op->scratch,
-                        op->scratch_bytes,    first,        count};
+    efm_op_args args = {.params = op->params,
+                        .n_params = op->n_params,
+                        .weights = op->weights,
+                        .weights_bytes = op->weights_bytes,
+                        .in = r->window,
+                        .n_in = op->n_in,
+                        .out = r->window + op->n_in,
+                        .n_out = op->n_out,
+                        .scratch = r->arena + op->scratch,
+                        .scratch_bytes = op->scratch_bytes,
+                        .first = first,
+                        .count = count};
     for (uint32_t i = 0; i < op->n_in; i++) {
         uint32_t low, high, unused;
         entry->need(&args, i, first, &low, &unused);

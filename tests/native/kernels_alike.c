@@ -180,17 +180,14 @@ static int conv_differs(const efm_kernel *kernel, uint32_t round)
 
 enum { MOST_ROWS = 4, MOST_KERNEL = 5 };
 
-static void depthwise_once(const efm_kernel *kernel, const efm_depthwise_call *asked, int8_t *to, uint32_t row)
+static void depthwise_once(const efm_kernel *kernel, const efm_depthwise_call *asked, int8_t *to)
 {
     efm_depthwise_call call = *asked;
-    int8_t *out[MOST_ROWS];
-    for (uint32_t r = 0; r < call.rows; r++) {
-        out[r] = to + (call.rows - 1 - r) * row;
-    }
-    efm_scratch need = kernel->depthwise_scratch(&call);
-    call.scratch_bytes = (need.fixed + need.each * call.rows + 7) & ~7u;
+    efm_rows out = *asked->out;
+    out.base = (uint8_t *)to;
+    call.out = &out;
+    call.scratch_bytes = (kernel->depthwise_scratch(&call) + below(3) * 800 + 7) & ~7u;
     call.scratch = memory(call.scratch_bytes);
-    call.out = out;
     uint8_t *packed = own(kernel->depthwise_pack_bytes, kernel->depthwise_pack, &call.tile);
     kernel->depthwise(&call);
     free(packed);
@@ -200,47 +197,43 @@ static void depthwise_once(const efm_kernel *kernel, const efm_depthwise_call *a
 static int depthwise_differs(const efm_kernel *kernel, uint32_t round)
 {
     int usual = below(2), once = below(6) == 0;
-    efm_depthwise_call call = {.rows = 1 + below(MOST_ROWS), .width = 1 + below(20)};
+    uint32_t channels = below(2) ? 4 * (1 + below(12)) : 1 + below(40), width = 1 + below(20);
+    efm_depthwise_call call = {.rows = 1 + below(MOST_ROWS), .first = below(3)};
     call.kernel_h = usual ? 3 : 1 + below(MOST_KERNEL), call.kernel_w = usual ? 3 : 1 + below(MOST_KERNEL);
-    call.stride = 1 + below(usual ? 2 : 3), call.dilation = usual ? 1 : 1 + below(2), call.pad = below(usual ? 2 : 4);
-    call.multiplier = below(3) ? 1 : 1 + below(8), call.padding = byte();
-    uint32_t far = (call.width - 1) * call.stride + (call.kernel_w - 1) * call.dilation + 1;
-    call.in_width = far > call.pad + 2 ? far - call.pad - below(3) : 1;
-    uint32_t channels = below(2) ? 4 * (1 + below(12)) : 1 + below(40);
+    call.stride_h = 1 + below(2), call.stride_w = 1 + below(usual ? 2 : 3);
+    call.dilation_h = usual ? 1 : 1 + below(2), call.dilation_w = usual ? 1 : 1 + below(2);
+    call.pad_top = below(3), call.pad_left = below(usual ? 2 : 4);
+    call.multiplier = below(3) ? 1 : 1 + below(8);
     call.tile = (efm_tile){.out = channels * call.multiplier, .depth = call.kernel_h * call.kernel_w};
-    call.in_stride = channels + (below(2) ? 0 : below(7)), call.out_stride = call.tile.out + (below(2) ? 0 : below(7));
-    int8_t *w = bytes((size_t)call.tile.depth * call.tile.out);
+    uint32_t far = (width - 1) * call.stride_w + (call.kernel_w - 1) * call.dilation_w + 1;
+    uint32_t low = (call.first + call.rows - 1) * call.stride_h + (call.kernel_h - 1) * call.dilation_h + 1;
+    efm_rows in = {.channels = channels, .element = 1, .zero_point = byte()}, out = in;
+    in.width = far > call.pad_left + 2 ? far - call.pad_left - below(3) : 1;
+    in.height = in.capacity = low > call.pad_top + 2 ? low - call.pad_top - below(3) : 1;
+    in.pixel_stride = channels + (below(2) ? 0 : below(7));
+    in.row_stride = (in.width - 1) * in.pixel_stride + channels + below(3);
+    out.width = width, out.height = call.first + call.rows, out.capacity = call.rows + below(2);
+    out.channels = call.tile.out, out.pixel_stride = call.tile.out + (below(2) ? 0 : below(7));
+    out.row_stride = (width - 1) * out.pixel_stride + call.tile.out + below(3);
+    size_t in_bytes = (size_t)in.row_stride * (in.height - 1) + (in.width - 1) * in.pixel_stride + channels;
+    size_t out_bytes = (size_t)out.row_stride * (out.capacity - 1) + (width - 1) * out.pixel_stride + call.tile.out;
+    int8_t *w = bytes((size_t)call.tile.depth * call.tile.out), *x = bytes(in_bytes);
     uint8_t *t = table(call.tile.out, call.tile.depth, w, call.tile.out, 1, once);
-    int8_t *rows[MOST_ROWS * MOST_KERNEL + MOST_ROWS], *in[MOST_ROWS * MOST_KERNEL];
-    uint32_t stride_h = 1 + below(2), n = (call.rows - 1) * stride_h + call.kernel_h;
-    for (uint32_t i = 0; i < n; i++) {
-        rows[i] = below(5) == 0 ? NULL : bytes((size_t)(call.in_width - 1) * call.in_stride + channels);
-    }
-    for (uint32_t r = 0; r < call.rows; r++) {
-        for (uint32_t i = 0; i < call.kernel_h; i++) {
-            in[r * call.kernel_h + i] = rows[r * stride_h + i];
-        }
-    }
-    call.tile.weights = w;
-    call.tile.table = t;
-    call.in = (const int8_t *const *)in;
-    uint32_t row = (call.width - 1) * call.out_stride + call.tile.out;
-    int8_t *a = memory((size_t)call.rows * row), *b = memory((size_t)call.rows * row);
-    memset(a, GUARD, (size_t)call.rows * row), memset(b, GUARD, (size_t)call.rows * row);
-    depthwise_once(&efm_kernel_portable, &call, a, row);
-    depthwise_once(kernel, &call, b, row);
-    int wrong = memcmp(a, b, (size_t)call.rows * row) != 0;
+    in.base = (uint8_t *)x;
+    call.in = &in, call.out = &out, call.tile.weights = w, call.tile.table = t;
+    int8_t *a = memory(out_bytes), *b = memory(out_bytes);
+    memset(a, GUARD, out_bytes), memset(b, GUARD, out_bytes);
+    depthwise_once(&efm_kernel_portable, &call, a);
+    depthwise_once(kernel, &call, b);
+    int wrong = memcmp(a, b, out_bytes) != 0;
     if (wrong) {
-        printf("depthwise %u: rows %u width %u in_width %u kernel %ux%u stride %u dilation %u pad %u multiplier %u "
+        printf("depthwise %u: rows %u width %u of %u kernel %ux%u stride %u dilation %u pad %u multiplier %u "
                "channels %u once %d\n",
-               (unsigned)round, (unsigned)call.rows, (unsigned)call.width, (unsigned)call.in_width,
-               (unsigned)call.kernel_h, (unsigned)call.kernel_w, (unsigned)call.stride, (unsigned)call.dilation,
-               (unsigned)call.pad, (unsigned)call.multiplier, (unsigned)channels, once);
+               (unsigned)round, (unsigned)call.rows, (unsigned)width, (unsigned)in.width, (unsigned)call.kernel_h,
+               (unsigned)call.kernel_w, (unsigned)call.stride_w, (unsigned)call.dilation_w, (unsigned)call.pad_left,
+               (unsigned)call.multiplier, (unsigned)channels, once);
     }
-    for (uint32_t i = 0; i < n; i++) {
-        free(rows[i]);
-    }
-    free(w), free(t), free(a), free(b);
+    free(w), free(t), free(x), free(a), free(b);
     return wrong;
 }
 

@@ -52,29 +52,31 @@ typedef struct efm_pixel_sums {
 static inline const int8_t *efm_tap(const efm_depthwise_call *call, const efm_pixel_sums *s, const int8_t *row,
                                     uint32_t x)
 {
-    const int8_t *from = row != 0 && x < call->in_width ? row + (size_t)x * call->in_stride : 0;
+    const int8_t *from = row != 0 && x < call->in->width ? row + (size_t)x * call->in->pixel_stride : 0;
     if (call->multiplier == 1) {
         return from ? from : s->pixel;
     }
     for (uint32_t o = 0; o < call->tile.out; o++) {
-        s->pixel[o] = from ? from[o / call->multiplier] : (int8_t)call->padding;
+        s->pixel[o] = from ? from[o / call->multiplier] : (int8_t)call->in->zero_point;
     }
     return s->pixel;
 }
 
+/* Adds the window of row r whose first pixel is `left`. */
 static inline EFM_TARGET void efm_add_window(const efm_depthwise_call *call, const efm_pixel_sums *s, int32_t w_zero,
-                                             const int8_t *const *rows, uint32_t left, efm_taps *taps)
+                                             uint32_t r, uint32_t left, efm_taps *taps)
 {
     const int8_t *x[EFM_TAPS], *w = call->tile.weights;
     uint32_t most = call->multiplier == 1 ? EFM_TAPS : 1, n = 0;
     for (uint32_t i = 0; i < call->kernel_h; i++) {
+        const int8_t *row = efm_depthwise_row(call, r, i);
         for (uint32_t j = 0; j < call->kernel_w; j++) {
             if (n == most) {
                 taps(x, n, w, w_zero, call->tile.out, s->sums);
                 w += (size_t)n * call->tile.out;
                 n = 0;
             }
-            x[n++] = efm_tap(call, s, rows[i], left + j * call->dilation);
+            x[n++] = efm_tap(call, s, row, left + j * call->dilation_w);
         }
     }
     taps(x, n, w, w_zero, call->tile.out, s->sums);
@@ -85,13 +87,13 @@ static inline EFM_TARGET void efm_depthwise_by_taps(const efm_depthwise_call *ca
 {
     const efm_table table = efm_table_read(call->tile.table);
     const efm_pixel_sums s = {(int32_t *)(void *)call->scratch, (int8_t *)call->scratch + 4 * (size_t)call->tile.out};
-    memset(s.pixel, call->padding, call->tile.out);
+    memset(s.pixel, call->in->zero_point, call->tile.out);
     for (uint32_t r = 0; r < call->rows; r++) {
-        for (uint32_t x = 0; x < call->width; x++) {
+        int8_t *out = (int8_t *)efm_row(call->out, call->first + r);
+        for (uint32_t x = 0; x < call->out->width; x++, out += call->out->pixel_stride) {
             memset(s.sums, 0, 4 * (size_t)call->tile.out);
-            efm_add_window(call, &s, table.weight_zero, call->in + (size_t)r * call->kernel_h,
-                           x * call->stride - call->pad, taps);
-            requantize(&table, s.sums, 0, call->tile.out, call->out[r] + (size_t)x * call->out_stride);
+            efm_add_window(call, &s, table.weight_zero, r, x * call->stride_w - call->pad_left, taps);
+            requantize(&table, s.sums, 0, call->tile.out, out);
         }
     }
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel for 32-bit Arm with the SIMD instructions of Cortex-M4, M7 and M33, and ARMv6 to 8-A: two
  * products of 16 bits at once. */
-#include "kernel.h"
+#include "../config.h"
 
 #if EFM_KERNEL_DSP
 #include <arm_acle.h>
-#include <string.h>
 
-#include "../fixed.h"
+#define EFM_TARGET
+#include "by_taps.h"
 
 static inline uint32_t load4(const int8_t *p)
 {
@@ -33,7 +33,7 @@ static inline int32_t odd(uint32_t v)
 static inline void dots_by_two(const int8_t *x0, const int8_t *x1, const int8_t *w0, const int8_t *w1, uint32_t depth,
                                int32_t *sums0, int32_t *sums1)
 {
-    int32_t s00 = 0, s01 = 0, s10 = 0, s11 = 0;
+    int32_t s00 = sums0[0], s01 = sums0[1], s10 = sums1[0], s11 = sums1[1];
     for (const int8_t *end = x0 + (depth & ~3u); x0 != end; x0 += 4, x1 += 4, w0 += 4, w1 += 4) {
         uint32_t x = load4(x0), y = load4(x1), w = load4(w0);
         int32_t xe = even(x), xo = odd(x), ye = even(y), yo = odd(y), e = even(w), o = odd(w);
@@ -44,19 +44,18 @@ static inline void dots_by_two(const int8_t *x0, const int8_t *x1, const int8_t 
         s11 = __smlad(ye, e, s11), s11 = __smlad(yo, o, s11);
     }
     for (depth &= 3u; depth > 0; depth--, x0++, x1++, w0++, w1++) {
-        s00 += *x0 * *w0, s01 += *x0 * *w1;
-        s10 += *x1 * *w0, s11 += *x1 * *w1;
+        s00 = __smlabb(*x0, *w0, s00), s01 = __smlabb(*x0, *w1, s01);
+        s10 = __smlabb(*x1, *w0, s10), s11 = __smlabb(*x1, *w1, s11);
     }
     sums0[0] = s00, sums0[1] = s01;
     sums1[0] = s10, sums1[1] = s11;
 }
 
-static void dots(const int8_t *x, uint32_t x_stride, uint32_t patches, const int8_t *w, uint32_t w_stride,
-                 uint32_t rows, uint32_t depth, int32_t sums[EFM_DOT_PATCHES][EFM_DOT_ROWS])
+static void dots(const int8_t *const x[EFM_PAIR], const int8_t *w, size_t stride, uint32_t rows, uint32_t count,
+                 int32_t sums[EFM_PAIR][EFM_BLOCK])
 {
-    const int8_t *x1 = patches > 1 ? x + x_stride : x;
-    for (uint32_t r = 0; r < rows; r += 2, w += 2 * w_stride) {
-        dots_by_two(x, x1, w, r + 1 < rows ? w + w_stride : w, depth, sums[0] + r, sums[1] + r);
+    for (uint32_t r = 0; r < rows; r += 2, w += 2 * stride) {
+        dots_by_two(x[0], x[1], w, r + 1 < rows ? w + stride : w, count, sums[0] + r, sums[1] + r);
     }
 }
 
@@ -90,15 +89,8 @@ static void taps(const int8_t *const *x, uint32_t count, const int8_t *w, int32_
         }
     }
     if (count > 0) {
-        efm_portable_taps(x, count, w, w_zero, channels, sums);
+        efm_any_taps(x, count, w, w_zero, channels, sums);
     }
-}
-
-static inline int32_t field(const uint8_t *fields, size_t i)
-{
-    int32_t v;
-    memcpy(&v, fields + 4 * i, 4);
-    return v;
 }
 
 /* efm_requant_twice for multiplier >= 0. The product is more than INT32_MIN, so that one can be taken
@@ -119,28 +111,32 @@ static inline int32_t to_int8(int32_t v)
     return near;
 }
 
-static inline void requantize_to(const efm_requant *how, const int32_t *sums, size_t first, size_t count, int32_t whole,
-                                 int8_t *out)
+static void requantize(const efm_table *table, const int32_t *sums, uint32_t first, uint32_t count, int8_t *out)
 {
-    const uint8_t *bias = how->bias + 4 * first, *multiplier = how->multiplier + 4 * first;
-    const int8_t *shift = (const int8_t *)how->shift + first;
-    const int32_t zero_point = how->zero_point, least = how->act_min, most = how->act_max;
-    for (size_t i = 0; i < count; i++) {
-        int32_t v = (int32_t)((uint32_t)sums[i] + (uint32_t)field(bias, i));
-        v = (int32_t)((uint32_t)scale(v, field(multiplier, i), shift[i]) + (uint32_t)zero_point);
-        out[i] = (int8_t)(whole ? to_int8(v) : efm_clamp(v, least, most));
+    const efm_table t = *table;
+    if (t.flags & EFM_TABLE_ROUND_ONCE) {
+        for (uint32_t i = 0; i < count; i++) {
+            efm_channel c = efm_channel_read(&t, first + i);
+            out[i] = efm_requantize(&t, &c, sums[i]);
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        efm_channel c = efm_channel_read(&t, first + i);
+        int32_t v = scale((int32_t)((uint32_t)sums[i] + (uint32_t)c.bias), c.multiplier, c.shift);
+        v = to_int8((int32_t)((uint32_t)v + (uint32_t)t.zero_point));
+        out[i] = (int8_t)efm_clamp(v, t.low, t.high);
     }
 }
 
-static void requantize(const efm_requant *how, const int32_t *sums, uint32_t first, uint32_t count, int8_t *out)
+static void conv(const efm_conv_call *call)
 {
-    if (__builtin_expect(how->rounding != 0, 1)) { /* so that the other, which matters, takes a jump fewer */
-        efm_portable_requantize(how, sums, first, count, out);
-    } else if (how->act_min == INT8_MIN && how->act_max == INT8_MAX) {
-        requantize_to(how, sums, first, count, 1, out);
-    } else {
-        requantize_to(how, sums, first, count, 0, out);
-    }
+    efm_conv_by_rows(call, dots, requantize);
+}
+
+static void depthwise(const efm_depthwise_call *call)
+{
+    efm_depthwise_by_taps(call, taps, requantize);
 }
 
 static int usable(void)
@@ -148,6 +144,14 @@ static int usable(void)
     return 1; /* the compiler was told that they are there */
 }
 
-const efm_kernel efm_kernel_dsp = {usable, dots, taps, requantize};
+const efm_kernel efm_kernel_dsp = {.usable = usable,
+                                   .conv_packings = 1u << EFM_PACKING_ROWS,
+                                   .depthwise_packings = 1u << EFM_PACKING_ROWS,
+                                   .alignment = 4,
+                                   .run_bytes = UINT32_MAX,
+                                   .conv = conv,
+                                   .depthwise = depthwise,
+                                   .conv_scratch = efm_portable_conv_scratch,
+                                   .depthwise_scratch = efm_portable_depthwise_scratch};
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The contract between operators and kernels. A kernel call is a firing: one weight tile applied to pixels of all
- * rows that an operator makes at once. Operators know geometry, padding and rings, and hand over lists of pointers;
- * kernels know instructions. The portable kernel is the meaning: any other must give its bits, for any bytes in a
+ * rows that an operator makes at once. Operators know geometry, padding and rings, and hand over lists of pointers
+ * (which are never in the arena: a forged package can make anything there change); kernels know instructions. The portable kernel is the meaning: any other must give its bits, for any bytes in a
  * tile's table. A kernel reads and writes only what a call names: no byte past a pixel, a table or the weights. */
 #ifndef EFM_KERNEL_H
 #define EFM_KERNEL_H
@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "../config.h"
+#include "../rows.h"
 
 enum {
     EFM_DEPTH_MAX = 65535 /* products in one int32 sum: 65535 * 128 * 255 < 2^31 */
@@ -55,28 +56,33 @@ typedef struct efm_conv_call {
 } efm_conv_call;
 
 /* DEPTHWISE: for each row r, pixel x and channel o of the tile, with (i, j) over the window
- *     sum = sum of pixel(in[r * kernel_h + i], x * stride - pad + j * dilation)[o / multiplier]
+ *     sum = sum of pixel(efm_depthwise_row(call, r, i), x * stride_w - pad_left + j * dilation_w)[o / multiplier]
  *                  * (w[i * kernel_w + j][o] - weight_zero)
- *     out[r][x * out_stride + o] = requantize(o, sum + bias[o])
- * A pixel outside 0 .. in_width - 1, and any pixel of a row that is null, is `padding`. */
+ *     out[x][o] of row first + r = requantize(o, sum + bias[o])
+ * A pixel outside 0 .. in->width - 1, and any pixel of a row that is null, is in->zero_point. */
 typedef struct efm_depthwise_call {
     efm_tile tile;
-    const int8_t *const *in; /* [rows][kernel_h]: the byte of the tile's first input channel in pixel 0, or null */
-    int8_t *const *out;      /* [rows]: the byte of the tile's first channel in pixel 0 */
+    const efm_rows *in;   /* base: the tile's first input channel */
+    const efm_rows *out;  /* base: the tile's first channel */
+    uint32_t first;       /* output row of the map */
     uint32_t rows;
-    uint32_t width;          /* output pixels of a row */
-    uint32_t in_width;
-    uint32_t in_stride;      /* bytes from an input pixel to the next */
-    uint32_t out_stride;
     uint32_t kernel_h, kernel_w;
-    uint32_t stride, dilation, pad; /* in x */
-    uint32_t multiplier;     /* output channels of an input channel; divides tile.out */
-    int32_t padding;
-    uint8_t *scratch;        /* 8-byte aligned; at least what the kernel's depthwise_scratch() asks for */
+    uint32_t stride_h, stride_w;
+    uint32_t dilation_h, dilation_w;
+    uint32_t pad_top, pad_left;
+    uint32_t multiplier;  /* output channels of an input channel; divides tile.out */
+    uint8_t *scratch;     /* 8-byte aligned; at least what the kernel's depthwise_scratch() asks for */
     uint32_t scratch_bytes;
 } efm_depthwise_call;
 
-/* Least scratch of a call: bytes whatever it does, and bytes more for each pixel, or row, of the call. A kernel may
+/* Input row i of the window of output row first + r, or null above and below the map. */
+static inline const int8_t *efm_depthwise_row(const efm_depthwise_call *call, uint32_t r, uint32_t i)
+{
+    uint32_t y = (call->first + r) * call->stride_h - call->pad_top + i * call->dilation_h;
+    return y < call->in->height ? (const int8_t *)efm_row(call->in, y) : 0;
+}
+
+/* Least scratch of a call: bytes whatever it does, and bytes more for each pixel of the call. A kernel may
    use more where a call has it. */
 typedef struct efm_scratch {
     uint32_t fixed;
@@ -96,7 +102,7 @@ typedef struct efm_kernel {
     void (*conv)(const efm_conv_call *call);
     void (*depthwise)(const efm_depthwise_call *call);
     efm_scratch (*conv_scratch)(const efm_tile *tile);
-    efm_scratch (*depthwise_scratch)(const efm_depthwise_call *call); /* its tile and sizes are set, no pointers */
+    uint32_t (*depthwise_scratch)(const efm_depthwise_call *call); /* rows and scratch are not set yet */
     /* For machines with memory to spare; null where the kernel is at its best with the packings above. Bytes that a
        tile of packing ROWS takes as EFM_PACKING_OWN, table and weights together, and making them: `to` begins at a
        multiple of 64 and becomes the table of the new tile, whose weights are null. 0 bytes: it stays as it is. */
@@ -110,7 +116,7 @@ typedef struct efm_kernel {
 void efm_portable_conv(const efm_conv_call *call);
 void efm_portable_depthwise(const efm_depthwise_call *call);
 efm_scratch efm_portable_conv_scratch(const efm_tile *tile);
-efm_scratch efm_portable_depthwise_scratch(const efm_depthwise_call *call);
+uint32_t efm_portable_depthwise_scratch(const efm_depthwise_call *call);
 
 extern const efm_kernel efm_kernel_portable;
 extern const efm_kernel efm_kernel_x86;

@@ -66,9 +66,9 @@ efm_scratch efm_portable_conv_scratch(const efm_tile *tile)
     return (efm_scratch){0, 0};
 }
 
-efm_scratch efm_portable_depthwise_scratch(const efm_depthwise_call *call)
+uint32_t efm_portable_depthwise_scratch(const efm_depthwise_call *call)
 {
-    return (efm_scratch){EFM_TAPS_SCRATCH * call->tile.out, 0};
+    return EFM_TAPS_SCRATCH * call->tile.out;
 }
 
 static int usable(void)

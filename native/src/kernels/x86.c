@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel for x86-64 with AVX2. */
-#include "kernel.h"
+#include "../config.h"
 
 #if EFM_KERNEL_X86
 #include <immintrin.h>
 
 #define EFM_TARGET __attribute__((target("avx2")))
-#include "taps.h"
+#include "by_taps.h"
 
 static int usable(void)
 {
@@ -51,22 +51,30 @@ static inline EFM_TARGET void dots_by_four(const int8_t *x0, const int8_t *x1, c
         k = depth - 16;
         step(_mm256_and_si256(widen(x0 + k), mask), _mm256_and_si256(widen(x1 + k), mask), w, k, s);
     }
-    _mm_storeu_si128((__m128i *)(void *)sums0, sums_of(s[0]));
-    _mm_storeu_si128((__m128i *)(void *)sums1, sums_of(s[1]));
+    __m128i *to0 = (__m128i *)(void *)sums0, *to1 = (__m128i *)(void *)sums1;
+    _mm_storeu_si128(to0, _mm_add_epi32(_mm_loadu_si128(to0), sums_of(s[0])));
+    _mm_storeu_si128(to1, _mm_add_epi32(_mm_loadu_si128(to1), sums_of(s[1])));
 }
 
-static EFM_TARGET void dots(const int8_t *x, uint32_t x_stride, uint32_t patches, const int8_t *w, uint32_t w_stride,
-                            uint32_t rows, uint32_t depth, int32_t sums[EFM_DOT_PATCHES][EFM_DOT_ROWS])
+/* Few products: one by one. */
+static EFM_TARGET void dots_of_few(const int8_t *x0, const int8_t *x1, const int8_t *const w[4], size_t depth,
+                                   int32_t *sums0, int32_t *sums1)
 {
-    const int8_t *x1 = patches > 1 ? x + x_stride : x;
-    if (depth < 16) {
-        efm_portable_dots(x, x_stride, patches, w, w_stride, rows, depth, sums);
-        return;
+    for (int r = 0; r < 4; r++) {
+        for (size_t k = 0; k < depth; k++) {
+            sums0[r] = (int32_t)((uint32_t)sums0[r] + (uint32_t)(x0[k] * w[r][k]));
+            sums1[r] = (int32_t)((uint32_t)sums1[r] + (uint32_t)(x1[k] * w[r][k]));
+        }
     }
+}
+
+static EFM_TARGET void dots(const int8_t *const x[EFM_PAIR], const int8_t *w, size_t stride, uint32_t rows,
+                            uint32_t count, int32_t sums[EFM_PAIR][EFM_BLOCK])
+{
     for (uint32_t r = 0; r < rows; r += 4) {
         const int8_t *four[4];
-        efm_four_rows(w, w_stride, r, rows, four);
-        dots_by_four(x, x1, four, depth, sums[0] + r, sums[1] + r);
+        efm_four_rows(w, stride, r, rows, four);
+        (count < 16 ? dots_of_few : dots_by_four)(x[0], x[1], four, count, sums[0] + r, sums[1] + r);
     }
 }
 
@@ -89,32 +97,63 @@ static inline EFM_TARGET __m256i scale(__m256i v, __m256i multiplier, __m256i sh
     return _mm256_sub_epi32(_mm256_srav_epi32(high, right), up);
 }
 
-static inline EFM_TARGET __m256i load8(const void *p)
+/* Word `at` of the records of eight channels. */
+static inline EFM_TARGET __m256i fields(const uint8_t *records, int at)
 {
-    return _mm256_loadu_si256((const __m256i *)p);
+    const __m256i step = _mm256_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21);
+    return _mm256_i32gather_epi32((const int *)(const void *)(records + at), step, 4);
 }
 
-static EFM_TARGET void requantize(const efm_requant *how, const int32_t *sums, uint32_t first, uint32_t count,
+static EFM_TARGET void requantize(const efm_table *table, const int32_t *sums, uint32_t first, uint32_t count,
                                   int8_t *out)
 {
-    const __m256i zero_point = _mm256_set1_epi32(how->zero_point);
-    const __m256i least = _mm256_set1_epi32(how->act_min), most = _mm256_set1_epi32(how->act_max);
-    size_t i = 0;
-    for (; how->rounding == 0 && count - i >= 8; i += 8) {
-        size_t c = first + i;
-        __m128i shift = _mm_loadl_epi64((const __m128i *)(const void *)(how->shift + c));
-        __m256i v = _mm256_add_epi32(load8(sums + i), load8(how->bias + 4 * c));
-        v = scale(v, load8(how->multiplier + 4 * c), _mm256_cvtepi8_epi32(shift));
+    const efm_table t = *table;
+    const __m256i zero_point = _mm256_set1_epi32(t.zero_point), most_shift = _mm256_set1_epi32(EFM_SHIFT_MAX);
+    const __m256i least = _mm256_set1_epi32(t.low), most = _mm256_set1_epi32(t.high);
+    const __m256i positive = _mm256_set1_epi32(INT32_MAX), six = _mm256_set1_epi32(63);
+    uint32_t i = 0;
+    for (; !(t.flags & EFM_TABLE_ROUND_ONCE) && count - i >= 8; i += 8) {
+        const uint8_t *at = t.channels + (size_t)EFM_CHANNEL_BYTES * (first + i);
+        __m256i shift = _mm256_and_si256(_mm256_srli_epi32(fields(at, EFM_CHANNEL_AT_SHIFT), 22), six);
+        shift = _mm256_min_epi32(_mm256_add_epi32(shift, _mm256_set1_epi32(EFM_SHIFT_MIN)), most_shift);
+        __m256i v = _mm256_add_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(sums + i)),
+                                     fields(at, EFM_CHANNEL_AT_BIAS));
+        v = scale(v, _mm256_and_si256(fields(at, EFM_CHANNEL_AT_MULTIPLIER), positive), shift);
         v = _mm256_add_epi32(v, zero_point);
         v = _mm256_min_epi32(_mm256_max_epi32(v, least), most);
         __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
         _mm_storel_epi64((__m128i *)(void *)(out + i), _mm_packs_epi16(words, words));
     }
-    if (i < count) {
-        efm_portable_requantize(how, sums + i, first + (uint32_t)i, count - (uint32_t)i, out + i);
+    for (; i < count; i++) {
+        efm_channel c = efm_channel_read(&t, first + i);
+        out[i] = efm_requantize(&t, &c, sums[i]);
     }
 }
 
-const efm_kernel efm_kernel_x86 = {usable, dots, taps, requantize};
+static EFM_TARGET void taps(const int8_t *const *x, uint32_t count, const int8_t *w, int32_t w_zero, uint32_t channels,
+                            int32_t *sums)
+{
+    efm_any_taps(x, count, w, w_zero, channels, sums);
+}
+
+static EFM_TARGET void conv(const efm_conv_call *call)
+{
+    efm_conv_by_rows(call, dots, requantize);
+}
+
+static EFM_TARGET void depthwise(const efm_depthwise_call *call)
+{
+    efm_depthwise_by_taps(call, taps, requantize);
+}
+
+const efm_kernel efm_kernel_x86 = {.usable = usable,
+                                   .conv_packings = 1u << EFM_PACKING_ROWS,
+                                   .depthwise_packings = 1u << EFM_PACKING_ROWS,
+                                   .alignment = 1,
+                                   .run_bytes = UINT32_MAX,
+                                   .conv = conv,
+                                   .depthwise = depthwise,
+                                   .conv_scratch = efm_portable_conv_scratch,
+                                   .depthwise_scratch = efm_portable_depthwise_scratch};
 
 #endif

@@ -3,47 +3,33 @@
 
 #include "edgefm_bytes.h"
 #include "../fixed.h"
+#include "../kernels/table.h"
 
-enum { LOW_MAX = ((int32_t)1 << 22) - 1 };
-
-static int within(int32_t v, int32_t low, int32_t high)
+static uint32_t param(const efm_op_args *args, uint32_t i)
 {
-    return v >= low && v <= high;
+    return efm_load_le32(args->params + 4 * i);
 }
 
-static int32_t param(const efm_op_args *args, uint32_t i)
+void efm_window_read(const efm_op_args *args, efm_window *w)
 {
-    return efm_load_le32s(args->params + 4 * i);
+    w->kernel_h = param(args, 0);
+    w->kernel_w = param(args, 1);
+    w->stride_h = param(args, 2);
+    w->stride_w = param(args, 3);
+    w->dilation_h = param(args, 4);
+    w->dilation_w = param(args, 5);
+    w->pad_top = param(args, 6);
+    w->pad_left = param(args, 7);
 }
 
-static void window_read(const efm_op_args *args, efm_window *w)
+void efm_tile_read(const efm_op_args *args, uint32_t depth, efm_tile *tile)
 {
-    w->kernel_h = (uint32_t)param(args, 0);
-    w->kernel_w = (uint32_t)param(args, 1);
-    w->stride_h = (uint32_t)param(args, 2);
-    w->stride_w = (uint32_t)param(args, 3);
-    w->dilation_h = (uint32_t)param(args, 4);
-    w->dilation_w = (uint32_t)param(args, 5);
-    w->pad_top = (uint32_t)param(args, 6);
-    w->pad_left = (uint32_t)param(args, 7);
-}
-
-void efm_convolution_read(const efm_op_args *args, efm_convolution *c)
-{
-    uint32_t channels = args->out[0].channels;
-    efm_requant *q = &c->requant;
-    window_read(args, &c->window);
-    c->weight_zero = param(args, 8);
-    q->act_min = param(args, 9);
-    q->act_max = param(args, 10);
-    q->rounding = param(args, 11);
-    q->zero_point = args->out[0].zero_point;
-    q->bias = args->weights;
-    q->multiplier = q->bias + 4 * channels;
-    q->shift = q->multiplier + 4 * channels;
-    q->low = q->shift + (channels + 3) / 4 * 4;
-    c->head_bytes = 8 * channels + (channels + 3) / 4 * 4 + (q->rounding == 1 ? 4 * channels : 0);
-    c->weights = (const int8_t *)args->weights + c->head_bytes;
+    uint32_t out = args->out[0].channels;
+    tile->table = args->weights;
+    tile->weights = (const int8_t *)args->weights + EFM_TABLE_HEAD_BYTES + EFM_CHANNEL_BYTES * out;
+    tile->out = out;
+    tile->depth = depth;
+    tile->packing = args->packing;
 }
 
 /* One axis; parameters that were negative are huge here. */
@@ -59,37 +45,31 @@ static int map_fits(const efm_rows *map)
            && map->channels - 1 < EFM_MAP_MAX;
 }
 
-static int scales_fit(const efm_requant *q, uint32_t channels)
-{
-    for (uint32_t c = 0; c < channels; c++) {
-        if (efm_load_le32s(q->multiplier + 4 * c) < 0 || !within((int8_t)q->shift[c], EFM_SHIFT_MIN, EFM_SHIFT_MAX)
-            || (q->rounding == 1 && efm_load_le32(q->low + 4 * c) > LOW_MAX)) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
 efm_status efm_convolution_check(const efm_op_args *args, uint32_t n_params)
 {
-    efm_convolution c;
-    const efm_window *w = &c.window;
+    efm_window w;
     if (args->n_in != 1 || args->n_out != 1 || args->n_params != n_params) {
         return EFM_BAD_OPERATOR;
     }
     if (!map_fits(args->in) || !map_fits(args->out)) {
         return EFM_BAD_OPERATOR;
     }
-    efm_convolution_read(args, &c);
-    if (!axis_fits(w->kernel_h, w->stride_h, w->dilation_h, w->pad_top, args->out[0].height)
-        || !axis_fits(w->kernel_w, w->stride_w, w->dilation_w, w->pad_left, args->out[0].width)) {
+    efm_window_read(args, &w);
+    if (!axis_fits(w.kernel_h, w.stride_h, w.dilation_h, w.pad_top, args->out[0].height)
+        || !axis_fits(w.kernel_w, w.stride_w, w.dilation_w, w.pad_left, args->out[0].width)
+        || w.kernel_w > EFM_DEPTH_MAX / w.kernel_h) {
         return EFM_BAD_OPERATOR;
     }
-    if (!within(c.weight_zero, INT8_MIN, INT8_MAX) || !within(c.requant.rounding, 0, 1)
-        || !within(c.requant.act_min, INT8_MIN, c.requant.act_max) || c.requant.act_max > INT8_MAX) {
-        return EFM_BAD_OPERATOR;
+    return EFM_OK;
+}
+
+efm_status efm_tile_check(const efm_op_args *args, const efm_tile *tile, uint32_t packings)
+{
+    if (tile->packing >= 32 || !(packings >> tile->packing & 1)) {
+        return EFM_BAD_FEATURE;
     }
-    if (args->weights_bytes < c.head_bytes || !scales_fit(&c.requant, args->out[0].channels)) {
+    uint32_t head = EFM_TABLE_HEAD_BYTES + EFM_CHANNEL_BYTES * tile->out, bytes = args->weights_bytes;
+    if (bytes < head || (bytes - head) % tile->depth != 0 || (bytes - head) / tile->depth != tile->out) {
         return EFM_BAD_OPERATOR;
     }
     return EFM_OK;
@@ -103,7 +83,7 @@ static uint32_t clamp_row(int32_t y, uint32_t height)
 void efm_convolution_need(const efm_op_args *args, uint32_t input, uint32_t y, uint32_t *low, uint32_t *high)
 {
     efm_window w;
-    window_read(args, &w);
+    efm_window_read(args, &w);
     int32_t top = (int32_t)(y * w.stride_h) - (int32_t)w.pad_top;
     int32_t extent = (int32_t)((w.kernel_h - 1) * w.dilation_h);
     *low = clamp_row(top, args->in[input].height);

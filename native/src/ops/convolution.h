@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What CONV and DEPTHWISE have in common: the window, parameters 0 .. 11, and the head of the
- * weight section. */
+/* What CONV and DEPTHWISE have in common: the window, which is parameters 0 .. 7, and the tile. */
 #ifndef EFM_CONVOLUTION_H
 #define EFM_CONVOLUTION_H
 
@@ -8,10 +7,11 @@
 #include "op.h"
 
 enum {
-    EFM_CONVOLUTION_PARAMS = 12,
+    EFM_WINDOW_PARAMS = 8,
     EFM_WINDOW_MAX = 65535,         /* kernel, (kernel - 1) * dilation, and padding */
     EFM_MAP_MAX = (int32_t)1 << 20, /* rows, pixels and channels of a map */
-    EFM_START_MAX = (int32_t)1 << 21 /* (outputs - 1) * stride */
+    EFM_START_MAX = (int32_t)1 << 21, /* (outputs - 1) * stride */
+    EFM_LIST = sizeof(void *) > 4 ? 512 : 96 /* pointers of a call, on the stack */
 };
 
 /* Parameters 0 .. 7 as they are: a negative one is huge until check() has refused it. */
@@ -22,21 +22,24 @@ typedef struct efm_window {
     uint32_t pad_top, pad_left;
 } efm_window;
 
-typedef struct efm_convolution {
-    efm_window window;
-    int32_t weight_zero;
-    efm_requant requant;
-    const int8_t *weights;  /* behind the head of the weight section */
-    uint32_t head_bytes;
-} efm_convolution;
+void efm_window_read(const efm_op_args *args, efm_window *w);
 
-/* Needs args with one output. Reads parameters, touches nothing of the weight section. */
-void efm_convolution_read(const efm_op_args *args, efm_convolution *c);
+/* The operator's tile, which has weights for sums of `depth` products each. */
+void efm_tile_read(const efm_op_args *args, uint32_t depth, efm_tile *tile);
 
-/* Refuses all that the two operators refuse alike: operands, window, ranges, the section's head. */
+/* Refuses all that the two operators refuse alike: operands and window. */
 EFM_MUST_CHECK efm_status efm_convolution_check(const efm_op_args *args, uint32_t n_params);
+
+/* Refuses a tile of another size than its table and rows of weights have, and a packing that `packings` lacks. */
+EFM_MUST_CHECK efm_status efm_tile_check(const efm_op_args *args, const efm_tile *tile, uint32_t packings);
 
 /* The operators' need(). */
 void efm_convolution_need(const efm_op_args *args, uint32_t input, uint32_t y, uint32_t *low, uint32_t *high);
+
+/* Bytes rounded up to what parts of scratch are aligned to. */
+static inline uint32_t efm_scratch_part(uint32_t bytes)
+{
+    return (bytes + 7u) & ~7u;
+}
 
 #endif

@@ -15,6 +15,7 @@ typedef struct efm_op_args {
     uint32_t n_params;
     const uint8_t *weights;  /* the operator's weight section; any alignment */
     uint32_t weights_bytes;
+    uint32_t packing;        /* of those weights: EFM_PACKING_* */
     const efm_rows *in;      /* [n_in] */
     uint32_t n_in;
     const efm_rows *out;     /* [n_out] */

@@ -17,6 +17,7 @@ from edgefm.errors import UnsupportedModel
 from edgefm.importers import load
 from edgefm.lower import lower
 from edgefm.lower.fixed_point import exact
+from edgefm.lower.tile import CHANNEL, HEAD, ROUND_ONCE
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.network.program import Op, OpKind, Program, Stream
 
@@ -85,14 +86,15 @@ def test_uint8_maps_become_int8_with_their_zero_points() -> None:
     y = net.conv(net.input((1, 2, 2, 3), zero=130), 4, zero=7)
     program = net.lower(y)
     assert [(s.dtype, s.zero_point) for s in program.streams] == [("int8", 2), ("int8", -121)]
-    assert only(program, OpKind.CONV).params[8] == -128
+    assert HEAD.unpack_from(only(program, OpKind.CONV).weights)[2] == -128
 
 
 def test_the_zero_point_of_the_input_is_folded_into_the_bias() -> None:
     net = Net()
     y = net.conv(net.input((1, 2, 2, 3), zero=5), 4)
-    section = only(net.lower(y), OpKind.CONV).weights
-    np.testing.assert_array_equal(np.frombuffer(section[:16], "<i4"), [-15] * 4)
+    tile = only(net.lower(y), OpKind.CONV).weights
+    channels = np.frombuffer(tile, CHANNEL, count=4, offset=HEAD.size)
+    assert channels["bias"].tolist() == [-15] * 4
 
 
 def mantissas(real: float) -> tuple[Fraction, Fraction]:
@@ -307,7 +309,7 @@ def test_a_fully_connected_layer_flattens_its_input() -> None:
     assert kinds(program) == [OpKind.RESHAPE, OpKind.CONV]
     assert (program.streams[1].height, program.streams[1].channels) == (1, 24)
     assert only(program, OpKind.CONV).macs == 120
-    assert only(program, OpKind.CONV).params[11] == 1
+    assert HEAD.unpack_from(only(program, OpKind.CONV).weights)[3] & ROUND_ONCE
 
 
 def test_operators_that_reach_no_output_are_left_out() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from edgefm.lower.fixed_point import exact, pairs
+from edgefm.lower.tile import CHANNEL, HEAD, PROVED, Requantization
 from edgefm.network.graph import Array, Quant, Tensor
 from edgefm.ops import conv as meaning
 from edgefm.ops.call import Call
@@ -25,6 +26,7 @@ typedef struct efm_op_args {
     uint32_t n_params;
     const uint8_t *weights;
     uint32_t weights_bytes;
+    uint32_t packing;
     const efm_rows *in;
     uint32_t n_in;
     const efm_rows *out;
@@ -68,7 +70,7 @@ const efm_kernel *efm_kernel_choose(void)
 SOURCES = ("ops/conv.c", "ops/depthwise.c", "ops/convolution.c", "kernels/portable.c")
 KERNELS = {"chosen": (SOURCE, (*SOURCES, "kernels/x86.c", "kernels/table.c")),
            "portable": (SOURCE + PORTABLE, SOURCES)}
-BAD_OPERATOR = -9
+BAD_OPERATOR, BAD_FEATURE = -9, -6
 GUARD = 0x5A
 TWICE, ONCE = 0, 1
 
@@ -92,7 +94,6 @@ class Case:
     w_zero: int = 0
     out_zero: int = 0
     act: tuple[int, int] = (-128, 127)
-    tile: tuple[int, int] = (1, 1)
 
     @property
     def depthwise(self) -> bool:
@@ -113,25 +114,17 @@ class Case:
         return 0 if pointwise else 2 * self.w[0].size
 
     def params(self) -> Array:
-        last = (self.bias.size // self.x.shape[2],) if self.depthwise else self.tile
-        return np.array([*self.kernel, *self.stride, *self.dilation, *self.pad, self.w_zero,
-                         *self.act, self.rounding, *last], "<i4")
+        last = (self.bias.size // self.x.shape[2],) if self.depthwise else ()
+        return np.array([*self.kernel, *self.stride, *self.dilation, *self.pad, *last], "<i4")
 
-    def section(self) -> bytes:
-        lows = self.low.astype("<u4").tobytes() if self.rounding == ONCE else b""
-        return (self.bias.astype("<i4").tobytes() + self.multiplier.astype("<i4").tobytes()
-                + self.shift.astype("i1").tobytes() + bytes(-self.shift.size % 4) + lows
-                + packed(self.w if self.depthwise else self.w.reshape(len(self.w), -1),
-                         (1, 1) if self.depthwise else self.tile))
-
-
-def packed(w: Array, tile: tuple[int, int]) -> bytes:
-    """[O][K] as [O / tile_out][K / tile_in][tile_out][tile_in], zero padded."""
-    if tile == (1, 1):
-        return w.astype(np.int8).tobytes()
-    full = np.zeros([-(-n // t) * t for n, t in zip(w.shape, tile, strict=True)], np.int8)
-    full[:w.shape[0], :w.shape[1]] = w
-    return full.reshape(full.shape[0] // tile[0], tile[0], -1, tile[1]).swapaxes(1, 2).tobytes()
+    def tile(self) -> bytes:
+        """Table and weights, by the formulas of docs/FORMAT.md."""
+        low = self.low if self.rounding == ONCE else np.zeros_like(self.bias)
+        how = Requantization(self.bias, self.multiplier, self.shift, low, self.rounding,
+                             self.w_zero, self.out_zero, self.act)
+        rows = self.w.reshape(-1, self.bias.size).T if self.depthwise else self.w.reshape(
+            len(self.w), -1)
+        return how.table(rows) + self.w.astype(np.int8).tobytes()
 
 
 def requantized(v: int, case: Case, o: int) -> int:
@@ -198,7 +191,7 @@ def random_case(rng: random.Random, depthwise: bool) -> Case:
         bits.integers(-9, -3, outputs) - depth.bit_length() // 2,
         (out_size[0], out_size[1]), stride, dilation, pad, bits.integers(0, 1 << 22, outputs),
         rounding, rng.randint(-128, 127), rng.choice([0, 0, -128, 127, 5]), rng.randint(-128, 127),
-        (act[0], act[1]), rng.choice([(1, 1), (1, 1), (4, 4), (16, 1), (1, 8), (3, 64)]))
+        (act[0], act[1]))
 
 
 class Bench:
@@ -212,7 +205,7 @@ class Bench:
         """The arguments for check() and need(); `changes` replace fields of the record."""
         h, w, channels = case.x.shape
         oh, ow = case.out_size
-        fields = {"params": case.params().tobytes(), "section": case.section(),
+        fields = {"params": case.params().tobytes(), "section": case.tile(),
                   "scratch": case.scratch, "n_in": 1, "n_out": 1, "in": {}, "out": {}} | changes
         maps = {"in": {"height": h, "width": w, "channels": channels, "zero_point": case.x_zero},
                 "out": {"height": oh, "width": ow, "channels": case.bias.size,
@@ -240,10 +233,10 @@ class Bench:
         self.lib.need(case.depthwise, self.record(case).args, y, low, high)
         return low[0], high[0]
 
-    def run(self, case: Case, strip: int, in_gap: int, out_gap: int) -> Array:
+    def run(self, case: Case, strip: int, in_gap: int, out_gap: int, **changes: Any) -> Array:
         """Strip by strip; the input ring holds only the rows that the strip needs, the output
         ring only the strip; `gap` bytes lie between pixels."""
-        held = self.record(case)
+        held = self.record(case, **changes)
         assert self.lib.check(case.depthwise, held.args) == 0
         (oh, ow), outputs = case.out_size, case.bias.size
         out = np.zeros((oh, ow, outputs), np.int8)
@@ -411,14 +404,12 @@ def lowered(op: str, call: Call, values: tuple[Array, Array, Array], w_zero: int
 
 
 PARAMS = {"kernel_h": 0, "kernel_w": 1, "stride_h": 2, "stride_w": 3, "dilation_h": 4,
-          "dilation_w": 5, "pad_top": 6, "pad_left": 7, "weight_zero_point": 8, "act_min": 9,
-          "act_max": 10, "rounding": 11}
+          "dilation_w": 5, "pad_top": 6, "pad_left": 7}
 REFUSED = {
     "kernel_h": (0, -1, 2, 4, 65536, 1 << 30), "kernel_w": (0, -1, 2, 65536),
     "stride_h": (0, -1, 1 << 30), "stride_w": (0, -5, 1 << 30),
     "dilation_h": (0, -1, 1 << 20), "dilation_w": (0, 32768),
-    "pad_top": (-1, 65536), "pad_left": (-1, 1 << 30), "weight_zero_point": (-129, 128),
-    "act_min": (-129, 128), "act_max": (128, -129), "rounding": (-1, 2)}
+    "pad_top": (-1, 65536), "pad_left": (-1, 1 << 30)}
 
 
 @pytest.mark.parametrize("make", [plain, plain_depthwise])
@@ -435,7 +426,7 @@ def test_check_refuses_a_parameter_out_of_range(
 @pytest.mark.parametrize("make", [plain, plain_depthwise])
 def test_check_refuses_records_of_another_size(bench: Bench, make: Any) -> None:
     case = make()
-    section, params = case.section(), case.params().tobytes()
+    section, params = case.tile(), case.params().tobytes()
     for changes in ({"section": section[:-1]}, {"section": section + b"\0"}, {"section": b""},
                     {"section": section[:20]}, {"params": params[:-4]},
                     {"params": params + bytes(4)}, {"n_in": 0}, {"n_in": 2}, {"n_out": 0},
@@ -453,16 +444,39 @@ def test_check_refuses_maps_that_do_not_fit(bench: Bench, make: Any, side: str) 
             assert bench.check(case, **{side: {name: value}}) == BAD_OPERATOR, (name, value)
 
 
-def test_check_refuses_scales_and_tiles_out_of_range(bench: Bench) -> None:
-    for case in (plain(multiplier=np.array([1, -1, 1])), plain(shift=np.array([0, 0, 31])),
-                 plain(shift=np.array([-32, 0, 0])),
-                 plain(rounding=ONCE, low=np.array([0, 1 << 22, 0]))):
-        assert bench.check(case) == BAD_OPERATOR
-    for tile in ((0, 1), (1, 0), (65, 1), (1, 65), (-1, 1), (2, 1), (1, 4)):
-        params = plain().params()
-        params[12:] = tile
-        assert bench.check(plain(), params=params.tobytes()) == BAD_OPERATOR
+def test_check_refuses_a_multiplier_that_does_not_fit(bench: Bench) -> None:
     for multiplier in (0, 1, 3, -2):
         params = plain_depthwise().params()
-        params[12] = multiplier
+        params[8] = multiplier
         assert bench.check(plain_depthwise(), params=params.tobytes()) == BAD_OPERATOR
+
+
+def test_an_unknown_packing_is_a_missing_feature(bench: Bench) -> None:
+    for make in (plain, plain_depthwise):
+        for packing in (30, 31, 32, 2**32 - 1):
+            held = bench.record(make())
+            held.args.packing = packing
+            assert bench.lib.check(make().depthwise, held.args) == BAD_FEATURE
+
+
+@pytest.mark.parametrize("make", [plain, plain_depthwise])
+def test_any_bytes_of_a_table_mean_something(bench: Bench, make: Any) -> None:
+    """Shifts above the largest are the largest, sums and zero points wrap, nothing crashes."""
+    bits = np.random.default_rng(5)
+    case = make()
+    head = HEAD.size + CHANNEL.itemsize * case.bias.size
+    for _ in range(40):
+        tile = bits.bytes(head) + case.tile()[head:]
+        held = bench.record(case, section=tile)
+        assert bench.lib.check(case.depthwise, held.args) == 0
+        bench.run(case, 2, 0, 0, section=tile)
+
+
+@pytest.mark.parametrize(("bias", "shift", "proved"), [
+    (0, -1, True), (0, 0, False), ((1 << 30) - 127 * 127 - 1, -1, True),
+    ((1 << 30) - 127 * 127, -1, False), (-(1 << 30) + 128 * 127 + 1, -1, True),
+    (-(1 << 30) + 128 * 127, -1, False)])
+def test_a_table_says_what_is_proved_of_every_input(bias: int, shift: int, proved: bool) -> None:
+    one = np.array([bias]), np.array([1 << 30]), np.array([shift]), np.array([0])
+    table = Requantization(*one, TWICE, 0, 0, (-128, 127)).table(np.array([[127]], np.int8))
+    assert bool(HEAD.unpack_from(table)[3] & PROVED) == proved
