@@ -86,7 +86,8 @@ def _with_memory(options: CompileOptions, given: CompileKeywords) -> CompileOpti
     fast, external = (_whole(one if one is not None else other) for one, other in (
         (plain.fast, told.fast), (plain.external, told.external)))
     return replace(options, fast=fast, external=external,
-                   target=None if told.target is None else str(told.target))
+                   target=None if told.target is None else str(told.target),
+                   packing=told.packing)
 
 
 def _with_budget(options: CompileOptions, given: CompileKeywords) -> CompileOptions:

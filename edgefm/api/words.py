@@ -12,6 +12,7 @@ from edgefm.errors import EdgefmError
 
 _OTHERS = {"kl-budget": "budget=LossBudget(kl=…)", "accuracy-budget": "budget=LossBudget(points=…)",
            "byte-budget": "budget=LossBudget(bytes=…)", "target": "memory=Memory(target=…)",
+           "packing": "memory=Memory(packing=…)",
            "mean-byte-budget": "budget=LossBudget(mean_bytes=…)"}
 _OPTION = re.compile(r"(?<![^\s(`])--([a-z]+(?:-[a-z]+)*)"
                      r"(?: (DIR|\d+|raw\|\S*|even\b|raw\b|ops\b))?")

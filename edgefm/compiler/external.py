@@ -21,10 +21,9 @@ from edgefm.compiler.job import Job
 from edgefm.compiler.map_storage import codecs_to_try, storage_for
 from edgefm.compiler.offers import plan_or_offers
 from edgefm.errors import BadInput
-from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import OpKind, Program
-from edgefm.planner import Layout, Plan, analyse
+from edgefm.planner import Layout, Plan
 from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE
 
 
@@ -90,7 +89,7 @@ class External:
 
     def _planned(self, graph: Graph) -> tuple[Layout, Plan]:
         """The graph's plan: that of the network as it is where only numbers differ."""
-        layout = analyse(lower(graph))
+        layout = self.job.layout(graph)
         if self.first is None:
             self.first = layout, self._plan(layout)
         if _alike(layout.program, self.first[0].program):

@@ -20,8 +20,11 @@ from edgefm.compiler.calibration import (
 from edgefm.compiler.load import Model
 from edgefm.compiler.options import CompileOptions
 from edgefm.errors import BadInput
+from edgefm.kernels.sets import KERNEL_SETS, suited
+from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.planner import Target, load_target
+from edgefm.planner.layout import Layout, analyse
 from edgefm.rate_distortion import IMAGES, Budget, split
 from edgefm.rate_distortion.quality_maps import SAMPLES, Chooser, chooser_for
 from edgefm.rate_distortion.requantize import requantize
@@ -53,6 +56,10 @@ class Job:
     def budget(self) -> Budget | None:
         """What may be lost, or how many bytes may move."""
         return self.options.budget
+
+    def layout(self, graph: Graph) -> Layout:
+        """The graph as a program for the target's kernels, ready to be planned."""
+        return analyse(suited(lower(graph), self.target.kernels, self.options.packing))
 
     @property
     def on_chip(self) -> bool:
@@ -105,7 +112,11 @@ def _on_chip(options: CompileOptions, target: Target) -> bool:
 
 
 def _check(name: str, options: CompileOptions, target: Target) -> None:
-    """Refuse what the codec or the memories cannot do."""
+    """Refuse what the codec, the kernels or the memories cannot do."""
+    packings = KERNEL_SETS[target.kernels].suits
+    if options.packing is not None and options.packing not in packings:
+        raise BadInput(f"{name}: --packing {options.packing!r}; the {target.kernels} kernels of "
+                       f"target {target.name} read {', '.join(packings)}")
     temporal = options.map_codec == "temporal"
     if not temporal and (options.tolerance or options.refresh):
         raise BadInput(f"{name}: a tolerance and a refresh are for the codec temporal, "

@@ -23,14 +23,12 @@ from edgefm.compiler.map_samples import row_lengths
 from edgefm.compiler.map_storage import storage_for
 from edgefm.compiler.offers import SHARE, plan_or_offers, share_cap
 from edgefm.errors import BadInput
-from edgefm.lower import lower
 from edgefm.network.graph import Graph
 from edgefm.network.program import Program, Stream
 from edgefm.planner import (
     Layout,
     Plan,
     Storage,
-    analyse,
     find_plan,
     plan_storing,
     smallest_plan,
@@ -76,7 +74,7 @@ class OnChip:
 
     def _first_plan(self) -> tuple[Layout, Plan]:
         """Any plan with a pool, to see which maps it stores."""
-        layout, options = analyse(lower(self.job.graph)), self.job.options
+        layout, options = self.job.layout(self.job.graph), self.job.options
         for share in _SHARES if options.cut == "auto" else ():
             plan = find_plan(layout, self.job.target, options.objective,
                              self._storage(layout.program, {}, share))
@@ -88,7 +86,7 @@ class OnChip:
                        share: float = _SHARES[0]) -> tuple[Layout, Plan]:
         """The plan; where nothing fits, the smallest one while it stores maps whose caps are not
         known yet. Only caps that were measured say what is too little."""
-        layout, target, options = analyse(lower(graph)), self.job.target, self.job.options
+        layout, target, options = self.job.layout(graph), self.job.target, self.job.options
         storage = self._storage(layout.program, caps, share)
         if options.cut == "auto" and find_plan(layout, target, options.objective, storage) is None:
             least, _ = smallest_plan(layout, target, options.objective, storage)
@@ -121,7 +119,7 @@ class OnChip:
         if budget is None:
             return deploy(graph)
         values = {s.tensor: s.height * s.width * s.channels
-                  for s in lower(graph).streams if s.name in self.stored}
+                  for s in self.job.layout(graph).program.streams if s.name in self.stored}
         judged = [x for i, x in enumerate(self.job.samples) if i % POOL_PARTS not in _CAPPING]
         coarse, decided = rate_distortion.coarsen(
             graph, values, judged, rate_distortion.Budget(kl=budget.nats), self.job.options.how,
@@ -130,7 +128,7 @@ class OnChip:
 
     def _coded(self, graph: Graph) -> Deployed:
         """Tables and caps of a network, each learned from its own files."""
-        layout, target = analyse(lower(graph)), self.job.target
+        layout, target = self.job.layout(graph), self.job.target
         program = layout.program
         streams = [i for i, s in enumerate(program.streams) if s.name in self.stored]
         capping = [[x] for i, x in enumerate(self.job.samples) if i % POOL_PARTS in _CAPPING]

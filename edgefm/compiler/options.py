@@ -39,6 +39,7 @@ class CompileOptions:
     objective: str = "cost"
     cut: str = "auto"
     target: str | None = None
+    packing: str | None = None
     calib: Path | None = None
     preprocess: str | None = None
     geometry: str | None = None
@@ -89,11 +90,13 @@ class _Group:
 @dataclass(frozen=True, slots=True, repr=False)
 class Memory(_Group):
     """What a board has: `fast` and `external` memory as bytes or "96K" (None: as much fast memory
-    as is useful, and the target's external memory), and the name or file of a `target`."""
+    as is useful, and the target's external memory), the name or file of a `target`, and one of the
+    `packing`s in which its kernels read weights (None: the smallest)."""
 
     fast: int | str | None = None
     external: int | str | None = None
     target: str | Path | None = None
+    packing: str | None = None
 
     def __post_init__(self) -> None:
         """Raise BadInput for what is no size."""

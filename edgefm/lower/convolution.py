@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgefm.kernels.tile import ONCE, TWICE, Requantization
 from edgefm.lower.builder import Builder
-from edgefm.lower.fixed_point import ONCE, SHIFT, TWICE, clamps, exact, pairs, signed
+from edgefm.lower.fixed_point import SHIFT, clamps, exact, pairs, signed
 from edgefm.lower.row_needs import window
-from edgefm.lower.tile import Requantization
 from edgefm.network.graph import Array, Node
 from edgefm.network.program import OpKind, Stream
 from edgefm.ops.conv import conv_factors, fully_connected_factors

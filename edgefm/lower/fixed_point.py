@@ -10,7 +10,6 @@ import numpy as np
 from edgefm.network.graph import Array, Tensor
 from edgefm.ops import fixed
 
-TWICE, ONCE = 0, 1  # how CONV and DEPTHWISE round; docs/FORMAT.md
 LARGEST = float(1 << 29)  # factor, so that no shift is beyond 30
 _LOW_BITS = 22
 

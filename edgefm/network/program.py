@@ -80,7 +80,9 @@ class Op:
     `needs[i]` gives for input i and every output row y the first and last input row, both
     inclusive and clamped to the input's height. An operator with `accumulates` has one output row
     (or block of rows) and takes its inputs row by row into its state: it is fired once per strip
-    of *input* rows, and `needs` then has one entry per input row.
+    of *input* rows, and `needs` then has one entry per input row. `scratch` is the least fast
+    memory that a firing takes and `scratch_most` all that it can use. `packing` says how the
+    weights lie.
     """
 
     kind: OpKind
@@ -93,6 +95,8 @@ class Op:
     needs: tuple[tuple[tuple[int, int], ...], ...] = ()
     accumulates: bool = False
     macs: int = 0
+    scratch_most: int = 0
+    packing: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from edgefm.planner.arena import (
     round_up,
 )
 from edgefm.planner.firing import Task, Trace
+from edgefm.planner.grow import grown
 from edgefm.planner.layout import Layout
 from edgefm.planner.model import Buffer, PlacedOp, PlacedStage, PlacedStream, Plan, StoredMap
 from edgefm.planner.page_pool import Pooled, pool_item
@@ -110,10 +112,8 @@ class _Builder:
         self._scratch()
         enough = (self.target.fast_bytes or 1 << 62) - control
         offsets, height = place(self.items, enough)
-        for i, item in self.scratch_items.items():
-            op = self.ops[i]
-            self.ops[i] = PlacedOp(op.kind, op.name, op.op, op.inputs, op.outputs, op.rows,
-                                   control + offsets[item], op.scratch_bytes, op.map)
+        height = max(height, self._place_scratch(
+            offsets, control, enough if self.target.fast_bytes else height))
         for i, item in self.reference_items.items():
             self.maps[i] = replace(self.maps[i], reference=control + offsets[item])
         placed = [Buffer(b.name, control + offsets[i], b.slot_bytes, b.slots, b.first_stage,
@@ -323,6 +323,21 @@ class _Builder:
                 self.items.append(Item(op.name, op.scratch_bytes, start,
                                        np.zeros(stop - start, np.int32), high))
             base += len(run.tasks)
+
+    def _place_scratch(self, offsets: Sequence[int], control: int, limit: int) -> int:
+        """Give operators their scratch, more of it below `limit` where that helps and is free.
+
+        Returns where the highest ends.
+        """
+        most = {item: self.program.ops[self.ops[i].op].scratch_most
+                for i, item in self.scratch_items.items() if self.ops[i].op >= 0}
+        larger = grown(self.items, offsets, {item: n for item, n in most.items() if n}, limit)
+        end = 0
+        for i, item in self.scratch_items.items():
+            at, size = larger.get(item, (offsets[item], self.ops[i].scratch_bytes))
+            self.ops[i] = replace(self.ops[i], scratch_offset=control + at, scratch_bytes=size)
+            end = max(end, at + size)
+        return end
 
     # -- figures ---------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgefm.errors import BadInput
 from edgefm.files.read import read_toml
+from edgefm.kernels.sets import KERNEL_SETS
 from edgefm.planner.arena import MAX_ALIGNMENT, MAX_BYTES, MAX_PAGE, MIN_PAGE
 
 
@@ -20,7 +21,8 @@ class Target:
     `alignment` and `burst` (0 = no limit) are the external memory's: every transfer starts at and
     is rounded up to `alignment` bytes, and none is longer than `burst`. `buffers` is how many
     transfers a cursor keeps in flight: 1 waits for each, 2 overlap with computing. `page` is the
-    size of the page pool's pages.
+    size of the page pool's pages. `kernels` names the processor's kernel set, which decides how
+    weights lie and what scratch a firing takes.
     """
 
     name: str = "generic"
@@ -33,6 +35,7 @@ class Target:
     page: int = 256
     burst: int = 0
     buffers: int = 1
+    kernels: str = "portable"
 
     def with_budget(self, fast: int | None, external: int | None) -> Target:
         """The same board with other memory sizes, where they are given."""
@@ -52,6 +55,7 @@ BUILT_IN = {
     "mps2-an386": Target(name="mps2-an386", alignment=4),
 }
 
+_TEXTS = ("name", "kernels")
 _POSITIVE = ("alignment", "page", "buffers")
 _LEAST = {"page": MIN_PAGE}
 _MOST = {"alignment": MAX_ALIGNMENT, "buffers": 2, "page": MAX_PAGE}
@@ -88,9 +92,11 @@ def _from_values(path: Path, values: dict[str, object]) -> Target:
 
 def _check_value(path: Path, key: str, value: object) -> None:
     shown = repr(value)[:60]
-    if key == "name":
+    if key in _TEXTS:
         if not isinstance(value, str):
-            raise BadInput(f"{path}: name = {shown}; expected a text")
+            raise BadInput(f"{path}: {key} = {shown}; expected a text")
+        if key == "kernels" and value not in KERNEL_SETS:
+            raise BadInput(f"{path}: kernels = {shown}; expected one of {', '.join(KERNEL_SETS)}")
         return
     cost = key.endswith("_cost")
     if isinstance(value, bool) or not isinstance(value, (int, float) if cost else int):

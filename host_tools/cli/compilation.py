@@ -78,6 +78,9 @@ def add_compile_options(parser: argparse.ArgumentParser, *also: str) -> None:
                             "rows)")
     group.add_argument("--target", metavar="FILE|NAME",
                        help="memories of a board: a TOML file or a known name (default: none)")
+    group.add_argument("--packing", metavar="NAME",
+                       help="how weights lie for the target's kernels (default: in the fewest "
+                            "bytes)")
     group.add_argument("--objective", choices=("cost", "maps"), default="cost",
                        help="minimize the cost of all bytes (default), or feature-map bytes first")
     group.add_argument("--cut", default="auto", metavar="auto|ops|blocks|TENSOR,…",
@@ -101,6 +104,7 @@ def compile_options(arguments: argparse.Namespace, model: Path,
     options = CompileOptions(
         fast=arguments.fast, external=arguments.external, codec=arguments.codec,
         objective=arguments.objective, cut=arguments.cut, target=arguments.target,
+        packing=arguments.packing,
         calib=arguments.calib, preprocess=arguments.preprocess, geometry=arguments.geometry,
         labels=names,
         kl_budget=arguments.kl_budget, accuracy_budget=arguments.accuracy_budget,

@@ -14,7 +14,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("files",),
     ("console",),
     ("network", "html", "zoo"),
-    ("codecs", "ops", "images", "importers"),
+    ("codecs", "kernels", "ops", "images", "importers"),
     ("exporters", "lower", "planner", "quantization"),
     ("package",),
     ("runtime",),

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from edgefm.errors import UnsupportedModel
 from edgefm.importers import load
+from edgefm.kernels.tile import CHANNEL, HEAD, ROUND_ONCE
 from edgefm.lower import lower
 from edgefm.lower.fixed_point import exact
-from edgefm.lower.tile import CHANNEL, HEAD, ROUND_ONCE
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.network.program import Op, OpKind, Program, Stream
 

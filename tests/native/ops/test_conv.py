@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgefm.kernels.tile import CHANNEL, HEAD, PROVED, Requantization
 from edgefm.lower.fixed_point import exact, pairs
-from edgefm.lower.tile import CHANNEL, HEAD, PROVED, Requantization
 from edgefm.network.graph import Array, Quant, Tensor
 from edgefm.ops import conv as meaning
 from edgefm.ops.call import Call

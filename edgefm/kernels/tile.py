@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefm.lower.fixed_point import ONCE
 from edgefm.network.graph import Array
 
+TWICE, ONCE = 0, 1  # how sums are rounded
 ROUND_ONCE, PROVED = 1, 2  # flags of a table
 HEAD = struct.Struct("<bbbBi")  # low, high, weight zero point, flags, output zero point
 CHANNEL = np.dtype([("bias", "<i4"), ("multiplier", "<i4"), ("packed", "<u4")])

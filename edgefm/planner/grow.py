@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""More scratch for operators that can use it, in bytes of the arena that nothing else has then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from edgefm.planner.arena import round_up
+from edgefm.planner.place import Item
+
+
+def grown(items: Sequence[Item], offsets: Sequence[int], most: Mapping[int, int],
+          limit: int) -> dict[int, tuple[int, int]]:
+    """Where items with a `most` go instead, and how large they may be: offset and bytes each.
+
+    Each lives for single firings only, so it can have what all other items leave free at every one
+    of them, below `limit`: the first gap of `most` bytes, or else the largest. Items that would not
+    gain are left out.
+    """
+    found = {}
+    for i, wanted in most.items():
+        best, free = (0, 0), 0
+        for low, high in [*sorted(_taken(items, offsets, i)), (limit, limit)]:
+            size = min(low - free, wanted)
+            if size > best[1]:
+                best = free, size
+            free = max(free, round_up(high))
+        if best[1] > items[i].size:
+            found[i] = best
+    return found
+
+
+def _taken(items: Sequence[Item], offsets: Sequence[int], own: int) -> list[tuple[int, int]]:
+    """Bytes that other items have at any of the firings at which this one lives."""
+    item, found = items[own], []
+    for j, other in enumerate(items):
+        start, stop = max(item.start, other.start), min(item.stop, other.stop)
+        if j == own or start >= stop:
+            continue
+        low, high = (a[start - other.start:stop - other.start] for a in (other.low, other.high))
+        mine = slice(start - item.start, stop - item.start)
+        both = (high > low) & (item.high[mine] > item.low[mine])
+        if both.any():
+            found.append((offsets[j] + int(low[both].min()), offsets[j] + int(high[both].max())))
+    return found
