@@ -22,6 +22,11 @@
 #endif
 #endif
 
+/* efm_model_prepare(): on where a kernel has a packing of its own. */
+#ifndef EFM_WITH_PREPARE
+#define EFM_WITH_PREPARE EFM_KERNEL_X86
+#endif
+
 /* The row tap of edgefm.h, for comparing with a PC. */
 #ifndef EFM_WITH_TAP
 #define EFM_WITH_TAP 0

@@ -148,13 +148,21 @@ static efm_status check_mover_rows(const run *r, const efm_op_view *op, uint32_t
     return there ? EFM_OK : EFM_BAD_SCHEDULE;
 }
 
-static efm_status compute(const run *r, const efm_op_view *op, uint32_t first, uint32_t count)
+/* The operator's tile in the kernel's own packing, or null. */
+static const uint8_t *own_tile(const efm_model *model, uint32_t index)
+{
+    uint32_t at = EFM_WITH_PREPARE && model->prepared != NULL ? efm_load_le32(model->prepared + 4 * index) : 0;
+    return at > 0 ? model->prepared + at : NULL;
+}
+
+static efm_status compute(const run *r, const efm_op_view *op, uint32_t index, uint32_t first, uint32_t count)
 {
     const efm_op_class *entry = efm_op_find(op->kind);
     efm_op_args args = {.params = op->params,
                         .n_params = op->n_params,
                         .weights = op->weights,
                         .weights_bytes = op->weights_bytes,
+                        .own = own_tile(r->model, index),
                         .in = r->window,
                         .n_in = op->n_in,
                         .out = r->window + op->n_in,
@@ -222,7 +230,7 @@ static efm_status fire(const run *r, uint32_t index, uint32_t count)
             status = move_rows(r, &op, index, first, count);
         }
     } else {
-        status = compute(r, &op, first, count);
+        status = compute(r, &op, index, first, count);
     }
     if (status != EFM_OK) {
         return status;

@@ -43,7 +43,7 @@ NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("caps", "page_pool"),
     ("check_maps",),
     ("check", "memory"),
-    ("run",),
+    ("prepare", "run"),
     ("ports",),
 )
 FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (

@@ -25,11 +25,32 @@ void efm_window_read(const efm_op_args *args, efm_window *w)
 void efm_tile_read(const efm_op_args *args, uint32_t depth, efm_tile *tile)
 {
     uint32_t out = args->out[0].channels;
+    if (EFM_WITH_PREPARE && args->own != 0) {
+        *tile = (efm_tile){.table = args->own, .out = out, .depth = depth, .packing = EFM_PACKING_OWN};
+        return;
+    }
     tile->table = args->weights;
     tile->weights = (const int8_t *)args->weights + EFM_TABLE_HEAD_BYTES + EFM_CHANNEL_BYTES * out;
     tile->out = out;
     tile->depth = depth;
     tile->packing = args->packing;
+}
+
+uint32_t efm_own_tile(const efm_op_args *args, int depthwise, uint8_t *to)
+{
+    const efm_kernel *kernel = efm_kernel_choose();
+    uint32_t (*bytes)(const efm_tile *) = depthwise ? kernel->depthwise_pack_bytes : kernel->conv_pack_bytes;
+    efm_window w;
+    efm_tile tile;
+    if (bytes == 0 || args->packing != EFM_PACKING_ROWS) {
+        return 0;
+    }
+    efm_window_read(args, &w);
+    efm_tile_read(args, w.kernel_h * w.kernel_w * (depthwise ? 1 : args->in[0].channels), &tile);
+    if (to != 0) {
+        (depthwise ? kernel->depthwise_pack : kernel->conv_pack)(&tile, to);
+    }
+    return bytes(&tile);
 }
 
 /* One axis; parameters that were negative are huge here. */

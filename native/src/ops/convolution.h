@@ -27,6 +27,10 @@ void efm_window_read(const efm_op_args *args, efm_window *w);
 /* The operator's tile, which has weights for sums of `depth` products each. */
 void efm_tile_read(const efm_op_args *args, uint32_t depth, efm_tile *tile);
 
+/* Bytes that the operator's tile takes in the chosen kernel's own packing, 0 if it has none; where `to` is not null,
+   which is 64-byte aligned, the tile goes there. */
+uint32_t efm_own_tile(const efm_op_args *args, int depthwise, uint8_t *to);
+
 /* Refuses all that the two operators refuse alike: operands and window. */
 EFM_MUST_CHECK efm_status efm_convolution_check(const efm_op_args *args, uint32_t n_params);
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgefm.kernels.tile import CHANNEL, HEAD, PROVED, Requantization
+from edgefm.kernels.tile import CHANNEL, HEAD, Requantization
 from edgefm.lower.fixed_point import exact, pairs
 from edgefm.network.graph import Array, Quant, Tensor
 from edgefm.ops import conv as meaning
@@ -27,6 +27,7 @@ typedef struct efm_op_args {
     const uint8_t *weights;
     uint32_t weights_bytes;
     uint32_t packing;
+    const uint8_t *own;
     const efm_rows *in;
     uint32_t n_in;
     const efm_rows *out;
@@ -470,13 +471,3 @@ def test_any_bytes_of_a_table_mean_something(bench: Bench, make: Any) -> None:
         held = bench.record(case, section=tile)
         assert bench.lib.check(case.depthwise, held.args) == 0
         bench.run(case, 2, 0, 0, section=tile)
-
-
-@pytest.mark.parametrize(("bias", "shift", "proved"), [
-    (0, -1, True), (0, 0, False), ((1 << 30) - 127 * 127 - 1, -1, True),
-    ((1 << 30) - 127 * 127, -1, False), (-(1 << 30) + 128 * 127 + 1, -1, True),
-    (-(1 << 30) + 128 * 127, -1, False)])
-def test_a_table_says_what_is_proved_of_every_input(bias: int, shift: int, proved: bool) -> None:
-    one = np.array([bias]), np.array([1 << 30]), np.array([shift]), np.array([0])
-    table = Requantization(*one, TWICE, 0, 0, (-128, 127)).table(np.array([[127]], np.int8))
-    assert bool(HEAD.unpack_from(table)[3] & PROVED) == proved

@@ -22,7 +22,8 @@ CDEF = """
 typedef struct { uint8_t *base; uint32_t row_stride, capacity, pixel_stride, height, width,
                  channels, element; int32_t zero_point; } efm_rows;
 typedef struct { const uint8_t *params; uint32_t n_params; const uint8_t *weights;
-                 uint32_t weights_bytes, packing; const efm_rows *in; uint32_t n_in;
+                 uint32_t weights_bytes, packing; const uint8_t *own;
+                 const efm_rows *in; uint32_t n_in;
                  const efm_rows *out;
                  uint32_t n_out; uint8_t *scratch; uint32_t scratch_bytes, first, count;
                } efm_op_args;
