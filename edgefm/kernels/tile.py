@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ HEAD = struct.Struct("<bbbBi")  # low, high, weight zero point, flags, output ze
 CHANNEL = np.dtype([("bias", "<i4"), ("multiplier", "<i4"), ("packed", "<u4")])
 SHIFT_MIN = -31
 _SHIFT_AT = 22
-_SUM_LIMIT = 1 << 30  # that a proved sum stays below
+PROVED_SUM, INT32_SUM = 1 << 30, 1 << 31  # that sums stay below
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,20 +37,58 @@ class Requantization:
 
     def table(self, weights: Array) -> bytes:
         """The table in front of `weights`, int8 [O, K] in whatever order they are packed."""
-        shift = np.where(self.multiplier | self.low, self.shift, -1)  # of nothing any gives zero
         flags = (ROUND_ONCE if self.rounding == ONCE else 0) | (
-            PROVED if self._is_proved(weights, shift) else 0)
+            PROVED if self._proved(weights).all() else 0)
         channels = np.zeros(self.bias.size, CHANNEL)
         channels["bias"], channels["multiplier"] = self.bias, self.multiplier
-        channels["packed"] = self.low | (shift - SHIFT_MIN) << _SHIFT_AT
+        channels["packed"] = self.low | (self.shift - SHIFT_MIN) << _SHIFT_AT
         return (HEAD.pack(*self.clamps, self.weight_zero, flags, self.zero_point)
                 + channels.tobytes())
 
-    def _is_proved(self, weights: Array, shift: Array) -> bool:
-        """True when no input brings a sum to 2**30, and every shift is to the right."""
+    def normalized(self, weights: Array) -> tuple[Requantization, Array]:
+        """The same results with channels that kernels have no special case for.
+
+        A channel that gives one value whatever the input is (dead ones have biases of any size)
+        gives it by a small bias and no weights.
+        """
+        least, most = self._sums(weights)
+        ends = np.stack([self._results(least), self._results(most)])
+        plain = (np.abs(least) < INT32_SUM) & (np.abs(most) < INT32_SUM) & (self.shift <= 0)
+        dead = plain & (ends[0] == ends[1]) & ~self._proved(weights)
+        if not dead.any():
+            return self, weights
+        one, step = 1 << 30, 4  # a factor of a quarter
+        bias, multiplier, shift, low = (
+            np.where(dead, there, here) for here, there in (
+                (self.bias, step * (ends[0] - self.zero_point)), (self.multiplier, one),
+                (self.shift, -1), (self.low, 0)))
+        return (replace(self, bias=bias, multiplier=multiplier, shift=shift, low=low),
+                np.where(dead[:, None], np.int8(self.weight_zero), weights))
+
+    def _sums(self, weights: Array) -> tuple[Array, Array]:
+        """The least and the largest sum of each channel with its bias, over every int8 input."""
         by = weights.astype(np.int64) - self.weight_zero
         up, down = np.maximum(by, 0).sum(axis=1), np.minimum(by, 0).sum(axis=1)
-        most = self.bias + 127 * up - 128 * down
-        least = self.bias - 128 * up + 127 * down
-        return bool((most < _SUM_LIMIT).all() and (least > -_SUM_LIMIT).all()
-                    and (shift < 0).all())
+        return self.bias - 128 * up + 127 * down, self.bias + 127 * up - 128 * down
+
+    def _proved(self, weights: Array) -> Array:
+        """Where no input brings the sum to 2**30 and the shift is to the right."""
+        least, most = self._sums(weights)
+        proved: Array = (most < PROVED_SUM) & (least > -PROVED_SUM) & (self.shift < 0)
+        return proved
+
+    def _results(self, sums: Array) -> Array:
+        """What sums become, per channel; of sums below 2**31 that nothing shifts to the left."""
+        negative, size = sums < 0, np.abs(sums)
+        right = -np.minimum(self.shift, 0)
+        if self.rounding == ONCE:
+            product = [(int(s) * int(m) + (int(s) * int(low) >> 22)) for s, m, low in
+                       zip(size, self.multiplier, self.low, strict=True)]
+            scaled = np.array([(p + (1 << 30 + int(r)) >> 31 + int(r)) for p, r in
+                               zip(product, right, strict=True)], np.int64)
+        else:
+            high = sums * self.multiplier + (1 << 30) >> 31
+            negative, scaled = high < 0, np.abs(high) + (1 << right >> 1) >> right
+        signed = np.minimum(scaled, 1 << 24) * np.where(negative, -1, 1)
+        results: Array = np.clip(signed + self.zero_point, *self.clamps)
+        return results

@@ -52,12 +52,17 @@ def conv(b: Builder, node: Node) -> None:
 
 
 def depthwise(b: Builder, node: Node) -> None:
-    """A depthwise convolution; the tile holds [kh][kw][O] weights."""
+    """A depthwise convolution; the tile holds [kh][kw][O] weights. Of one channel it is a CONV."""
     weights = _weights(b, node)
     source, pads = _padded_source(b, node)
     channels, out_channels = b.streams[source].channels, weights.shape[3]
     if out_channels % channels:
         raise b.fail(node, f"{channels} input channels", f"a divisor of {out_channels}")
+    if channels == 1:  # all outputs see the same window: an ordinary convolution
+        flat = weights[0].reshape(-1, out_channels).T
+        _emit(b, node, _Layer(OpKind.CONV, source, flat, 0, _geometry(node, weights, pads),
+                              b.shape(node, node.outputs[0]), 2 * flat.shape[1]))
+        return
     _emit(b, node, _Layer(OpKind.DEPTHWISE, source, weights[0].reshape(-1, out_channels), 1,
                           (*_geometry(node, weights, pads), out_channels // channels),
                           b.shape(node, node.outputs[0]), 5 * out_channels))
@@ -105,7 +110,9 @@ def _tile(b: Builder, node: Node, layer: _Layer) -> bytes:
                                     b.zero_point(node, node.outputs[0]),
                                     clamps(output, node.attrs.get("activation")))
     rows = layer.weights if layer.axis == 0 else layer.weights.T
-    return requantization.table(rows) + layer.weights.astype(np.int8).tobytes()
+    requantization, rows = requantization.normalized(rows)
+    packed = rows if layer.axis == 0 else rows.T
+    return requantization.table(rows) + packed.astype(np.int8).tobytes()
 
 
 def _factors(b: Builder, node: Node, layer: _Layer) -> Array:
