@@ -6,40 +6,23 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from edgefm.errors import BadContainer
 from edgefm.network.graph import Array
 from edgefm.network.program import OpKind
+from edgefm.package.container import check_head, read_entries, read_header
 from edgefm.package.inputs import own_inputs
-from edgefm.package.read import (
-    PackageInfo,
-    SectionInfo,
-    TensorInfo,
-    read_entries,
-    read_info,
-    read_sections,
-    section_infos,
-)
-from edgefm.package.records import (
-    FIRING,
-    HEADER,
-    MAGIC,
-    MOST_SECTIONS,
-    OPERATOR,
-    SECTION_ENTRY,
-    TENSOR,
-    Section,
-)
+from edgefm.package.read import PackageInfo, TensorInfo, describe
+from edgefm.package.records import FIRING, HEADER, IN_HEAD, OPERATOR, TENSOR, Section
 
 MOST_OUTLINE = 1 << 24  # bytes of a package without its weights
 MOST_INPUT = 1 << 26    # bytes of all inputs together
 MOST_OUTPUT = 1 << 28   # bytes of all outputs together
 MOST_ROWS = 1 << 20     # of all inputs together
-_SIZE_FIELD, _SECTIONS_FIELD = 3, 6  # of the header: bytes of the package, number of sections
-_SKIPPED = (Section.WEIGHTS, Section.TABLES, Section.SIGNATURE, Section.PARAMS)
+_BESIDE = frozenset({Section.NAMES, Section.META})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,49 +51,38 @@ class Outline:
 def read_outline(fetch: Callable[[int, int], bytes], size: int, name: str) -> Outline:
     """The outline of a package of `size` bytes of which `fetch(start, count)` gives some.
 
-    Weights and tables are not asked for. Raises BadContainer with one line when it is damaged, or
-    when its outline, its ends or their rows are more than the limits above.
+    Only the head, names and META are asked for. Raises BadContainer with one line when they are
+    damaged, or when they, the ends or their rows are more than the limits above.
     """
     def read(start: int, count: int) -> bytes:
         return fetch(start, count)[:count].ljust(count, b"\0")
 
-    if size < HEADER.size:
-        raise BadContainer(f"{name}: not an .efm package: {size} bytes")
-    head = read(0, HEADER.size)
-    said, count = (HEADER.unpack(head)[field] for field in (_SIZE_FIELD, _SECTIONS_FIELD))
-    if head[:len(MAGIC)] != MAGIC or count > MOST_SECTIONS:
-        raise BadContainer(f"{name}: not an .efm package")
-    if said != size:
-        raise BadContainer(f"{name}: {size} bytes, its header says {said}")
-    table = read(HEADER.size, min(SECTION_ENTRY.size * count, size - HEADER.size))
-    entries = read_entries(head + table, name, size)
-    wanted = sum(length for number, _, length in entries if number not in _SKIPPED)
+    header = read_header(read(0, min(HEADER.size, size)), name)
+    if header.bytes != size:
+        raise BadContainer(f"{name}: {size} bytes, its header says {header.bytes}")
+    _check_wanted(header.head_bytes, name)
+    head = read(0, header.head_bytes)
+    check_head(head, header, name)
+    entries = read_entries(head, name, size)
+    _check_wanted(header.head_bytes + sum(length for number, _, length in entries
+                                          if number in _BESIDE), name)
+    sections = {Section(number): read(at, length) if number in _BESIDE else head[at:at + length]
+                for number, at, length in entries
+                if number in _BESIDE or number in IN_HEAD}
+    return _outline(describe(header, sections, entries, name), sections, name)
+
+
+def _check_wanted(wanted: int, name: str) -> None:
     if wanted > MOST_OUTLINE:
         raise BadContainer(f"{name}: {wanted} bytes without its weights, expected at most "
                            f"{MOST_OUTLINE}")
-    return _outline(_joined(head, entries, read), name, tuple(section_infos(entries)))
 
 
-def _joined(head: bytes, entries: Sequence[tuple[int, int, int]],
-            read: Callable[[int, int], bytes]) -> bytes:
-    """A package of what is read of one that lies elsewhere; the sections left out are empty."""
-    table, body = bytearray(), bytearray()
-    first = HEADER.size + SECTION_ENTRY.size * len(entries)
-    for number, at, length in entries:
-        data = b"" if number in _SKIPPED or not length else read(at, length)
-        table += SECTION_ENTRY.pack(number, 0, first + len(body), len(data), 0)
-        body += data
-    fields = list(HEADER.unpack(head))
-    fields[_SIZE_FIELD] = first + len(body)
-    return HEADER.pack(*fields) + table + body
-
-
-def _outline(joined: bytes, name: str, sections: tuple[SectionInfo, ...]) -> Outline:
-    info = replace(read_info(joined, name, whole=False), sections=sections)
+def _outline(info: PackageInfo, sections: dict[Section, bytes], name: str) -> Outline:
     _check_ends(info.inputs, "inputs", MOST_INPUT, name)
     _check_ends(info.outputs, "outputs", MOST_OUTPUT, name)
     try:
-        return Outline(info, _order(read_sections(joined, name, False), len(info.inputs)))
+        return Outline(info, _order(sections, len(info.inputs)))
     except (KeyError, IndexError, ValueError, struct.error) as error:
         raise BadContainer(f"{name}: its schedule is damaged: {error!r}") from None
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,20 +12,19 @@ from edgefm.errors import BadContainer, BadInput
 from edgefm.files.read import one_line
 from edgefm.images.preprocess import Preprocess, from_json
 from edgefm.network.program import ELEMENT_BYTES, OpKind
+from edgefm.package.container import Entry, read_entries, read_header, read_sections, read_tiles
 from edgefm.package.meta import read_meta
 from edgefm.package.records import (
-    CHECKED_FROM,
-    HEADER,
-    MAGIC,
-    MAJOR,
     MAP,
-    MOST_SECTIONS,
     OPERATOR,
-    SECTION_ENTRY,
     STREAM,
     TENSOR,
     TYPES,
+    Feature,
+    PackageHeader,
+    ReservedSection,
     Section,
+    feature_names,
 )
 
 
@@ -63,7 +61,7 @@ class SectionInfo:
 
 @dataclass(frozen=True, slots=True)
 class PackageInfo:
-    """What a package says about itself."""
+    """What a package says about itself; `version` 0: none was given."""
 
     name: str
     model_sha256: str
@@ -74,13 +72,15 @@ class PackageInfo:
     outputs: tuple[TensorInfo, ...]
     sections: tuple[SectionInfo, ...] = field(repr=False)
     plan: Mapping[str, Any] = field(repr=False)
+    features: int
+    version: int
     streams: tuple[StreamInfo | None, ...] = field(repr=False)
     rate: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a package asks of a device; sizes in bytes, operators and codecs by number."""
+    """What a package asks of a device; sizes in bytes, operators, codecs, packings by number."""
 
     major: int
     bytes: int
@@ -90,14 +90,27 @@ class Needs:
     alignment: int
     operators: frozenset[int]
     codecs: frozenset[int]
+    packings: frozenset[int] = frozenset()
 
 
-def read_info(package: bytes, name: str = "package", whole: bool = True) -> PackageInfo:
-    """What the package says about itself. Raises BadContainer with one line when it is damaged.
+def read_info(package: bytes, name: str = "package") -> PackageInfo:
+    """What the package says about itself, verified whole.
 
-    `whole` False: sections that are not read here may be missing, so the checksum is not looked at.
+    Raises BadContainer with one line when it is damaged, of another format, or needs what this
+    edgefm does not know.
     """
-    sections = read_sections(package, name, whole)
+    sections = read_sections(package, name)
+    return describe(read_header(package, name), sections,
+                    read_entries(package, name, len(package)), name)
+
+
+def describe(header: PackageHeader, sections: Mapping[Section, bytes], entries: Sequence[Entry],
+             name: str) -> PackageInfo:
+    """`read_info` of a package of which only these sections are there."""
+    unknown = header.features & ~sum(Feature)
+    if unknown:
+        raise BadContainer(f"{name}: needs {', '.join(feature_names(unknown))}, which this edgefm "
+                           "does not have; update edgefm")
     try:
         meta = read_meta(sections[Section.META])
         tensors = _read_tensors(sections)
@@ -106,7 +119,7 @@ def read_info(package: bytes, name: str = "package", whole: bool = True) -> Pack
         return PackageInfo(
             meta["name"], meta["model_sha256"], meta["plan_sha256"], preprocess,
             tuple(meta["labels"]), tensors[:inputs], tensors[inputs:],
-            tuple(section_infos(read_entries(package))), meta["plan"],
+            tuple(section_infos(entries)), meta["plan"], header.features, header.version,
             _read_streams(sections, meta["streams"]), meta.get("rate"))
     except (BadInput, KeyError, ValueError, IndexError, OverflowError, struct.error,
             RecursionError) as error:
@@ -115,56 +128,21 @@ def read_info(package: bytes, name: str = "package", whole: bool = True) -> Pack
 
 def read_needs(package: bytes, name: str = "package") -> Needs:
     """What a device must have to run the package. Raises BadContainer when it is damaged."""
-    sections = read_sections(package, name)
+    sections, header = read_sections(package, name), read_header(package, name)
     try:
-        fields = HEADER.unpack_from(package)
         operators, maps = sections[Section.OPERATORS], sections[Section.MAPS]
         codecs = frozenset(codec for _, _, _, _, codec, *_ in MAP.iter_unpack(maps))
-        return Needs(fields[1], len(package), fields[5], fields[7], fields[9], fields[11],
-                     frozenset(operators[::OPERATOR.size]), codecs)
+        return Needs(header.major, len(package), header.features, header.arena_bytes,
+                     header.external_bytes, header.alignment,
+                     frozenset(operators[::OPERATOR.size]), codecs,
+                     frozenset(tile.packing for tile in read_tiles(sections)))
     except (KeyError, struct.error) as error:
         raise BadContainer(f"{name}: its sections are damaged: {one_line(error)}") from None
 
 
-def read_sections(package: bytes, name: str, whole: bool = True) -> dict[Section, bytes]:
-    """The known sections of a package whose header, and checksum where it is `whole`, are right."""
-    if len(package) < HEADER.size or package[:4] != MAGIC:
-        raise BadContainer(f"{name}: not an .efm package; expected it to begin with {MAGIC!r}")
-    _, major, minor, size, crc, *_ = HEADER.unpack_from(package)
-    if major != MAJOR:
-        raise BadContainer(f"{name}: format {major}.{minor}, this edgefm reads {MAJOR}.x")
-    if size != len(package):
-        raise BadContainer(f"{name}: {len(package)} bytes, its header says {size}")
-    if whole and crc != zlib.crc32(package[CHECKED_FROM:]):
-        raise BadContainer(f"{name}: checksum differs: the file is damaged")
-    return {Section(i): package[at:at + size] for i, at, size in read_entries(package, name)
-            if i in Section.__members__.values()}
-
-
-def read_entries(package: bytes, name: str = "package", size: int | None = None
-                 ) -> list[tuple[int, int, int]]:
-    """Number, offset and size of every section, all inside the package.
-
-    `size` is the package's, where `package` is only its front, header and table.
-    """
-    whole = len(package) if size is None else size
-    count = HEADER.unpack_from(package)[6]
-    end = HEADER.size + SECTION_ENTRY.size * count
-    if end > len(package) or count > MOST_SECTIONS:
-        raise BadContainer(f"{name}: {count} sections in {len(package)} bytes, expected at most "
-                           f"{MOST_SECTIONS}")
-    entries = []
-    for at in range(HEADER.size, end, SECTION_ENTRY.size):
-        section, _, offset, length, _ = SECTION_ENTRY.unpack_from(package, at)
-        if offset > whole or length > whole - offset:
-            raise BadContainer(f"{name}: section {section} lies outside the file")
-        entries.append((section, offset, length))
-    return entries
-
-
-def section_infos(entries: Sequence[tuple[int, int, int]]) -> list[SectionInfo]:
+def section_infos(entries: Sequence[Entry]) -> list[SectionInfo]:
     """Sections as `inspect` lists them."""
-    known = {int(s): s.name.lower() for s in Section}
+    known = {int(s): s.name.lower() for kind in (Section, ReservedSection) for s in kind}
     return [SectionInfo(known.get(i, f"unknown {i}"), at, size) for i, at, size in entries]
 
 

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The .efm package's numbers: records, sections and bits as docs/FORMAT.md has them.
 
-Only `write`, `read` and `outline` use the records: no other Python knows a byte offset.
+Only this folder uses the records: no other Python knows a byte offset.
 """
 
 from __future__ import annotations
 
 import struct
 from enum import IntEnum, IntFlag
+from typing import NamedTuple
 
 MAGIC = b"EFM1"
-MAJOR, MINOR = 1, 0
-HEADER = struct.Struct("<4sHHIIIIIIIIHHIIIHH4x")
-CHECKED_FROM = 16   # the checksum covers everything from here on
+MAJOR, MINOR = 2, 0
+HEADER = struct.Struct("<4sHHIIIIIIIIIIHHIIIHHI24x")
+SUMS_AT, CHECKED_FROM = 16, 24  # between them are the checksums, which cover all but themselves
 SECTION_ENTRY = struct.Struct("<HHIII")
 SECTION_ALIGNMENT = 16
-WEIGHT_ALIGNMENT = 16
 STREAM = struct.Struct("<IIIBBHHHIIi")
 BUFFER = struct.Struct("<III")
 OPERATOR = struct.Struct("<BBBBIIIIIIIII")
@@ -25,9 +25,56 @@ MAP = struct.Struct("<IIIIHHIIIIHH")
 TENSOR = struct.Struct("<IIBBHfi4IIII")
 CAP = struct.Struct("<IIIIBBHI")
 REFERENCE = struct.Struct("<IIII")
+TILE = struct.Struct("<IIIIIIIIBBBBHH")
+TILE_ALIGNMENT = 16
 MOST_SECTIONS = 64
 MAX_ENDS = 32       # inputs, and outputs
 TYPES = ("int8", "uint8", "int32", "int64", "float32")
+
+
+class PackageHeader(NamedTuple):
+    """The fields of HEADER, in its order."""
+
+    magic: bytes
+    major: int
+    minor: int
+    bytes: int
+    head_bytes: int
+    head_crc: int
+    crc: int
+    features: int
+    sections: int
+    arena_bytes: int
+    control_bytes: int
+    external_bytes: int
+    io_bytes: int
+    alignment: int
+    port_buffers: int
+    burst: int
+    window: int
+    pool: int
+    pool_pages: int
+    page: int
+    version: int
+
+
+class Tile(NamedTuple):
+    """The fields of TILE, in its order."""
+
+    offset: int
+    bytes: int
+    raw_bytes: int
+    crc: int
+    first_out: int = 0
+    out: int = 0
+    first_in: int = 0
+    inner: int = 0
+    memory: int = 0
+    packing: int = 0
+    code: int = 0
+    flags: int = 0
+    table: int = 0
+    reserved: int = 0
 
 
 class Section(IntEnum):
@@ -49,6 +96,7 @@ class Section(IntEnum):
     SIGNATURE = 14
     CAPS = 15
     REFERENCES = 16
+    TILES = 17
 
 
 RECORD_BYTES = {
@@ -56,14 +104,16 @@ RECORD_BYTES = {
     Section.OPERANDS: 2, Section.PARAMS: 4, Section.WEIGHTS: 1, Section.FIRINGS: FIRING.size,
     Section.STAGES: STAGE.size, Section.MAPS: MAP.size, Section.TABLES: 1,
     Section.TENSORS: TENSOR.size, Section.NAMES: 1, Section.META: 1, Section.SIGNATURE: 1,
-    Section.CAPS: CAP.size, Section.REFERENCES: REFERENCE.size}
+    Section.CAPS: CAP.size, Section.REFERENCES: REFERENCE.size, Section.TILES: TILE.size}
+
+IN_HEAD = frozenset(section for section, size in RECORD_BYTES.items() if size > 1)
 
 PAIRED = 1    # flag of a map: its rows are pairs of the stream's
 REQUIRED = 1  # section flag: a reader that does not know the section must refuse the package
 
 
 class Feature(IntFlag):
-    """Bits of required_features."""
+    """Bits of required_features that are known."""
 
     EXTERNAL = 1
     CODED = 2
@@ -71,3 +121,44 @@ class Feature(IntFlag):
     TEMPORAL = 8
     PAIRED = 16
     QUALITY = 32
+
+
+class ReservedFeature(IntFlag):
+    """Bits whose meaning is planned: refused, but by name."""
+
+    WEIGHT_PORT = 1 << 6
+    WEIGHT_CODES = 1 << 7
+    WEIGHT_TILES = 1 << 8
+    SLICES = 1 << 9
+    ACCUMULATE = 1 << 10
+    RECOMPUTE = 1 << 11
+    TILES_X = 1 << 12
+    STATE = 1 << 13
+    INT16 = 1 << 14
+    PACKINGS = 1 << 15
+    SIGNED = 1 << 16
+
+
+class ReservedSection(IntEnum):
+    """Section ids whose meaning is planned; SIGNATURE is among the known ones."""
+
+    WEIGHT_TABLES = 18
+    STATES = 19
+    REMOVED = 20
+    MODIFIERS = 21
+
+
+class Packing(IntEnum):
+    """How weights lie in a tile."""
+
+    ROWS = 0
+    HALVES = 1
+    PAIRS = 2
+    DOT4X8 = 3
+    DOT4X16 = 4
+
+
+def feature_names(bits: int) -> list[str]:
+    """The features of a bit mask by name, lowest first; those without a name by their bit."""
+    known = {feature.value: feature.name for kind in (Feature, ReservedFeature) for feature in kind}
+    return [known.get(1 << i) or f"bit {i}" for i in range(bits.bit_length()) if bits >> i & 1]

@@ -35,7 +35,7 @@
 #define EFM_VERSION_MINOR 1
 #define EFM_VERSION_PATCH 0
 #define EFM_VERSION       "0.1.0"
-enum { EFM_FORMAT_MAJOR = 1, EFM_FORMAT_MINOR = 0 };
+enum { EFM_FORMAT_MAJOR = 2, EFM_FORMAT_MINOR = 0 };
 
 #ifdef __cplusplus
 extern "C" {
@@ -66,8 +66,17 @@ enum { EFM_OP_INPUT = 1, EFM_OP_OUTPUT = 2, EFM_OP_LOAD = 3, EFM_OP_STORE = 4 };
 int efm_has_operator(uint32_t id);
 int efm_has_codec(uint32_t id);
 
+/* Ids of packings of weights; FORMAT.md has those that are reserved. */
+enum { EFM_PACKING_ROWS = 0 };
+
+/* Bit i: this build reads packing i. */
+uint32_t efm_packings(void);
+
+/* The instruction set that this build has kernels for: "dsp", "x86", "portable". */
+const char *efm_kernels(void);
+
 /* Sections that this version knows, and the most inputs, and outputs, that a network has. */
-enum { EFM_SECTIONS = 17, EFM_MAX_ENDS = 32 };
+enum { EFM_SECTIONS = 18, EFM_MAX_ENDS = 32 };
 
 typedef struct efm_section {
     const uint8_t *at; /* null when the package has no such section */
@@ -159,8 +168,9 @@ typedef struct efm_counters {
 /* What efm_model_open() borrows of the arena while it checks; what the arena's address is a multiple of. */
 enum { EFM_OPEN_BYTES = 640, EFM_ARENA_ALIGNMENT = 8 };
 
-/* Checks the whole package once, so that nothing has to be checked later, and keeps a pointer to it.
-   `arena` is aligned to EFM_ARENA_ALIGNMENT and at least EFM_OPEN_BYTES long; it is free again afterwards. */
+/* Checks all that running relies on, so that nothing has to be checked later, and keeps a pointer to the package.
+   The time it takes goes by the number of records: weights are not read. `arena` is aligned to
+   EFM_ARENA_ALIGNMENT and at least EFM_OPEN_BYTES long; it is free again afterwards. */
 EFM_MUST_CHECK efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t bytes, uint8_t *arena,
                                          uint32_t arena_bytes);
 
@@ -169,6 +179,10 @@ EFM_MUST_CHECK efm_status efm_model_open(efm_model *model, const uint8_t *packag
    there is nothing to gain. Returns EFM_BAD_ARGUMENT for less memory than that. */
 uint32_t efm_model_prepare_bytes(const efm_model *model);
 EFM_MUST_CHECK efm_status efm_model_prepare(efm_model *model, uint8_t *memory, uint32_t bytes);
+
+/* Reads everything once and holds it against the checksums of the package and of its tiles: for a package
+   that has just arrived. EFM_BAD_CHECKSUM when it is damaged. */
+EFM_MUST_CHECK efm_status efm_model_verify(const efm_model *model);
 
 /* Fast memory to lend to efm_run(). */
 uint32_t efm_model_arena_bytes(const efm_model *model);

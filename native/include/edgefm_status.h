@@ -13,7 +13,7 @@ typedef enum efm_status {
     EFM_OK = 0,
     EFM_BAD_MAGIC = -1,
     EFM_BAD_VERSION = -2,
-    EFM_BAD_SIZE = -3,       /* truncated, or a section outside the file */
+    EFM_BAD_SIZE = -3,       /* truncated, or a section outside the file or the head */
     EFM_BAD_CHECKSUM = -4,
     EFM_BAD_SECTION = -5,    /* missing, twice, unknown and required, wrong record size */
     EFM_BAD_FEATURE = -6,    /* needs something this build does not have */

@@ -19,6 +19,16 @@ uint32_t efm_features(void)
     return EFM_FEATURES & ~without;
 }
 
+uint32_t efm_packings(void)
+{
+    return (uint32_t)1 << EFM_PACKING_ROWS;
+}
+
+const char *efm_kernels(void)
+{
+    return EFM_KERNEL_X86 ? "x86" : EFM_KERNEL_DSP ? "dsp" : "portable";
+}
+
 int efm_has_operator(uint32_t id)
 {
     return (id >= EFM_OP_INPUT && id <= EFM_OP_STORE) || efm_op_find(id) != 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Helpers shared by the files that check a package. */
+/* What the files that check a package share, and what each of them checks. */
 #ifndef EFM_CHECK_H
 #define EFM_CHECK_H
 
@@ -19,5 +19,27 @@ static inline int is_packed(const efm_rows *rows)
 {
     return rows->pixel_stride == rows->channels * rows->element;
 }
+
+/* Header, checksum of the head, section table. Of the model, package and bytes are there; fills the rest. */
+EFM_MUST_CHECK efm_status efm_check_container(efm_model *model);
+
+/* Control region, page pool, buffers, streams. */
+EFM_MUST_CHECK efm_status efm_check_memory(const efm_model *model);
+
+/* Every stored map with its cap, after the memory was found good. */
+EFM_MUST_CHECK efm_status efm_check_maps(const efm_model *model);
+
+/* LOAD and STORE: rows without gaps that fill their slots, a map of the same rows, enough scratch. */
+EFM_MUST_CHECK efm_status efm_check_cursor(const efm_model *model, uint32_t index, const efm_op_view *op,
+                                           const efm_rows *rows);
+
+/* The tensor table has the inputs, then the outputs, each with its operator. */
+EFM_MUST_CHECK efm_status efm_check_ends(const efm_model *model);
+
+/* Tensor `index` is the stream of these rows. */
+EFM_MUST_CHECK efm_status efm_check_tensor(const efm_model *model, uint32_t index, const efm_rows *rows);
+
+/* Tiles, operators, producers of streams. `rows` has room for EFM_MAX_OPERANDS. */
+EFM_MUST_CHECK efm_status efm_check_ops(const efm_model *model, efm_rows *rows);
 
 #endif

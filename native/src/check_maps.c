@@ -2,8 +2,6 @@
 /* Checks what LOAD and STORE work on: stored maps, their codecs and caps. Behind the window of the control
  * region lie the states of caps and pool, then directories; nothing in a package reaches the states, so
  * that a page is free or in one chain whatever the package says. */
-#include "check_maps.h"
-
 #include <stddef.h>
 
 #include "edgefm_bytes.h"

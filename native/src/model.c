@@ -21,7 +21,8 @@ static const uint8_t RECORD_BYTES[EFM_SECTIONS] = {[EFM_SECTION_STREAMS] = EFM_S
                                                    [EFM_SECTION_META] = 1,
                                                    [EFM_SECTION_SIGNATURE] = 1,
                                                    [EFM_SECTION_CAPS] = EFM_CAP_BYTES,
-                                                   [EFM_SECTION_REFERENCES] = EFM_REFERENCE_BYTES};
+                                                   [EFM_SECTION_REFERENCES] = EFM_REFERENCE_BYTES,
+                                                   [EFM_SECTION_TILES] = EFM_TILE_BYTES};
 
 uint32_t efm_model_record_bytes(uint32_t section)
 {
@@ -97,8 +98,14 @@ void efm_model_op(const efm_model *model, uint32_t index, efm_op_view *op)
     op->operands = efm_model_record(model, EFM_SECTION_OPERANDS, efm_load_le32(at + EFM_OPERATOR_AT_OPERANDS));
     op->params = efm_model_record(model, EFM_SECTION_PARAMS, efm_load_le32(at + EFM_OPERATOR_AT_PARAMS));
     op->n_params = efm_load_le32(at + EFM_OPERATOR_AT_N_PARAMS);
-    op->weights = model->section[EFM_SECTION_WEIGHTS].at + efm_load_le32(at + EFM_OPERATOR_AT_WEIGHTS);
-    op->weights_bytes = efm_load_le32(at + EFM_OPERATOR_AT_WEIGHTS_BYTES);
+    op->weights = model->section[EFM_SECTION_WEIGHTS].at;
+    op->weights_bytes = 0;
+    if (efm_load_le32(at + EFM_OPERATOR_AT_N_TILES) != 0) {
+        efm_tile_view tile;
+        efm_model_tile(model, efm_load_le32(at + EFM_OPERATOR_AT_TILES), &tile);
+        op->weights = tile.at;
+        op->weights_bytes = tile.raw_bytes;
+    }
     op->scratch = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH);
     op->scratch_bytes = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH_BYTES);
     op->rows = efm_load_le32(at + EFM_OPERATOR_AT_ROWS);

@@ -4,10 +4,22 @@
 #define EFM_MODEL_H
 
 #include "edgefm.h"
+#include "edgefm_bytes.h"
 #include "codecs/codec.h"
 #include "config.h"
 #include "format.h"
 #include "ops/op.h"
+
+/* A piece of an operator's constant data. */
+typedef struct efm_tile_view {
+    const uint8_t *at;        /* its stored bytes */
+    uint32_t bytes;
+    uint32_t raw_bytes;
+    uint32_t crc;             /* of the stored bytes */
+    uint32_t first_out, out;  /* channels; 0 of operators without */
+    uint32_t first_in, in;
+    uint32_t packing;
+} efm_tile_view;
 
 typedef struct efm_op_view {
     uint32_t kind;
@@ -16,7 +28,7 @@ typedef struct efm_op_view {
     const uint8_t *operands;  /* u16 stream indices, inputs first */
     const uint8_t *params;
     uint32_t n_params;
-    const uint8_t *weights;
+    const uint8_t *weights;   /* raw bytes of its tile */
     uint32_t weights_bytes;
     uint32_t scratch;         /* arena offset */
     uint32_t scratch_bytes;
@@ -103,6 +115,20 @@ void efm_model_codec_args(const efm_map_view *map, const efm_rows *rows, efm_cod
 /* Bytes of one code buffer, and how many a cursor of a coded map has: one per transfer in flight. */
 uint32_t efm_model_code_bytes(const efm_model *model, const efm_map_view *map);
 uint32_t efm_model_code_buffers(const efm_model *model, const efm_map_view *map);
+
+static inline void efm_model_tile(const efm_model *model, uint32_t index, efm_tile_view *tile)
+{
+    const uint8_t *at = efm_model_record(model, EFM_SECTION_TILES, index);
+    tile->at = model->section[EFM_SECTION_WEIGHTS].at + efm_load_le32(at + EFM_TILE_AT_OFFSET);
+    tile->bytes = efm_load_le32(at + EFM_TILE_AT_BYTES);
+    tile->raw_bytes = efm_load_le32(at + EFM_TILE_AT_RAW_BYTES);
+    tile->crc = efm_load_le32(at + EFM_TILE_AT_CRC);
+    tile->first_out = efm_load_le32(at + EFM_TILE_AT_FIRST_OUT);
+    tile->out = efm_load_le32(at + EFM_TILE_AT_OUT);
+    tile->first_in = efm_load_le32(at + EFM_TILE_AT_FIRST_IN);
+    tile->in = efm_load_le32(at + EFM_TILE_AT_IN);
+    tile->packing = at[EFM_TILE_AT_PACKING];
+}
 
 /* True when the map has a cap; without EFM_WITH_CAPS no package that is open has any. */
 static inline int efm_model_is_capped(const efm_map_view *map)

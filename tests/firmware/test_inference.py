@@ -15,9 +15,9 @@ from sim_board import Bad, Interrupted, dial, listening
 from edgefm.errors import DeviceError, Infeasible, LinkError
 from edgefm.evaluate.diff import random_inputs
 from edgefm.ops import run_graph
-from edgefm.package.read import read_entries, read_info
+from edgefm.package.container import read_entries, seal
+from edgefm.package.read import read_info
 from edgefm.package.records import FIRING, Section
-from edgefm.package.write import seal
 from edgefm.planner import Target
 from edgefm.runtime import Runtime
 from host_tools.boards.build import build as build_firmware
@@ -416,7 +416,7 @@ def test_a_package_that_stops_in_the_middle_says_why(sim):
 
 def without_last_firing(package):
     """The last firing becomes a second one of the operator before."""
-    at, size = next((at, size) for number, at, size in read_entries(package)
+    at, size = next((at, size) for number, at, size in read_entries(package, "net", len(package))
                     if number == Section.FIRINGS)
     data = bytearray(package)
     data[at + size - FIRING.size:at + size] = data[at:at + FIRING.size]

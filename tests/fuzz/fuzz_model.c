@@ -11,12 +11,9 @@
 #include "edgefm.h"
 #include "model.h"
 #include "late_port.h"
+#include "seal.h"
 
 enum {
-    AT_BYTES = 8,
-    AT_CRC = 12,
-    CHECKED_FROM = 16,
-    AT_SECTIONS = 20,
     MOST_FAST = 1 << 20,
     MOST_EXTERNAL = 1 << 20,
     MOST_WORK = 1 << 22 /* of the estimate below, so that no input runs for seconds */
@@ -200,15 +197,6 @@ static void execute(const efm_model *model)
     free(b.external.memory);
 }
 
-static void seal(uint8_t *package, size_t bytes)
-{
-    if (bytes < CHECKED_FROM) {
-        return;
-    }
-    efm_store_le32(package + AT_BYTES, (uint32_t)bytes);
-    efm_store_le32(package + AT_CRC, efm_crc32(0, package + CHECKED_FROM, (uint32_t)bytes - CHECKED_FROM));
-}
-
 /* -- changes that a mutation of bytes seldom makes --------------------------------------------------- */
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most);
@@ -224,7 +212,8 @@ static span section_of(const uint8_t *package, size_t bytes, uint32_t which)
         [EFM_SECTION_STREAMS] = EFM_STREAM_BYTES,     [EFM_SECTION_BUFFERS] = EFM_BUFFER_BYTES,
         [EFM_SECTION_OPERATORS] = EFM_OPERATOR_BYTES, [EFM_SECTION_FIRINGS] = EFM_FIRING_BYTES,
         [EFM_SECTION_STAGES] = EFM_STAGE_BYTES,       [EFM_SECTION_MAPS] = EFM_MAP_BYTES,
-        [EFM_SECTION_TENSORS] = EFM_TENSOR_BYTES,     [EFM_SECTION_CAPS] = EFM_CAP_BYTES};
+        [EFM_SECTION_TENSORS] = EFM_TENSOR_BYTES,     [EFM_SECTION_CAPS] = EFM_CAP_BYTES,
+        [EFM_SECTION_TILES] = EFM_TILE_BYTES,         [EFM_SECTION_REFERENCES] = EFM_REFERENCE_BYTES};
     const uint8_t *entry = package + EFM_HEADER_BYTES + which * EFM_SECTION_BYTES;
     uint32_t id = efm_load_le16(entry), at = efm_load_le32(entry + 4), size = efm_load_le32(entry + 8);
     uint32_t record = id < sizeof RECORDS && RECORDS[id] != 0 ? RECORDS[id] : 4;
@@ -252,7 +241,8 @@ static void step_field(uint8_t *package, const span *s, uint32_t random)
 /* Half of all changes are to fields of records, so that plans stay plans and overlap. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned int seed)
 {
-    uint32_t random = seed * 2654435761u, sections = size < EFM_HEADER_BYTES ? 0 : efm_load_le32(data + AT_SECTIONS);
+    uint32_t random = seed * 2654435761u,
+             sections = size < EFM_HEADER_BYTES ? 0 : efm_load_le32(data + EFM_AT_SECTIONS);
     if (random >> 31 || sections == 0 || sections > (size - EFM_HEADER_BYTES) / EFM_SECTION_BYTES) {
         return LLVMFuzzerMutate(data, size, most);
     }
@@ -274,9 +264,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     efm_model model;
     must(package != NULL && lent != NULL);
     memcpy(package, data, size);
-    seal(package, size);
+    seal_cut(package, (uint32_t)size);
     efm_status status = efm_model_open(&model, package, (uint32_t)size, lent, EFM_OPEN_BYTES);
     free(lent);
+    if (status == EFM_OK) {
+        efm_status whole = efm_model_verify(&model); /* tiles are not mended: any answer will do */
+        must(whole == EFM_OK || whole == EFM_BAD_CHECKSUM);
+    }
     if (status == EFM_OK && is_small(&model)) {
         execute(&model);
     }

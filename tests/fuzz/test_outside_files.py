@@ -26,8 +26,8 @@ from PIL import Image
 
 from edgefm.codecs.tables_file import MapTables, write_tables
 from edgefm.exporters.tflite import export_tflite
+from edgefm.package.container import seal
 from edgefm.package.records import CHECKED_FROM
-from edgefm.package.write import seal
 from edgefm.training.shapes import squeezenet_shapes
 
 EXAMPLES = int(os.environ.get("EDGEFM_EXAMPLES", "25"))

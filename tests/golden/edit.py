@@ -7,14 +7,18 @@ import struct
 from collections.abc import Callable, Mapping
 from functools import reduce
 
-from edgefm.package.records import HEADER, RECORD_BYTES, REQUIRED, SECTION_ENTRY, Section
-from edgefm.package.write import seal
+from edgefm.package.container import seal
+from edgefm.package.records import (
+    HEADER,
+    RECORD_BYTES,
+    REQUIRED,
+    SECTION_ENTRY,
+    PackageHeader,
+    Section,
+)
 
 Change = Callable[[bytes], bytes]
 Table = dict[int, tuple[int, bytes]]  # section id -> flags, data
-
-SECTION_COUNT = 20  # offset in the header
-PACKAGE_BYTES = 8
 
 
 def put(package: bytes, offset: int, kind: str, value: int) -> bytes:
@@ -24,9 +28,14 @@ def put(package: bytes, offset: int, kind: str, value: int) -> bytes:
     return seal(bytes(data))
 
 
-def header(offset: int, kind: str, value: int) -> Change:
-    """Replace a field of the header."""
-    return lambda package: put(package, offset, kind, value)
+def header(field: str, value: int | bytes) -> Change:
+    """Replace a field of the header, of which there may be more than the package has."""
+
+    def change(package: bytes) -> bytes:
+        fields = PackageHeader._make(HEADER.unpack_from(package))._replace(**{field: value})
+        return seal(HEADER.pack(*fields) + package[HEADER.size:])
+
+    return change
 
 
 def entry(section: int, offset: int, kind: str, value: int) -> Change:
@@ -43,10 +52,15 @@ def record(section: Section, index: int, offset: int, kind: str, value: int) -> 
     """Replace a field of record number `index`."""
 
     def change(package: bytes) -> bytes:
-        start = {i: at for i, _, at, _ in _entries(package)}[section]
-        return put(package, start + index * RECORD_BYTES[section] + offset, kind, value)
+        at = start(package, section) + index * RECORD_BYTES[section] + offset
+        return put(package, at, kind, value)
 
     return change
+
+
+def start(package: bytes, section: int) -> int:
+    """Where a section begins."""
+    return {i: at for i, _, at, _ in _entries(package)}[section]
 
 
 def replace(section: int, data: Callable[[bytes], bytes], flags: int = REQUIRED) -> Change:
@@ -79,19 +93,25 @@ def table(package: bytes) -> Table:
 def assemble(head: bytes, sections: Mapping[int, tuple[int, bytes]]) -> bytes:
     """A package of these sections."""
     body = bytearray(HEADER.size + SECTION_ENTRY.size * len(sections))
-    entries = b""
-    for section, (flags, data) in sections.items():
+    entries, head_bytes = b"", len(body)
+    for section in sorted(sections, key=lambda section: _record_bytes(section) == 1):
+        flags, data = sections[section]
         body += bytes(-len(body) % 4)
-        size = RECORD_BYTES[Section(section)] if section in list(Section) else 1
+        size = _record_bytes(section)
         entries += SECTION_ENTRY.pack(section, flags, len(body), len(data), len(data) // size)
         body += data
-    body[:HEADER.size + len(entries)] = head + entries
-    struct.pack_into("<I", body, PACKAGE_BYTES, len(body))
-    struct.pack_into("<I", body, SECTION_COUNT, len(sections))
+        head_bytes = len(body) if size > 1 else head_bytes
+    fields = PackageHeader._make(HEADER.unpack_from(head))._replace(
+        bytes=len(body), head_bytes=head_bytes, sections=len(sections))
+    body[:HEADER.size + len(entries)] = HEADER.pack(*fields) + entries
     return seal(bytes(body))
 
 
+def _record_bytes(section: int) -> int:
+    return RECORD_BYTES[Section(section)] if section in list(Section) else 1
+
+
 def _entries(package: bytes) -> list[tuple[int, int, int, int]]:
-    count = HEADER.unpack_from(package)[6]
+    count = PackageHeader._make(HEADER.unpack_from(package)).sections
     return [SECTION_ENTRY.unpack_from(package, HEADER.size + SECTION_ENTRY.size * i)[:4]
             for i in range(count)]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from edgefm.package.container import seal
 from edgefm.package.records import (
     BUFFER,
     CAP,
@@ -15,21 +16,36 @@ from edgefm.package.records import (
     SECTION_ENTRY,
     STREAM,
     TENSOR,
+    PackageHeader,
+    ReservedFeature,
     Section,
 )
-from tests.golden.edit import Change, chain, entry, header, put, record, replace, table, without
+from tests.golden.edit import (
+    Change,
+    chain,
+    entry,
+    header,
+    put,
+    record,
+    replace,
+    start,
+    table,
+    without,
+)
 
 # Records of example.efm: streams 0 (input) and 1 (result), each with its buffer; operators:
 INPUT, CONV, OUTPUT = 0, 1, 2
+IO_BYTES = 44  # in the header
 # Operators of outside.efm, which has the maps 0 (input) and 1 (result), both coded:
 STORE, TAKE, LOAD, STORE_RESULT = 0, 1, 2, 3
 # In ends.efm output 1 is a concatenation. Operand and tensor of that output, and the stream that is
 # the second part, between the pixels of the first:
 OPERAND, OUTPUT_TENSOR, PART = 13, 3, 4
 OUTPUT_RECORD = 8
+DEPTHWISE, LUT = 17, 23  # operator ids
 BOXES = 6  # the buffer of detector.efm's boxes
 INT32_MAX = 2**31 - 1
-POOL, PAGES, PAGE = 52, 56, 58  # of the header
+THREE_SECTIONS = HEADER.size + 3 * SECTION_ENTRY.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +56,7 @@ class Rule:
     status: str
     change: Change
     source: str = "example"
-    when_run: bool = False  # the package opens, and running it meets the status
+    when: str = ""  # "verify", "run": the package opens, and doing that meets the status
 
     def make(self, package: bytes) -> bytes:
         """The broken package."""
@@ -131,39 +147,83 @@ def _unsealed(offset: int, kind: str, value: int) -> Change:
     return change
 
 
+def _damaged(section: Section) -> Change:
+    """The first byte of a section changed, and all checksums left as they were."""
+
+    def change(package: bytes) -> bytes:
+        at = start(package, section)
+        return package[:at] + bytes([package[at] ^ 1]) + package[at + 1:]
+
+    return change
+
+
+def _tile(offset: int, kind: str, value: int, index: int = 0) -> Change:
+    return record(Section.TILES, index, offset, kind, value)
+
+
+def _tile_of(operator: int, offset: int, value: int) -> Change:
+    """Replace a field of the tile of the first operator of a kind."""
+
+    def change(package: bytes) -> bytes:
+        operators = OPERATOR.iter_unpack(table(package)[Section.OPERATORS][1])
+        return _tile(offset, "I", value, next(row[7] for row in operators if row[0] == operator))(
+            package)
+
+    return change
+
+
+def tile_differs(package: bytes) -> bytes:
+    """A tile's checksum is wrong, and no other."""
+    at = start(package, Section.TILES) + 12
+    return seal(package[:at] + bytes(4) + package[at + 4:], tiles=False)
+
+
+def _short_head(package: bytes) -> bytes:
+    """The head ends in the last section of records."""
+    head_bytes = PackageHeader._make(HEADER.unpack_from(package)).head_bytes
+    return header("head_bytes", head_bytes - 4)(package)
+
+
 HEADER_RULES = (
     Rule("header_cut_short", "EFM_BAD_SIZE", lambda p: p[:HEADER.size - 1]),
-    Rule("magic", "EFM_BAD_MAGIC", header(3, "B", ord("2"))),
-    Rule("major_unknown", "EFM_BAD_VERSION", header(4, "H", 2)),
+    Rule("magic", "EFM_BAD_MAGIC", header("magic", b"EFM2")),
+    Rule("major_unknown", "EFM_BAD_VERSION", header("major", 3)),
     Rule("package_cut_short", "EFM_BAD_SIZE", lambda p: p[:-1]),
     Rule("package_with_more_behind", "EFM_BAD_SIZE", lambda p: p + b"\0"),
-    Rule("checksum", "EFM_BAD_CHECKSUM", _unsealed(36, "I", 77)),
-    Rule("feature_unknown", "EFM_BAD_FEATURE", header(16, "I", 1 << 31)),
-    Rule("header_reserved_set", "EFM_BAD_FEATURE", header(60, "I", 1)),
-    Rule("alignment_zero", "EFM_BAD_FEATURE", header(40, "H", 0)),
-    Rule("alignment_too_large", "EFM_BAD_FEATURE", header(40, "H", 4097)),
-    Rule("port_buffers_zero", "EFM_BAD_FEATURE", header(42, "H", 0)),
-    Rule("port_buffers_three", "EFM_BAD_FEATURE", header(42, "H", 3)),
-    Rule("burst_unaligned", "EFM_BAD_FEATURE", chain(header(40, "H", 4), header(44, "I", 6))),
-    Rule("arena_too_large", "EFM_BAD_BUFFER", header(24, "I", INT32_MAX + 1)),
-    Rule("control_unaligned", "EFM_BAD_BUFFER", header(28, "I", 92)),
-    Rule("control_past_arena", "EFM_BAD_BUFFER", header(28, "I", 1 << 20)),
+    Rule("head_too_small", "EFM_BAD_SIZE", header("head_bytes", HEADER.size - 1)),
+    Rule("head_past_end", "EFM_BAD_SIZE", lambda p: header("head_bytes", len(p) + 1)(p)),
+    Rule("checksum", "EFM_BAD_CHECKSUM", _unsealed(IO_BYTES, "I", 77)),
+    Rule("weights_damaged", "EFM_BAD_CHECKSUM", _damaged(Section.WEIGHTS), when="verify"),
+    Rule("names_damaged", "EFM_BAD_CHECKSUM", _damaged(Section.NAMES), when="verify"),
+    Rule("feature_reserved", "EFM_BAD_FEATURE", header("features", ReservedFeature.WEIGHT_TILES)),
+    Rule("feature_unknown", "EFM_BAD_FEATURE", header("features", 1 << 31)),
+    Rule("header_reserved_set", "EFM_BAD_FEATURE", lambda p: put(p, HEADER.size - 4, "I", 1)),
+    Rule("alignment_zero", "EFM_BAD_FEATURE", header("alignment", 0)),
+    Rule("alignment_too_large", "EFM_BAD_FEATURE", header("alignment", 4097)),
+    Rule("port_buffers_zero", "EFM_BAD_FEATURE", header("port_buffers", 0)),
+    Rule("port_buffers_three", "EFM_BAD_FEATURE", header("port_buffers", 3)),
+    Rule("burst_unaligned", "EFM_BAD_FEATURE", chain(header("alignment", 4), header("burst", 6))),
+    Rule("arena_too_large", "EFM_BAD_BUFFER", header("arena_bytes", INT32_MAX + 1)),
+    Rule("control_unaligned", "EFM_BAD_BUFFER", header("control_bytes", 92)),
+    Rule("control_past_arena", "EFM_BAD_BUFFER", header("control_bytes", 1 << 20)),
     Rule("window_too_wide", "EFM_BAD_BUFFER",
-         chain(header(48, "I", 17), header(28, "I", 1 << 10))),
-    Rule("window_past_control", "EFM_BAD_BUFFER", header(48, "I", 3)),
+         chain(header("window", 17), header("control_bytes", 1 << 10))),
+    Rule("window_past_control", "EFM_BAD_BUFFER", header("window", 3)),
 )
 
 SECTION_RULES = (
-    Rule("sections_too_many", "EFM_BAD_SIZE", header(20, "I", 65)),
-    Rule("section_table_past_end", "EFM_BAD_SIZE", lambda p: put(
-        put(p[:HEADER.size + 3 * SECTION_ENTRY.size], 8, "I",
-            HEADER.size + 3 * SECTION_ENTRY.size), 20, "I", 4)),
+    Rule("sections_too_many", "EFM_BAD_SIZE", header("sections", 65)),
+    Rule("section_table_past_end", "EFM_BAD_SIZE", lambda p: chain(
+        header("bytes", THREE_SECTIONS), header("head_bytes", THREE_SECTIONS),
+        header("sections", 4))(p[:THREE_SECTIONS])),
+    Rule("section_of_records_past_head", "EFM_BAD_SIZE", _short_head),
     Rule("section_past_end", "EFM_BAD_SIZE", entry(Section.NAMES, 4, "I", 1 << 20)),
     Rule("section_unknown_but_required", "EFM_BAD_FEATURE", replace(200, lambda _: b"news")),
     Rule("section_twice", "EFM_BAD_SECTION", entry(Section.NAMES, 0, "H", Section.TABLES)),
     Rule("section_count_wrong", "EFM_BAD_SECTION", entry(Section.FIRINGS, 12, "I", 1)),
     Rule("section_size_uneven", "EFM_BAD_SECTION", replace(Section.STAGES, lambda d: d + b"\0")),
     Rule("section_missing", "EFM_BAD_SECTION", without(Section.TABLES)),
+    Rule("section_of_tiles_missing", "EFM_BAD_SECTION", without(Section.TILES)),
 )
 
 BUFFER_RULES = (
@@ -174,7 +234,7 @@ BUFFER_RULES = (
     Rule("buffer_slots_past_arena", "EFM_BAD_BUFFER", _buffer(4, "I", 1 << 20)),
     Rule("buffer_without_slots", "EFM_BAD_BUFFER", _buffer(8, "I", 0)),
     Rule("buffer_with_too_many_slots", "EFM_BAD_BUFFER",
-         chain(header(24, "I", 1 << 26), _buffer(8, "I", 65536))),
+         chain(header("arena_bytes", 1 << 26), _buffer(8, "I", 65536))),
 )
 
 STREAM_RULES = (
@@ -205,23 +265,23 @@ STREAM_RULES = (
     Rule("stream_zero_point_too_small", "EFM_BAD_STREAM", _stream(28, "i", -129)),
     Rule("stream_zero_point_too_large", "EFM_BAD_STREAM", _stream(28, "i", 128)),
     Rule("stream_map_too_large", "EFM_BAD_STREAM",
-         chain(header(24, "I", INT32_MAX), _buffer(4, "I", 1 << 20), _stream(0, "I", 4096),
+         chain(header("arena_bytes", INT32_MAX), _buffer(4, "I", 1 << 20), _stream(0, "I", 4096),
                _stream(4, "I", 1 << 20))),
 )
 
 MAP_RULES = (
     Rule("map_without_rows", "EFM_BAD_OPERATOR", _map(8, "I", 0), "outside"),
     Rule("map_with_too_many_rows", "EFM_BAD_OPERATOR",
-         chain(header(32, "I", 1 << 20), _map(8, "I", 65536)), "outside"),
+         chain(header("external_bytes", 1 << 20), _map(8, "I", 65536)), "outside"),
     Rule("map_without_slot_bytes", "EFM_BAD_OPERATOR",
          chain(_map(4, "I", 0), _map(12, "I", 0)), "outside"),
     Rule("map_row_past_slot", "EFM_BAD_OPERATOR", _map(12, "I", 5), "outside"),
     Rule("map_past_external_memory", "EFM_BAD_OPERATOR", _map(0, "I", 1 << 20), "outside"),
     Rule("map_rows_past_external_memory", "EFM_BAD_OPERATOR", _map(0, "I", 32), "outside"),
     Rule("map_address_unaligned", "EFM_BAD_OPERATOR",
-         chain(header(40, "H", 4), _map(0, "I", 2)), "outside"),
+         chain(header("alignment", 4), _map(0, "I", 2)), "outside"),
     Rule("map_slot_unaligned", "EFM_BAD_OPERATOR",
-         chain(header(32, "I", 64), header(40, "H", 4), _map(4, "I", 6)), "outside"),
+         chain(header("external_bytes", 64), header("alignment", 4), _map(4, "I", 6)), "outside"),
     Rule("map_of_unknown_cap", "EFM_BAD_OPERATOR", _map(36, "I", 1), "outside"),
     Rule("map_tables_past_section", "EFM_BAD_CODEC", _map(24, "I", 100), "outside"),
     Rule("map_directory_in_window", "EFM_BAD_CODEC", _map(28, "I", 88), "outside"),
@@ -234,15 +294,15 @@ MAP_RULES = (
 
 # pool.efm is outside.efm with both maps in a pool, each with a cap.
 POOL_RULES = (
-    Rule("pool_of_small_pages", "EFM_BAD_BUFFER", header(PAGE, "H", 15), "pool"),
+    Rule("pool_of_small_pages", "EFM_BAD_BUFFER", header("page", 15), "pool"),
     Rule("pool_of_large_pages", "EFM_BAD_BUFFER",
-         chain(header(24, "I", 1 << 20), header(PAGE, "H", 32769)), "pool"),
+         chain(header("arena_bytes", 1 << 20), header("page", 32769)), "pool"),
     Rule("pool_unaligned", "EFM_BAD_BUFFER",
-         chain(header(24, "I", 1 << 16), header(POOL, "I", 1004)), "pool"),
-    Rule("pool_in_control", "EFM_BAD_BUFFER", header(POOL, "I", 88), "pool"),
-    Rule("pool_past_arena", "EFM_BAD_BUFFER", header(POOL, "I", 1 << 16), "pool"),
-    Rule("pool_without_pages", "EFM_BAD_BUFFER", header(POOL, "I", 1000)),
-    Rule("pool_states_past_control", "EFM_BAD_BUFFER", header(PAGES, "H", 200), "pool"),
+         chain(header("arena_bytes", 1 << 16), header("pool", 1004)), "pool"),
+    Rule("pool_in_control", "EFM_BAD_BUFFER", header("pool", 88), "pool"),
+    Rule("pool_past_arena", "EFM_BAD_BUFFER", header("pool", 1 << 16), "pool"),
+    Rule("pool_without_pages", "EFM_BAD_BUFFER", header("pool", 1000)),
+    Rule("pool_states_past_control", "EFM_BAD_BUFFER", header("pool_pages", 200), "pool"),
     Rule("pooled_map_with_address", "EFM_BAD_OPERATOR", _map(0, "I", 1), "pool"),
     Rule("pooled_map_with_slots", "EFM_BAD_OPERATOR", _map(4, "I", 4), "pool"),
     Rule("cap_of_raw_map", "EFM_BAD_CODEC", _map(16, "I", 0), "pool"),
@@ -278,9 +338,9 @@ POOL_RULES = (
          chain(_map(28, "I", 96)), "pool"),
     Rule("capped_scratch_without_row", "EFM_BAD_CODEC",
          lambda p: _operator(STORE, 28, "I", _scratch(p, STORE) - 8)(p), "pool"),
-    Rule("pool_too_small", "EFM_BAD_SCHEDULE", header(PAGES, "H", 1), "pool", when_run=True),
+    Rule("pool_too_small", "EFM_BAD_SCHEDULE", header("pool_pages", 1), "pool", when="run"),
     Rule("pool_row_given_back", "EFM_BAD_SCHEDULE", lambda p: read_twice(p), "pool",
-         when_run=True),
+         when="run"),
 )
 
 TENSOR_RULES = (
@@ -313,7 +373,7 @@ def inputs(count: int) -> Change:
         return data + more
 
     return chain(
-        header(24, "I", 1 << 11), header(28, "I", 160), _buffer(0, "I", 256),
+        header("arena_bytes", 1 << 11), header("control_bytes", 160), _buffer(0, "I", 256),
         record(Section.BUFFERS, 1, 0, "I", 1032), _operator(CONV, 24, "I", 1544),
         replace(Section.OPERATORS, operators), replace(Section.STREAMS, streams),
         replace(Section.OPERANDS, lambda d: d + b"".join(
@@ -337,7 +397,10 @@ OPERATOR_RULES = (
     Rule("operator_wider_than_window", "EFM_BAD_OPERATOR", _operator(CONV, 1, "B", 2)),
     Rule("operator_operands_past_section", "EFM_BAD_OPERATOR", _operator(CONV, 4, "I", 3)),
     Rule("operator_params_past_section", "EFM_BAD_OPERATOR", _operator(CONV, 8, "I", 1)),
-    Rule("operator_weights_past_section", "EFM_BAD_OPERATOR", _operator(CONV, 16, "I", 1)),
+    Rule("operator_tiles_past_section", "EFM_BAD_OPERATOR", _operator(CONV, 16, "I", 1)),
+    Rule("operator_of_two_tiles", "EFM_BAD_FEATURE",
+         chain(replace(Section.TILES, lambda d: d + d), _operator(CONV, 20, "I", 2))),
+    Rule("operator_without_tile", "EFM_BAD_OPERATOR", _operator(CONV, 20, "I", 0)),
     Rule("operator_scratch_unaligned", "EFM_BAD_OPERATOR", _operator(CONV, 24, "I", 92)),
     Rule("operator_scratch_in_control", "EFM_BAD_OPERATOR", _operator(CONV, 24, "I", 80)),
     Rule("operator_scratch_past_arena", "EFM_BAD_OPERATOR", _operator(CONV, 24, "I", 1 << 20)),
@@ -356,7 +419,7 @@ OPERATOR_RULES = (
          chain(_operator(INPUT, 1, "B", 1), _operator(INPUT, 2, "B", 0))),
     Rule("input_that_makes_two", "EFM_BAD_OPERATOR", _operator(INPUT, 2, "B", 2)),
     Rule("input_with_parameters", "EFM_BAD_OPERATOR", _operator(INPUT, 12, "I", 1)),
-    Rule("input_with_weights", "EFM_BAD_OPERATOR", _operator(INPUT, 20, "I", 1)),
+    Rule("input_with_tile", "EFM_BAD_OPERATOR", _operator(INPUT, 20, "I", 1)),
     Rule("input_rows_differ", "EFM_BAD_OPERATOR", _operator(INPUT, 32, "I", 5)),
     Rule("input_with_gaps", "EFM_BAD_OPERATOR",
          chain(_stream(4, "I", 128), _stream(24, "I", 2), _tensor(4, "I", 128),
@@ -375,10 +438,31 @@ OPERATOR_RULES = (
     Rule("load_of_other_rows", "EFM_BAD_OPERATOR", _map(8, "I", 5), "outside"),
     Rule("load_of_other_row_bytes", "EFM_BAD_OPERATOR", _map(12, "I", 3), "outside"),
     Rule("load_transfer_past_slot", "EFM_BAD_OPERATOR",
-         chain(header(32, "I", 128), header(40, "H", 8), _map(4, "I", 8), _map(4, "I", 8, 1)),
+         chain(header("external_bytes", 128), header("alignment", 8), _map(4, "I", 8),
+               _map(4, "I", 8, 1)),
          "outside"),
     Rule("store_of_map_with_another_store", "EFM_BAD_OPERATOR",
          replace(Section.OPERATORS, lambda d: d + d[:OPERATOR.size]), "outside"),
+)
+
+TILE_RULES = (
+    Rule("tile_past_section", "EFM_BAD_OPERATOR", _tile(0, "I", 1 << 16)),
+    Rule("tile_unaligned", "EFM_BAD_OPERATOR",
+         chain(replace(Section.WEIGHTS, lambda d: bytes(8) + d), _tile(0, "I", 8))),
+    Rule("tile_of_other_raw_bytes", "EFM_BAD_OPERATOR", _tile(8, "I", 1 << 10)),
+    Rule("tile_checksum", "EFM_BAD_CHECKSUM", tile_differs, when="verify"),
+    Rule("tile_of_later_outputs", "EFM_BAD_OPERATOR", _tile(16, "I", 1)),
+    Rule("tile_of_fewer_outputs", "EFM_BAD_OPERATOR", _tile(20, "I", 1)),
+    Rule("tile_of_later_inputs", "EFM_BAD_OPERATOR", _tile(24, "I", 1)),
+    Rule("tile_of_fewer_inputs", "EFM_BAD_OPERATOR", _tile(28, "I", 0)),
+    Rule("depthwise_tile_of_all_inputs", "EFM_BAD_OPERATOR", _tile_of(DEPTHWISE, 28, 12), "rings"),
+    Rule("table_tile_of_channels", "EFM_BAD_OPERATOR", _tile_of(LUT, 20, 4), "operators"),
+    Rule("tile_in_unknown_memory", "EFM_BAD_FEATURE", _tile(32, "B", 1)),
+    Rule("tile_packing_unknown", "EFM_BAD_FEATURE", _tile(33, "B", 200)),
+    Rule("tile_code_unknown", "EFM_BAD_FEATURE", _tile(34, "B", 1)),
+    Rule("tile_flag_set", "EFM_BAD_FEATURE", _tile(35, "B", 1)),
+    Rule("tile_table_set", "EFM_BAD_FEATURE", _tile(36, "H", 1)),
+    Rule("tile_reserved_set", "EFM_BAD_FEATURE", _tile(38, "H", 1)),
 )
 
 CODEC_RULES = (
@@ -388,7 +472,8 @@ CODEC_RULES = (
          chain(*(_stream(4, "I", 1, i) for i in (0, 1)), *(_stream(12, "B", 4, i) for i in (0, 1)),
                *(_stream(24, "I", 4, i) for i in (0, 1))), "outside"),
     Rule("codec_rows_too_long", "EFM_BAD_CODEC",
-         chain(header(24, "I", 1 << 20), header(32, "I", 1 << 20), _buffer(4, "I", 1 << 16),
+         chain(header("arena_bytes", 1 << 20), header("external_bytes", 1 << 20),
+               _buffer(4, "I", 1 << 16),
                _stream(4, "I", 1 << 16), _map(4, "I", 1 << 16), _map(12, "I", 1 << 16)),
          "outside"),
     Rule("codec_scratch_without_code", "EFM_BAD_CODEC", _operator(STORE, 28, "I", 20), "outside"),
@@ -400,7 +485,7 @@ CODEC_RULES = (
     Rule("pairs_with_reference", "EFM_BAD_CODEC", _map(18, "H", 1), "refreshed"),
     Rule("pairs_of_other_rows", "EFM_BAD_OPERATOR", _map(8, "I", 5), "pairs"),
     Rule("pairs_of_other_row_bytes", "EFM_BAD_OPERATOR",
-         chain(header(32, "I", 1 << 10), _map(4, "I", 64), _map(12, "I", 61)), "pairs"),
+         chain(header("external_bytes", 1 << 10), _map(4, "I", 64), _map(12, "I", 61)), "pairs"),
     Rule("pairs_scratch_without_rows", "EFM_BAD_CODEC",
          lambda p: _operator(STORE, 28, "I", _scratch(p, STORE) - 8)(p), "pairs"),
 )
@@ -423,19 +508,19 @@ SCHEDULE_RULES = (
     Rule("stage_past_firings", "EFM_BAD_SCHEDULE", record(Section.STAGES, 0, 4, "I", 13)),
     Rule("firings_without_stage", "EFM_BAD_SCHEDULE", record(Section.STAGES, 0, 4, "I", 11)),
     Rule("rows_not_made_yet", "EFM_BAD_SCHEDULE",
-         record(Section.FIRINGS, 2, 0, "H", CONV), when_run=True),
+         record(Section.FIRINGS, 2, 0, "H", CONV), when="run"),
     Rule("rows_overwritten", "EFM_BAD_SCHEDULE",
-         record(Section.FIRINGS, 3, 0, "H", INPUT), when_run=True),
+         record(Section.FIRINGS, 3, 0, "H", INPUT), when="run"),
     Rule("rows_more_than_the_ring", "EFM_BAD_SCHEDULE",
-         record(Section.FIRINGS, 0, 2, "H", 4), when_run=True),
+         record(Section.FIRINGS, 0, 2, "H", 4), when="run"),
     Rule("rows_more_than_the_map", "EFM_BAD_SCHEDULE",
-         record(Section.FIRINGS, 11, 2, "H", 2), when_run=True),
+         record(Section.FIRINGS, 11, 2, "H", 2), when="run"),
     Rule("rows_left_over", "EFM_BAD_SCHEDULE",
          chain(replace(Section.FIRINGS, lambda d: d[:-FIRING.size]),
-               record(Section.STAGES, 0, 4, "I", 11)), when_run=True),
+               record(Section.STAGES, 0, 4, "I", 11)), when="run"),
     Rule("load_before_store", "EFM_BAD_SCHEDULE",
          chain(record(Section.FIRINGS, 1, 0, "H", LOAD), record(Section.FIRINGS, 2, 0, "H", STORE)),
-         "outside", when_run=True),
+         "outside", when="run"),
 )
 
 # Too large to keep: tests build these.
@@ -454,6 +539,6 @@ LARGE_RULES = (
 )
 
 BROKEN = (*HEADER_RULES, *SECTION_RULES, *BUFFER_RULES, *STREAM_RULES, *MAP_RULES, *POOL_RULES,
-          *TENSOR_RULES,
-          *OPERATOR_RULES, *CODEC_RULES, *REFERENCE_RULES, *SCHEDULE_RULES)
+          *TENSOR_RULES, *OPERATOR_RULES, *TILE_RULES, *CODEC_RULES, *REFERENCE_RULES,
+          *SCHEDULE_RULES)
 

@@ -3,7 +3,7 @@
  *
  *     mutate STEP a.efm b.efm ...   ->   one line "<refused> <stopped> <ran>" per package
  *     mutate 0 a.efm b.efm ...      ->   one line per package as it is: the status of opening it and,
- *                                        when that is well, of running it
+ *                                        when that is well, of verifying and of running it
  *
  * Damaged is: cut short anywhere; each byte set to each other value (every STEP-th of those); each buffer
  * and each scratch moved to each other place of the arena, onto whatever is there. Package size and
@@ -17,8 +17,9 @@
 #include "late_port.h"
 #include "edgefm_bytes.h"
 #include "model.h"
+#include "seal.h"
 
-enum { AT_BYTES = 8, AT_CRC = 12, CHECKED = 16, HEADER = 64, SECONDS = 20 };
+enum { SECONDS = 20 };
 enum { BUFFER_OFFSET = 0, OPERATOR_SCRATCH = 24 };
 enum { LARGEST_MEMORY = 1 << 20, FILL = 0xA5 };
 
@@ -101,9 +102,7 @@ static void try(uint8_t *package, uint32_t bytes, tally *t)
 {
     static uint64_t lent[EFM_OPEN_BYTES / 8];
     efm_model model;
-    if (bytes >= HEADER) {
-        efm_store_le32(package + AT_CRC, efm_crc32(0, package + CHECKED, bytes - CHECKED));
-    }
+    seal(package, bytes);
     alarm(SECONDS);
     if (efm_model_open(&model, package, bytes, (uint8_t *)lent, sizeof lent) != EFM_OK) {
         t->refused++;
@@ -122,9 +121,7 @@ static void try_cut(const uint8_t *package, uint32_t cut, tally *t)
 {
     uint8_t *memory = filled((size_t)cut + 1), *copy = memory + 1;
     memcpy(copy, package, cut);
-    if (cut >= HEADER) {
-        efm_store_le32(copy + AT_BYTES, cut);
-    }
+    seal_cut(copy, cut);
     try(copy, cut, t);
     free(memory);
 }
@@ -147,7 +144,7 @@ static void try_moved(uint8_t *package, uint32_t bytes, uint32_t section, uint32
             try(package, bytes, t);
         }
         efm_store_le32(at, was);
-        efm_store_le32(package + AT_CRC, efm_crc32(0, package + CHECKED, bytes - CHECKED));
+        seal(package, bytes);
     }
 }
 
@@ -159,7 +156,7 @@ static void try_changed(uint8_t *package, uint32_t bytes, uint32_t step, tally *
         try(package, bytes, t);
         package[i / 255] = was;
     }
-    efm_store_le32(package + AT_CRC, efm_crc32(0, package + CHECKED, bytes - CHECKED));
+    seal(package, bytes);
 }
 
 static void try_all(const uint8_t *package, uint32_t bytes, uint32_t step)
@@ -184,8 +181,12 @@ static void judge(const uint8_t *package, uint32_t bytes)
     uint8_t *copy = filled((size_t)bytes + 1);
     memcpy(copy + 1, package, bytes);
     efm_status status = efm_model_open(&model, copy + 1, bytes, (uint8_t *)lent, sizeof lent);
-    printf("%s%s%s\n", efm_status_name(status), status == EFM_OK ? " " : "",
-           status == EFM_OK ? efm_status_name(run(&model)) : "");
+    printf("%s", efm_status_name(status));
+    if (status == EFM_OK) {
+        printf(" %s", efm_status_name(efm_model_verify(&model)));
+        printf(" %s", efm_status_name(run(&model)));
+    }
+    printf("\n");
     free(copy);
 }
 

@@ -3,6 +3,7 @@
 
 import re
 import struct
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,15 @@ import pytest
 from edgefm.codecs import CODECS
 from edgefm.network.program import ELEMENT_BYTES, OpKind
 from edgefm.package import meta, records
-from edgefm.package.records import Feature, Section
-from edgefm.package.write import seal
+from edgefm.package.container import checksum
+from edgefm.package.records import (
+    SUMS_AT,
+    Feature,
+    Packing,
+    ReservedFeature,
+    ReservedSection,
+    Section,
+)
 from edgefm.planner import arena
 from tests.golden import edit, rules
 from tests.golden.make import GOLDEN
@@ -31,6 +39,7 @@ RECORDS = {
     "### Maps": (records.MAP, "EFM_MAP_BYTES"),
     "### Caps": (records.CAP, "EFM_CAP_BYTES"),
     "### References": (records.REFERENCE, "EFM_REFERENCE_BYTES"),
+    "### Tiles": (records.TILE, "EFM_TILE_BYTES"),
     "### Tensors": (records.TENSOR, "EFM_TENSOR_BYTES"),
 }
 
@@ -79,27 +88,32 @@ def test_record_offsets_are_those_c_reads(heading: str) -> None:
 
 def test_header_offsets_are_those_c_reads() -> None:
     _, offsets = layout("## Header")
-    names = {"magic": "MAGIC", "major": "MAJOR", "bytes": "BYTES", "crc": "CRC",
+    names = {"magic": "MAGIC", "major": "MAJOR", "bytes": "BYTES", "head_bytes": "HEAD",
+             "head_crc": "HEAD_CRC", "crc": "CRC",
              "features": "FEATURES", "sections": "SECTIONS", "arena_bytes": "ARENA",
              "control_bytes": "CONTROL", "external_bytes": "EXTERNAL", "io_bytes": "IO",
              "alignment": "ALIGNMENT", "port_buffers": "PORT_BUFFERS", "burst": "BURST",
              "window": "WINDOW", "pool": "POOL", "pool_pages": "POOL_PAGES", "page": "PAGE",
-             "reserved": "RESERVED"}
+             "version": "VERSION", "reserved": "RESERVED"}
     known = constants("src/format.h")
     assert {field: known[f"EFM_AT_{name}"] for field, name in names.items()} == {
         field: at for field, at in offsets.items() if field != "minor"}
-    assert known["EFM_AT_CHECKED"] == records.CHECKED_FROM == offsets["features"]
-    assert (offsets["bytes"], offsets["sections"]) == (edit.PACKAGE_BYTES, edit.SECTION_COUNT)
+    assert tuple(offsets)[:-1] == records.PackageHeader._fields
+    assert (offsets["head_crc"], offsets["features"]) == (records.SUMS_AT, records.CHECKED_FROM)
+    assert struct.unpack("<HH", struct.pack("<HH", records.MAJOR, records.MINOR)) == tuple(
+        constants("include/edgefm.h")[f"EFM_FORMAT_{name}"] for name in ("MAJOR", "MINOR"))
 
 
 def test_magic_and_checksum_are_those_of_the_text() -> None:
     magic = bytes.fromhex(re.findall(r"`([0-9A-F ]{11})`", table("## Header")[0]["Valid"])[0])
     assert magic == records.MAGIC
     assert f"0x{int.from_bytes(magic, 'little'):08x}" in source("src/format.h")
-    said = re.search(r"of the nine bytes `(\w+)` it is (\w+)", chapter("## Header"))
+    said = re.search(r"of the nine bytes\s+`(\w+)` it is (\w+)", chapter("## Integrity"))
     assert said
-    sealed = seal(bytes(16) + said[1].encode())
-    assert sealed[12:16] == int(said[2], 16).to_bytes(4, "little")
+    digits = said[1].encode()
+    assert checksum(digits) == int(said[2], 16)
+    front, behind = bytes(range(SUMS_AT)), b"behind"
+    assert checksum(front + b"not seen" + behind) == zlib.crc32(front + behind)
 
 
 # -- registries ------------------------------------------------------------------------------------
@@ -113,9 +127,27 @@ def test_sections() -> None:
     assert ids(rows) == {s.name: known[f"EFM_SECTION_{s.name}"] for s in Section}
 
 
+def test_reserved_sections() -> None:
+    rows = tables("## Reserved")[1]
+    assert ids([{**row, "Name": row["Section"]} for row in rows]) == {
+        "SIGNATURE": Section.SIGNATURE, **{s.name: s.value for s in ReservedSection}}
+    assert max(Section) < min(ReservedSection)
+
+
+def test_packings() -> None:
+    rows = table("### Packings")
+    assert ids(rows) == {p.name.lower(): p.value for p in Packing}
+    known = constants("include/edgefm.h")
+    assert {name for name in known if name.startswith("EFM_PACKING_")} == {
+        f"EFM_PACKING_{row['Name'].upper()}" for row in rows if row["Known"] == "yes"}
+
+
 def test_features() -> None:
     bits = {row["Name"]: 1 << int(row["Bit"]) for row in table("### Features")}
     assert bits == {f.name: f.value for f in Feature}
+    reserved = {row["Feature"]: 1 << int(row["Bit"]) for row in table("## Reserved")}
+    assert reserved == {f.name: f.value for f in ReservedFeature}
+    assert not sum(reserved.values()) & sum(bits.values())
     known = constants("include/edgefm.h")
     assert bits == {name: known[f"EFM_FEATURE_{name}"] for name in bits}
     assert known["EFM_FEATURES"] == sum(bits.values())
@@ -259,7 +291,7 @@ def test_every_rule_names_its_status_and_its_files() -> None:
         for name, mark in marks:
             assert name not in said, name
             said[name] = f"EFM_{row['Status'].strip('`')}", mark
-    expected = {rule.name: (rule.status, "run" if rule.when_run else "") for rule in rules.BROKEN}
+    expected = {rule.name: (rule.status, rule.when) for rule in rules.BROKEN}
     expected |= {rule.name: (rule.status, "built") for rule in rules.LARGE_RULES}
     assert said == expected
 

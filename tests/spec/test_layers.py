@@ -41,7 +41,7 @@ NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("model", "build"),
     ("check.h", "cursor.h"),
     ("caps", "page_pool"),
-    ("check_maps",),
+    ("check_container", "check_memory", "check_maps", "check_ends", "check_ops"),
     ("check", "memory"),
     ("prepare", "run"),
     ("ports",),

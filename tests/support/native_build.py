@@ -25,7 +25,8 @@ FLAGS = ("-std=c11", "-O2", "-g", "-ffp-contract=off", "-Wall", "-Wextra", "-Wer
 SANITIZED = ("-std=c11", "-D_POSIX_C_SOURCE=200809L", "-O1", "-g", "-Wall", "-Wextra", "-Werror",
              "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
-INCLUDES = tuple(f"-I{ROOT / 'native' / name}" for name in ("include", "src", "ports/pc"))
+INCLUDES = tuple(f"-I{ROOT / name}" for name in ("native/include", "native/src",
+                                                 "native/ports/pc", "tests/support"))
 
 Build = Callable[..., ModuleType]
 

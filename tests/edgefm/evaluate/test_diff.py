@@ -21,10 +21,10 @@ from edgefm.evaluate.diff import diff_compiled, diff_model, random_inputs
 from edgefm.exporters.tflite import export_tflite
 from edgefm.lower import lower
 from edgefm.network.graph import Graph
-from edgefm.package.read import read_info
-from edgefm.package.records import Section
-from edgefm.package.write import seal
+from edgefm.package.container import read_sections, read_tiles, seal
+from edgefm.package.records import OPERATOR, Section
 from edgefm.planner import Target, analyse, smallest_plan
+from tests.golden.edit import start, table
 
 REAL = ("kws_ref_model", "pretrainedResnet_quant", "vww_96_int8", "person_detect_patched",
         "mobilenet_v1_0.25_128_quant")
@@ -47,10 +47,9 @@ def with_weight_changed(made: Compiled, op: str) -> Compiled:
     """The package with one weight of an operator turned upside down, and sealed again."""
     index = next(i for i, placed in enumerate(made.plan.ops) if placed.name == op)
     package = bytearray(made.package)
-    at = {s.name: s.offset for s in read_info(made.package).sections}
-    record = at[Section.OPERATORS.name.lower()] + 40 * index
-    start, size = (int.from_bytes(package[record + k:record + k + 4], "little") for k in (16, 20))
-    last = at[Section.WEIGHTS.name.lower()] + start + size - 1
+    operator = list(OPERATOR.iter_unpack(table(made.package)[Section.OPERATORS][1]))[index]
+    tile = list(read_tiles(read_sections(made.package, op)))[operator[7]]
+    last = start(made.package, Section.WEIGHTS) + tile.offset + tile.bytes - 1
     package[last] ^= 0x80
     return replace(made, package=seal(bytes(package)))
 

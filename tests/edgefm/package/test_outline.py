@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadContainer, BadInput
+from edgefm.package.container import read_entries
 from edgefm.package.outline import read_outline
-from edgefm.package.read import read_entries, read_info
+from edgefm.package.read import read_info
 from edgefm.package.records import Section
 
 
@@ -35,7 +36,7 @@ def test_it_is_what_the_whole_package_says(root):
 def test_weights_are_not_asked_for(package):
     asked = []
     outline(package, asked)
-    at, size = next((at, size) for number, at, size in read_entries(package)
+    at, size = next((at, size) for number, at, size in read_entries(package, "net", len(package))
                     if number == Section.WEIGHTS)
     assert size and all(end <= at or start >= at + size
                         for start, end in ((s, s + c) for s, c in asked))

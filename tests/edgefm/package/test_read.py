@@ -12,9 +12,9 @@ from edgefm.errors import BadContainer
 from edgefm.package.meta import read_meta
 from edgefm.package.read import read_info
 from edgefm.package.records import HEADER, SECTION_ENTRY, Section
-from edgefm.package.write import seal
 from edgefm.runtime import Runtime
 from tests.golden.edit import Change, entry, header, put, record, replace, without
+from tests.golden.rules import tile_differs
 from tests.support.limits import Limited
 from tests.support.small_package import small_package
 
@@ -34,11 +34,20 @@ def meta(change: Any) -> Change:
 
 BROKEN: dict[str, tuple[Change, str]] = {
     "empty": (lambda p: b"", "not an .efm package"),
-    "magic": (header(0, "B", 0), "not an .efm package"),
-    "major": (header(4, "H", 2), r"format 2\.0, this edgefm reads 1\.x"),
+    "magic": (header("magic", b"EFM0"), "not an .efm package"),
+    "older": (lambda _: (GOOD.parent / "version_1/rings.efm").read_bytes(),
+              r"an older edgefm \(package format 1\.0, this one reads 2\.x\); compile it again"),
+    "newer": (header("major", 3),
+              r"a newer edgefm \(package format 3\.0, this one reads 2\.x\); update edgefm"),
+    "features": (header("features", 1 << 13 | 1 << 30 | 1), "needs STATE, bit 30, which"),
+    "short head": (header("head_bytes", 95), "a head of 95 bytes, expected 96 to "),
+    "long head": (header("head_bytes", 1 << 30), "a head of 1073741824 bytes, expected 96 to "),
+    "head": (lambda p: p[:33] + bytes([p[33] ^ 1]) + p[34:], "checksum of its head differs"),
+    "tile": (tile_differs, "checksum of tile 0 differs"),
+    "tile table": (replace(Section.TILES, lambda d: d + b"?"), "tiles are damaged"),
     "cut": (lambda p: p[:-3], "its header says"),
     "checksum": (lambda p: p[:-1] + b"?", "checksum differs"),
-    "table": (header(20, "I", 1 << 20), "1048576 sections in .*, expected at most 64"),
+    "table": (header("sections", 1 << 20), "1048576 sections in .*, expected at most 64"),
     "section": (entry(Section.NAMES, 4, "I", 1 << 30), "lies outside the file"),
     "no META": (without(Section.META), "META"),
     "no tensors": (without(Section.TENSORS), "TENSORS"),
@@ -93,7 +102,7 @@ def test_every_cut_and_every_changed_byte_of_the_description_is_refused_or_under
     for cut in range(0, len(data), 7):
         _reads_or_refuses(data[:cut])
         if cut > HEADER.size:
-            _reads_or_refuses(put(data[:cut], 8, "I", cut))
+            _reads_or_refuses(header("bytes", cut)(data[:cut]))
 
 
 def _reads_or_refuses(damaged: bytes) -> None:
@@ -108,8 +117,6 @@ def test_a_package_of_too_many_sections_is_refused_before_they_are_copied(root: 
     package = (root / "tests/golden/good/capped.efm").read_bytes()
     entry = package[HEADER.size:HEADER.size + SECTION_ENTRY.size]
     many = bytearray(package[:HEADER.size] + entry * 200_000 + bytes(1 << 20))
-    many[8:12] = len(many).to_bytes(4, "little")
-    many[20:24] = (200_000).to_bytes(4, "little")
-    package = seal(bytes(many))
+    package = header("sections", 200_000)(header("bytes", len(many))(bytes(many)))
     with Limited(6 << 20), pytest.raises(BadContainer, match="200000 sections in .*at most 64"):
         read_info(package)

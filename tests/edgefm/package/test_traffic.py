@@ -9,8 +9,8 @@ from packages import build
 from edgefm.codecs import CODECS, encode_map
 from edgefm.codecs.interface import RowShape
 from edgefm.evaluate.diff import random_inputs
+from edgefm.package.container import read_sections
 from edgefm.package.counters import MapCounters
-from edgefm.package.read import read_sections
 from edgefm.package.records import MAP, Section
 from edgefm.package.traffic import MapInfo, stored_maps, total, traffic
 from edgefm.runtime import Runtime

@@ -19,12 +19,12 @@ from edgefm.evaluate.diff import random_inputs
 from edgefm.lower import lower
 from edgefm.network.graph import Graph
 from edgefm.ops import run_graph
-from edgefm.package.read import read_sections
+from edgefm.package.container import read_sections, seal
 from edgefm.package.records import MAP, Section
-from edgefm.package.write import seal
 from edgefm.planner import Target, analyse, smallest_plan
 from edgefm.planner.model import StoredMap
 from edgefm.runtime import Runtime
+from tests.golden.edit import header
 
 TARGETS = (Target(), Target(alignment=4, burst=16, buffers=2), Target(alignment=16, buffers=2),
            Target(alignment=4, burst=8), Target(burst=5), Target(alignment=16, burst=32))
@@ -319,7 +319,8 @@ def test_inputs_need_not_be_contiguous() -> None:
 
 @pytest.mark.parametrize("damage", [
     lambda p: b"", lambda p: p[:40], lambda p: p[:-1], lambda p: p + b"\0",
-    lambda p: b"EFM2" + p[4:], lambda p: p[:-1] + bytes([p[-1] ^ 1])])
+    lambda p: b"EFM2" + p[4:], lambda p: p[:4] + b"\3" + p[5:],
+    lambda p: p[:-1] + bytes([p[-1] ^ 1])])
 def test_a_damaged_package_is_refused_with_one_line(damage: object) -> None:
     assert callable(damage)
     with pytest.raises(BadContainer, match=r"^broken\.efm: ") as error:
@@ -329,10 +330,10 @@ def test_a_damaged_package_is_refused_with_one_line(damage: object) -> None:
 
 def test_what_only_the_runtime_sees_is_refused_with_the_status() -> None:
     """An arena that is smaller than the buffers in it."""
-    package = bytearray(build(network()).package)
-    package[24:28] = (int.from_bytes(package[24:28], "little") - 8).to_bytes(4, "little")
+    built = build(network())
+    smaller = header("arena_bytes", built.plan.fast_bytes - 8)(built.package)
     with pytest.raises(BadContainer, match="the runtime refuses it: EFM_BAD_"):
-        Runtime(seal(bytes(package)))
+        Runtime(smaller)
 
 
 def test_a_schedule_that_cannot_run_stops_with_the_status() -> None:

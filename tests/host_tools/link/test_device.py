@@ -6,7 +6,7 @@ import random
 import struct
 import tracemalloc
 import zlib
-from dataclasses import replace
+from dataclasses import replace as replace_fields
 
 import numpy as np
 import pytest
@@ -15,8 +15,8 @@ from lying_device import INFO, STORE, Line, LyingDevice, Read
 from edgefm.errors import BadContainer, BadInput, BadMessage, DeviceError, EdgefmError, LinkError
 from edgefm.package import outline
 from edgefm.package.outline import tensor_bytes
-from edgefm.package.read import read_entries, read_info
-from edgefm.package.records import FIRING, HEADER, SECTION_ENTRY, TENSOR, Section
+from edgefm.package.read import read_info
+from edgefm.package.records import FIRING, TENSOR, Section
 from host_tools.cli import main
 from host_tools.link import device as device_module
 from host_tools.link.answers import RECORD
@@ -24,6 +24,8 @@ from host_tools.link.bulk import Timing
 from host_tools.link.device import Device
 from host_tools.link.events import RUN_END
 from host_tools.link.frames import ACK, CHUNK_HEAD, READ_REPLY, FrameType, Status
+from tests.golden import edit
+from tests.golden.edit import chain, header, replace, table
 
 MIB = 1 << 20
 MOST_MEMORY = 64 * MIB  # beyond what an honest device costs
@@ -163,20 +165,12 @@ def test_names_that_no_store_takes_are_refused_unsent(board, liar, name):
 
 
 def forged(package, section, data):
-    """The package with a section's bytes exchanged for others, which go behind everything."""
-    fields, package = list(HEADER.unpack_from(package)), bytearray(package)
-    for i, (number, _, _) in enumerate(read_entries(bytes(package))):
-        if number == section:
-            SECTION_ENTRY.pack_into(package, HEADER.size + i * SECTION_ENTRY.size, number, 0,
-                                    len(package), len(data), 0)
-    fields[3] = len(package) + len(data)
-    HEADER.pack_into(package, 0, *fields)
-    return bytes(package) + data
+    """The package with a section's bytes exchanged for others."""
+    return replace(section, lambda _: data)(package)
 
 
 def section_of(package, wanted):
-    return next(package[at:at + size] for number, at, size in read_entries(package)
-                if number == wanted)
+    return table(package)[wanted][1]
 
 
 @pytest.mark.parametrize(("rows", "count"), [(65535, 2000), (65535, 1), (1, 200_000)])
@@ -205,26 +199,19 @@ def test_a_large_outline_is_refused_before_it_is_fetched(package):
         asked.append(count)
         return big[start:start + count]
 
-    big = bytearray(package)
-    table = read_entries(package)
-    at = next(i for i, (number, _, _) in enumerate(table) if number == Section.FIRINGS)
-    SECTION_ENTRY.pack_into(big, HEADER.size + at * SECTION_ENTRY.size, Section.FIRINGS, 0, 1024,
-                            1 << 31, 0)
-    struct.pack_into("<I", big, 8, 2**32 - 1)
+    big = chain(header("bytes", 2**32 - 1), header("head_bytes", 1 << 31))(package)
     with pytest.raises(BadContainer, match="without its weights, expected at most"):
         outline.read_outline(fetch, 2**32 - 1, "net")
     assert sum(asked) < 10_000
 
 
 def test_weights_of_four_gigabytes_cost_nothing(package):
-    big, table = bytearray(package), read_entries(package)
-    at = next(i for i, (number, _, _) in enumerate(table) if number == Section.WEIGHTS)
-    SECTION_ENTRY.pack_into(big, HEADER.size + at * SECTION_ENTRY.size, Section.WEIGHTS, 0, 1024,
-                            2**32 - 1025, 0)
-    struct.pack_into("<I", big, 8, 2**32 - 1)
+    big = chain(edit.entry(Section.WEIGHTS, 4, "I", 1024),
+                edit.entry(Section.WEIGHTS, 8, "I", 2**32 - 1025),
+                header("bytes", 2**32 - 1))(package)
     tracemalloc.start()
     try:
-        outline.read_outline(lambda start, count: bytes(big[start:start + count]), 2**32 - 1, "net")
+        outline.read_outline(lambda start, count: big[start:start + count], 2**32 - 1, "net")
         assert tracemalloc.get_traced_memory()[1] < 10 * MIB
     finally:
         tracemalloc.stop()
@@ -368,7 +355,7 @@ def test_random_packages_in_the_store_cost_little_memory(seed, liar, board, pack
 
 def test_a_device_without_alignment_is_refused():
     with pytest.raises(BadMessage, match="alignment 0"):
-        Device(Line(LyingDevice(info=replace(INFO, alignment=0))))
+        Device(Line(LyingDevice(info=replace_fields(INFO, alignment=0))))
 
 
 def test_a_capability_record_without_end_is_refused(liar):

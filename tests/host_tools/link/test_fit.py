@@ -11,8 +11,8 @@ from edgefm.compiler.load import Model
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import BadContainer, Infeasible, UnsupportedModel
+from edgefm.package.container import seal
 from edgefm.package.read import Needs, read_needs
-from edgefm.package.write import seal
 from host_tools.link.fit import check_fit
 
 NEEDS = Needs(1, 1000, 1, 60_000, 1000, 4, frozenset({5, 6}), frozenset({0, 4}))

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks operators one by one: what they refer to, their tiles, and that they take it all. */
+#include <stddef.h>
+
+#include "edgefm_bytes.h"
+#include "check.h"
+
+/* Tiles are raw and mapped; a packing is one that this build reads. */
+static efm_status check_tile(const efm_model *model, uint32_t index)
+{
+    const uint8_t *at = efm_model_record(model, EFM_SECTION_TILES, index);
+    uint32_t place = efm_load_le32(at + EFM_TILE_AT_MEMORY), packing = at[EFM_TILE_AT_PACKING];
+    uint32_t offset = efm_load_le32(at + EFM_TILE_AT_OFFSET), bytes = efm_load_le32(at + EFM_TILE_AT_BYTES);
+    if (place != packing << 8 || efm_load_le32(at + EFM_TILE_AT_TABLE) != 0 || packing > 31
+        || (efm_packings() >> packing & 1) == 0) {
+        return EFM_BAD_FEATURE;
+    }
+    if (offset % EFM_TILE_ALIGNMENT != 0 || efm_load_le32(at + EFM_TILE_AT_RAW_BYTES) != bytes
+        || !fits(offset, bytes, model->section[EFM_SECTION_WEIGHTS].bytes)) {
+        return EFM_BAD_OPERATOR;
+    }
+    return EFM_OK;
+}
+
+static uint32_t tiles_of(const efm_model *model, uint32_t op)
+{
+    return efm_load_le32(efm_model_record(model, EFM_SECTION_OPERATORS, op) + EFM_OPERATOR_AT_N_TILES);
+}
+
+static efm_status check_op_ranges(const efm_model *model, uint32_t index)
+{
+    const uint8_t *at = efm_model_record(model, EFM_SECTION_OPERATORS, index);
+    uint32_t operands = (uint32_t)at[EFM_OPERATOR_AT_N_IN] + at[EFM_OPERATOR_AT_N_OUT];
+    uint32_t tiles = tiles_of(model, index);
+    if (at[EFM_OPERATOR_AT_RESERVED] != 0 || operands > efm_model_window_operands(model)
+        || !fits(efm_load_le32(at + EFM_OPERATOR_AT_OPERANDS), operands, efm_model_count(model, EFM_SECTION_OPERANDS))
+        || !fits(efm_load_le32(at + EFM_OPERATOR_AT_PARAMS), efm_load_le32(at + EFM_OPERATOR_AT_N_PARAMS),
+                 efm_model_count(model, EFM_SECTION_PARAMS))
+        || !fits(efm_load_le32(at + EFM_OPERATOR_AT_TILES), tiles, efm_model_count(model, EFM_SECTION_TILES))) {
+        return EFM_BAD_OPERATOR;
+    }
+    if (tiles > 1) {
+        return EFM_BAD_FEATURE;
+    }
+    uint32_t scratch = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH),
+             scratch_bytes = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH_BYTES);
+    if (scratch_bytes != 0
+        && (scratch % 8 != 0 || scratch < efm_model_control_bytes(model)
+            || !fits(scratch, scratch_bytes, efm_model_arena_bytes(model)))) {
+        return EFM_BAD_OPERATOR;
+    }
+    return EFM_OK;
+}
+
+/* INPUT and OUTPUT: operator and tensor agree; rows with gaps are gathered in scratch. */
+static efm_status check_end(const efm_model *model, const efm_op_view *op, const efm_rows *rows)
+{
+    uint32_t tensor = op->kind == EFM_OP_OUTPUT ? efm_model_inputs(model) + op->link : op->link;
+    efm_status status = efm_check_tensor(model, tensor, rows);
+    if (status != EFM_OK || is_packed(rows)) {
+        return status;
+    }
+    return op->kind == EFM_OP_OUTPUT && op->scratch_bytes >= row_bytes(rows) ? EFM_OK : EFM_BAD_OPERATOR;
+}
+
+/* The executor's own operators have one operand, no parameters, and no tiles. */
+static efm_status check_mover(const efm_model *model, uint32_t index, const efm_op_view *op, const efm_rows *rows)
+{
+    int makes = op->kind == EFM_OP_INPUT || op->kind == EFM_OP_LOAD;
+    if (op->n_in != (makes ? 0u : 1u) || op->n_out != (makes ? 1u : 0u) || op->n_params != 0
+        || tiles_of(model, index) != 0 || op->rows != rows->height) {
+        return EFM_BAD_OPERATOR;
+    }
+    if (op->kind == EFM_OP_INPUT || op->kind == EFM_OP_OUTPUT) {
+        return check_end(model, op, rows);
+    }
+    return efm_check_cursor(model, index, op, rows);
+}
+
+/* A tile has all channels of its operator, or none where constants do not go by channel. */
+static int tile_fits(const efm_model *model, uint32_t index, uint32_t kind, const efm_op_args *args)
+{
+    const uint8_t *at = efm_model_record(model, EFM_SECTION_OPERATORS, index);
+    efm_tile_view tile;
+    uint32_t out = 0, in = 0;
+    if (kind == EFM_OP_CONV || kind == EFM_OP_DEPTHWISE) {
+        out = args->out->channels;
+        in = kind == EFM_OP_CONV ? args->in->channels : 1;
+    }
+    if (tiles_of(model, index) == 0) {
+        return 1;
+    }
+    efm_model_tile(model, efm_load_le32(at + EFM_OPERATOR_AT_TILES), &tile);
+    return (tile.first_out | tile.first_in) == 0 && tile.out == out && tile.in == in;
+}
+
+static efm_status check_compute(const efm_model *model, uint32_t index, const efm_op_view *op, const efm_op_args *args)
+{
+    const efm_op_class *entry = efm_op_find(op->kind);
+    if (entry == NULL) {
+        return EFM_BAD_FEATURE;
+    }
+    if (op->n_in == 0 || op->n_out == 0) {
+        return EFM_BAD_OPERATOR;
+    }
+    efm_status status = entry->check(args);
+    if (status != EFM_OK) {
+        return status;
+    }
+    if (!tile_fits(model, index, op->kind, args)
+        || op->rows != ((entry->flags & EFM_OP_ACCUMULATES) ? args->in : args->out)[0].height) {
+        return EFM_BAD_OPERATOR;
+    }
+    if (entry->flags & EFM_OP_ACCUMULATES) {
+        for (uint32_t i = 0; i < op->n_out; i++) {
+            if (args->out[i].capacity < args->out[i].height) {
+                return EFM_BAD_OPERATOR;
+            }
+        }
+    }
+    return EFM_OK;
+}
+
+static efm_status check_op(const efm_model *model, uint32_t index, efm_rows *rows)
+{
+    efm_status status = check_op_ranges(model, index);
+    if (status != EFM_OK) {
+        return status;
+    }
+    efm_op_view op;
+    efm_model_op(model, index, &op);
+    if (op.n_in + op.n_out == 0) {
+        return EFM_BAD_OPERATOR;
+    }
+    for (uint32_t i = 0; i < op.n_in + op.n_out; i++) {
+        uint32_t stream = efm_load_le16(op.operands + 2 * i);
+        if (stream >= efm_model_count(model, EFM_SECTION_STREAMS)) {
+            return EFM_BAD_OPERATOR;
+        }
+        if (i >= op.n_in && efm_model_producer(model, stream) != index) {
+            return EFM_BAD_OPERATOR;
+        }
+        efm_model_rows(model, stream, NULL, &rows[i]);
+    }
+    if (op.kind >= EFM_OP_INPUT && op.kind <= EFM_OP_STORE) {
+        return check_mover(model, index, &op, rows);
+    }
+    efm_op_args args = {.params = op.params,
+                        .n_params = op.n_params,
+                        .weights = op.weights,
+                        .weights_bytes = op.weights_bytes,
+                        .in = rows,
+                        .n_in = op.n_in,
+                        .out = rows + op.n_in,
+                        .n_out = op.n_out,
+                        .scratch_bytes = op.scratch_bytes};
+    return check_compute(model, index, &op, &args);
+}
+
+/* Every stream is among its producer's outputs: what nobody makes, nobody can wait for. */
+static efm_status check_producers(const efm_model *model)
+{
+    for (uint32_t i = 0; i < efm_model_count(model, EFM_SECTION_STREAMS); i++) {
+        efm_op_view op;
+        efm_model_op(model, efm_model_producer(model, i), &op);
+        uint32_t k = op.n_in;
+        while (k < op.n_in + op.n_out && efm_load_le16(op.operands + 2 * k) != i) {
+            k++;
+        }
+        if (k == op.n_in + op.n_out) {
+            return EFM_BAD_STREAM;
+        }
+    }
+    return EFM_OK;
+}
+
+efm_status efm_check_ops(const efm_model *model, efm_rows *rows)
+{
+    efm_status status = EFM_OK;
+    for (uint32_t i = 0; status == EFM_OK && i < efm_model_count(model, EFM_SECTION_TILES); i++) {
+        status = check_tile(model, i);
+    }
+    for (uint32_t i = 0; status == EFM_OK && i < efm_model_count(model, EFM_SECTION_OPERATORS); i++) {
+        status = check_op(model, i, rows);
+    }
+    return status == EFM_OK ? check_producers(model) : status;
+}
