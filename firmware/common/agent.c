@@ -142,6 +142,8 @@ static bool start(efm_agent *agent, const efm_board *board)
     agent->bulk = (efm_bulk){.store = store, .inference = &agent->inference};
     agent->commands = (efm_commands){.board = board, .store = store, .inference = &agent->inference};
     efm_inference_init(&agent->inference, &host);
+    agent->store.accept = efm_inference_accept;
+    agent->store.context = &agent->inference;
     efm_text_init(&agent->text, board, store, &agent->inference, send, agent);
     efm_capability_fill(agent->capability, board, timer_works);
     tell_space(agent);

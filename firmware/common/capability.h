@@ -10,7 +10,7 @@
 #define EFM_BUILD_ID 0
 #endif
 
-enum { EFM_CAPABILITY_BYTES = 76 };
+enum { EFM_CAPABILITY_BYTES = 104 };
 
 /* Fills `record`; the store's two sizes are 0 until efm_capability_store(). */
 void efm_capability_fill(uint8_t record[EFM_CAPABILITY_BYTES], const efm_board *board, bool timer_works);

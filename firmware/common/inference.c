@@ -292,18 +292,35 @@ void efm_inference_init(efm_inference *inference, const efm_inference_host *host
     inference->host = *host;
 }
 
+static int open_package(efm_inference *inference, const uint8_t *at, uint32_t bytes, efm_reason *reason)
+{
+    const efm_board *board = inference->host.board;
+    int status = efm_model_open(&inference->model, at, bytes, board->arena, board->arena_bytes);
+    *reason = (efm_reason){0};
+    return status == EFM_OK ? check_memory(inference, reason) : status;
+}
+
+int efm_inference_accept(void *context, const uint8_t *at, uint32_t bytes)
+{
+    efm_inference *inference = context;
+    efm_reason reason;
+    int status = open_package(inference, at, bytes, &reason);
+    if (status == EFM_BAD_MAGIC) { /* a file that is no package */
+        return EFM_OK;
+    }
+    if (status == EFM_LINK_REFUSED) { /* memory; REFUSED of a write has a meaning of its own */
+        return EFM_BAD_ARGUMENT;
+    }
+    return status == EFM_OK ? (int)efm_model_verify(&inference->model) : status;
+}
+
 int efm_inference_run(efm_inference *inference, const efm_store_entry *package, const efm_store_entry *input,
                       uint32_t flags, uint32_t times, efm_reason *reason)
 {
-    const efm_board *board = inference->host.board;
     inference->kept = false;
     inference->tell_stages = (flags & EFM_RUN_TELL_STAGES) != 0;
     inference->tell_maps = false; /* until there is a run to tell of */
-    int status = efm_model_open(&inference->model, package->at, package->bytes, board->arena, board->arena_bytes);
-    *reason = (efm_reason){0};
-    if (status == EFM_OK) {
-        status = check_memory(inference, reason);
-    }
+    int status = open_package(inference, package->at, package->bytes, reason);
     if (status == EFM_OK) {
         status = check_input(inference, input, times, reason);
     }

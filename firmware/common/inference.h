@@ -51,6 +51,10 @@ typedef struct efm_reason {
     uint64_t need, have;
 } efm_reason;
 
+/* For efm_store.accept: a package is one that this board can run, and whole; other files are let through. The
+   status is the runtime's, EFM_BAD_ARGUMENT for memory that the board does not have. */
+EFM_MUST_CHECK int efm_inference_accept(void *context, const uint8_t *at, uint32_t bytes);
+
 /* Runs `package` `times` times on what `input` holds, or when it is null on what comes over the line.
    Returns the first status that is not EFM_OK. */
 int efm_inference_run(efm_inference *inference, const efm_store_entry *package, const efm_store_entry *input,

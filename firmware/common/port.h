@@ -39,6 +39,7 @@ typedef struct efm_flash {
 
 typedef struct efm_board {
     const char *name;           /* up to 15 characters */
+    const char *target;         /* of `edgefm compile --target`, up to 16 characters; null where none is for it */
     efm_ticks_unit unit;
     uint32_t ticks_per_second;  /* 0 under emulation: ticks do not measure time */
     uint8_t *arena;             /* fast memory for the runtime, aligned to 8 */

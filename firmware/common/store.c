@@ -407,9 +407,13 @@ int efm_store_commit(efm_store *store)
     if (store->taken != open.bytes) {
         return EFM_LINK_INCOMPLETE;
     }
-    int status = EFM_BAD_CHECKSUM;
-    store->unsettled = store->open; /* flash that fails may hold the commit all the same */
-    if (efm_crc32(0, open.at + efm_head_bytes(store), open.bytes) == open.crc) {
+    const uint8_t *at = open.at + efm_head_bytes(store);
+    int status = efm_crc32(0, at, open.bytes) == open.crc ? EFM_OK : EFM_BAD_CHECKSUM;
+    if (status == EFM_OK && store->accept != NULL) {
+        status = store->accept(store->context, at, open.bytes);
+    }
+    if (status == EFM_OK) {
+        store->unsettled = store->open; /* flash that fails may hold the commit all the same */
         status = write_done(store, &open);
     }
     if (status != EFM_OK) {

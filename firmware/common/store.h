@@ -59,7 +59,7 @@ typedef struct efm_store_space {
     uint32_t erases;  /* of the block erased most often, as far as is known */
 } efm_store_space;
 
-/* Lent by the caller; its fields are the store's own. */
+/* Lent by the caller; its fields are the store's own, but for `accept` and `context`. */
 typedef struct efm_store {
     efm_flash flash;
     uint32_t blocks;   /* of erase_bytes */
@@ -70,6 +70,10 @@ typedef struct efm_store {
     uint32_t unsettled; /* first block of the newest write while a package that it replaced may be there, or `blocks` */
     uint32_t taken; /* bytes of its package so far */
     bool resumed; /* `taken` is right; not so after a mount, until begin() looked */
+    /* Asked before a commit, with all of the file where it will stay: a status other than EFM_OK refuses it. May
+       be null; efm_store_mount() makes it so. */
+    int (*accept)(void *context, const uint8_t *at, uint32_t bytes);
+    void *context;
     uint8_t buffer[EFM_STORE_PAGE_MAX];
 } efm_store;
 
@@ -94,7 +98,8 @@ EFM_MUST_CHECK int efm_store_begin(efm_store *store, const efm_store_package *pa
 EFM_MUST_CHECK int efm_store_append(efm_store *store, const uint8_t *bytes, uint32_t count);
 
 /* Makes the package the one of its name, which frees the one before. EFM_LINK_INCOMPLETE: bytes are
-   missing, the write stays open. EFM_BAD_CHECKSUM: not what was announced, the write is dropped. */
+   missing, the write stays open. EFM_BAD_CHECKSUM: not what was announced, the write is dropped; so it is with the
+   status of accept(). The package of that name that was there before stays then. */
 EFM_MUST_CHECK int efm_store_commit(efm_store *store);
 
 /* Drops the unfinished write, if any. To interrupt one and go on later nothing need be called. */

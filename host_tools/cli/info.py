@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from edgefm.codecs import CODECS
 from edgefm.console.notation import size_text
+from edgefm.package.records import Packing
 from host_tools.cli.arguments import add_json
 from host_tools.cli.output import print_fields, print_json
 from host_tools.cli.store import store_of
@@ -34,4 +35,6 @@ def run(arguments: argparse.Namespace) -> None:
         "store": f"{size_text(info.store_bytes)}, room for {size_text(info.largest_package)}",
         "results": size_text(info.results_bytes), "timer": timer,
         "package format": f"{info.format_major}.{info.format_minor}",
+        "packings": ", ".join(p.name.lower() for p in Packing if info.packings >> p & 1),
+        "kernels": info.kernels or "not told", "target": info.target or "none of its own",
         "operators": f"{info.operators.bit_count()} kinds", "codecs": ", ".join(codecs)})

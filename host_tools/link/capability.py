@@ -10,6 +10,7 @@ from edgefm.errors import BadMessage
 
 FIRST = struct.Struct("<8s16sIIQIIIIHHHH")  # the record of version 1.0
 LATER = struct.Struct("<BBHII")             # what 1.1 appended
+LAST = struct.Struct("<I8s16s")             # what 1.4 appended
 UNITS = ("instructions", "cycles", "us")
 
 
@@ -17,7 +18,8 @@ UNITS = ("instructions", "cycles", "us")
 class Info:
     """What a device says it is and can do; the capability record of docs/PROTOCOL.md.
 
-    `unit` is what a tick of its timer is, `ticks_per_second` 0 where a tick is no time.
+    `unit` is what a tick of its timer is, `ticks_per_second` 0 where a tick is no time. `target` is
+    a name for `compile --target`, empty where the device knows none.
     """
 
     build: bytes
@@ -36,6 +38,19 @@ class Info:
     timer_works: bool = False
     ticks_per_second: int = 0
     results_bytes: int = 0
+    packings: int = 1
+    kernels: str = ""
+    target: str = ""
+
+
+def compile_for(info: Info) -> str:
+    """What to type for a package that the device can run, in words."""
+    target = ""
+    if info.target:
+        target = f" --target {info.target}"
+    elif info.alignment > 1:
+        target = f" --target FILE.toml (alignment = {info.alignment})"
+    return f"compile it with{target} --fast {info.fast_bytes} --external {info.external_bytes}"
 
 
 def write_info(info: Info) -> bytes:
@@ -43,7 +58,8 @@ def write_info(info: Info) -> bytes:
     return FIRST.pack(info.build, info.board.encode(), info.features, info.decoders, info.operators,
                       info.fast_bytes, info.external_bytes, info.store_bytes, info.largest_package,
                       info.format_major, info.format_minor, info.alignment, 0) + LATER.pack(
-        UNITS.index(info.unit), info.timer_works, 0, info.ticks_per_second, info.results_bytes)
+        UNITS.index(info.unit), info.timer_works, 0, info.ticks_per_second,
+        info.results_bytes) + LAST.pack(info.packings, info.kernels.encode(), info.target.encode())
 
 
 def read_info(record: bytes) -> Info:
@@ -51,8 +67,7 @@ def read_info(record: bytes) -> Info:
     if len(record) < FIRST.size:
         raise BadMessage(f"capability record: {len(record)} bytes, expected {FIRST.size} or more")
     build, board, *numbers, _ = FIRST.unpack_from(record)
-    name = board.rstrip(b"\0").decode("utf-8", "replace")
-    info = Info(build, name, *numbers)
+    info = Info(build, _text(board), *numbers)
     if not info.alignment:
         raise BadMessage("capability record: alignment 0, expected 1 or more")
     if len(record) < FIRST.size + LATER.size:
@@ -60,5 +75,13 @@ def read_info(record: bytes) -> Info:
     unit, works, _, ticks_per_second, results_bytes = LATER.unpack_from(record, FIRST.size)
     if unit >= len(UNITS):
         raise BadMessage(f"capability record: unit {unit} of the timer is not known")
-    return replace(info, unit=UNITS[unit], timer_works=bool(works),
+    info = replace(info, unit=UNITS[unit], timer_works=bool(works),
                    ticks_per_second=ticks_per_second, results_bytes=results_bytes)
+    if len(record) < FIRST.size + LATER.size + LAST.size:
+        return info
+    packings, kernels, target = LAST.unpack_from(record, FIRST.size + LATER.size)
+    return replace(info, packings=packings, kernels=_text(kernels), target=_text(target))
+
+
+def _text(field: bytes) -> str:
+    return field.rstrip(b"\0").decode("utf-8", "replace")

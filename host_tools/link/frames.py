@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from edgefm.errors import BadMessage
 
-MAJOR, MINOR = 1, 3
+MAJOR, MINOR = 1, 4
 HEAD = struct.Struct("<BBH")
 CRC = struct.Struct("<I")
 FRAME_EXTRA = HEAD.size + CRC.size

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from edgefm.errors import BadInput, BadMessage, DeviceError, Infeasible, LinkLost
+from edgefm.package.records import MAGIC
 from host_tools.link.answers import (
     MOST_FILES,
     RECORD,
@@ -28,12 +29,17 @@ from host_tools.link.answers import (
     read_list,
     read_space,
 )
-from host_tools.link.capability import Info
+from host_tools.link.capability import Info, compile_for
 from host_tools.link.frames import Command, Status
 from host_tools.link.session import MOST_READ, Progress, Session
 from host_tools.link.shared_memory import SharedMemory
 
 IMPORT_ARGS = struct.Struct("<BIII")
+# What a device says of a package that it cannot run, when all of it has arrived.
+NOT_RUN = frozenset(range(Status.BAD_ARGUMENT, Status.BAD_MAGIC))
+WHY_NOT = {Status.BAD_VERSION: "it reads another package format",
+           Status.BAD_FEATURE: "it lacks a feature, operator, codec or packing that is needed",
+           Status.BAD_ARGUMENT: "it has less memory, or another alignment, than is needed"}
 NAMES_TOLD = 8          # in a message
 WORTH_SHARING = 1 << 12  # bytes from which on shared memory is used where there is one
 
@@ -129,7 +135,7 @@ class Store:
         """Store `data`; the file of that name stays until the new one is whole.
 
         `replace`: where there is no room for both, the old one goes first. Raises Infeasible where
-        there is no room.
+        there is no room, DeviceError for a package that the device cannot run.
         """
         shared = self._memory
         if len(data) > MOST_READ:
@@ -142,6 +148,8 @@ class Store:
                 prefix = ":replace/" if replace else ""
                 self._session.put(prefix + check_name(name), data, progress)
         except DeviceError as error:
+            if data[:len(MAGIC)] == MAGIC and error.status in NOT_RUN:
+                raise self._not_run(name, error) from None
             raise self._no_room(name, len(data), error) from None
 
     def _import(self, shared: SharedMemory, name: str, data: bytes, replace: bool) -> None:
@@ -150,6 +158,12 @@ class Store:
             memory.write(data)
         self._session.request(Command.IMPORT, IMPORT_ARGS.pack(
             replace, 0, len(data), zlib.crc32(data)) + name.encode())
+
+    def _not_run(self, name: str, error: DeviceError) -> DeviceError:
+        status = Status(error.status)
+        why = WHY_NOT.get(status, "the package is damaged")
+        return DeviceError(f"{self._name}: the device refuses :{name}: {why} ({status.name}); "
+                           f"{compile_for(self.info)}", status)
 
     def _no_room(self, name: str, size: int, error: DeviceError) -> Exception:
         if error.status == Status.TOO_MANY:

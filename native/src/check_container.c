@@ -13,11 +13,11 @@ static uint32_t checksum(const uint8_t *package, uint32_t bytes)
 
 static efm_status check_identity(const uint8_t *package, uint32_t bytes)
 {
+    if (bytes < EFM_AT_MAJOR || efm_load_le32(package + EFM_AT_MAGIC) != EFM_MAGIC) {
+        return EFM_BAD_MAGIC;
+    }
     if (bytes < EFM_HEADER_BYTES) {
         return EFM_BAD_SIZE;
-    }
-    if (efm_load_le32(package + EFM_AT_MAGIC) != EFM_MAGIC) {
-        return EFM_BAD_MAGIC;
     }
     if (efm_load_le16(package + EFM_AT_MAJOR) != EFM_FORMAT_MAJOR) {
         return EFM_BAD_VERSION;

@@ -12,7 +12,7 @@ from networks import random_network
 from packages import build
 from sim_board import Bad, Interrupted, dial, listening
 
-from edgefm.errors import DeviceError, Infeasible, LinkError
+from edgefm.errors import BadContainer, DeviceError, Infeasible, LinkError
 from edgefm.evaluate.diff import random_inputs
 from edgefm.ops import run_graph
 from edgefm.package.container import read_entries, seal
@@ -27,6 +27,10 @@ from host_tools.link.device import Device
 from host_tools.link.events import NOTHING, Maps, RunBegin, RunEnd, StageBegin, join_maps
 from host_tools.link.frames import Command, Status
 from host_tools.link.transport import ProcessTransport
+from tests.golden import rules
+from tests.golden.edit import start
+
+BROKEN = {rule.name: rule.when for rule in rules.BROKEN}
 
 COUNTED = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "input_read_bytes",
            "output_write_bytes")
@@ -340,19 +344,35 @@ def refused(device, name, stream, status, text):
     assert error.value.status == status
 
 
-def test_what_does_not_fit_is_refused_with_need_and_have(sim):
-    built, inputs, outputs = made(1)
-    with sim("--fast-bytes", 640) as device:
-        device.put("n", built.package)
-        refused(device, "n", b"", Status.REFUSED,
-                f"needs {built.plan.fast_bytes} bytes of fast memory, there are 640")
+SMALLER = (("--fast-bytes", 640, "bytes of fast memory, there are 640"),
+           ("--external-bytes", 8, "bytes of external memory, there are 8"),
+           ("--alignment", 64, "alignment of external memory, there are 64"))
+
+
+@pytest.mark.parametrize(("option", "value", "text"), SMALLER, ids=[one[0] for one in SMALLER])
+def test_what_does_not_fit_is_refused_before_it_is_stored(sim, option, value, text):
+    external = made(1)[0] if "fast" in text else stored_outside()[0]
+    with sim(option, value) as device:
+        device.put("n", b"before")
+        with pytest.raises(DeviceError, match="refuses :n: it has less memory, or another align"
+                           ) as error:
+            device.put("n", external.package)
+        assert error.value.status == Status.BAD_ARGUMENT
+        assert device.get("n") == b"before"
+
+
+@pytest.mark.parametrize(("option", "value", "text"), SMALLER, ids=[one[0] for one in SMALLER])
+def test_what_was_stored_for_a_larger_board_is_refused_with_need_and_have(
+        sim, tmp_path, option, value, text):
+    external = made(1)[0] if "fast" in text else stored_outside()[0]
+    with sim("--flash", tmp_path / "flash") as device:
+        device.put("n", external.package)
+    with sim("--flash", tmp_path / "flash", option, value) as device:
+        refused(device, "n", b"", Status.REFUSED, text)
+
+
+def test_input_of_another_size_is_refused_with_need_and_have(sim):
     external, inputs, outputs = stored_outside()
-    with sim("--external-bytes", 8) as device:
-        device.put("n", external.package)
-        refused(device, "n", b"", Status.REFUSED, "bytes of external memory, there are 8")
-    with sim("--alignment", 64) as device:
-        device.put("n", external.package)
-        refused(device, "n", b"", Status.REFUSED, "alignment of external memory, there are 64")
     with sim() as device:
         device.put("n", external.package)
         stream = device.outline("n").stream(inputs)
@@ -378,12 +398,14 @@ def test_damaged_packages_are_refused_and_the_device_goes_on(sim, root):
     with sim() as device:
         device.put("good", built.package)
         stream = device.outline("good").stream(inputs)
-        damaged = bytearray(built.package)
-        damaged[100] ^= 1
-        device.put("bad", bytes(damaged))
-        refused(device, "bad", stream, Status.BAD_CHECKSUM, "BAD_CHECKSUM")
+        for at in (100, len(built.package) - 1, start(built.package, Section.WEIGHTS)):
+            damaged = bytearray(built.package)
+            damaged[at] ^= 1
+            with pytest.raises(DeviceError, match=r"refuses :bad: the package is damaged \(BAD_CH"):
+                device.put("bad", bytes(damaged))
+            assert device.find("bad") is None
         device.put("bad", b"no package at all")
-        refused(device, "bad", stream, Status.BAD_SIZE, "RUN: BAD_")
+        refused(device, "bad", stream, Status.BAD_MAGIC, "RUN: BAD_")
         with pytest.raises(DeviceError, match="NOT_FOUND"):
             device._session.request(Command.RUN, b"\0\1\0\1y")
         assert device.run("good", stream).end.outputs_sha256 == digest(outputs)
@@ -392,12 +414,46 @@ def test_damaged_packages_are_refused_and_the_device_goes_on(sim, root):
 def test_every_bad_golden_package_is_refused_by_its_name(sim, root):
     with sim() as device:
         for path in sorted((root / "tests/golden/bad").glob("*.efm"))[::4]:
-            device.put("bad", path.read_bytes())
             with pytest.raises(DeviceError) as error:
+                device.put("bad", path.read_bytes())
                 device._session.feed(Command.RUN, b"\0\1\0\3bad", ":input", b"")
-            assert error.value.status < 0
-            device.remove("bad")
+            if device.find("bad"):  # what is no package, and what running finds if there is input
+                assert path.stem.startswith("magic") or BROKEN[path.stem.split("__")[0]] == "run"
+                assert error.value.status in (Status.BAD_MAGIC, Status.REFUSED)
+                device.remove("bad")
+            else:
+                assert error.value.status == Status[path.stem.split("__EFM_")[1]], path.stem
         assert device.files() == []
+
+
+def test_packages_of_version_1_are_refused_by_their_version(sim, root):
+    with sim() as device:
+        for path in (root / "tests/golden/version_1").glob("*.efm"):
+            with pytest.raises(DeviceError, match=r"it reads another package format \(BAD_VERSION"):
+                device.put("old", path.read_bytes())
+        assert device.files() == []
+
+
+def test_a_head_that_rots_in_flash_is_noticed_and_a_weight_is_not(sim, tmp_path):
+    """What docs/FORMAT.md says of flash that is read in place."""
+    built, inputs, _ = made(1)
+    flash = tmp_path / "flash"
+    with sim("--flash", flash) as device:
+        device.put("n", built.package)
+        stream = device.outline("n").stream(inputs)
+    image = flash.read_bytes()
+    at = image.index(built.package)
+    for section, status in ((Section.STREAMS, Status.BAD_CHECKSUM), (Section.WEIGHTS, Status.OK)):
+        rotten = bytearray(image)
+        rotten[at + start(built.package, section)] ^= 1
+        flash.write_bytes(rotten)
+        with sim("--flash", flash) as device:
+            if status != Status.OK:
+                refused(device, "n", stream, status, "BAD_CHECKSUM")
+                continue
+            assert device.run("n", stream).end.status == Status.OK
+            with pytest.raises(BadContainer, match="checksum"):
+                read_info(bytes(rotten[at:at + len(built.package)]), "n")
 
 
 def test_a_package_that_stops_in_the_middle_says_why(sim):

@@ -118,7 +118,8 @@ def test_byte_tables_have_no_gaps_and_their_structs_size(document):
             at += int(size)
         sizes.append(at)
     assert sizes == [frames.HEAD.size, frames.ACK.size, frames.WANT.size,
-                     capability.FIRST.size + capability.LATER.size, answers.RECORD.size,
+                     capability.FIRST.size + capability.LATER.size + capability.LAST.size,
+                     answers.RECORD.size,
                      events.RUN_BEGIN.size, events.STAGE.size, events.RUN_END.size,
                      events.MAPS.size, events.MAP_RECORD.size]
 

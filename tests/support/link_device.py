@@ -11,7 +11,7 @@ from host_tools.link.frames import FRAME_EXTRA, Status
 COMMON = Path(__file__).resolve().parents[2] / "firmware" / "common"
 SOURCES = (COMMON / "frames.c", COMMON / "link.c")
 INFO = Info(b"\x01\x02\x03\x04\x05\x06\x07\x08", "test", 3, 0x1f, 0xffff, 65536, 1 << 20, 1 << 19,
-            1 << 18, 1, 0, 4)
+            1 << 18, 2, 0, 4)
 CDEF = """
 typedef struct { uint8_t type, sequence; uint32_t bytes; const uint8_t *payload; ...; }
     efm_link_frame;
