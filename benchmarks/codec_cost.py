@@ -126,8 +126,9 @@ def _build(folder: Path, codec: str, optimize: str) -> Path:
     subprocess.run(
         ["arm-none-eabi-gcc", "-std=c11", optimize, "-mcpu=cortex-m4", "-mthumb", "-ffreestanding",
          "-nostartfiles", "--specs=nosys.specs", *switches, f"-I{native / 'src'}",
-         f"-I{native / 'include'}", "-ffunction-sections", "-Wl,--gc-sections", "-T",
-         str(ROOT / "benchmarks" / "codec_cost.ld"), str(ROOT / "benchmarks" / "codec_cost.c"),
+         f"-I{native / 'include'}", f"-I{ROOT / 'tests/support'}", "-ffunction-sections",
+         "-Wl,--gc-sections", "-T",
+         str(ROOT / "tests/support/bare.ld"), str(ROOT / "benchmarks" / "codec_cost.c"),
          *(str(native / "src" / each) for each in sources), "-lc", "-lgcc", "-o", str(target)],
         check=True)
     return target

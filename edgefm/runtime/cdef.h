@@ -54,7 +54,6 @@ efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t byt
                           uint32_t arena_bytes);
 uint32_t efm_model_prepare_bytes(const efm_model *model);
 efm_status efm_model_prepare(efm_model *model, uint8_t *memory, uint32_t bytes);
-efm_status efm_model_verify(const efm_model *model);
 uint32_t efm_model_arena_bytes(const efm_model *model);
 uint32_t efm_model_external_bytes(const efm_model *model);
 uint32_t efm_model_maps(const efm_model *model);

@@ -311,7 +311,11 @@ int efm_inference_accept(void *context, const uint8_t *at, uint32_t bytes)
     if (status == EFM_LINK_REFUSED) { /* memory; REFUSED of a write has a meaning of its own */
         return EFM_BAD_ARGUMENT;
     }
-    return status == EFM_OK ? (int)efm_model_verify(&inference->model) : status;
+    if (status == EFM_OK) {
+        (void)inference->host.listen(inference->host.context, false); /* checksums of megabytes take a while */
+        status = efm_model_verify(&inference->model);
+    }
+    return status;
 }
 
 int efm_inference_run(efm_inference *inference, const efm_store_entry *package, const efm_store_entry *input,

@@ -12,7 +12,9 @@ from edgefm.console.notation import size_text, tensor_text
 from edgefm.console.terminal import say
 from edgefm.files.read import read_bytes
 from edgefm.network.names import short
+from edgefm.package.container import read_header
 from edgefm.package.read import PackageInfo, read_info
+from edgefm.package.records import feature_names
 from host_tools.cli.arguments import add_json
 from host_tools.cli.output import print_fields, print_json, print_table
 
@@ -28,10 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Read the package's description and print it."""
     data = read_bytes(arguments.net)
-    info = read_info(data, str(arguments.net))
+    info, header = read_info(data, str(arguments.net)), read_header(data, str(arguments.net))
     if arguments.json:
         print_json({
-            "name": info.name, "bytes": len(data),
+            "name": info.name, "bytes": len(data), "format": f"{header.major}.{header.minor}",
+            "version": info.version, "features": feature_names(info.features),
             "model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
             "inputs": [_tensor(t) for t in info.inputs],
             "outputs": [_tensor(t) for t in info.outputs],
@@ -39,7 +42,8 @@ def run(arguments: argparse.Namespace) -> None:
             "labels": list(info.labels), "plan": info.plan, "rate": info.rate,
             "sections": [{"name": s.name, "bytes": s.bytes} for s in info.sections]})
         return
-    say(f"{arguments.net}: {info.name}, {size_text(len(data))}")
+    say(f"{arguments.net}: {info.name}, {size_text(len(data))}, format {header.major}."
+        f"{header.minor}")
     print_summary(info)
     say()
     print_table(("section", "bytes"), [(s.name, s.bytes) for s in info.sections])
@@ -52,6 +56,9 @@ def print_summary(info: PackageInfo) -> None:
         for number, tensor in enumerate(tensors):
             text = tensor_text(tensor.shape, tensor.dtype, tensor.scale, tensor.zero_point)
             fields[f"{word} {number}"] = f"{tensor.name}: {text}"
+    fields["needs"] = ", ".join(feature_names(info.features)) or "no feature"
+    if info.version:
+        fields["version"] = info.version
     fields["preprocess"] = info.preprocess or "none: takes .npy files, no pictures"
     fields["class names"] = len(info.labels) or "none"
     fields["fast memory"] = size_text(info.plan["fast_bytes"])

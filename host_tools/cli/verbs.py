@@ -21,6 +21,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType({
         "compile": "Compile a model file into one package (.efm) for the runtime.",
         "plan": "Plan a model into a memory budget: stages, placements, exact bytes per memory.",
         "inspect": "Show what a package holds: inputs, outputs, preprocessing, sections, memory.",
+        "verify": "Hold packages against every checksum in them, here or on a device.",
         "run": "Run a package, here or on a device: top-5 classes, boxes, or a segmentation.",
         "diff": "Compare every tensor of the deployed plan with the reference, value by value.",
         "validate": "Measure accuracy, traffic and speed on labelled pictures.",

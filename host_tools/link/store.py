@@ -162,8 +162,9 @@ class Store:
     def _not_run(self, name: str, error: DeviceError) -> DeviceError:
         status = Status(error.status)
         why = WHY_NOT.get(status, "the package is damaged")
+        advice = compile_for(self.info) if status in WHY_NOT else "compile it again"
         return DeviceError(f"{self._name}: the device refuses :{name}: {why} ({status.name}); "
-                           f"{compile_for(self.info)}", status)
+                           f"{advice}", status)
 
     def _no_room(self, name: str, size: int, error: DeviceError) -> Exception:
         if error.status == Status.TOO_MANY:

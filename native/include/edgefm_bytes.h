@@ -5,35 +5,35 @@
 
 #include <stdint.h>
 
-/* Compilers merge the bytes of a field into one load, but only after they have judged the function's size. */
+/* Compilers merge the bytes into one load, but only after they have judged the function too large to inline. */
 #if defined(__GNUC__)
-#define EFM_ALWAYS_INLINE static inline __attribute__((always_inline))
+#define EFM_INLINE static inline __attribute__((always_inline))
 #else
-#define EFM_ALWAYS_INLINE static inline
+#define EFM_INLINE static inline
 #endif
 
-EFM_ALWAYS_INLINE uint16_t efm_load_le16(const uint8_t *p)
+EFM_INLINE uint16_t efm_load_le16(const uint8_t *p)
 {
     return (uint16_t)(p[0] | (uint16_t)(p[1] << 8));
 }
 
-EFM_ALWAYS_INLINE uint32_t efm_load_le32(const uint8_t *p)
+EFM_INLINE uint32_t efm_load_le32(const uint8_t *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-EFM_ALWAYS_INLINE int32_t efm_load_le32s(const uint8_t *p)
+EFM_INLINE int32_t efm_load_le32s(const uint8_t *p)
 {
     return (int32_t)efm_load_le32(p);
 }
 
-EFM_ALWAYS_INLINE void efm_store_le16(uint8_t *p, uint16_t v)
+static inline void efm_store_le16(uint8_t *p, uint16_t v)
 {
     p[0] = (uint8_t)v;
     p[1] = (uint8_t)(v >> 8);
 }
 
-EFM_ALWAYS_INLINE void efm_store_le32(uint8_t *p, uint32_t v)
+static inline void efm_store_le32(uint8_t *p, uint32_t v)
 {
     p[0] = (uint8_t)v;
     p[1] = (uint8_t)(v >> 8);

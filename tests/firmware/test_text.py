@@ -53,11 +53,11 @@ def stored(firmware: str, tmp_path: Path) -> Callable[..., ProcessTransport]:
     """`stored({"a": package}, "--option")`: a board whose store holds these."""
 
     def start(packages: dict[str, bytes], *options: str) -> ProcessTransport:
-        command = [firmware, "--flash", str(tmp_path / "flash"), *options]
-        with Device(ProcessTransport(command)) as device:
+        command = [firmware, "--flash", str(tmp_path / "flash")]
+        with Device(ProcessTransport(command)) as device:  # one that takes every package
             for name, package in packages.items():
                 device.put(name, package)
-        return ProcessTransport(command)
+        return ProcessTransport([*command, *options])
 
     return start
 
