@@ -3,7 +3,8 @@
 
 good/*.efm are what some release wrote, with a .json beside each of what it must give for ever. They
 are written once: a file that is there stays, unless its name is given as an argument before any
-release has shipped it. bad/*.efm break one rule each and are written anew from good ones.
+release has shipped it. bad/*.efm break one rule each and are written again from good ones.
+version_1/*.efm are what version 1 of the format wrote, and stay.
 """
 
 from __future__ import annotations

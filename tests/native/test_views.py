@@ -12,7 +12,7 @@ from tests.support.document import layout, table
 
 CDEF = """
 typedef struct { const uint8_t *at; uint32_t bytes, count; } efm_section;
-typedef struct { const uint8_t *package; uint32_t bytes; efm_section section[17]; } efm_model;
+typedef struct { const uint8_t *package; uint32_t bytes; efm_section section[18]; } efm_model;
 typedef struct { uint32_t kind, n_in, n_out; const uint8_t *operands; const uint8_t *params;
                  uint32_t n_params; const uint8_t *weights; uint32_t weights_bytes, scratch,
                  scratch_bytes, rows, link; } efm_op_view;
@@ -25,6 +25,9 @@ typedef struct { uint8_t *base; uint32_t row_stride, capacity, pixel_stride, hei
                  channels, element; int32_t zero_point; } efm_rows;
 typedef struct { uint32_t rows, row_bytes, type, scale_bits; int32_t zero_point; uint32_t rank;
                  uint32_t shape[4]; const uint8_t *name; uint32_t name_bytes; } efm_tensor;
+typedef struct { const uint8_t *at; uint32_t bytes, raw_bytes, crc, first_out, out, first_in, in,
+                 packing; } efm_tile_view;
+void tile_of(const efm_model *model, uint32_t index, efm_tile_view *tile);
 void efm_model_op(const efm_model *model, uint32_t index, efm_op_view *op);
 void efm_model_map(const efm_model *model, uint32_t index, efm_map_view *map);
 void efm_model_cap(const efm_model *model, uint32_t index, efm_cap_view *cap);
@@ -37,6 +40,10 @@ ALONE = """
 #include "model.h"
 const efm_op_class *efm_op_find(uint32_t id) { return 0; }
 const efm_codec_class *efm_codec_find(uint32_t id) { return 0; }
+void tile_of(const efm_model *model, uint32_t index, efm_tile_view *tile)
+{
+    efm_model_tile(model, index, tile);
+}
 """
 SIZES = {"u8": 1, "u16": 2}
 
@@ -80,14 +87,34 @@ def fields(view: Any, said: dict[str, int]) -> dict[str, int]:
 
 
 def test_operators(package: Package) -> None:
-    said = package.put("### Operators", Section.OPERATORS, operands=5, params=6, weights=7)
+    said = package.put("### Operators", Section.OPERATORS, operands=5, params=6, tiles=0)
+    tile = package.put("### Tiles", Section.TILES, offset=32)
     op = package.ffi.new("efm_op_view *")
     package.lib.efm_model_op(package.model, 0, op)
-    for name, section in (("operands", Section.OPERANDS), ("params", Section.PARAMS),
-                          ("weights", Section.WEIGHTS)):
+    assert said.pop("n_tiles") and said.pop("tiles") == 0
+    assert (op.weights - package.memory, op.weights_bytes) == (tile["offset"], tile["raw_bytes"])
+    for name, section in (("operands", Section.OPERANDS), ("params", Section.PARAMS)):
         place = getattr(op, name) - package.memory
         assert place == said.pop(name) * RECORD_BYTES[section]
     assert fields(op, said) == said
+
+
+def test_operators_without_tiles(package: Package) -> None:
+    package.put("### Operators", Section.OPERATORS, operands=5, params=6, tiles=0, n_tiles=0)
+    op = package.ffi.new("efm_op_view *")
+    package.lib.efm_model_op(package.model, 0, op)
+    assert op.weights_bytes == 0
+
+
+def test_tiles(package: Package) -> None:
+    said = package.put("### Tiles", Section.TILES, offset=32)
+    view = package.ffi.new("efm_tile_view *")
+    package.lib.tile_of(package.model, 0, view)
+    assert view.at - package.memory == said.pop("offset")
+    assert getattr(view, "in") == said.pop("in")
+    for checked in ("memory", "code", "flags", "table"):  # 0 in every package that is open
+        del said[checked]
+    assert fields(view, said) == said
 
 
 def test_maps(package: Package) -> None:

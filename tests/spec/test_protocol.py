@@ -125,7 +125,8 @@ def test_byte_tables_have_no_gaps_and_their_structs_size(document):
 
 
 def test_the_firmwares_sizes(header):
-    assert header["CAPABILITY_BYTES"] == capability.FIRST.size + capability.LATER.size
+    assert header["CAPABILITY_BYTES"] == (
+        capability.FIRST.size + capability.LATER.size + capability.LAST.size)
     assert header["BULK_RECORD"] == answers.RECORD.size
     assert header["RUN_BEGIN_BYTES"] == events.RUN_BEGIN.size
     assert header["STAGE_EVENT_BYTES"] == events.STAGE.size

@@ -79,17 +79,6 @@ def test_inspect_says_which_format_it_is_and_what_it_needs(net: Path, edgefm: Ed
     assert ", format 2.0" in edgefm("inspect", net).splitlines()[0]
 
 
-def test_verify_reads_all_of_a_package(net: Path, root: Path, edgefm: Edgefm,
-                                       edgefm_error: Edgefm) -> None:
-    assert f"{net}: " in edgefm("verify", net) and ", whole: " in edgefm("verify", net)
-    old = root / "tests/golden/version_1/rings.efm"
-    assert "an older edgefm" in edgefm_error("verify", old, net)
-    data = bytearray(net.read_bytes())
-    data[-1] ^= 1
-    net.write_bytes(data)
-    assert "checksum differs: the file is damaged" in edgefm_error("verify", net)
-
-
 def test_compile_stores_what_it_is_told(model: Path, tmp_path: Path, edgefm_json: Edgefm) -> None:
     path = tmp_path / "net.efm"
     edgefm_json("compile", model, "-o", path, "--preprocess", "mean=1,2,3,order=bgr",
