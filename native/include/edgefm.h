@@ -66,10 +66,7 @@ enum { EFM_OP_INPUT = 1, EFM_OP_OUTPUT = 2, EFM_OP_LOAD = 3, EFM_OP_STORE = 4 };
 int efm_has_operator(uint32_t id);
 int efm_has_codec(uint32_t id);
 
-/* Ids of packings of weights; FORMAT.md has those that are reserved. */
-enum { EFM_PACKING_ROWS = 0 };
-
-/* Bit i: this build reads packing i. */
+/* Bit i: packing i of FORMAT.md can be read, of convolutions of one kind at least. */
 uint32_t efm_packings(void);
 
 /* The instruction set that this build has kernels for: "dsp", "x86", "portable". */

@@ -4,6 +4,7 @@
 #include "codecs/list.h"
 #include "config.h"
 #include "edgefm.h"
+#include "kernels/kernel.h"
 #include "ops/op.h"
 
 const char *efm_version(void)
@@ -21,7 +22,8 @@ uint32_t efm_features(void)
 
 uint32_t efm_packings(void)
 {
-    return (uint32_t)1 << EFM_PACKING_ROWS;
+    const efm_kernel *kernel = efm_kernel_choose();
+    return kernel->conv_packings | kernel->depthwise_packings;
 }
 
 const char *efm_kernels(void)

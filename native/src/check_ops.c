@@ -4,15 +4,15 @@
 
 #include "edgefm_bytes.h"
 #include "check.h"
+#include "kernels/kernel.h"
 
-/* Tiles are raw and mapped; a packing is one that this build reads. */
+/* Tiles are raw and mapped; the packing is the operator's to judge. */
 static efm_status check_tile(const efm_model *model, uint32_t index)
 {
     const uint8_t *at = efm_model_record(model, EFM_SECTION_TILES, index);
-    uint32_t place = efm_load_le32(at + EFM_TILE_AT_MEMORY), packing = at[EFM_TILE_AT_PACKING];
+    uint32_t place = efm_load_le32(at + EFM_TILE_AT_MEMORY), packing = (uint32_t)at[EFM_TILE_AT_PACKING] << 8;
     uint32_t offset = efm_load_le32(at + EFM_TILE_AT_OFFSET), bytes = efm_load_le32(at + EFM_TILE_AT_BYTES);
-    if (place != packing << 8 || efm_load_le32(at + EFM_TILE_AT_TABLE) != 0 || packing > 31
-        || (efm_packings() >> packing & 1) == 0) {
+    if (place != packing || efm_load_le32(at + EFM_TILE_AT_TABLE) != 0) {
         return EFM_BAD_FEATURE;
     }
     if (offset % EFM_TILE_ALIGNMENT != 0 || efm_load_le32(at + EFM_TILE_AT_RAW_BYTES) != bytes
@@ -94,10 +94,19 @@ static int tile_fits(const efm_model *model, uint32_t index, uint32_t kind, cons
     return (tile.first_out | tile.first_in) == 0 && tile.out == out && tile.in == in;
 }
 
+/* Bit i: packing i is one that this processor's kernels read; other operators know no packings. */
+static uint32_t packings_of(uint32_t kind)
+{
+    const efm_kernel *kernel = efm_kernel_choose();
+    return kind == EFM_OP_CONV        ? kernel->conv_packings
+           : kind == EFM_OP_DEPTHWISE ? kernel->depthwise_packings
+                                      : 1u << EFM_PACKING_ROWS;
+}
+
 static efm_status check_compute(const efm_model *model, uint32_t index, const efm_op_view *op, const efm_op_args *args)
 {
     const efm_op_class *entry = efm_op_find(op->kind);
-    if (entry == NULL) {
+    if (entry == NULL || op->packing > 31 || (packings_of(op->kind) >> op->packing & 1) == 0) {
         return EFM_BAD_FEATURE;
     }
     if (op->n_in == 0 || op->n_out == 0) {
@@ -149,6 +158,7 @@ static efm_status check_op(const efm_model *model, uint32_t index, efm_rows *row
                         .n_params = op.n_params,
                         .weights = op.weights,
                         .weights_bytes = op.weights_bytes,
+                        .packing = op.packing,
                         .in = rows,
                         .n_in = op.n_in,
                         .out = rows + op.n_in,

@@ -100,11 +100,13 @@ void efm_model_op(const efm_model *model, uint32_t index, efm_op_view *op)
     op->n_params = efm_load_le32(at + EFM_OPERATOR_AT_N_PARAMS);
     op->weights = model->section[EFM_SECTION_WEIGHTS].at;
     op->weights_bytes = 0;
+    op->packing = 0;
     if (efm_load_le32(at + EFM_OPERATOR_AT_N_TILES) != 0) {
         efm_tile_view tile;
         efm_model_tile(model, efm_load_le32(at + EFM_OPERATOR_AT_TILES), &tile);
         op->weights = tile.at;
         op->weights_bytes = tile.raw_bytes;
+        op->packing = tile.packing;
     }
     op->scratch = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH);
     op->scratch_bytes = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH_BYTES);

@@ -30,6 +30,7 @@ typedef struct efm_op_view {
     uint32_t n_params;
     const uint8_t *weights;   /* raw bytes of its tile */
     uint32_t weights_bytes;
+    uint32_t packing;         /* of those weights */
     uint32_t scratch;         /* arena offset */
     uint32_t scratch_bytes;
     uint32_t rows;            /* fired in all */

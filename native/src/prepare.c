@@ -30,6 +30,7 @@ static uint32_t own_tile(const efm_model *model, uint32_t index, uint8_t *to)
                         .n_params = op.n_params,
                         .weights = op.weights,
                         .weights_bytes = op.weights_bytes,
+                        .packing = op.packing,
                         .in = rows,
                         .n_in = 1,
                         .out = rows + 1,

@@ -162,6 +162,7 @@ static efm_status compute(const run *r, const efm_op_view *op, uint32_t index, u
                         .n_params = op->n_params,
                         .weights = op->weights,
                         .weights_bytes = op->weights_bytes,
+                        .packing = op->packing,
                         .own = own_tile(r->model, index),
                         .in = r->window,
                         .n_in = op->n_in,

@@ -14,7 +14,7 @@ CDEF = """
 typedef struct { const uint8_t *at; uint32_t bytes, count; } efm_section;
 typedef struct { const uint8_t *package; uint32_t bytes; efm_section section[18]; } efm_model;
 typedef struct { uint32_t kind, n_in, n_out; const uint8_t *operands; const uint8_t *params;
-                 uint32_t n_params; const uint8_t *weights; uint32_t weights_bytes, scratch,
+                 uint32_t n_params; const uint8_t *weights; uint32_t weights_bytes, packing, scratch,
                  scratch_bytes, rows, link; } efm_op_view;
 typedef struct { uint32_t address, slot_bytes, rows, row_bytes, codec, flags; const uint8_t *tables;
                  uint32_t tables_bytes, directory, store, cap, reference; } efm_map_view;
@@ -93,6 +93,7 @@ def test_operators(package: Package) -> None:
     package.lib.efm_model_op(package.model, 0, op)
     assert said.pop("n_tiles") and said.pop("tiles") == 0
     assert (op.weights - package.memory, op.weights_bytes) == (tile["offset"], tile["raw_bytes"])
+    assert op.packing == tile["packing"]
     for name, section in (("operands", Section.OPERANDS), ("params", Section.PARAMS)):
         place = getattr(op, name) - package.memory
         assert place == said.pop(name) * RECORD_BYTES[section]
