@@ -106,7 +106,7 @@ void efm_model_op(const efm_model *model, uint32_t index, efm_op_view *op)
         efm_model_tile(model, efm_load_le32(at + EFM_OPERATOR_AT_TILES), &tile);
         op->weights = tile.at;
         op->weights_bytes = tile.raw_bytes;
-        op->packing = tile.packing;
+        op->packing = (uint16_t)tile.packing;
     }
     op->scratch = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH);
     op->scratch_bytes = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH_BYTES);

@@ -22,7 +22,8 @@ typedef struct efm_tile_view {
 } efm_tile_view;
 
 typedef struct efm_op_view {
-    uint32_t kind;
+    uint16_t kind;
+    uint16_t packing;         /* of the weights */
     uint32_t n_in;
     uint32_t n_out;
     const uint8_t *operands;  /* u16 stream indices, inputs first */
@@ -30,7 +31,6 @@ typedef struct efm_op_view {
     uint32_t n_params;
     const uint8_t *weights;   /* raw bytes of its tile */
     uint32_t weights_bytes;
-    uint32_t packing;         /* of those weights */
     uint32_t scratch;         /* arena offset */
     uint32_t scratch_bytes;
     uint32_t rows;            /* fired in all */
