@@ -14,9 +14,9 @@ CDEF = """
 typedef struct { const uint8_t *at; uint32_t bytes, count; } efm_section;
 typedef struct { const uint8_t *package; uint32_t bytes; efm_section section[18];
                  const uint8_t *prepared; } efm_model;
-typedef struct { uint16_t kind, packing; uint32_t n_in, n_out; const uint8_t *operands; const uint8_t *params;
-                 uint32_t n_params; const uint8_t *weights; uint32_t weights_bytes, scratch,
-                 scratch_bytes, rows, link; } efm_op_view;
+typedef struct { uint16_t kind, packing; uint32_t n_in, n_out; const uint8_t *operands;
+                 const uint8_t *params; uint32_t n_params; const uint8_t *weights;
+                 uint32_t weights_bytes, scratch, scratch_bytes, rows, link; } efm_op_view;
 typedef struct { uint32_t address, slot_bytes, rows, row_bytes, codec, flags; const uint8_t *tables;
                  uint32_t tables_bytes, directory, store, cap, reference; } efm_map_view;
 typedef struct { uint32_t map, rate, depth, release, place, quality, tile;
