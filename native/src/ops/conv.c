@@ -21,7 +21,6 @@ typedef struct conv {
     const int8_t **in;
     int8_t **out;
     int8_t *gathered;     /* or the pixel of padding */
-    void *list[EFM_LIST];
 } conv;
 
 /* Whether every window is one pixel of the map. */
@@ -103,12 +102,12 @@ static void share_out(conv *c)
     }
 }
 
-static void lay_out(conv *c)
+static void lay_out(conv *c, void *list[EFM_LIST])
 {
     const efm_op_args *args = c->args;
     uint8_t *at = args->scratch;
-    c->in = (const int8_t **)c->list;
-    c->out = (int8_t **)c->list + c->most * c->call.runs;
+    c->in = (const int8_t **)list;
+    c->out = (int8_t **)list + c->most * c->call.runs;
     c->gathered = (int8_t *)at;
     if (c->taps == 0) {
         at += efm_scratch_part(c->most * c->call.run_bytes);
@@ -182,11 +181,12 @@ static void see(const conv *c, uint32_t y, uint32_t x, uint32_t p)
 static void conv_run(const efm_op_args *args)
 {
     conv c;
+    void *list[EFM_LIST];
     uint32_t x = 0, y = args->first, left = args->count * args->out[0].width;
     efm_window_read(args, &c.window);
     conv_read(args, &c);
     share_out(&c);
-    lay_out(&c);
+    lay_out(&c, list);
     while (left > 0) {
         c.call.pixels = left < c.most ? left : c.most;
         for (uint32_t p = 0; p < c.call.pixels; p++) {
