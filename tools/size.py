@@ -22,6 +22,7 @@ KIB = 1024
 
 # Budgets in bytes. A codec's file holds both directions.
 CODEC, OPERATOR, EXECUTOR, EVERYTHING, DATA, FRAME = 4 * KIB, 2 * KIB, 5 * KIB, 48 * KIB, 0, 256
+FRAMES = {"ops/conv.c:conv_run": 512}  # a list of 64 pointers, which may not lie in the arena
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def complaints(sizes: list[Size], frames: list[Frame]) -> Iterator[str]:
         budget = {"codecs": CODEC, "ops": OPERATOR}.get(folder, EVERYTHING)
         if size.text > budget:
             yield f"{file}: {size.text} bytes of code, budget {budget}"
-    executor = sum(size.text for size in sizes if re.fullmatch(r"(model|check|run)\.c", size.name))
+    executor = sum(size.text for size in sizes if re.fullmatch(r"(model|check(_\w+)?|run)\.c", size.name))
     totals = (("model + check + run", executor, EXECUTOR),
               ("everything", sum(size.text for size in sizes), EVERYTHING),
               (".data + .bss", sum(size.data + size.bss for size in sizes), DATA))
@@ -89,8 +90,9 @@ def complaints(sizes: list[Size], frames: list[Frame]) -> Iterator[str]:
         if met > budget:
             yield f"{name}: {met} bytes, budget {budget}"
     for frame in frames:
-        if frame.bytes > FRAME or not frame.bounded:
-            yield f"{frame.name}: stack frame of {frame.bytes} bytes, budget {FRAME}"
+        most = FRAMES.get(frame.name, FRAME)
+        if frame.bytes > most or not frame.bounded:
+            yield f"{frame.name}: stack frame of {frame.bytes} bytes, budget {most}"
 
 
 def main() -> int:
