@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgefm import importers
@@ -22,19 +22,22 @@ from edgefm.images.preprocess import (
 )
 from edgefm.network.graph import Graph
 from edgefm.quantization.choose import QuantizeOptions, check_inputs, held_out_of, quantize
+from edgefm.shrink import Removed, shrunk
 
 FEW = 32  # calibration files below which a float network's ranges are hardly known
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """An imported network, quantized if it was float, how pictures enter it, and its file."""
+    """An imported network, quantized if it was float, without channels that it does not need
+    (`removed`, by tensor index), how pictures enter it, and its file."""
 
     source: Graph
     graph: Graph
     preprocess: Preprocess | None
     sha256: str
     path: Path | None = None
+    removed: Mapping[int, Removed] = field(default_factory=dict)
 
 
 def load_model(path: Path, options: CompileOptions,
@@ -65,7 +68,8 @@ def _quantized(path: Path, source: Graph, options: CompileOptions,
         limits = QuantizeOptions(input_range=input_range(files, inputs, preprocess),
                                  held_out=held_out_of(len(inputs)))
         graph = quantize(source, inputs, limits, tick)
-    return Model(source, graph, preprocess, digest, path)
+    graph, removed = shrunk(graph)
+    return Model(source, graph, preprocess, digest, path, removed)
 
 
 def _expect_options(source: Graph, options: CompileOptions) -> None:

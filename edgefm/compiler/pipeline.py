@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgefm.compiler.deployed import Deployed
@@ -30,6 +30,7 @@ from edgefm.network.program import Program
 from edgefm.package.write import CodedMap, Description
 from edgefm.planner import Layout, Plan
 from edgefm.rate_distortion import Rate
+from edgefm.shrink import Removed
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -37,8 +38,8 @@ class Compiled:
     """A package with everything it was made from.
 
     `source` is the graph before quantization, `uncompressed` the one before its stored maps got
-    coarser steps, `graph` the one in the package; `coded` says how each of `plan.maps` is coded
-    that is not raw.
+    coarser steps, `graph` the one in the package; `removed` says which channels of the file's
+    tensors both lack, `coded` how each of `plan.maps` is coded that is not raw.
     """
 
     package: bytes
@@ -51,6 +52,7 @@ class Compiled:
     coded: Mapping[int, CodedMap]
     rate: Rate | None = None
     layout: Layout | None = None
+    removed: Mapping[int, Removed] = field(default_factory=dict)
 
     def save(self, path: str | Path) -> Path:
         """Write the package; the file appears whole or not at all. Raises BadInput."""
@@ -86,4 +88,4 @@ def _packed(model: Model, options: CompileOptions, made: Deployed) -> Compiled:
                               made.rate.to_json() if made.rate else None)
     return Compiled(made.package(description), model.source, model.graph, made.graph,
                     made.layout.program, made.plan, model.preprocess, made.coded, made.rate,
-                    made.layout)
+                    made.layout, model.removed)

@@ -26,6 +26,7 @@ from edgefm.files.read import read_bytes
 from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
 from edgefm.runtime import Runtime
+from edgefm.shrink import UNREAD, Removed
 
 Witness = Callable[[Sequence[Array]], dict[int, Array]]
 
@@ -79,7 +80,8 @@ def diff_model(path: Path, options: CompileOptions,
     """Compile a model, run it on the inputs that `inputs` makes for it, compare every tensor."""
     model = load_model(path, options)
     compiled = compile_loaded(model, options)
-    shown = path.suffix == ".tflite" and compiled.graph is model.source
+    shown = (path.suffix == ".tflite" and not model.source.is_float()
+             and compiled.graph is compiled.uncompressed)
     with naming(path, compiled.graph.name):
         return diff_compiled(compiled, inputs(compiled), read_bytes(path) if shown else None)
 
@@ -93,6 +95,7 @@ def diff_compiled(compiled: Compiled, inputs: Sequence[Sequence[Array]],
     _refuse_loss(compiled)
     graph = compiled.graph
     name, witness = _witness(graph, original)
+    removed = compiled.removed if original is not None else {}
     made_by = {t: node.name for node in graph.nodes for t in node.outputs}
     compared: set[int] = set()
     worst, first = 0.0, None
@@ -103,7 +106,8 @@ def diff_compiled(compiled: Compiled, inputs: Sequence[Sequence[Array]],
                 if t not in met:
                     continue
                 compared.add(t)
-                gap, found = _compare(graph.tensors[t].name, made_by.get(t, ""), expected, met[t])
+                gap, found = _compare(graph.tensors[t].name, made_by.get(t, ""), expected,
+                                      _whole(met[t], expected, removed.get(t)))
                 worst, first = max(worst, gap), first or found
         info = runtime.info
     if not compared:
@@ -131,6 +135,18 @@ def _tensors(compiled: Compiled, runtime: Runtime, values: Sequence[Array]) -> d
             met.setdefault(compiled.program.streams[placed.stream].tensor, tap)
     met.update(zip(compiled.graph.outputs, result.outputs, strict=True))
     return met
+
+
+def _whole(met: Array, expected: Array, removed: Removed | None) -> Array:
+    """A tensor as the file has it: channels that were removed have the value that was proved, and
+    where nobody reads them any."""
+    if removed is None:
+        return met
+    whole = expected.reshape(-1, removed.kept.size + removed.gone.size).copy()
+    whole[:, removed.kept] = met.reshape(-1, removed.kept.size)
+    proved = removed.constant != UNREAD
+    whole[:, removed.gone[proved]] = removed.constant[proved]
+    return whole
 
 
 def _witness(graph: Graph, original: bytes | None) -> tuple[str, Witness]:

@@ -15,7 +15,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("console",),
     ("network", "html", "zoo"),
     ("codecs", "kernels", "ops", "images", "importers"),
-    ("exporters", "lower", "planner", "quantization"),
+    ("exporters", "lower", "planner", "quantization", "shrink"),
     ("package",),
     ("runtime",),
     ("rate_distortion",),

@@ -39,7 +39,7 @@ def _oracle(compiled: Compiled, model: Path) -> bytes | None:
     """The quantized network for TFLite: its own file, or our export if that cannot be read."""
     if not available():
         return None
-    if model.suffix.lower() == ".tflite" and compiled.uncompressed is compiled.source:
+    if model.suffix.lower() == ".tflite" and not compiled.source.is_float():
         original = read_bytes(model)
         try:
             with Reference(original):
