@@ -22,7 +22,7 @@ from edgefm.images.preprocess import (
 )
 from edgefm.network.graph import Graph
 from edgefm.quantization.choose import QuantizeOptions, check_inputs, held_out_of, quantize
-from edgefm.shrink import Removed, shrunk
+from edgefm.shrink.channels import Removed, shrunk
 
 FEW = 32  # calibration files below which a float network's ranges are hardly known
 

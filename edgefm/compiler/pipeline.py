@@ -30,7 +30,7 @@ from edgefm.network.program import Program
 from edgefm.package.write import CodedMap, Description
 from edgefm.planner import Layout, Plan
 from edgefm.rate_distortion import Rate
-from edgefm.shrink import Removed
+from edgefm.shrink.channels import Removed
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

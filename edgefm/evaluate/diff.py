@@ -26,7 +26,7 @@ from edgefm.files.read import read_bytes
 from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
 from edgefm.runtime import Runtime
-from edgefm.shrink import UNREAD, Removed
+from edgefm.shrink.channels import UNREAD, Removed
 
 Witness = Callable[[Sequence[Array]], dict[int, Array]]
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Taking out channels that are constant, or that nobody reads.
 
-Channels of maps that operators join channel by channel (depthwise, sums, pools, tables) go together:
+Channels of maps that operators join one by one (depthwise, sums, pools, tables) go together:
 such maps form a *group*. A channel of a group is taken out when it is constant in every map of the
 group, and every convolution that reads it can take the constant into its bias, which padding
 forbids unless the constant is the zero point; or when all weights that meet it are zero. The first

@@ -10,7 +10,7 @@ from networks import Network, random_network
 from edgefm.evaluate.diff import random_inputs
 from edgefm.network.graph import Graph
 from edgefm.ops import run_graph
-from edgefm.shrink import UNREAD, shrunk
+from edgefm.shrink.channels import UNREAD, shrunk
 
 DEAD = -(1 << 27)  # a bias that no input makes up for
 
