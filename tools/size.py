@@ -82,7 +82,8 @@ def complaints(sizes: list[Size], frames: list[Frame]) -> Iterator[str]:
         budget = {"codecs": CODEC, "ops": OPERATOR}.get(folder, EVERYTHING)
         if size.text > budget:
             yield f"{file}: {size.text} bytes of code, budget {budget}"
-    executor = sum(size.text for size in sizes if re.fullmatch(r"(model|check(_\w+)?|run)\.c", size.name))
+    parts = re.compile(r"(model|check(_\w+)?|run)\.c")
+    executor = sum(size.text for size in sizes if parts.fullmatch(size.name))
     totals = (("model + check + run", executor, EXECUTOR),
               ("everything", sum(size.text for size in sizes), EVERYTHING),
               (".data + .bss", sum(size.data + size.bss for size in sizes), DATA))

@@ -85,7 +85,11 @@ def compile_loaded(model: Model, options: CompileOptions,
 
 def _packed(model: Model, options: CompileOptions, made: Deployed) -> Compiled:
     description = Description(model.sha256, model.preprocess, options.labels,
-                              made.rate.to_json() if made.rate else None)
+                              made.rate.to_json() if made.rate else None,
+                              removed=[{"name": model.graph.tensors[t].name,
+                                        "channels": one.gone.size,
+                                        "of": one.gone.size + one.kept.size}
+                                       for t, one in model.removed.items()])
     return Compiled(made.package(description), model.source, model.graph, made.graph,
                     made.layout.program, made.plan, model.preprocess, made.coded, made.rate,
                     made.layout, model.removed)

@@ -41,9 +41,10 @@ RATE = {"rule": str, "kl_budget": (None, float), "byte_budget": (None, int), "kl
         "steps": [MAP_STEP], "transform": (None, str), "transformed": (None, [str]),
         "mean_byte_budget": (None, int), "most_map_bytes": (None, int),
         "check": (None, CHECK)}  # the keys with None may be left out
+REMOVED = {"name": str, "channels": int, "of": int}
 META = {"name": str, "model_sha256": str, "plan_sha256": str, "preprocess": (None, PREPROCESS),
         "labels": [str], "plan": PLAN, "streams": [(None, STREAM)],
-        "rate": (None, RATE)}  # "rate" may be left out
+        "rate": (None, RATE), "removed": (None, [REMOVED])}  # either may be left out
 
 
 _MOST_TEXT = 16 << 20  # bytes of JSON; a small file must not unpack to everything

@@ -76,6 +76,7 @@ class PackageInfo:
     version: int
     streams: tuple[StreamInfo | None, ...] = field(repr=False)
     rate: Mapping[str, Any] | None = None
+    removed: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,8 @@ def describe(header: PackageHeader, sections: Mapping[Section, bytes], entries: 
             meta["name"], meta["model_sha256"], meta["plan_sha256"], preprocess,
             tuple(meta["labels"]), tensors[:inputs], tensors[inputs:],
             tuple(section_infos(entries)), meta["plan"], header.features, header.version,
-            _read_streams(sections, meta["streams"]), meta.get("rate"))
+            _read_streams(sections, meta["streams"]), meta.get("rate"),
+            tuple(meta.get("removed") or ()))
     except (BadInput, KeyError, ValueError, IndexError, OverflowError, struct.error,
             RecursionError) as error:
         raise BadContainer(f"{name}: its description is damaged: {one_line(error)}") from None

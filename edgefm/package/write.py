@@ -55,6 +55,7 @@ class Description:
     labels: tuple[str, ...] = ()
     rate: Mapping[str, Any] | None = None
     version: int = 0  # of the model, counted up by whoever updates devices
+    removed: Sequence[Mapping[str, Any]] = ()  # maps that have fewer channels than in the file
 
 
 def write_package(graph: Graph, program: Program, plan: Plan, coded: Mapping[int, CodedMap],
@@ -75,6 +76,8 @@ def write_package(graph: Graph, program: Program, plan: Plan, coded: Mapping[int
         "streams": [_stream_json(graph, program, placed.stream) for placed in plan.streams]}
     if description.rate is not None:
         meta["rate"] = description.rate
+    if description.removed:
+        meta["removed"] = list(description.removed)
     sections[Section.META] = write_meta(meta)
     return assemble(plan, sections, description.version)
 

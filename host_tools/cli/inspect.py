@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
             "outputs": [_tensor(t) for t in info.outputs],
             "preprocess": info.preprocess.to_json() if info.preprocess else None,
             "labels": list(info.labels), "plan": info.plan, "rate": info.rate,
+            "removed": list(info.removed),
             "sections": [{"name": s.name, "bytes": s.bytes} for s in info.sections]})
         return
     say(f"{arguments.net}: {info.name}, {size_text(len(data))}, format {header.major}."
@@ -70,6 +71,7 @@ def print_summary(info: PackageInfo) -> None:
     kinds = sorted({quality_text(m) for m in info.plan["maps"]} - {"even"})
     if kinds:
         fields["quality of stored maps"] = ", ".join(kinds)
+    fields.update(removed_fields(info.removed))
     if info.rate:
         fields.update(rate_fields(info.rate))
     fields["model sha256"] = info.model_sha256
@@ -83,6 +85,15 @@ def quality_text(stored: Mapping[str, Any]) -> str:
         return "even"
     tile = stored.get("tile")
     return f"{stored['quality']}, {f'tiles of {tile} pixels' if tile else 'whole rows'}"
+
+
+def removed_fields(removed: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """How many channels a network lost that it did not need."""
+    if not removed:
+        return {}
+    gone, of = (sum(one[key] for one in removed) for key in ("channels", "of"))
+    return {"channels removed": f"{gone} of {of} in {len(removed)} maps, constant for every input "
+                                "or read by nobody: outputs are exact"}
 
 
 def rate_fields(rate: Mapping[str, Any]) -> dict[str, object]:

@@ -18,7 +18,7 @@ from edgefm.planner import OBJECTIVES
 from edgefm.planner.model import TOTALS
 from host_tools.cli.arguments import add_json
 from host_tools.cli.compilation import add_compile_options, compile_options, load_package
-from host_tools.cli.inspect import quality_text, rate_fields
+from host_tools.cli.inspect import quality_text, rate_fields, removed_fields
 from host_tools.cli.output import print_fields, print_json, print_table
 
 EXAMPLE = "edgefm plan net.tflite --fast 96K"
@@ -41,12 +41,14 @@ def run(arguments: argparse.Namespace) -> None:
         package.compiled, compile_options(arguments, arguments.net, pictures=False))
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256, **plan,
-                    **more, **({"rate": info.rate} if info.rate else {})})
+                    **more, **({"removed": list(info.removed)} if info.removed else {}),
+                    **({"rate": info.rate} if info.rate else {})})
         return
     print_fields({"network": info.name, "objective": plan["objective"],
                   **{word: size_text(plan[name]) for word, name in TOTALS.items()},
                   **_moved_texts(plan, more),
                   **_hint(package.compiled, arguments.cut, more), "multiply-adds": plan["macs"],
+                  **removed_fields(info.removed),
                   **(rate_fields(info.rate) if info.rate else {})})
     _print_stages(plan["stages"])
     _print_buffers(plan["stages"])
