@@ -13,9 +13,18 @@
 #endif
 #endif
 
+/* A kernel with the vectors of Cortex-M55 and M85, instead of the next and the portable one. */
+#ifndef EFM_KERNEL_MVE
+#if defined(__ARM_FEATURE_MVE) && defined(__GNUC__) && !defined(__ARM_BIG_ENDIAN)
+#define EFM_KERNEL_MVE 1
+#else
+#define EFM_KERNEL_MVE 0
+#endif
+#endif
+
 /* A kernel with the SIMD instructions of Cortex-M4 and others beside the portable one. */
 #ifndef EFM_KERNEL_DSP
-#if defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__) && !defined(__ARM_BIG_ENDIAN)
+#if !EFM_KERNEL_MVE && defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__) && !defined(__ARM_BIG_ENDIAN)
 #define EFM_KERNEL_DSP 1
 #else
 #define EFM_KERNEL_DSP 0

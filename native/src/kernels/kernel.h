@@ -121,6 +121,7 @@ uint32_t efm_portable_depthwise_scratch(const efm_depthwise_call *call);
 extern const efm_kernel efm_kernel_portable;
 extern const efm_kernel efm_kernel_x86;
 extern const efm_kernel efm_kernel_dsp;
+extern const efm_kernel efm_kernel_mve;
 
 /* The best kernel of this build for the processor that runs it. */
 const efm_kernel *efm_kernel_choose(void);

@@ -6,7 +6,9 @@ static const efm_kernel *const kernels[] = {
 #if EFM_KERNEL_X86
     &efm_kernel_x86,
 #endif
-#if EFM_KERNEL_DSP
+#if EFM_KERNEL_MVE
+    &efm_kernel_mve,
+#elif EFM_KERNEL_DSP
     &efm_kernel_dsp,
 #else
     &efm_kernel_portable,
