@@ -8,8 +8,7 @@
 
 _Static_assert(offsetof(efm_mve_block, zero_point) == 64 && offsetof(efm_mve_block, multiplier) == 76
                    && offsetof(efm_mve_block, shift) == 92 && offsetof(efm_mve_block, low) == 108
-                   && offsetof(efm_mve_block, high) == 124 && offsetof(efm_mve_block, sums) == 140
-                   && offsetof(efm_mve_block, slack) == 144 && offsetof(efm_mve_block, back) == 148,
+                   && offsetof(efm_mve_block, high) == 124 && offsetof(efm_mve_block, sums) == 140,
                "what the assembly says");
 
 #define ENTER                  \
@@ -52,13 +51,13 @@ _Static_assert(offsetof(efm_mve_block, zero_point) == 64 && offsetof(efm_mve_blo
     "dlstp.8 lr, lr\n"                                     \
     TWO_ROWS_OF_THREE
 
-/* A pair for any number of runs. `slack`: where efm_mve_block.slack is from r12, which has moved. */
-#define PAIR_OF_RUNS(slack)                                \
+/* A pair for any number of runs: at their end r1 is where they began. */
+#define PAIR_OF_RUNS                                       \
     START_PAIR                                             \
     "3: ldm r11!, {r1, r3, r5, lr}\n"                      \
     "wlstp.8 lr, lr, 4f\n"                                 \
     TWO_ROWS_OF_THREE                                      \
-    "ldr lr, [r12, #" slack "]\n"                          \
+    "ldr lr, [r11], #4\n"                                  \
     "sub r7, r7, lr\n"                                     \
     "sub r9, r9, lr\n"                                     \
     "b 3b\n"                                               \
@@ -130,11 +129,10 @@ __attribute__((naked)) void efm_mve_three_of_runs(efm_mve_block *block __attribu
 {
     __asm volatile(ENTER
                    "1:\n"
-                   PAIR_OF_RUNS("112")
+                   PAIR_OF_RUNS
                    TO_LANES(0, 2)
-                   "ldr lr, [r12, #116]\n"
-                   "sub r11, r11, lr\n"
-                   PAIR_OF_RUNS("80")
+                   "mov r11, r1\n"
+                   PAIR_OF_RUNS
                    TO_LANES(1, 3)
                    REQUANTIZE_THREE
                    LEAVE);
@@ -161,7 +159,7 @@ __attribute__((naked)) void efm_mve_one_of_runs(efm_mve_block *block __attribute
                    "vldrb.8 q0, [r10], #16\n"
                    "vmladava.s8 r4, q0, q1\n"
                    "letp lr, 2b\n"
-                   "ldr lr, [r12, #80]\n"
+                   "ldr lr, [r11], #4\n"
                    "sub r7, r7, lr\n"
                    "sub r5, r5, lr\n"
                    "sub r9, r9, lr\n"

@@ -27,18 +27,17 @@ typedef struct efm_mve_block {
     int32_t shift[4];            /* < 0, unless raw */
     int32_t low[4], high[4];
     int32_t *sums;
-    uint32_t slack;              /* how far rows are ahead behind a run: it is read 16 bytes at a time */
-    uint32_t back;               /* bytes that a pixel's, or three pixels', runs take in the list */
 } efm_mve_block;
 
-/* A list has for each three pixels: for each run their pointers and its bytes, four words; where there may be more
-   than one run, then four words with 0 bytes; then where the bytes of the block's first channel go, three words. A
-   block moves those forward by four bytes. */
+/* A list has for each three pixels their pointers, the bytes of their run, and where their bytes of the block's first
+   channel go: seven words. A block moves the latter forward by four bytes. */
 void efm_mve_three_of_one_run(efm_mve_block *block, uint32_t *list);
+
+/* For each run three pointers, its bytes, and what they lack to a multiple of 16, since rows go forward by that. Then
+   where these words begin and three zeros; then where bytes go, three words. */
 void efm_mve_three_of_runs(efm_mve_block *block, uint32_t *list);
 
-/* A list has for each pixel: for each run its pointer and its bytes; then two words with 0 bytes; then where its
-   bytes go. */
+/* For each run of a pixel its pointer, its bytes, and what they lack; then two zeros; then where bytes go. */
 void efm_mve_one_of_runs(efm_mve_block *block, uint32_t *list);
 
 #endif

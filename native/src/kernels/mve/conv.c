@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CONV with tiles as they are in the package. Pixels of a call are written into a list as often as scratch has room
- * for; then block after block of four channels goes over the list. Where a block cannot make bytes at once, sums go
- * to scratch, and finish() does the rest. */
+/* CONV with tiles as they are in the package. Pixels of a call are written into a list, as many as it has room for;
+ * then block after block of four channels goes over the list. Where a block cannot make bytes at once, it makes sums,
+ * and finish() does the rest. The list is on the stack: what a forged package says of scratch must not reach it. */
 #include "blocks.h"
 
 #if EFM_KERNEL_MVE
 #include "requantize.h"
 
-enum { THREE = 3, SCRATCH_WORDS = 256, LIST_WORDS = SCRATCH_WORDS - THREE /* two pixels may take more than three */ };
+enum { THREE = 3, LIST_WORDS = 128, SUMS = 12 /* pixels of a list whose blocks make sums */ };
 
 typedef struct job {
     const efm_conv_call *call;
     efm_table table;
-    int32_t careful;                /* blocks may need what is behind the list */
-    uint32_t p, pixels;             /* those of the list */
-    uint32_t *threes, *ones, *end;  /* the list: pixels by threes, the one or two that remain */
-    int32_t *sums;                  /* four for each */
-    int32_t *inputs;                /* sum of each pixel's inputs, for the weights' zero point */
+    int32_t careful;             /* some blocks may make sums */
+    uint32_t p, pixels;          /* those of the list */
+    uint32_t *ones, *end;        /* in the list, behind the pixels by threes: the one or two that remain */
+    uint32_t list[LIST_WORDS];
+    int32_t sums[SUMS][EFM_MVE_LANES];
+    int32_t inputs[SUMS];        /* sum of each pixel's inputs, for the weights' zero point */
 } job;
 
 static uint32_t word(const void *pointer)
@@ -24,47 +25,79 @@ static uint32_t word(const void *pointer)
     return (uint32_t)(uintptr_t)pointer;
 }
 
-/* Words of the list for three pixels. */
-static uint32_t words_of_three(const efm_conv_call *call)
+/* Words of the list that `count` pixels take at most. */
+static uint32_t most_words(const efm_conv_call *call, uint32_t count)
 {
-    return call->runs == 1 ? 4 + THREE : 4 * (call->runs + 1) + THREE;
+    return call->runs * (count + 2) + 1 + count + count;
 }
 
-/* Where the bytes of pixel p go; no byte is written of a call that leaves its sums. */
-static uint32_t target(const efm_conv_call *call, uint32_t p)
+/* Whether run `next` of `count` pixels is right behind what begins at `in` and is `bytes` long. */
+static int goes_on(const efm_conv_call *call, const int8_t *const *in, uint32_t next, uint32_t count, uint32_t bytes)
 {
-    return call->flags & EFM_SUMS_LEAVE ? 0 : word(call->out[p]);
-}
-
-static uint32_t *list_group(const efm_conv_call *call, uint32_t p, uint32_t count, uint32_t *at)
-{
-    const int8_t *const *in = call->in + p * call->runs;
-    for (uint32_t run = 0; run < call->runs; run++, in++) {
-        for (uint32_t i = 0; i < count; i++) {
-            *at++ = word(in[i * call->runs]);
+    for (uint32_t i = 0; i < count; i++) {
+        if (in[i * call->runs + next] != in[i * call->runs] + bytes) {
+            return 0;
         }
-        *at++ = call->run_bytes;
     }
-    for (uint32_t i = 0; i <= count && (count == 1 || call->runs > 1); i++) {
-        *at++ = 0;
+    return 1;
+}
+
+/* One run, or several that lie one behind the other, of pixels whose runs begin at `in`; how many. */
+static uint32_t list_run(const efm_conv_call *call, const int8_t *const *in, uint32_t left, uint32_t count,
+                         uint32_t *at)
+{
+    uint32_t runs = 1, bytes = call->run_bytes;
+    for (; runs < left && goes_on(call, in, runs, count, bytes); runs++) {
+        bytes += call->run_bytes;
     }
     for (uint32_t i = 0; i < count; i++) {
-        *at++ = target(call, p + i);
+        *at++ = word(in[i * call->runs]);
+    }
+    *at++ = bytes;
+    *at = -bytes & 15;
+    return runs;
+}
+
+static uint32_t *list_runs(const efm_conv_call *call, uint32_t p, uint32_t count, uint32_t *at)
+{
+    uint32_t *start = at;
+    for (uint32_t run = 0; run < call->runs; at += count + 2) {
+        run += list_run(call, call->in + p * call->runs + run, call->runs - run, count, at);
+    }
+    *at++ = word(start);
+    for (uint32_t i = 0; i < count; i++) {
+        *at++ = 0;
     }
     return at;
 }
 
-static void list_pixels(job *j)
+static uint32_t *list_pixels(const efm_conv_call *call, uint32_t p, uint32_t count, uint32_t *at)
 {
-    uint32_t p = j->p, end = j->p + j->pixels;
-    j->ones = j->threes;
-    for (; p + THREE <= end; p += THREE) {
-        j->ones = list_group(j->call, p, THREE, j->ones);
+    at = list_runs(call, p, count, at);
+    if (call->runs == 1 && count == THREE) {
+        at -= count + 2; /* no word behind the run's bytes */
+    }
+    for (uint32_t i = 0; i < count; i++) { /* no byte is written by a call that leaves its sums */
+        *at++ = call->flags & EFM_SUMS_LEAVE ? 0 : word(call->out[p + i]);
+    }
+    return at;
+}
+
+/* Fills the list from pixel p on: by threes, and what then remains of the call or is too long for three. */
+static void make_list(job *j)
+{
+    const efm_conv_call *call = j->call;
+    const uint32_t *room = j->list + LIST_WORDS;
+    uint32_t p = j->p, end = j->careful && call->pixels - p > SUMS ? p + SUMS : call->pixels;
+    j->ones = j->list;
+    for (; end - p >= THREE && j->ones + most_words(call, THREE) <= room; p += THREE) {
+        j->ones = list_pixels(call, p, THREE, j->ones);
     }
     j->end = j->ones;
-    for (; p < end; p++) {
-        j->end = list_group(j->call, p, 1, j->end);
+    for (; (end - p < THREE || j->ones == j->list) && p < end && j->end + most_words(call, 1) <= room; p++) {
+        j->end = list_pixels(call, p, 1, j->end);
     }
+    j->pixels = p - j->p;
 }
 
 static int32_t sum_of(const int8_t *x, int32_t count)
@@ -76,7 +109,7 @@ static int32_t sum_of(const int8_t *x, int32_t count)
     return sum;
 }
 
-static void sum_inputs(const job *j)
+static void sum_inputs(job *j)
 {
     const efm_conv_call *call = j->call;
     const int8_t *const *in = call->in + j->p * call->runs;
@@ -114,10 +147,8 @@ static void set_block(const job *j, efm_mve_block *b, efm_mve_scale *scale, uint
         efm_mve_scale_lane(scale, i, &c);
         greatest = c.shift > greatest ? c.shift : greatest;
     }
-    b->sums = j->sums;
-    b->raw = rows < EFM_MVE_LANES || j->call->flags || j->table.weight_zero != 0
-             || (j->table.flags & EFM_TABLE_ROUND_ONCE) || greatest >= 0;
-    b->raw = b->raw && j->careful; /* where a table lies that all is well there is no room for sums */
+    b->raw = j->careful && (rows < EFM_MVE_LANES || j->call->flags || j->table.weight_zero != 0
+                              || (j->table.flags & EFM_TABLE_ROUND_ONCE) || greatest >= 0);
 }
 
 /* Sums of a block, from scratch, to where they belong. */
@@ -126,7 +157,7 @@ static void finish(const job *j, const efm_mve_scale *scale, uint32_t first, uin
     const efm_conv_call *call = j->call;
     const mve_pred16_t lanes = vctp32q(rows);
     for (uint32_t i = 0; i < j->pixels; i++) {
-        int32x4_t v = vldrwq_s32(j->sums + EFM_MVE_LANES * i);
+        int32x4_t v = vldrwq_s32(j->sums[i]);
         if (j->table.weight_zero != 0) {
             v = vmlaq_n_s32(v, vdupq_n_s32(j->inputs[i]), -j->table.weight_zero);
         }
@@ -141,17 +172,18 @@ static void finish(const job *j, const efm_mve_scale *scale, uint32_t first, uin
     }
 }
 
-static void make_block(const job *j, efm_mve_block *b, uint32_t first)
+static void make_block(job *j, efm_mve_block *b, uint32_t first)
 {
     uint32_t rows = j->call->tile.out - first;
     efm_mve_scale scale;
     rows = rows < EFM_MVE_LANES ? rows : EFM_MVE_LANES;
     set_block(j, b, &scale, first, rows);
-    if (j->threes != j->ones) {
+    b->sums = j->sums[0];
+    if (j->ones != j->list) {
         b->end = j->ones;
-        (j->call->runs == 1 ? efm_mve_three_of_one_run : efm_mve_three_of_runs)(b, j->threes);
+        (j->call->runs == 1 ? efm_mve_three_of_one_run : efm_mve_three_of_runs)(b, j->list);
     }
-    if (j->ones != j->end) {
+    if (j->end != j->ones) {
         b->end = j->end;
         efm_mve_one_of_runs(b, j->ones);
     }
@@ -160,27 +192,23 @@ static void make_block(const job *j, efm_mve_block *b, uint32_t first)
     }
 }
 
-static void make_list(job *j)
+static void make_blocks(job *j)
 {
-    const efm_conv_call *call = j->call;
-    efm_mve_block b = {.zero_point = j->table.zero_point,
-                       .slack = -call->run_bytes & 15,
-                       .back = 16 * (call->runs + 1)};
+    efm_mve_block b = {.zero_point = j->table.zero_point};
     for (uint32_t i = 0; i < EFM_MVE_LANES; i++) {
         b.low[i] = j->table.low;
         b.high[i] = j->table.high;
     }
-    list_pixels(j);
     if (j->table.weight_zero != 0) {
         sum_inputs(j);
     }
-    for (uint32_t first = 0; first < call->tile.out; first += EFM_MVE_LANES) {
+    for (uint32_t first = 0; first < j->call->tile.out; first += EFM_MVE_LANES) {
         make_block(j, &b, first);
     }
 }
 
-/* Whether a block may need its sums in scratch. */
-static int is_careful(const efm_conv_call *call, const efm_table *table)
+/* Whether some block may have to make sums. Where a table says that all is well and lies, bytes are wrong. */
+static int needs_sums(const efm_conv_call *call, const efm_table *table)
 {
     return call->flags || table->weight_zero != 0 || call->tile.out % EFM_MVE_LANES != 0
            || (table->flags & (EFM_TABLE_ROUND_ONCE | EFM_TABLE_PROVED)) != EFM_TABLE_PROVED;
@@ -188,27 +216,18 @@ static int is_careful(const efm_conv_call *call, const efm_table *table)
 
 void efm_mve_conv(const efm_conv_call *call)
 {
-    job j = {.call = call, .table = efm_table_read(call->tile.table), .threes = (uint32_t *)(void *)call->scratch};
-    j.careful = is_careful(call, &j.table);
-    uint32_t behind = j.careful ? EFM_MVE_LANES + 1 : 0; /* words of a pixel behind the list */
-    uint32_t most = call->runs < SCRATCH_WORDS ? LIST_WORDS / (words_of_three(call) + THREE * behind) * THREE : 0;
-    if (most == 0) {
+    job j;
+    if (call->runs > LIST_WORDS || most_words(call, 1) > LIST_WORDS) {
         efm_portable_conv(call);
         return;
     }
-    j.sums = (int32_t *)(void *)call->scratch + SCRATCH_WORDS - behind * most;
-    j.inputs = j.sums + EFM_MVE_LANES * most;
-    for (; j.p < call->pixels; j.p += j.pixels) {
-        j.pixels = call->pixels - j.p < most ? call->pixels - j.p : most;
+    j.call = call;
+    j.table = efm_table_read(call->tile.table);
+    j.careful = needs_sums(call, &j.table);
+    for (j.p = 0; j.p < call->pixels; j.p += j.pixels) {
         make_list(&j);
+        make_blocks(&j);
     }
-}
-
-efm_scratch efm_mve_conv_scratch(uint32_t depth, uint32_t out)
-{
-    (void)depth;
-    (void)out;
-    return (efm_scratch){4 * SCRATCH_WORDS, 0};
 }
 
 #endif

@@ -13,9 +13,10 @@ const efm_kernel efm_kernel_mve = {.usable = usable,
                                    .conv_packings = 1u << EFM_PACKING_ROWS,
                                    .depthwise_packings = 1u << EFM_PACKING_ROWS,
                                    .alignment = 1,
+                                   .run_bytes = 16,
                                    .conv = efm_mve_conv,
                                    .depthwise = efm_portable_depthwise,
-                                   .conv_scratch = efm_mve_conv_scratch,
+                                   .conv_scratch = efm_portable_conv_scratch,
                                    .depthwise_scratch = efm_portable_depthwise_scratch};
 
 #endif
