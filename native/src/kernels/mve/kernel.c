@@ -15,8 +15,8 @@ const efm_kernel efm_kernel_mve = {.usable = usable,
                                    .alignment = 1,
                                    .run_bytes = 16,
                                    .conv = efm_mve_conv,
-                                   .depthwise = efm_portable_depthwise,
+                                   .depthwise = efm_mve_depthwise,
                                    .conv_scratch = efm_portable_conv_scratch,
-                                   .depthwise_scratch = efm_portable_depthwise_scratch};
+                                   .depthwise_scratch = efm_mve_depthwise_scratch};
 
 #endif

@@ -12,7 +12,8 @@ enum {
     EFM_MVE_CHANNELS = 16, /* of a group of rows: a vector of bytes */
     EFM_MVE_ROWS = 4,
     EFM_MVE_GROUP_BYTES = EFM_MVE_CHANNELS * EFM_MVE_ROWS,
-    EFM_MVE_WORDS = 3 /* gathered vectors of a window, at most, in efm_mve_line_of_words */
+    EFM_MVE_FEW = 3, /* times that the assembly gathers words for a window, at most */
+    EFM_MVE_MOST = 9 /* that anything does */
 };
 
 /* What becomes columns: up to four rows of up to 16 channels. The assembly knows every offset, here and below. */
@@ -36,22 +37,24 @@ typedef struct efm_mve_channel {
 
 /* Four or more pixels of a row, of several channels. */
 typedef struct efm_mve_line {
-    const uint8_t *columns;            /* the first pixel's first */
-    const uint8_t *weights;            /* of the first channel, in the column before the first of a window: zeros */
-    const efm_mve_channel *channels;
-    uint32_t count;                    /* channels */
+    const uint8_t *columns;      /* the first pixel's first */
+    const uint8_t *weights;      /* of the first channel, in the column before the first of a window: zeros */
+    const efm_mve_channel *channels, *end;
     int8_t *out;
-    uint32_t fours, rest;              /* pixels: four times the one, and 0 .. 3, fours > 0 */
-    uint32_t out_step;                 /* bytes to the next pixel */
-    uint32_t column_step;              /* bytes from a pixel's columns to the next one's */
+    uint32_t fours, rest;        /* pixels: four times the one, and 0 .. 3; fours > 0 */
+    uint32_t out_step;           /* bytes to the next pixel */
+    uint32_t column_step;        /* bytes from a pixel's first column to the next one's */
     int32_t zero_point, low, high;
-    uint32_t lanes[EFM_MVE_LANES];     /* 0, 1, 2, 3 times out_step */
-    uint32_t x[EFM_MVE_WORDS][EFM_MVE_LANES]; /* where the words of a window are, from its first column */
-    uint32_t w[EFM_MVE_WORDS][EFM_MVE_LANES]; /* and its weights, from `weights` and a column on */
+    uint32_t lanes[EFM_MVE_LANES]; /* 0, 1, 2, 3 times out_step */
+    struct {
+        uint32_t x[EFM_MVE_LANES]; /* where words of a window are, from its first column */
+        uint32_t w[EFM_MVE_LANES]; /* and their weights, from `weights` */
+    } words[EFM_MVE_MOST];
 } efm_mve_line;
 
-void efm_mve_line_of_pairs(efm_mve_line *line); /* three columns side by side, and the next pixel's are one on */
-void efm_mve_line_of_word(efm_mve_line *line);  /* what is gathered at once */
-void efm_mve_line_of_words(efm_mve_line *line); /* what takes EFM_MVE_WORDS times */
+/* Each takes line->weights and line->out on by its channels. */
+void efm_mve_line_of_pairs(efm_mve_line *line); /* 3 columns of a group of rows, and the next pixel's are one on */
+void efm_mve_line_by_two(efm_mve_line *line);   /* words[0] alone, and the next pixel's columns are two on */
+void efm_mve_line_of_few(efm_mve_line *line);   /* words[0 .. 2] */
 
 #endif

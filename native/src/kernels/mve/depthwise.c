@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DEPTHWISE: sixteen output channels after the other. Their weights, and what a piece of a row sees, are laid out in
+ * scratch as lines.h says; then the assembly goes along the piece channel by channel. Scratch holds numbers only,
+ * nothing that is used as an address: what a forged package says of it does no more than change bytes. */
+#include "lines.h"
+
+#if EFM_KERNEL_MVE
+#include <string.h>
+
+#include "requantize.h"
+
+enum { COLUMNS_MOST = 128, FAR = 255, OVER = 2 /* columns of weights for the weights' zero point */ };
+
+/* How a window becomes words. */
+typedef struct window {
+    uint32_t groups;  /* of four rows */
+    uint32_t column;  /* bytes */
+    uint32_t vectors; /* of four words, without those for the weights' zero point */
+    uint32_t reach;   /* columns */
+} window;
+
+typedef struct job {
+    const efm_depthwise_call *call;
+    efm_table table;
+    window window;
+    uint32_t pixels;          /* of a piece */
+    uint8_t *weights;         /* columns of zeros, of the window, of zeros, of the weights' zero point */
+    uint8_t *columns;
+    uint32_t first, channels; /* output channels at hand */
+    uint32_t input, inputs;   /* input channels of theirs */
+    efm_mve_channel channel[EFM_MVE_CHANNELS];
+    uint32_t low[EFM_MVE_CHANNELS];
+    uint32_t vectors;         /* line.words in use */
+    efm_mve_line line;
+} job;
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static window window_of(const efm_depthwise_call *call)
+{
+    uint32_t groups = (call->kernel_h + EFM_MVE_ROWS - 1) / EFM_MVE_ROWS;
+    return (window){groups, groups * EFM_MVE_GROUP_BYTES, (groups * call->kernel_w + EFM_MVE_LANES - 1) / EFM_MVE_LANES,
+                    (call->kernel_w - 1) * call->dilation_w + 1};
+}
+
+/* Columns that `pixels` side by side see. */
+static uint32_t columns_of(const efm_depthwise_call *call, const window *w, uint32_t pixels)
+{
+    return (pixels - 1) * call->stride_w + w->reach;
+}
+
+static uint32_t weight_bytes(const efm_depthwise_call *call, const window *w)
+{
+    return (call->kernel_w + 2 + OVER) * w->column;
+}
+
+/* Whether this file has a way; the portable kernel has one for windows of any size. */
+static int is_small(const efm_depthwise_call *call)
+{
+    if (call->kernel_h > FAR || call->kernel_w > FAR || call->dilation_w > FAR || call->stride_w > FAR) {
+        return 0;
+    }
+    window w = window_of(call);
+    return w.vectors * 3 <= EFM_MVE_MOST
+           && columns_of(call, &w, smaller(call->out->width, EFM_MVE_LANES)) * w.groups <= COLUMNS_MOST;
+}
+
+uint32_t efm_mve_depthwise_scratch(const efm_depthwise_call *call)
+{
+    if (!is_small(call)) {
+        return efm_portable_depthwise_scratch(call);
+    }
+    window w = window_of(call);
+    return weight_bytes(call, &w) + columns_of(call, &w, smaller(call->out->width, EFM_MVE_LANES)) * w.column;
+}
+
+/* -- weights ---------------------------------------------------------------------------------------------------- */
+
+static void lay_out_weights(const job *j)
+{
+    static const int8_t zeros[EFM_MVE_CHANNELS];
+    const efm_depthwise_call *call = j->call;
+    const uint32_t out = call->tile.out;
+    memset(j->weights, 0, weight_bytes(call, &j->window));
+    for (uint32_t g = 0; g < j->window.groups; g++) {
+        efm_mve_columns c = {.to = j->weights + j->window.column + g * EFM_MVE_GROUP_BYTES,
+                             .to_step = j->window.column,
+                             .count = call->kernel_w,
+                             .channels = j->channels};
+        for (uint32_t b = 0; b < EFM_MVE_ROWS; b++) {
+            uint32_t row = g * EFM_MVE_ROWS + b, is_there = row < call->kernel_h;
+            c.row[b] = is_there ? call->tile.weights + row * call->kernel_w * out + j->first : zeros;
+            c.step[b] = is_there ? out : 0;
+        }
+        efm_mve_four_rows(&c);
+    }
+}
+
+/* Less the weights' zero point, in two parts: one may be 128. */
+static void lay_out_zero_point(const job *j)
+{
+    uint8_t *to = j->weights + (j->call->kernel_w + 2) * j->window.column;
+    const int32_t less = -j->table.weight_zero, part = less < INT8_MAX ? less : INT8_MAX;
+    for (uint32_t i = 0; i < j->window.column; i++) {
+        uint32_t row = i / EFM_MVE_GROUP_BYTES * EFM_MVE_ROWS + i % EFM_MVE_ROWS;
+        to[i] = (uint8_t)(row < j->call->kernel_h ? part : 0);
+        to[j->window.column + i] = (uint8_t)(row < j->call->kernel_h ? less - part : 0);
+    }
+}
+
+/* Word `i` of a window, as lane of its vector; weights of the column `weights`. */
+static void set_word(job *j, uint32_t vector, uint32_t i, uint32_t weights)
+{
+    uint32_t column = i / j->window.groups, at = i % j->window.groups * EFM_MVE_GROUP_BYTES;
+    int is_there = column < j->call->kernel_w;
+    j->line.words[vector].x[i % EFM_MVE_LANES] = is_there ? column * j->call->dilation_w * j->window.column + at : 0;
+    j->line.words[vector].w[i % EFM_MVE_LANES] = is_there ? weights * j->window.column + at : 0;
+}
+
+static void set_words(job *j)
+{
+    const uint32_t over = j->table.weight_zero == 0 ? 0 : j->table.weight_zero == INT8_MIN ? 2 : 1;
+    memset(j->line.words, 0, sizeof j->line.words);
+    for (uint32_t i = 0; i < j->window.vectors * EFM_MVE_LANES; i++) {
+        set_word(j, i / EFM_MVE_LANES, i, 1 + i / j->window.groups);
+        for (uint32_t k = 0; k < over; k++) {
+            set_word(j, (k + 1) * j->window.vectors + i / EFM_MVE_LANES, i, j->call->kernel_w + 2 + k);
+        }
+    }
+    j->vectors = j->window.vectors * (1 + over);
+}
+
+/* -- input ------------------------------------------------------------------------------------------------------ */
+
+/* A group of rows of a piece that begins at pixel `left` of the map, which may lie outside. */
+static void lay_out_rows(const job *j, uint32_t r, uint32_t g, uint32_t skip, uint32_t at, uint32_t count)
+{
+    const efm_depthwise_call *call = j->call;
+    int8_t padding[EFM_MVE_CHANNELS];
+    efm_mve_columns c = {.to = j->columns + skip * j->window.column + g * EFM_MVE_GROUP_BYTES,
+                         .to_step = j->window.column,
+                         .count = count,
+                         .channels = j->inputs};
+    memset(padding, call->in->zero_point, sizeof padding);
+    for (uint32_t b = 0; b < EFM_MVE_ROWS; b++) {
+        uint32_t i = smaller(g * EFM_MVE_ROWS + b, call->kernel_h - 1);
+        const int8_t *row = efm_depthwise_row(call, r, i);
+        c.row[b] = row ? row + at * call->in->pixel_stride + j->input : padding;
+        c.step[b] = row ? call->in->pixel_stride : 0;
+    }
+    (call->kernel_h == EFM_MVE_ROWS - 1 ? efm_mve_three_rows : efm_mve_four_rows)(&c);
+}
+
+/* What the piece from output pixel x on sees of row r. */
+static void lay_out_columns(const job *j, uint32_t r, uint32_t x)
+{
+    const efm_depthwise_call *call = j->call;
+    const uint32_t all = columns_of(call, &j->window, j->pixels);
+    const int32_t left = (int32_t)(x * call->stride_w) - (int32_t)call->pad_left, width = (int32_t)call->in->width;
+    uint32_t before = left < 0 ? smaller((uint32_t)-left, all) : 0;
+    int32_t end = left + (int32_t)all < width ? left + (int32_t)all : width, start = left + (int32_t)before;
+    uint32_t count = end > start ? (uint32_t)(end - start) : 0;
+    uint8_t *behind = j->columns + (before + count) * j->window.column;
+    memset(j->columns, call->in->zero_point, before * j->window.column);
+    memset(behind, call->in->zero_point, (all - before - count) * j->window.column);
+    for (uint32_t g = 0; g < j->window.groups && count > 0; g++) {
+        lay_out_rows(j, r, g, before, (uint32_t)start, count);
+    }
+}
+
+/* -- channels --------------------------------------------------------------------------------------------------- */
+
+static void set_channels(job *j)
+{
+    const uint32_t multiplier = j->call->multiplier;
+    j->channels = smaller(j->call->tile.out - j->first, EFM_MVE_CHANNELS);
+    j->input = j->first / multiplier;
+    j->inputs = (j->first + j->channels - 1) / multiplier + 1 - j->input;
+    for (uint32_t i = 0; i < j->channels; i++) {
+        efm_channel c = efm_channel_read(&j->table, j->first + i);
+        uint32_t input = (j->first + i) / multiplier - j->input;
+        j->channel[i] = (efm_mve_channel){c.bias, c.multiplier, c.shift, input * EFM_MVE_ROWS};
+        j->low[i] = c.low;
+    }
+}
+
+/* The sum of one pixel of channel i: the meaning of the assembly. */
+static int32_t sum_of(const job *j, uint32_t i, const uint8_t *columns)
+{
+    int32_t sum = j->channel[i].bias;
+    for (uint32_t v = 0; v < j->vectors; v++) {
+        uint32x4_t x = vldrwq_gather_offset_u32((const uint32_t *)(const void *)(columns + j->channel[i].input),
+                                                vldrwq_u32(j->line.words[v].x));
+        uint32x4_t w = vldrwq_gather_offset_u32((const uint32_t *)(const void *)(j->weights + i * EFM_MVE_ROWS),
+                                                vldrwq_u32(j->line.words[v].w));
+        sum = vmladavaq_s8(sum, vreinterpretq_s8_u32(x), vreinterpretq_s8_u32(w));
+    }
+    return sum;
+}
+
+/* A piece of channel i for any table, four pixels at a time. */
+static void make_channel(const job *j, uint32_t i, int8_t *out)
+{
+    const uint8_t *columns = j->columns;
+    efm_mve_scale scale;
+    for (uint32_t l = 0; l < EFM_MVE_LANES; l++) {
+        efm_channel c = {0, j->channel[i].multiplier, j->channel[i].shift, j->low[i]};
+        efm_mve_scale_lane(&scale, l, &c);
+    }
+    for (uint32_t x = 0; x < j->pixels; x += EFM_MVE_LANES) {
+        uint32_t n = smaller(j->pixels - x, EFM_MVE_LANES);
+        int32_t sums[EFM_MVE_LANES] = {0};
+        for (uint32_t l = 0; l < n; l++, columns += j->line.column_step) {
+            sums[l] = sum_of(j, i, columns);
+        }
+        vstrbq_scatter_offset_p_s32(out + x * j->line.out_step, vldrwq_u32(j->line.lanes),
+                                    efm_mve_requantize(vldrwq_s32(sums), &j->table, &scale), vctp32q(n));
+    }
+}
+
+/* -- pieces ----------------------------------------------------------------------------------------------------- */
+
+typedef void line_function(efm_mve_line *line);
+
+/* The assembly for this call; null: none. */
+static line_function *line_of(job *j)
+{
+    const efm_depthwise_call *call = j->call;
+    if (j->vectors > EFM_MVE_FEW || (j->table.flags & EFM_TABLE_ROUND_ONCE) || j->pixels < EFM_MVE_LANES) {
+        return 0;
+    }
+    if (j->vectors > 1 || j->window.groups > 1) {
+        return efm_mve_line_of_few;
+    }
+    if (call->kernel_w == 3 && call->dilation_w == 1 && call->stride_w == 1) {
+        j->line.words[0].x[3] = 3 * EFM_MVE_GROUP_BYTES; /* the next pixel's last column */
+        return efm_mve_line_of_pairs;
+    }
+    return call->stride_w == 2 ? efm_mve_line_by_two : efm_mve_line_of_few;
+}
+
+/* Every channel of a piece whose columns are there. */
+static void make_piece(job *j, line_function *line, int8_t *out)
+{
+    for (uint32_t i = 0, end; i < j->channels; i = end) {
+        for (end = i; line && end < j->channels && j->channel[end].shift < 0; end++) {
+        }
+        if (end == i) {
+            make_channel(j, i, out + i);
+            end++;
+            continue;
+        }
+        j->line.columns = j->columns;
+        j->line.weights = j->weights + i * EFM_MVE_ROWS;
+        j->line.channels = j->channel + i;
+        j->line.end = j->channel + end;
+        j->line.out = out + i;
+        line(&j->line);
+    }
+}
+
+static void make_rows(job *j)
+{
+    const efm_depthwise_call *call = j->call;
+    const uint32_t width = call->out->width, step = call->out->pixel_stride;
+    line_function *line = line_of(j);
+    for (uint32_t r = 0; r < call->rows; r++) {
+        int8_t *out = (int8_t *)efm_row(call->out, call->first + r) + j->first;
+        for (uint32_t x = 0; x < width; x += j->pixels) {
+            x = smaller(x, width - j->pixels); /* the last piece may make pixels twice */
+            lay_out_columns(j, r, x);
+            make_piece(j, line, out + x * step);
+        }
+    }
+}
+
+/* Pieces of a row as long as scratch allows, and about equal. */
+static uint32_t share_out(const job *j)
+{
+    const uint32_t width = j->call->out->width, bytes = j->call->scratch_bytes - weight_bytes(j->call, &j->window);
+    uint32_t most = (bytes / j->window.column - j->window.reach) / j->call->stride_w + 1, pieces;
+    most = smaller(most, width);
+    pieces = (width + most - 1) / most;
+    return (width + pieces - 1) / pieces;
+}
+
+static void set_line(job *j)
+{
+    const efm_depthwise_call *call = j->call;
+    j->line = (efm_mve_line){.fours = j->pixels / EFM_MVE_LANES,
+                             .rest = j->pixels % EFM_MVE_LANES,
+                             .out_step = call->out->pixel_stride,
+                             .column_step = call->stride_w * j->window.column,
+                             .zero_point = j->table.zero_point,
+                             .low = j->table.low,
+                             .high = j->table.high};
+    for (uint32_t i = 0; i < EFM_MVE_LANES; i++) {
+        j->line.lanes[i] = i * call->out->pixel_stride;
+    }
+    set_words(j);
+}
+
+void efm_mve_depthwise(const efm_depthwise_call *call)
+{
+    job j;
+    if (!is_small(call)) {
+        efm_portable_depthwise(call);
+        return;
+    }
+    j.call = call;
+    j.table = efm_table_read(call->tile.table);
+    j.window = window_of(call);
+    j.weights = call->scratch;
+    j.columns = call->scratch + weight_bytes(call, &j.window);
+    j.pixels = share_out(&j);
+    set_line(&j);
+    for (j.first = 0; j.first < call->tile.out; j.first += j.channels) {
+        set_channels(&j);
+        lay_out_weights(&j);
+        if (j.table.weight_zero != 0) {
+            lay_out_zero_point(&j);
+        }
+        make_rows(&j);
+    }
+}
+
+#endif
