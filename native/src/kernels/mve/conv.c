@@ -121,40 +121,39 @@ static void sum_inputs(job *j)
     }
 }
 
-static void set_channel(efm_mve_block *b, uint32_t i, const efm_channel *c, int32_t start, const int8_t *row)
-{
-    efm_mve_pair *pair = &b->pairs[i % 2];
-    if (i < 2) {
-        pair->sum0 = pair->sum1 = pair->sum2 = start;
-        pair->row = row;
-    } else {
-        pair->other_sum0 = pair->other_sum1 = pair->other_sum2 = start;
-        pair->other_row = row;
-    }
-    b->multiplier[i] = c->multiplier;
-    b->shift[i] = c->shift;
-}
-
 /* Channels first .. first + rows - 1; the last stands in for those past it. */
-static void set_block(const job *j, efm_mve_block *b, efm_mve_scale *scale, uint32_t first, uint32_t rows)
+static void set_block(job *j, efm_mve_block *b, uint32_t first, uint32_t rows)
 {
+    /* where each channel's start, three times, and its row are in the pairs */
+    static const uint32_t starts[][EFM_MVE_LANES] = {{0, 32, 12, 44}, {4, 36, 20, 52}, {8, 40, 28, 60}};
+    static const uint32_t row[EFM_MVE_LANES] = {16, 48, 24, 56};
     const efm_tile *tile = &j->call->tile;
-    int32_t greatest = EFM_SHIFT_MIN;
-    for (uint32_t i = 0; i < EFM_MVE_LANES; i++) {
-        uint32_t o = first + (i < rows ? i : rows - 1);
-        efm_channel c = efm_channel_read(&j->table, o);
-        set_channel(b, i, &c, j->call->flags & EFM_SUMS_LEAVE ? 0 : c.bias, tile->weights + o * tile->depth);
-        efm_mve_scale_lane(scale, i, &c);
-        greatest = c.shift > greatest ? c.shift : greatest;
+    efm_mve_channels c = efm_mve_channels_read(&j->table, first, rows);
+    int32x4_t start = j->call->flags & EFM_SUMS_LEAVE ? vdupq_n_s32(0) : c.bias;
+    uint32x4_t index = vminq_u32(vidupq_n_u32(0, 1), vdupq_n_u32(rows - 1));
+    uint32x4_t rows_at = vmlaq_n_u32(vdupq_n_u32(word(tile->weights + first * tile->depth)), index, tile->depth);
+    for (uint32_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        vstrwq_scatter_offset_s32((int32_t *)(void *)b->pairs, vldrwq_u32(starts[i]), start);
     }
-    b->raw = j->careful && (rows < EFM_MVE_LANES || j->call->flags || j->table.weight_zero != 0
-                              || (j->table.flags & EFM_TABLE_ROUND_ONCE) || greatest >= 0);
+    vstrwq_scatter_offset_u32((uint32_t *)(void *)b->pairs, vldrwq_u32(row), rows_at);
+    vstrwq_s32(b->multiplier, c.multiplier);
+    vstrwq_s32(b->shift, c.shift);
+    b->sums = j->sums[0];
+    b->raw = 0;
+    if (j->careful) {
+        b->raw = rows < EFM_MVE_LANES || j->call->flags || j->table.weight_zero != 0
+                 || (j->table.flags & EFM_TABLE_ROUND_ONCE) || vmaxvq_s32(EFM_SHIFT_MIN, c.shift) >= 0;
+    }
 }
 
-/* Sums of a block, from scratch, to where they belong. */
-static void finish(const job *j, const efm_mve_scale *scale, uint32_t first, uint32_t rows)
+/* Sums of a block to where they belong. */
+static void finish(const job *j, const efm_mve_block *b, uint32_t first, uint32_t rows)
 {
     const efm_conv_call *call = j->call;
+    efm_mve_scale scale;
+    memcpy(scale.multiplier, b->multiplier, sizeof scale.multiplier);
+    memcpy(scale.shift, b->shift, sizeof scale.shift);
+    vstrwq_u32(scale.low, efm_mve_channels_read(&j->table, first, rows).low);
     const mve_pred16_t lanes = vctp32q(rows);
     for (uint32_t i = 0; i < j->pixels; i++) {
         int32x4_t v = vldrwq_s32(j->sums[i]);
@@ -167,7 +166,7 @@ static void finish(const job *j, const efm_mve_scale *scale, uint32_t first, uin
         if (call->flags & EFM_SUMS_LEAVE) {
             vstrwq_p_s32(call->sums[j->p + i] + first, v, lanes);
         } else {
-            vstrbq_p_s32(call->out[j->p + i] + first, efm_mve_requantize(v, &j->table, scale), lanes);
+            vstrbq_p_s32(call->out[j->p + i] + first, efm_mve_requantize(v, &j->table, &scale), lanes);
         }
     }
 }
@@ -175,10 +174,8 @@ static void finish(const job *j, const efm_mve_scale *scale, uint32_t first, uin
 static void make_block(job *j, efm_mve_block *b, uint32_t first)
 {
     uint32_t rows = j->call->tile.out - first;
-    efm_mve_scale scale;
     rows = rows < EFM_MVE_LANES ? rows : EFM_MVE_LANES;
-    set_block(j, b, &scale, first, rows);
-    b->sums = j->sums[0];
+    set_block(j, b, first, rows);
     if (j->ones != j->list) {
         b->end = j->ones;
         (j->call->runs == 1 ? efm_mve_three_of_one_run : efm_mve_three_of_runs)(b, j->list);
@@ -188,7 +185,7 @@ static void make_block(job *j, efm_mve_block *b, uint32_t first)
         efm_mve_one_of_runs(b, j->ones);
     }
     if (b->raw) {
-        finish(j, &scale, first, rows);
+        finish(j, b, first, rows);
     }
 }
 

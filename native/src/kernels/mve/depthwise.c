@@ -28,6 +28,7 @@ typedef struct job {
     uint8_t *columns;
     uint32_t first, channels; /* output channels at hand */
     uint32_t input, inputs;   /* input channels of theirs */
+    int32_t short_formula;    /* the assembly's will do for all of them */
     efm_mve_channel channel[EFM_MVE_CHANNELS];
     uint32_t low[EFM_MVE_CHANNELS];
     uint32_t vectors;         /* line.words in use */
@@ -37,6 +38,15 @@ typedef struct job {
 static uint32_t smaller(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
+}
+
+/* `bytes`: a multiple of 16. */
+static void fill(uint8_t *to, int32_t value, uint32_t bytes)
+{
+    const int8x16_t all = vdupq_n_s8((int8_t)value);
+    for (uint8_t *end = to + bytes; to != end; to += 16) {
+        vstrbq_s8((int8_t *)to, all);
+    }
 }
 
 static window window_of(const efm_depthwise_call *call)
@@ -84,7 +94,8 @@ static void lay_out_weights(const job *j)
     static const int8_t zeros[EFM_MVE_CHANNELS];
     const efm_depthwise_call *call = j->call;
     const uint32_t out = call->tile.out;
-    memset(j->weights, 0, weight_bytes(call, &j->window));
+    fill(j->weights, 0, j->window.column);
+    fill(j->weights + (call->kernel_w + 1) * j->window.column, 0, j->window.column);
     for (uint32_t g = 0; g < j->window.groups; g++) {
         efm_mve_columns c = {.to = j->weights + j->window.column + g * EFM_MVE_GROUP_BYTES,
                              .to_step = j->window.column,
@@ -144,7 +155,7 @@ static void lay_out_rows(const job *j, uint32_t r, uint32_t g, uint32_t skip, ui
                          .to_step = j->window.column,
                          .count = count,
                          .channels = j->inputs};
-    memset(padding, call->in->zero_point, sizeof padding);
+    fill((uint8_t *)padding, call->in->zero_point, sizeof padding);
     for (uint32_t b = 0; b < EFM_MVE_ROWS; b++) {
         uint32_t i = smaller(g * EFM_MVE_ROWS + b, call->kernel_h - 1);
         const int8_t *row = efm_depthwise_row(call, r, i);
@@ -164,8 +175,8 @@ static void lay_out_columns(const job *j, uint32_t r, uint32_t x)
     int32_t end = left + (int32_t)all < width ? left + (int32_t)all : width, start = left + (int32_t)before;
     uint32_t count = end > start ? (uint32_t)(end - start) : 0;
     uint8_t *behind = j->columns + (before + count) * j->window.column;
-    memset(j->columns, call->in->zero_point, before * j->window.column);
-    memset(behind, call->in->zero_point, (all - before - count) * j->window.column);
+    fill(j->columns, call->in->zero_point, before * j->window.column);
+    fill(behind, call->in->zero_point, (all - before - count) * j->window.column);
     for (uint32_t g = 0; g < j->window.groups && count > 0; g++) {
         lay_out_rows(j, r, g, before, (uint32_t)start, count);
     }
@@ -176,15 +187,21 @@ static void lay_out_columns(const job *j, uint32_t r, uint32_t x)
 static void set_channels(job *j)
 {
     const uint32_t multiplier = j->call->multiplier;
+    int32_t greatest = EFM_SHIFT_MIN;
     j->channels = smaller(j->call->tile.out - j->first, EFM_MVE_CHANNELS);
     j->input = j->first / multiplier;
     j->inputs = (j->first + j->channels - 1) / multiplier + 1 - j->input;
-    for (uint32_t i = 0; i < j->channels; i++) {
-        efm_channel c = efm_channel_read(&j->table, j->first + i);
-        uint32_t input = (j->first + i) / multiplier - j->input;
-        j->channel[i] = (efm_mve_channel){c.bias, c.multiplier, c.shift, input * EFM_MVE_ROWS};
-        j->low[i] = c.low;
+    for (uint32_t i = 0; i < j->channels; i += EFM_MVE_LANES) {
+        efm_mve_channels c = efm_mve_channels_read(&j->table, j->first + i, smaller(j->channels - i, EFM_MVE_LANES));
+        int32x4x4_t records = {{c.bias, c.multiplier, c.shift, vreinterpretq_s32_u32(vidupq_n_u32(4 * i, 4))}};
+        vst4q_s32(&j->channel[i].bias, records);
+        vstrwq_u32(j->low + i, c.low);
+        greatest = vmaxvq_s32(greatest, c.shift);
     }
+    for (uint32_t i = 0; i < j->channels && multiplier > 1; i++) {
+        j->channel[i].input = ((j->first + i) / multiplier - j->input) * EFM_MVE_ROWS;
+    }
+    j->short_formula = greatest < 0;
 }
 
 /* The sum of one pixel of channel i: the meaning of the assembly. */
@@ -206,10 +223,9 @@ static void make_channel(const job *j, uint32_t i, int8_t *out)
 {
     const uint8_t *columns = j->columns;
     efm_mve_scale scale;
-    for (uint32_t l = 0; l < EFM_MVE_LANES; l++) {
-        efm_channel c = {0, j->channel[i].multiplier, j->channel[i].shift, j->low[i]};
-        efm_mve_scale_lane(&scale, l, &c);
-    }
+    vstrwq_s32(scale.multiplier, vdupq_n_s32(j->channel[i].multiplier));
+    vstrwq_s32(scale.shift, vdupq_n_s32(j->channel[i].shift));
+    vstrwq_u32(scale.low, vdupq_n_u32(j->low[i]));
     for (uint32_t x = 0; x < j->pixels; x += EFM_MVE_LANES) {
         uint32_t n = smaller(j->pixels - x, EFM_MVE_LANES);
         int32_t sums[EFM_MVE_LANES] = {0};
@@ -246,7 +262,9 @@ static line_function *line_of(job *j)
 static void make_piece(job *j, line_function *line, int8_t *out)
 {
     for (uint32_t i = 0, end; i < j->channels; i = end) {
-        for (end = i; line && end < j->channels && j->channel[end].shift < 0; end++) {
+        end = line && j->short_formula ? j->channels : i;
+        while (line && end < j->channels && j->channel[end].shift < 0) {
+            end++;
         }
         if (end == i) {
             make_channel(j, i, out + i);

@@ -5,22 +5,43 @@
 #define EFM_MVE_REQUANTIZE_H
 
 #include <arm_mve.h>
+#include <string.h>
 
 #include "mve.h"
 
-/* What each lane is scaled by: as efm_channel, and as vectors want it. */
+/* efm_channel_read of four channels. */
+typedef struct efm_mve_channels {
+    int32x4_t bias, multiplier, shift;
+    uint32x4_t low;
+} efm_mve_channels;
+
+/* Channels o .. o + count - 1, 0 < count <= 4; the last stands in for those past it. */
+static inline efm_mve_channels efm_mve_channels_read(const efm_table *table, uint32_t o, uint32_t count)
+{
+    const uint8_t *records = table->channels + EFM_CHANNEL_BYTES * o;
+    uint32_t copy[EFM_MVE_LANES * EFM_CHANNEL_BYTES / 4];
+    uint32x4_t at = vmulq_n_u32(vminq_u32(vidupq_n_u32(0, 1), vdupq_n_u32(count - 1)), EFM_CHANNEL_BYTES);
+    if ((uintptr_t)records % 4 != 0) { /* words are gathered from where words may lie */
+        memcpy(copy, records, EFM_CHANNEL_BYTES * count);
+        records = (const uint8_t *)copy;
+    }
+    const uint32_t *words = (const uint32_t *)(const void *)records;
+    uint32x4_t packed = vldrwq_gather_offset_u32(words + EFM_CHANNEL_AT_SHIFT / 4, at);
+    int32x4_t shift = vreinterpretq_s32_u32(vshrq_n_u32(vshlq_n_u32(packed, 4), 26));
+    efm_mve_channels c = {vldrwq_gather_offset_s32((const int32_t *)words, at),
+                          vldrwq_gather_offset_s32((const int32_t *)words + EFM_CHANNEL_AT_MULTIPLIER / 4, at),
+                          vminq_s32(vaddq_n_s32(shift, EFM_SHIFT_MIN), vdupq_n_s32(EFM_SHIFT_MAX)),
+                          vandq_u32(packed, vdupq_n_u32(0x3fffff))};
+    c.multiplier = vandq_s32(c.multiplier, vdupq_n_s32(INT32_MAX));
+    return c;
+}
+
+/* What each lane is scaled by. */
 typedef struct efm_mve_scale {
     int32_t multiplier[EFM_MVE_LANES];
     int32_t shift[EFM_MVE_LANES];
     uint32_t low[EFM_MVE_LANES]; /* rounding once */
 } efm_mve_scale;
-
-static inline void efm_mve_scale_lane(efm_mve_scale *scale, uint32_t lane, const efm_channel *c)
-{
-    scale->multiplier[lane] = c->multiplier;
-    scale->shift[lane] = c->shift;
-    scale->low[lane] = c->low;
-}
 
 /* efm_requant_twice. VRSHL rounds half up: one is taken from negative products before, unless nothing is shifted. */
 static inline int32x4_t efm_mve_requant_twice(int32x4_t v, const efm_mve_scale *scale)
