@@ -65,8 +65,16 @@ _Static_assert(offsetof(efm_mve_block, zero_point) == 64 && offsetof(efm_mve_blo
 
 /* efm_requant_twice for shift < 0: VRSHL rounds half up, so one is taken from what is negative before. */
 #define REQUANTIZE_THREE                                   \
-    "ldm r12!, {r6, r7, r8}\n" /* zero point, raw, end */  \
+    "ldm r12!, {r6, r7, r8}\n" /* zero point, how, end */  \
     "cbz r7, 7f\n"                                         \
+    "tst r7, #2\n"                                         \
+    "beq 6f\n"                                             \
+    "ldm r11!, {r0, r2, r4}\n"                             \
+    "vadd.i32 q4, q4, r0\n"                                \
+    "vadd.i32 q5, q5, r2\n"                                \
+    "vadd.i32 q6, q6, r4\n"                                \
+    "6: tst r7, #1\n"                                      \
+    "beq 7f\n"                                             \
     "ldr r1, [r12, #64]\n" /* sums */                      \
     "ldm r11, {r0, r2, r4}\n"                              \
     "vstrw.32 q4, [r1], #16\n"                             \
@@ -168,9 +176,15 @@ __attribute__((naked)) void efm_mve_one_of_runs(efm_mve_block *block __attribute
                    "4: vmov q4[2], q4[0], r0, r6\n"
                    "vmov q4[3], q4[1], r2, r4\n"
                    "ldm r12!, {r6, r7, r8}\n"
-                   "ldr r0, [r11]\n"
                    "cbz r7, 7f\n"
+                   "tst r7, #2\n"
+                   "beq 6f\n"
+                   "ldr r0, [r11], #4\n"
+                   "vadd.i32 q4, q4, r0\n"
+                   "6: tst r7, #1\n"
+                   "beq 7f\n"
                    "ldr r1, [r12, #64]\n"
+                   "ldr r0, [r11]\n"
                    "adds r0, #4\n"
                    "vstrw.32 q4, [r1], #16\n"
                    "str r1, [r12, #64]\n"
@@ -185,6 +199,7 @@ __attribute__((naked)) void efm_mve_one_of_runs(efm_mve_block *block __attribute
                    "vadd.i32 q4, q4, r6\n"
                    "vldrw.u32 q1, [r12, #48]\n"
                    "vmax.s32 q4, q4, q0\n"
+                   "ldr r0, [r11]\n"
                    "vmin.s32 q4, q4, q1\n"
                    "vstrb.32 q4, [r0], #4\n"
                    "8: str r0, [r11], #4\n"

@@ -17,27 +17,33 @@ typedef struct efm_mve_pair {
     int32_t other_sum2;
 } efm_mve_pair;
 
+/* Bits of efm_mve_block.how */
+enum {
+    EFM_MVE_RAW = 1,      /* sums go to `sums`, four for each pixel, and no byte is written */
+    EFM_MVE_CORRECTED = 2 /* the list has what is added to all sums of each pixel, in front of where its bytes go */
+};
+
 /* Four channels. The assembly knows every offset. */
 typedef struct efm_mve_block {
     efm_mve_pair pairs[2];
     int32_t zero_point;
-    uint32_t raw;                /* sums go to `sums`, four for each pixel, and no byte is written */
+    uint32_t how;
     const uint32_t *end;         /* of the list of pixels */
     int32_t multiplier[4];
-    int32_t shift[4];            /* < 0, unless raw */
+    int32_t shift[4];            /* < 0, unless EFM_MVE_RAW */
     int32_t low[4], high[4];
     int32_t *sums;
 } efm_mve_block;
 
-/* A list has for each three pixels their pointers, the bytes of their run, and where their bytes of the block's first
-   channel go: seven words. A block moves the latter forward by four bytes. */
+/* A list has for each three pixels their pointers, the bytes of their run, what EFM_MVE_CORRECTED says, and where
+   their bytes of the block's first channel go. A block moves the latter forward by four bytes. */
 void efm_mve_three_of_one_run(efm_mve_block *block, uint32_t *list);
 
 /* For each run three pointers, its bytes, and what they lack to a multiple of 16, since rows go forward by that. Then
-   where these words begin and three zeros; then where bytes go, three words. */
+   where these words begin and three zeros; then as above. */
 void efm_mve_three_of_runs(efm_mve_block *block, uint32_t *list);
 
-/* For each run of a pixel its pointer, its bytes, and what they lack; then two zeros; then where bytes go. */
+/* For each run of a pixel its pointer, its bytes, and what they lack; then two zeros; then as above. */
 void efm_mve_one_of_runs(efm_mve_block *block, uint32_t *list);
 
 #endif

@@ -17,7 +17,6 @@ typedef struct job {
     uint32_t *ones, *end;        /* in the list, behind the pixels by threes: the one or two that remain */
     uint32_t list[LIST_WORDS];
     int32_t sums[SUMS][EFM_MVE_LANES];
-    int32_t inputs[SUMS];        /* sum of each pixel's inputs, for the weights' zero point */
 } job;
 
 static uint32_t word(const void *pointer)
@@ -28,7 +27,26 @@ static uint32_t word(const void *pointer)
 /* Words of the list that `count` pixels take at most. */
 static uint32_t most_words(const efm_conv_call *call, uint32_t count)
 {
-    return call->runs * (count + 2) + 1 + count + count;
+    return call->runs * (count + 2) + 1 + 3 * count;
+}
+
+static int32_t sum_of(const int8_t *x, int32_t count)
+{
+    int32_t sum = 0;
+    for (; count > 0; count -= 16, x += 16) {
+        sum = vaddvaq_s8(sum, vldrbq_z_s8(x, vctp8q((uint32_t)count)));
+    }
+    return sum;
+}
+
+/* What the weights' zero point adds to each sum of pixel p: x * (w - zero) = x * w - zero * x. */
+static uint32_t correction(const efm_conv_call *call, uint32_t p, int32_t zero)
+{
+    int32_t sum = 0;
+    for (uint32_t run = 0; run < call->runs; run++) {
+        sum += sum_of(call->in[p * call->runs + run], (int32_t)call->run_bytes);
+    }
+    return (uint32_t)(-zero * sum);
 }
 
 /* Whether run `next` of `count` pixels is right behind what begins at `in` and is `bytes` long. */
@@ -71,11 +89,15 @@ static uint32_t *list_runs(const efm_conv_call *call, uint32_t p, uint32_t count
     return at;
 }
 
-static uint32_t *list_pixels(const efm_conv_call *call, uint32_t p, uint32_t count, uint32_t *at)
+static uint32_t *list_pixels(const job *j, uint32_t p, uint32_t count, uint32_t *at)
 {
+    const efm_conv_call *call = j->call;
     at = list_runs(call, p, count, at);
     if (call->runs == 1 && count == THREE) {
         at -= count + 2; /* no word behind the run's bytes */
+    }
+    for (uint32_t i = 0; i < count && j->table.weight_zero != 0; i++) {
+        *at++ = correction(call, p + i, j->table.weight_zero);
     }
     for (uint32_t i = 0; i < count; i++) { /* no byte is written by a call that leaves its sums */
         *at++ = call->flags & EFM_SUMS_LEAVE ? 0 : word(call->out[p + i]);
@@ -91,34 +113,13 @@ static void make_list(job *j)
     uint32_t p = j->p, end = j->careful && call->pixels - p > SUMS ? p + SUMS : call->pixels;
     j->ones = j->list;
     for (; end - p >= THREE && j->ones + most_words(call, THREE) <= room; p += THREE) {
-        j->ones = list_pixels(call, p, THREE, j->ones);
+        j->ones = list_pixels(j, p, THREE, j->ones);
     }
     j->end = j->ones;
     for (; (end - p < THREE || j->ones == j->list) && p < end && j->end + most_words(call, 1) <= room; p++) {
-        j->end = list_pixels(call, p, 1, j->end);
+        j->end = list_pixels(j, p, 1, j->end);
     }
     j->pixels = p - j->p;
-}
-
-static int32_t sum_of(const int8_t *x, int32_t count)
-{
-    int32_t sum = 0;
-    for (; count > 0; count -= 16, x += 16) {
-        sum = vaddvaq_s8(sum, vldrbq_z_s8(x, vctp8q((uint32_t)count)));
-    }
-    return sum;
-}
-
-static void sum_inputs(job *j)
-{
-    const efm_conv_call *call = j->call;
-    const int8_t *const *in = call->in + j->p * call->runs;
-    for (uint32_t i = 0; i < j->pixels; i++) {
-        j->inputs[i] = 0;
-        for (uint32_t run = 0; run < call->runs; run++) {
-            j->inputs[i] += sum_of(*in++, (int32_t)call->run_bytes);
-        }
-    }
 }
 
 /* Channels first .. first + rows - 1; the last stands in for those past it. */
@@ -139,10 +140,11 @@ static void set_block(job *j, efm_mve_block *b, uint32_t first, uint32_t rows)
     vstrwq_s32(b->multiplier, c.multiplier);
     vstrwq_s32(b->shift, c.shift);
     b->sums = j->sums[0];
-    b->raw = 0;
-    if (j->careful) {
-        b->raw = rows < EFM_MVE_LANES || j->call->flags || j->table.weight_zero != 0
-                 || (j->table.flags & EFM_TABLE_ROUND_ONCE) || vmaxvq_s32(EFM_SHIFT_MIN, c.shift) >= 0;
+    b->how = j->table.weight_zero != 0 ? EFM_MVE_CORRECTED : 0;
+    if (j->careful
+        && (rows < EFM_MVE_LANES || j->call->flags || (j->table.flags & EFM_TABLE_ROUND_ONCE)
+            || vmaxvq_s32(EFM_SHIFT_MIN, c.shift) >= 0)) {
+        b->how |= EFM_MVE_RAW;
     }
 }
 
@@ -157,9 +159,6 @@ static void finish(const job *j, const efm_mve_block *b, uint32_t first, uint32_
     const mve_pred16_t lanes = vctp32q(rows);
     for (uint32_t i = 0; i < j->pixels; i++) {
         int32x4_t v = vldrwq_s32(j->sums[i]);
-        if (j->table.weight_zero != 0) {
-            v = vmlaq_n_s32(v, vdupq_n_s32(j->inputs[i]), -j->table.weight_zero);
-        }
         if (call->flags & EFM_SUMS_TAKE) {
             v = vaddq_s32(v, vldrwq_z_s32(call->sums[j->p + i] + first, lanes));
         }
@@ -184,7 +183,7 @@ static void make_block(job *j, efm_mve_block *b, uint32_t first)
         b->end = j->end;
         efm_mve_one_of_runs(b, j->ones);
     }
-    if (b->raw) {
+    if (b->how & EFM_MVE_RAW) {
         finish(j, b, first, rows);
     }
 }
@@ -196,9 +195,6 @@ static void make_blocks(job *j)
         b.low[i] = j->table.low;
         b.high[i] = j->table.high;
     }
-    if (j->table.weight_zero != 0) {
-        sum_inputs(j);
-    }
     for (uint32_t first = 0; first < j->call->tile.out; first += EFM_MVE_LANES) {
         make_block(j, &b, first);
     }
@@ -207,7 +203,7 @@ static void make_blocks(job *j)
 /* Whether some block may have to make sums. Where a table says that all is well and lies, bytes are wrong. */
 static int needs_sums(const efm_conv_call *call, const efm_table *table)
 {
-    return call->flags || table->weight_zero != 0 || call->tile.out % EFM_MVE_LANES != 0
+    return call->flags || call->tile.out % EFM_MVE_LANES != 0
            || (table->flags & (EFM_TABLE_ROUND_ONCE | EFM_TABLE_PROVED)) != EFM_TABLE_PROVED;
 }
 

@@ -9,13 +9,13 @@
 
 #include "requantize.h"
 
-enum { COLUMNS_MOST = 128, FAR = 255, OVER = 2 /* columns of weights for the weights' zero point */ };
+enum { COLUMNS_MOST = 128, FAR = 255, PARTS = 3 };
 
 /* How a window becomes words. */
 typedef struct window {
     uint32_t groups;  /* of four rows */
     uint32_t column;  /* bytes */
-    uint32_t vectors; /* of four words, without those for the weights' zero point */
+    uint32_t vectors; /* of four words, for one part of its weights */
     uint32_t reach;   /* columns */
 } window;
 
@@ -24,14 +24,14 @@ typedef struct job {
     efm_table table;
     window window;
     uint32_t pixels;          /* of a piece */
-    uint8_t *weights;         /* columns of zeros, of the window, of zeros, of the weights' zero point */
+    uint8_t *weights;         /* columns of zeros, of the window, of zeros, and of the window's other parts */
     uint8_t *columns;
     uint32_t first, channels; /* output channels at hand */
     uint32_t input, inputs;   /* input channels of theirs */
     int32_t short_formula;    /* the assembly's will do for all of them */
     efm_mve_channel channel[EFM_MVE_CHANNELS];
     uint32_t low[EFM_MVE_CHANNELS];
-    uint32_t vectors;         /* line.words in use */
+    uint32_t vectors;         /* line.words that their windows have */
     efm_mve_line line;
 } job;
 
@@ -62,9 +62,16 @@ static uint32_t columns_of(const efm_depthwise_call *call, const window *w, uint
     return (pixels - 1) * call->stride_w + w->reach;
 }
 
+/* Most parts of weights less their zero point: a difference may be more than a byte. */
+static uint32_t parts_of(const efm_table *table)
+{
+    return table->weight_zero == 0 ? 1 : PARTS;
+}
+
 static uint32_t weight_bytes(const efm_depthwise_call *call, const window *w)
 {
-    return (call->kernel_w + 2 + OVER) * w->column;
+    efm_table table = efm_table_read(call->tile.table);
+    return (call->kernel_w * parts_of(&table) + 2) * w->column;
 }
 
 /* Whether this file has a way; the portable kernel has one for windows of any size. */
@@ -74,7 +81,7 @@ static int is_small(const efm_depthwise_call *call)
         return 0;
     }
     window w = window_of(call);
-    return w.vectors * 3 <= EFM_MVE_MOST
+    return w.vectors * PARTS <= EFM_MVE_MOST
            && columns_of(call, &w, smaller(call->out->width, EFM_MVE_LANES)) * w.groups <= COLUMNS_MOST;
 }
 
@@ -110,38 +117,47 @@ static void lay_out_weights(const job *j)
     }
 }
 
-/* Less the weights' zero point, in two parts: one may be 128. */
-static void lay_out_zero_point(const job *j)
+/* How many parts are not all zero: the first is in place, the others behind. */
+static uint32_t take_off_zero_point(const job *j)
 {
-    uint8_t *to = j->weights + (j->call->kernel_w + 2) * j->window.column;
-    const int32_t less = -j->table.weight_zero, part = less < INT8_MAX ? less : INT8_MAX;
-    for (uint32_t i = 0; i < j->window.column; i++) {
-        uint32_t row = i / EFM_MVE_GROUP_BYTES * EFM_MVE_ROWS + i % EFM_MVE_ROWS;
-        to[i] = (uint8_t)(row < j->call->kernel_h ? part : 0);
-        to[j->window.column + i] = (uint8_t)(row < j->call->kernel_h ? less - part : 0);
+    const uint32_t size = j->call->kernel_w * j->window.column;
+    const uint8x16_t row = vandq_u8(vidupq_n_u8(0, 1), vdupq_n_u8(EFM_MVE_ROWS - 1));
+    const int8x16_t zero = vdupq_n_s8((int8_t)j->table.weight_zero), none = vdupq_n_s8(0);
+    int8_t *first = (int8_t *)j->weights + j->window.column, *second = first + size + j->window.column;
+    uint8_t most_second = 0, most_third = 0;
+    for (uint32_t i = 0; i < size; i += 16) {
+        uint32_t above = i % j->window.column / EFM_MVE_GROUP_BYTES * EFM_MVE_ROWS;
+        mve_pred16_t is_there = vcmphiq_u8(vdupq_n_u8((uint8_t)(j->call->kernel_h - above)), row);
+        int8x16_t w = vldrbq_s8(first + i), a = vqsubq_m_s8(none, w, zero, is_there), left = vsubq_s8(w, a);
+        int8x16_t b = vqsubq_m_s8(none, left, zero, is_there);
+        int8x16_t c = vsubq_m_s8(none, vsubq_s8(left, b), zero, is_there);
+        vstrbq_s8(first + i, a);
+        vstrbq_s8(second + i, b);
+        vstrbq_s8(second + size + i, c);
+        most_second = vmaxavq_s8(most_second, b);
+        most_third = vmaxavq_s8(most_third, c);
     }
+    return most_third ? 3 : most_second ? 2 : 1;
 }
 
-/* Word `i` of a window, as lane of its vector; weights of the column `weights`. */
+/* Lane `i % 4` of a vector: word `i` of a window, and its weights, which are `weights` bytes from those at hand. */
 static void set_word(job *j, uint32_t vector, uint32_t i, uint32_t weights)
 {
     uint32_t column = i / j->window.groups, at = i % j->window.groups * EFM_MVE_GROUP_BYTES;
     int is_there = column < j->call->kernel_w;
     j->line.words[vector].x[i % EFM_MVE_LANES] = is_there ? column * j->call->dilation_w * j->window.column + at : 0;
-    j->line.words[vector].w[i % EFM_MVE_LANES] = is_there ? weights * j->window.column + at : 0;
+    j->line.words[vector].w[i % EFM_MVE_LANES] = is_there ? weights + (1 + column) * j->window.column + at : 0;
 }
 
 static void set_words(job *j)
 {
-    const uint32_t over = j->table.weight_zero == 0 ? 0 : j->table.weight_zero == INT8_MIN ? 2 : 1;
+    const uint32_t parts = parts_of(&j->table), size = j->call->kernel_w * j->window.column;
     memset(j->line.words, 0, sizeof j->line.words);
-    for (uint32_t i = 0; i < j->window.vectors * EFM_MVE_LANES; i++) {
-        set_word(j, i / EFM_MVE_LANES, i, 1 + i / j->window.groups);
-        for (uint32_t k = 0; k < over; k++) {
-            set_word(j, (k + 1) * j->window.vectors + i / EFM_MVE_LANES, i, j->call->kernel_w + 2 + k);
+    for (uint32_t part = 0; part < parts; part++) {
+        for (uint32_t i = 0; i < j->window.vectors * EFM_MVE_LANES; i++) {
+            set_word(j, part * j->window.vectors + i / EFM_MVE_LANES, i, part ? part * size + j->window.column : 0);
         }
     }
-    j->vectors = j->window.vectors * (1 + over);
 }
 
 /* -- input ------------------------------------------------------------------------------------------------------ */
@@ -338,9 +354,7 @@ void efm_mve_depthwise(const efm_depthwise_call *call)
     for (j.first = 0; j.first < call->tile.out; j.first += j.channels) {
         set_channels(&j);
         lay_out_weights(&j);
-        if (j.table.weight_zero != 0) {
-            lay_out_zero_point(&j);
-        }
+        j.vectors = j.window.vectors * (j.table.weight_zero != 0 ? take_off_zero_point(&j) : 1);
         make_rows(&j);
     }
 }
