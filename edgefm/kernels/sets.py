@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from edgefm.kernels import mve
 from edgefm.network.program import Op, OpKind, Program
 
 ROWS = 0  # ids of packings, as in docs/FORMAT.md
@@ -29,7 +30,8 @@ class KernelSet:
     suits: Mapping[str, Mapping[OpKind, Suit]] = field(default_factory=lambda: {"rows": {}})
 
 
-KERNEL_SETS = {one.name: one for one in (KernelSet("portable"),)}
+KERNEL_SETS = {one.name: one for one in (KernelSet("portable"),
+                                       KernelSet("mve", {"rows": mve.SUITS}))}
 
 
 def suited(program: Program, kernels: str, packing: str | None = None) -> Program:

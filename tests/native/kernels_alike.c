@@ -186,7 +186,7 @@ static void depthwise_once(const efm_kernel *kernel, const efm_depthwise_call *a
     efm_rows out = *asked->out;
     out.base = (uint8_t *)to;
     call.out = &out;
-    call.scratch_bytes = (kernel->depthwise_scratch(&call) + below(3) * 800 + 7) & ~7u;
+    call.scratch_bytes = (kernel->depthwise_scratch(&call) + below(4) * 1500 + 7) & ~7u;
     call.scratch = memory(call.scratch_bytes);
     uint8_t *packed = own(kernel->depthwise_pack_bytes, kernel->depthwise_pack, &call.tile);
     kernel->depthwise(&call);

@@ -85,13 +85,18 @@ static int is_small(const efm_depthwise_call *call)
            && columns_of(call, &w, smaller(call->out->width, EFM_MVE_LANES)) * w.groups <= COLUMNS_MOST;
 }
 
-uint32_t efm_mve_depthwise_scratch(const efm_depthwise_call *call)
+/* Scratch for what this file does. */
+static uint32_t own_scratch(const efm_depthwise_call *call)
 {
-    if (!is_small(call)) {
-        return efm_portable_depthwise_scratch(call);
-    }
     window w = window_of(call);
     return weight_bytes(call, &w) + columns_of(call, &w, smaller(call->out->width, EFM_MVE_LANES)) * w.column;
+}
+
+/* The portable kernel takes over where there is only enough for that: packages that were compiled for another one. */
+uint32_t efm_mve_depthwise_scratch(const efm_depthwise_call *call)
+{
+    uint32_t least = efm_portable_depthwise_scratch(call);
+    return is_small(call) ? smaller(least, own_scratch(call)) : least;
 }
 
 /* -- weights ---------------------------------------------------------------------------------------------------- */
@@ -340,7 +345,7 @@ static void set_line(job *j)
 void efm_mve_depthwise(const efm_depthwise_call *call)
 {
     job j;
-    if (!is_small(call)) {
+    if (!is_small(call) || call->scratch_bytes < own_scratch(call)) {
         efm_portable_depthwise(call);
         return;
     }

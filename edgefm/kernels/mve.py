@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scratch of the kernels in native/src/kernels/mve, for Cortex-M55 and M85."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgefm.network.program import Op, OpKind, Program
+
+RUN_BYTES = 16  # efm_kernel.run_bytes: pixels of at least so many channels are read in place
+PIXELS = 48     # of a CONV call, at most: half of EFM_LIST
+GROUP, LANES, ROWS = 64, 4, 4  # bytes of a group of rows in a column; sums in a vector
+PIECE = 56      # pixels of a row that are well worth their scratch
+
+
+def conv(program: Program, op: Op) -> Op:
+    """Windows that are gathered, for two pixels at least: better for all of a call."""
+    if op.scratch == 0 or program.streams[op.inputs[0]].channels >= RUN_BYTES:
+        return op
+    return replace(op, scratch=LANES * (op.scratch // 2), scratch_most=PIXELS * (op.scratch // 2))
+
+
+def depthwise(program: Program, op: Op) -> Op:
+    """Weights and input of sixteen channels as columns, for a piece of a row."""
+    width = program.streams[op.outputs[0]].width
+    least, most = (depthwise_bytes(op, min(width, pixels)) for pixels in (LANES, PIECE))
+    return replace(op, scratch=max(op.scratch, least), scratch_most=max(op.scratch, most))
+
+
+def depthwise_bytes(op: Op, pixels: int) -> int:
+    """What a piece of `pixels` takes, with room for weights that have a zero point."""
+    kernel_h, kernel_w, _, stride, _, dilation = op.params[:6]
+    column = -(-kernel_h // ROWS) * GROUP
+    weights = 2 + kernel_w * (3 if weight_zero(op) else 1)
+    return (weights + (pixels - 1) * stride + (kernel_w - 1) * dilation + 1) * column
+
+
+def weight_zero(op: Op) -> int:
+    """The zero point of the weights, modulo 256."""
+    return op.weights[2]
+
+
+SUITS = {OpKind.CONV: conv, OpKind.DEPTHWISE: depthwise}
