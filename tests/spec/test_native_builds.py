@@ -16,6 +16,7 @@ Need = Callable[[str], str]
 
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
 CORTEX_M4 = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft"]
+CORTEX_M55 = ["-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"]
 
 # What a board without a C library supplies, and one call that pulls everything in.
 BARE_BOARD = """
@@ -141,18 +142,38 @@ def test_other_machines_give_the_same_bytes(root: Path, need: Need, tmp_path: Pa
     assert _report(root, need(emulator), str(target)) == expected
 
 
+def _kernels_alike(root: Path) -> list[str]:
+    kernels = sorted(str(path) for path in (root / "native/src/kernels").rglob("*.c"))
+    return [f"-I{root / 'native/src'}", str(root / "tests/native/kernels_alike.c"), *kernels]
+
+
 @pytest.mark.parametrize(("compiler", "emulator"), [
     ("gcc", "env"), ("arm-linux-gnueabihf-gcc", "qemu-arm"),
     ("aarch64-linux-gnu-gcc", "qemu-aarch64")])
 def test_the_chosen_kernel_gives_the_portable_ones_bits(root: Path, need: Need, tmp_path: Path,
                                                         compiler: str, emulator: str) -> None:
     program = tmp_path / "kernels"
-    kernels = sorted(str(path) for path in (root / "native/src/kernels").glob("*.c"))
-    _compile(root, need(compiler), "-std=c11", "-O2", "-static", f"-I{root / 'native/src'}",
-             str(root / "tests/native/kernels_alike.c"), *kernels, "-o", str(program))
+    _compile(root, need(compiler), "-std=c11", "-O2", "-static", *_kernels_alike(root),
+             "-o", str(program))
     done = subprocess.run([need(emulator), program], text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("another") == (compiler != "aarch64-linux-gnu-gcc")
+
+
+def test_a_cortex_m55s_kernel_gives_the_portable_ones_bits(root: Path, need: Need,
+                                                           tmp_path: Path) -> None:
+    program, boards = tmp_path / "kernels.elf", root / "firmware/boards"
+    _compile(root, need("arm-none-eabi-gcc"), *CORTEX_M55, "-std=gnu11", "-O2", "-specs=nano.specs",
+             "-specs=nosys.specs", "-nostartfiles", "-Wl,--gc-sections,--wrap=main",
+             f"-I{boards / 'cortex_m'}", *_kernels_alike(root),
+             str(root / "tests/native/semihosting.c"), str(boards / "cortex_m/startup.c"),
+             f"-L{boards / 'cortex_m'}", "-T", str(boards / "qemu-an547/memory.ld"), "-o", str(program))
+    done = subprocess.run(
+        [need("qemu-system-arm"), "-M", "mps3-an547", "-display", "none", "-monitor", "none", "-serial",
+         "none", "-semihosting-config", "enable=on,target=native", "-kernel", str(program)],
+        text=True, capture_output=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("another")
 
 
 @pytest.mark.parametrize(("compiler", "language"), [("gcc", "c11"), ("g++", "c++17")])

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From reset to main(): the vector table, the FPU, .data and .bss. The linker script names the places. */
+/* From reset to main(): the vector table, FPU and vectors (they are one coprocessor), .data and .bss. The linker script
+ * names the places. */
 #include "cortex_m.h"
 
 #include <string.h>
 
 #include "edgefm.h"
 
-enum { CPACR = 0xE000ED88u, AIRCR = 0xE000ED0Cu, NVIC_ISER = 0xE000E100u, NVIC_ICPR = 0xE000E280u };
-enum { FPU_ON = 0xF << 20, KEY_AND_RESET = 0x05FA0004, PAINT = 0xA5 };
+enum { CPACR = 0xE000ED88u, CCR = 0xE000ED14u, AIRCR = 0xE000ED0Cu };
+enum { NVIC_ISER = 0xE000E100u, NVIC_ICPR = 0xE000E280u };
+enum { FPU_ON = 0xF << 20, LOOPS_CACHED = 1 << 19, KEY_AND_RESET = 0x05FA0004, PAINT = 0xA5 };
 
 extern uint8_t efm_stack_bottom[], efm_stack_top[];
 extern uint8_t efm_data_start[], efm_data_end[], efm_bss_start[], efm_bss_end[];
@@ -68,6 +70,9 @@ __attribute__((noreturn)) void efm_start(void)
 {
     __asm volatile("cpsid i" ::: "memory");
     *efm_register(CPACR) |= FPU_ON;
+#ifdef __ARM_FEATURE_MVE
+    *efm_register(CCR) |= LOOPS_CACHED; /* Armv8.1-M: LE and LETP cost nothing then */
+#endif
     __asm volatile("dsb\n isb" ::: "memory");
     run();
     for (;;) {

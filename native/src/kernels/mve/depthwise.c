@@ -5,8 +5,6 @@
 #include "lines.h"
 
 #if EFM_KERNEL_MVE
-#include <string.h>
-
 #include "requantize.h"
 
 enum { COLUMNS_MOST = 128, FAR = 255, PARTS = 3 };
@@ -99,6 +97,14 @@ uint32_t efm_mve_depthwise_scratch(const efm_depthwise_call *call)
     return is_small(call) ? smaller(least, own_scratch(call)) : least;
 }
 
+/* Group g of `count` columns from `to` on; rows and channels are the caller's. */
+static void set_columns(const job *j, efm_mve_columns *c, uint8_t *to, uint32_t g, uint32_t count)
+{
+    c->to = to + g * EFM_MVE_GROUP_BYTES;
+    c->to_step = j->window.column;
+    c->count = count;
+}
+
 /* -- weights ---------------------------------------------------------------------------------------------------- */
 
 static void lay_out_weights(const job *j)
@@ -109,10 +115,9 @@ static void lay_out_weights(const job *j)
     fill(j->weights, 0, j->window.column);
     fill(j->weights + (call->kernel_w + 1) * j->window.column, 0, j->window.column);
     for (uint32_t g = 0; g < j->window.groups; g++) {
-        efm_mve_columns c = {.to = j->weights + j->window.column + g * EFM_MVE_GROUP_BYTES,
-                             .to_step = j->window.column,
-                             .count = call->kernel_w,
-                             .channels = j->channels};
+        efm_mve_columns c;
+        set_columns(j, &c, j->weights + j->window.column, g, call->kernel_w);
+        c.channels = j->channels;
         for (uint32_t b = 0; b < EFM_MVE_ROWS; b++) {
             uint32_t row = g * EFM_MVE_ROWS + b, is_there = row < call->kernel_h;
             c.row[b] = is_there ? call->tile.weights + row * call->kernel_w * out + j->first : zeros;
@@ -157,7 +162,6 @@ static void set_word(job *j, uint32_t vector, uint32_t i, uint32_t weights)
 static void set_words(job *j)
 {
     const uint32_t parts = parts_of(&j->table), size = j->call->kernel_w * j->window.column;
-    memset(j->line.words, 0, sizeof j->line.words);
     for (uint32_t part = 0; part < parts; part++) {
         for (uint32_t i = 0; i < j->window.vectors * EFM_MVE_LANES; i++) {
             set_word(j, part * j->window.vectors + i / EFM_MVE_LANES, i, part ? part * size + j->window.column : 0);
@@ -167,23 +171,26 @@ static void set_words(job *j)
 
 /* -- input ------------------------------------------------------------------------------------------------------ */
 
-/* A group of rows of a piece that begins at pixel `left` of the map, which may lie outside. */
+/* Group g of the rows that output row r sees: `count` pixels from `at` on, behind `skip` columns. */
 static void lay_out_rows(const job *j, uint32_t r, uint32_t g, uint32_t skip, uint32_t at, uint32_t count)
 {
     const efm_depthwise_call *call = j->call;
+    const uint32_t rows = smaller(call->kernel_h - g * EFM_MVE_ROWS, EFM_MVE_ROWS);
     int8_t padding[EFM_MVE_CHANNELS];
-    efm_mve_columns c = {.to = j->columns + skip * j->window.column + g * EFM_MVE_GROUP_BYTES,
-                         .to_step = j->window.column,
-                         .count = count,
-                         .channels = j->inputs};
+    efm_mve_columns c;
+    set_columns(j, &c, j->columns + skip * j->window.column, g, count);
+    c.channels = j->inputs;
     fill((uint8_t *)padding, call->in->zero_point, sizeof padding);
-    for (uint32_t b = 0; b < EFM_MVE_ROWS; b++) {
-        uint32_t i = smaller(g * EFM_MVE_ROWS + b, call->kernel_h - 1);
-        const int8_t *row = efm_depthwise_row(call, r, i);
+    for (uint32_t b = 0; b < rows; b++) {
+        const int8_t *row = efm_depthwise_row(call, r, g * EFM_MVE_ROWS + b);
         c.row[b] = row ? row + at * call->in->pixel_stride + j->input : padding;
         c.step[b] = row ? call->in->pixel_stride : 0;
     }
-    (call->kernel_h == EFM_MVE_ROWS - 1 ? efm_mve_three_rows : efm_mve_four_rows)(&c);
+    for (uint32_t b = rows; b < EFM_MVE_ROWS; b++) {
+        c.row[b] = padding;
+        c.step[b] = 0;
+    }
+    (rows == EFM_MVE_ROWS - 1 ? efm_mve_three_rows : efm_mve_four_rows)(&c);
 }
 
 /* What the piece from output pixel x on sees of row r. */

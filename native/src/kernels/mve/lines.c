@@ -15,250 +15,210 @@ _Static_assert(offsetof(efm_mve_columns, step) == 16 && offsetof(efm_mve_columns
                    && offsetof(efm_mve_line, words) == 64 && sizeof(efm_mve_channel) == 16,
                "what the assembly says");
 
-#define START_COLUMNS                    \
-    "push {r4-r9, lr}\n"                 \
-    "mov r12, r0\n"                      \
+#define START_COLUMNS \
+    "push {r4-r9, lr}\n" \
+    "mov r12, r0\n" \
     "ldm r12, {r0-r7}\n" /* rows, steps */ \
-    "ldrd r8, r9, [r12, #32]\n"          \
-    "ldrd lr, r12, [r12, #40]\n"         \
-    "vctp.8 r12\n"                       \
+    "ldrd r8, r9, [r12, #32]\n" \
+    "ldrd lr, r12, [r12, #40]\n" \
+    "vctp.8 r12\n" \
     "dls lr, lr\n"
 
-#define STORE_COLUMNS                    \
-    "vst40.8 {q0, q1, q2, q3}, [r8]\n"   \
-    "vst41.8 {q0, q1, q2, q3}, [r8]\n"   \
-    "vst42.8 {q0, q1, q2, q3}, [r8]\n"   \
-    "vst43.8 {q0, q1, q2, q3}, [r8]\n"   \
-    "add r8, r8, r9\n"                   \
-    "le lr, 1b\n"                        \
+#define STORE_COLUMNS \
+    "vst40.8 {q0, q1, q2, q3}, [r8]\n" \
+    "vst41.8 {q0, q1, q2, q3}, [r8]\n" \
+    "vst42.8 {q0, q1, q2, q3}, [r8]\n" \
+    "vst43.8 {q0, q1, q2, q3}, [r8]\n" \
+    "add r8, r8, r9\n" \
+    "le lr, 1b\n" \
     "pop {r4-r9, pc}\n"
 
 __attribute__((naked)) void efm_mve_three_rows(const efm_mve_columns *columns __attribute__((unused)))
 {
-    __asm volatile(START_COLUMNS
-                   "1: vpsttt\n"
-                   "vldrbt.u8 q0, [r0]\n"
-                   "vldrbt.u8 q1, [r1]\n"
-                   "vldrbt.u8 q2, [r2]\n"
-                   "add r0, r0, r4\n"
-                   "add r1, r1, r5\n"
-                   "add r2, r2, r6\n"
-                   STORE_COLUMNS);
+    __asm volatile(START_COLUMNS "1: vpsttt\n"
+                                 "vldrbt.u8 q0, [r0]\n"
+                                 "vldrbt.u8 q1, [r1]\n"
+                                 "vldrbt.u8 q2, [r2]\n"
+                                 "add r0, r0, r4\n"
+                                 "add r1, r1, r5\n"
+                                 "add r2, r2, r6\n" STORE_COLUMNS);
 }
 
 __attribute__((naked)) void efm_mve_four_rows(const efm_mve_columns *columns __attribute__((unused)))
 {
-    __asm volatile(START_COLUMNS
-                   "1: vpstttt\n"
-                   "vldrbt.u8 q0, [r0]\n"
-                   "vldrbt.u8 q1, [r1]\n"
-                   "vldrbt.u8 q2, [r2]\n"
-                   "vldrbt.u8 q3, [r3]\n"
-                   "add r0, r0, r4\n"
-                   "add r1, r1, r5\n"
-                   "add r2, r2, r6\n"
-                   "add r3, r3, r7\n"
-                   STORE_COLUMNS);
+    __asm volatile(START_COLUMNS "1: vpstttt\n"
+                                 "vldrbt.u8 q0, [r0]\n"
+                                 "vldrbt.u8 q1, [r1]\n"
+                                 "vldrbt.u8 q2, [r2]\n"
+                                 "vldrbt.u8 q3, [r3]\n"
+                                 "add r0, r0, r4\n"
+                                 "add r1, r1, r5\n"
+                                 "add r2, r2, r6\n"
+                                 "add r3, r3, r7\n" STORE_COLUMNS);
 }
 
-#define ENTER                            \
-    "push {r4-r11, lr}\n"                \
-    "vpush {d8-d15}\n"                   \
-    "ldr r1, [r0, #8]\n"                 \
-    "ldr r11, [r0, #28]\n"               \
+#define ENTER \
+    "push {r4-r11, lr}\n" \
+    "vpush {d8-d15}\n" \
+    "ldr r1, [r0, #8]\n" \
+    "ldr r11, [r0, #28]\n" \
     "lsl r11, r11, #2\n"
 
-#define LEAVE                            \
-    "vpop {d8-d15}\n"                    \
+#define LEAVE \
+    "vpop {d8-d15}\n" \
     "pop {r4-r11, pc}\n"
 
 /* r4: the first pixel's words of a channel, r6: its weights, r9: its bytes; the line goes on to the next. */
-#define START_CHANNEL                    \
-    "1: ldm r1!, {r2, r3, r5, r8}\n"     \
-    "ldrd r4, r6, [r0]\n"                \
-    "add r4, r4, r8\n"                   \
-    "add r8, r6, #4\n"                   \
-    "str r8, [r0, #4]\n"                 \
-    "ldr r9, [r0, #16]\n"                \
-    "add r8, r9, #1\n"                   \
+#define START_CHANNEL \
+    "1: ldm r1!, {r2, r3, r5, r8}\n" \
+    "ldrd r4, r6, [r0]\n" \
+    "add r4, r4, r8\n" \
+    "add r8, r6, #4\n" \
+    "str r8, [r0, #4]\n" \
+    "ldr r9, [r0, #16]\n" \
+    "add r8, r9, #1\n" \
     "str r8, [r0, #16]\n"
 
-#define NEXT_CHANNEL                     \
-    "3: ldr r4, [r0, #12]\n"             \
-    "cmp r1, r4\n"                       \
+#define NEXT_CHANNEL \
+    "3: ldr r4, [r0, #12]\n" \
+    "cmp r1, r4\n" \
     "bne 1b\n"
 
-#define SUMS_TO(q)                                  \
-    "vmov " q "[2], " q "[0], r4, r8\n"             \
-    "vmov " q "[3], " q "[1], r6, r10\n"            \
+#define SUMS_TO(q) \
+    "vmov " q "[2], " q "[0], r4, r8\n" \
+    "vmov " q "[3], " q "[1], r6, r10\n" \
     "vadd.i32 " q ", " q ", r2\n"
 
 /* efm_requant_twice for shift < 0: VRSHL rounds half up, so one is taken from what is negative before. */
-#define SCALE(q, t)                                 \
-    "vqrdmulh.s32 " q ", " q ", r3\n"               \
-    "vshr.s32 " t ", " q ", #31\n"                  \
-    "vadd.i32 " q ", " q ", " t "\n"                \
+#define SCALE(q, t) \
+    "vqrdmulh.s32 " q ", " q ", r3\n" \
+    "vshr.s32 " t ", " q ", #31\n" \
+    "vadd.i32 " q ", " q ", " t "\n" \
     "vrshl.s32 " q ", r5\n"
 
 /* q3 to bytes, with lanes in q1 and clamps in q4, q5. */
-#define STORE                                       \
-    "vmax.s32 q3, q3, q4\n"                         \
-    "vmin.s32 q3, q3, q5\n"                         \
-    "vstrb.32 q3, [r9, q1]\n"                       \
+#define STORE \
+    "vmax.s32 q3, q3, q4\n" \
+    "vmin.s32 q3, q3, q5\n" \
+    "vstrb.32 q3, [r9, q1]\n" \
     "add r9, r9, r11\n"
 
-#define LANES_AND_CLAMPS                            \
-    "ldrd r2, r3, [r0, #40]\n"                      \
-    "vdup.32 q4, r2\n"                              \
-    "vdup.32 q5, r3\n"                              \
+#define LANES_AND_CLAMPS \
+    "ldrd r2, r3, [r0, #40]\n" \
+    "vdup.32 q4, r2\n" \
+    "vdup.32 q5, r3\n" \
     "vldrw.u32 q1, [r0, #48]\n"
 
 /* r12 pixels of a rest take the line back by four less them: r9 now, and r12 is how many. No second time. */
-#define GO_BACK                                     \
-    "rsb r12, r12, #4\n"                            \
-    "ldr r6, [r0, #28]\n"                           \
+#define GO_BACK \
+    "rsb r12, r12, #4\n" \
+    "ldr r6, [r0, #28]\n" \
     "mls r9, r12, r6, r9\n"
 
 /* 36 products, and four bytes of them, in 19 instructions; q0: addresses of four columns. One gathered vector serves
    two pixels: q6 are a pixel's weights, and q7 the next one's, which are a column on. r7: zero point. */
 __attribute__((naked)) void efm_mve_line_of_pairs(efm_mve_line *line __attribute__((unused)))
 {
-    __asm volatile(ENTER
-                   LANES_AND_CLAMPS
-                   "ldr r7, [r0, #36]\n"
-                   START_CHANNEL
-                   "vldrw.u32 q2, [r0, #64]\n"
-                   "subs r4, #128\n"
-                   "vldrw.u32 q7, [r6, q2]\n"
-                   "adds r6, #64\n"
-                   "vldrw.u32 q6, [r6, q2]\n"
-                   "vadd.i32 q0, q2, r4\n"
-                   "ldrd lr, r12, [r0, #20]\n"
-                   "dls lr, lr\n"
-                   "2: vldrw.u32 q2, [q0, #128]!\n"
-                   "vmladav.s8 r4, q2, q6\n"
-                   "vmladav.s8 r6, q2, q7\n"
-                   "vldrw.u32 q2, [q0, #128]!\n"
-                   "vmladav.s8 r8, q2, q6\n"
-                   "vmladav.s8 r10, q2, q7\n"
-                   SUMS_TO("q3")
-                   SCALE("q3", "q2")
-                   "vadd.i32 q3, q3, r7\n"
-                   STORE
-                   "le lr, 2b\n"
-                   "cmp r12, #0\n"
-                   "beq 3f\n"
-                   GO_BACK
-                   "lsl r6, r12, #6\n"
-                   "vsub.i32 q0, q0, r6\n"
-                   "mov r12, #0\n"
-                   "mov lr, #1\n"
-                   "b 2b\n"
-                   NEXT_CHANNEL
-                   LEAVE);
+    __asm volatile(ENTER LANES_AND_CLAMPS "ldr r7, [r0, #36]\n" START_CHANNEL "vldrw.u32 q2, [r0, #64]\n"
+                                          "subs r4, #128\n"
+                                          "vldrw.u32 q7, [r6, q2]\n"
+                                          "adds r6, #64\n"
+                                          "vldrw.u32 q6, [r6, q2]\n"
+                                          "vadd.i32 q0, q2, r4\n"
+                                          "ldrd lr, r12, [r0, #20]\n"
+                                          "dls lr, lr\n"
+                                          "2: vldrw.u32 q2, [q0, #128]!\n"
+                                          "vmladav.s8 r4, q2, q6\n"
+                                          "vmladav.s8 r6, q2, q7\n"
+                                          "vldrw.u32 q2, [q0, #128]!\n"
+                                          "vmladav.s8 r8, q2, q6\n"
+                                          "vmladav.s8 r10, q2, q7\n" SUMS_TO("q3")
+                                              SCALE("q3", "q2") "vadd.i32 q3, q3, r7\n" STORE "le lr, 2b\n"
+                                                                "cmp r12, #0\n"
+                                                                "beq 3f\n" GO_BACK "lsl r6, r12, #6\n"
+                                                                "vsub.i32 q0, q0, r6\n"
+                                                                "mov r12, #0\n"
+                                                                "mov lr, #1\n"
+                                                                "b 2b\n" NEXT_CHANNEL LEAVE);
 }
 
 /* 36 products, and four bytes of them, in 21 instructions. */
 __attribute__((naked)) void efm_mve_line_by_two(efm_mve_line *line __attribute__((unused)))
 {
-    __asm volatile(ENTER
-                   LANES_AND_CLAMPS
-                   "ldr r7, [r0, #36]\n"
-                   START_CHANNEL
-                   "vldrw.u32 q2, [r0, #80]\n"
-                   "vldrw.u32 q6, [r6, q2]\n"
-                   "vldrw.u32 q2, [r0, #64]\n"
-                   "subs r4, #128\n"
-                   "vadd.i32 q0, q2, r4\n"
-                   "ldrd lr, r12, [r0, #20]\n"
-                   "dls lr, lr\n"
-                   "2: vldrw.u32 q2, [q0, #128]!\n"
-                   "vmladav.s8 r4, q2, q6\n"
-                   "vldrw.u32 q2, [q0, #128]!\n"
-                   "vmladav.s8 r6, q2, q6\n"
-                   "vldrw.u32 q2, [q0, #128]!\n"
-                   "vmladav.s8 r8, q2, q6\n"
-                   "vldrw.u32 q2, [q0, #128]!\n"
-                   "vmladav.s8 r10, q2, q6\n"
-                   SUMS_TO("q3")
-                   SCALE("q3", "q2")
-                   "vadd.i32 q3, q3, r7\n"
-                   STORE
-                   "le lr, 2b\n"
-                   "cmp r12, #0\n"
-                   "beq 3f\n"
-                   GO_BACK
-                   "lsl r6, r12, #7\n"
-                   "vsub.i32 q0, q0, r6\n"
-                   "mov r12, #0\n"
-                   "mov lr, #1\n"
-                   "b 2b\n"
-                   NEXT_CHANNEL
-                   LEAVE);
+    __asm volatile(ENTER LANES_AND_CLAMPS "ldr r7, [r0, #36]\n" START_CHANNEL "vldrw.u32 q2, [r0, #80]\n"
+                                          "vldrw.u32 q6, [r6, q2]\n"
+                                          "vldrw.u32 q2, [r0, #64]\n"
+                                          "subs r4, #128\n"
+                                          "vadd.i32 q0, q2, r4\n"
+                                          "ldrd lr, r12, [r0, #20]\n"
+                                          "dls lr, lr\n"
+                                          "2: vldrw.u32 q2, [q0, #128]!\n"
+                                          "vmladav.s8 r4, q2, q6\n"
+                                          "vldrw.u32 q2, [q0, #128]!\n"
+                                          "vmladav.s8 r6, q2, q6\n"
+                                          "vldrw.u32 q2, [q0, #128]!\n"
+                                          "vmladav.s8 r8, q2, q6\n"
+                                          "vldrw.u32 q2, [q0, #128]!\n"
+                                          "vmladav.s8 r10, q2, q6\n" SUMS_TO("q3")
+                                              SCALE("q3", "q2") "vadd.i32 q3, q3, r7\n" STORE "le lr, 2b\n"
+                                                                "cmp r12, #0\n"
+                                                                "beq 3f\n" GO_BACK "lsl r6, r12, #7\n"
+                                                                "vsub.i32 q0, q0, r6\n"
+                                                                "mov r12, #0\n"
+                                                                "mov lr, #1\n"
+                                                                "b 2b\n" NEXT_CHANNEL LEAVE);
 }
 
 /* Pixel `sum`: 48 products. */
-#define FEW(sum)                                    \
-    "vldrw.u32 q6, [r12, q0]\n"                     \
-    "vmladav.s8 " sum ", q6, q3\n"                  \
-    "vldrw.u32 q6, [r12, q1]\n"                     \
-    "vmladava.s8 " sum ", q6, q4\n"                 \
-    "vldrw.u32 q6, [r12, q2]\n"                     \
-    "vmladava.s8 " sum ", q6, q5\n"                 \
+#define FEW(sum) \
+    "vldrw.u32 q6, [r12, q0]\n" \
+    "vmladav.s8 " sum ", q6, q3\n" \
+    "vldrw.u32 q6, [r12, q1]\n" \
+    "vmladava.s8 " sum ", q6, q4\n" \
+    "vldrw.u32 q6, [r12, q2]\n" \
+    "vmladava.s8 " sum ", q6, q5\n" \
     "add r12, r12, r7\n"
 
 /* Up to 48 products for each of four pixels in 45 instructions; r12: columns, r7: column_step. On the stack: the rest. */
 __attribute__((naked)) void efm_mve_line_of_few(efm_mve_line *line __attribute__((unused)))
 {
-    __asm volatile(ENTER
-                   "sub sp, sp, #8\n"
-                   "ldr r7, [r0, #32]\n"
-                   START_CHANNEL
-                   "mov r12, r4\n"
-                   "vldrw.u32 q0, [r0, #80]\n"
-                   "vldrw.u32 q1, [r0, #112]\n"
-                   "vldrw.u32 q2, [r0, #144]\n"
-                   "vldrw.u32 q3, [r6, q0]\n"
-                   "vldrw.u32 q4, [r6, q1]\n"
-                   "vldrw.u32 q5, [r6, q2]\n"
-                   "vldrw.u32 q0, [r0, #64]\n"
-                   "vldrw.u32 q1, [r0, #96]\n"
-                   "vldrw.u32 q2, [r0, #128]\n"
-                   "ldrd lr, r4, [r0, #20]\n"
-                   "str r4, [sp]\n"
-                   "dls lr, lr\n"
-                   "2:\n"
-                   FEW("r4")
-                   FEW("r6")
-                   FEW("r8")
-                   FEW("r10")
-                   SUMS_TO("q7")
-                   SCALE("q7", "q6")
-                   "ldr r4, [r0, #36]\n"
-                   "vadd.i32 q7, q7, r4\n"
-                   "ldrd r4, r6, [r0, #40]\n"
-                   "vdup.32 q6, r4\n"
-                   "vmax.s32 q7, q7, q6\n"
-                   "vdup.32 q6, r6\n"
-                   "vmin.s32 q7, q7, q6\n"
-                   "vldrw.u32 q6, [r0, #48]\n"
-                   "vstrb.32 q7, [r9, q6]\n"
-                   "add r9, r9, r11\n"
-                   "le lr, 2b\n"
-                   "ldr r8, [sp]\n"
-                   "cmp r8, #0\n"
-                   "beq 3f\n"
-                   "rsb r8, r8, #4\n"
-                   "ldr r6, [r0, #28]\n"
-                   "mls r9, r8, r6, r9\n"
-                   "mls r12, r8, r7, r12\n"
-                   "mov r8, #0\n"
-                   "str r8, [sp]\n"
-                   "mov lr, #1\n"
-                   "b 2b\n"
-                   NEXT_CHANNEL
-                   "add sp, sp, #8\n"
-                   LEAVE);
+    __asm volatile(ENTER "sub sp, sp, #8\n"
+                         "ldr r7, [r0, #32]\n" START_CHANNEL "mov r12, r4\n"
+                         "vldrw.u32 q0, [r0, #80]\n"
+                         "vldrw.u32 q1, [r0, #112]\n"
+                         "vldrw.u32 q2, [r0, #144]\n"
+                         "vldrw.u32 q3, [r6, q0]\n"
+                         "vldrw.u32 q4, [r6, q1]\n"
+                         "vldrw.u32 q5, [r6, q2]\n"
+                         "vldrw.u32 q0, [r0, #64]\n"
+                         "vldrw.u32 q1, [r0, #96]\n"
+                         "vldrw.u32 q2, [r0, #128]\n"
+                         "ldrd lr, r4, [r0, #20]\n"
+                         "str r4, [sp]\n"
+                         "dls lr, lr\n"
+                         "2:\n" FEW("r4") FEW("r6") FEW("r8") FEW("r10") SUMS_TO("q7")
+                             SCALE("q7", "q6") "ldr r4, [r0, #36]\n"
+                                               "vadd.i32 q7, q7, r4\n"
+                                               "ldrd r4, r6, [r0, #40]\n"
+                                               "vdup.32 q6, r4\n"
+                                               "vmax.s32 q7, q7, q6\n"
+                                               "vdup.32 q6, r6\n"
+                                               "vmin.s32 q7, q7, q6\n"
+                                               "vldrw.u32 q6, [r0, #48]\n"
+                                               "vstrb.32 q7, [r9, q6]\n"
+                                               "add r9, r9, r11\n"
+                                               "le lr, 2b\n"
+                                               "ldr r8, [sp]\n"
+                                               "cmp r8, #0\n"
+                                               "beq 3f\n"
+                                               "rsb r8, r8, #4\n"
+                                               "ldr r6, [r0, #28]\n"
+                                               "mls r9, r8, r6, r9\n"
+                                               "mls r12, r8, r7, r12\n"
+                                               "mov r8, #0\n"
+                                               "str r8, [sp]\n"
+                                               "mov lr, #1\n"
+                                               "b 2b\n" NEXT_CHANNEL "add sp, sp, #8\n" LEAVE);
 }
 
 #endif
