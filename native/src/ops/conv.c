@@ -145,6 +145,15 @@ static void gather_row(const conv *c, const uint8_t *row, int32_t x, int8_t *to)
 static void list_row(const conv *c, const uint8_t *row, int32_t x, const int8_t **to)
 {
     const efm_rows *in = &c->args->in[0];
+    const uint32_t step = c->window.dilation_w * in->pixel_stride,
+                   reach = (c->window.kernel_w - 1) * c->window.dilation_w;
+    if (row && x >= 0 && (uint32_t)x + reach < in->width) {
+        const int8_t *at = (const int8_t *)row + (uint32_t)x * in->pixel_stride;
+        for (uint32_t i = 0; i < c->window.kernel_w; i++, at += step) {
+            to[i] = at;
+        }
+        return;
+    }
     for (uint32_t i = 0; i < c->window.kernel_w; i++) {
         uint32_t at = (uint32_t)x + i * c->window.dilation_w;
         to[i] = row && at < in->width ? (const int8_t *)row + at * in->pixel_stride : c->gathered;
@@ -178,6 +187,30 @@ static void see(const conv *c, uint32_t y, uint32_t x, uint32_t p)
     }
 }
 
+/* Whether the window of output pixel (y, x) and that of the one before it are all map. */
+static int are_inside(const conv *c, uint32_t y, uint32_t x)
+{
+    const efm_rows *in = &c->args->in[0];
+    const efm_window *w = &c->window;
+    uint32_t top = y * w->stride_h - w->pad_top, left = (x - 1) * w->stride_w - w->pad_left;
+    return top < in->height && (w->kernel_h - 1) * w->dilation_h < in->height - top && left < in->width
+           && (w->kernel_w - 1) * w->dilation_w + w->stride_w < in->width - left;
+}
+
+/* see() where the list of the pixel before, one stride on, is right: other than 0. */
+static int see_next(const conv *c, uint32_t y, uint32_t x, uint32_t p)
+{
+    const uint32_t step = c->window.stride_w * c->args->in[0].pixel_stride;
+    const int8_t **list = c->in + p * c->call.runs;
+    if (c->taps != 1 && (c->taps == 0 || !are_inside(c, y, x))) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < c->call.runs; i++) {
+        list[i] = (list - c->call.runs)[i] + step;
+    }
+    return 1;
+}
+
 static void conv_run(const efm_op_args *args)
 {
     conv c;
@@ -190,8 +223,12 @@ static void conv_run(const efm_op_args *args)
     while (left > 0) {
         c.call.pixels = left < c.most ? left : c.most;
         for (uint32_t p = 0; p < c.call.pixels; p++) {
-            see(&c, y, x, p);
-            c.out[p] = (int8_t *)efm_row(&args->out[0], y) + x * args->out[0].pixel_stride;
+            int follows = p > 0 && x > 0; /* the pixel before, in its row */
+            if (!follows || !see_next(&c, y, x, p)) {
+                see(&c, y, x, p);
+            }
+            c.out[p] = follows ? c.out[p - 1] + args->out[0].pixel_stride
+                               : (int8_t *)efm_row(&args->out[0], y) + x * args->out[0].pixel_stride;
             if (++x == args->out[0].width) {
                 x = 0;
                 y++;
