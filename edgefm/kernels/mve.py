@@ -23,7 +23,7 @@ def conv(program: Program, op: Op) -> Op:
 def depthwise(program: Program, op: Op) -> Op:
     """Weights and input of sixteen channels as columns, for a piece of a row."""
     width = program.streams[op.outputs[0]].width
-    least, most = (depthwise_bytes(op, min(width, pixels)) for pixels in (LANES, PIECE))
+    least, most = (depthwise_bytes(op, pixels) for pixels in (LANES, max(LANES, min(width, PIECE))))
     return replace(op, scratch=max(op.scratch, least), scratch_most=max(op.scratch, most))
 
 

@@ -32,15 +32,14 @@ static int is_small(const efm_depthwise_call *call)
     efm_mve_window w = window_of(call);
     efm_table table = efm_table_read(call->tile.table);
     return w.vectors * efm_mve_parts_of(&table) <= EFM_MVE_MOST
-           && efm_mve_columns_of(call, &w, efm_smaller(call->out->width, EFM_MVE_LANES)) * w.groups <= COLUMNS_MOST;
+           && efm_mve_columns_of(call, &w, EFM_MVE_LANES) * w.groups <= COLUMNS_MOST;
 }
 
 /* Scratch for what this file does. */
 static uint32_t own_scratch(const efm_depthwise_call *call)
 {
     efm_mve_window w = window_of(call);
-    return weight_bytes(call, &w)
-           + efm_mve_columns_of(call, &w, efm_smaller(call->out->width, EFM_MVE_LANES)) * w.column;
+    return weight_bytes(call, &w) + efm_mve_columns_of(call, &w, EFM_MVE_LANES) * w.column;
 }
 
 /* The portable kernel takes over where there is only enough for that: packages that were compiled for another one. */
@@ -114,7 +113,7 @@ typedef void line_function(efm_mve_line *line);
 static line_function *line_of(efm_mve_job *j)
 {
     const efm_depthwise_call *call = j->call;
-    if (j->vectors > EFM_MVE_FEW || (j->table.flags & EFM_TABLE_ROUND_ONCE) || j->pixels < EFM_MVE_LANES) {
+    if (j->vectors > EFM_MVE_FEW || (j->table.flags & EFM_TABLE_ROUND_ONCE)) {
         return 0;
     }
     if (j->vectors > 1 || j->window.groups > 1) {
@@ -128,7 +127,7 @@ static line_function *line_of(efm_mve_job *j)
 }
 
 /* Every channel of a piece whose columns are there. */
-static void make_piece(efm_mve_job *j, line_function *line, int8_t *out)
+static void make_channels(efm_mve_job *j, line_function *line, int8_t *out)
 {
     for (uint32_t i = 0, end; i < j->channels; i = end) {
         end = line && j->short_formula ? j->channels : i;
@@ -146,6 +145,20 @@ static void make_piece(efm_mve_job *j, line_function *line, int8_t *out)
         j->line.end = j->channel + end;
         j->line.out = out + i;
         line(&j->line);
+    }
+}
+
+/* The same. A row of fewer pixels than there are lanes is made beside it, pixel after pixel of all channels. */
+static void make_piece(efm_mve_job *j, line_function *line, int8_t *out)
+{
+    if (j->pixels >= EFM_MVE_LANES) {
+        make_channels(j, line, out);
+        return;
+    }
+    int8_t lanes[EFM_MVE_LANES][EFM_MVE_CHANNELS];
+    make_channels(j, line, lanes[0]);
+    for (uint32_t x = 0; x < j->pixels; x++) {
+        vstrbq_p_s8(out + x * j->call->out->pixel_stride, vldrbq_s8(lanes[x]), vctp8q(j->channels));
     }
 }
 
@@ -178,15 +191,16 @@ static uint32_t share_out(const efm_mve_job *j)
 static void set_line(efm_mve_job *j)
 {
     const efm_depthwise_call *call = j->call;
-    j->line = (efm_mve_line){.fours = j->pixels / EFM_MVE_LANES,
-                             .rest = j->pixels % EFM_MVE_LANES,
-                             .out_step = call->out->pixel_stride,
+    const int is_short = j->pixels < EFM_MVE_LANES;
+    j->line = (efm_mve_line){.fours = is_short ? 1 : j->pixels / EFM_MVE_LANES,
+                             .rest = is_short ? 0 : j->pixels % EFM_MVE_LANES,
+                             .out_step = is_short ? EFM_MVE_CHANNELS : call->out->pixel_stride,
                              .column_step = call->stride_w * j->window.column,
                              .zero_point = j->table.zero_point,
                              .low = j->table.low,
                              .high = j->table.high};
     for (uint32_t i = 0; i < EFM_MVE_LANES; i++) {
-        j->line.lanes[i] = i * call->out->pixel_stride;
+        j->line.lanes[i] = i * j->line.out_step;
     }
     efm_mve_set_words(j);
 }
