@@ -49,30 +49,15 @@ static uint32_t correction(const efm_conv_call *call, uint32_t p, int32_t zero)
     return (uint32_t)(-zero * sum);
 }
 
-/* Whether run `next` of `count` pixels is right behind what begins at `in` and is `bytes` long. */
-static int goes_on(const efm_conv_call *call, const int8_t *const *in, uint32_t next, uint32_t count, uint32_t bytes)
+/* How many of `left` runs from `in` on lie one behind the other, in as many pixels. */
+static uint32_t join_runs(const efm_conv_call *call, const int8_t *const *in, uint32_t left, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (in[i * call->runs + next] != in[i * call->runs] + bytes) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-/* One run, or several that lie one behind the other, of pixels whose runs begin at `in`; how many. */
-static uint32_t list_run(const efm_conv_call *call, const int8_t *const *in, uint32_t left, uint32_t count,
-                         uint32_t *at)
-{
-    uint32_t runs = 1, bytes = call->run_bytes;
-    for (; runs < left && goes_on(call, in, runs, count, bytes); runs++) {
-        bytes += call->run_bytes;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        *at++ = word(in[i * call->runs]);
-    }
-    *at++ = bytes;
-    *at = -bytes & 15;
+    const int8_t *const *b = in + (count > 1 ? call->runs : 0), *const *c = b + (count > 1 ? call->runs : 0);
+    const int8_t *x = *in, *y = *b, *z = *c;
+    uint32_t runs = 0;
+    do {
+        runs++, x += call->run_bytes, y += call->run_bytes, z += call->run_bytes;
+    } while (runs < left && in[runs] == x && b[runs] == y && c[runs] == z);
     return runs;
 }
 
@@ -80,7 +65,14 @@ static uint32_t *list_runs(const efm_conv_call *call, uint32_t p, uint32_t count
 {
     uint32_t *start = at;
     for (uint32_t run = 0; run < call->runs; at += count + 2) {
-        run += list_run(call, call->in + p * call->runs + run, call->runs - run, count, at);
+        const int8_t *const *in = call->in + p * call->runs + run;
+        uint32_t joined = join_runs(call, in, call->runs - run, count), bytes = joined * call->run_bytes;
+        for (uint32_t i = 0; i < count; i++) {
+            at[i] = word(in[i * call->runs]);
+        }
+        at[count] = bytes;
+        at[count + 1] = -bytes & 15;
+        run += joined;
     }
     *at++ = word(start);
     for (uint32_t i = 0; i < count; i++) {
