@@ -163,15 +163,17 @@ def test_the_chosen_kernel_gives_the_portable_ones_bits(root: Path, need: Need, 
 def test_a_cortex_m55s_kernel_gives_the_portable_ones_bits(root: Path, need: Need,
                                                            tmp_path: Path) -> None:
     program, boards = tmp_path / "kernels.elf", root / "firmware/boards"
-    _compile(root, need("arm-none-eabi-gcc"), *CORTEX_M55, "-std=gnu11", "-O2", "-specs=nano.specs",
-             "-specs=nosys.specs", "-nostartfiles", "-Wl,--gc-sections,--wrap=main",
+    _compile(root, need("arm-none-eabi-gcc"), *CORTEX_M55, "-std=gnu11", "-O2",
+             "-specs=nano.specs", "-specs=nosys.specs", "-nostartfiles",
+             "-Wl,--gc-sections,--wrap=main",
              f"-I{boards / 'cortex_m'}", *_kernels_alike(root),
              str(root / "tests/native/semihosting.c"), str(boards / "cortex_m/startup.c"),
-             f"-L{boards / 'cortex_m'}", "-T", str(boards / "qemu-an547/memory.ld"), "-o", str(program))
-    done = subprocess.run(
-        [need("qemu-system-arm"), "-M", "mps3-an547", "-display", "none", "-monitor", "none", "-serial",
-         "none", "-semihosting-config", "enable=on,target=native", "-kernel", str(program)],
-        text=True, capture_output=True, check=False, timeout=300)
+             f"-L{boards / 'cortex_m'}", "-T", str(boards / "qemu-an547/memory.ld"),
+             "-o", str(program))
+    machine = ["-M", "mps3-an547", "-display", "none", "-monitor", "none", "-serial", "none",
+               "-semihosting-config", "enable=on,target=native"]
+    done = subprocess.run([need("qemu-system-arm"), *machine, "-kernel", str(program)], text=True,
+                          capture_output=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("another")
 
