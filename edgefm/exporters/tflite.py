@@ -16,7 +16,8 @@ import flatbuffers
 import numpy as np
 from flatbuffers import flexbuffers
 
-from edgefm.exporters.tflite_operators import TfliteOperator, write_operators
+from edgefm.exporters.tflite_operators import write_operators
+from edgefm.exporters.tflite_sink import TfliteOperator
 from edgefm.importers.check import check_graph
 from edgefm.importers.tflite_schema import (
     CUSTOM,

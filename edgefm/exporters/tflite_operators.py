@@ -4,32 +4,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from edgefm.errors import UnsupportedModel
+from edgefm.exporters.tflite_moves import MOVES
+from edgefm.exporters.tflite_sink import Sink, TfliteOperator, version_of
 from edgefm.importers.tflite_schema import ACTIVATIONS, DTYPES, Padding
 from edgefm.importers.windows import same_padding, window_size
-from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
-from edgefm.network.operators import OF_TFLITE, OPERATORS, Kind, by_operator, output_axis
+from edgefm.network.graph import Graph, Node, Quant, Tensor
+from edgefm.network.operators import OPERATORS, Kind, by_operator, output_axis
 
 _Pads = tuple[tuple[int, int], tuple[int, int]]
 _LOWEST: Final = MappingProxyType({"int8": -128, "uint8": 0})
-
-
-@dataclass(frozen=True, slots=True)
-class TfliteOperator:
-    """One operator of the file; `custom` holds the options of an operator known by name."""
-
-    code: str
-    version: int
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    custom: Mapping[str, int | float | bool] | None = None
 
 
 def write_operators(graph: Graph) -> tuple[list[Tensor], list[TfliteOperator]]:
@@ -41,63 +30,11 @@ def write_operators(graph: Graph) -> tuple[list[Tensor], list[TfliteOperator]]:
     """
     tensors, operators = list(graph.tensors), list[TfliteOperator]()
     for node in graph.nodes:
-        _WRITERS[node.op](_Sink(node, tensors, operators))
+        _WRITERS[node.op](Sink(node, tensors, operators))
     return tensors, operators
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Sink:
-    """The node at hand, and the lists that its operators and new tensors go to."""
-
-    node: Node
-    tensors: list[Tensor]
-    operators: list[TfliteOperator]
-
-    @property
-    def x(self) -> Tensor:
-        """The first input."""
-        return self.tensors[self.node.inputs[0]]
-
-    def emit(self, inputs: tuple[int, ...], options: Mapping[str, Any] | None = None,
-             custom: Mapping[str, int | float | bool] | None = None) -> None:
-        """Append the one operator that makes the node's outputs."""
-        code = OPERATORS[self.node.op].tflite[0]
-        while inputs[-1] == -1:
-            inputs = inputs[:-1]
-        version = _version(code, self.tensors[inputs[0]].dtype, options or {})
-        self.operators.append(
-            TfliteOperator(code, version, inputs, self.node.outputs, options or {}, custom))
-
-    def with_constant(self, label: str, value: Any,
-                      options: Mapping[str, Any] | None = None) -> None:
-        """Append an operator of the first input and a constant of 32-bit integers."""
-        constant = self.constant(label, np.asarray(value, np.int32))
-        self.emit((self.node.inputs[0], constant), options)
-
-    def constant(self, label: str, data: Array) -> int:
-        """Append a constant and return its index."""
-        self.tensors.append(Tensor(f"{self.node.name}/{label}", data.shape, data.dtype.name,
-                                   data=data))
-        return len(self.tensors) - 1
-
-    def unsupported(self, what: str) -> UnsupportedModel:
-        """The error for this node."""
-        return UnsupportedModel(f"{self.node.op} {self.node.name!r}: TFLite cannot express {what}")
-
-
-def _version(code: str, dtype: str, options: Mapping[str, Any]) -> int:
-    """The version in which TFLite's operator learned this type or option."""
-    if code in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR") and options["half_pixel_centers"]:
-        return 3
-    dilated = options.get("dilation_h", 1) > 1 or options.get("dilation_w", 1) > 1
-    if code == "DEPTHWISE_CONV_2D" and dtype != "int8":
-        return 2 if dilated else 1
-    if code == "FULLY_CONNECTED" and options["keep_dims"]:
-        return 5
-    return OF_TFLITE[code].int8_version if dtype == "int8" else 1
-
-
-def _conv(sink: _Sink) -> None:
+def _conv(sink: Sink) -> None:
     node = sink.node
     w = sink.tensors[node.inputs[1]]
     stride, dilation = node.attrs["stride"], node.attrs["dilation"]
@@ -113,12 +50,12 @@ def _conv(sink: _Sink) -> None:
     sink.emit((x, *_weights(sink)), options)
 
 
-def _fully_connected(sink: _Sink) -> None:
+def _fully_connected(sink: Sink) -> None:
     options = {"keep_dims": sink.node.attrs["keep_dims"], **_activation(sink.node)}
     sink.emit((sink.node.inputs[0], *_weights(sink)), options)
 
 
-def _pool(sink: _Sink) -> None:
+def _pool(sink: Sink) -> None:
     node = sink.node
     kernel, stride = node.attrs["kernel"], node.attrs["stride"]
     x, padding = node.inputs[0], _named_padding(sink, kernel, stride, (1, 1))
@@ -132,7 +69,7 @@ def _pool(sink: _Sink) -> None:
                      "kernel_h": kernel[0], "kernel_w": kernel[1], **_activation(node)})
 
 
-def _named_padding(sink: _Sink, kernel: tuple[int, int], stride: tuple[int, int],
+def _named_padding(sink: Sink, kernel: tuple[int, int], stride: tuple[int, int],
                    dilation: tuple[int, int]) -> Padding | None:
     """SAME or VALID when it reads the same cells: same cells before, same number of windows."""
     size, pads = sink.x.shape[1:3], sink.node.attrs["padding"]
@@ -146,7 +83,7 @@ def _named_padding(sink: _Sink, kernel: tuple[int, int], stride: tuple[int, int]
     return None
 
 
-def _reached(sink: _Sink, kernel: tuple[int, int], stride: tuple[int, int],
+def _reached(sink: Sink, kernel: tuple[int, int], stride: tuple[int, int],
              dilation: tuple[int, int]) -> _Pads:
     """The node's padding, cut to the cells that the windows read."""
     pads = []
@@ -157,19 +94,19 @@ def _reached(sink: _Sink, kernel: tuple[int, int], stride: tuple[int, int],
     return pads[0], pads[1]
 
 
-def _insert_pad(sink: _Sink, pads: _Pads) -> int:
+def _insert_pad(sink: Sink, pads: _Pads) -> int:
     """Append a PAD of the first input; a quantized PAD pads with the zero point."""
     x, wide = sink.x, ((0, 0), *pads, (0, 0))
     shape = tuple(d + a + b for d, (a, b) in zip(x.shape, wide, strict=True))
     padding = sink.constant("padding", np.array(wide, np.int32))
     sink.tensors.append(replace(x, name=f"{sink.node.name}/padded", shape=shape))
     made = len(sink.tensors) - 1
-    sink.operators.append(TfliteOperator("PAD", _version("PAD", x.dtype, {}),
+    sink.operators.append(TfliteOperator("PAD", version_of("PAD", x.dtype, {}),
                                    (sink.node.inputs[0], padding), (made,)))
     return made
 
 
-def _weights(sink: _Sink) -> tuple[int, int]:
+def _weights(sink: Sink) -> tuple[int, int]:
     """(weights, bias); a quantized bias without a scale gets input scale times weight scale."""
     w, bias = (*sink.node.inputs[1:], -1)[:2]
     weights = sink.tensors[w]
@@ -189,53 +126,44 @@ def _activation(node: Node) -> dict[str, int]:
     return {"activation": ACTIVATIONS.index(node.attrs["activation"])}
 
 
-def _arithmetic(sink: _Sink) -> None:
+def _arithmetic(sink: Sink) -> None:
     sink.emit(sink.node.inputs, _activation(sink.node))
 
 
-def _concat(sink: _Sink) -> None:
+def _concat(sink: Sink) -> None:
     sink.emit(sink.node.inputs, {"axis": sink.node.attrs["axis"]})
 
 
-def _mean(sink: _Sink) -> None:
+def _mean(sink: Sink) -> None:
     attrs = sink.node.attrs
-    sink.with_constant("axes", attrs["axes"], {"keep_dims": attrs["keep_dims"]})
+    sink.with_constants({"keep_dims": attrs["keep_dims"]}, axes=attrs["axes"])
 
 
-def _plain(sink: _Sink) -> None:
+def _plain(sink: Sink) -> None:
     """An operator of the first input alone, whose attributes are options as they stand."""
     attrs = OPERATORS[sink.node.op].attrs
     sink.emit(sink.node.inputs[:1], {name: sink.node.attrs[name] for name in attrs})
 
 
-def _reshape(sink: _Sink) -> None:
-    sink.with_constant("shape", sink.tensors[sink.node.outputs[0]].shape)
+def _reshape(sink: Sink) -> None:
+    sink.with_constants(shape=sink.tensors[sink.node.outputs[0]].shape)
 
 
-def _pad(sink: _Sink) -> None:
-    sink.with_constant("padding", sink.node.attrs["padding"])
-
-
-def _transpose(sink: _Sink) -> None:
-    sink.with_constant("perm", sink.node.attrs["perm"])
-
-
-def _resize(sink: _Sink) -> None:
+def _resize(sink: Sink) -> None:
     size = sink.tensors[sink.node.outputs[0]].shape[1:3]
-    sink.with_constant("size", size, sink.node.attrs)
+    sink.with_constants(sink.node.attrs, size=size)
 
 
-def _argmax(sink: _Sink) -> None:
+def _argmax(sink: Sink) -> None:
     dtype = sink.tensors[sink.node.outputs[0]].dtype
-    sink.with_constant("axis", sink.node.attrs["axis"],
-                       {"output_type": DTYPES.index(dtype)})
+    sink.with_constants({"output_type": DTYPES.index(dtype)}, axis=sink.node.attrs["axis"])
 
 
-def _detection(sink: _Sink) -> None:
+def _detection(sink: Sink) -> None:
     sink.emit(sink.node.inputs, custom=sink.node.attrs)
 
 
-_WRITERS: Final[Mapping[str, Callable[[_Sink], None]]] = by_operator("exporters", {
+_WRITERS: Final[Mapping[str, Callable[[Sink], None]]] = by_operator("exporters", {
     Kind.ARITHMETIC: _arithmetic,
     Kind.CONVERSION: _plain,
     Kind.POOL: _pool,
@@ -248,8 +176,7 @@ _WRITERS: Final[Mapping[str, Callable[[_Sink], None]]] = by_operator("exporters"
     "mean": _mean,
     "softmax": _plain,
     "reshape": _reshape,
-    "pad": _pad,
-    "transpose": _transpose,
+    **MOVES,
     "argmax": _argmax,
     "detection_postprocess": _detection,
 }, among=lambda one: bool(one.tflite))

@@ -4,6 +4,8 @@
 `check_graph` proves that indices are in range, that each tensor is made once and before it is
 read, that constants fill their shape, that quantization parameters are usable, and that shapes
 and types follow from each operator's geometry. Whoever gets a checked graph need not ask again.
+A tensor that only goes from one reordering operator to others may have any shape; every other
+computed one is a batch of one image.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import numpy as np
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.importers.rules import BYTES, Shape, expect, output_shapes, quoted
 from edgefm.network.graph import Graph, Node, Quant, Tensor, rows_of
+from edgefm.network.operators import REARRANGES, REORDERS
 
 MOST_ELEMENTS: Final = 1 << 28  # in one tensor
 MOST_ROWS: Final = 1 << 20  # in one computed tensor
@@ -35,8 +38,9 @@ def check_graph(graph: Graph) -> Graph:
     _check_ends(graph)
     tensors = list(graph.tensors)
     known, checked = set(graph.inputs), set(graph.inputs)
+    passing = _passing(graph)
     for index in graph.inputs:
-        _check_computed(tensors[index], "graph input")
+        _check_computed(tensors[index], "graph input", True)
     for place, node in enumerate(graph.nodes):
         where = f"layer {place} ({node.op} {quoted(node.name)})"
         _check_wiring(node, tensors, known, where)
@@ -46,7 +50,7 @@ def check_graph(graph: Graph) -> Graph:
         checked.update(node.inputs, node.outputs)
         for t, shape in zip(node.outputs, output_shapes(node, tensors, where), strict=True):
             tensors[t] = _settle(tensors[t], shape, where)
-            _check_computed(tensors[t], where)
+            _check_computed(tensors[t], where, t not in passing)
     missing = next((t for t in graph.outputs if t not in known), None)
     if missing is not None:
         raise BadInput(f"graph output {quoted(tensors[missing].name)} is made by no layer")
@@ -110,15 +114,23 @@ def _check_quant(tensor: Tensor, quant: Quant, where: str) -> None:
            f"a zero point is outside {low}..{high}")
 
 
-def _check_computed(tensor: Tensor, where: str) -> None:
+def _passing(graph: Graph) -> set[int]:
+    """Tensors that exist only on the way between operators that give values other places."""
+    held = {t for node in graph.nodes if node.op not in REORDERS for t in node.inputs}
+    return {t for node in graph.nodes if node.op in REARRANGES for t in node.outputs
+            if t not in held and t not in graph.outputs}
+
+
+def _check_computed(tensor: Tensor, where: str, streamed: bool) -> None:
     _check_tensor(tensor, where)
     name = f"tensor {quoted(tensor.name)}"
-    try:
-        height = rows_of(tensor.shape)[0]
-    except ValueError as error:
-        raise UnsupportedModel(f"{where}: {name}: {error}") from None
-    expect(height <= MOST_ROWS, where, f"{name} has {height} rows, {MOST_ROWS} are possible",
-           UnsupportedModel)
+    if streamed:
+        try:
+            height = rows_of(tensor.shape)[0]
+        except ValueError as error:
+            raise UnsupportedModel(f"{where}: {name}: {error}") from None
+        expect(height <= MOST_ROWS, where, f"{name} has {height} rows, {MOST_ROWS} are possible",
+               UnsupportedModel)
     if tensor.dtype in BYTES:
         expect(tensor.quant is not None and tensor.quant.axis is None, where,
                f"{name} is {tensor.dtype} and needs one scale and zero point")

@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
+from edgefm.importers.moved_shapes import moved_shape
 from edgefm.importers.windows import window_size
 from edgefm.network.graph import Node, Quant, Tensor
-from edgefm.network.operators import OPERATORS, Kind, by_operator, output_axis
+from edgefm.network.operators import OPERATORS, REORDERS, Kind, by_operator, output_axis
 
 Shape = tuple[int, ...]
 BYTES: Final = ("int8", "uint8")
@@ -269,27 +270,26 @@ def _dequantize(layer: _Layer) -> tuple[Shape, ...]:
     return (layer.input(0).shape,)
 
 
-def _reshape(layer: _Layer) -> tuple[Shape, ...]:
+def _moved(layer: _Layer) -> tuple[Shape, ...]:
     layer.same_type()
-    x, y = layer.input(0).shape, layer.outs[0].shape
-    layer.expect(math.prod(x) == math.prod(y), f"shape {x} cannot become {y}")
-    return (y,)
+    try:
+        return (moved_shape(layer.node.op, layer.node.attrs, layer.input(0).shape,
+                            layer.outs[0].shape),)
+    except ValueError as error:
+        raise BadInput(f"{layer.where}: {error}") from None
 
 
-def _pad(layer: _Layer) -> tuple[Shape, ...]:
+def _pack(layer: _Layer) -> tuple[Shape, ...]:
     layer.same_type()
-    shape, padding = layer.input(0).shape, layer.node.attrs["padding"]
-    layer.expect(len(padding) == len(shape), f"padding {padding} for a shape {shape}")
-    layer.expect(all(0 <= p < 1 << 16 for pair in padding for p in pair),
-                 f"padding {padding} is out of range")
-    return (tuple(d + a + b for d, (a, b) in zip(shape, padding, strict=True)),)
-
-
-def _transpose(layer: _Layer) -> tuple[Shape, ...]:
-    layer.same_type()
-    shape, perm = layer.input(0).shape, layer.node.attrs["perm"]
-    layer.expect(sorted(perm) == list(range(len(shape))), f"permutation {perm} of a shape {shape}")
-    return (tuple(shape[p] for p in perm),)
+    parts, axis = [layer.input(i) for i in range(len(layer.ins))], layer.node.attrs["axis"]
+    first = parts[0]
+    layer.expect(0 <= axis <= len(first.shape), f"axis {axis} of parts of shape {first.shape}")
+    for part in parts:
+        layer.expect(part.data is None, f"{quoted(part.name)} is constant", UnsupportedModel)
+        layer.expect((part.shape, part.dtype) == (first.shape, first.dtype),
+                     f"{part.dtype} {part.shape} with {first.dtype} {first.shape}")
+        layer.same_quant(part)
+    return ((*first.shape[:axis], len(parts), *first.shape[axis:]),)
 
 
 def _resize(layer: _Layer) -> tuple[Shape, ...]:
@@ -338,9 +338,8 @@ _RULES: Final[Mapping[str, Callable[[_Layer], tuple[Shape, ...]]]] = by_operator
         "concat": _concat,
         "mean": _mean,
         "softmax": _softmax,
-        "reshape": _reshape,
-        "pad": _pad,
-        "transpose": _transpose,
+        "pack": _pack,
+        **dict.fromkeys(REORDERS, _moved),
         "quantize": _quantize,
         "dequantize": _dequantize,
         "argmax": _argmax,

@@ -20,7 +20,9 @@ from edgefm.files.read import read_bytes
 from edgefm.importers.check import check_graph
 from edgefm.importers.flatbuffer import Table, most_bytes, root
 from edgefm.importers.rules import quoted
-from edgefm.importers.tflite_operators import Layer, fold_layer, read_layer
+from edgefm.importers.tflite_folding import fold_layer
+from edgefm.importers.tflite_layer import Layer
+from edgefm.importers.tflite_operators import read_layer
 from edgefm.importers.tflite_schema import (
     CUSTOM,
     DTYPES,
@@ -174,11 +176,11 @@ def _read_nodes(operators: Sequence[Table], codes: Sequence[str],
             raise BadInput(f"{where} has no output")
         where = f"layer {place} ({codes[code]} {quoted(tensors[outs[0]].name)})"
         try:
-            node = _read_node(table, codes[code], ins, outs, tensors)
+            made = _read_node(table, codes[code], ins, outs, tensors)
         except BadInput as error:
             raise type(error)(f"{where}: {error}") from None
-        if node is not None:
-            nodes.append(node)
+        if made is not None:
+            nodes += made
             continue
         folded += _bytes_of(tensors[outs[0]])
         if folded > _MOST_FOLDED:
@@ -187,7 +189,8 @@ def _read_nodes(operators: Sequence[Table], codes: Sequence[str],
 
 
 def _read_node(table: Table, code: str, ins: tuple[int, ...], outs: tuple[int, ...],
-               tensors: list[Tensor]) -> Node | None:
+               tensors: list[Tensor]) -> list[Node] | None:
+    """The nodes of one operator; None where it became data in `tensors`."""
     custom = table.vector(OperatorSlot.CUSTOM_OPTIONS, "uint8")
     layer = Layer(code, _read_options(table, code),
                   tuple(tensors[t] if t >= 0 else None for t in ins),
@@ -197,9 +200,9 @@ def _read_node(table: Table, code: str, ins: tuple[int, ...], outs: tuple[int, .
         tensors[outs[0]] = replace(tensors[outs[0]], shape=value.shape, dtype=value.dtype.name,
                                    data=value)
         return None
-    op, kept, attrs = read_layer(layer)
-    inputs = ins[:kept] + (-1,) * (kept - len(ins[:kept]))
-    return Node(op, layer.outputs[0].name, inputs, outs, attrs)
+    return [Node(one.op, layer.outputs[one.outputs[0]].name,
+                 tuple(ins[i] if i >= 0 else -1 for i in one.inputs),
+                 tuple(outs[i] for i in one.outputs), one.attrs) for one in read_layer(layer)]
 
 
 def _read_options(table: Table, code: str) -> dict[str, Any]:

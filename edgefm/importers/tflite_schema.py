@@ -141,6 +141,15 @@ OPTIONS: Final[Mapping[str, Options]] = MappingProxyType({
     "ARG_MAX": Options(40, (("output_type", "b", 0),)),
     "SHAPE": Options(55, (("output_type", "b", 0),)),
     "PACK": Options(59, (("count", "i", 0), ("axis", "i", 0))),
+    "UNPACK": Options(64, (("count", "i", 0), ("axis", "i", 0))),
+    "SPLIT": Options(35, (("count", "i", 0),)),
+    "SPLIT_V": Options(79, (("count", "i", 0),)),
+    "GATHER": Options(23, (("axis", "i", 0), ("batch_dims", "i", 0))),
+    "MIRROR_PAD": Options(77, (("mode", "b", 0),)),
+    "DEPTH_TO_SPACE": Options(94, (("block", "i", 0),)),
+    "SPACE_TO_DEPTH": Options(19, (("block", "i", 0),)),
+    "REDUCE_PROD": Options(27, (("keep_dims", "?", 0),)),
+    "DIV": Options(29, (("activation", "b", 0),)),
 })
 
 OPERATORS: Final = tuple("""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edgefm.errors import UnsupportedModel
 from edgefm.lower.fixed_point import LARGEST, SHIFT
@@ -13,8 +13,19 @@ from edgefm.lower.row_needs import Need, identity, restream
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor, rows_of
 from edgefm.network.program import Op, OpKind, Stream
 
+PARTS_MAX = 15  # operands of an operator, less its result
 STREAM_DTYPE = {"int8": "int8", "uint8": "int8", "float32": "float32", "int32": "int32",
                 "int64": "int64"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moved:
+    """A tensor that is nowhere yet: for each value its position in the map of `stream`, -1 where
+    `fill` is (a value of the tensor's type)."""
+
+    stream: int
+    index: Array
+    fill: int | None = None
 
 
 @dataclass(slots=True)
@@ -22,7 +33,7 @@ class Builder:
     """What has been lowered so far; `stream_of` maps tensors of the graph to streams.
 
     `pads` holds the PAD nodes that vanish into the convolution behind them: padded tensor ->
-    (source tensor, rows above, pixels left).
+    (source tensor, rows above, pixels left). `moved` holds tensors that no stream can carry.
     """
 
     graph: Graph
@@ -30,6 +41,7 @@ class Builder:
     ops: list[Op] = field(default_factory=list)
     stream_of: dict[int, int] = field(default_factory=dict)
     pads: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    moved: dict[int, Moved] = field(default_factory=dict)
     folded: list[str] = field(default_factory=list)
 
     def fail(self, node: Node, met: str, expected: str) -> UnsupportedModel:
@@ -156,12 +168,36 @@ class Builder:
         return self.append(f"{node.name}:rows", kind, stream, new, needs)
 
     def append(self, name: str, kind: OpKind, source: int, result: Stream, needs: Need,
-               weights: bytes = b"") -> int:
+               weights: bytes = b"", params: Sequence[int] = ()) -> int:
         """Append an operator that no node asked for; its result's stream index."""
         self.streams.append(result)
-        self.ops.append(Op(kind, name, (source,), (len(self.streams) - 1,), weights=weights,
+        self.ops.append(Op(kind, name, (source,), (len(self.streams) - 1,), tuple(params), weights,
                            needs=(needs,)))
         return len(self.streams) - 1
+
+    def side_by_side(self, node: Node, parts: Sequence[int]) -> int:
+        """An anonymous stream whose rows are the parts' rows, one behind the other; all have one
+        height."""
+        while len(parts) > PARTS_MAX:
+            parts = [self.side_by_side(node, parts[i:i + PARTS_MAX])
+                     for i in range(0, len(parts), PARTS_MAX)]
+        first = self.streams[parts[0]]
+        flat = [self.reshaped(node, p, (first.height, 1, self.row_elements(p))) for p in parts]
+        made = replace(first, name=f"{node.name}:joined", width=1, tensor=-1,
+                       channels=sum(self.row_elements(p) for p in parts))
+        self.streams.append(made)
+        self.ops.append(Op(OpKind.CONCAT_CHANNELS, f"{node.name}:joined", tuple(flat),
+                           (len(self.streams) - 1,), (1,) * len(flat),
+                           needs=(identity(first.height),) * len(flat)))
+        return len(self.streams) - 1
+
+    def row_elements(self, stream: int) -> int:
+        """Elements of one row."""
+        return self.streams[stream].width * self.streams[stream].channels
+
+    def elements(self, stream: int) -> int:
+        """Elements of the whole map."""
+        return self.streams[stream].height * self.row_elements(stream)
 
     def consumers(self, index: int) -> list[Node]:
         """The nodes that read a tensor, once per use."""

@@ -107,9 +107,8 @@ def unary(b: Builder, node: Node) -> None:
     b.emit(node, kind, (source,), (identity(b.streams[source].height),), weights=section)
 
 
-def requantized(b: Builder, node: Node, k: int) -> int:
-    """Part k of a concat on the output's scale: the stream itself, or a table's result."""
-    source = b.source(node, k)
+def requantized(b: Builder, node: Node, k: int, source: int) -> int:
+    """Part k of a concat, `source`, on the output's scale: itself, or a table's result."""
     tensor, output = b.tensor(node, k), b.graph.tensors[node.outputs[0]]
     if tensor.quant is None or (tensor.scale, tensor.zero_point) == (output.scale,
                                                                      output.zero_point):

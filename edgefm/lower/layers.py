@@ -7,16 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from edgefm.errors import UnsupportedModel
-from edgefm.lower import convolution, detection, elementwise, shape, spatial
+from edgefm.lower import convolution, detection, elementwise, moves, shape, spatial
 from edgefm.lower.builder import Builder
 from edgefm.lower.concat_in_place import merge_concats
 from edgefm.lower.prune import prune
 from edgefm.lower.row_needs import identity
 from edgefm.network.graph import Graph, Node, distinct
-from edgefm.network.operators import Kind, by_operator
+from edgefm.network.operators import REORDERS, Kind, by_operator
 from edgefm.network.program import Op, OpKind, Program, Stream
 
 RULES: Mapping[str, Callable[[Builder, Node], None]] = by_operator("lower", {
+    **dict.fromkeys(REORDERS, moves.move),
     Kind.UNARY: elementwise.unary,
     "conv2d": convolution.conv,
     "depthwise_conv2d": convolution.depthwise,
@@ -25,6 +26,7 @@ RULES: Mapping[str, Callable[[Builder, Node], None]] = by_operator("lower", {
     "sub": elementwise.add,
     "mul": elementwise.mul,
     "concat": shape.concat,
+    "pack": shape.pack,
     "average_pool": spatial.average_pool,
     "max_pool": spatial.max_pool,
     "mean": spatial.mean,

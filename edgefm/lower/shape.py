@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""reshape, concat, pad and transpose: operators that only move elements."""
+"""reshape, concat, pack, pad and transpose: rearrangements that have operators of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgefm.lower.builder import Builder
+from edgefm.lower.builder import PARTS_MAX, Builder
 from edgefm.lower.elementwise import requantized
 from edgefm.lower.fixed_point import SHIFT
+from edgefm.lower.moves import carried, join, move, settled
 from edgefm.lower.row_needs import everything, identity, shifted
 from edgefm.network.graph import Node
 from edgefm.network.operators import CONVOLUTIONS
 from edgefm.network.program import OpKind
 
 ROWS, PIXELS, CHANNELS = range(3)
-PARTS_MAX = 15  # operands of an operator, less its result
 
 
 def axes_of(shape: Sequence[int]) -> tuple[int | None, ...]:
@@ -29,16 +29,21 @@ def axes_of(shape: Sequence[int]) -> tuple[int | None, ...]:
 
 def reshape(b: Builder, node: Node) -> None:
     """VIEW when rows stay rows, else RESHAPE."""
+    if node.inputs[0] in b.moved or not carried(b, node.outputs[0]):
+        move(b, node)
+        return
     b.reshape(node, b.source(node, 0), node.outputs[0])
 
 
 def concat(b: Builder, node: Node) -> None:
     """CONCAT_ROWS or CONCAT_CHANNELS; pixels side by side are channels of one wide pixel."""
     output = b.graph.tensors[node.outputs[0]]
-    if len(node.inputs) > PARTS_MAX:
-        raise b.fail(node, f"{len(node.inputs)} parts", f"at most {PARTS_MAX}")
+    parts = [requantized(b, node, k, settled(b, node, k)) for k in range(len(node.inputs))]
+    unusual = len(parts) > PARTS_MAX or not carried(b, node.outputs[0])
+    if unusual or any(t in b.moved for t in node.inputs):
+        join(b, node, parts)
+        return
     axis = axes_of(output.shape)[node.attrs["axis"]]
-    parts = [requantized(b, node, k) for k in range(len(node.inputs))]
     height, width, channels = b.shape(node, node.outputs[0])
     if axis == ROWS:
         _concat_rows(b, node, parts, height)
@@ -53,6 +58,11 @@ def concat(b: Builder, node: Node) -> None:
            params=(1,) * len(parts), shape=(height, width, channels))
 
 
+def pack(b: Builder, node: Node) -> None:
+    """Parts side by side, rearranged."""
+    join(b, node, [settled(b, node, k) for k in range(len(node.inputs))])
+
+
 def _concat_rows(b: Builder, node: Node, parts: Sequence[int], height: int) -> None:
     needs, offset = [], 0
     for part in parts:
@@ -65,9 +75,13 @@ def pad(b: Builder, node: Node) -> None:
     """Nothing when one convolution takes the padding over, else PAD."""
     tensor = b.tensor(node, 0)
     around = {CHANNELS: (0, 0), ROWS: (0, 0), PIXELS: (0, 0)}
+    if node.inputs[0] in b.moved or len(tensor.shape) > 4 or not carried(b, node.outputs[0]):
+        move(b, node)
+        return
     for axis, edges in zip(axes_of(tensor.shape), node.attrs["padding"], strict=True):
         if any(edges) and axis in (None, CHANNELS):
-            raise b.fail(node, f"padding {tuple(node.attrs['padding'])}", "rows and pixels only")
+            move(b, node)
+            return
         if axis is not None:
             around[axis] = (int(edges[0]), int(edges[1]))
     top, left = around[ROWS][0], around[PIXELS][0]
@@ -94,6 +108,9 @@ def _folds(b: Builder, node: Node) -> bool:
 
 def transpose(b: Builder, node: Node) -> None:
     """TRANSPOSE, or a reshape when only dimensions of 1 move."""
+    if node.inputs[0] in b.moved or not carried(b, node.outputs[0]):
+        move(b, node)
+        return
     shape, perm = b.tensor(node, 0).shape, tuple(node.attrs["perm"])
     kept = [axis for axis in perm if shape[axis] != 1]
     if kept == sorted(kept):

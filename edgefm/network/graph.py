@@ -19,6 +19,15 @@ to know where a model came from.
 | leaky_relu | x | alpha (the slope below zero) |
 | reshape | x | - (the output tensor's shape; squeeze and flatten are reshapes) |
 | pad | x | padding: (before, after) per dimension |
+| pad_with | x | padding; value (of the tensor's type) |
+| mirror_pad | x | padding; reflect (the edge is not repeated) or not |
+| slice | x | begin, size, stride per dimension; dropped: dimensions of 1 that the output lacks |
+| tile | x | repeats, per dimension of the output |
+| gather | x | axis, indices (of any shape: the output's tells it) |
+| depth_to_space, space_to_depth | x | block |
+| space_to_batch | x | block (h, w); padding of rows and columns |
+| batch_to_space | x | block (h, w); crops of rows and columns |
+| pack | x0, x1, ... | axis (of the output) |
 | transpose | x | perm |
 | quantize, dequantize | x | - |
 | resize_bilinear, resize_nearest | x | align_corners, half_pixel_centers |

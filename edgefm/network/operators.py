@@ -66,6 +66,8 @@ class Operator:
                     kernel refuses
     output_axis     dimension of the weights that counts output channels
     moves           outputs hold values of the inputs: nothing is computed
+    reorders        it has one computed input, and each output value is one of it or a constant,
+                    whatever the values are
     clamps          outputs at an end of their range pass no derivative
     folds           computed by the optimizer where its input is constant
     differentiable  has a derivative in `rate_distortion`
@@ -86,6 +88,7 @@ class Operator:
     finest: float = 0.0
     output_axis: int | None = None
     moves: bool = False
+    reorders: bool = False
     clamps: bool = False
     folds: bool = False
     differentiable: bool = True
@@ -118,6 +121,15 @@ _PROBABILITY = (1 / 256, -128)
 _DETECTION = ("max_detections", "max_classes_per_detection", "detections_per_class", "num_classes",
               "nms_score_threshold", "nms_iou_threshold", "y_scale", "x_scale", "h_scale",
               "w_scale", "use_regular_nms")
+
+
+
+def _mover(name: str, attrs: tuple[str, ...], *tflite: str, int8_version: int = 2) -> Operator:
+    """An operator that only gives the values of its input other places."""
+    return Operator(name, Kind.MOVE, attrs, tflite=tflite, int8_version=int8_version,
+                    scale=Scale.SAME, moves=True, reorders=True, differentiable=False,
+                    trainable=False)
+
 
 _RECORDS: Final = (
     Operator("conv2d", Kind.LINEAR, (*_WINDOW, "dilation"), (2, 3), tflite=("CONV_2D",),
@@ -152,13 +164,26 @@ _RECORDS: Final = (
              onnx=("HardSwish",), finest=1 / 128, trainable=False),
     Operator("leaky_relu", Kind.UNARY, ("alpha",), tflite=("LEAKY_RELU",), onnx=("LeakyRelu",),
              onnx_defaults={"alpha": 0.01}, trainable=False),
-    Operator("reshape", Kind.ALIAS, tflite=("RESHAPE", "SQUEEZE"), int8_version=1,
+    Operator("reshape", Kind.ALIAS, tflite=("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), int8_version=1,
              onnx=("Flatten", "Reshape", "Squeeze", "Unsqueeze"), scale=Scale.SAME, moves=True,
-             folds=True),
+             reorders=True, folds=True),
     Operator("pad", Kind.MOVE, ("padding",), tflite=("PAD",), onnx=("Pad",), scale=Scale.SAME,
-             moves=True, trainable=False),
+             moves=True, reorders=True, trainable=False),
     Operator("transpose", Kind.MOVE, ("perm",), tflite=("TRANSPOSE",), onnx=("Transpose",),
-             scale=Scale.SAME, moves=True, folds=True, differentiable=False, trainable=False),
+             scale=Scale.SAME, moves=True, reorders=True, folds=True, differentiable=False,
+             trainable=False),
+    _mover("pad_with", ("padding", "value"), "PADV2"),
+    _mover("mirror_pad", ("padding", "reflect"), "MIRROR_PAD"),
+    _mover("slice", ("begin", "size", "stride", "dropped"), "STRIDED_SLICE", "SLICE", "SPLIT",
+           "SPLIT_V", "UNPACK"),
+    _mover("tile", ("repeats",), "TILE", "BROADCAST_TO"),
+    _mover("gather", ("axis", "indices"), "GATHER"),
+    _mover("depth_to_space", ("block",), "DEPTH_TO_SPACE", int8_version=1),
+    _mover("space_to_depth", ("block",), "SPACE_TO_DEPTH", int8_version=1),
+    _mover("space_to_batch", ("block", "padding"), "SPACE_TO_BATCH_ND"),
+    _mover("batch_to_space", ("block", "crops"), "BATCH_TO_SPACE_ND"),
+    Operator("pack", Kind.MOVE, ("axis",), (1, MANY), tflite=("PACK",), scale=Scale.SAME,
+             moves=True, differentiable=False, trainable=False),
     Operator("quantize", Kind.CONVERSION, tflite=("QUANTIZE",), scale=Scale.NONE,
              trainable=False),
     Operator("dequantize", Kind.CONVERSION, tflite=("DEQUANTIZE",), scale=Scale.NONE, folds=True,
@@ -196,6 +221,8 @@ def of_kind(*kinds: Kind) -> frozenset[str]:
 LINEAR: Final = of_kind(Kind.LINEAR)
 CONVOLUTIONS: Final = such(lambda one: one.is_convolution)
 SAME_SCALE: Final = such(lambda one: one.scale is Scale.SAME)
+REORDERS: Final = such(lambda one: one.reorders)
+REARRANGES: Final = REORDERS | {"concat", "pack"}  # which have several inputs
 FIXED_SCALE: Final = such(lambda one: one.scale is Scale.FIXED)
 
 

@@ -42,6 +42,7 @@ class OpKind(IntEnum):
     RESIZE_NEAREST = 33
     ARGMAX = 34
     DETECTION = 35
+    GATHER = 36
 
 
 @dataclass(frozen=True, slots=True)

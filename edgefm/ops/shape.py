@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""reshape, concat, pad, transpose and argmax: values move and are not computed with."""
+"""concat and argmax."""
 
 from __future__ import annotations
 
@@ -10,27 +10,11 @@ from edgefm.ops import fixed
 from edgefm.ops.call import Call
 
 
-def reshape(call: Call) -> Array:
-    """The same values in the output's shape."""
-    return call.values[0].reshape(call.output.shape)
-
-
 def concat(call: Call) -> Array:
     """Inputs one behind the other along `axis`, on the output's scale."""
     parts = [_on_scale(value, tensor, call.output)
              for value, tensor in zip(call.values, call.inputs, strict=True)]
     return np.concatenate(parts, axis=call.attrs["axis"])
-
-
-def pad(call: Call) -> Array:
-    """Filled with real zero."""
-    fill = 0 if call.is_float else call.output.zero_point
-    return np.pad(call.values[0], call.attrs["padding"], constant_values=fill)
-
-
-def transpose(call: Call) -> Array:
-    """Output dimension i is input dimension perm[i]."""
-    return np.ascontiguousarray(call.values[0].transpose(call.attrs["perm"]))
 
 
 def argmax(call: Call) -> Array:

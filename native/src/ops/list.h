@@ -28,7 +28,8 @@
     X(32, RESIZE_BILINEAR, resize_bilinear) \
     X(33, RESIZE_NEAREST, resize_nearest) \
     X(34, ARGMAX, argmax) \
-    X(35, DETECTION, detection)
+    X(35, DETECTION, detection) \
+    X(36, GATHER, gather)
 /* clang-format on */
 
 enum {

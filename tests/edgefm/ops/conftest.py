@@ -59,6 +59,19 @@ class Judge:
         ends = rng.choice([info.min, info.max], like.shape)
         return np.where(rng.random(like.shape) < 0.1, ends, full).astype(like.dtype)
 
+    def chain_agrees(self, x: Tensor, *steps: tuple[str, tuple[int, ...], Mapping[str, Any]]
+                     ) -> None:
+        """The same for operators of one input, one behind the other: (op, shape, attributes)."""
+        every = [Tensor(f"t{k}", tuple(shape), x.dtype, x.quant)
+                 for k, shape in enumerate((x.shape, *(step[1] for step in steps)))]
+        nodes = tuple(Node(op, f"n{k}", (k,), (k + 1,), attrs)
+                      for k, (op, _, attrs) in enumerate(steps))
+        graph = Graph("chain", tuple(every), nodes, (0,), (len(steps),))
+        values = self.values(graph, 0)
+        with Reference(export_tflite(graph)) as oracle:
+            np.testing.assert_array_equal(run_graph(graph, values)[len(steps)],
+                                          oracle.outputs(values)[0])
+
     def agrees(self, op: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor], seed: int = 0,
                tolerance: float = 0, values: Sequence[Array] | None = None,
                counted: bool = False, **attrs: Any) -> list[Array]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators that only move values equal the oracle."""
+"""Joins and decisions equal the oracle."""
 
 from typing import Any
 
@@ -42,27 +42,6 @@ def test_concat_multiplies_by_a_float32_reciprocal(judge: Any, scale: float, out
     every = np.arange(256, dtype=np.uint8).reshape(1, 256)
     judge.agrees("concat", [judge.tensor((1, 256), "uint8", scale, zero)],
                  [judge.tensor((1, 256), "uint8", out, 100)], values=[every], axis=1)
-
-
-@given(padding=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=3, max_size=3),
-       dtype=DTYPES, zero=st.integers(0, 100), seed=SEEDS)
-def test_pad_equals_the_oracle(judge: Any, padding: Any, dtype: str, zero: int, seed: int) -> None:
-    pads = ((0, 0), *padding)
-    out = [n + a + b for n, (a, b) in zip((1, 3, 4, 2), pads, strict=True)]
-    judge.agrees("pad", [judge.tensor((1, 3, 4, 2), dtype, 0.1, zero)],
-                 [judge.tensor(out, dtype, 0.1, zero)], seed, padding=pads)
-
-
-@given(perm=st.permutations((1, 2, 3)), dtype=DTYPES, seed=SEEDS)
-def test_transpose_equals_the_oracle(judge: Any, perm: list[int], dtype: str, seed: int) -> None:
-    shape = (1, 3, 4, 2)
-    judge.agrees("transpose", [judge.tensor(shape, dtype)],
-                 [judge.tensor([1, *(shape[p] for p in perm)], dtype)], seed, perm=(0, *perm))
-
-
-@pytest.mark.parametrize("dtype", ["int8", "uint8", "float32"])
-def test_reshape_equals_the_oracle(judge: Any, dtype: str) -> None:
-    judge.agrees("reshape", [judge.tensor((1, 3, 4, 2), dtype)], [judge.tensor((1, 24), dtype)])
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "float32"])

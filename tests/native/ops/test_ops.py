@@ -378,6 +378,100 @@ def transpose(rng: np.random.Generator) -> Graph:
     return one("transpose", [x], [like(x, [x.shape[p] for p in perm])], perm=perm)
 
 
+def mirror_pad(rng: np.random.Generator) -> Graph:
+    x = tensor(rng, (1, *(int(n) for n in rng.integers(3, 6, 3))), pick(rng, "int8", "uint8"))
+    padding = ((0, 0), *((int(a), int(b)) for a, b in rng.integers(0, 3, (3, 2))))
+    shape = tuple(n + sum(e) for n, e in zip(x.shape, padding, strict=True))
+    return one("mirror_pad", [x], [like(x, shape)], padding=padding, reflect=rng.random() < 0.5)
+
+
+def pad_any(rng: np.random.Generator) -> Graph:
+    x = tensor(rng, size(rng, 5, 5, 5), pick(rng, "int8", "uint8"))
+    padding = ((0, 0), *((int(a), int(b)) for a, b in rng.integers(0, 3, (3, 2))))
+    shape = tuple(n + sum(e) for n, e in zip(x.shape, padding, strict=True))
+    value = int(rng.integers(0, 128))
+    op = pick(rng, "pad", "pad_with")
+    return one(op, [x], [like(x, shape)], padding=padding,
+               **({"value": value} if op == "pad_with" else {}))
+
+
+def sliced(rng: np.random.Generator) -> Graph:
+    x, cuts = tensor(rng, size(rng, 6, 6, 6), pick(rng, "int8", "uint8", "float32")), []
+    for length in x.shape:
+        first, last = sorted(int(n) for n in rng.integers(0, length, 2))
+        step = int(rng.integers(1, 4))
+        cells = range(first, last + 1, step)
+        cells = cells[::-1] if rng.random() < 0.3 else cells
+        cuts.append((cells[0], len(cells), cells.step))
+    begin, length_of, stride = zip(*cuts, strict=True)
+    return one("slice", [x], [like(x, length_of)], begin=begin, size=length_of, stride=stride,
+               dropped=())
+
+
+def gathered(rng: np.random.Generator) -> Graph:
+    x, axis = tensor(rng, size(rng, 5, 5, 5), pick(rng, "int8", "float32")), pick(rng, 1, 2, 3)
+    indices = tuple(int(i) for i in rng.integers(0, x.shape[axis], rng.integers(1, 7)))
+    shape = (*x.shape[:axis], len(indices), *x.shape[axis + 1:])
+    return one("gather", [x], [like(x, shape)], axis=axis, indices=indices)
+
+
+def tiled(rng: np.random.Generator) -> Graph:
+    x = tensor(rng, size(rng, 4, 4, 4), pick(rng, "int8", "uint8", "float32"))
+    repeats = (1, *(int(n) for n in rng.integers(1, 4, 3)))
+    shape = tuple(n * r for n, r in zip(x.shape, repeats, strict=True))
+    return one("tile", [x], [like(x, shape)], repeats=repeats)
+
+
+def blocks(rng: np.random.Generator) -> Graph:
+    b, (_, h, w, c), dtype = int(rng.integers(1, 4)), size(rng, 4, 4, 3), pick(rng, "int8", "uint8")
+    deep, wide = tensor(rng, (1, h, w, c * b * b), dtype), (1, h * b, w * b, c)
+    if rng.random() < 0.5:
+        return one("depth_to_space", [deep], [like(deep, wide)], block=b)
+    return one("space_to_depth", [like(deep, wide)], [deep], block=b)
+
+
+def packed(rng: np.random.Generator) -> Graph:
+    x, count = tensor(rng, size(rng, 4, 4), pick(rng, "int8", "uint8")), int(rng.integers(1, 20))
+    axis, shape = pick(rng, 1, 2, 3), list(x.shape)
+    shape.insert(axis, count)
+    return one("pack", [x] * count, [like(x, shape)], axis=axis)
+
+
+def chain(rng: np.random.Generator, x: Tensor, *steps: tuple[str, tuple[int, ...], Any]) -> Graph:
+    """Operators one behind the other; all tensors are of one type and scale."""
+    every = [replace(x, name="t0")]
+    nodes = []
+    for k, (op, shape, attrs) in enumerate(steps):
+        every.append(replace(x, name=f"t{k + 1}", shape=shape))
+        nodes.append(Node(op, f"node{k}", (k,), (k + 1,), attrs))
+    return Graph("chain", tuple(every), tuple(nodes), (0,), (len(steps),))
+
+
+def shuffled(rng: np.random.Generator) -> Graph:
+    (_, h, w, c), g = size(rng, 4, 4, 4), int(rng.integers(1, 4))
+    x = tensor(rng, (1, h, w, c * g), pick(rng, "int8", "uint8"))
+    return chain(rng, x, ("reshape", (1, h, w, g, c), {}),
+                 ("transpose", (1, h, w, c, g), {"perm": (0, 1, 2, 4, 3)}),
+                 ("reshape", (1, h, w, c * g), {}))
+
+
+def upsampled(rng: np.random.Generator) -> Graph:
+    _, h, w, c = size(rng, 4, 4, 4)
+    x = tensor(rng, (1, h, w, c), pick(rng, "int8", "float32"))
+    return chain(rng, x, ("reshape", (1, h, 1, w, 1, c), {}),
+                 ("tile", (1, h, 2, w, 3, c), {"repeats": (1, 1, 2, 1, 3, 1)}),
+                 ("reshape", (1, 2 * h, 3 * w, c), {}))
+
+
+def woven(rng: np.random.Generator) -> Graph:
+    """Through batches and back, with padding in between, in an order that no table has."""
+    _, h, w, c = size(rng, 3, 3, 3)
+    x = tensor(rng, (1, 2 * h - 1, 2 * w, c), pick(rng, "int8", "uint8"))
+    return chain(rng, x, ("space_to_batch", (4, h, w, c), {"block": (2, 2),
+                                                           "padding": ((1, 0), (0, 0))}),
+                 ("reshape", (1, 4 * h, w * c), {}))
+
+
 def resize(op: str) -> Callable[[np.random.Generator], Graph]:
     def make(rng: np.random.Generator) -> Graph:
         x = tensor(rng, size(rng, 6, 6, 6), pick(rng, "int8", "uint8"))
@@ -460,7 +554,10 @@ CASES: Mapping[str, Callable[[np.random.Generator], Graph]] = {
     "global_pool": global_pool, "mean": mean, "softmax": softmax, "logistic": unary("logistic"),
     "relu": unary("relu"), "relu6": unary("relu6"), "requantize": requantize,
     "quantize": quantize, "dequantize": dequantize, "reshape": reshape, "concat": concat,
-    "pad": pad, "transpose": transpose, "resize_bilinear": resize("resize_bilinear"),
+    "pad": pad, "mirror_pad": mirror_pad, "pad_any": pad_any, "sliced": sliced,
+    "gathered": gathered, "tiled": tiled, "blocks": blocks, "packed": packed, "shuffled": shuffled,
+    "upsampled": upsampled, "woven": woven, "transpose": transpose,
+    "resize_bilinear": resize("resize_bilinear"),
     "resize_nearest": resize("resize_nearest"), "argmax": argmax, "detection": detection,
     "conv2d": convolution("conv2d"), "depthwise_conv2d": convolution("depthwise_conv2d"),
     "fully_connected": fully_connected,
