@@ -127,7 +127,8 @@ def _activation(node: Node) -> dict[str, int]:
 
 
 def _arithmetic(sink: Sink) -> None:
-    sink.emit(sink.node.inputs, _activation(sink.node))
+    sink.emit(sink.node.inputs,
+              _activation(sink.node) if OPERATORS[sink.node.op].takes_activation else {})
 
 
 def _concat(sink: Sink) -> None:
@@ -165,6 +166,7 @@ def _detection(sink: Sink) -> None:
 
 _WRITERS: Final[Mapping[str, Callable[[Sink], None]]] = by_operator("exporters", {
     Kind.ARITHMETIC: _arithmetic,
+    Kind.PAIRWISE: _arithmetic,
     Kind.CONVERSION: _plain,
     Kind.POOL: _pool,
     Kind.RESIZE: _resize,

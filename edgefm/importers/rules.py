@@ -96,7 +96,7 @@ def output_shapes(node: Node, tensors: Sequence[Tensor], where: str) -> tuple[Sh
     expect(len(node.outputs) == record.outputs, where,
            f"{len(node.outputs)} outputs, {record.outputs} expected")
     layer = _Layer(node, ins, [tensors[t] for t in node.outputs], where)
-    if record.kind is not Kind.ARITHMETIC:
+    if record.kind not in (Kind.ARITHMETIC, Kind.PAIRWISE):
         layer.expect(layer.input(0).data is None, "it computes on a constant only",
                      UnsupportedModel)
     return _RULES[node.op](layer)
@@ -243,7 +243,7 @@ def _elementwise(layer: _Layer) -> tuple[Shape, ...]:
 def _unary(layer: _Layer) -> tuple[Shape, ...]:
     record = OPERATORS[layer.node.op]
     for name in record.attrs:
-        value = layer.node.attrs[name]
+        value = float(layer.node.attrs[name])
         layer.expect(math.isfinite(value), f"{name} is {value}, a finite number is expected")
     scales = [t.quant.scale[0] for t in (layer.input(0), layer.outs[0])
               if t.dtype in BYTES and t.quant is not None]
@@ -329,6 +329,7 @@ def _detection(layer: _Layer) -> tuple[Shape, ...]:
 _RULES: Final[Mapping[str, Callable[[_Layer], tuple[Shape, ...]]]] = by_operator(
     "importers.rules", {
         Kind.ARITHMETIC: _arithmetic,
+        Kind.PAIRWISE: _arithmetic,
         Kind.POOL: _pool,
         Kind.RESIZE: _resize,
         Kind.UNARY: _unary,

@@ -68,6 +68,10 @@ def _arithmetic(layer: Layer) -> Attrs:
     return {"activation": layer.activation()}
 
 
+def _pairwise(layer: Layer) -> Attrs:
+    return _arithmetic(layer) if OF_TFLITE[layer.operator].takes_activation else {}
+
+
 def _concat(layer: Layer) -> Attrs:
     if layer.activation() is not None:
         raise UnsupportedModel("a fused activation is not supported")
@@ -125,6 +129,7 @@ _DETECTION_OPTIONS: Final[Mapping[str, type]] = MappingProxyType({
 _READERS: Final[Mapping[str, Callable[[Layer], Attrs | list[Reading]]]] = by_operator(
     "importers.tflite_operators", {
         Kind.ARITHMETIC: _arithmetic,
+        Kind.PAIRWISE: _pairwise,
         Kind.CONVERSION: _plain,
         Kind.POOL: _pool,
         Kind.RESIZE: _resize,

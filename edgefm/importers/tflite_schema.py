@@ -139,6 +139,7 @@ OPTIONS: Final[Mapping[str, Options]] = MappingProxyType({
                                   ("shrink_axis_mask", "i", 0), ("offset", "?", 0))),
     "LEAKY_RELU": Options(75, (("alpha", "f", 0.0),)),
     "ARG_MAX": Options(40, (("output_type", "b", 0),)),
+    "GELU": Options(116, (("approximate", "?", 0),)),
     "SHAPE": Options(55, (("output_type", "b", 0),)),
     "PACK": Options(59, (("count", "i", 0), ("axis", "i", 0))),
     "UNPACK": Options(64, (("count", "i", 0), ("axis", "i", 0))),

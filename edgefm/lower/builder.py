@@ -42,7 +42,15 @@ class Builder:
     stream_of: dict[int, int] = field(default_factory=dict)
     pads: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     moved: dict[int, Moved] = field(default_factory=dict)
+    makers: dict[int, Node] = field(default_factory=dict)
+    readers: dict[int, list[Node]] = field(default_factory=dict)
     folded: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for node in self.graph.nodes:
+            self.makers.update((t, node) for t in node.outputs)
+            for t in node.inputs:
+                self.readers.setdefault(t, []).append(node)
 
     def fail(self, node: Node, met: str, expected: str) -> UnsupportedModel:
         """The error for a node that cannot run; the caller raises it."""
@@ -66,7 +74,8 @@ class Builder:
         """The stream of computed input k."""
         tensor = self.tensor(node, k)
         if node.inputs[k] not in self.stream_of:
-            raise self.fail(node, f"input {k} ({tensor.name!r}) is a constant", "a computed tensor")
+            what = "a constant" if tensor.data is not None else f"computed in {tensor.dtype}"
+            raise self.fail(node, f"input {k} ({tensor.name!r}) is {what}", "a computed tensor")
         return self.stream_of[node.inputs[k]]
 
     def weight_quant(self, node: Node, k: int) -> Quant:
@@ -201,4 +210,8 @@ class Builder:
 
     def consumers(self, index: int) -> list[Node]:
         """The nodes that read a tensor, once per use."""
-        return [node for node in self.graph.nodes for t in node.inputs if t == index]
+        return self.readers.get(index, [])
+
+    def maker(self, index: int) -> Node | None:
+        """The node that makes a tensor, None for inputs and constants."""
+        return self.makers.get(index)

@@ -12,12 +12,14 @@ from edgefm.network.program import Op, OpKind, Program, Stream
 STRIDED = frozenset({
     OpKind.CONV, OpKind.DEPTHWISE, OpKind.ADD, OpKind.MUL, OpKind.AVERAGE_POOL, OpKind.MAX_POOL,
     OpKind.MEAN, OpKind.LUT, OpKind.SOFTMAX, OpKind.PAD, OpKind.QUANTIZE, OpKind.RESIZE_BILINEAR,
-    OpKind.RESIZE_NEAREST, OpKind.GATHER})
+    OpKind.RESIZE_NEAREST, OpKind.GATHER, OpKind.PRELU, OpKind.EXTREME,
+    OpKind.SQUARED_DIFFERENCE, OpKind.DIV})
 
 
 # They read whole rows as runs of bytes.
 CONTIGUOUS = frozenset({OpKind.VIEW, OpKind.RESHAPE, OpKind.TRANSPOSE, OpKind.OUTPUT,
-                        OpKind.GATHER})
+                        OpKind.GATHER, OpKind.PRELU, OpKind.EXTREME,
+    OpKind.SQUARED_DIFFERENCE, OpKind.DIV})
 
 
 def merge_concats(program: Program) -> Program:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""add, sub, mul -> ADD, MUL; unary 8-bit operators -> LUT; the ways in and out of float."""
+"""Two operands -> ADD, MUL and the like; one -> LUT; the ways in and out of float."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ import numpy as np
 
 from edgefm.lower.builder import Builder
 from edgefm.lower.fixed_point import SHIFT, clamps, pairs, signed
+from edgefm.lower.moves import broadcast
 from edgefm.lower.row_needs import everything, identity
 from edgefm.network.graph import Node, Tensor
 from edgefm.network.program import OpKind
 from edgefm.ops import table
 from edgefm.ops.elementwise import mul_factor, sum_factors
+from edgefm.ops.pairwise import difference_factors, div_factor, inverses, prelu_factors
 
-STREAM, PIXEL, CHANNELS, MAP = range(4)  # what the second operand of ADD and MUL is
+STREAM, PIXEL, CHANNELS, MAP = range(4)  # what the second operand is
+Operand = tuple[int, int, int, bytes]  # kind, stream or -1, zero point, constant values
+_CLAMPED = {OpKind.ADD, OpKind.MUL, OpKind.DIV}
 
 
 def add(b: Builder, node: Node) -> None:
@@ -39,23 +43,71 @@ def mul(b: Builder, node: Node) -> None:
     _emit(b, node, OpKind.MUL, first, second, tuple(pairs(factor)[0].tolist()))
 
 
-Operand = tuple[int, int, int, bytes]  # kind, stream or -1, zero point, constant values
+def extreme(b: Builder, node: Node) -> None:
+    """maximum and minimum of stored values."""
+    first, second, _ = _operands(b, node)
+    _emit(b, node, OpKind.EXTREME, first, second, (int(node.op == "minimum"),))
+
+
+def squared_difference(b: Builder, node: Node) -> None:
+    """Both operands on a common scale, their difference squared and rescaled."""
+    first, second, swapped = _operands(b, node)
+    factors = difference_factors(b.tensor(node, 0), b.tensor(node, 1),
+                                 b.graph.tensors[node.outputs[0]])
+    b.check_factors(node, *factors)
+    of_first, of_second, of_square = pairs(list(factors)).tolist()
+    if swapped:
+        of_first, of_second = of_second, of_first
+    _emit(b, node, OpKind.SQUARED_DIFFERENCE, first, second,
+          (*of_first, *of_second, *of_square))
+
+
+def prelu(b: Builder, node: Node) -> None:
+    """A factor above zero, another one for the product with the slope below."""
+    first, second = _ordered(b, node)
+    factors = prelu_factors(b.tensor(node, 0), b.tensor(node, 1),
+                            b.graph.tensors[node.outputs[0]])
+    b.check_factors(node, *factors)
+    _emit(b, node, OpKind.PRELU, first, second, tuple(pairs(list(factors)).ravel().tolist()))
+
+
+def div(b: Builder, node: Node) -> None:
+    """The reciprocal of each distance from zero that the divisor can have, and one factor."""
+    first, second = _ordered(b, node)
+    factor = div_factor(b.tensor(node, 0), b.tensor(node, 1), b.graph.tensors[node.outputs[0]])
+    b.check_factors(node, factor)
+    reciprocals = inverses(np.arange(256))[0].astype("<i4").tobytes()
+    _emit(b, node, OpKind.DIV, first, second, tuple(pairs(factor)[0].tolist()), reciprocals)
+
+
+def _ordered(b: Builder, node: Node) -> tuple[Operand, Operand]:
+    """The operands of an operator that tells them apart; the first one has the output's shape."""
+    shape = b.shape(node, node.outputs[0])
+    first, second = (_operand(b, node, k, shape, widen=k == 0) for k in (0, 1))
+    if first[0] != STREAM:
+        raise b.fail(node, f"a constant {b.tensor(node, 0).name!r} first", "a computed tensor")
+    return first, second
 
 
 def _operands(b: Builder, node: Node) -> tuple[Operand, Operand, bool]:
     """The operand that has the output's shape, the other one, and whether they changed places."""
     shape = b.shape(node, node.outputs[0])
     operands = [_operand(b, node, k, shape) for k in (0, 1)]
+    if all(kind != STREAM for kind, *_ in operands):
+        computed = [k for k in (0, 1) if operands[k][1] >= 0]
+        if not computed:
+            raise b.fail(node, "two constant operands", "a computed one")
+        operands[computed[0]] = _operand(b, node, computed[0], shape, True)
     swapped = operands[0][0] != STREAM
     if swapped:
         operands.reverse()
-    if operands[0][0] != STREAM:
-        raise b.fail(node, "two operands that are both broadcast or constant",
-                     "one computed operand of the output's shape")
     return operands[0], operands[1], swapped
 
 
-def _operand(b: Builder, node: Node, k: int, shape: tuple[int, int, int]) -> Operand:
+def _operand(b: Builder, node: Node, k: int, shape: tuple[int, int, int],
+             widen: bool = False) -> Operand:
+    """Operand k; a computed one that neither has the shape nor is one pixel gets it, and with
+    `widen` that pixel too."""
     tensor, index = b.tensor(node, k), node.inputs[k]
     zero_point = b.zero_point(node, index)
     if tensor.data is not None:
@@ -64,11 +116,9 @@ def _operand(b: Builder, node: Node, k: int, shape: tuple[int, int, int]) -> Ope
     own = b.shape(node, index)
     if own == shape:
         return STREAM, b.source(node, k), zero_point, b""
-    if own == (1, 1, shape[2]):
+    if own == (1, 1, shape[2]) and not widen:
         return PIXEL, b.source(node, k), zero_point, b""
-    raise b.fail(node, f"operand {tensor.name!r} of shape {tensor.shape} broadcast to "
-                 f"{b.graph.tensors[node.outputs[0]].shape}",
-                 "the same shape, or one value per channel")
+    return STREAM, broadcast(b, node, k), zero_point, b""
 
 
 def _constant(b: Builder, node: Node, tensor: Tensor,
@@ -87,7 +137,7 @@ def _constant(b: Builder, node: Node, tensor: Tensor,
 
 
 def _emit(b: Builder, node: Node, kind: OpKind, first: Operand, second: Operand,
-          params: tuple[int, ...]) -> None:
+          params: tuple[int, ...], head: bytes = b"") -> None:
     output = node.outputs[0]
     b.zero_point(node, output)
     height = b.shape(node, output)[0]
@@ -95,9 +145,10 @@ def _emit(b: Builder, node: Node, kind: OpKind, first: Operand, second: Operand,
     if second[1] >= 0:
         inputs.append(second[1])
         needs.append(identity(height) if second[0] == STREAM else everything(1, height))
-    b.emit(node, kind, inputs, needs, weights=second[3],
-           params=(second[0], second[2] if second[1] < 0 else 0, *params,
-                   *clamps(b.graph.tensors[output], node.attrs.get("activation"))))
+    b.emit(node, kind, inputs, needs, weights=head + second[3],
+           params=(second[0], second[2] if second[1] < 0 else 0, *params, *(
+               clamps(b.graph.tensors[output], node.attrs.get("activation"))
+               if kind in _CLAMPED else ())))
 
 
 def unary(b: Builder, node: Node) -> None:

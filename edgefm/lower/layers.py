@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from edgefm.errors import UnsupportedModel
-from edgefm.lower import convolution, detection, elementwise, moves, shape, spatial
+from edgefm.lower import convolution, detection, elementwise, moves, pointwise, shape, spatial
 from edgefm.lower.builder import Builder
 from edgefm.lower.concat_in_place import merge_concats
 from edgefm.lower.prune import prune
@@ -25,6 +25,11 @@ RULES: Mapping[str, Callable[[Builder, Node], None]] = by_operator("lower", {
     "add": elementwise.add,
     "sub": elementwise.add,
     "mul": elementwise.mul,
+    "div": elementwise.div,
+    "maximum": elementwise.extreme,
+    "minimum": elementwise.extreme,
+    "squared_difference": elementwise.squared_difference,
+    "prelu": elementwise.prelu,
     "concat": shape.concat,
     "pack": shape.pack,
     "average_pool": spatial.average_pool,
@@ -56,7 +61,8 @@ def lower(graph: Graph) -> Program:
     for node in graph.nodes:
         if node.op not in RULES:
             raise b.fail(node, "no such operator in the runtime", ", ".join(RULES))
-        RULES[node.op](b, node)
+        if not pointwise.fuse(b, node):
+            RULES[node.op](b, node)
     for k, tensor in enumerate(graph.outputs):
         _output(b, k, tensor)
     program = Program(graph.name, _with_distinct_names(b.streams), tuple(b.ops), tuple(b.folded))

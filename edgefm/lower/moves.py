@@ -131,6 +131,23 @@ def settled(b: Builder, node: Node, k: int) -> int:
                     found.section(), _params(found, tensor, source.fill))
 
 
+def broadcast(b: Builder, node: Node, k: int) -> int:
+    """The stream of input k in the shape of the output, as NumPy broadcasts it."""
+    tensor, output = b.tensor(node, k), b.graph.tensors[node.outputs[0]]
+    source, shape = b.source(node, k), b.shape(node, node.outputs[0])
+    index = np.arange(b.elements(source)).reshape(tensor.shape)
+    wide = np.broadcast_to(index, output.shape).reshape(shape)
+    found = tables(wide, b.row_elements(source))
+    if found is None:
+        raise b.fail(node, f"operand {tensor.name!r} of shape {tensor.shape} broadcast to "
+                     f"{output.shape}", "the same shape, or one value per channel")
+    height, width, channels = shape
+    result = replace(b.streams[source], name=f"{tensor.name}:broadcast", height=height,
+                     width=width, channels=channels, tensor=-1)
+    return b.append(f"{node.name}:{k}", OpKind.GATHER, source, result, found.needs(),
+                    found.section(), _params(found, tensor, None))
+
+
 def _in_one_row(b: Builder, node: Node, stream: int, shape: tuple[int, int, int]) -> list[int]:
     """The source in a single row, made only where it may be the remedy."""
     if shape[0] == 1 or b.streams[stream].height == 1:

@@ -11,11 +11,16 @@ to know where a model came from.
 | depthwise_conv2d | x, w [1,kh,kw,I*M], bias or -1 | as conv2d, and multiplier M |
 | fully_connected | x, w [O,I], bias or -1 | activation, keep_dims |
 | add, sub, mul | a, b (broadcast as NumPy does; either may be constant) | activation |
+| div | a, b (either may be constant) | activation |
+| maximum, minimum, squared_difference | a, b (either may be constant) | - |
+| prelu | x, slope below zero (constant or not) | - |
 | concat | x0, x1, ... | axis (>= 0) |
 | average_pool, max_pool | x | kernel, stride (h, w); padding; activation |
 | mean | x | axes (>= 0), keep_dims |
 | softmax | x | beta |
 | logistic, relu, relu6, hard_swish | x | - |
+| relu_n1_to_1, relu_0_to_1, tanh, elu, exp, log, abs, neg, sqrt, rsqrt | x | - |
+| gelu | x | approximate (by tanh, not erf) |
 | leaky_relu | x | alpha (the slope below zero) |
 | reshape | x | - (the output tensor's shape; squeeze and flatten are reshapes) |
 | pad | x | padding: (before, after) per dimension |

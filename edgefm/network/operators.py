@@ -31,6 +31,7 @@ class Kind(StrEnum):
 
     LINEAR = "sums of products with constant weights (input 1), and a bias (input 2)"
     ARITHMETIC = "two operands, either of which may be constant"
+    PAIRWISE = "as ARITHMETIC, by rules of their own"
     UNARY = "one value from one value: in 8 bits a table of 256 entries"
     POOL = "one value from each window"
     REDUCTION = "one value from many rows, taken in row by row"
@@ -131,6 +132,21 @@ def _mover(name: str, attrs: tuple[str, ...], *tflite: str, int8_version: int = 
                     trainable=False)
 
 
+def _pair(name: str, tflite: str, attrs: tuple[str, ...] = (), scale: Scale = Scale.OWN
+          ) -> Operator:
+    """An operator of two operands."""
+    return Operator(name, Kind.PAIRWISE, attrs, (2, 2), tflite=(tflite,), int8_version=1,
+                    scale=scale, differentiable=False, trainable=False)
+
+
+def _unary(name: str, *tflite: str, attrs: tuple[str, ...] = (), onnx: tuple[str, ...] = (),
+           fixed: tuple[float, int] | None = None) -> Operator:
+    """An operator of one operand whose derivative nobody asks for."""
+    return Operator(name, Kind.UNARY, attrs, tflite=tflite, int8_version=1, onnx=onnx,
+                    scale=Scale.FIXED if fixed else Scale.OWN, fixed=fixed, differentiable=False,
+                    trainable=False)
+
+
 _RECORDS: Final = (
     Operator("conv2d", Kind.LINEAR, (*_WINDOW, "dilation"), (2, 3), tflite=("CONV_2D",),
              int8_version=3, onnx=("Conv",), output_axis=0, clamps=True),
@@ -146,6 +162,11 @@ _RECORDS: Final = (
              clamps=True),
     Operator("mul", Kind.ARITHMETIC, ("activation",), (2, 2), tflite=("MUL",),
              onnx=("Mul", "Div", "BatchNormalization", "HardSigmoid"), clamps=True),
+    _pair("div", "DIV", attrs=("activation",)),
+    _pair("maximum", "MAXIMUM", scale=Scale.SAME),
+    _pair("minimum", "MINIMUM", scale=Scale.SAME),
+    _pair("squared_difference", "SQUARED_DIFFERENCE"),
+    _pair("prelu", "PRELU"),
     Operator("concat", Kind.MOVE, ("axis",), (1, MANY), tflite=("CONCATENATION",),
              onnx=("Concat",), scale=Scale.SAME, moves=True),
     Operator("average_pool", Kind.POOL, (*_WINDOW, "kernel"), tflite=("AVERAGE_POOL_2D",),
@@ -164,6 +185,17 @@ _RECORDS: Final = (
              onnx=("HardSwish",), finest=1 / 128, trainable=False),
     Operator("leaky_relu", Kind.UNARY, ("alpha",), tflite=("LEAKY_RELU",), onnx=("LeakyRelu",),
              onnx_defaults={"alpha": 0.01}, trainable=False),
+    _unary("tanh", "TANH", onnx=("Tanh",), fixed=(1 / 128, 0)),
+    _unary("elu", "ELU"),
+    _unary("gelu", "GELU", attrs=("approximate",)),
+    _unary("exp", "EXP", onnx=("Exp",)),
+    _unary("log", "LOG", onnx=("Log",)),
+    _unary("abs", "ABS", onnx=("Abs",)),
+    _unary("neg", "NEG", onnx=("Neg",)),
+    _unary("sqrt", "SQRT", onnx=("Sqrt",)),
+    _unary("rsqrt", "RSQRT"),
+    _unary("relu_n1_to_1", "RELU_N1_TO_1"),
+    _unary("relu_0_to_1", "RELU_0_TO_1"),
     Operator("reshape", Kind.ALIAS, tflite=("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), int8_version=1,
              onnx=("Flatten", "Reshape", "Squeeze", "Unsqueeze"), scale=Scale.SAME, moves=True,
              reorders=True, folds=True),

@@ -43,6 +43,10 @@ class OpKind(IntEnum):
     ARGMAX = 34
     DETECTION = 35
     GATHER = 36
+    PRELU = 37
+    EXTREME = 38
+    SQUARED_DIFFERENCE = 39
+    DIV = 40
 
 
 @dataclass(frozen=True, slots=True)

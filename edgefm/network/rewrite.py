@@ -134,7 +134,7 @@ def prune(graph: Graph) -> Graph:
                    outputs=tuple(at[t] for t in graph.outputs))
 
 
-_ARITHMETIC = of_kind(Kind.ARITHMETIC)
+_ARITHMETIC = of_kind(Kind.ARITHMETIC)  # add, sub and mul
 _ACTIVATIONS = such(lambda one: one.activates)
 _ACTIVATED = such(lambda one: one.takes_activation)
 _FOLDS: Mapping[str, Callable[[Array, Node, Tensor], Array]] = by_operator("network.rewrite", {

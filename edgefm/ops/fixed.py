@@ -68,6 +68,27 @@ def shift_right(x: Array, bits: Array | int) -> Array:
     return np.asarray((x >> bits) + ((x & mask) > threshold), np.int64)
 
 
+def inverse_root(x: Array) -> Factor:
+    """1 / sqrt(x) of x >= 1, one factor for each: five Newton steps in Q3.28 from 1 on."""
+    x = np.maximum(np.asarray(x, np.int64), 1)
+    small, shift = x, np.full(x.shape, 11, np.int64)
+    while (small >= 1 << 29).any():
+        large = small >= 1 << 29
+        small, shift = np.where(large, small // 4, small), shift + large
+    pairs = (31 - np.frexp(small.astype(np.float64))[1].astype(np.int64)) // 2 - 1
+    value, shift = small << 2 * pairs, shift - pairs
+    half = shift_right(value >> 1, 1)
+    y = np.full(x.shape, 1 << 28, np.int64)
+    for _ in range(5):
+        cube = shift_left_saturating(high_multiply(high_multiply(y, y), y), 6)
+        y = shift_left_saturating(
+            high_multiply(y, (1 << 28) + (1 << 27)) - high_multiply(half, cube), 3)
+    y = high_multiply(y, 1518500250)  # sqrt(2) / 2 in Q0.31
+    y = np.where(shift < 0, y << np.maximum(-shift, 0), y)
+    one = x == 1
+    return Factor(np.where(one, INT32_MAX, y), np.where(one, 0, -np.maximum(shift, 0)))
+
+
 def shift_left_saturating(x: Array, bits: int) -> Array:
     """x * 2**bits, clamped to int32."""
     return np.asarray(np.clip(x << bits, -INT32_MAX - 1, INT32_MAX), np.int64)

@@ -8,6 +8,7 @@ and leaky_relu.h. Which quotients of scales are float32 and which are double is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -142,10 +143,137 @@ def _leaky_relu_codes(steps: Array, x: Tensor, y: Tensor, attrs: Attrs) -> Array
     return fixed.clamped(made + y.zero_point, y)
 
 
+def _by_table(real: Callable[[Array], Array]) -> Unary:
+    """An operator whose kernel has a table of float32 results of `real` (float32 to float32)."""
+    def codes(steps: Array, x: Tensor, y: Tensor, attrs: Attrs) -> Array:
+        del attrs
+        return _rounded(real(np.float32(x.scale) * steps.astype(np.float32)), y)
+
+    return Unary(lambda x, attrs: real(x), codes)
+
+
+def _rounded(real: Array, y: Tensor) -> Array:
+    """float32 results on the output's scale, by its reciprocal."""
+    with np.errstate(over="ignore"):
+        steps = fixed.round_away(real * (np.float32(1) / np.float32(y.scale)))
+    return fixed.clamped(np.clip(steps, -1e6, 1e6).astype(np.int64) + y.zero_point, y)
+
+
+def _in_double(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """A function of float64 as one of float32."""
+    def single(x: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return np.asarray(function(x.astype(np.float64)), np.float32)
+
+    return single
+
+
+def _elu(x: Array) -> Array:
+    """x, or exp(x) - 1 below zero."""
+    return np.asarray(np.where(x < 0, np.expm1(np.minimum(x, 0).astype(np.float64)), x), np.float32)
+
+
+def _gelu(x: Array, attrs: Attrs) -> Array:
+    """x * (1 + erf(x / sqrt(2))) / 2, or an approximation of it by tanh."""
+    half = np.float32(0.5) * x
+    if attrs["approximate"]:
+        cubic = x + np.float32(0.044715) * x * x * x
+        inner = _in_double(np.tanh)(np.float32(math.sqrt(2 / math.pi)) * cubic)
+        return np.asarray(half * (np.float32(1) + inner), np.float32)
+    arguments = x * np.float32(-math.sqrt(0.5))
+    erfc = np.array([math.erfc(value) for value in arguments.ravel().tolist()], np.float32)
+    return np.asarray(half * erfc.reshape(x.shape), np.float32)
+
+
+def _gelu_codes(steps: Array, x: Tensor, y: Tensor, attrs: Attrs) -> Array:
+    return _rounded(_gelu(np.float32(x.scale) * steps.astype(np.float32), attrs), y)
+
+
+def _log(x: Array, attrs: Attrs) -> Array:
+    """The natural logarithm; of what is not positive the least number there is."""
+    del attrs
+    with np.errstate(divide="ignore", invalid="ignore"):
+        made = np.log(x.astype(np.float64)).astype(np.float32)
+    return np.asarray(np.where(x > 0, made, np.finfo(np.float32).min), np.float32)
+
+
+def _log_codes(steps: Array, x: Tensor, y: Tensor, attrs: Attrs) -> Array:
+    return _rounded(_log(np.float32(x.scale) * steps.astype(np.float32), attrs), y)
+
+
+def _abs_codes(steps: Array, x: Tensor, y: Tensor, attrs: Attrs) -> Array:
+    del attrs
+    if x.scale == y.scale:
+        return fixed.clamped(np.abs(steps) + y.zero_point, y)
+    by = fixed.factor(float(np.float32(x.scale) / np.float32(y.scale)))
+    return fixed.requantized(np.abs(steps), by, y)
+
+
+def _neg_codes(steps: Array, x: Tensor, y: Tensor, attrs: Attrs) -> Array:
+    """The kernel turns the sign of the stored value, whatever the zero points are."""
+    del attrs
+    return np.asarray(-(steps + x.zero_point)).astype(y.dtype)
+
+
+def _sqrt(x: Array, attrs: Attrs) -> Array:
+    """The square root; 0 below zero."""
+    del attrs
+    return np.sqrt(np.maximum(x, np.float32(0)))
+
+
+def _sqrt_codes(steps: Array, x: Tensor, y: Tensor, attrs: Attrs) -> Array:
+    """The kernel leaves off what is behind the point."""
+    root = _sqrt(np.float32(x.scale) * steps.astype(np.float32), attrs) / np.float32(y.scale)
+    return fixed.clamped(np.minimum(root, 1e6).astype(np.int64) + y.zero_point, y)
+
+
+def _rsqrt(x: Array, attrs: Attrs) -> Array:
+    """1 / sqrt(x); the largest number there is of what is not positive."""
+    del attrs
+    with np.errstate(divide="ignore", invalid="ignore"):
+        made = np.float32(1) / np.sqrt(x)
+    return np.asarray(np.where(x > 0, made, np.finfo(np.float32).max), np.float32)
+
+
+def _rsqrt_codes(steps: Array, x: Tensor, y: Tensor, attrs: Attrs) -> Array:
+    """In fixed point, by Newton's method."""
+    del attrs
+    by, fine = fixed.factor(1 / (float(np.sqrt(np.float32(x.scale))) * y.scale)), 20
+    root = fixed.inverse_root(np.maximum(steps, 1))
+    parts = fixed.scale(np.ones_like(steps), fixed.Factor(root.m, root.shift + fine))
+    made = fixed.scale(parts, fixed.Factor(by.m, by.shift - fine)) + y.zero_point
+    high = fixed.type_range(y.dtype)[1]
+    return fixed.clamped(np.where(steps > 0, made, high), y)
+
+
+def _relu_0_to_1(x: Array, attrs: Attrs) -> Array:
+    """x clamped to 0 .. 1."""
+    del attrs
+    return np.clip(x, np.float32(0), np.float32(1))
+
+
+def _relu_0_to_1_codes(steps: Array, x: Tensor, y: Tensor, attrs: Attrs) -> Array:
+    del attrs
+    by = fixed.factor(float(np.float32(x.scale) / np.float32(y.scale)))
+    one = int(fixed.round_away(np.array(np.float32(1) / np.float32(y.scale), np.float32)))
+    return fixed.clamped(np.clip(fixed.scale(steps, by), 0, one) + y.zero_point, y)
+
+
 UNARY: Final[Mapping[str, Unary]] = MappingProxyType({
     "logistic": Unary(_logistic, _logistic_codes),
     "relu": _rectifier("relu"),
     "relu6": _rectifier("relu6"),
+    "relu_n1_to_1": _rectifier("relu_n1_to_1"),
+    "relu_0_to_1": Unary(_relu_0_to_1, _relu_0_to_1_codes),
+    "tanh": _by_table(_in_double(np.tanh)),
+    "elu": _by_table(_elu),
+    "exp": _by_table(_in_double(np.exp)),
+    "gelu": Unary(_gelu, _gelu_codes),
+    "log": Unary(_log, _log_codes),
+    "abs": Unary(lambda x, attrs: np.abs(x), _abs_codes),
+    "neg": Unary(lambda x, attrs: -x, _neg_codes),
+    "sqrt": Unary(_sqrt, _sqrt_codes),
+    "rsqrt": Unary(_rsqrt, _rsqrt_codes),
     "hard_swish": Unary(_hard_swish, _hard_swish_codes),
     "leaky_relu": Unary(_leaky_relu, _leaky_relu_codes),
 })

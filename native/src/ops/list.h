@@ -29,7 +29,11 @@
     X(33, RESIZE_NEAREST, resize_nearest) \
     X(34, ARGMAX, argmax) \
     X(35, DETECTION, detection) \
-    X(36, GATHER, gather)
+    X(36, GATHER, gather) \
+    X(37, PRELU, prelu) \
+    X(38, EXTREME, extreme) \
+    X(39, SQUARED_DIFFERENCE, squared_difference) \
+    X(40, DIV, div)
 /* clang-format on */
 
 enum {

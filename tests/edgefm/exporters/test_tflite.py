@@ -80,6 +80,11 @@ def two(op: str, dtype: str, second: tuple[int, ...] = IMAGE) -> Graph:
                  [edge("y", IMAGE, dtype, 0.8)], activation="relu")
 
 
+def pair(op: str, dtype: str, second: tuple[int, ...], **attrs: Any) -> Graph:
+    return graph(op, [edge("a", IMAGE, dtype), edge("b", second, dtype)],
+                 [edge("y", IMAGE, dtype)], **attrs)
+
+
 def detection(dtype: str) -> Graph:
     """Anchors are positive: TFLite refuses boxes that are inside out."""
     low = {"int8": -128, "uint8": 0}.get(dtype, 0)
@@ -125,6 +130,12 @@ CASES: dict[str, Callable[[str], Graph]] = {
     "relu6": lambda d: unary("relu6", d, IMAGE, IMAGE),
     "hard_swish": lambda d: unary("hard_swish", d, IMAGE, IMAGE),
     "leaky_relu": lambda d: unary("leaky_relu", d, IMAGE, IMAGE, alpha=0.25),
+    "gelu": lambda d: unary("gelu", d, IMAGE, IMAGE, approximate=True),
+    "relu_n1_to_1": lambda d: unary("relu_n1_to_1", d, IMAGE, IMAGE),
+    "tanh": lambda d: unary("tanh", d, IMAGE, IMAGE),
+    "maximum": lambda d: pair("maximum", d, (1, 9, 1, 6)),
+    "prelu": lambda d: pair("prelu", d, (1, 1, 6)),
+    "minimum": lambda d: pair("minimum", d, IMAGE),
     "reshape": lambda d: unary("reshape", d, IMAGE, (1, 72, 6)),
     "pad": lambda d: unary("pad", d, IMAGE, (1, 12, 8, 6),
                            padding=((0, 0), (1, 2), (0, 0), (0, 0))),

@@ -164,8 +164,8 @@ def test_detector_outputs_without_shapes_get_them() -> None:
 def test_unsupported_operator_is_named_with_layer_and_tensor() -> None:
     tensors = [edge("x", 1, 4), edge("y", 1, 4), edge("z", 1, 4)]
     with pytest.raises(UnsupportedModel) as caught:
-        parse(tensors, [op("RELU", (0,), (1,)), op("ELU", (1,), (2,))])
-    assert str(caught.value) == ("net.tflite: layer 1 (ELU 'z'): "
+        parse(tensors, [op("RELU", (0,), (1,)), op("RFFT2D", (1,), (2,))])
+    assert str(caught.value) == ("net.tflite: layer 1 (RFFT2D 'z'): "
                                  "the operator is not supported")
     with pytest.raises(UnsupportedModel, match=r"layer 0 \(MyOperator 'z'\)"):
         parse(tensors, [op("MyOperator", (0,), (2,))])

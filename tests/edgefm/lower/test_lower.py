@@ -344,11 +344,6 @@ def test_detection_reads_the_scores_before_they_are_dequantized() -> None:
 # -- what cannot run -------------------------------------------------------------------------------
 
 
-def _broadcast(net: Net) -> Sequence[int]:
-    ends = net.input((1, 2, 2, 3)), net.input((1, 1, 2, 3))
-    return [net.node("add", ends, net.tensor((1, 2, 2, 3)), activation=None)]
-
-
 def _constants(net: Net) -> Sequence[int]:
     ends = [net.tensor((1, 2), data=np.ones((1, 2), np.int8)) for _ in range(2)]
     return [net.node("mul", ends, net.tensor((1, 2)), activation=None)]
@@ -405,8 +400,7 @@ def _regular_suppression(net: Net) -> Sequence[int]:
 
 
 @pytest.mark.parametrize(("make", "met"), [
-    (_broadcast, "one value per channel"),
-    (_constants, "both broadcast or constant"), (_moved_batch, "batch of 1"),
+    (_constants, "two constant operands"), (_moved_batch, "batch of 1"),
     (_thirds, "multiple of 1/256"), (_partial_mean, "all rows and pixels"),
     (_float_weights, "weights 't2' are float32"), (_groups, "4 input channels"),
     (_batch, "batch of 1"), (_unknown, "no such operator"), (_softmax_scale, "1/256"),

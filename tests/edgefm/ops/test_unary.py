@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgefm.exporters.tflite import export_tflite
 from edgefm.network.graph import Quant, Tensor
+from edgefm.ops import run_graph
 from edgefm.ops.unary import Unary
 
 SCALES = st.floats(2**-10, 2, width=32)
@@ -44,7 +46,56 @@ def test_rectifiers_equal_the_oracle(judge: Any, op: str, scale: float, ratio: f
     _agrees(judge, op, dtype, (scale, scale * ratio), zeros)
 
 
-@pytest.mark.parametrize("op, attrs", [("logistic", {}), ("relu", {}), ("relu6", {}),
+TABLED = [("tanh", {}), ("exp", {}), ("gelu", {"approximate": False}),
+          ("gelu", {"approximate": True}), ("log", {}), ("abs", {}), ("neg", {})]
+
+
+@pytest.mark.parametrize("op, attrs", TABLED)
+@given(scale=st.floats(2**-10, 0.0625, width=32), ratio=st.floats(0.25, 4, width=32), zeros=ZEROS)
+def test_functions_equal_the_oracle(judge: Any, op: str, attrs: dict[str, bool], scale: float,
+                                    ratio: float, zeros: Any) -> None:
+    _agrees(judge, op, "int8", (scale, scale * ratio), zeros, **attrs)
+
+
+@pytest.mark.parametrize("op, attrs", [("tanh", {}), ("gelu", {"approximate": False})])
+@given(scale=st.floats(2**-10, 0.0625, width=32), ratio=st.floats(0.25, 4, width=32), zeros=ZEROS)
+def test_functions_of_uint8_equal_the_oracle(judge: Any, op: str, attrs: dict[str, bool],
+                                             scale: float, ratio: float, zeros: Any) -> None:
+    _agrees(judge, op, "uint8", (scale, scale * ratio), zeros, **attrs)
+
+
+@pytest.mark.parametrize("scales", [(0.03, 0.02), (0.01, 0.01), (0.06, 0.09)])
+def test_elu_equals_the_kernel_that_the_reference_resolver_lacks(judge: Any, scales: Any) -> None:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+    ins, out = (judge.tensor((1, 256), "int8", scale, 7) for scale in scales)
+    graph = judge.graph("elu", [ins], [out], {})
+    runner = Interpreter(model_content=export_tflite(graph), experimental_op_resolver_type=(
+        OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES))
+    runner.allocate_tensors()
+    runner.set_tensor(runner.get_input_details()[0]["index"], _every("int8"))
+    runner.invoke()
+    made = run_graph(graph, [_every("int8")])[1]
+    np.testing.assert_array_equal(
+        made, runner.get_tensor(runner.get_output_details()[0]["index"]))
+
+
+@pytest.mark.parametrize("op", ["sqrt", "rsqrt"])
+@given(scale=SCALES, ratio=st.floats(2**-6, 2**6, width=32), zero=st.integers(-128, 127))
+def test_roots_equal_the_oracle(judge: Any, op: str, scale: float, ratio: float, zero: int
+                                ) -> None:
+    """The kernels refuse what is negative when they meet it."""
+    _agrees(judge, op, "int8", (scale, ratio), (-128, zero))
+
+
+@given(scale=SCALES, ratio=st.floats(0.25, 4, width=32), zeros=ZEROS, dtype=DTYPES)
+@pytest.mark.parametrize("op", ["relu_n1_to_1", "relu_0_to_1"])
+def test_narrow_rectifiers_equal_the_oracle(judge: Any, op: str, scale: float, ratio: float,
+                                            zeros: Any, dtype: str) -> None:
+    _agrees(judge, op, dtype, (scale, scale * ratio), zeros)
+
+
+@pytest.mark.parametrize("op, attrs", [*(one for one in TABLED if one[0] != "log"), ("relu_n1_to_1", {}),
+                                       ("relu_0_to_1", {}), ("logistic", {}), ("relu", {}), ("relu6", {}),
                                        ("hard_swish", {}), ("leaky_relu", {"alpha": 0.1}),
                                        ("leaky_relu", {"alpha": -2.0})])
 def test_float_unary_operators(judge: Any, op: str, attrs: dict[str, float]) -> None:

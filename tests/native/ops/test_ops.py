@@ -266,7 +266,7 @@ def activation(rng: np.random.Generator) -> str | None:
 def two_operands(op: str) -> Callable[[np.random.Generator], Graph]:
     def make(rng: np.random.Generator) -> Graph:
         shape, dtype = size(rng, 6, 5, 9), pick(rng, "int8", "uint8")
-        other = pick(rng, shape, shape, (1, 1, 1, shape[3]))
+        other = pick(rng, shape, shape, (1, 1, 1, shape[3]), (1, *shape[1:3], 1), (shape[2], 1))
         ends = [tensor(rng, shape, dtype), tensor(rng, other, dtype)]
         if rng.random() < 0.5:
             other = pick(rng, (), (shape[3],), (1, 1, 1, shape[3]), shape, (shape[2], 1))
@@ -275,6 +275,23 @@ def two_operands(op: str) -> Callable[[np.random.Generator], Graph]:
             ends.reverse()
         y = tensor(rng, shape, dtype, scale=0.3 if op != "sub" else 0.0)
         return one(op, ends, [y], activation=activation(rng))
+    return make
+
+
+def by_rules(op: str) -> Callable[[np.random.Generator], Graph]:
+    """Any operand may be broadcast; prelu and div keep the first one's shape."""
+    def make(rng: np.random.Generator) -> Graph:
+        shape, dtype = size(rng, 6, 5, 9), pick(rng, "int8", "uint8")
+        _, h, w, c = shape
+        other = pick(rng, shape, (1, 1, 1, c), (1, h, w, 1), (1, 1, w, c), (h, 1, 1), (1, 1, 1, 1))
+        ends = [tensor(rng, shape, dtype), tensor(rng, other, dtype)]
+        if rng.random() < 0.4:
+            ends[1] = tensor(rng, pick(rng, (), (c,), shape, (w, 1)), dtype, data=True)
+        if op not in ("prelu", "div") and rng.random() < 0.5:
+            ends.reverse()
+        factors = {"squared_difference": 2.0, "div": 0.5}
+        y = tensor(rng, shape, dtype, scale=factors.get(op, 0.0))
+        return one(op, ends, [y], **({"activation": activation(rng)} if op == "div" else {}))
     return make
 
 
@@ -550,6 +567,7 @@ def fully_connected(rng: np.random.Generator) -> Graph:
 
 CASES: Mapping[str, Callable[[np.random.Generator], Graph]] = {
     "add": two_operands("add"), "sub": two_operands("sub"), "mul": two_operands("mul"),
+    **{op: by_rules(op) for op in ("prelu", "maximum", "minimum", "squared_difference", "div")},
     "average_pool": pooling("average_pool"), "max_pool": pooling("max_pool"),
     "global_pool": global_pool, "mean": mean, "softmax": softmax, "logistic": unary("logistic"),
     "relu": unary("relu"), "relu6": unary("relu6"), "requantize": requantize,
