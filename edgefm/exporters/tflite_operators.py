@@ -135,7 +135,7 @@ def _concat(sink: Sink) -> None:
     sink.emit(sink.node.inputs, {"axis": sink.node.attrs["axis"]})
 
 
-def _mean(sink: Sink) -> None:
+def _reduction(sink: Sink) -> None:
     attrs = sink.node.attrs
     sink.with_constants({"keep_dims": attrs["keep_dims"]}, axes=attrs["axes"])
 
@@ -175,10 +175,11 @@ _WRITERS: Final[Mapping[str, Callable[[Sink], None]]] = by_operator("exporters",
     "depthwise_conv2d": _conv,
     "fully_connected": _fully_connected,
     "concat": _concat,
-    "mean": _mean,
+    Kind.REDUCTION: _reduction,
     "softmax": _plain,
     "reshape": _reshape,
     **MOVES,
     "argmax": _argmax,
+    "argmin": _argmax,
     "detection_postprocess": _detection,
 }, among=lambda one: bool(one.tflite))

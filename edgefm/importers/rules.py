@@ -226,7 +226,7 @@ def _concat(layer: _Layer) -> tuple[Shape, ...]:
     return ((*first[:axis], total, *first[axis + 1:]),)
 
 
-def _mean(layer: _Layer) -> tuple[Shape, ...]:
+def _reduction(layer: _Layer) -> tuple[Shape, ...]:
     layer.same_type()
     shape, axes = layer.input(0).shape, layer.node.attrs["axes"]
     layer.expect(len(set(axes)) == len(axes) > 0 and all(0 <= a < len(shape) for a in axes),
@@ -337,12 +337,13 @@ _RULES: Final[Mapping[str, Callable[[_Layer], tuple[Shape, ...]]]] = by_operator
         "depthwise_conv2d": _depthwise,
         "fully_connected": _fully_connected,
         "concat": _concat,
-        "mean": _mean,
+        Kind.REDUCTION: _reduction,
         "softmax": _softmax,
         "pack": _pack,
         **dict.fromkeys(REORDERS, _moved),
         "quantize": _quantize,
         "dequantize": _dequantize,
         "argmax": _argmax,
+        "argmin": _argmax,
         "detection_postprocess": _detection,
     })

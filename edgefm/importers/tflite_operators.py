@@ -87,7 +87,7 @@ def _pool(layer: Layer) -> Attrs:
     return _window(layer, kernel, (1, 1)) | {"kernel": kernel}
 
 
-def _mean(layer: Layer) -> Attrs:
+def _reduction(layer: Layer) -> Attrs:
     axes = tuple(sorted({layer.axis(a) for a in layer.constant(1)}))
     return {"axes": axes, "keep_dims": bool(layer.options["keep_dims"])}
 
@@ -138,7 +138,7 @@ _READERS: Final[Mapping[str, Callable[[Layer], Attrs | list[Reading]]]] = by_ope
         "depthwise_conv2d": _depthwise,
         "fully_connected": _fully_connected,
         "concat": _concat,
-        "mean": _mean,
+        Kind.REDUCTION: _reduction,
         "softmax": _plain,
         "reshape": _plain,
         "pad": moves.read_pad,
@@ -154,5 +154,6 @@ _READERS: Final[Mapping[str, Callable[[Layer], Attrs | list[Reading]]]] = by_ope
         "batch_to_space": moves.read_batch_to_space,
         "pack": _pack,
         "argmax": _argmax,
+        "argmin": _argmax,
         "detection_postprocess": _detection,
     }, among=lambda one: bool(one.tflite))

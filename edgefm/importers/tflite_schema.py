@@ -112,6 +112,7 @@ class Options:
 
 _POOL = Options(5, (("padding", "b", 0), ("stride_w", "i", 0), ("stride_h", "i", 0),
                     ("kernel_w", "i", 0), ("kernel_h", "i", 0), ("activation", "b", 0)))
+_REDUCER = Options(27, (("keep_dims", "?", 0),))
 _SAMPLING = (("align_corners", "?", 0), ("half_pixel_centers", "?", 0))
 
 OPTIONS: Final[Mapping[str, Options]] = MappingProxyType({
@@ -133,12 +134,17 @@ OPTIONS: Final[Mapping[str, Options]] = MappingProxyType({
     "MUL": Options(21, (("activation", "b", 0),)),
     "RESIZE_BILINEAR": Options(15, (("height", "i", 0), ("width", "i", 0), *_SAMPLING)),
     "RESIZE_NEAREST_NEIGHBOR": Options(74, _SAMPLING),
-    "MEAN": Options(27, (("keep_dims", "?", 0),)),
+    "MEAN": _REDUCER,
+    "SUM": _REDUCER,
+    "REDUCE_MAX": _REDUCER,
+    "REDUCE_MIN": _REDUCER,
+    "REDUCE_PROD": _REDUCER,
     "STRIDED_SLICE": Options(32, (("begin_mask", "i", 0), ("end_mask", "i", 0),
                                   ("ellipsis_mask", "i", 0), ("new_axis_mask", "i", 0),
                                   ("shrink_axis_mask", "i", 0), ("offset", "?", 0))),
     "LEAKY_RELU": Options(75, (("alpha", "f", 0.0),)),
     "ARG_MAX": Options(40, (("output_type", "b", 0),)),
+    "ARG_MIN": Options(57, (("output_type", "b", 0),)),
     "GELU": Options(116, (("approximate", "?", 0),)),
     "SHAPE": Options(55, (("output_type", "b", 0),)),
     "PACK": Options(59, (("count", "i", 0), ("axis", "i", 0))),
@@ -149,7 +155,6 @@ OPTIONS: Final[Mapping[str, Options]] = MappingProxyType({
     "MIRROR_PAD": Options(77, (("mode", "b", 0),)),
     "DEPTH_TO_SPACE": Options(94, (("block", "i", 0),)),
     "SPACE_TO_DEPTH": Options(19, (("block", "i", 0),)),
-    "REDUCE_PROD": Options(27, (("keep_dims", "?", 0),)),
     "DIV": Options(29, (("activation", "b", 0),)),
 })
 

@@ -13,6 +13,7 @@ from edgefm.lower.row_needs import Need, identity, restream
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor, rows_of
 from edgefm.network.program import Op, OpKind, Stream
 
+FLIP = bytes(range(127, -1, -1)) + bytes(range(255, 127, -1))  # a LUT: 127 for -128 and so on
 PARTS_MAX = 15  # operands of an operator, less its result
 STREAM_DTYPE = {"int8": "int8", "uint8": "int8", "float32": "float32", "int32": "int32",
                 "int64": "int64"}
@@ -199,6 +200,14 @@ class Builder:
                            (len(self.streams) - 1,), (1,) * len(flat),
                            needs=(identity(first.height),) * len(flat)))
         return len(self.streams) - 1
+
+    def flipped(self, node: Node, stream: int) -> int:
+        """An anonymous stream of the values in the opposite order: each bit is turned."""
+        source = self.streams[stream]
+        result = replace(source, name=f"{source.name}:flipped", tensor=-1, parent=-1,
+                         zero_point=~source.zero_point)
+        return self.append(f"{node.name}:flipped", OpKind.LUT, stream, result,
+                           identity(source.height), FLIP)
 
     def row_elements(self, stream: int) -> int:
         """Elements of one row."""

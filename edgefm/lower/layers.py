@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from edgefm.errors import UnsupportedModel
-from edgefm.lower import convolution, detection, elementwise, moves, pointwise, shape, spatial
+from edgefm.lower import (
+    convolution,
+    detection,
+    elementwise,
+    moves,
+    pointwise,
+    reductions,
+    shape,
+    spatial,
+)
 from edgefm.lower.builder import Builder
 from edgefm.lower.concat_in_place import merge_concats
 from edgefm.lower.prune import prune
@@ -34,7 +43,10 @@ RULES: Mapping[str, Callable[[Builder, Node], None]] = by_operator("lower", {
     "pack": shape.pack,
     "average_pool": spatial.average_pool,
     "max_pool": spatial.max_pool,
-    "mean": spatial.mean,
+    "mean": reductions.mean,
+    "sum": reductions.mean,
+    "reduce_max": reductions.extreme,
+    "reduce_min": reductions.extreme,
     "softmax": spatial.softmax,
     "reshape": shape.reshape,
     "pad": shape.pad,
@@ -44,6 +56,7 @@ RULES: Mapping[str, Callable[[Builder, Node], None]] = by_operator("lower", {
     "resize_bilinear": spatial.resize_bilinear,
     "resize_nearest": spatial.resize_nearest,
     "argmax": spatial.argmax,
+    "argmin": spatial.argmax,
     "detection_postprocess": detection.detection,
 })
 

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pools, means, softmax, argmax and resizes."""
+"""Pools, softmax, argmax, argmin and resizes."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
@@ -15,7 +13,6 @@ from edgefm.network.program import OpKind
 from edgefm.ops import resize
 from edgefm.ops import softmax as softmax_meaning
 from edgefm.ops.call import Call
-from edgefm.ops.pool import mean_factor
 
 MULTIPLY, DIVIDE_AWAY, DIVIDE_UP = range(3)  # how MEAN turns a sum into a result
 AWAY, UP = range(2)  # where an exact half goes
@@ -42,24 +39,6 @@ def max_pool(b: Builder, node: Node) -> None:
     """MAX_POOL: padding never wins."""
     _same_quantization(b, node)
     _pool(b, node, OpKind.MAX_POOL, ())
-
-
-def mean(b: Builder, node: Node) -> None:
-    """mean over all rows and pixels -> MEAN."""
-    source = b.source(node, 0)
-    stream = b.streams[source]
-    tensor, output = b.tensor(node, 0), b.graph.tensors[node.outputs[0]]
-    rank = len(tensor.shape)
-    reduced = math.prod(tensor.shape[axis] for axis in node.attrs["axes"])
-    count = stream.height * stream.width
-    if reduced != count or (rank - 1 in node.attrs["axes"] and tensor.shape[-1] != 1):
-        raise b.fail(node, f"a mean of shape {tensor.shape} over axes {tuple(node.attrs['axes'])}",
-                     "a mean over all rows and pixels")
-    b.zero_point(node, node.inputs[0])
-    b.zero_point(node, node.outputs[0])
-    b.check_factors(node, tensor.scale / output.scale)
-    by = mean_factor(tensor.scale / output.scale, count)
-    _accumulate(b, node, source, (int(by.m[0]), int(by.shift[0]), MULTIPLY))
 
 
 def _accumulate(b: Builder, node: Node, source: int, params: tuple[int, ...]) -> None:
@@ -123,12 +102,17 @@ def softmax(b: Builder, node: Node) -> None:
 
 
 def argmax(b: Builder, node: Node) -> None:
-    """ARGMAX over the channels of each pixel: a row of indices per row of pixels."""
+    """ARGMAX over the channels of each pixel: a row of indices per row of pixels.
+
+    The smallest value is the largest in the opposite order.
+    """
     tensor = b.tensor(node, 0)
     if node.attrs["axis"] != len(tensor.shape) - 1:
         raise b.fail(node, f"axis {node.attrs['axis']}", "the last axis")
     b.zero_point(node, node.inputs[0])
     source = b.source(node, 0)
+    if node.op == "argmin":
+        source = b.flipped(node, source)
     stream = b.streams[source]
     b.emit(node, OpKind.ARGMAX, (source,), (identity(stream.height),),
            shape=(stream.height, 1, stream.width))

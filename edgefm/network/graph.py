@@ -16,7 +16,7 @@ to know where a model came from.
 | prelu | x, slope below zero (constant or not) | - |
 | concat | x0, x1, ... | axis (>= 0) |
 | average_pool, max_pool | x | kernel, stride (h, w); padding; activation |
-| mean | x | axes (>= 0), keep_dims |
+| mean, sum, reduce_max, reduce_min | x | axes (>= 0), keep_dims |
 | softmax | x | beta |
 | logistic, relu, relu6, hard_swish | x | - |
 | relu_n1_to_1, relu_0_to_1, tanh, elu, exp, log, abs, neg, sqrt, rsqrt | x | - |
@@ -36,7 +36,7 @@ to know where a model came from.
 | transpose | x | perm |
 | quantize, dequantize | x | - |
 | resize_bilinear, resize_nearest | x | align_corners, half_pixel_centers |
-| argmax | x | axis (>= 0) |
+| argmax, argmin | x | axis (>= 0) |
 | detection_postprocess | boxes [1,N,4], scores [1,N,C], anchors [N,4] | its options by name |
 
 `activation` is None, "relu", "relu6" or "relu_n1_to_1". `stride` and `dilation` are (h, w),

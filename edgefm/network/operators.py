@@ -34,7 +34,7 @@ class Kind(StrEnum):
     PAIRWISE = "as ARITHMETIC, by rules of their own"
     UNARY = "one value from one value: in 8 bits a table of 256 entries"
     POOL = "one value from each window"
-    REDUCTION = "one value from many rows, taken in row by row"
+    REDUCTION = "one value from all along some dimensions"
     MOVE = "values get another place"
     ALIAS = "the same bytes under another shape"
     CONVERSION = "the same real values in another type or on another scale"
@@ -147,6 +147,13 @@ def _unary(name: str, *tflite: str, attrs: tuple[str, ...] = (), onnx: tuple[str
                     trainable=False)
 
 
+def _reduction(name: str, tflite: str, moves: bool = False) -> Operator:
+    """An operator that leaves one value of all along some dimensions."""
+    return Operator(name, Kind.REDUCTION, ("axes", "keep_dims"), tflite=(tflite,), int8_version=1,
+                    scale=Scale.SAME if moves else Scale.OWN, moves=moves, differentiable=False,
+                    trainable=False)
+
+
 _RECORDS: Final = (
     Operator("conv2d", Kind.LINEAR, (*_WINDOW, "dilation"), (2, 3), tflite=("CONV_2D",),
              int8_version=3, onnx=("Conv",), output_axis=0, clamps=True),
@@ -175,6 +182,9 @@ _RECORDS: Final = (
              onnx=("MaxPool",), scale=Scale.SAME, moves=True),
     Operator("mean", Kind.REDUCTION, ("axes", "keep_dims"), tflite=("MEAN",),
              onnx=("GlobalAveragePool", "ReduceMean")),
+    _reduction("sum", "SUM"),
+    _reduction("reduce_max", "REDUCE_MAX", moves=True),
+    _reduction("reduce_min", "REDUCE_MIN", moves=True),
     Operator("softmax", Kind.DECISION, ("beta",), tflite=("SOFTMAX",), onnx=("Softmax",),
              scale=Scale.FIXED, fixed=_PROBABILITY, differentiable=False, trainable=False),
     Operator("logistic", Kind.UNARY, tflite=("LOGISTIC",), onnx=("Sigmoid",), scale=Scale.FIXED,
@@ -226,6 +236,8 @@ _RECORDS: Final = (
              scale=Scale.SAME, moves=True, differentiable=False, trainable=False),
     Operator("argmax", Kind.DECISION, ("axis",), tflite=("ARG_MAX",), differentiable=False,
              trainable=False),
+    Operator("argmin", Kind.DECISION, ("axis",), tflite=("ARG_MIN",), int8_version=1,
+             differentiable=False, trainable=False),
     Operator("detection_postprocess", Kind.BOXES, _DETECTION, (3, 3), 4,
              tflite=("TFLite_Detection_PostProcess",), int8_version=1, scale=Scale.NONE,
              differentiable=False, trainable=False),

@@ -47,6 +47,7 @@ class OpKind(IntEnum):
     EXTREME = 38
     SQUARED_DIFFERENCE = 39
     DIV = 40
+    ROW_MEAN = 41
 
 
 @dataclass(frozen=True, slots=True)

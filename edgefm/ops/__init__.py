@@ -48,6 +48,9 @@ MEANINGS: Mapping[str, Meaning] = by_operator("ops", {
     "average_pool": pool.average_pool,
     "max_pool": pool.max_pool,
     "mean": pool.mean,
+    "sum": pool.total,
+    "reduce_max": pool.largest,
+    "reduce_min": pool.smallest,
     "softmax": softmax.softmax,
     "reshape": moves.reshape,
     "pad": moves.pad,
@@ -67,6 +70,7 @@ MEANINGS: Mapping[str, Meaning] = by_operator("ops", {
     "resize_bilinear": resize.resize_bilinear,
     "resize_nearest": resize.resize_nearest,
     "argmax": shape.argmax,
+    "argmin": shape.argmin,
     "detection_postprocess": detection.detection_postprocess,
     **unary.UNARY,
 })

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""average_pool, max_pool and mean.
+"""average_pool, max_pool, and reductions.
 
 Pools see only the cells inside the map and never rescale. mean requantizes with a multiplier that
 has the division by the number of elements folded in. Sources: TFLite's pooling.h and reduce.h.
@@ -45,9 +45,36 @@ def mean(call: Call) -> Array:
     if call.is_float:
         return np.asarray(x.mean(axis=axes, dtype=np.float64, keepdims=keep), np.float32)
     count = int(np.prod([x.shape[axis] for axis in axes], dtype=np.int64))
-    total = x.astype(np.int64).sum(axis=axes, keepdims=keep) - call.inputs[0].zero_point * count
     by = mean_factor(call.inputs[0].scale / call.output.scale, count)
-    return np.asarray(fixed.requantized(total, by, call.output))
+    return np.asarray(fixed.requantized(_total(call), by, call.output))
+
+
+def total(call: Call) -> Array:
+    """Sum over `axes`."""
+    x, axes, keep = call.values[0], tuple(call.attrs["axes"]), bool(call.attrs["keep_dims"])
+    if call.is_float:
+        return np.asarray(x.sum(axis=axes, dtype=np.float64, keepdims=keep), np.float32)
+    by = fixed.factor(call.inputs[0].scale / call.output.scale)
+    return np.asarray(fixed.requantized(_total(call), by, call.output))
+
+
+def _total(call: Call) -> Array:
+    """The sum of integers whose zero point is gone."""
+    steps = fixed.centred(call.values[0], call.inputs[0])
+    return np.asarray(steps.sum(axis=tuple(call.attrs["axes"]),
+                                keepdims=bool(call.attrs.get("keep_dims", True))))
+
+
+def largest(call: Call) -> Array:
+    """Largest value over `axes`, as it is stored."""
+    return np.asarray(call.values[0].max(axis=tuple(call.attrs["axes"]),
+                                         keepdims=bool(call.attrs["keep_dims"])))
+
+
+def smallest(call: Call) -> Array:
+    """Smallest value over `axes`, likewise."""
+    return np.asarray(call.values[0].min(axis=tuple(call.attrs["axes"]),
+                                         keepdims=bool(call.attrs["keep_dims"])))
 
 
 def mean_factor(ratio: float, count: int) -> fixed.Factor:

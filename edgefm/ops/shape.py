@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""concat and argmax."""
+"""concat, argmax and argmin."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ def concat(call: Call) -> Array:
 def argmax(call: Call) -> Array:
     """Index of the first largest value along `axis`."""
     index = call.values[0].argmax(axis=call.attrs["axis"])
+    return np.asarray(index, call.output.dtype).reshape(call.output.shape)
+
+
+def argmin(call: Call) -> Array:
+    """Index of the first smallest value along `axis`."""
+    index = call.values[0].argmin(axis=call.attrs["axis"])
     return np.asarray(index, call.output.dtype).reshape(call.output.shape)
 
 

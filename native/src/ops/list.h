@@ -33,7 +33,8 @@
     X(37, PRELU, prelu) \
     X(38, EXTREME, extreme) \
     X(39, SQUARED_DIFFERENCE, squared_difference) \
-    X(40, DIV, div)
+    X(40, DIV, div) \
+    X(41, ROW_MEAN, row_mean)
 /* clang-format on */
 
 enum {

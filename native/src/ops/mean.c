@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MEAN over all rows and pixels; takes its input row by row. Also a pool over the whole map. */
+/* MEAN over all rows and pixels, which takes its input row by row, and ROW_MEAN over the pixels of each row. Also sums,
+ * and a pool over the whole map. */
 #include "operand.h"
 
 enum { MULTIPLIER, SHIFT, MODE, CLAMP, PARAMS = CLAMP + 2 };
@@ -36,14 +37,15 @@ static int32_t result(const efm_op_args *args, int32_t raw, int32_t count)
     }
 }
 
-static void finish(const efm_op_args *args, const int32_t *sums)
+/* Writes the pixel that `count` pixels with these sums come to. */
+static void finish(const efm_op_args *args, const int32_t *sums, int32_t count, uint8_t *to)
 {
     const efm_rows *in = &args->in[0], *out = &args->out[0];
     const int32_t zero = efm_param(args, MODE) == MULTIPLY ? out->zero_point : 0;
     const int32_t low = efm_param(args, CLAMP) - zero, high = efm_param(args, CLAMP + 1) - zero;
-    int8_t *pixel = (int8_t *)efm_row(out, 0);
+    int8_t *pixel = (int8_t *)to;
     for (uint32_t c = 0; c < in->channels; c++) {
-        pixel[c] = (int8_t)(efm_clamp(result(args, sums[c], (int32_t)(in->height * in->width)), low, high) + zero);
+        pixel[c] = (int8_t)(efm_clamp(result(args, sums[c], count), low, high) + zero);
     }
 }
 
@@ -58,18 +60,28 @@ static void run(const efm_op_args *args)
         take_row(in, y, sums);
     }
     if (args->count == in->height - args->first) {
-        finish(args, sums);
+        finish(args, sums, (int32_t)(in->height * in->width), efm_row(&args->out[0], 0));
     }
 }
 
-static efm_status check(const efm_op_args *args)
+static void run_rows(const efm_op_args *args)
 {
-    if (!efm_has_operands(args, 1, 1, PARAMS) || args->weights_bytes != 0) {
-        return EFM_BAD_OPERATOR;
+    const efm_rows *in = &args->in[0];
+    int32_t *sums = (int32_t *)(void *)args->scratch;
+    for (uint32_t y = args->first; y - args->first < args->count; y++) {
+        memset(sums, 0, (size_t)in->channels * 4);
+        take_row(in, y, sums);
+        finish(args, sums, (int32_t)in->width, efm_row(&args->out[0], y));
     }
+}
+
+/* `height`: rows of the output, `rows`: of the input, that one pixel is the mean of. */
+static efm_status check_of(const efm_op_args *args, uint32_t height, uint32_t rows)
+{
     const efm_rows *in = &args->in[0], *out = &args->out[0];
-    if (in->element != 1 || out->element != 1 || out->height != 1 || out->width != 1 || in->channels != out->channels
-        || in->height > CELLS_MAX / in->width || args->scratch_bytes / 4 < in->channels) {
+    if (in->element != 1 || out->element != 1 || out->height != height || out->width != 1
+        || in->channels != out->channels || rows > CELLS_MAX / in->width || args->scratch_bytes / 4 < in->channels
+        || args->weights_bytes != 0) {
         return EFM_BAD_OPERATOR;
     }
     if (!efm_is_factor(args, MULTIPLIER) || !efm_param_within(args, MODE, MULTIPLY, DIVIDE_UP)
@@ -79,5 +91,17 @@ static efm_status check(const efm_op_args *args)
     return EFM_OK;
 }
 
+static efm_status check(const efm_op_args *args)
+{
+    return efm_has_operands(args, 1, 1, PARAMS) ? check_of(args, 1, args->in[0].height) : EFM_BAD_OPERATOR;
+}
+
+static efm_status check_rows(const efm_op_args *args)
+{
+    return efm_has_operands(args, 1, 1, PARAMS) ? check_of(args, args->in[0].height, 1) : EFM_BAD_OPERATOR;
+}
+
 const efm_op_class efm_op_mean = {
     .id = EFM_OP_MEAN, .flags = EFM_OP_ACCUMULATES, .check = check, .need = efm_need_same, .run = run};
+const efm_op_class efm_op_row_mean = {
+    .id = EFM_OP_ROW_MEAN, .check = check_rows, .need = efm_need_same, .run = run_rows};

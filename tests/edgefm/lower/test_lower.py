@@ -360,11 +360,6 @@ def _thirds(net: Net) -> Sequence[int]:
     return [net.node("resize_bilinear", (x,), y, align_corners=False, half_pixel_centers=False)]
 
 
-def _partial_mean(net: Net) -> Sequence[int]:
-    x = net.input((1, 2, 2, 3))
-    return [net.node("mean", (x,), net.tensor((1, 2, 3)), axes=(1,), keep_dims=False)]
-
-
 def _float_weights(net: Net) -> Sequence[int]:
     x, w = net.input((1, 2, 2, 3), "float32"), np.ones((4, 1, 1, 3), np.float32)
     y = net.tensor((1, 2, 2, 4), "float32")
@@ -401,7 +396,7 @@ def _regular_suppression(net: Net) -> Sequence[int]:
 
 @pytest.mark.parametrize(("make", "met"), [
     (_constants, "two constant operands"), (_moved_batch, "batch of 1"),
-    (_thirds, "multiple of 1/256"), (_partial_mean, "all rows and pixels"),
+    (_thirds, "multiple of 1/256"),
     (_float_weights, "weights 't2' are float32"), (_groups, "4 input channels"),
     (_batch, "batch of 1"), (_unknown, "no such operator"), (_softmax_scale, "1/256"),
     (_pool_in_padding, "inside the map"), (_regular_suppression, "fast suppression")])

@@ -59,6 +59,17 @@ class Judge:
         ends = rng.choice([info.min, info.max], like.shape)
         return np.where(rng.random(like.shape) < 0.1, ends, full).astype(like.dtype)
 
+    def without_delegates(self, graph: Graph, values: Sequence[Array]) -> Array:
+        """The first output by TFLite's other kernels, for what the reference ones lack."""
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+        runner = Interpreter(model_content=export_tflite(graph), experimental_op_resolver_type=(
+            OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES))
+        runner.allocate_tensors()
+        for entry, value in zip(runner.get_input_details(), values, strict=True):
+            runner.set_tensor(entry["index"], value)
+        runner.invoke()
+        return np.asarray(runner.get_tensor(runner.get_output_details()[0]["index"]))
+
     def chain_agrees(self, x: Tensor, *steps: tuple[str, tuple[int, ...], Mapping[str, Any]]
                      ) -> None:
         """The same for operators of one input, one behind the other: (op, shape, attributes)."""

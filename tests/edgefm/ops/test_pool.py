@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgefm.ops import run_graph
+
 from edgefm.importers.windows import same_padding, window_size
 
 PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
@@ -75,3 +77,44 @@ def test_mean_of_every_possible_sum_equals_the_oracle(judge: Any, size: tuple[in
     judge.agrees("mean", [judge.tensor((1, *size, channels), scale=0.5)],
                  [judge.tensor((1, channels), scale=0.5 / ratio)],
                  values=[cells.reshape(1, *size, channels)], axes=(1, 2), keep_dims=False)
+
+
+@pytest.mark.parametrize("op", ["reduce_max", "reduce_min"])
+@given(axes=st.sets(st.integers(0, 3), min_size=1), keep=st.booleans(),
+       dtype=st.sampled_from(["int8", "uint8", "float32"]), seed=st.integers(0, 999))
+def test_extremes_equal_the_oracle(judge: Any, op: str, axes: set[int], keep: bool, dtype: str,
+                                   seed: int) -> None:
+    shape = (1, 5, 4, 3)
+    out = [1 if d in axes else n for d, n in enumerate(shape) if keep or d not in axes]
+    judge.agrees(op, [judge.tensor(shape, dtype)], [judge.tensor(out, dtype)], seed,
+                 axes=tuple(sorted(axes)), keep_dims=keep)
+
+
+@given(axes=st.sets(st.integers(0, 3), min_size=1), keep=st.booleans(),
+       scale=st.floats(2**-8, 1, width=32), ratio=st.floats(0.5, 20), zeros=st.tuples(
+           *[st.integers(0, 255)] * 2), seed=st.integers(0, 999))
+def test_sum_equals_the_oracle(judge: Any, axes: set[int], keep: bool, scale: float, ratio: float,
+                               zeros: Any, seed: int) -> None:
+    """Of uint8; the reference kernel takes int8 for uint8."""
+    shape = (1, 5, 4, 3)
+    out = [1 if d in axes else n for d, n in enumerate(shape) if keep or d not in axes]
+    judge.agrees("sum", [judge.tensor(shape, "uint8", scale, zeros[0])],
+                 [judge.tensor(out, "uint8", scale * ratio, zeros[1])], seed,
+                 axes=tuple(sorted(axes)), keep_dims=keep)
+    judge.agrees("sum", [judge.tensor(shape, "float32")], [judge.tensor(out, "float32")], seed,
+                 1e-5, axes=tuple(sorted(axes)), keep_dims=keep)
+
+
+@given(axes=st.sets(st.integers(0, 3), min_size=1), scale=st.floats(2**-8, 1, width=32),
+       ratio=st.floats(0.5, 20), zeros=st.tuples(*[st.integers(-128, 127)] * 2))
+def test_sum_of_int8_equals_the_kernel_that_takes_it_for_int8(
+        judge: Any, axes: set[int], scale: float, ratio: float, zeros: Any) -> None:
+    """Within a step: it computes in float, and it is not the reference kernel."""
+    shape = (1, 5, 4, 3)
+    out = [n for d, n in enumerate(shape) if d not in axes]
+    graph = judge.graph("sum", [judge.tensor(shape, "int8", scale, zeros[0])],
+                        [judge.tensor(out, "int8", scale * ratio, zeros[1])],
+                        {"axes": tuple(sorted(axes)), "keep_dims": False})
+    values = judge.values(graph, 0)
+    made, expected = run_graph(graph, values)[1], judge.without_delegates(graph, values)
+    np.testing.assert_allclose(made.astype(int), expected.astype(int), atol=1)

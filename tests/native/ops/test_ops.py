@@ -327,6 +327,18 @@ def mean(rng: np.random.Generator) -> Graph:
     return one("mean", [x], [y], axes=(1, 2), keep_dims=keep)
 
 
+def reduced(op: str) -> Callable[[np.random.Generator], Graph]:
+    def make(rng: np.random.Generator) -> Graph:
+        x, keep = tensor(rng, size(rng, 6, 6, 6), pick(rng, "int8", "uint8")), rng.random() < 0.5
+        if rng.random() < 0.3:
+            x = like(x, x.shape[:3])
+        axes = tuple(d for d in range(len(x.shape)) if rng.random() < 0.5)
+        shape = tuple(1 if d in axes else n for d, n in enumerate(x.shape) if keep or d not in axes)
+        y = like(x, shape) if op.startswith("reduce") else tensor(rng, shape, x.dtype)
+        return one(op, [x], [y], axes=axes, keep_dims=keep)
+    return make
+
+
 def softmax(rng: np.random.Generator) -> Graph:
     dtype = pick(rng, "int8", "uint8")
     x = tensor(rng, size(rng, 4, 4, 300), dtype)
@@ -503,7 +515,8 @@ def resize(op: str) -> Callable[[np.random.Generator], Graph]:
 
 def argmax(rng: np.random.Generator) -> Graph:
     x = tensor(rng, size(rng, 5, 5, 5), pick(rng, "int8", "uint8"))
-    return one("argmax", [x], [tensor(rng, x.shape[:3], pick(rng, "int32", "int64"))], axis=3)
+    y = tensor(rng, x.shape[:3], pick(rng, "int32", "int64"))
+    return one(pick(rng, "argmax", "argmin"), [x], [y], axis=3)
 
 
 def detection(rng: np.random.Generator) -> Graph:
@@ -569,7 +582,9 @@ CASES: Mapping[str, Callable[[np.random.Generator], Graph]] = {
     "add": two_operands("add"), "sub": two_operands("sub"), "mul": two_operands("mul"),
     **{op: by_rules(op) for op in ("prelu", "maximum", "minimum", "squared_difference", "div")},
     "average_pool": pooling("average_pool"), "max_pool": pooling("max_pool"),
-    "global_pool": global_pool, "mean": mean, "softmax": softmax, "logistic": unary("logistic"),
+    "global_pool": global_pool, "mean": mean,
+    **{op: reduced(op) for op in ("sum", "reduce_max", "reduce_min")}, "any_mean": reduced("mean"),
+    "softmax": softmax, "logistic": unary("logistic"),
     "relu": unary("relu"), "relu6": unary("relu6"), "requantize": requantize,
     "quantize": quantize, "dequantize": dequantize, "reshape": reshape, "concat": concat,
     "pad": pad, "mirror_pad": mirror_pad, "pad_any": pad_any, "sliced": sliced,
