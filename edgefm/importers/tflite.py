@@ -17,7 +17,9 @@ import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.files.read import read_bytes
+from edgefm.importers.batches import without_batches
 from edgefm.importers.check import check_graph
+from edgefm.importers.convolutions import ordinary
 from edgefm.importers.flatbuffer import Table, most_bytes, root
 from edgefm.importers.rules import quoted
 from edgefm.importers.tflite_folding import fold_layer
@@ -53,7 +55,8 @@ def parse_tflite(data: bytes, name: str) -> Graph:
     """The graph in the bytes of a .tflite file; `name` is the file's name, for messages too."""
     try:
         model = root(data, IDENTIFIER)
-        return check_graph(_read_model(model, name.removesuffix(".tflite"), most_bytes(data)))
+        graph = _read_model(model, name.removesuffix(".tflite"), most_bytes(data))
+        return check_graph(ordinary(without_batches(graph)))
     except BadInput as error:
         raise type(error)(f"{name}: {error}") from None
 

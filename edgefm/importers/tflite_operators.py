@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.importers import tflite_moves as moves
+from edgefm.importers.convolutions import TRANSPOSED
 from edgefm.importers.flexbuffer import read_map
 from edgefm.importers.tflite_layer import Attrs, Layer, Reading
 from edgefm.importers.tflite_schema import Padding
@@ -18,6 +19,8 @@ from edgefm.network.operators import MANY, OF_TFLITE, Kind, by_operator
 
 def read_layer(layer: Layer) -> list[Reading]:
     """The nodes it becomes, with operators and attributes as `network.graph` lists them."""
+    if layer.operator == "TRANSPOSE_CONV":
+        return [_transpose_conv(layer)]
     record = OF_TFLITE.get(layer.operator)
     if record is None:
         raise UnsupportedModel("the operator is not supported")
@@ -49,6 +52,22 @@ def _conv(layer: Layer) -> Attrs:
         raise BadInput(f"weights have shape {shape}, four dimensions are expected")
     dilation = layer.options["dilation_h"], layer.options["dilation_w"]
     return _window(layer, (shape[1], shape[2]), dilation) | {"dilation": dilation}
+
+
+def _transpose_conv(layer: Layer) -> Reading:
+    """Padding is what an ordinary convolution of the output would have."""
+    weights, output = layer.tensor(1).shape, layer.outputs[0].shape
+    stride = layer.options["stride_h"], layer.options["stride_w"]
+    if len(weights) != 4 or len(output) != 4 or min(*stride, *weights, *output) < 1:
+        raise BadInput(f"weights of shape {weights}, stride {stride} for an output of {output}")
+    if layer.options["padding"] not in (Padding.SAME, Padding.VALID):
+        raise BadInput(f"padding {layer.options['padding']}, 0 or 1 is expected")
+    before = (0, 0) if layer.options["padding"] == Padding.VALID else tuple(
+        same_padding(n, k, s, 1)[0]
+        for n, k, s in zip(output[1:3], weights[1:3], stride, strict=True))
+    bias = 3 if len(layer.inputs) > 3 else -1
+    return Reading(TRANSPOSED, {"stride": stride, "before": before,
+                                "activation": layer.activation()}, (2, 1, bias), (0,))
 
 
 def _depthwise(layer: Layer) -> Attrs:

@@ -145,6 +145,8 @@ OPTIONS: Final[Mapping[str, Options]] = MappingProxyType({
     "LEAKY_RELU": Options(75, (("alpha", "f", 0.0),)),
     "ARG_MAX": Options(40, (("output_type", "b", 0),)),
     "ARG_MIN": Options(57, (("output_type", "b", 0),)),
+    "TRANSPOSE_CONV": Options(49, (("padding", "b", 0), ("stride_w", "i", 0), ("stride_h", "i", 0),
+                                   ("activation", "b", 0))),
     "GELU": Options(116, (("approximate", "?", 0),)),
     "SHAPE": Options(55, (("output_type", "b", 0),)),
     "PACK": Options(59, (("count", "i", 0), ("axis", "i", 0))),

@@ -34,6 +34,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
                                              "edgefm/importers/onnx_windows.py"),
     "tests/edgefm/importers/test_check.py": ("edgefm/importers/rules.py",
                                              "edgefm/importers/moved_shapes.py"),
+    "tests/edgefm/importers/test_convolutions.py": ("edgefm/importers/draft.py",),
     "tests/edgefm/importers/test_tflite.py": (
         "edgefm/importers/__init__.py", "edgefm/importers/tflite_*.py",
         "edgefm/network/names.py"),

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefm.ops import run_graph
-
 from edgefm.importers.windows import same_padding, window_size
+from edgefm.ops import run_graph
 
 PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
 DTYPES = st.sampled_from(["int8", "uint8"])
