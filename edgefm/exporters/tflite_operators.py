@@ -146,6 +146,10 @@ def _plain(sink: Sink) -> None:
     sink.emit(sink.node.inputs[:1], {name: sink.node.attrs[name] for name in attrs})
 
 
+def _product(sink: Sink) -> None:
+    sink.emit(sink.node.inputs, sink.node.attrs)
+
+
 def _reshape(sink: Sink) -> None:
     sink.with_constants(shape=sink.tensors[sink.node.outputs[0]].shape)
 
@@ -177,6 +181,9 @@ _WRITERS: Final[Mapping[str, Callable[[Sink], None]]] = by_operator("exporters",
     "concat": _concat,
     Kind.REDUCTION: _reduction,
     "softmax": _plain,
+    "log_softmax": _plain,
+    "l2_normalization": _plain,
+    "batch_matmul": _product,
     "reshape": _reshape,
     **MOVES,
     "argmax": _argmax,

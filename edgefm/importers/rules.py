@@ -254,6 +254,25 @@ def _unary(layer: _Layer) -> tuple[Shape, ...]:
     return _elementwise(layer)
 
 
+def _batch_matmul(layer: _Layer) -> tuple[Shape, ...]:
+    layer.same_type()
+    shapes = []
+    for k, name in enumerate(("adj_x", "adj_y")):
+        operand = layer.input(k)
+        layer.expect(operand.data is None, f"{quoted(operand.name)} is constant", UnsupportedModel)
+        layer.expect(operand.dtype == layer.input(0).dtype and len(operand.shape) >= 2,
+                     f"{operand.dtype} {operand.shape}, matrices of one type are expected")
+        turned = (*operand.shape[:-2], operand.shape[-1], operand.shape[-2])
+        shapes.append(turned if layer.node.attrs[name] else operand.shape)
+    a, b = shapes
+    try:
+        batches = np.broadcast_shapes(a[:-2], b[:-2])
+    except ValueError:
+        batches = None
+    layer.expect(batches is not None and a[-1] == b[-2], f"matrices {a} and {b} do not fit")
+    return ((*(batches or ()), a[-2], b[-1]),)
+
+
 def _softmax(layer: _Layer) -> tuple[Shape, ...]:
     layer.expect(0 < layer.node.attrs["beta"] < math.inf,
                  f"beta is {layer.node.attrs['beta']}, a number above 0 is expected")
@@ -339,6 +358,9 @@ _RULES: Final[Mapping[str, Callable[[_Layer], tuple[Shape, ...]]]] = by_operator
         "concat": _concat,
         Kind.REDUCTION: _reduction,
         "softmax": _softmax,
+        "log_softmax": _elementwise,
+        "l2_normalization": _elementwise,
+        "batch_matmul": _batch_matmul,
         "pack": _pack,
         **dict.fromkeys(REORDERS, _moved),
         "quantize": _quantize,

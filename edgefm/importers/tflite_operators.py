@@ -116,6 +116,12 @@ def _plain(layer: Layer) -> Attrs:
     return {name: layer.options[name] for name in OF_TFLITE[layer.operator].attrs}
 
 
+def _l2_normalization(layer: Layer) -> Attrs:
+    if layer.activation() is not None:
+        raise UnsupportedModel("a fused activation is not supported")
+    return {}
+
+
 def _resize(layer: Layer) -> Attrs:
     size, shape = layer.constant(1), layer.outputs[0].shape
     if size != shape[1:3]:
@@ -159,6 +165,9 @@ _READERS: Final[Mapping[str, Callable[[Layer], Attrs | list[Reading]]]] = by_ope
         "concat": _concat,
         Kind.REDUCTION: _reduction,
         "softmax": _plain,
+        "log_softmax": _plain,
+        "l2_normalization": _l2_normalization,
+        "batch_matmul": _plain,
         "reshape": _plain,
         "pad": moves.read_pad,
         "pad_with": moves.read_pad_with,

@@ -147,6 +147,8 @@ OPTIONS: Final[Mapping[str, Options]] = MappingProxyType({
     "ARG_MIN": Options(57, (("output_type", "b", 0),)),
     "TRANSPOSE_CONV": Options(49, (("padding", "b", 0), ("stride_w", "i", 0), ("stride_h", "i", 0),
                                    ("activation", "b", 0))),
+    "L2_NORMALIZATION": Options(12, (("activation", "b", 0),)),
+    "BATCH_MATMUL": Options(101, (("adj_x", "?", 0), ("adj_y", "?", 0))),
     "GELU": Options(116, (("approximate", "?", 0),)),
     "SHAPE": Options(55, (("output_type", "b", 0),)),
     "PACK": Options(59, (("count", "i", 0), ("axis", "i", 0))),

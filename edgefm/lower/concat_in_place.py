@@ -13,13 +13,15 @@ STRIDED = frozenset({
     OpKind.CONV, OpKind.DEPTHWISE, OpKind.ADD, OpKind.MUL, OpKind.AVERAGE_POOL, OpKind.MAX_POOL,
     OpKind.MEAN, OpKind.LUT, OpKind.SOFTMAX, OpKind.PAD, OpKind.QUANTIZE, OpKind.RESIZE_BILINEAR,
     OpKind.RESIZE_NEAREST, OpKind.GATHER, OpKind.PRELU, OpKind.EXTREME,
-    OpKind.SQUARED_DIFFERENCE, OpKind.DIV, OpKind.ROW_MEAN})
+    OpKind.SQUARED_DIFFERENCE, OpKind.DIV, OpKind.ROW_MEAN, OpKind.MATMUL,
+    OpKind.L2_NORMALIZATION, OpKind.LOG_SOFTMAX})
 
 
 # They read whole rows as runs of bytes.
 CONTIGUOUS = frozenset({OpKind.VIEW, OpKind.RESHAPE, OpKind.TRANSPOSE, OpKind.OUTPUT,
                         OpKind.GATHER, OpKind.PRELU, OpKind.EXTREME,
-    OpKind.SQUARED_DIFFERENCE, OpKind.DIV, OpKind.ROW_MEAN})
+    OpKind.SQUARED_DIFFERENCE, OpKind.DIV, OpKind.ROW_MEAN, OpKind.MATMUL,
+    OpKind.L2_NORMALIZATION, OpKind.LOG_SOFTMAX})
 
 
 def merge_concats(program: Program) -> Program:

@@ -121,31 +121,35 @@ def settled(b: Builder, node: Node, k: int) -> int:
     """The stream of input k; a tensor that is nowhere yet gets one of a single row."""
     if node.inputs[k] not in b.moved:
         return b.source(node, k)
-    source, tensor = b.moved[node.inputs[k]], b.tensor(node, k)
-    found = tables(source.index.reshape(1, 1, -1), b.row_elements(source.stream))
+    source = b.moved[node.inputs[k]]
+    return arranged(b, node, k, source, (1, 1, source.index.size))
+
+
+def arranged(b: Builder, node: Node, k: int, source: Moved, shape: tuple[int, int, int]) -> int:
+    """An anonymous stream of this shape with the values of input k as `source` has them."""
+    tensor = b.tensor(node, k)
+    if np.array_equal(source.index.ravel(), np.arange(b.elements(source.stream))):
+        return b.reshaped(node, source.stream, shape)
+    found = tables(source.index.reshape(shape), b.row_elements(source.stream))
+    stream = source.stream
     if found is None:
-        raise b.fail(node, f"a rearrangement of {source.index.size} values", "fewer values")
-    result = replace(b.streams[source.stream], name=f"{tensor.name}:settled", height=1, width=1,
-                     channels=source.index.size, tensor=-1)
-    return b.append(f"{node.name}:{k}", OpKind.GATHER, source.stream, result, found.needs(),
+        stream = b.reshaped(node, stream, (1, 1, b.elements(stream)))
+        found = tables(source.index.reshape(shape), b.row_elements(stream))
+    if found is None:
+        raise b.fail(node, f"operand {tensor.name!r} of shape {tensor.shape} in another order",
+                     "an order that three tables describe")
+    height, width, channels = shape
+    result = replace(b.streams[stream], name=f"{tensor.name}:arranged", height=height, width=width,
+                     channels=channels, tensor=-1, parent=-1)
+    return b.append(f"{node.name}:{k}", OpKind.GATHER, stream, result, found.needs(),
                     found.section(), _params(found, tensor, source.fill))
 
 
 def broadcast(b: Builder, node: Node, k: int) -> int:
     """The stream of input k in the shape of the output, as NumPy broadcasts it."""
-    tensor, output = b.tensor(node, k), b.graph.tensors[node.outputs[0]]
-    source, shape = b.source(node, k), b.shape(node, node.outputs[0])
-    index = np.arange(b.elements(source)).reshape(tensor.shape)
-    wide = np.broadcast_to(index, output.shape).reshape(shape)
-    found = tables(wide, b.row_elements(source))
-    if found is None:
-        raise b.fail(node, f"operand {tensor.name!r} of shape {tensor.shape} broadcast to "
-                     f"{output.shape}", "the same shape, or one value per channel")
-    height, width, channels = shape
-    result = replace(b.streams[source], name=f"{tensor.name}:broadcast", height=height,
-                     width=width, channels=channels, tensor=-1)
-    return b.append(f"{node.name}:{k}", OpKind.GATHER, source, result, found.needs(),
-                    found.section(), _params(found, tensor, None))
+    source = origin(b, node, k)
+    wide = np.broadcast_to(source.index, b.graph.tensors[node.outputs[0]].shape)
+    return arranged(b, node, k, replace(source, index=wide), b.shape(node, node.outputs[0]))
 
 
 def _in_one_row(b: Builder, node: Node, stream: int, shape: tuple[int, int, int]) -> list[int]:

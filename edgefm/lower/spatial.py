@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pools, softmax, argmax, argmin and resizes."""
+"""Pools, what is computed over the channels of each pixel, and resizes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgefm.lower.fixed_point import clamps
 from edgefm.lower.row_needs import Need, identity, window
 from edgefm.network.graph import Array, Node
 from edgefm.network.program import OpKind
-from edgefm.ops import resize
+from edgefm.ops import norm, resize
 from edgefm.ops import softmax as softmax_meaning
 from edgefm.ops.call import Call
 
@@ -18,6 +18,7 @@ MULTIPLY, DIVIDE_AWAY, DIVIDE_UP = range(3)  # how MEAN turns a sum into a resul
 AWAY, UP = range(2)  # where an exact half goes
 CELLS_MAX = 1 << 22  # of a window or a mean: its sum stays within 31 bits
 CHANNELS_MAX = 4096  # of a softmax, for the same reason
+NORM_MAX = 1 << 15  # of a norm: the sum of squares stays within 31 bits
 STEP_MIN = 2.0 ** -20  # of a softmax's input times beta
 _FINEST = 256  # 8-bit values times two such weights are exact in float32
 
@@ -99,6 +100,41 @@ def softmax(b: Builder, node: Node) -> None:
     table = softmax_meaning.table(step)
     b.emit(node, OpKind.SOFTMAX, (source,), (identity(b.streams[source].height),),
            weights=table.astype("<i4").tobytes())
+
+
+def log_softmax(b: Builder, node: Node) -> None:
+    """LOG_SOFTMAX over the channels of each pixel; the output's scale is fixed at 1/16."""
+    source, channels = _scored(b, node, 1 / 16, 127)
+    if channels >= CHANNELS_MAX:
+        raise b.fail(node, f"{channels} classes", f"at most {CHANNELS_MAX - 1}")
+    step = b.tensor(node, 0).scale
+    if not step >= STEP_MIN:
+        raise b.fail(node, f"scale = {step:g}", f"at least {STEP_MIN:g}")
+    section = b"".join(part.astype("<i4").tobytes() for part in (
+        softmax_meaning.table(step), softmax_meaning.differences(step)))
+    b.emit(node, OpKind.LOG_SOFTMAX, (source,), (identity(b.streams[source].height),),
+           weights=section)
+
+
+def l2_normalization(b: Builder, node: Node) -> None:
+    """L2_NORMALIZATION of the channels of each pixel; the output's scale is fixed at 1/128."""
+    source, channels = _scored(b, node, 1 / 128, 0)
+    if channels > NORM_MAX:
+        raise b.fail(node, f"{channels} channels", f"at most {NORM_MAX}")
+    before = norm.SHIFT if b.tensor(node, 0).dtype == "uint8" else 0
+    b.emit(node, OpKind.L2_NORMALIZATION, (source,), (identity(b.streams[source].height),),
+           params=(before,))
+
+
+def _scored(b: Builder, node: Node, scale: float, zero_point: int) -> tuple[int, int]:
+    """The stream and its channels, once the output has the scale that TFLite prescribes."""
+    output = b.graph.tensors[node.outputs[0]]
+    b.zero_point(node, node.inputs[0])
+    if b.zero_point(node, node.outputs[0]) != zero_point or abs(output.scale / scale - 1) > 1e-3:
+        raise b.fail(node, f"output scale {output.scale:g}, zero point {output.zero_point}",
+                     f"{scale:g} and int8's {zero_point}")
+    source = b.source(node, 0)
+    return source, b.streams[source].channels
 
 
 def argmax(b: Builder, node: Node) -> None:

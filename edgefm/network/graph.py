@@ -18,6 +18,8 @@ to know where a model came from.
 | average_pool, max_pool | x | kernel, stride (h, w); padding; activation |
 | mean, sum, reduce_max, reduce_min | x | axes (>= 0), keep_dims |
 | softmax | x | beta |
+| log_softmax, l2_normalization | x (over the last dimension) | - |
+| batch_matmul | a [...,M,K], b [...,K,N] | adj_x, adj_y: the last two dimensions change places |
 | logistic, relu, relu6, hard_swish | x | - |
 | relu_n1_to_1, relu_0_to_1, tanh, elu, exp, log, abs, neg, sqrt, rsqrt | x | - |
 | gelu | x | approximate (by tanh, not erf) |

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     """What sort of operator it is; the value says what that means."""
 
     LINEAR = "sums of products with constant weights (input 1), and a bias (input 2)"
+    PRODUCT = "sums of products of two computed operands"
     ARITHMETIC = "two operands, either of which may be constant"
     PAIRWISE = "as ARITHMETIC, by rules of their own"
     UNARY = "one value from one value: in 8 bits a table of 256 entries"
@@ -187,6 +188,12 @@ _RECORDS: Final = (
     _reduction("reduce_min", "REDUCE_MIN", moves=True),
     Operator("softmax", Kind.DECISION, ("beta",), tflite=("SOFTMAX",), onnx=("Softmax",),
              scale=Scale.FIXED, fixed=_PROBABILITY, differentiable=False, trainable=False),
+    Operator("log_softmax", Kind.DECISION, tflite=("LOG_SOFTMAX",), int8_version=1,
+             scale=Scale.FIXED, fixed=(1 / 16, 127), differentiable=False, trainable=False),
+    Operator("l2_normalization", Kind.DECISION, tflite=("L2_NORMALIZATION",),
+             scale=Scale.FIXED, fixed=(1 / 128, 0), differentiable=False, trainable=False),
+    Operator("batch_matmul", Kind.PRODUCT, ("adj_x", "adj_y"), (2, 2), tflite=("BATCH_MATMUL",),
+             differentiable=False, trainable=False),
     Operator("logistic", Kind.UNARY, tflite=("LOGISTIC",), onnx=("Sigmoid",), scale=Scale.FIXED,
              fixed=_PROBABILITY, differentiable=False),
     Operator("relu", Kind.UNARY, tflite=("RELU",), onnx=("Relu", "Clip"), clamps=True),

@@ -48,6 +48,9 @@ class OpKind(IntEnum):
     SQUARED_DIFFERENCE = 39
     DIV = 40
     ROW_MEAN = 41
+    MATMUL = 42
+    L2_NORMALIZATION = 43
+    LOG_SOFTMAX = 44
 
 
 @dataclass(frozen=True, slots=True)

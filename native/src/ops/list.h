@@ -34,7 +34,10 @@
     X(38, EXTREME, extreme) \
     X(39, SQUARED_DIFFERENCE, squared_difference) \
     X(40, DIV, div) \
-    X(41, ROW_MEAN, row_mean)
+    X(41, ROW_MEAN, row_mean) \
+    X(42, MATMUL, matmul) \
+    X(43, L2_NORMALIZATION, l2_normalization) \
+    X(44, LOG_SOFTMAX, log_softmax)
 /* clang-format on */
 
 enum {

@@ -37,3 +37,17 @@ def test_exp_negative_is_near_exp(x: int) -> None:
 @given(x=st.integers(0, 2**31 - 1))
 def test_reciprocal_is_near_the_reciprocal(x: int) -> None:
     assert softmax.reciprocal(np.array(x))[()] == pytest.approx(2**62 / (2**31 + x), abs=32)
+
+
+@given(classes=st.integers(1, 300), scale=st.floats(2**-10, 2, width=32),
+       zero=st.integers(-128, 127), seed=st.integers(0, 999))
+def test_log_softmax_equals_the_oracle(judge: Any, classes: int, scale: float, zero: int,
+                                       seed: int) -> None:
+    shape = (3, classes)
+    judge.agrees("log_softmax", [judge.tensor(shape, "int8", scale, zero)],
+                 [judge.tensor(shape, "int8", 1 / 16, 127)], seed)
+
+
+def test_float_log_softmax(judge: Any) -> None:
+    x = judge.tensor((3, 40), "float32")
+    judge.agrees("log_softmax", [x], [x], tolerance=1e-5)

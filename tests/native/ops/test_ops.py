@@ -346,6 +346,28 @@ def softmax(rng: np.random.Generator) -> Graph:
     return one("softmax", [x], [y], beta=pick(rng, 1.0, 0.5))
 
 
+def log_softmax(rng: np.random.Generator) -> Graph:
+    x = tensor(rng, size(rng, 4, 4, 300), "int8")
+    return one("log_softmax", [x], [tensor(rng, x.shape, scale=1 / 16, zero=127)])
+
+
+def l2_normalization(rng: np.random.Generator) -> Graph:
+    dtype = pick(rng, "int8", "uint8")
+    x = tensor(rng, size(rng, 4, 4, 30), dtype)
+    zero = 128 if dtype == "uint8" else 0
+    return one("l2_normalization", [x], [tensor(rng, x.shape, dtype, scale=1 / 128, zero=zero)])
+
+
+def batch_matmul(rng: np.random.Generator) -> Graph:
+    _, m, k, n = size(rng, 6, 6, 6)
+    batches = pick(rng, ((), ()), ((1,), (1,)), ((1, 3), (1, 3)), ((1, 3), (1, 1)))
+    adj_x, adj_y, dtype = rng.random() < 0.5, rng.random() < 0.5, pick(rng, "int8", "uint8")
+    a = tensor(rng, (*batches[0], *((k, m) if adj_x else (m, k))), dtype)
+    b = tensor(rng, (*batches[1], *((n, k) if adj_y else (k, n))), dtype)
+    y = tensor(rng, (*batches[0], m, n), dtype, scale=rng.uniform(0.05, 3))
+    return one("batch_matmul", [a, b], [y], adj_x=adj_x, adj_y=adj_y)
+
+
 def unary(op: str) -> Callable[[np.random.Generator], Graph]:
     def make(rng: np.random.Generator) -> Graph:
         x = tensor(rng, size(rng, 6, 6, 6), pick(rng, "int8", "uint8"))
@@ -584,7 +606,9 @@ CASES: Mapping[str, Callable[[np.random.Generator], Graph]] = {
     "average_pool": pooling("average_pool"), "max_pool": pooling("max_pool"),
     "global_pool": global_pool, "mean": mean,
     **{op: reduced(op) for op in ("sum", "reduce_max", "reduce_min")}, "any_mean": reduced("mean"),
-    "softmax": softmax, "logistic": unary("logistic"),
+    "softmax": softmax,
+    "log_softmax": log_softmax, "l2_normalization": l2_normalization, "batch_matmul": batch_matmul,
+    "logistic": unary("logistic"),
     "relu": unary("relu"), "relu6": unary("relu6"), "requantize": requantize,
     "quantize": quantize, "dequantize": dequantize, "reshape": reshape, "concat": concat,
     "pad": pad, "mirror_pad": mirror_pad, "pad_any": pad_any, "sliced": sliced,
