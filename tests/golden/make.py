@@ -183,6 +183,42 @@ def operators() -> Graph:
     return net.graph(net.softmax(net.dense(net.flat(net.mean(twice, keep_dims=True)), 5)), twice)
 
 
+def rearranged() -> Graph:
+    """Filled edges, runs backwards, and a shuffle of channels through five dimensions."""
+    net = Network(8, name="rearranged")
+    x = net.input(1, 4, 3, 4)
+    quant = net.tensors[x].quant
+    wide = net.node("pad_with", (x,), (1, 6, 3, 6), quant, value=7,
+                    padding=((0, 0), (1, 1), (0, 0), (0, 2)))
+    back = net.node("slice", (wide,), (1, 3, 3, 6), quant, begin=(0, 5, 0, 0), size=(1, 3, 3, 6),
+                    stride=(1, -2, 1, 1), dropped=())
+    apart = net.node("reshape", (back,), (1, 3, 3, 2, 3), quant)
+    mixed = net.node("transpose", (apart,), (1, 3, 3, 3, 2), quant, perm=(0, 1, 2, 4, 3))
+    return net.graph(wide, net.node("reshape", (mixed,), (1, 3, 3, 6), quant))
+
+
+def pairwise() -> Graph:
+    """Operators of two operands with rules of their own."""
+    net = Network(9, name="pairwise")
+    a, b = net.input(1, 3, 2, 4), net.input(1, 3, 2, 4)
+    slopes = net.constant(np.array([-128, -9, 40, 127], np.int8), Quant((0.01,), (3,)))
+    shape, wide = net.shape(a), Quant((0.5,), (-4,))
+    return net.graph(*(net.node(op, (a, other), shape, wide) for op, other in (
+        ("prelu", slopes), ("maximum", b), ("minimum", b), ("squared_difference", b))),
+        net.node("div", (a, b), shape, wide, activation=None))
+
+
+def vectors() -> Graph:
+    """What is computed over rows and channels, and a product of two computed matrices."""
+    net = Network(10, name="vectors")
+    a, b = net.input(1, 3, 4), net.input(1, 5, 4)
+    return net.graph(
+        net.node("mean", (a,), (1, 3), axes=(2,), keep_dims=False),
+        net.node("batch_matmul", (a, b), (1, 3, 5), Quant((0.1,), (2,)), adj_x=False, adj_y=True),
+        net.node("l2_normalization", (a,), (1, 3, 4), Quant((1 / 128,), (0,))),
+        net.node("log_softmax", (a,), (1, 3, 4), Quant((1 / 16,), (127,))))
+
+
 def detector() -> Graph:
     """Boxes from four anchors."""
     net = Network(6, name="detector")
@@ -248,6 +284,9 @@ GOOD: Mapping[str, Good] = {
     "ends": Good(ends, one_stage=True),
     "operators": Good(operators, one_stage=True),
     "detector": Good(detector, one_stage=True),
+    "rearranged": Good(rearranged, one_stage=True),
+    "pairwise": Good(pairwise, one_stage=True),
+    "vectors": Good(vectors, one_stage=True),
     "rle": Good(sparse, cut="ops", codec="rle"),
     "zvc": Good(sparse, cut="ops", codec="zvc"),
     "ebpc": Good(sparse, cut="ops", codec="ebpc"),

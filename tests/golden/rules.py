@@ -46,6 +46,7 @@ DEPTHWISE, LUT = 17, 23  # operator ids
 BOXES = 6  # the buffer of detector.efm's boxes
 INT32_MAX = 2**31 - 1
 THREE_SECTIONS = HEADER.size + 3 * SECTION_ENTRY.size
+GATHER, PRELU, EXTREME, DIV, MATMUL, L2_NORM, LOG_SOFTMAX = 36, 37, 38, 40, 42, 43, 44
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,6 +466,49 @@ TILE_RULES = (
     Rule("tile_reserved_set", "EFM_BAD_FEATURE", _tile(38, "H", 1)),
 )
 
+
+def _of(kind: int, offset: int, value: bytes, section: Section = Section.WEIGHTS) -> Change:
+    """Replace bytes of the first operator of a kind: in its tile, or its parameters."""
+
+    def change(package: bytes) -> bytes:
+        rows = OPERATOR.iter_unpack(table(package)[Section.OPERATORS][1])
+        row = next(row for row in rows if row[0] == kind)
+        tiles = table(package)[Section.TILES][1]
+        at = 4 * row[5] if section is Section.PARAMS else TILE.unpack_from(
+            tiles, row[7] * TILE.size)[0]
+        at += offset
+        return replace(section, lambda d: d[:at] + value + d[at + len(value):])(package)
+
+    return change
+
+
+def _parameter(kind: int, number: int, value: int) -> Change:
+    return _of(kind, 4 * number, struct.pack("<i", value), Section.PARAMS)
+
+
+# The first GATHER of rearranged.efm makes 6 rows of 3 pixels of 6 from 4 rows of 3 pixels of 4, with
+# edges filled: entries of 6 bytes for 6 rows, 3 pixels and 3 places, then the needs.
+ROW, PIXEL = 6, 36
+GATHER_RULES = (
+    Rule("gather_element_past_row", "EFM_BAD_OPERATOR",
+         _of(GATHER, ROW, struct.pack("<I", 9)), "rearranged"),
+    Rule("gather_element_huge", "EFM_BAD_OPERATOR",
+         _of(GATHER, PIXEL, struct.pack("<I", 0xFFFFFFFE)), "rearranged"),
+    Rule("gather_row_past_need", "EFM_BAD_OPERATOR",
+         _of(GATHER, ROW + 4, struct.pack("<H", 1)), "rearranged"),
+    Rule("gather_row_past_map", "EFM_BAD_OPERATOR",
+         _of(GATHER, PIXEL + 4, struct.pack("<H", 9)), "rearranged"),
+    Rule("gather_places_wrong", "EFM_BAD_OPERATOR", _parameter(GATHER, 0, 2), "rearranged"),
+    Rule("gather_fill_too_large", "EFM_BAD_OPERATOR", _parameter(GATHER, 2, 128), "rearranged"),
+    Rule("prelu_factor_negative", "EFM_BAD_OPERATOR", _parameter(PRELU, 2, -1), "pairwise"),
+    Rule("extreme_of_another_kind", "EFM_BAD_OPERATOR", _parameter(EXTREME, 2, 2), "pairwise"),
+    Rule("div_limit_too_small", "EFM_BAD_OPERATOR", _parameter(DIV, 5, -129), "pairwise"),
+    Rule("matmul_factor_shifted_too_far", "EFM_BAD_OPERATOR", _parameter(MATMUL, 1, 31), "vectors"),
+    Rule("norm_shifted_too_far", "EFM_BAD_OPERATOR", _parameter(L2_NORM, 0, 8), "vectors"),
+    Rule("log_softmax_exponential_negative", "EFM_BAD_OPERATOR",
+         _of(LOG_SOFTMAX, 8, struct.pack("<i", -1)), "vectors"),
+)
+
 CODEC_RULES = (
     Rule("codec_unknown", "EFM_BAD_FEATURE", _map(16, "I", 99), "outside"),
     Rule("codec_tables_refused", "EFM_BAD_CODEC", _map(24, "I", 11), "outside"),
@@ -539,6 +583,6 @@ LARGE_RULES = (
 )
 
 BROKEN = (*HEADER_RULES, *SECTION_RULES, *BUFFER_RULES, *STREAM_RULES, *MAP_RULES, *POOL_RULES,
-          *TENSOR_RULES, *OPERATOR_RULES, *TILE_RULES, *CODEC_RULES, *REFERENCE_RULES,
-          *SCHEDULE_RULES)
+          *TENSOR_RULES, *OPERATOR_RULES, *GATHER_RULES, *TILE_RULES, *CODEC_RULES,
+          *REFERENCE_RULES, *SCHEDULE_RULES)
 
