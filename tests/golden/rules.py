@@ -486,8 +486,8 @@ def _parameter(kind: int, number: int, value: int) -> Change:
     return _of(kind, 4 * number, struct.pack("<i", value), Section.PARAMS)
 
 
-# The first GATHER of rearranged.efm makes 6 rows of 3 pixels of 6 from 4 rows of 3 pixels of 4, with
-# edges filled: entries of 6 bytes for 6 rows, 3 pixels and 3 places, then the needs.
+# The first GATHER of rearranged.efm makes 6 rows of 3 pixels of 6 from 4 rows of 3 pixels of 4 and
+# fills edges: entries of 6 bytes for 6 rows, 3 pixels and 3 places, then the needs.
 ROW, PIXEL = 6, 36
 GATHER_RULES = (
     Rule("gather_element_past_row", "EFM_BAD_OPERATOR",
