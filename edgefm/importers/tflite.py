@@ -21,6 +21,7 @@ from edgefm.importers.batches import without_batches
 from edgefm.importers.check import check_graph
 from edgefm.importers.convolutions import ordinary
 from edgefm.importers.flatbuffer import Table, most_bytes, root
+from edgefm.importers.hybrid import with_float_weights
 from edgefm.importers.rules import quoted
 from edgefm.importers.tflite_folding import fold_layer
 from edgefm.importers.tflite_layer import Layer
@@ -56,7 +57,7 @@ def parse_tflite(data: bytes, name: str) -> Graph:
     try:
         model = root(data, IDENTIFIER)
         graph = _read_model(model, name.removesuffix(".tflite"), most_bytes(data))
-        return check_graph(ordinary(without_batches(graph)))
+        return check_graph(ordinary(with_float_weights(without_batches(graph))))
     except BadInput as error:
         raise type(error)(f"{name}: {error}") from None
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
+from edgefm.importers.hybrid import dequantized
 from edgefm.importers.tflite_layer import Layer
 from edgefm.importers.tflite_schema import DTYPES
 from edgefm.network.graph import Array
@@ -125,12 +126,7 @@ def _dequantize(layer: Layer) -> Array:
         return data.astype(np.float32)
     if x.dtype not in ("int8", "uint8") or x.quant is None:
         raise UnsupportedModel(f"{x.dtype} constants that are dequantized are not supported")
-    shape = [1] * data.ndim
-    if x.quant.axis is not None:
-        shape[x.quant.axis] = -1
-    zero, scale = (np.reshape(v, shape if x.quant.axis is not None else ())
-                   for v in (x.quant.zero_point, x.quant.scale))
-    return np.asarray(scale * (data.astype(np.float64) - zero), np.float32)
+    return dequantized(x, data)
 
 
 def _data(layer: Layer, i: int = 0) -> Array:

@@ -138,7 +138,8 @@ def _detection(layer: Layer) -> Attrs:
     attrs: dict[str, Any] = {"use_regular_nms": bool(options["use_regular_nms"])}
     for name, kind in _DETECTION_OPTIONS.items():
         value = options.get(name)
-        if value is None or not 0 <= value < _MOST_OPTION or (kind is int and value < 1):
+        least = -_MOST_OPTION if name == "nms_score_threshold" else 0  # of scores of any sign
+        if value is None or not least <= value < _MOST_OPTION or (kind is int and value < 1):
             raise BadInput(f"option {name!r} is {value}, a number above 0 is expected")
         attrs[name] = kind(value)
     return attrs

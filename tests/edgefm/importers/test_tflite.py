@@ -16,6 +16,7 @@ from edgefm.exporters.tflite_sink import TfliteOperator
 from edgefm.importers import load
 from edgefm.importers.tflite import parse_tflite
 from edgefm.network.graph import Graph, Quant, Tensor, rows_of
+from edgefm.ops import run_graph
 
 QUANT = Quant((0.5,), (3,))
 
@@ -181,7 +182,7 @@ def dense(**changes: Any) -> list[Tensor]:
 @pytest.mark.parametrize(("changes", "message"), [
     ({"x": {"dtype": "int16"}}, "types int16 -> int8 are not supported"),
     ({"x": {"dtype": "float32", "quant": None}, "y": {"dtype": "float32", "quant": None}},
-     "int8 weights with a float32 input"),
+     "bias is int32, float32 is expected"),
     ({"x": {"quant": None}}, "'x' is int8 and needs one scale and zero point"),
     ({"x": {"quant": Quant((0.0,), (0,))}}, "'x': a scale is not a finite number above 0"),
     ({"x": {"quant": Quant((1.0,), (200,))}}, "zero point is outside -128..127"),
@@ -374,3 +375,80 @@ def test_published_person_detector_equals_the_patched_one(data_dir: Path) -> Non
 def test_wild_bytes_in_a_real_model_give_a_graph_or_an_error(data_dir: Path) -> None:
     data = (data_dir / "models" / "kws_ref_model.tflite").read_bytes()
     assert 0 < flipped(data, 300, 2) < 300
+
+
+def cells(graph: Graph, index: int, x: Any) -> Any:
+    """What a tensor of a graph of float32 maps holds."""
+    return run_graph(graph, [np.array(x, np.float32)])[index].tolist()
+
+
+def test_splits_and_unpacks_are_slices() -> None:
+    f = {"dtype": "float32"}
+    net = parse([edge("x", 1, 6, 2, **f), const("axis", 1), edge("a", 1, 3, 2, **f),
+                 edge("b", 1, 3, 2, **f), const("sizes", [1, -1]), edge("c", 1, 1, 2, **f),
+                 edge("d", 1, 2, 2, **f), edge("e", 1, 2, **f), edge("f", 1, 2, **f)],
+                [op("SPLIT", (1, 0), (2, 3), count=2), op("SPLIT_V", (3, 4, 1), (5, 6), count=2),
+                 op("UNPACK", (6,), (7, 8), count=2, axis=1)], outputs=(2, 5, 7, 8))
+    assert {node.op for node in net.nodes} == {"slice"}
+    x = np.arange(12).reshape(1, 6, 2)
+    assert [cells(net, t, x) for t in (5, 7, 8)] == [[[[6, 7]]], [[8, 9]], [[10, 11]]]
+
+
+@pytest.mark.parametrize(("begin", "end", "stride", "masks", "wanted"), [
+    ([0, 1], [1, -1], [1, 1], {}, [[2, 3], [4, 5]]),
+    ([0, -1], [0, 0], [1, -2], {"begin_mask": 2, "end_mask": 3}, [[6, 7], [2, 3]]),
+    ([0, -1], [1, 0], [1, 1], {"shrink_axis_mask": 2}, [6, 7]),
+    ([0, 1], [0, 2], [1, 1], {"ellipsis_mask": 1}, [[1], [3], [5], [7]]),
+    ([0, 1], [1, 2], [1, 1], {"offset": True}, [[2, 3], [4, 5]])])
+def test_slices_follow_masks(begin: Any, end: Any, stride: Any, masks: Any, wanted: Any) -> None:
+    shape = np.shape([wanted])
+    net = parse([edge("x", 1, 4, 2, dtype="float32"), const("b", begin), const("e", end),
+                 const("s", stride), edge("y", *shape, dtype="float32")],
+                [op("STRIDED_SLICE", (0, 1, 2, 3), (4,), **masks)])
+    assert cells(net, 4, np.arange(8).reshape(1, 4, 2)) == [wanted]
+
+
+def test_a_slice_to_the_end_and_a_broadcast() -> None:
+    net = parse([edge("x", 1, 3, dtype="float32"), const("b", [0, 1]), const("n", [1, -1]),
+                 edge("y", 1, 2, dtype="float32"), const("to", [3, 2]),
+                 edge("z", 3, 2, dtype="float32")],
+                [op("SLICE", (0, 1, 2), (3,)), op("BROADCAST_TO", (3, 4), (5,))])
+    assert cells(net, 5, [[1, 2, 3]]) == [[2, 3]] * 3
+
+
+def test_arithmetic_on_shapes_is_folded() -> None:
+    net = parse([edge("x", 1, 5, 3), edge("shape", 3, dtype="int32"), const("two", [2, 2, 2]),
+                 edge("rest", 3, dtype="int32"), edge("long", 3, dtype="int64"),
+                 edge("short", 3, dtype="int32"), const("last", [2, 1]),
+                 edge("some", 2, dtype="int32"), const("all", [0]), edge("count", dtype="int32"), const("one", 1),
+                 edge("to", 2, dtype="int32"), edge("y", 1, 15)],
+                [op("SHAPE", (0,), (1,), output_type=2), op("FLOOR_MOD", (1, 2), (3,)),
+                 op("CAST", (3,), (4,)), op("CAST", (4,), (5,)), op("GATHER", (5, 6), (7,)),
+                 op("REDUCE_PROD", (1, 8), (9,)), op("PACK", (10, 9), (11,), count=2),
+                 op("RESHAPE", (0, 11), (12,))])
+    assert [node.op for node in net.nodes] == ["reshape"]
+    folded = [net.tensors[t].data for t in (3, 7, 11)]
+    assert [d.tolist() for d in folded if d is not None] == [[1, 1, 1], [1, 1], [1, 15]]
+
+
+def test_arithmetic_on_shapes_that_divides_by_zero_is_refused() -> None:
+    with pytest.raises(BadInput, match=r"layer 0 \(FLOOR_DIV 'z'\): its constants do not fit"):
+        parse([edge("x", 1, 4), const("a", [1]), const("b", [0]), edge("z", 1, dtype="int32"),
+               edge("y", 1, 4)], [op("FLOOR_DIV", (1, 2), (3,)), op("RELU", (0,), (4,))])
+
+
+def test_quantized_weights_of_a_float_network_become_float32() -> None:
+    quant = Quant((0.5, 0.25), (0, 0), 0)
+    net = parse([edge("x", 1, 2, dtype="float32"), const("w", [[1, 2], [3, -4]], "int8", quant),
+                 edge("y", 1, 2, dtype="float32")], [op("FULLY_CONNECTED", (0, 1, -1), (2,))])
+    assert net.is_float() and cells(net, 2, [[1, 1]]) == [[1.5, -0.25]]
+
+
+@pytest.mark.parametrize(("code", "inputs", "line"), [
+    ("TILE", (0, 1), r"layer 0 \(TILE 'y'\): input 1, 'n', is not constant integers"),
+    ("GATHER", (0, 1), r"layer 0 \(GATHER 'y'\): input 1, 'n', is not constant integers"),
+    ("SPLIT", (0, 0), r"layer 0 \(SPLIT 'y'\): input 0, 'x', is not constant integers")])
+def test_moves_by_computed_numbers_are_refused(code: str, inputs: Any, line: str) -> None:
+    with pytest.raises(UnsupportedModel, match=line):
+        parse([edge("x", 1, 4), edge("n", 2, dtype="int32"), edge("y", 1, 4)],
+              [op(code, inputs, (2,))], (0, 1))

@@ -20,6 +20,7 @@ from edgefm.lower import lower
 from edgefm.lower.fixed_point import exact
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.network.program import Op, OpKind, Program, Stream
+from edgefm.ops import run_node
 
 PLAIN = {"stride": (1, 1), "dilation": (1, 1), "padding": ((0, 0), (0, 0)), "activation": None}
 NONE = ((0, 0), (0, 0))
@@ -435,3 +436,85 @@ def test_a_real_network_has_streams_and_needs_that_fit(data_dir: Path, model: st
             assert np.all(lows <= highs)
             assert lows[0] >= 0
             assert highs[-1] < program.streams[stream].height
+
+
+# -- chains that become one operator ---------------------------------------------------------------
+
+
+def spelled_silu(net: Net) -> int:
+    x = net.conv(net.input((1, 2, 2, 3)), 4)
+    gate = net.node("logistic", (x,), net.tensor((1, 2, 2, 4), scale=1 / 256, zero=-128))
+    return net.node("mul", (x, gate), net.tensor((1, 2, 2, 4)), activation=None)
+
+
+def test_an_activation_that_is_spelled_out_is_one_table() -> None:
+    net = Net()
+    program = net.lower(spelled_silu(net))
+    assert kinds(program) == [OpKind.CONV, OpKind.LUT]
+    graph = net.graph(net.nodes[-1].outputs[0])
+    x = np.arange(-128, 128, dtype=np.int8)
+    spread = [replace(t, shape=(256,)) if t.data is None else t for t in graph.tensors]
+    node, gate = graph.nodes[-1], graph.nodes[-2]
+    values = {node.inputs[0]: x}
+    values[gate.outputs[0]] = run_node(replace(graph, tensors=tuple(spread)), gate, values)[0]
+    wanted = run_node(replace(graph, tensors=tuple(spread)), node, values)[0]
+    assert only(program, OpKind.LUT).weights == wanted.tobytes()
+
+
+def test_what_is_an_output_as_well_keeps_its_operator() -> None:
+    net = Net()
+    y = spelled_silu(net)
+    gate = net.nodes[-2].outputs[0]
+    assert kinds(net.lower(y, gate)) == [OpKind.CONV, OpKind.LUT, OpKind.MUL]
+
+
+def test_a_detour_through_floats_is_one_table() -> None:
+    net = Net()
+    x = net.conv(net.input((1, 2, 2, 3)), 4)
+    real = net.node("dequantize", (x,), net.tensor((1, 2, 2, 4), "float32"))
+    turned = net.node("neg", (real,), net.tensor((1, 2, 2, 4), "float32"))
+    y = net.node("quantize", (turned,), net.tensor((1, 2, 2, 4)))
+    assert kinds(net.lower(y)) == [OpKind.CONV, OpKind.LUT]
+
+
+def test_floats_that_are_computed_with_are_refused() -> None:
+    net = Net()
+    x = net.node("dequantize", (net.input((1, 2, 2, 3)),), net.tensor((1, 2, 2, 3), "float32"))
+    y = net.node("neg", (x,), net.tensor((1, 2, 2, 3), "float32"))
+    with pytest.raises(UnsupportedModel, match="neg 'neg1': tensor 't1' is float32 without quant"):
+        net.lower(y)
+
+
+def test_an_up_sampling_by_tiles_is_one_gather() -> None:
+    net = Net()
+    x = net.conv(net.input((1, 2, 3, 4)), 4)
+    apart = net.node("reshape", (x,), net.tensor((1, 2, 1, 3, 1, 4)))
+    tiled = net.node("tile", (apart,), net.tensor((1, 2, 2, 3, 2, 4)), repeats=(1, 1, 2, 1, 2, 1))
+    program = net.lower(net.node("reshape", (tiled,), net.tensor((1, 4, 6, 4))))
+    assert kinds(program) == [OpKind.CONV, OpKind.GATHER]
+    assert only(program, OpKind.GATHER).needs == (((0, 0), (0, 0), (1, 1), (1, 1)),)
+    assert set(program.folded) == {"t3", "t4"}
+
+
+def test_a_slice_of_everything_is_a_view() -> None:
+    net = Net()
+    x = net.conv(net.input((1, 2, 3, 4)), 4)
+    y = net.node("slice", (x,), net.tensor((1, 2, 3, 4)), begin=(0,) * 4, size=(1, 2, 3, 4),
+                 stride=(1,) * 4, dropped=())
+    assert kinds(net.lower(y)) == [OpKind.CONV, OpKind.VIEW]
+
+
+def test_more_parts_than_an_operator_takes_are_joined_in_groups() -> None:
+    net = Net()
+    program = net.lower(joined(net, *[net.input((1, 2, 2, 3)) for _ in range(20)]))
+    assert [len(op.inputs) for op in program.ops if op.kind == OpKind.CONCAT_CHANNELS] == [15, 5, 2]
+
+
+def test_a_tensor_of_many_batches_may_not_be_computed_with() -> None:
+    net = Net()
+    x = net.input((1, 4, 4, 2))
+    apart = net.node("space_to_batch", (x,), net.tensor((4, 2, 2, 2)), block=(2, 2),
+                     padding=((0, 0), (0, 0)))
+    y = net.node("relu", (apart,), net.tensor((4, 2, 2, 2)))
+    with pytest.raises(UnsupportedModel, match=r"space_to_batch0'.*\(4, 2, 2, 2\)"):
+        net.lower(y)
