@@ -29,12 +29,23 @@ class Moved:
     fill: int | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A tensor as a function of one 8-bit map: its values for each of the map's 256, and how many
+    operators were computed for it."""
+
+    source: int
+    values: Array
+    operators: int = 0
+
+
 @dataclass(slots=True)
 class Builder:
     """What has been lowered so far; `stream_of` maps tensors of the graph to streams.
 
     `pads` holds the PAD nodes that vanish into the convolution behind them: padded tensor ->
-    (source tensor, rows above, pixels left). `moved` holds tensors that no stream can carry.
+    (source tensor, rows above, pixels left). `moved` holds tensors that no stream can carry,
+    `functions` those that depend on one map value by value.
     """
 
     graph: Graph
@@ -43,13 +54,12 @@ class Builder:
     stream_of: dict[int, int] = field(default_factory=dict)
     pads: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     moved: dict[int, Moved] = field(default_factory=dict)
-    makers: dict[int, Node] = field(default_factory=dict)
+    functions: dict[int, Function] = field(default_factory=dict)
     readers: dict[int, list[Node]] = field(default_factory=dict)
     folded: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for node in self.graph.nodes:
-            self.makers.update((t, node) for t in node.outputs)
             for t in node.inputs:
                 self.readers.setdefault(t, []).append(node)
 
@@ -221,6 +231,3 @@ class Builder:
         """The nodes that read a tensor, once per use."""
         return self.readers.get(index, [])
 
-    def maker(self, index: int) -> Node | None:
-        """The node that makes a tensor, None for inputs and constants."""
-        return self.makers.get(index)

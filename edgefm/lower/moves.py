@@ -8,6 +8,7 @@ carried, so that a chain of them (a channel shuffle, an up-sampling) is one GATH
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,7 +24,8 @@ from edgefm.ops import MEANINGS
 from edgefm.ops.call import Call
 
 _FILLS = {"pad", "pad_with", "space_to_batch"}
-_MOST_ELEMENTS = 1 << 26  # of a map that is rearranged: positions take eight bytes each
+_MOST_ELEMENTS = 1 << 24  # of a map that is rearranged: positions take eight bytes each
+_MOST_HELD = 1 << 26  # of all maps that are nowhere yet
 
 
 def move(b: Builder, node: Node) -> None:
@@ -37,15 +39,22 @@ def origin(b: Builder, node: Node, k: int) -> Moved:
     if index in b.moved:
         return b.moved[index]
     tensor = b.tensor(node, k)
-    count = int(np.prod(tensor.shape))
-    if count > _MOST_ELEMENTS:
-        raise b.fail(node, f"a map of {count} values to rearrange", f"at most {_MOST_ELEMENTS}")
+    _check_size(b, node, tensor)
+    _check_size(b, node, b.graph.tensors[node.outputs[0]])
+    count = math.prod(tensor.shape)
     return Moved(b.source(node, k), np.arange(count).reshape(tensor.shape))
+
+
+def _check_size(b: Builder, node: Node, tensor: Tensor) -> None:
+    if math.prod(tensor.shape) > _MOST_ELEMENTS:
+        raise b.fail(node, f"a map of {math.prod(tensor.shape)} values to rearrange",
+                     f"at most {_MOST_ELEMENTS}")
 
 
 def moved(b: Builder, node: Node, source: Moved) -> Moved:
     """`source` after the operator."""
     output, fill = b.graph.tensors[node.outputs[0]], source.fill
+    _check_size(b, node, output)
     if node.op in _FILLS:
         own = node.attrs["value"] if node.op == "pad_with" else _zero(output)
         if fill is not None and fill != own and (source.index == FILL).any():
@@ -69,6 +78,8 @@ def place(b: Builder, node: Node, source: Moved) -> None:
     if not carried(b, output):
         _check_passing(b, node)
         b.moved[output] = source
+        if sum(one.index.size for one in b.moved.values()) > _MOST_HELD:
+            raise b.fail(node, "too many values on their way", f"at most {_MOST_HELD}")
         b.folded.append(b.graph.tensors[output].name)
         return
     if np.array_equal(source.index.ravel(), np.arange(b.elements(source.stream))):

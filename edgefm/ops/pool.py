@@ -50,7 +50,8 @@ def mean(call: Call) -> Array:
 
 
 def total(call: Call) -> Array:
-    """Sum over `axes`."""
+    """Sum over `axes`. TFLite's reference kernel takes int8 for uint8; its other kernel does not,
+    nor does this."""
     x, axes, keep = call.values[0], tuple(call.attrs["axes"]), bool(call.attrs["keep_dims"])
     if call.is_float:
         return np.asarray(x.sum(axis=axes, dtype=np.float64, keepdims=keep), np.float32)
