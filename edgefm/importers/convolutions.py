@@ -9,10 +9,12 @@ bits.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
 
+from edgefm.errors import UnsupportedModel
 from edgefm.importers.draft import Draft, part_of
 from edgefm.importers.rules import expect, quoted
 from edgefm.network.graph import Array, Graph, Node, Tensor
@@ -22,6 +24,7 @@ TRANSPOSED: Final = "transpose_conv2d"
 above and pixels left that are cut off), activation."""
 
 _MOST_GROUPS: Final = 15  # convolutions side by side
+_MOST_WEIGHTS: Final = 1 << 26  # that an ordinary convolution needs in place of another one's
 
 
 def ordinary(graph: Graph) -> Graph:
@@ -56,6 +59,7 @@ def _grouped(draft: Draft, node: Node) -> None:
     count = max(n for n in range(1, _MOST_GROUPS + 1) if groups % n == 0)
     shape, out = draft.tensors[x].shape, draft.tensors[y].shape
     deep, wide, parts = shape[3] // count, w.shape[0] // count, []
+    _check_weights(node, w.shape[0] * w.shape[1] * w.shape[2] * deep)
     for k in range(count):
         name, places = f"{node.name}/group{k}", np.arange(k * wide, (k + 1) * wide)
         part = draft.node("slice", (x,), draft.like(x, f"{name}/input", (*shape[:3], deep)),
@@ -67,6 +71,12 @@ def _grouped(draft: Draft, node: Node) -> None:
         parts.append(draft.node("conv2d", (part, weights, _bias(draft, node, places, name)), made,
                                 **node.attrs))
     draft.node("concat", parts, y, axis=3)
+
+
+def _check_weights(node: Node, count: int) -> None:
+    expect(count <= _MOST_WEIGHTS, f"{node.op} {quoted(node.name)}",
+           f"as ordinary convolutions it has {count} weights, {_MOST_WEIGHTS} are possible",
+           UnsupportedModel)
 
 
 def _depthwise(draft: Draft, node: Node, w: Tensor) -> None:
@@ -123,9 +133,10 @@ def _transposed(draft: Draft, node: Node) -> None:
     after = tuple(n - old for n, old in zip(sizes, x.shape[1:3], strict=True))
     expect(all(a < t for a, t in zip(after, taps, strict=True)), where,
            f"output {y.shape} is larger than {x.shape}, weights {w.shape} and stride {stride} give")
+    (sh, sw), channels = stride, w.shape[0]
+    _check_weights(node, sh * sw * math.prod(taps) * channels * w.shape[3])
     extra = tuple(max(-a, 0) for a in after)
     high, wide = (n + e for n, e in zip(sizes, extra, strict=True))
-    (sh, sw), channels = stride, w.shape[0]
     places = np.tile(np.arange(channels), sh * sw)
     weights = draft.constant(f"{node.name}/weights", _phases(w, stride, taps),
                              part_of(w.quant, places, 0))

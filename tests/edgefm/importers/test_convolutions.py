@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgefm.errors import BadInput
+from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.evaluate.tflite_reference import Reference
 from edgefm.exporters.tflite import pack
 from edgefm.exporters.tflite_sink import TfliteOperator
@@ -136,3 +136,13 @@ def test_channels_that_are_no_multiple_of_the_weights_are_refused() -> None:
     layer = TfliteOperator("CONV_2D", 1, (0, 1, 2), (3,), {"stride_h": 1, "stride_w": 1})
     with pytest.raises(BadInput, match="weights of 3 channels on an input of 8"):
         parse_tflite(pack(tensors, [layer], (0,), (3,)), "net.tflite")
+
+
+def test_a_stride_that_makes_too_many_weights_is_refused() -> None:
+    w = weights(np.random.default_rng(0), (2, 3, 3, 4), "int8")
+    shape = Tensor("s", (4,), "int32", None, np.array((1, 4, 4, 2), np.int32))
+    tensors = [shape, w, edge("x", (1, 4, 4, 4), "int8"), edge("y", (1, 4, 4, 2), "int8")]
+    layer = TfliteOperator("TRANSPOSE_CONV", 1, (0, 1, 2), (3,), {
+        "padding": 1, "stride_h": 1 << 20, "stride_w": 1 << 20})
+    with pytest.raises(UnsupportedModel, match="as ordinary convolutions it has 8796093022208"):
+        parse_tflite(pack(tensors, [layer], (2,), (3,)), "net.tflite")
