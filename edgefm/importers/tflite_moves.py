@@ -77,6 +77,13 @@ def read_slices(layer: Layer) -> list[Reading]:
     return _SLICES[layer.operator](layer)
 
 
+def read_reverse(layer: Layer) -> Reading:
+    """REVERSE_V2: some dimensions from the last cell to the first."""
+    shape, axes = _sizes(layer, 0), {layer.axis(a) for a in layer.constant(1)}
+    begin = tuple(n - 1 if d in axes else 0 for d, n in enumerate(shape))
+    return _reading(0, begin, shape, tuple(-1 if d in axes else 1 for d in range(len(shape))))
+
+
 def _pairs(numbers: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     return tuple(zip(numbers[::2], numbers[1::2], strict=False))
 

@@ -19,8 +19,8 @@ from edgefm.network.operators import MANY, OF_TFLITE, Kind, by_operator
 
 def read_layer(layer: Layer) -> list[Reading]:
     """The nodes it becomes, with operators and attributes as `network.graph` lists them."""
-    if layer.operator == "TRANSPOSE_CONV":
-        return [_transpose_conv(layer)]
+    if layer.operator in _AS_OTHERS:
+        return [_AS_OTHERS[layer.operator](layer)]
     record = OF_TFLITE.get(layer.operator)
     if record is None:
         raise UnsupportedModel("the operator is not supported")
@@ -150,6 +150,13 @@ _DETECTION_OPTIONS: Final[Mapping[str, type]] = MappingProxyType({
     "max_detections": int, "max_classes_per_detection": int, "detections_per_class": int,
     "num_classes": int, "nms_score_threshold": float, "nms_iou_threshold": float,
     "y_scale": float, "x_scale": float, "h_scale": float, "w_scale": float,
+})
+
+# What the graph has under other names, or by other means.
+_AS_OTHERS: Final[Mapping[str, Callable[[Layer], Reading]]] = MappingProxyType({
+    "TRANSPOSE_CONV": _transpose_conv,
+    "SQUARE": lambda layer: Reading("mul", {"activation": None}, (0, 0), (0,)),
+    "REVERSE_V2": moves.read_reverse,
 })
 
 _READERS: Final[Mapping[str, Callable[[Layer], Attrs | list[Reading]]]] = by_operator(

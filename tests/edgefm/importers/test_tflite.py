@@ -453,3 +453,11 @@ def test_moves_by_computed_numbers_are_refused(code: str, inputs: Any, line: str
     with pytest.raises(UnsupportedModel, match=line):
         parse([edge("x", 1, 4), edge("n", 2, dtype="int32"), edge("y", 1, 4)],
               [op(code, inputs, (2,))], (0, 1))
+
+
+def test_a_square_is_a_product_and_a_reversal_a_slice() -> None:
+    net = parse([edge("x", 1, 3, 2, dtype="float32"), const("axes", [-2]),
+                 edge("y", 1, 3, 2, dtype="float32"), edge("z", 1, 3, 2, dtype="float32")],
+                [op("REVERSE_V2", (0, 1), (2,)), op("SQUARE", (2,), (3,))])
+    assert [(node.op, node.inputs) for node in net.nodes] == [("slice", (0,)), ("mul", (2, 2))]
+    assert cells(net, 3, [[[1, 2], [3, 4], [5, 6]]]) == [[[25, 36], [9, 16], [1, 4]]]
