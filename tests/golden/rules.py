@@ -16,6 +16,7 @@ from edgefm.package.records import (
     SECTION_ENTRY,
     STREAM,
     TENSOR,
+    TILE,
     PackageHeader,
     ReservedFeature,
     Section,
