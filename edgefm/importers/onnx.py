@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.importers.check import MOST_ELEMENTS
+from edgefm.importers.check import MOST_ELEMENTS, check_graph
+from edgefm.importers.integers import integer_graph, is_quantized, without_scales
 from edgefm.importers.onnx_build import (
     CHANNEL_LAST,
     MAX_DIMENSION,
@@ -28,6 +29,7 @@ from edgefm.importers.onnx_build import (
     most_constants,
     place,
 )
+from edgefm.importers.onnx_expand import spelled_out
 from edgefm.importers.onnx_file import check_model, first_line, read_model
 from edgefm.importers.onnx_folding import FOLDABLE, fold
 from edgefm.importers.onnx_operators import CONVERTERS
@@ -37,7 +39,7 @@ from edgefm.network.graph import Graph, Tensor, with_distinct_names
 if TYPE_CHECKING:
     import onnx
 
-_FLOAT = 1  # TensorProto.FLOAT
+_INPUT_TYPES = {1: "float32", 10: "float32", 11: "float32", 2: "uint8", 3: "int8"}  # of TensorProto
 _MOST_INPUTS = 64
 _OPSETS = (7, 28)  # oldest and newest of ONNX whose operators mean what the converters say
 _OWN_DOMAINS = ("", "ai.onnx")
@@ -52,23 +54,34 @@ def load_onnx(path: Path) -> Graph:
     without the `onnx` package.
     """
     model, size = read_model(path)
-    calls = [_call(node, i) for i, node in enumerate(model.graph.node)]
+    calls = spelled_out([_call(node, i) for i, node in enumerate(model.graph.node)])
     opset = _opset(path, model)
     _refuse_unknown(path, calls)
     check_model(path, model)
     build = Build(path, opset, most_constants(size))
     _initializers(build, model)
     inputs = _inputs(build, model, calls)
-    for call, node in zip(calls, model.graph.node, strict=True):
+    for call in calls:
         try:
             with np.errstate(all="ignore"):
-                _convert(build, call, node)
+                _convert(build, call)
         except (ValueError, LookupError, ArithmeticError, MemoryError, RuntimeError) as error:
             raise BadInput(f"{place(path, call)}: {first_line(error)}") from error
     outputs = _outputs(build, [value.name for value in model.graph.output])
     name = model.graph.name or path.stem
-    return Graph(name, tuple(with_distinct_names(build.tensors)), tuple(build.nodes), inputs,
-                 outputs)
+    graph = Graph(name, tuple(with_distinct_names(build.tensors)), tuple(build.nodes), inputs,
+                  outputs)
+    return _on_its_scales(path, graph)
+
+
+def _on_its_scales(path: Path, graph: Graph) -> Graph:
+    """The 8-bit graph of a file that says scales, else the float one."""
+    if not is_quantized(graph):
+        return without_scales(graph)
+    try:
+        return check_graph(integer_graph(graph))
+    except BadInput as error:
+        raise type(error)(f"{path}: {error}") from None
 
 
 def _call(node: onnx.NodeProto, index: int) -> Call:
@@ -80,7 +93,7 @@ def _call(node: onnx.NodeProto, index: int) -> Call:
     op = f"{node.op_type}" if node.domain in _OWN_DOMAINS else f"{node.domain}.{node.op_type}"
     name = node.name or (node.output[0] if node.output else f"#{index}")
     return Call(op if op.isprintable() else quoted(op), name, tuple(node.input),
-                tuple(node.output), attrs)
+                tuple(node.output), attrs, node)
 
 
 def _refuse_unknown(path: Path, calls: Sequence[Call]) -> None:
@@ -139,8 +152,10 @@ def _inputs(build: Build, model: onnx.ModelProto, calls: Sequence[Call]) -> tupl
         if value.name in build.values:  # before IR version 4 the weights are listed here too
             continue
         where, kind = f"{build.path}: input {value.name!r}", value.type.tensor_type
-        if kind.elem_type != _FLOAT:
-            raise UnsupportedModel(f"{where}: its type is not float32")
+        dtype = _INPUT_TYPES.get(kind.elem_type)
+        if dtype is None:
+            raise UnsupportedModel(f"{where}: it is of type {kind.elem_type}; expected real "
+                                   "numbers, or 8-bit ones")
         dims = [d.dim_value for d in kind.shape.dim]
         if len(dims) > MOST_DIMENSIONS or len(indices) >= _MOST_INPUTS:
             raise UnsupportedModel(f"{where}: {len(dims)} dimensions, input {len(indices) + 1}; "
@@ -153,7 +168,7 @@ def _inputs(build: Build, model: onnx.ModelProto, calls: Sequence[Call]) -> tupl
             raise UnsupportedModel(f"{where}: batch {dims[0]}; expected 1 or a symbolic batch")
         shape = (1, *dims[1:])
         axes = _input_axes(value.name, len(shape), calls)
-        build.tensors.append(Tensor(value.name, tuple(shape[a] for a in axes), "float32"))
+        build.tensors.append(Tensor(value.name, tuple(shape[a] for a in axes), dtype))
         indices.append(len(build.tensors) - 1)
         build.values[value.name] = Edge(indices[-1], shape, axes)
     return tuple(indices)
@@ -187,14 +202,14 @@ def _output(build: Build, name: str) -> Edge:
     return arranged(build, value, tuple(range(len(value.shape))))
 
 
-def _convert(build: Build, call: Call, node: onnx.NodeProto) -> None:
+def _convert(build: Build, call: Call) -> None:
     """Compute a constant, or add the graph nodes for one ONNX node."""
     for name in call.inputs:
         if name and name not in build.values:
             raise build.fail(call, f"input {name!r} is a side output, which is not supported")
     given = [build.values[name] for name in call.inputs if name]
     if call.op in FOLDABLE and all(isinstance(value, np.ndarray) for value in given):
-        fold(build, call, node)
+        fold(build, call)
     elif call.op in CONVERTERS:
         build.values[call.outputs[0]] = CONVERTERS[call.op](build, call)
     else:

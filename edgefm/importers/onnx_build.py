@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite, prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgefm.errors import UnsupportedModel
 from edgefm.importers.check import MOST_ELEMENTS
 from edgefm.importers.rules import quoted
-from edgefm.network.graph import MOST_NAME, Array, Node, Tensor
+from edgefm.network.graph import MOST_NAME, Array, Node, Quant, Tensor
+
+if TYPE_CHECKING:
+    import onnx
 
 CHANNEL_LAST = (0, 2, 3, 1)
 _ALLOWANCE = 1 << 26       # bytes of constants that even the smallest model may make
@@ -43,6 +46,7 @@ class Call:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attrs: Mapping[str, Any]
+    node: onnx.NodeProto | None = None  # of the file; None where edgefm made the call
 
     def has(self, index: int) -> bool:
         """True when the optional input `index` is there."""
@@ -62,7 +66,10 @@ def most_constants(size: int) -> int:
 
 @dataclass(slots=True)
 class Build:
-    """The graph while it grows; `values` holds what every ONNX name stands for so far."""
+    """The graph while it grows; `values` holds what every ONNX name stands for so far.
+
+    `quants` has the scales and zero points of constants that the file holds quantized, by name.
+    """
 
     path: Path
     opset: int
@@ -70,6 +77,7 @@ class Build:
     tensors: list[Tensor] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     values: dict[str, Edge | Array] = field(default_factory=dict)
+    quants: dict[str, Quant] = field(default_factory=dict)
 
     def fail(self, call: Call, why: str) -> UnsupportedModel:
         """The error for an operator that is used in a way edgefm cannot run."""
@@ -83,21 +91,27 @@ class Build:
                                   f"{_PER_BYTE} bytes per byte of the file and {_ALLOWANCE} more "
                                   "are expected")
 
-    def constant(self, call: Call, name: str, data: Array) -> int:
-        """Add a constant tensor; returns its index."""
+    def constant(self, call: Call, name: str, data: Array, source: str = "") -> int:
+        """Add a constant tensor, made of the value `source` or `name`; returns its index."""
         self.spend(call, data.nbytes)
         data = np.ascontiguousarray(data)
-        self.tensors.append(Tensor(name, data.shape, str(data.dtype), data=data))
+        quant = self.quants.get(source or name)
+        self.tensors.append(Tensor(name, data.shape, str(data.dtype), quant, data))
         return len(self.tensors) - 1
 
+    def with_quant(self, tensor: int, quant: Quant) -> None:
+        """Give a tensor a scale and zero point."""
+        self.tensors[tensor] = replace(self.tensors[tensor], quant=quant)
+
     def emit(self, op: str, name: str, inputs: Sequence[int], shape: tuple[int, ...],
-             order: tuple[int, ...], **attrs: Any) -> Edge:
+             order: tuple[int, ...], *, dtype: str = "float32", quant: Quant | None = None,
+             **attrs: Any) -> Edge:
         """Add a node and its output: ONNX shape `shape`, stored in the order `order` of axes."""
         stored = tuple(shape[axis] for axis in order)
         if (not 1 <= len(stored) <= MOST_DIMENSIONS or min(stored) < 1
                 or max(stored) > MAX_DIMENSION or prod(stored) > MOST_ELEMENTS):
             raise ValueError(f"its output would have the shape {str(list(shape))[:60]}")
-        self.tensors.append(Tensor(name, stored, "float32"))
+        self.tensors.append(Tensor(name, stored, dtype, quant))
         index = len(self.tensors) - 1
         self.nodes.append(Node(op, name[:MOST_NAME], tuple(inputs), (index,), attrs))
         return Edge(index, shape, order)
@@ -199,14 +213,15 @@ def axis_of(axis: int, rank: int) -> int:
     return axis % rank
 
 
-def operand(build: Build, call: Call, data: Array, like: Edge) -> int:
-    """A constant for an element-wise operator, stored in the order of `like`."""
+def operand(build: Build, call: Call, data: Array, like: Edge, source: str = "") -> int:
+    """A constant for an element-wise operator, stored in the order of `like`; `source` is the
+    value of the file that it is, if it is one as it stands."""
     rank = len(like.shape)
     if data.ndim > rank or data.dtype.kind != "f":
         raise build.fail(call, f"a constant {data.dtype} {list(data.shape)} beside an activation "
                                f"float32 {list(like.shape)}")
     full = data.reshape((1,) * (rank - data.ndim) + data.shape).transpose(like.axes)
-    return build.constant(call, f"{call.name}/constant", full.astype(np.float32))
+    return build.constant(call, f"{call.name}/constant", full.astype(np.float32), source)
 
 
 # Windows: convolution and pooling.

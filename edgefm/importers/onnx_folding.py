@@ -24,13 +24,14 @@ FOLDABLE = frozenset({
     "Slice", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze",
 })
 _SHAPING = frozenset({"Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze"})
+_KEEPS_STEPS = frozenset({"Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
 _ELEMENT = 8   # bytes of the largest
 _NUMBERS = "biuf"
 _CAST_TO = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13})  # TensorProto.DataType
 
 
-def fold(build: Build, call: Call, node: onnx.NodeProto) -> None:
-    """Compute a node; raises ValueError when it cannot be, UnsupportedModel beyond the limit."""
+def fold(build: Build, call: Call) -> None:
+    """Compute a call; raises ValueError when it cannot be, UnsupportedModel beyond the limit."""
     from onnx.reference import ReferenceEvaluator
     given = [_numbers(build.values[name]) for name in call.inputs if name]
     if call.op == "Cast" and call.attrs.get("to") not in _CAST_TO:
@@ -42,11 +43,18 @@ def fold(build: Build, call: Call, node: onnx.NodeProto) -> None:
     build.spend(call, _ELEMENT * _elements(call, given))
     feeds = dict(zip(filter(None, call.inputs), given, strict=True))
     try:
-        results = ReferenceEvaluator(node, opsets={"": build.opset}).run(None, feeds)
+        results = ReferenceEvaluator(_node(call), opsets={"": build.opset}).run(None, feeds)
     except Exception as error:  # whatever the evaluator makes of a hostile node
         raise ValueError(f"cannot be computed: {first_line(error)}") from error
     for name, result in zip(call.outputs, results, strict=False):
         build.values[name] = _numbers(result)
+    if call.op in _KEEPS_STEPS and call.inputs[0] in build.quants:
+        build.quants[call.outputs[0]] = build.quants[call.inputs[0]]
+
+
+def _node(call: Call) -> onnx.NodeProto:
+    from onnx.helper import make_node
+    return call.node or make_node(call.op, call.inputs, call.outputs, **call.attrs)
 
 
 def _elements(call: Call, given: Sequence[Array]) -> int:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import inf, prod
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from edgefm.importers.onnx_build import (
     scalar_of,
     vector_of,
 )
+from edgefm.importers.onnx_quantized import cast, dequantize_linear, quantize_linear
 from edgefm.importers.onnx_windows import conv, pad, pool
 from edgefm.network.graph import Array
 from edgefm.network.operators import OF_ONNX, by_onnx
@@ -76,9 +78,9 @@ def _binary(build: Build, call: Call) -> Edge:
     assert isinstance(like, Edge)  # constants alone are folded before
     shape = np.broadcast_shapes(left.shape, right.shape)
     tensors = []
-    for value in (left, right):
+    for value, name in zip((left, right), call.inputs, strict=True):
         if isinstance(value, np.ndarray):
-            tensors.append(operand(build, call, value, like))
+            tensors.append(operand(build, call, value, like, "" if op != call.op.lower() else name))
         elif len(value.shape) != len(like.shape):
             raise build.fail(call, f"activations {list(like.shape)} and {list(value.shape)}; "
                                    "expected equally many dimensions")
@@ -129,7 +131,7 @@ def _clip(build: Build, call: Call) -> Edge:
     return _unary(build, call, "relu" if unlimited else "relu6")
 
 
-def _unary(build: Build, call: Call, op: str, **attrs: float) -> Edge:
+def _unary(build: Build, call: Call, op: str, **attrs: Any) -> Edge:
     x = edge_of(build, call)
     return build.emit(op, call.outputs[0], (x.tensor,), x.shape, x.axes, **attrs)
 
@@ -172,13 +174,13 @@ def _concat(build: Build, call: Call) -> Edge:
     like = next(value for value in values if isinstance(value, Edge))
     axis = axis_of(int(call.attrs["axis"]), len(like.shape))
     tensors, total = [], 0
-    for value in values:
+    for name, value in zip(call.inputs, values, strict=True):
         if (*value.shape[:axis], *value.shape[axis + 1:]) != (
                 *like.shape[:axis], *like.shape[axis + 1:]):
             raise ValueError(f"shapes {list(value.shape)} and {list(like.shape)} on axis {axis}")
         total += value.shape[axis]
         tensors.append(arranged(build, value, like.axes).tensor if isinstance(value, Edge)
-                       else operand(build, call, value, like))
+                       else operand(build, call, value, like, name))
     shape = (*like.shape[:axis], total, *like.shape[axis + 1:])
     return build.emit("concat", call.outputs[0], tensors, shape, like.axes,
                       axis=like.axes.index(axis))
@@ -262,7 +264,8 @@ def _plain(build: Build, call: Call) -> Edge:
 
 Converter = Callable[[Build, Call], Edge | Array]
 _OWN: Mapping[str, Converter] = {
-    "Add": _binary, "AveragePool": pool, "BatchNormalization": _batch_norm, "Clip": _clip,
+    "Add": _binary, "AveragePool": pool, "BatchNormalization": _batch_norm, "Cast": cast,
+    "Clip": _clip, "DequantizeLinear": dequantize_linear, "QuantizeLinear": quantize_linear,
     "Concat": _concat, "Conv": conv, "Div": _binary, "Dropout": _same, "Flatten": _flatten,
     "Gemm": _gemm, "GlobalAveragePool": _mean, "HardSigmoid": _hard_sigmoid, "Identity": _same,
     "MatMul": _matmul, "MaxPool": pool, "Mul": _binary, "Pad": pad, "ReduceMean": _mean,

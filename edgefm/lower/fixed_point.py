@@ -7,14 +7,12 @@ import math
 
 import numpy as np
 
+from edgefm.network.affine import SHIFT as SHIFT
 from edgefm.network.graph import Array, Tensor
 from edgefm.ops import fixed
 
 LARGEST = float(1 << 29)  # factor, so that no shift is beyond 30
 _LOW_BITS = 22
-
-# What an 8-bit type has to lose to become int8.
-SHIFT = {"int8": 0, "uint8": 128}
 
 
 def signed(values: Array) -> Array:

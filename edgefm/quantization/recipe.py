@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.errors import UnsupportedModel
+from edgefm.network.affine import affine
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.network.operators import (
     FIXED_SCALE,
@@ -29,7 +30,6 @@ from edgefm.network.operators import (
 from edgefm.quantization.calibrate import Statistics, merged, range_of
 
 _BIAS_LIMIT = 1 << 29  # leaves the 32-bit accumulator room for the products
-_SMALLEST_SCALE = 2.0 ** -60
 _SMALLEST_FACTOR = 2.0 ** -24  # output steps per accumulator step
 
 Floats = npt.NDArray[np.float64]
@@ -94,7 +94,7 @@ def _scales(graph: Graph, seen: Statistics, recipe: Recipe) -> dict[int, Quant]:
         if demanded and any(t not in fixed and not _only_moved(graph, t) for t in group):
             raise UnsupportedModel(f"{graph.name}: {_name(graph, group[-1])!r} joins probabilities "
                                    "with other maps; int8 has no common scale for them")
-        quant = demanded.pop() if demanded else _affine(*_range(graph, group, seen, recipe))
+        quant = demanded.pop() if demanded else affine(*_range(graph, group, seen, recipe))
         scales.update(dict.fromkeys(group, quant))
     return _coarse_enough(graph, scales)
 
@@ -171,13 +171,6 @@ def _constants(graph: Graph) -> Iterable[int]:
 def _span(graph: Graph, tensor: int, seen: Statistics) -> tuple[float, float]:
     data = graph.tensors[tensor].data
     return seen.spans[tensor] if data is None else (float(data.min()), float(data.max()))
-
-
-def _affine(low: float, high: float) -> Quant:
-    """The int8 scale and zero point that span [low, high] and hold zero exactly."""
-    low, high = min(low, 0.0), max(high, 0.0)
-    scale = _float32(max((high - low) / 255, _SMALLEST_SCALE))
-    return Quant((scale,), (int(np.clip(np.rint(-128 - low / scale), -128, 127)),))
 
 
 def _float32(value: float) -> float:

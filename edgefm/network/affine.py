@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scales and zero points of 8-bit tensors."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from edgefm.network.graph import Quant
+
+SHIFT: Final = {"int8": 0, "uint8": 128}  # added to an int8 value and to its zero point
+_SMALLEST_SCALE: Final = 2.0 ** -60
+
+
+def affine(low: float, high: float) -> Quant:
+    """The int8 scale and zero point that span [low, high] and hold zero exactly.
+
+    The scale is a float32 number, because that is what a .tflite file holds.
+    """
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = float(np.float32(max((high - low) / 255, _SMALLEST_SCALE)))
+    return Quant((scale,), (int(np.clip(np.rint(-128 - low / scale), -128, 127)),))
+
+
+def span_of(quant: Quant, dtype: str) -> tuple[float, float]:
+    """The least and the greatest real value of an 8-bit tensor with one scale."""
+    info, scale, zero = np.iinfo(dtype), quant.scale[0], quant.zero_point[0]
+    return (int(info.min) - zero) * scale, (int(info.max) - zero) * scale
+
+
+def in_type(quant: Quant, old: str, new: str) -> Quant:
+    """The same real values in the other 8-bit type: zero points move with the values.
+
+    Any other type stays as it is.
+    """
+    move = SHIFT[new] - SHIFT[old] if old in SHIFT else 0
+    return Quant(quant.scale, tuple(zero + move for zero in quant.zero_point), quant.axis)
