@@ -36,7 +36,7 @@ from _common import (
 )
 
 from edgefm.compiler.pipeline import compile_model
-from edgefm.evaluate.executors import completed
+from edgefm.console.pool import completed
 from edgefm.evaluate.validate import (
     Outcome,
     Validation,

@@ -36,7 +36,7 @@ from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import BadInput, Infeasible
 from edgefm.evaluate.diff import diff_compiled, random_inputs
-from edgefm.evaluate.tflite_reference import Reference
+from edgefm.litert.reference import Reference
 from edgefm.network.graph import Array
 from edgefm.runtime import RunResult, Runtime
 

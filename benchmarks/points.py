@@ -30,7 +30,7 @@ from _common import (
 
 from edgefm.compiler.calibration import calibration_inputs
 from edgefm.compiler.load import Model, load_model
-from edgefm.evaluate.executors import completed, process_pool
+from edgefm.console.pool import completed, process_pool
 from edgefm.evaluate.validate.statistics import mean_and_error
 from edgefm.evaluate.validate.views import views
 from edgefm.images.labels import LabelledFile, read_labels, spread

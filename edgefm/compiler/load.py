@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgefm import importers
 from edgefm.compiler.calibration import inputs_of, spread_files, warn_of_few
+from edgefm.compiler.engine import engine_for
 from edgefm.compiler.options import CompileOptions
 from edgefm.errors import BadInput, naming
 from edgefm.files.read import read_bytes
@@ -21,7 +22,13 @@ from edgefm.images.preprocess import (
     is_picture,
 )
 from edgefm.network.graph import Graph
-from edgefm.quantization.choose import QuantizeOptions, check_inputs, held_out_of, quantize
+from edgefm.quantization.choose import (
+    QuantizeOptions,
+    check_inputs,
+    held_out_of,
+    most_runs,
+    quantize,
+)
 from edgefm.shrink.channels import Removed, shrunk
 
 FEW = 32  # calibration files below which a float network's ranges are hardly known
@@ -67,7 +74,8 @@ def _quantized(path: Path, source: Graph, options: CompileOptions,
                      "and other files will be clipped or rounded coarsely")
         limits = QuantizeOptions(input_range=input_range(files, inputs, preprocess),
                                  held_out=held_out_of(len(inputs)))
-        graph = quantize(source, inputs, limits, tick)
+        with engine_for(source, most_runs(len(inputs), limits)) as engine:
+            graph = quantize(source, inputs, limits, tick, engine)
     graph, removed = shrunk(graph)
     return Model(source, graph, preprocess, digest, path, removed)
 

@@ -10,18 +10,21 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 WORKERS_MISS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
                      if hasattr(signal, name))
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 END_SECONDS = 0.5       # from a polite word to the end
 
 
@@ -89,9 +92,12 @@ def end(process: subprocess.Popen[Any]) -> None:
 class _Worker(SpawnProcess):
     """A process of a pool."""
 
+    alone = False  # does not load the module __main__ of its parent
+
     def start(self) -> None:
-        """Start it, deaf: its parent ends it."""
-        with deaf(*WORKERS_MISS):
+        """Start it, deaf: its parent ends it. It computes on one core, and leaves the others to
+        its siblings."""
+        with deaf(*WORKERS_MISS), _one_core(), _without_main() if self.alone else nullcontext():
             super().start()
 
     def terminate(self) -> None:
@@ -99,11 +105,36 @@ class _Worker(SpawnProcess):
         self.kill()
 
 
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Matrix libraries of processes that are started in this block use one thread each, unless
+    somebody said how many."""
+    added = [name for name in _THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(added, "1"))
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes that are started in this block see an empty program."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 class Workers(SpawnContext):
     """A multiprocessing context that knows the processes it has made."""
 
-    def __init__(self) -> None:
+    def __init__(self, alone: bool = False) -> None:
         super().__init__()
+        self._alone = alone
         self._made: list[BaseProcess] = []
         if os.name == "posix":  # Python's own helper, which would complain if it were ended first
             from multiprocessing import resource_tracker
@@ -114,6 +145,7 @@ class Workers(SpawnContext):
     def Process(self, *arguments: Any, **options: Any) -> _Worker:  # type: ignore[override]
         """A new process, not started yet."""
         made = _Worker(*arguments, **options)
+        made.alone = self._alone
         self._made.append(made)
         return made
 

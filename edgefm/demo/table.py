@@ -15,11 +15,11 @@ from edgefm.compiler.pipeline import compile_loaded
 from edgefm.console import command
 from edgefm.console.terminal import say
 from edgefm.demo.subjects import Subject, subjects
-from edgefm.evaluate.tflite_reference import available
 from edgefm.evaluate.validate import make_units, process_pool, validate
 from edgefm.exporters.tflite import export_tflite
 from edgefm.files.write import check_folder, write_file
 from edgefm.html.plan_report import write_plan_report
+from edgefm.litert.reference import available
 
 PROGRAM = "edgefm.demo"
 COLUMNS = ("network", "fast B", "external B", "layer by layer B", "float %", "int8 %",

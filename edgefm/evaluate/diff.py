@@ -20,9 +20,9 @@ from edgefm.compiler.load import load_model
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import BadInput, naming
-from edgefm.evaluate import tflite_reference
 from edgefm.exporters.tflite import export_tflite
 from edgefm.files.read import read_bytes
+from edgefm.litert import reference as tflite_reference
 from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
 from edgefm.runtime import Runtime

@@ -6,8 +6,9 @@ Samples stream through one at a time; per tensor only a histogram and per-channe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from edgefm.errors import BadInput
 from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
 
+_WIDE = 2048  # values
 BINS = 8192  # over [-limit, limit): at least 16 per int8 step unless the map has one sign only
 
 
@@ -50,24 +52,35 @@ class Statistics:
             t: (min(low, other.spans[t][0]), max(high, other.spans[t][1]))
             for t, (low, high) in self.spans.items()})
 
+    def joined(self, other: Statistics) -> Statistics:
+        """What both sets of samples hold."""
+        histograms = {t: merged(a, other.histograms[t]) for t, a in self.histograms.items()}
+        peaks = {t: np.maximum(a, other.peaks[t]) for t, a in self.peaks.items()}
+        return replace(self.spanning(other), histograms=histograms, peaks=peaks)
 
-def observe(graph: Graph, samples: Iterable[Array]) -> Statistics:
+
+def observe(graph: Graph, samples: Iterable[Array],
+            run: Callable[[Array], Mapping[int, Array]] | None = None) -> Statistics:
     """Run every sample through `graph` (one input) and collect what its float tensors hold.
 
-    Raises BadInput when a tensor overflows or the weights hold infinities.
+    `run` gives the values of all tensors; without it NumPy does. Raises BadInput when a tensor
+    overflows or the weights hold infinities.
     """
+    run = run or (lambda sample: run_graph(graph, [sample]))
+    return reduce(Statistics.joined, (_seen(graph, run(sample)) for sample in samples))
+
+
+def _seen(graph: Graph, values: Mapping[int, Array]) -> Statistics:
+    """The statistics of one sample."""
     histograms: dict[int, Histogram] = {}
     peaks: dict[int, npt.NDArray[np.float32]] = {}
-    for sample in samples:
-        for t, values in run_graph(graph, [sample]).items():
-            if values.dtype == np.float32:
-                if not np.isfinite(values).all():
-                    raise BadInput(f"{graph.name}: tensor {graph.tensors[t].name!r} is not finite "
-                                   "on a calibration sample")
-                counts, peak = histogram(values), _peaks(values)
-                histograms[t] = merged(histograms[t], counts) if t in histograms else counts
-                peaks[t] = np.maximum(peaks[t], peak) if t in peaks else peak
-    spans = {t: (values.low, values.high) for t, values in histograms.items()}
+    for t, one in values.items():
+        if one.dtype == np.float32:
+            if not np.isfinite(one).all():
+                raise BadInput(f"{graph.name}: tensor {graph.tensors[t].name!r} is not finite "
+                               "on a calibration sample")
+            histograms[t], peaks[t] = histogram(one), _peaks(one)
+    spans = {t: (seen.low, seen.high) for t, seen in histograms.items()}
     return Statistics(histograms, peaks, spans)
 
 
@@ -100,7 +113,12 @@ def _widened(old: Histogram, limit: float) -> npt.NDArray[np.int64]:
 
 def _peaks(values: Array) -> npt.NDArray[np.float32]:
     rows = values.reshape(-1, values.shape[-1] if values.ndim else 1)
-    return np.asarray(np.maximum(rows.max(axis=0), -rows.min(axis=0)))
+    wide = max(1, _WIDE // rows.shape[1])  # pixels side by side: NumPy is slow with short rows
+    whole = len(rows) // wide * wide
+    blocks = rows[:whole].reshape(-1, wide * rows.shape[1]) if whole else rows[:1]
+    parts = [part.reshape(-1, rows.shape[1]) for part in (blocks.max(axis=0), -blocks.min(axis=0))]
+    rest = rows[whole:]
+    return np.asarray(np.concatenate([*parts, rest, -rest]).max(axis=0))
 
 
 # Ranges. Every method maps a histogram to the (low, high) that 8 bits shall span.

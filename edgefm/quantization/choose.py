@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from itertools import chain
 
 import numpy as np
 
@@ -19,12 +21,11 @@ from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.network.graph import Array, Graph
 from edgefm.network.operators import Kind, of_kind
 from edgefm.network.rewrite import fuse, prune
-from edgefm.ops import run_graph
-from edgefm.ops.quantize import dequantized, quantized
-from edgefm.quantization.calibrate import Statistics, observe
+from edgefm.quantization.calibrate import Statistics
+from edgefm.quantization.engine import Engine, Result, Work
 from edgefm.quantization.equalize import can_equalize, equalized
-from edgefm.quantization.recipe import Recipe, integer_graph, refuse_unquantizable
-from edgefm.quantization.refine import refined
+from edgefm.quantization.recipe import Recipe, refuse_unquantizable
+from edgefm.quantization.works import PART, Expect, FloatGraph, Make, Measure, Observe, parts
 
 METHODS = ("minmax", "99.99", "99.999", "mse")
 _AFTER_SCORES = of_kind(Kind.DECISION, Kind.ALIAS)
@@ -55,15 +56,6 @@ class QuantizeOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FloatGraph:
-    """A float graph to be quantized, and what its tensors hold."""
-
-    graph: Graph
-    seen: Statistics
-    equalized: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class QuantizedGraph:
     """One quantization, and its distance from the float graph on the held-out samples."""
 
@@ -80,26 +72,45 @@ class QuantizedGraph:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Judge:
-    """Samples, and the float values that `tensors` have on each of them."""
+class _Search:
+    """What every step of a search needs: who works, who is told, what is measured against what."""
 
-    samples: Sequence[Array]
-    tensors: tuple[int, ...]
-    expected: Sequence[Sequence[Array]]
+    engine: Engine
     tick: Callable[[], None]
+    options: QuantizeOptions
+    samples: Sequence[Array] = ()
+    tensors: tuple[int, ...] = ()
+    expected: Sequence[Sequence[Array]] = ()
+
+    def each(self, works: Iterable[Work[Result]]) -> list[Result]:
+        """The results of works, in their order."""
+        return list(self.engine.each(works, self._tell))
+
+    def _tell(self, runs: int) -> None:
+        for _ in range(runs):
+            self.tick()
+
+    def observed(self, graph: Graph, samples: Sequence[Array]) -> Statistics:
+        """What a float graph's tensors hold on samples."""
+        return reduce(Statistics.joined,
+                      self.each(Observe(graph, part) for part in parts(samples)))
+
+    def recipe(self, method: str) -> Recipe:
+        return Recipe(method, self.options.input_range, self.options.given)
 
 
 def quantize(graph: Graph, samples: Sequence[Array], options: QuantizeOptions | None = None,
-             tick: Callable[[], None] = lambda: None) -> Graph:
+             tick: Callable[[], None] = lambda: None, engine: Engine | None = None) -> Graph:
     """The int8 version of a float graph that follows it best; its inputs and outputs are int8.
 
     `samples`: preprocessed float32 inputs in the shape of the graph's one input; `tick` is called
-    after each run of one sample. Raises UnsupportedModel for operators without an int8 form,
-    BadInput for unusable samples.
+    once for each run of one sample, `engine` runs them. Raises UnsupportedModel for operators
+    without an int8 form, BadInput for unusable samples.
     """
     options = options or QuantizeOptions()
-    best = min(quantizations(graph, samples, options, tick), key=lambda c: c.distance)
-    return _over_all(graph, samples, best, options, tick)
+    search = _Search(engine or Engine(), tick, options)
+    best = min(_quantizations(graph, samples, search), key=lambda c: c.distance)
+    return _over_all(graph, samples, best, search)
 
 
 def held_out_of(count: int) -> int:
@@ -110,40 +121,52 @@ def held_out_of(count: int) -> int:
 def most_runs(count: int, options: QuantizeOptions) -> int:
     """At most how often `quantize` calls `tick` for so many samples."""
     held = len(range(0, count, _stride(count, options.held_out)))
+    fit = max(count - held, 1)
+    few, all_few = (len(range(0, n, -(-n // max(1, options.refine_with)))) for n in (
+        fit, fit if count > _FEW else count))
     variants = len(options.equalize)
     tried = len(options.methods) + len(options.refine) - 1
-    last = held if count > _FEW else variants * count
-    return variants * (max(count - held, 1) + tried * held) + last
+    last = (held if count > _FEW else variants * count) + all_few
+    refined = len(options.methods) if options.refine[0] else len(options.refine) - 1
+    return variants * (fit + tried * held + refined * few) + last
 
 
-def _over_all(graph: Graph, samples: Sequence[Array], best: QuantizedGraph,
-              options: QuantizeOptions, tick: Callable[[], None]) -> Graph:
+def _over_all(graph: Graph, samples: Sequence[Array], best: QuantizedGraph, search: _Search
+              ) -> Graph:
     """The best candidate as it is once the samples that chose it calibrate too."""
-    some, held = _split(samples, options.held_out)
+    some, held = _split(samples, search.options.held_out)
     if len(samples) > _FEW:
-        seen = best.variant.seen.spanning(observe(best.variant.graph, _ticking(held, tick)))
+        seen = best.variant.seen.spanning(search.observed(best.variant.graph, held))
         variant = replace(best.variant, seen=seen)
     else:
-        some, own = list(samples), replace(options, equalize=(best.variant.equalized,))
-        (variant,) = _variants(fuse(graph), some, own, tick)
-    few = _some(some, options) if best.refined else ()
-    return prune(_made(variant, best.method, few, options))
+        some, own = list(samples), replace(search.options, equalize=(best.variant.equalized,))
+        (variant,) = _variants(fuse(graph), some, replace(search, options=own))
+    few = _some(some, search.options) if best.refined else ()
+    (made,) = search.each([Make(variant, search.recipe(best.method), few)])
+    return prune(made)
 
 
 def quantizations(graph: Graph, samples: Sequence[Array], options: QuantizeOptions | None = None,
-               tick: Callable[[], None] = lambda: None) -> list[QuantizedGraph]:
+                  tick: Callable[[], None] = lambda: None, engine: Engine | None = None
+                  ) -> list[QuantizedGraph]:
     """Every quantization that `quantize` chooses from, in the order in which they were tried."""
-    options = options or QuantizeOptions()
-    graph = fuse(graph)
+    return _quantizations(graph, samples,
+                          _Search(engine or Engine(), tick, options or QuantizeOptions()))
+
+
+def _quantizations(graph: Graph, samples: Sequence[Array], search: _Search
+                   ) -> list[QuantizedGraph]:
+    graph, options = fuse(graph), search.options
     refuse_unquantizable(graph)
     _check_samples(graph, samples)
     fit, held = _split(samples, options.held_out)
     tensors = _judged(graph)
-    expected = [[values[t] for t in tensors] for values in (run_graph(graph, [x]) for x in held)]
-    judge = _Judge(held, tensors, expected, tick)
+    expected = search.each(Expect(graph, tensors, part) for part in parts(held))
+    search = replace(search, samples=held, tensors=tensors,
+                     expected=list(chain.from_iterable(expected)))
     tried: list[QuantizedGraph] = []
-    for variant in _variants(graph, fit, options, tick):
-        tried += _search(variant, _some(fit, options), judge, options)
+    for variant in _variants(graph, fit, search):
+        tried += _tried(variant, _some(fit, options), search)
     return tried
 
 
@@ -184,47 +207,37 @@ def _some(samples: Sequence[Array], options: QuantizeOptions) -> Sequence[Array]
     return samples[::-(-len(samples) // max(1, options.refine_with))]
 
 
-def _variants(graph: Graph, fit: Sequence[Array], options: QuantizeOptions,
-              tick: Callable[[], None]) -> Iterator[FloatGraph]:
+def _variants(graph: Graph, fit: Sequence[Array], search: _Search) -> Iterator[FloatGraph]:
     """The float graphs to quantize: as it is, and equalized."""
-    seen = observe(graph, _ticking(fit, tick))
-    both = True in options.equalize and can_equalize(graph)
-    if False in options.equalize or not both:
+    wanted = search.options.equalize
+    seen = search.observed(graph, fit)
+    both = True in wanted and can_equalize(graph)
+    if False in wanted or not both:
         yield FloatGraph(graph, seen, False)
     if both:
         other = equalized(graph, seen)
-        yield FloatGraph(other, observe(other, _ticking(fit, tick)), True)
+        yield FloatGraph(other, search.observed(other, fit), True)
 
 
-def _ticking(samples: Iterable[Array], tick: Callable[[], None]) -> Iterator[Array]:
-    for sample in samples:
-        yield sample
-        tick()
-
-
-def _search(variant: FloatGraph, few: Sequence[Array], judge: _Judge, options: QuantizeOptions
-            ) -> list[QuantizedGraph]:
+def _tried(variant: FloatGraph, few: Sequence[Array], search: _Search) -> list[QuantizedGraph]:
     """Try every range method, then the best of them with the other ways to round."""
-    first, *others = options.refine
-    tried = [_measured(variant, method, few if first else (), judge, options)
-             for method in options.methods]
+    first, *others = search.options.refine
+    tried = _measured(variant, search.options.methods, few if first else (), search)
     best = min(tried, key=lambda c: c.distance).method
-    return tried + [_measured(variant, best, few if other else (), judge, options)
-                    for other in others]
+    for other in others:
+        tried += _measured(variant, [best], few if other else (), search)
+    return tried
 
 
-def _measured(variant: FloatGraph, method: str, few: Sequence[Array], judge: _Judge,
-              options: QuantizeOptions) -> QuantizedGraph:
-    """One candidate; refined with the samples `few`, if there are any."""
-    made = _made(variant, method, few, options)
-    return QuantizedGraph(prune(made), variant, method, bool(few), _distance(made, judge))
-
-
-def _made(variant: FloatGraph, method: str, few: Sequence[Array],
-          options: QuantizeOptions) -> Graph:
-    made = integer_graph(variant.graph, variant.seen, Recipe(method, options.input_range,
-                                                             options.given))
-    return refined(variant.graph, made, few) if few else made
+def _measured(variant: FloatGraph, methods: Sequence[str], few: Sequence[Array], search: _Search
+              ) -> list[QuantizedGraph]:
+    """One candidate per method; refined with the samples `few`, if there are any."""
+    made = search.each(Make(variant, search.recipe(method), few) for method in methods)
+    works = [Measure(graph, search.tensors, part, search.expected[PART * i:PART * i + len(part)])
+             for graph in made for i, part in enumerate(parts(search.samples))]
+    distances = np.array(list(chain.from_iterable(search.each(works)))).reshape(len(made), -1)
+    return [QuantizedGraph(prune(graph), variant, method, bool(few), sum(of.tolist()) / len(of))
+            for graph, method, of in zip(made, methods, distances, strict=True)]
 
 
 def _judged(graph: Graph) -> tuple[int, ...]:
@@ -236,29 +249,3 @@ def _judged(graph: Graph) -> tuple[int, ...]:
             t = graph.nodes[made[t]].inputs[0]
         tensors.append(t)
     return tuple(tensors)
-
-
-def _distance(graph: Graph, judge: _Judge) -> float:
-    """Mean distance of an int8 graph from the float values."""
-    total, into = 0.0, graph.tensors[graph.inputs[0]]
-    for sample, expected in zip(judge.samples, judge.expected, strict=True):
-        values = run_graph(graph, [quantized(sample, into)])
-        total += sum(_divergence(real, dequantized(values[t], graph.tensors[t]))
-                     for t, real in zip(judge.tensors, expected, strict=True))
-        judge.tick()
-    return total / len(judge.samples)
-
-
-def _divergence(real: Array, met: Array) -> float:
-    """Between vectors, of their softmax: Kullback-Leibler, in nats; between maps: relative square
-    error."""
-    a, b = real.astype(np.float64).ravel(), met.astype(np.float64).ravel()
-    if 1 < max(real.shape, default=0) == a.size:
-        log_p, log_q = _log_softmax(a), _log_softmax(b)
-        return float((np.exp(log_p) * (log_p - log_q)).sum())
-    return float(((a - b) ** 2).sum() / max(float((a ** 2).sum()), 1e-30))
-
-
-def _log_softmax(x: Array) -> Array:
-    shifted = x - x.max()
-    return np.asarray(shifted - np.log(np.exp(shifted).sum()))

@@ -28,6 +28,7 @@ from edgefm.ops.quantize import dequantized, quantized
 from edgefm.ops.window import windows
 
 _PIXELS = 256  # output positions per sample that correlations are taken from
+_BLOCK = 64    # taps
 _BIAS_LIMIT = 1 << 30
 _DAMPING = 1e-2  # of the mean variance
 _SMALLEST_VARIANCE = 1e-12
@@ -67,11 +68,15 @@ def _refined_node(graph: Graph, integer: Graph, pair: tuple[Node, Node], real: _
     assert weights.data is not None and old.quant is not None and bias.quant is not None
     rows = _rows(weights.data.astype(np.float64), node)
     scale = np.array(old.quant.scale).reshape(rows.shape[:2])
-    wanted = _mean([taps_of(values[node.inputs[0]], node, weights.shape) for values in real])
-    met = [taps_of(dequantized(values[twin.inputs[0]], entry), node, weights.shape)
-           for values in whole]
-    steps = rounded(rows, scale, covariance_of(met))
-    shift = _products(rows, wanted) - _products(steps * scale[..., None], _mean(met))
+    wanted = [_mean_taps(values[node.inputs[0]], node, weights.shape) for values in real]
+    met, seen = [], []
+    for values in whole:
+        x = dequantized(values[twin.inputs[0]], entry)
+        met.append(_mean_taps(x, node, weights.shape))
+        seen.append(taps_of(x, node, weights.shape, _PIXELS))
+    steps = rounded(rows, scale, covariance_of(seen))
+    shift = (_products(rows, np.mean(wanted, axis=0))
+             - _products(steps * scale[..., None], np.mean(met, axis=0)))
     stored = graph.tensors[node.inputs[2]].data if node.inputs[2] >= 0 else None
     shift = shift if stored is None else shift + stored
     bias_steps = np.clip(np.rint(shift / np.array(bias.quant.scale)), -_BIAS_LIMIT, _BIAS_LIMIT)
@@ -95,20 +100,35 @@ def _unrows(steps: Floats, shape: tuple[int, ...], node: Node) -> Array:
     return np.ascontiguousarray(ordered.reshape(shape).astype(np.int8))
 
 
-def taps_of(x: Array, node: Node, shape: tuple[int, ...]) -> Array:
-    """What the rows are multiplied with: float32 [blocks, positions, K]."""
+def taps_of(x: Array, node: Node, shape: tuple[int, ...], most: int | None = None) -> Array:
+    """What the rows are multiplied with: float32 [blocks, positions, K]; at most about `most`
+    positions, evenly spread."""
     if node.op == "fully_connected":
-        return x.reshape(1, -1, shape[1])
+        flat = x.reshape(1, -1, shape[1])
+        return flat[:, ::_every(flat.shape[1], most)]
     view = windows(x, (shape[1], shape[2]), node.attrs)[0]
-    order = (2, 0, 1, 3, 4) if node.op == "depthwise_conv2d" else (0, 1, 3, 4, 2)
-    blocks = x.shape[3] if node.op == "depthwise_conv2d" else 1
-    taps = view.transpose(order).reshape(blocks, view.shape[0] * view.shape[1], -1)
-    return np.asarray(taps)
+    height, width = view.shape[:2]
+    rows, columns = np.divmod(np.arange(0, height * width, _every(height * width, most)), width)
+    some = view[rows, columns]  # [positions, C, kh, kw]
+    if node.op == "depthwise_conv2d":
+        return np.ascontiguousarray(some.transpose(1, 0, 2, 3).reshape(x.shape[3], len(rows), -1))
+    return np.ascontiguousarray(some.transpose(0, 2, 3, 1).reshape(1, len(rows), -1))
 
 
-def _mean(taps: Sequence[Array]) -> Floats:
-    """Mean of every tap: [blocks, K]."""
-    return np.asarray(np.mean([t.mean(axis=1, dtype=np.float64) for t in taps], axis=0))
+def _every(count: int, most: int | None) -> int:
+    return 1 if most is None else -(-count // most)
+
+
+def _mean_taps(x: Array, node: Node, shape: tuple[int, ...]) -> Floats:
+    """Mean of every tap over all positions: [blocks, K]."""
+    if node.op == "fully_connected":
+        return np.asarray(x.reshape(1, -1, shape[1]).mean(axis=1, dtype=np.float64))
+    view = windows(x, (shape[1], shape[2]), node.attrs)[0]
+    means = np.array([[view[..., i, j].mean(axis=(0, 1), dtype=np.float64)
+                       for j in range(shape[2])] for i in range(shape[1])])  # [kh, kw, C]
+    if node.op == "depthwise_conv2d":
+        return means.reshape(-1, x.shape[3]).T
+    return means.reshape(1, -1)
 
 
 def _products(rows: Floats, taps: Floats) -> Floats:
@@ -118,7 +138,7 @@ def _products(rows: Floats, taps: Floats) -> Floats:
 
 def covariance_of(taps: Sequence[Array]) -> Floats:
     """Covariance [blocks, K, K], shrunk towards its diagonal as far as positions are too few."""
-    seen = np.concatenate([t[:, ::-(-t.shape[1] // _PIXELS)] for t in taps], axis=1)
+    seen = np.concatenate([t[:, ::_every(t.shape[1], _PIXELS)] for t in taps], axis=1)
     centred = seen - seen.mean(axis=1, keepdims=True, dtype=np.float64)
     count, k = centred.shape[1:]
     full = centred.transpose(0, 2, 1) @ centred / count
@@ -130,11 +150,17 @@ def covariance_of(taps: Sequence[Array]) -> Floats:
 
 def rounded(rows: Floats, scale: Floats, covariance: Floats) -> Floats:
     """Integer steps of `rows` [blocks, rows, K] at `scale` [blocks, rows]: tap by tap, later taps
-    make up for the error of earlier ones, as far as `covariance` [blocks, K, K] says they can."""
+    make up for the error of earlier ones, as far as `covariance` [blocks, K, K] says they can.
+    What a block of taps leaves to later blocks is handed on at once: one product of matrices."""
     influence = np.linalg.cholesky(np.linalg.inv(covariance)).transpose(0, 2, 1)
     left, steps = rows.copy(), np.empty_like(rows)
-    for k in range(rows.shape[2]):
-        steps[..., k] = np.clip(np.rint(left[..., k] / scale), -127, 127)
-        error = (left[..., k] - steps[..., k] * scale) / influence[:, None, k, k]
-        left[..., k + 1:] -= error[..., None] * influence[:, None, k, k + 1:]
+    for first in range(0, rows.shape[2], _BLOCK):
+        last = min(first + _BLOCK, rows.shape[2])
+        errors = np.empty((*rows.shape[:2], last - first))
+        for k in range(first, last):
+            steps[..., k] = np.clip(np.rint(left[..., k] / scale), -127, 127)
+            error = (left[..., k] - steps[..., k] * scale) / influence[:, None, k, k]
+            left[..., k + 1:last] -= error[..., None] * influence[:, None, k, k + 1:last]
+            errors[..., k - first] = error
+        left[..., last:] -= errors @ influence[:, first:last, last:]
     return steps

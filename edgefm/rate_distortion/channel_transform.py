@@ -224,7 +224,7 @@ def _taps(graph: Graph, group: ChannelGroup, samples: Sequence[Array], mixes: bo
                 tensor = graph.tensors[node.inputs[0]]
                 rows = taps[tensor.name].reshape(tensor.shape).astype(np.float32)
                 real = (rows - np.float32(tensor.zero_point)) * np.float32(tensor.scale)
-                tapped = taps_of(real, node, graph.tensors[node.inputs[1]].shape)
-                seen[node.inputs[1]].append(tapped[:, ::-(-tapped.shape[1] // _PIXELS)])
+                shape = graph.tensors[node.inputs[1]].shape
+                seen[node.inputs[1]].append(taps_of(real, node, shape, _PIXELS))
     return {w: Taps(np.mean([x.mean(axis=1, dtype=np.float64)[0] for x in tapped], axis=0),
                     covariance_of(tapped)[0]) for w, tapped in seen.items()}

@@ -14,7 +14,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
     ("files",),
     ("console",),
     ("network", "html", "zoo"),
-    ("codecs", "kernels", "ops", "images", "importers"),
+    ("codecs", "kernels", "ops", "images", "importers", "litert"),
     ("exporters", "lower", "planner", "quantization", "shrink"),
     ("package",),
     ("runtime",),

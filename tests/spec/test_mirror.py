@@ -45,6 +45,8 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "edgefm/planner/model.py", "edgefm/planner/smallest.py", "edgefm/planner/within.py"),
     "tests/edgefm/planner/test_build.py": ("edgefm/planner/storage.py",),
     "tests/edgefm/package/test_read.py": ("edgefm/package/meta.py",),
+    "tests/edgefm/quantization/test_choose.py": (
+        "edgefm/quantization/engine.py", "edgefm/quantization/works.py"),
     "tests/edgefm/rate_distortion/test_gradient.py": ("edgefm/rate_distortion/fisher.py",),
     "tests/edgefm/runtime/test_runtime.py": (
         "edgefm/runtime/build.py", "edgefm/runtime/load.py", "edgefm/runtime/result.py"),

@@ -18,8 +18,8 @@ from typing import Any
 from edgefm import importers
 from edgefm.compiler.load import load_model
 from edgefm.compiler.options import CompileOptions
+from edgefm.console.pool import completed
 from edgefm.errors import BadInput
-from edgefm.evaluate.executors import completed
 from edgefm.evaluate.sweep.units import (
     CompiledPoint,
     JudgeUnit,

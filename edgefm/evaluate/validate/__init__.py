@@ -26,8 +26,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from edgefm.console.pool import completed, process_pool
 from edgefm.errors import BadInput
-from edgefm.evaluate.executors import completed, process_pool
 from edgefm.evaluate.validate import classify, detect, segment
 from edgefm.evaluate.validate.statistics import mean_and_error
 from edgefm.evaluate.validate.unit import TASKS, Labelled, Outcome, Unit, run_unit, task_of

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from edgefm.compiler.pipeline import Compiled
 from edgefm.errors import BadInput
-from edgefm.evaluate.tflite_reference import Reference, available
 from edgefm.exporters.tflite import export_tflite
 from edgefm.files.read import read_bytes
+from edgefm.litert.reference import Reference, available
 from edgefm.rate_distortion.divergence import Decision, decision_of, package_of
 
 

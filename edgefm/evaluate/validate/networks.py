@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgefm import importers
-from edgefm.evaluate.tflite_reference import Reference, available
 from edgefm.files.read import read_bytes
 from edgefm.images.preprocess import InputInfo, Preprocess, load_image
+from edgefm.litert.reference import Reference, available
 from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
 from edgefm.package.counters import MapCounters

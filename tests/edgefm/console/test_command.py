@@ -18,7 +18,7 @@ from edgefm.errors import BadInput
 WORK = """
     import hashlib, os, sys, time
     from pathlib import Path
-    from edgefm.console import command, terminal
+    from edgefm.console import command, pool as processes, terminal
     from edgefm.evaluate import executors
     from edgefm.files import write
 
@@ -38,7 +38,7 @@ WORK = """
 
     def pool():
         with executors.executor(None, 2) as made:
-            for unit, result in executors.completed(made, globals()[sys.argv[2]], range(8)):
+            for unit, result in processes.completed(made, globals()[sys.argv[2]], range(8)):
                 raise AssertionError("a unit that never ends gave a result")
 
     def writes():

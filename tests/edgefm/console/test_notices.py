@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from edgefm.console.notices import warnings_as_lines
+from edgefm.console.pool import process_pool
 from edgefm.errors import CalibrationWarning
-from edgefm.evaluate.executors import process_pool
 
 
 def warned(number: int) -> int:
@@ -54,7 +54,7 @@ def test_workers_print_their_warnings_as_lines(capfd: pytest.CaptureFixture[str]
 BAR = """
 import sys, time, warnings
 from host_tools.cli.progress import progress_bar
-from edgefm.evaluate.executors import process_pool
+from edgefm.console.pool import process_pool
 from edgefm.console.notices import warnings_as_lines
 from test_notices import warned
 

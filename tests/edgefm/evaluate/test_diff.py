@@ -16,9 +16,9 @@ from edgefm.compiler.load import load_model
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import BadInput
-from edgefm.evaluate import tflite_reference
 from edgefm.evaluate.diff import diff_compiled, diff_model, random_inputs
 from edgefm.exporters.tflite import export_tflite
+from edgefm.litert import reference as tflite_reference
 from edgefm.lower import lower
 from edgefm.network.graph import Graph
 from edgefm.package.container import read_sections, read_tiles, seal

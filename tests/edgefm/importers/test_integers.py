@@ -10,9 +10,9 @@ import pytest
 from onnx_models import IMAGE, Node, model, whole
 
 from edgefm.errors import UnsupportedModel
-from edgefm.evaluate.tflite_reference import Reference
 from edgefm.exporters.tflite import export_tflite
 from edgefm.importers.onnx import load_onnx
+from edgefm.litert.reference import Reference
 from edgefm.network.graph import Array, Graph
 from edgefm.ops import run_graph
 

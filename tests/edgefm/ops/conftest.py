@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from edgefm.evaluate.tflite_reference import Reference, available
 from edgefm.exporters.tflite import export_tflite
+from edgefm.litert.reference import Reference, available
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.ops import run_graph
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.evaluate.tflite_reference import Reference
 from edgefm.importers.tflite import load_tflite
+from edgefm.litert.reference import Reference
 from edgefm.network.graph import Array, Graph, Node
 from edgefm.ops import MEANINGS, run_graph
 

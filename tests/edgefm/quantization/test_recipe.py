@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from edgefm.errors import UnsupportedModel
-from edgefm.evaluate.tflite_reference import Reference
 from edgefm.exporters.tflite import export_tflite
+from edgefm.litert.reference import Reference
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph, Node, Tensor
 from edgefm.ops import run_graph

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from edgefm.errors import BadInput, MissingTool
-from edgefm.evaluate.tflite_reference import Reference, available
 from edgefm.exporters.tflite import export_tflite
+from edgefm.litert.reference import Reference, available
 from edgefm.network.graph import Graph, Node, Quant, Tensor
 
 PACKAGES = ["ai_edge_litert", "tflite_runtime", "tensorflow"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TFLite as the judge, behind one shim.
+"""TFLite behind one shim: as the judge, and as what runs float networks fast.
 
 The verdict on bits is given by one implementation only: the reference kernels (BUILTIN_REF) of
 ai-edge-litert 2.3, with every tensor preserved. Where it is not installed, another version of it,
@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Sequence
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -66,12 +69,31 @@ def _is_pinned(name: str) -> bool:
         return False
 
 
+@contextmanager
+def _silent() -> Iterator[None]:
+    """What C code says on stderr meanwhile (which kernels it takes) is for nobody."""
+    try:
+        saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # no stderr at all
+        yield
+        return
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
+
+
 class Reference:
     """One model in the oracle; also a context manager. Not to be shared between threads.
 
     `package` names who judges, `exact` says whether it is the pinned implementation. Raises
     MissingTool when no TFLite is installed and BadInput when it refuses the model.
     """
+
+    _KERNELS = "BUILTIN_REF"
 
     def __init__(self, model: bytes) -> None:
         name, module = _found()
@@ -80,11 +102,12 @@ class Reference:
         self.package = name
         self.exact = _is_pinned(name)
         try:
-            self._interpreter = module.Interpreter(
-                model_content=model, num_threads=1,
-                experimental_op_resolver_type=module.OpResolverType.BUILTIN_REF,
-                experimental_preserve_all_tensors=True)
-            self._interpreter.allocate_tensors()
+            with warnings.catch_warnings(action="ignore"), _silent():
+                self._interpreter = module.Interpreter(
+                    model_content=model, num_threads=1,
+                    experimental_op_resolver_type=getattr(module.OpResolverType, self._KERNELS),
+                    experimental_preserve_all_tensors=True)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BadInput(f"{name} refuses the model: {' '.join(str(error).split())}") from error
 
@@ -137,3 +160,9 @@ class Reference:
             raise BadInput(f"{self.package}: input {detail['name']!r} is "
                            f"{value.dtype}{value.shape}, expected {dtype}{shape}")
         self._interpreter.set_tensor(detail["index"], value)
+
+
+class FastFloat(Reference):
+    """A float model in the optimized kernels: every tensor, right up to float32 rounding."""
+
+    _KERNELS = "BUILTIN"
