@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -30,7 +31,8 @@ class CompileKeywords(TypedDict, total=False):
     `geometry`: crop, stretch or letterbox. `codec`: of maps in external memory, raw, lossless or an
     id. `objective`: cost or maps. `cut`: auto, ops, blocks, or names of tensors. `budget`,
     `quality` and `temporal`: what may be lost. `tables`: an .npz of trained codecs. `names`: of
-    classes, a file with one per line or a list.
+    classes, a file with one per line or a list. `input_shape`: of an ONNX file that leaves sizes
+    open, in the file's order.
     """
 
     fast: int | str | None
@@ -47,6 +49,7 @@ class CompileKeywords(TypedDict, total=False):
     temporal: Temporal | None
     tables: PathLike | None
     names: PathLike | Sequence[str] | None
+    input_shape: Sequence[int] | None
 
 
 def read_options(model: Path, given: CompileKeywords, pictures: bool = True) -> CompileOptions:
@@ -63,7 +66,8 @@ def read_options(model: Path, given: CompileKeywords, pictures: bool = True) -> 
         calib=_path(given, "calib"), preprocess=_text(given, "preprocess"),
         geometry=_text(given, "geometry"), codec=_text(given, "codec"),
         objective=_text(given, "objective") or "cost", cut=_cut(given.get("cut")),
-        tables=_path(given, "tables"), labels=_names(given.get("names")), pictures=pictures)
+        tables=_path(given, "tables"), labels=_names(given.get("names")), pictures=pictures,
+        input_shape=_shape(given.get("input_shape")))
     for add in (_with_memory, _with_budget, _with_quality, _with_temporal):
         options = add(options, given)
     return with_zoo_defaults(options, model)
@@ -147,6 +151,19 @@ def _names(names: PathLike | Sequence[str] | None) -> tuple[str, ...]:
     if isinstance(names, (str, os.PathLike)):
         return read_names(Path(names))
     return tuple(map(str, names or ()))
+
+
+def _shape(given: Sequence[int] | None) -> tuple[int, ...] | None:
+    if given is None:
+        return None
+    try:
+        shape = tuple(operator.index(size) for size in given)
+    except TypeError:
+        shape = ()
+    if not 1 <= len(shape) <= 8 or min(shape) < 1:
+        raise BadInput(f"input_shape: got {given!r:.60}, expected sizes from 1 up, such as "
+                       "(1, 3, 224, 224)")
+    return shape
 
 
 def shows_keywords(function: Function) -> Function:

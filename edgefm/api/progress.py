@@ -20,7 +20,7 @@ def quantizing_runs(model: Path, options: CompileOptions) -> int:
 
     Raises BadInput for a model or a folder that cannot be read.
     """
-    if options.calib is None or not importers.load(model).is_float():
+    if options.calib is None or not importers.load(model, options.input_shape).is_float():
         return 0
     count = min(len(calibration_files(options.calib, str(model))), CALIBRATION_IMAGES)
     return most_runs(count, QuantizeOptions(held_out=held_out_of(count)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgefm import importers
@@ -21,7 +21,9 @@ from edgefm.images.preprocess import (
     choose_preprocess,
     is_picture,
 )
-from edgefm.network.graph import Graph
+from edgefm.network.affine import span_of
+from edgefm.network.graph import Graph, Node, Tensor, with_distinct_names
+from edgefm.ops.quantize import dequantized
 from edgefm.quantization.choose import (
     QuantizeOptions,
     check_inputs,
@@ -29,6 +31,7 @@ from edgefm.quantization.choose import (
     most_runs,
     quantize,
 )
+from edgefm.quantization.dequantize import dequantized_graph
 from edgefm.shrink.channels import Removed, shrunk
 
 FEW = 32  # calibration files below which a float network's ranges are hardly known
@@ -53,7 +56,7 @@ def load_model(path: Path, options: CompileOptions,
 
     Raises BadInput or UnsupportedModel with one line, also when a float network has no calibration.
     """
-    source = importers.load(path)
+    source = importers.load(path, options.input_shape)
     with naming(path, source.name):
         return _quantized(path, source, options, tick)
 
@@ -66,18 +69,41 @@ def _quantized(path: Path, source: Graph, options: CompileOptions,
     preprocess = choose_preprocess(source, options.preprocess, options.geometry,
                                    _needs_pictures(source, options))
     digest = hashlib.sha256(read_bytes(path)).hexdigest()
-    graph = source
-    if source.is_float():
-        files = spread_files(options.calib, source.name)
-        inputs = inputs_of(files, source, preprocess)
-        warn_of_few(options.calib, len(inputs), FEW, "the ranges of all maps are taken from them, "
-                     "and other files will be clipped or rounded coarsely")
-        limits = QuantizeOptions(input_range=input_range(files, inputs, preprocess),
-                                 held_out=held_out_of(len(inputs)))
-        with engine_for(source, most_runs(len(inputs), limits)) as engine:
-            graph = quantize(source, inputs, limits, tick, engine)
+    graph = _calibrated(source, preprocess, options, tick) if source.is_float() else source
     graph, removed = shrunk(graph)
     return Model(source, graph, preprocess, digest, path, removed)
+
+
+def _calibrated(source: Graph, preprocess: Preprocess | None, options: CompileOptions,
+                tick: Callable[[], None]) -> Graph:
+    """The 8-bit network of a float one."""
+    files = spread_files(options.calib, source.name)
+    inputs = inputs_of(files, source, preprocess)
+    warn_of_few(options.calib, len(inputs), FEW, "the ranges of all maps are taken from them, "
+                "and other files will be clipped or rounded coarsely")
+    entry = source.tensors[source.inputs[0]]
+    if entry.quant is None:
+        limits = input_range(files, inputs, preprocess)
+    else:  # its values are whole numbers on a scale: all of them can come
+        limits = span_of(entry.quant, entry.dtype)
+        inputs = [dequantized(x, entry) for x in inputs]
+        source = dequantized_graph(source)
+    how = QuantizeOptions(input_range=limits, held_out=held_out_of(len(inputs)))
+    with engine_for(source, most_runs(len(inputs), how)) as engine:
+        return _entered(quantize(source, inputs, how, tick, engine), entry)
+
+
+def _entered(graph: Graph, entry: Tensor) -> Graph:
+    """The network with the file's 8-bit input, if it has one, in front of its own."""
+    t = graph.inputs[0]
+    inner = graph.tensors[t]
+    if entry.quant is None or (inner.dtype, inner.quant) == (entry.dtype, entry.quant):
+        return graph
+    tensors = [*graph.tensors, entry]
+    tensors[t] = replace(inner, name=f"{inner.name}/{inner.dtype}")
+    first = Node("quantize", tensors[t].name, (len(tensors) - 1,), (t,))
+    return replace(graph, tensors=tuple(with_distinct_names(tensors)),
+                   nodes=(first, *graph.nodes), inputs=(len(tensors) - 1,))
 
 
 def _expect_options(source: Graph, options: CompileOptions) -> None:

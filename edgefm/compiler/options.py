@@ -30,7 +30,8 @@ class CompileOptions:
     feature maps per inference, both ways, whatever the picture) and `mean_byte_budget` (the same on
     average) may be given; stored maps then get coarser steps. `tolerance` (steps of a map) and
     `refresh` (frames) are for the codec temporal. With `pictures` a float input that can be a
-    picture needs `preprocess`, unless all files of `calib` are arrays of numbers.
+    picture needs `preprocess`, unless all files of `calib` are arrays of numbers. `input_shape` is
+    that of an ONNX file which leaves it open, in the file's order.
     """
 
     fast: int | None = None
@@ -57,6 +58,7 @@ class CompileOptions:
     quality: str = "even"
     tile: int = TILE
     pictures: bool = True
+    input_shape: tuple[int, ...] | None = None
 
     @property
     def budget(self) -> Budget | None:

@@ -26,6 +26,7 @@ from edgefm.importers.onnx_build import (
     Call,
     Edge,
     arranged,
+    as_float32,
     most_constants,
     place,
 )
@@ -47,8 +48,10 @@ _ORT_DOMAINS = ("com.microsoft.", "com.ms.")
 _QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "QLinear", "Integer")
 
 
-def load_onnx(path: Path) -> Graph:
-    """Read a float32 ONNX model; a symbolic batch becomes 1, images become [1,H,W,C].
+def load_onnx(path: Path, input_shape: tuple[int, ...] | None = None) -> Graph:
+    """Read an ONNX model; a symbolic batch becomes 1, images become [1,H,W,C].
+
+    `input_shape`, in ONNX's order, fills in what the file leaves open about its one input.
 
     Raises BadInput for a broken file, UnsupportedModel for what edgefm cannot run, MissingTool
     without the `onnx` package.
@@ -60,7 +63,7 @@ def load_onnx(path: Path) -> Graph:
     check_model(path, model)
     build = Build(path, opset, most_constants(size))
     _initializers(build, model)
-    inputs = _inputs(build, model, calls)
+    inputs = _inputs(build, model, calls, input_shape)
     for call in calls:
         try:
             with np.errstate(all="ignore"):
@@ -140,38 +143,68 @@ def _initializers(build: Build, model: onnx.ModelProto) -> None:
                                    f"{len(entry.dims)} dimensions; expected at most "
                                    f"{MOST_DIMENSIONS}")
         try:
-            build.values[entry.name] = to_array(entry)
+            build.values[entry.name] = as_float32(to_array(entry))
         except Exception as error:  # whatever ONNX makes of a hostile constant
             raise BadInput(f"{build.path}: initializer {quoted(entry.name)}: {first_line(error)}"
                            ) from error
 
 
-def _inputs(build: Build, model: onnx.ModelProto, calls: Sequence[Call]) -> tuple[int, ...]:
+def _inputs(build: Build, model: onnx.ModelProto, calls: Sequence[Call],
+            given: tuple[int, ...] | None) -> tuple[int, ...]:
+    used = {name for call in calls for name in call.inputs} | {v.name for v in model.graph.output}
+    entries = [value for value in model.graph.input  # before IR version 4 weights are here too
+               if value.name not in build.values]
+    entries = [value for value in entries if value.name in used] or entries
+    if len(entries) > _MOST_INPUTS or (given is not None and len(entries) != 1):
+        raise UnsupportedModel(f"{build.path}: {len(entries)} inputs; expected at most "
+                               f"{_MOST_INPUTS if given is None else 1}")
     indices: list[int] = []
-    for value in model.graph.input:
-        if value.name in build.values:  # before IR version 4 the weights are listed here too
-            continue
+    for value in entries:
         where, kind = f"{build.path}: input {value.name!r}", value.type.tensor_type
         dtype = _INPUT_TYPES.get(kind.elem_type)
         if dtype is None:
             raise UnsupportedModel(f"{where}: it is of type {kind.elem_type}; expected real "
                                    "numbers, or 8-bit ones")
-        dims = [d.dim_value for d in kind.shape.dim]
-        if len(dims) > MOST_DIMENSIONS or len(indices) >= _MOST_INPUTS:
-            raise UnsupportedModel(f"{where}: {len(dims)} dimensions, input {len(indices) + 1}; "
-                                   f"expected at most {MOST_DIMENSIONS} and {_MOST_INPUTS}")
-        if (not dims or min(dims[1:], default=1) < 1 or max(dims) > MAX_DIMENSION
-                or prod(dims[1:]) > MOST_ELEMENTS):
-            raise UnsupportedModel(f"{where}: shape {dims}; expected fixed sizes after the batch, "
-                                   f"and at most {MOST_ELEMENTS} elements")
-        if dims[0] not in (0, 1):
-            raise UnsupportedModel(f"{where}: batch {dims[0]}; expected 1 or a symbolic batch")
-        shape = (1, *dims[1:])
+        said = [d.dim_value for d in kind.shape.dim]
+        shape = _settled(where, said if kind.HasField("shape") else None, given)
+        build.batch = said[0] if said else 1
         axes = _input_axes(value.name, len(shape), calls)
         build.tensors.append(Tensor(value.name, tuple(shape[a] for a in axes), dtype))
         indices.append(len(build.tensors) - 1)
         build.values[value.name] = Edge(indices[-1], shape, axes)
     return tuple(indices)
+
+
+def _settled(where: str, said: Sequence[int] | None, given: tuple[int, ...] | None
+             ) -> tuple[int, ...]:
+    """The shape of an input: as the file says (0 is left open, None is nothing said) and `given`
+    fills in; an open batch is 1."""
+    dims = list(said if said is not None else given or ())
+    if len(dims) > MOST_DIMENSIONS:
+        raise UnsupportedModel(f"{where}: {len(dims)} dimensions; expected at most "
+                               f"{MOST_DIMENSIONS}")
+    if given is not None:
+        fits = len(given) == len(dims) and given[:1] == (1,) and all(
+            mine in (0, theirs) for mine, theirs in zip(dims[1:], given[1:], strict=True))
+        if not fits:
+            raise BadInput(f"{where}: got the input shape {_spelled(given)}, expected "
+                           f"{_spelled((1, *dims[1:]))}")
+        dims = list(given)
+    remedy = f"--input-shape {_spelled((1, *dims[1:])) if dims else '1,3,?,?'}"
+    if dims and dims[0] not in (0, 1):
+        raise UnsupportedModel(f"{where}: batch {dims[0]}; a device runs one at a time: expected "
+                               + remedy)
+    if not dims or min(dims[1:], default=1) < 1:
+        raise UnsupportedModel(f"{where}: its shape leaves sizes open: expected {remedy} with "
+                               "numbers for every ?")
+    if max(dims) > MAX_DIMENSION or prod(dims[1:]) > MOST_ELEMENTS:
+        raise UnsupportedModel(f"{where}: shape {dims}; expected at most {MOST_ELEMENTS} elements")
+    return (1, *dims[1:])
+
+
+def _spelled(dims: Sequence[int]) -> str:
+    """Sizes as --input-shape takes them; "?" is open."""
+    return ",".join(str(size) if size > 0 else "?" for size in dims)
 
 
 def _input_axes(name: str, rank: int, calls: Sequence[Call]) -> tuple[int, ...]:

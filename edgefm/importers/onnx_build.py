@@ -53,6 +53,12 @@ class Call:
         return len(self.inputs) > index and bool(self.inputs[index])
 
 
+def as_float32(data: Array) -> Array:
+    """Real numbers of any width in float32; anything else as it is."""
+    real = data.dtype.kind == "f" or data.dtype.name == "bfloat16"
+    return data.astype(np.float32) if real and data.dtype != np.float32 else data
+
+
 def place(path: Path, call: Call) -> str:
     """Where an error is: file, operator, node and the tensor it makes."""
     tensor = call.outputs[0] if call.outputs else ""
@@ -78,6 +84,7 @@ class Build:
     nodes: list[Node] = field(default_factory=list)
     values: dict[str, Edge | Array] = field(default_factory=dict)
     quants: dict[str, Quant] = field(default_factory=dict)
+    batch: int = 1  # of the file; the graph's is 1
 
     def fail(self, call: Call, why: str) -> UnsupportedModel:
         """The error for an operator that is used in a way edgefm cannot run."""

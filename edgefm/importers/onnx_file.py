@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from edgefm.errors import BadInput, MissingTool, UnsupportedModel
 from edgefm.files.read import MOST_MODEL, one_line, open_file, read_bytes
+from edgefm.importers.onnx_functions import MOST_NODES, in_order, inlined
 
 if TYPE_CHECKING:
     import onnx
 
-MOST_NODES = 1 << 14
 MOST_NAME = 1 << 12      # characters
 _MOST_DIGITS = 19        # of a position in a file
 
@@ -37,9 +37,11 @@ def read_model(path: Path) -> tuple[onnx.ModelProto, int]:
         model = onnx.load_model_from_string(data)
     except (undecodable, ValueError, RecursionError) as error:
         raise BadInput(f"{path}: not a readable ONNX file: {first_line(error)}") from error
-    nodes = model.graph.node
-    if not nodes:
+    if not model.graph.node:
         raise BadInput(f"{path}: not an ONNX model, or one without nodes")
+    model = inlined(path, model)
+    in_order(model)
+    nodes = model.graph.node
     if len(nodes) > MOST_NODES:
         raise UnsupportedModel(f"{path}: {len(nodes)} nodes, expected at most {MOST_NODES}")
     if max(len(name) for node in nodes for name in (node.name, *node.output)) > MOST_NAME:

@@ -206,6 +206,8 @@ def _reshape(build: Build, call: Call) -> Edge:
     wanted = ints_of(build, call, "shape", 1) or []
     if not call.attrs.get("allowzero", 0):
         wanted = [x.shape[i] if size == 0 else size for i, size in enumerate(wanted)]
+    if build.batch > 1 and wanted[:1] == [build.batch] and x.shape[0] == 1:
+        wanted[0] = 1
     if wanted.count(-1) == 1:
         rest = -prod(wanted)
         if rest < 1 or prod(x.shape) % rest:

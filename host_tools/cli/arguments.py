@@ -53,6 +53,15 @@ def steps(text: str) -> int:
     return int(text)
 
 
+def shape(text: str) -> tuple[int, ...]:
+    """Sizes from 1 up, with commas between them: 1,3,224,224."""
+    sizes = text.split(",")
+    if not all(one.isdecimal() and 0 < int(one) < 1 << 24 for one in sizes) or len(sizes) > 8:
+        raise argparse.ArgumentTypeError("expected sizes from 1 up with commas between them, such "
+                                         f"as 1,3,224,224, got {text!r}")
+    return tuple(map(int, sizes))
+
+
 def add_output(parser: argparse.ArgumentParser, *flags: str, check: Check = check_file,
                **options: Any) -> None:
     """An argument that names what the verb writes: `check`ed before the verb begins."""

@@ -7,6 +7,7 @@ import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgefm.api.progress import quantizing_runs
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_model
 from edgefm.compiler.zoo_defaults import with_zoo_defaults
@@ -15,7 +16,7 @@ from edgefm.images.labels import read_names
 from edgefm.rate_distortion import RULES, TRANSFORMS
 from edgefm.rate_distortion.points_per_nat import PER_NAT, read_per_nat
 from edgefm.rate_distortion.quality_maps import QUALITIES, TILE
-from host_tools.cli.arguments import positive, size, steps, times
+from host_tools.cli.arguments import positive, shape, size, steps, times
 from host_tools.cli.progress import progress_bar
 
 
@@ -90,6 +91,9 @@ def add_compile_options(parser: argparse.ArgumentParser, *also: str) -> None:
                             "its models; raw for integer inputs)")
     group.add_argument("--geometry", choices=("crop", "stretch", "letterbox"),
                        help="how a picture is fitted to the input (default: the zoo's, or crop)")
+    group.add_argument("--input-shape", type=shape, metavar="N,C,H,W",
+                       help="shape of the one input of an .onnx file that leaves sizes open, or "
+                            "another batch than 1, in the file's order (default: the file's)")
     group.add_argument("--names", type=Path, metavar="FILE",
                        help="class names, one per line (default: the zoo's, or none)")
 
@@ -113,7 +117,7 @@ def compile_options(arguments: argparse.Namespace, model: Path,
         transform=arguments.transform, tables=arguments.tables, tolerance=arguments.tolerance,
         refresh=arguments.refresh, quality=arguments.quality, tile=arguments.tile,
         points_per_nat=read_per_nat(arguments.points) if arguments.points else PER_NAT,
-        pictures=pictures)
+        pictures=pictures, input_shape=arguments.input_shape)
     return with_zoo_defaults(options, model)
 
 
@@ -129,9 +133,10 @@ def load_package(arguments: argparse.Namespace, path: Path, pictures: bool = Tru
     """An .efm as it is; any other model compiled as `compile_options` says."""
     if is_package(path):
         return Package(read_bytes(path), None)
-    with progress_bar(f"compile {path.name}") as bar:
-        compiled = compile_model(path, compile_options(arguments, path, pictures),
-                                 lambda: bar.update())
+    options = compile_options(arguments, path, pictures)
+    runs = quantizing_runs(path, options)
+    with progress_bar(f"compile {path.name}", runs or None, "run") as bar:
+        compiled = compile_model(path, options, lambda: bar.update())
     return Package(compiled.package, compiled)
 
 

@@ -125,7 +125,7 @@ def sweep(request: Request, folder: Path, pool: Executor,
 
 def _integer_model(request: Request, store: ResultStore, tick: Tick) -> Path:
     """The model's file, or for a float one that of its quantized network, made once."""
-    if not importers.load(request.model).is_float():
+    if not importers.load(request.model, request.options.input_shape).is_float():
         return request.model
     key = compile_unit(request.model, replace(request.options, fast=None)).key
     path = store.path(f"{key}.tflite")

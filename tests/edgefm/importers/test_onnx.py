@@ -339,7 +339,8 @@ REFUSED: list[tuple[str, list[Node], dict[str, Array], str]] = [
     ("transposed activation", [("Flatten", ["x"], ["f"], {}),
                                ("Gemm", ["f", "w"], ["y"], {"transA": 1})],
      {"w": floats(1, 3)}, "transA"),
-    ("double", [("Conv", ["x", "w"], ["y"], {})], {"w": np.zeros((1, 4, 1, 1))}, "float64"),
+    ("whole weights", [("Conv", ["x", "w"], ["y"], {})], {"w": np.zeros((1, 4, 1, 1), np.int32)},
+     "int32"),
     ("gather", [("Gather", ["x", "i"], ["y"], {})], {"i": whole(0)}, "must be constant"),
     ("constant output", [("Relu", ["x"], ["r"], {}), ("Identity", ["c"], ["y"], {})],
      {"c": floats(3)}, "does not depend on an input"),
@@ -446,10 +447,69 @@ def test_names_are_made_distinct(tmp_path: Path) -> None:
     assert max(len(node.name) for node in graph.nodes) < 1100
 
 
-@pytest.mark.parametrize("shape", [(2, 4, 9, 8), (1, 4, "H", "W"), (1, 4, 0, 8)], ids=str)
-def test_input_without_a_fixed_size_is_refused(tmp_path: Path, shape: Sequence[int | str]) -> None:
-    with pytest.raises(UnsupportedModel, match="input 'x'"):
-        load_onnx(write(tmp_path, model([("Relu", ["x"], ["y"], {})], {}, shape)))
+@pytest.mark.parametrize(("shape", "remedy"), [
+    ((2, 4, 9, 8), "batch 2.*--input-shape 1,4,9,8$"), ((1, 4, "H", "W"), "-shape 1,4,[?],[?] "),
+    ((1, 4, 0, 8), "--input-shape 1,4,[?],8 with numbers")], ids=str)
+def test_an_input_that_leaves_sizes_open_says_how_to_give_them(
+        tmp_path: Path, shape: Sequence[int | str], remedy: str) -> None:
+    path = write(tmp_path, model([("Relu", ["x"], ["y"], {})], {}, shape))
+    with pytest.raises(UnsupportedModel, match=f"input 'x': .*{remedy}"):
+        load_onnx(path)
+    graph = load_onnx(path, (1, 4, 9, 8))
+    assert graph.tensors[graph.inputs[0]].shape == (1, 9, 8, 4)
+
+
+@pytest.mark.parametrize("given", [(1, 3, 9, 8), (2, 4, 9, 8), (1, 4, 9), (4, 9, 8)], ids=str)
+def test_a_given_shape_that_contradicts_the_file_is_refused(tmp_path: Path, given: tuple[int, ...]
+                                                            ) -> None:
+    path = write(tmp_path, model([("Relu", ["x"], ["y"], {})], {}, (1, 4, "H", "W")))
+    with pytest.raises(BadInput, match="got the input shape .*, expected 1,4,[?],[?]$"):
+        load_onnx(path, given)
+
+
+def test_a_reshape_that_names_the_files_batch_is_for_one(tmp_path: Path) -> None:
+    path = write(tmp_path, model([("Reshape", ["x", "s"], ["y"], {})], {"s": whole(4, -1)},
+                                 (4, 4, 3, 2)))
+    graph = load_onnx(path, (1, 4, 3, 2))
+    assert graph.tensors[graph.outputs[0]].shape == (1, 24)
+
+
+@pytest.mark.parametrize("width", [np.float16, np.float64])
+def test_real_numbers_of_any_width_are_float32(tmp_path: Path, width: type) -> None:
+    import onnx
+    from onnx import helper
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(width))
+    weights = floats(2, 4, 1, 1).astype(width)
+    made = onnx.load_from_string(model(
+        [("Cast", ["x"], ["c"], {"to": kind}), ("Conv", ["c", "w"], ["r"], {}),
+         ("Cast", ["r"], ["y"], {"to": 1})], {"w": weights}))
+    made.graph.input[0].type.tensor_type.elem_type = kind
+    graph = load_onnx(write(tmp_path, made.SerializeToString()))
+    assert [node.op for node in graph.nodes] == ["conv2d"]
+    assert {tensor.dtype for tensor in graph.tensors} == {"float32"}
+    np.testing.assert_array_equal(graph.tensors[graph.nodes[0].inputs[1]].data,
+                                  weights.transpose(0, 2, 3, 1).astype(np.float32))
+
+
+def test_an_input_that_nothing_reads_is_left_out(tmp_path: Path) -> None:
+    import onnx
+    made = onnx.load_from_string(model([("Relu", ["x"], ["y"], {})], {}))
+    made.graph.input.add().CopyFrom(made.graph.input[0])
+    made.graph.input[1].name = "extra"
+    graph = load_onnx(write(tmp_path, made.SerializeToString()))
+    assert [graph.tensors[t].name for t in graph.inputs] == ["x"]
+
+
+def test_pixels_that_are_cast_are_real_numbers(tmp_path: Path) -> None:
+    import onnx
+    made = onnx.load_from_string(model([("Cast", ["x"], ["r"], {"to": 1}),
+                                        ("Conv", ["r", "w"], ["y"], {})],
+                                       {"w": floats(2, 4, 1, 1)}))
+    made.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.UINT8
+    graph = load_onnx(write(tmp_path, made.SerializeToString()))
+    entry = graph.tensors[graph.inputs[0]]
+    assert (entry.dtype, entry.scale, entry.zero_point) == ("uint8", 1.0, 0)
+    assert graph.is_float() and graph.nodes[0].op == "dequantize"
 
 
 def test_broken_files_are_one_error_line(tmp_path: Path) -> None:
