@@ -151,6 +151,7 @@ def test_very_many_inputs_are_refused_before_each_looks_for_its_users(folder: Pa
         made.graph.input.add().CopyFrom(made.graph.input[0])
         made.graph.input[-1].name = f"x{i}"
     made.graph.node[0].op_type = "Concat"
+    made.graph.node[0].attribute.append(onnx.helper.make_attribute("axis", 1))
     made.graph.node[0].input.extend(f"x{i}" for i in range(20_000))
     (folder / "net.onnx").write_bytes(made.SerializeToString())
     with Limited(64 << 20), pytest.raises(UnsupportedModel, match="20001 inputs; expected at"):
