@@ -6,14 +6,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgefm.errors import BadInput
+from edgefm.importers.faults import Faults
 from edgefm.network.graph import Graph
 
 
-def load(path: str | Path, input_shape: tuple[int, ...] | None = None) -> Graph:
+def load(path: str | Path, input_shape: tuple[int, ...] | None = None,
+         faults: Faults | None = None) -> Graph:
     """Read a .tflite, .onnx or .npz model; BadInput names the file and what is wrong with it.
 
     `input_shape` says which shape the one input of an ONNX file that leaves sizes open has, in the
-    file's order of dimensions.
+    file's order of dimensions. `faults` may keep the errors of single layers.
     """
     path = Path(path)
     if path.suffix not in (".tflite", ".onnx", ".npz"):
@@ -21,7 +23,7 @@ def load(path: str | Path, input_shape: tuple[int, ...] | None = None) -> Graph:
                        ".tflite, .onnx or .npz is expected")
     if path.suffix == ".onnx":
         from edgefm.importers.onnx import load_onnx
-        return load_onnx(path, input_shape)
+        return load_onnx(path, input_shape, faults)
     if input_shape is not None:
         raise BadInput(f"{path}: got an input shape, expected none: only .onnx files leave theirs "
                        "open")
@@ -29,4 +31,4 @@ def load(path: str | Path, input_shape: tuple[int, ...] | None = None) -> Graph:
         from edgefm.importers.npz import load_npz
         return load_npz(path)
     from edgefm.importers.tflite import load_tflite
-    return load_tflite(path)
+    return load_tflite(path, faults)

@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
+from edgefm.importers.faults import Faults
 from edgefm.importers.rules import BYTES, Shape, expect, output_shapes, quoted
 from edgefm.network.graph import Graph, Node, Quant, Tensor, rows_of
 from edgefm.network.operators import REARRANGES, REORDERS
@@ -29,12 +30,13 @@ MOST_ROWS: Final = 1 << 20  # in one computed tensor
 _RANGE = MappingProxyType({"int8": (-128, 127), "uint8": (0, 255)})
 
 
-def check_graph(graph: Graph) -> Graph:
+def check_graph(graph: Graph, faults: Faults | None = None) -> Graph:
     """The graph itself when it is sound; output shapes that were left out, (), are filled in.
 
     BadInput says what contradicts itself, UnsupportedModel what edgefm cannot run; the caller
-    adds the file's name.
+    adds the file's name. `faults` may keep those of single layers.
     """
+    faults = faults or Faults()
     _check_ends(graph)
     tensors = list(graph.tensors)
     known, checked = set(graph.inputs), set(graph.inputs)
@@ -45,12 +47,13 @@ def check_graph(graph: Graph) -> Graph:
         where = f"layer {place} ({node.op} {quoted(node.name)})"
         _check_wiring(node, tensors, known, where)
         known.update(node.outputs)
-        for t in {*node.inputs} - checked - {-1}:
-            _check_tensor(tensors[t], where)
+        with faults.of_layer():
+            for t in {*node.inputs} - checked - {-1}:
+                _check_tensor(tensors[t], where)
+            for t, shape in zip(node.outputs, output_shapes(node, tensors, where), strict=True):
+                tensors[t] = _settle(tensors[t], shape, where)
+                _check_computed(tensors[t], where, t not in passing)
         checked.update(node.inputs, node.outputs)
-        for t, shape in zip(node.outputs, output_shapes(node, tensors, where), strict=True):
-            tensors[t] = _settle(tensors[t], shape, where)
-            _check_computed(tensors[t], where, t not in passing)
     missing = next((t for t in graph.outputs if t not in known), None)
     if missing is not None:
         raise BadInput(f"graph output {quoted(tensors[missing].name)} is made by no layer")

@@ -8,7 +8,7 @@ computed here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.importers.check import MOST_ELEMENTS, check_graph
+from edgefm.importers.faults import Faults
 from edgefm.importers.integers import integer_graph, is_quantized, without_scales
 from edgefm.importers.onnx_build import (
     CHANNEL_LAST,
@@ -31,7 +32,7 @@ from edgefm.importers.onnx_build import (
     place,
 )
 from edgefm.importers.onnx_expand import spelled_out
-from edgefm.importers.onnx_file import check_model, first_line, read_model
+from edgefm.importers.onnx_file import check_model, first_line, read_model, shapes_of
 from edgefm.importers.onnx_folding import FOLDABLE, fold
 from edgefm.importers.onnx_operators import CONVERTERS
 from edgefm.importers.rules import quoted
@@ -48,33 +49,65 @@ _ORT_DOMAINS = ("com.microsoft.", "com.ms.")
 _QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "QLinear", "Integer")
 
 
-def load_onnx(path: Path, input_shape: tuple[int, ...] | None = None) -> Graph:
+def load_onnx(path: Path, input_shape: tuple[int, ...] | None = None,
+              faults: Faults | None = None) -> Graph:
     """Read an ONNX model; a symbolic batch becomes 1, images become [1,H,W,C].
 
-    `input_shape`, in ONNX's order, fills in what the file leaves open about its one input.
+    `input_shape`, in ONNX's order, fills in what the file leaves open about its one input. `faults`
+    may keep the errors of single layers; what such a layer makes is then an input.
 
     Raises BadInput for a broken file, UnsupportedModel for what edgefm cannot run, MissingTool
     without the `onnx` package.
     """
     model, size = read_model(path)
     calls = spelled_out([_call(node, i) for i, node in enumerate(model.graph.node)])
-    opset = _opset(path, model)
-    _refuse_unknown(path, calls)
+    opset, faults = _opset(path, model), faults or Faults()
+    if not faults.kept:
+        _refuse_unknown(path, calls)
     check_model(path, model)
     build = Build(path, opset, most_constants(size))
     _initializers(build, model)
     inputs = _inputs(build, model, calls, input_shape)
+    shapes = shapes_of(model) if faults.kept else {}
     for call in calls:
-        try:
-            with np.errstate(all="ignore"):
-                _convert(build, call)
-        except (ValueError, LookupError, ArithmeticError, MemoryError, RuntimeError) as error:
-            raise BadInput(f"{place(path, call)}: {first_line(error)}") from error
-    outputs = _outputs(build, [value.name for value in model.graph.output])
+        known = len(faults.found)
+        with faults.of_layer():
+            _refuse_unknown(path, [call])
+            if build.lost.intersection(call.inputs):  # of a layer whose fault is known
+                build.lost.update(call.outputs)
+                faults.unseen += 1
+                continue
+            try:
+                with np.errstate(all="ignore"):
+                    _convert(build, call)
+            except (ValueError, LookupError, ArithmeticError, MemoryError, RuntimeError) as error:
+                raise BadInput(f"{place(path, call)}: {first_line(error)}") from error
+        if len(faults.found) > known:
+            inputs += _unmade(build, call, shapes)
+    outputs = _outputs(build, [value.name for value in model.graph.output
+                               if not faults.found or value.name in build.values])
     name = model.graph.name or path.stem
     graph = Graph(name, tuple(with_distinct_names(build.tensors)), tuple(build.nodes), inputs,
                   outputs)
-    return _on_its_scales(path, graph)
+    with faults.of_layer():
+        return _on_its_scales(path, graph)
+    return graph
+
+
+def _unmade(build: Build, call: Call, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """Inputs in place of what a call with a kept fault would have made, as far as shapes are
+    known."""
+    made = []
+    for name in call.outputs:
+        shape = shapes.get(name, ())
+        if name and shape and len(shape) <= MOST_DIMENSIONS and prod(shape) <= MOST_ELEMENTS:
+            axes = CHANNEL_LAST if len(shape) == 4 else tuple(range(len(shape)))
+            build.tensors.append(Tensor(name, tuple(shape[a] for a in axes), "float32"))
+            made.append(len(build.tensors) - 1)
+            build.values[name] = Edge(made[-1], shape, axes)
+        elif name:
+            build.lost.add(name)
+    return tuple(made)
 
 
 def _on_its_scales(path: Path, graph: Graph) -> Graph:

@@ -85,6 +85,7 @@ class Build:
     values: dict[str, Edge | Array] = field(default_factory=dict)
     quants: dict[str, Quant] = field(default_factory=dict)
     batch: int = 1  # of the file; the graph's is 1
+    lost: set[str] = field(default_factory=set)  # names that layers with kept faults do not make
 
     def fail(self, call: Call, why: str) -> UnsupportedModel:
         """The error for an operator that is used in a way edgefm cannot run."""

@@ -64,6 +64,25 @@ def check_model(path: Path, model: onnx.ModelProto) -> None:
         raise BadInput(f"{path}: malformed ONNX model: {first_line(error)}") from error
 
 
+def shapes_of(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    """The shapes that ONNX can tell, by name; an open batch is 1."""
+    import onnx
+    plain = onnx.ModelProto()
+    plain.CopyFrom(model)
+    for value in plain.graph.output:  # stand-ins of `check_model`
+        value.type.tensor_type.ClearField("shape")
+    try:
+        graph = onnx.shape_inference.infer_shapes(plain, data_prop=True).graph
+    except Exception:  # whatever ONNX makes of a hostile model; nothing is told then
+        return {}
+    shapes = {}
+    for value in (*graph.value_info, *graph.output):
+        dims = [d.dim_value for d in value.type.tensor_type.shape.dim]
+        if dims and min(dims[1:], default=1) > 0:
+            shapes[value.name] = (max(dims[0], 1), *dims[1:])
+    return shapes
+
+
 def first_line(error: BaseException) -> str:
     """What an error says, without what follows the first line."""
     lines = str(error).strip().splitlines()

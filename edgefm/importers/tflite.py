@@ -20,6 +20,7 @@ from edgefm.files.read import read_bytes
 from edgefm.importers.batches import without_batches
 from edgefm.importers.check import check_graph
 from edgefm.importers.convolutions import ordinary
+from edgefm.importers.faults import Faults
 from edgefm.importers.flatbuffer import Table, most_bytes, root
 from edgefm.importers.hybrid import with_float_weights
 from edgefm.importers.rules import quoted
@@ -47,22 +48,26 @@ _MOST_DIMENSIONS = 8
 _MOST_FOLDED = 1 << 28  # bytes
 
 
-def load_tflite(path: Path) -> Graph:
-    """Read a .tflite file; BadInput names it and says what is wrong or not supported."""
-    return parse_tflite(read_bytes(path), path.name)
+def load_tflite(path: Path, faults: Faults | None = None) -> Graph:
+    """Read a .tflite file; BadInput names it and says what is wrong or not supported.
+
+    `faults` may keep the errors of single layers; what such a layer makes is then an input.
+    """
+    return parse_tflite(read_bytes(path), path.name, faults)
 
 
-def parse_tflite(data: bytes, name: str) -> Graph:
+def parse_tflite(data: bytes, name: str, faults: Faults | None = None) -> Graph:
     """The graph in the bytes of a .tflite file; `name` is the file's name, for messages too."""
+    faults = faults or Faults()
     try:
         model = root(data, IDENTIFIER)
-        graph = _read_model(model, name.removesuffix(".tflite"), most_bytes(data))
-        return check_graph(ordinary(with_float_weights(without_batches(graph))))
+        graph = _read_model(model, name.removesuffix(".tflite"), most_bytes(data), faults)
+        return check_graph(ordinary(with_float_weights(without_batches(graph))), faults)
     except BadInput as error:
         raise type(error)(f"{name}: {error}") from None
 
 
-def _read_model(model: Table, name: str, most: int) -> Graph:
+def _read_model(model: Table, name: str, most: int, faults: Faults) -> Graph:
     version = model.number(ModelSlot.VERSION, "I")
     if version != VERSION:
         raise BadInput(f"TFLite schema version {version}, {VERSION} is expected")
@@ -76,12 +81,12 @@ def _read_model(model: Table, name: str, most: int) -> Graph:
     if sum(map(_bytes_of, tensors)) > most:
         raise BadInput("its constants cover the same bytes too often")
     codes = [_read_code(c) for c in model.tables(ModelSlot.OPERATOR_CODES)]
-    nodes = _read_nodes(subgraph.tables(SubgraphSlot.OPERATORS), codes, tensors)
+    nodes, unmade = _read_nodes(subgraph.tables(SubgraphSlot.OPERATORS), codes, tensors, faults)
     inputs = subgraph.integers(SubgraphSlot.INPUTS) or ()
     for i in inputs:
         if 0 <= i < len(tables):
             _check_static(tables[i], tensors[i])
-    return Graph(name, tuple(tensors), tuple(nodes), inputs,
+    return Graph(name, tuple(tensors), tuple(nodes), (*inputs, *unmade),
                  subgraph.integers(SubgraphSlot.OUTPUTS) or ())
 
 
@@ -162,10 +167,11 @@ def _check_static(table: Table, tensor: Tensor) -> None:
         raise UnsupportedModel(f"graph input {quoted(tensor.name)} has no fixed size: {signature}")
 
 
-def _read_nodes(operators: Sequence[Table], codes: Sequence[str],
-                tensors: list[Tensor]) -> list[Node]:
-    """Operators as nodes; those that depend on constants only become data in `tensors`."""
-    nodes, folded = [], 0
+def _read_nodes(operators: Sequence[Table], codes: Sequence[str], tensors: list[Tensor],
+                faults: Faults) -> tuple[list[Node], list[int]]:
+    """Operators as nodes, and what those with kept faults would have made; operators that depend on
+    constants only become data in `tensors`."""
+    nodes, unmade, folded = [], list[int](), 0
     for place, table in enumerate(operators):
         code = table.number(OperatorSlot.OPCODE_INDEX, "I")
         if code >= len(codes):
@@ -179,17 +185,22 @@ def _read_nodes(operators: Sequence[Table], codes: Sequence[str],
         if not outs or -1 in outs:
             raise BadInput(f"{where} has no output")
         where = f"layer {place} ({codes[code]} {quoted(tensors[outs[0]].name)})"
-        try:
-            made = _read_node(table, codes[code], ins, outs, tensors)
-        except BadInput as error:
-            raise type(error)(f"{where}: {error}") from None
+        made, known = None, len(faults.found)
+        with faults.of_layer():
+            try:
+                made = _read_node(table, codes[code], ins, outs, tensors)
+            except BadInput as error:
+                raise type(error)(f"{where}: {error}") from None
+        if len(faults.found) > known:
+            unmade += outs
+            continue
         if made is not None:
             nodes += made
             continue
         folded += _bytes_of(tensors[outs[0]])
         if folded > _MOST_FOLDED:
             raise UnsupportedModel(f"{where}: more than {_MOST_FOLDED} bytes of computed constants")
-    return nodes
+    return nodes, unmade
 
 
 def _read_node(table: Table, code: str, ins: tuple[int, ...], outs: tuple[int, ...],

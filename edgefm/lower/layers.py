@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from edgefm.errors import UnsupportedModel
+from edgefm.importers.faults import Faults
 from edgefm.lower import (
     convolution,
     detection,
@@ -65,25 +67,38 @@ RULES: Mapping[str, Callable[[Builder, Node], None]] = by_operator("lower", {
 })
 
 
-def lower(graph: Graph) -> Program:
+def lower(graph: Graph, faults: Faults | None = None) -> Program:
     """The program that computes a quantized graph bit for bit.
 
-    Raises UnsupportedModel, naming graph and node, for what the runtime cannot execute.
+    Raises UnsupportedModel, naming graph and node, for what the runtime cannot execute; `faults`
+    may keep those of single nodes, and the program then lacks them.
     """
+    faults = faults or Faults()
     b = Builder(graph)
     for k, tensor in enumerate(graph.inputs):
         node = Node("input", graph.tensors[tensor].name, (), (tensor,))
         stream = b.add_stream(node, tensor)
         b.ops.append(Op(OpKind.INPUT, node.name, (), (stream,), (k,)))
     for node in graph.nodes:
-        if node.op not in RULES:
-            raise b.fail(node, "no such operator in the runtime", ", ".join(RULES))
-        if not pointwise.fuse(b, node):
-            RULES[node.op](b, node)
+        with faults.of_layer():
+            if node.op not in RULES:
+                raise b.fail(node, "no such operator in the runtime", ", ".join(RULES))
+            if not pointwise.fuse(b, node):
+                RULES[node.op](b, node)
+        if faults.kept:
+            _stand_in(b, node)
     for k, tensor in enumerate(graph.outputs):
         _output(b, k, tensor)
     program = Program(graph.name, _with_distinct_names(b.streams), tuple(b.ops), tuple(b.folded))
     return merge_concats(prune(program))
+
+
+def _stand_in(b: Builder, node: Node) -> None:
+    """Streams of what a node with a kept fault would have made, for the nodes behind it."""
+    for t in node.outputs:
+        if t not in b.stream_of and t not in b.pads:
+            with suppress(UnsupportedModel):
+                b.add_stream(node, t)
 
 
 def _with_distinct_names(streams: Sequence[Stream]) -> tuple[Stream, ...]:

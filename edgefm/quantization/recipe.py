@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgefm.errors import UnsupportedModel
+from edgefm.importers.faults import Faults
 from edgefm.network.affine import affine
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.network.operators import (
@@ -45,20 +46,25 @@ class Recipe:
     given: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def refuse_unquantizable(graph: Graph) -> None:
-    """Raise UnsupportedModel for the first node that has no int8 form."""
+def refuse_unquantizable(graph: Graph, faults: Faults | None = None) -> None:
+    """Raise UnsupportedModel for the first node that has no int8 form; `faults` may keep all."""
     for node in graph.nodes:
-        where = f"{graph.name}: {node.op} {node.name!r} (tensor {_name(graph, node.outputs[0])!r})"
-        if node.op not in OPERATORS or OPERATORS[node.op].scale is Scale.NONE:
-            raise UnsupportedModel(f"{where}: has no int8 form; expected a float graph")
-        for t in node.inputs[1:] if node.op in LINEAR else ():
-            if t >= 0 and graph.tensors[t].data is None:
-                raise UnsupportedModel(f"{where}: {_name(graph, t)!r} is computed; "
-                                       "expected constant weights")
-        for t in node.inputs:
-            if t >= 0 and graph.tensors[t].dtype != "float32":
-                raise UnsupportedModel(f"{where}: {_name(graph, t)!r} is "
-                                       f"{graph.tensors[t].dtype}; expected float32")
+        with (faults or Faults()).of_layer():
+            _refuse_node(graph, node)
+
+
+def _refuse_node(graph: Graph, node: Node) -> None:
+    where = f"{graph.name}: {node.op} {node.name!r} (tensor {_name(graph, node.outputs[0])!r})"
+    if node.op not in OPERATORS or OPERATORS[node.op].scale is Scale.NONE:
+        raise UnsupportedModel(f"{where}: has no int8 form; expected a float graph")
+    for t in node.inputs[1:] if node.op in LINEAR else ():
+        if t >= 0 and graph.tensors[t].data is None:
+            raise UnsupportedModel(f"{where}: {_name(graph, t)!r} is computed; "
+                                   "expected constant weights")
+    for t in node.inputs:
+        if t >= 0 and graph.tensors[t].dtype != "float32":
+            raise UnsupportedModel(f"{where}: {_name(graph, t)!r} is "
+                                   f"{graph.tensors[t].dtype}; expected float32")
 
 
 def integer_graph(graph: Graph, seen: Statistics, recipe: Recipe) -> Graph:

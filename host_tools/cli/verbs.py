@@ -19,6 +19,7 @@ from edgefm.errors import BadInput
 GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType({
     "networks": {
         "compile": "Compile a model file into one package (.efm) for the runtime.",
+        "check": "List every layer of a model that cannot run, with the reason and what to do.",
         "plan": "Plan a model into a memory budget: stages, placements, exact bytes per memory.",
         "inspect": "Show what a package holds: inputs, outputs, preprocessing, sections, memory.",
         "verify": "Hold packages against every checksum in them, here or on a device.",

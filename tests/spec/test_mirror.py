@@ -17,6 +17,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "edgefm/codecs/raw.py", "edgefm/codecs/rice.py", "edgefm/codecs/tans.py",
         "edgefm/codecs/interface.py", "edgefm/codecs/engine/zeros.py",
         "edgefm/codecs/fit/tans_fit.py"),
+    "tests/edgefm/compiler/test_check.py": ("edgefm/importers/faults.py",),
     "tests/edgefm/compiler/test_pipeline.py": (
         "edgefm/compiler/deployed.py", "edgefm/compiler/job.py"),
     "tests/edgefm/compiler/test_choose_codec.py": (
