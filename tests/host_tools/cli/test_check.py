@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import small_graph
 
 from edgefm.exporters.tflite import pack
 from edgefm.exporters.tflite_operators import TfliteOperator, write_operators
+from edgefm.importers.tflite import load_tflite
 from host_tools.cli import main
 
 Edgefm = Callable[..., Any]
@@ -27,13 +27,15 @@ def check(capfd: pytest.CaptureFixture[str]) -> Edgefm:
     return call
 
 
-def _wrong(tmp_path: Path, *places: int) -> Path:
-    tensors, operators = write_operators(small_graph())
+def _wrong(model: Path, tmp_path: Path, *places: int) -> Path:
+    """The model with operators that nobody knows."""
+    graph = load_tflite(model)
+    tensors, operators = write_operators(graph)
     for place in places:
         old = operators[place]
         operators[place] = TfliteOperator("MyOperator", 1, old.inputs, old.outputs)
     path = tmp_path / "wrong.tflite"
-    path.write_bytes(pack(tensors, operators, (0,), (8,)))
+    path.write_bytes(pack(tensors, operators, graph.inputs, graph.outputs))
     return path
 
 
@@ -42,8 +44,8 @@ def test_a_model_that_runs_is_one_line(check: Edgefm, model: Path) -> None:
     assert (status, out, err) == (0, f"{model}: all 4 layers can run\n", "")
 
 
-def test_layers_with_the_same_reason_stand_together(check: Edgefm, tmp_path: Path) -> None:
-    path = _wrong(tmp_path, 0, 3)
+def test_layers_with_the_same_reason_stand_together(check: Edgefm, model: Path, tmp_path: Path) -> None:
+    path = _wrong(model, tmp_path, 0, 3)
     status, out, err = check(path)
     lines = out.splitlines()
     assert status == 2 and lines[0] == "the operator is not supported"
@@ -52,8 +54,8 @@ def test_layers_with_the_same_reason_stand_together(check: Edgefm, tmp_path: Pat
     assert err == f"edgefm: {path}: 2 problems in 4 layers, listed above; expected none\n"
 
 
-def test_json_has_every_problem(check: Edgefm, tmp_path: Path) -> None:
-    status, out, _ = check(_wrong(tmp_path, 1), "--json")
+def test_json_has_every_problem(check: Edgefm, model: Path, tmp_path: Path) -> None:
+    status, out, _ = check(_wrong(model, tmp_path, 1), "--json")
     fields = json.loads(out)
     assert (status, fields["layers"], fields["unseen"]) == (2, 4, 0)
     assert [sorted(one) for one in fields["problems"]] == [["reason", "remedy", "where"]]
