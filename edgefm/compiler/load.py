@@ -12,6 +12,7 @@ from edgefm import importers
 from edgefm.compiler.calibration import inputs_of, spread_files, warn_of_few
 from edgefm.compiler.engine import engine_for
 from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.own_defaults import with_own_defaults
 from edgefm.errors import BadInput, naming
 from edgefm.files.read import read_bytes
 from edgefm.images.clipping import holds_numbers, input_range
@@ -21,6 +22,7 @@ from edgefm.images.preprocess import (
     choose_preprocess,
     is_picture,
 )
+from edgefm.importers.tflite_metadata import read_metadata
 from edgefm.network.affine import span_of
 from edgefm.network.graph import Graph, Node, Tensor, with_distinct_names
 from edgefm.ops.quantize import dequantized
@@ -40,13 +42,15 @@ FEW = 32  # calibration files below which a float network's ranges are hardly kn
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
     """An imported network, quantized if it was float, without channels that it does not need
-    (`removed`, by tensor index), how pictures enter it, and its file."""
+    (`removed`, by tensor index), how pictures enter it, and its file with what that calls its
+    classes."""
 
     source: Graph
     graph: Graph
     preprocess: Preprocess | None
     sha256: str
     path: Path | None = None
+    labels: tuple[str, ...] = ()
     removed: Mapping[int, Removed] = field(default_factory=dict)
 
 
@@ -63,15 +67,18 @@ def load_model(path: Path, options: CompileOptions,
 
 def _quantized(path: Path, source: Graph, options: CompileOptions,
                tick: Callable[[], None]) -> Model:
+    data = read_bytes(path)
+    if path.suffix == ".tflite":
+        options = with_own_defaults(options, source, read_metadata(data))
     if source.is_float():
         check_inputs(source)
         _expect_options(source, options)
     preprocess = choose_preprocess(source, options.preprocess, options.geometry,
                                    _needs_pictures(source, options))
-    digest = hashlib.sha256(read_bytes(path)).hexdigest()
+    digest = hashlib.sha256(data).hexdigest()
     graph = _calibrated(source, preprocess, options, tick) if source.is_float() else source
     graph, removed = shrunk(graph)
-    return Model(source, graph, preprocess, digest, path, removed)
+    return Model(source, graph, preprocess, digest, path, options.labels, removed)
 
 
 def _calibrated(source: Graph, preprocess: Preprocess | None, options: CompileOptions,
@@ -111,8 +118,8 @@ def _expect_options(source: Graph, options: CompileOptions) -> None:
     shape = source.tensors[source.inputs[0]].shape
     lacks_both = options.calib is None and options.preprocess is None
     if options.pictures and lacks_both and is_picture(shape):
-        raise BadInput(f"{source.name}: a float network is quantized with typical pictures, and "
-                       "how they become numbers must be said: expected --calib DIR and "
+        raise BadInput(f"{source.name}: a float network is quantized with typical inputs: expected "
+                       "--calib DIR with .npy files, or with pictures and how they become numbers, "
                        f"--preprocess {PREPROCESSES}")
 
 

@@ -84,7 +84,7 @@ def compile_loaded(model: Model, options: CompileOptions,
 
 
 def _packed(model: Model, options: CompileOptions, made: Deployed) -> Compiled:
-    description = Description(model.sha256, model.preprocess, options.labels,
+    description = Description(model.sha256, model.preprocess, options.labels or model.labels,
                               made.rate.to_json() if made.rate else None,
                               removed=[{"name": model.graph.tensors[t].name,
                                         "channels": one.gone.size,

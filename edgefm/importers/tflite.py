@@ -25,6 +25,7 @@ from edgefm.importers.flatbuffer import Table, most_bytes, root
 from edgefm.importers.hybrid import with_float_weights
 from edgefm.importers.rules import quoted
 from edgefm.importers.tflite_folding import fold_layer
+from edgefm.importers.tflite_hybrid import with_float_weights
 from edgefm.importers.tflite_layer import Layer
 from edgefm.importers.tflite_operators import read_layer
 from edgefm.importers.tflite_schema import (
@@ -42,6 +43,7 @@ from edgefm.importers.tflite_schema import (
     TensorSlot,
     operator_name,
 )
+from edgefm.importers.tflite_sparse import MOST_BYTES, dense
 from edgefm.network.graph import MOST_NAME, Array, Graph, Node, Quant, Tensor, with_distinct_names
 
 _MOST_DIMENSIONS = 8
@@ -78,16 +80,18 @@ def _read_model(model: Table, name: str, most: int, faults: Faults) -> Graph:
     buffers = [_read_buffer(b) for b in model.tables(ModelSlot.BUFFERS)]
     tables = subgraph.tables(SubgraphSlot.TENSORS)
     tensors = with_distinct_names([_read_tensor(t, i, buffers) for i, t in enumerate(tables)])
-    if sum(map(_bytes_of, tensors)) > most:
-        raise BadInput("its constants cover the same bytes too often")
+    sparse = [t.table(TensorSlot.SPARSITY) is not None for t in tables]
+    for kind, limit in ((False, most), (True, MOST_BYTES)):
+        if sum(_bytes_of(t) for t, one in zip(tensors, sparse, strict=True) if one is kind) > limit:
+            raise BadInput("its constants cover the same bytes too often")
     codes = [_read_code(c) for c in model.tables(ModelSlot.OPERATOR_CODES)]
     nodes, unmade = _read_nodes(subgraph.tables(SubgraphSlot.OPERATORS), codes, tensors, faults)
     inputs = subgraph.integers(SubgraphSlot.INPUTS) or ()
     for i in inputs:
         if 0 <= i < len(tables):
             _check_static(tables[i], tensors[i])
-    return Graph(name, tuple(tensors), tuple(nodes), (*inputs, *unmade),
-                 subgraph.integers(SubgraphSlot.OUTPUTS) or ())
+    return with_float_weights(Graph(name, tuple(tensors), tuple(nodes), (*inputs, *unmade),
+                                    subgraph.integers(SubgraphSlot.OUTPUTS) or ()))
 
 
 def _read_buffer(table: Table) -> Array | None:
@@ -118,8 +122,6 @@ def _read_tensor(table: Table, index: int, buffers: Sequence[Array | None]) -> T
     dtype = DTYPES[code] if 0 <= code < len(DTYPES) else f"type {code}"
     if table.number(TensorSlot.IS_VARIABLE, "?"):
         raise UnsupportedModel(f"{where} keeps its value between runs")
-    if table.table(TensorSlot.SPARSITY) is not None:
-        raise UnsupportedModel(f"{where} is sparse")
     if table.number(TensorSlot.EXTERNAL_BUFFER, "I"):
         raise UnsupportedModel(f"{where} lies outside the flatbuffer")
     buffer = table.number(TensorSlot.BUFFER, "I")
@@ -127,7 +129,8 @@ def _read_tensor(table: Table, index: int, buffers: Sequence[Array | None]) -> T
         raise BadInput(f"{where} is in buffer {buffer} of {len(buffers)}")
     raw = buffers[buffer] if buffers else None
     quant = _read_quant(table.table(TensorSlot.QUANTIZATION), shape, where)
-    data = None if raw is None else _constant(raw, shape, dtype, where)
+    sparsity = table.table(TensorSlot.SPARSITY)
+    data = None if raw is None else _constant(raw, shape, dtype, where, sparsity)
     return Tensor(name, shape, dtype, quant, data)
 
 
@@ -135,10 +138,14 @@ def _bytes_of(tensor: Tensor) -> int:
     return 0 if tensor.data is None else tensor.data.nbytes
 
 
-def _constant(raw: Array, shape: tuple[int, ...], dtype: str, where: str) -> Array | None:
+def _constant(raw: Array, shape: tuple[int, ...], dtype: str, where: str,
+              sparsity: Table | None) -> Array | None:
     if dtype not in ("float32", "float16", "int32", "int64", "int8", "uint8"):
         return None  # whatever reads such a tensor is refused
     kind = np.dtype(dtype)
+    if sparsity is not None and raw.size % kind.itemsize == 0:
+        values = raw.view(kind.newbyteorder("<")).astype(kind, copy=False)
+        return dense(sparsity, values, shape, where)
     if min(shape, default=1) < 0 or math.prod(shape) * kind.itemsize != raw.size:
         raise BadInput(f"{where} is {dtype} {shape}, its data has {raw.size} bytes")
     return raw.view(kind.newbyteorder("<")).astype(kind, copy=False).reshape(shape)

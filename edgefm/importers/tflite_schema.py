@@ -27,6 +27,7 @@ class ModelSlot(IntEnum):
     SUBGRAPHS = 2
     DESCRIPTION = 3
     BUFFERS = 4
+    METADATA = 6
 
 
 class CodeSlot(IntEnum):

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from edgefm.network.graph import Quant
+from edgefm.network.graph import Quant, Tensor
 
 SHIFT: Final = {"int8": 0, "uint8": 128}  # added to an int8 value and to its zero point
 _SMALLEST_SCALE: Final = 2.0 ** -60
@@ -36,3 +37,20 @@ def in_type(quant: Quant, old: str, new: str) -> Quant:
     """
     move = SHIFT[new] - SHIFT[old] if old in SHIFT else 0
     return Quant(quant.scale, tuple(zero + move for zero in quant.zero_point), quant.axis)
+
+
+def real_tensor(tensor: Tensor) -> Tensor:
+    """The tensor in float32, a constant with its real values; one without a scale as it is."""
+    quant = tensor.quant
+    if quant is None:
+        return tensor
+    if tensor.data is None:
+        return replace(tensor, dtype="float32", quant=None)
+    shape = [1] * tensor.data.ndim
+    if quant.axis is not None:
+        shape[quant.axis] = -1
+    scale, zero = (np.array(v, np.float64) for v in (quant.scale, quant.zero_point))
+    if len(scale) > 1:
+        scale, zero = scale.reshape(shape), zero.reshape(shape)
+    data = ((tensor.data - zero) * scale).astype(np.float32)
+    return replace(tensor, dtype="float32", quant=None, data=data)

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
-from edgefm.network.graph import Graph, Tensor
+from edgefm.network.affine import real_tensor
+from edgefm.network.graph import Graph
 from edgefm.network.operators import Kind, of_kind
 from edgefm.network.rewrite import fuse
 
@@ -20,7 +19,7 @@ def dequantized_graph(graph: Graph) -> Graph:
     Computed tensors keep their names, inputs and outputs become float32; quantize and dequantize
     are left out. A float graph comes back with its operators fused.
     """
-    tensors = [_real(tensor) for tensor in graph.tensors]
+    tensors = [real_tensor(tensor) for tensor in graph.tensors]
     same: dict[int, int] = {-1: -1}
     nodes = []
     for node in graph.nodes:
@@ -31,19 +30,3 @@ def dequantized_graph(graph: Graph) -> Graph:
             nodes.append(replace(node, inputs=inputs))
     outputs = tuple(same.get(t, t) for t in graph.outputs)
     return fuse(replace(graph, tensors=tuple(tensors), nodes=tuple(nodes), outputs=outputs))
-
-
-def _real(tensor: Tensor) -> Tensor:
-    quant = tensor.quant
-    if quant is None:
-        return tensor
-    if tensor.data is None:
-        return replace(tensor, dtype="float32", quant=None)
-    shape = [1] * tensor.data.ndim
-    if quant.axis is not None:
-        shape[quant.axis] = -1
-    scale, zero = (np.array(v, np.float64) for v in (quant.scale, quant.zero_point))
-    if len(scale) > 1:
-        scale, zero = scale.reshape(shape), zero.reshape(shape)
-    data = ((tensor.data - zero) * scale).astype(np.float32)
-    return replace(tensor, dtype="float32", quant=None, data=data)

@@ -19,7 +19,7 @@ from edgefm.package.read import read_info
 
 
 @pytest.mark.parametrize(("inputs", "options", "text"), [
-    ("x", CompileOptions(), r"expected --calib DIR and --preprocess raw\|tf"),
+    ("x", CompileOptions(), r"expected --calib DIR with .* --preprocess raw\|tf"),
     ("x", CompileOptions(preprocess="raw"), "calibration files are needed; expected --calib DIR"),
     ("x", CompileOptions(calib=Path()), r"must be said: --preprocess raw\|tf"),
     ("xz", CompileOptions(), r"float network with 2 inputs \('x', 'z'\); expected one"),

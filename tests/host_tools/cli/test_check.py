@@ -44,7 +44,8 @@ def test_a_model_that_runs_is_one_line(check: Edgefm, model: Path) -> None:
     assert (status, out, err) == (0, f"{model}: all 4 layers can run\n", "")
 
 
-def test_layers_with_the_same_reason_stand_together(check: Edgefm, model: Path, tmp_path: Path) -> None:
+def test_layers_with_the_same_reason_stand_together(check: Edgefm, model: Path, tmp_path: Path
+                                                    ) -> None:
     path = _wrong(model, tmp_path, 0, 3)
     status, out, err = check(path)
     lines = out.splitlines()
