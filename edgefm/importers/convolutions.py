@@ -40,6 +40,13 @@ def ordinary(graph: Graph) -> Graph:
     return draft.finished()
 
 
+def is_ordinary(graph: Graph) -> bool:
+    """True where `ordinary` has nothing to do."""
+    draft = Draft(graph)
+    return not any(node.op == TRANSPOSED or (node.op == "conv2d" and _groups(draft, node) > 1)
+                   for node in graph.nodes)
+
+
 def _groups(draft: Draft, node: Node) -> int:
     """How many groups a convolution has, 1 also for one that cannot be."""
     if min(node.inputs[:2]) < 0:

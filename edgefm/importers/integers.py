@@ -24,7 +24,7 @@ import numpy as np
 
 from edgefm.errors import UnsupportedModel
 from edgefm.importers.rules import BYTES, quoted
-from edgefm.network.affine import SHIFT, affine, in_type, span_of
+from edgefm.network.affine import SHIFT, affine, in_steps, in_type, span_of
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor, with_distinct_names
 from edgefm.network.operators import (
     ACTIVATIONS,
@@ -35,6 +35,7 @@ from edgefm.network.operators import (
     Kind,
     Scale,
     output_axis,
+    such,
 )
 from edgefm.network.rewrite import fuse, prune
 
@@ -121,6 +122,19 @@ class _Work:
         node = next((n for n in self.readers.get(t, ()) if n.op == "quantize"), None)
         return None if node is None else self.quant(node.outputs[0])
 
+    def first_scale(self, t: int) -> Quant | None:
+        """The scale that the file has for a float tensor, or for it after operators that keep
+        scales."""
+        ahead = [t]
+        while ahead:
+            now = ahead.pop()
+            found = self.wanted(now)
+            if found is not None:
+                return found
+            ahead += [node.outputs[0] for node in self.readers.get(now, ())
+                      if node.op in SAME_SCALE]
+        return None
+
 
 def _type_of(graph: Graph) -> str:
     """int8, or uint8 where weights need a zero point and have one scale."""
@@ -160,13 +174,14 @@ def _compute(work: _Work, node: Node, where: str) -> None:
     if node.op in LINEAR:
         _check_linear(work, node, where)
     quant, final = _output_quant(work, node, inputs, where)
-    if node.op == "concat":
+    if node.op in _JOINS:
         inputs = [work.on_scale(t, quant, f"{node.name}/{k}") for k, t in enumerate(inputs)]
     out = node.outputs[0]
     made = work.add(replace(work.tensors[out], dtype=work.dtype, quant=quant))
     if node.op in LINEAR:
         inputs[1:] = _constants(work, node, inputs[0], where)
-    work.nodes.append(replace(node, inputs=tuple(inputs), outputs=(made,)))
+    attrs = in_steps(node.attrs, quant, work.dtype)
+    work.nodes.append(replace(node, inputs=tuple(inputs), outputs=(made,), attrs=attrs))
     work.twin[out] = work.on_scale(made, final, f"{work.tensors[out].name}/scaled")
 
 
@@ -186,25 +201,13 @@ def _input(work: _Work, node: Node, k: int, where: str) -> int:
     if tensor.data is not None:
         return _constant(work, tensor)
     if t not in work.twin:
-        quant = _first_scale(work, t)
+        quant = work.first_scale(t)
         if quant is None:
             raise UnsupportedModel(
                 f"{where}: {quoted(tensor.name)} comes in float, with no QuantizeLinear behind it; "
                 "expected a network quantized from end to end, or the float one it was made from")
         _entered(work, t, quant, f"{tensor.name}/{work.dtype}")
     return work.twin[t]
-
-
-def _first_scale(work: _Work, t: int) -> Quant | None:
-    """The scale on which a float map is used after operators that only move its values."""
-    ahead = [t]
-    while ahead:
-        for node in work.readers.get(ahead.pop(), ()):
-            if node.op == "quantize":
-                return work.quant(node.outputs[0])
-            if node.op in SAME_SCALE and node.op != "concat":
-                ahead.append(node.outputs[0])
-    return None
 
 
 def _constant(work: _Work, tensor: Tensor) -> int:
@@ -230,15 +233,16 @@ def _holds(quant: Quant, values: _Span) -> bool:
 def _output_quant(work: _Work, node: Node, inputs: Sequence[int], where: str
                   ) -> tuple[Quant, Quant]:
     """The scale that the operator gives out, and the one that the file wants."""
-    record, wanted = OPERATORS[node.op], work.wanted(node.outputs[0])
+    record, same = OPERATORS[node.op], node.op in SAME_SCALE
+    wanted = (work.wanted if same and node.op not in _JOINS else work.first_scale)(node.outputs[0])
     if record.scale is Scale.NONE or len(node.outputs) != 1:
         raise UnsupportedModel(f"{where}: it has no 8-bit form")
     if node.op in FIXED_SCALE:
         assert record.fixed is not None
         own = in_type(Quant(record.fixed[:1], record.fixed[1:]), "int8", work.dtype)
-    elif node.op == "concat":
+    elif node.op in _JOINS:
         own = wanted or work.quant(inputs[0])
-    elif node.op in SAME_SCALE:
+    elif same:
         own = work.quant(inputs[0])
     else:
         own = wanted or in_type(affine(*_reach(work, node, inputs, where)), "int8", work.dtype)
@@ -252,7 +256,7 @@ def _reach(work: _Work, node: Node, inputs: Sequence[int], where: str) -> _Span:
     """The least and the greatest value that an operator can make of what its inputs can hold."""
     record = OPERATORS[node.op]
     spans = [_span(work.tensors[t]) for t in inputs[:1 if node.op in LINEAR else None]]
-    if record.kind is Kind.ARITHMETIC:
+    if node.op in _REACHES:
         low, high = _arithmetic(node.op, spans)
     elif record.kind is Kind.UNARY:
         low, high = _UNARY_REACH.get(node.op, _widest)(*spans[0])
@@ -274,8 +278,7 @@ def _span(tensor: Tensor) -> _Span:
 
 def _arithmetic(op: str, spans: Sequence[_Span]) -> _Span:
     (a, b), (c, d) = spans
-    ends = {"add": (a + c, b + d), "sub": (a - d, b - c),
-            "mul": (a * c, a * d, b * c, b * d)}.get(op, (a, b, c, d))
+    ends = {"add": (a + c, b + d), "sub": (a - d, b - c), "mul": (a * c, a * d, b * c, b * d)}[op]
     return min(ends), max(ends)
 
 
@@ -289,6 +292,8 @@ _UNARY_REACH: Final[Mapping[str, Callable[[float, float], _Span]]] = {
     "relu6": lambda low, high: (0.0, min(max(high, 0.0), 6.0)),
     "hard_swish": lambda low, high: (max(low, -0.375), max(high, 0.0)),
 }
+_REACHES: Final = frozenset({"add", "sub", "mul"})
+_JOINS: Final = such(lambda one: one.scale is Scale.SAME and one.inputs[1] > 1)
 _KEEPS_RANGE: Final = frozenset({"mean"})
 
 

@@ -9,6 +9,7 @@ computed here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ import numpy as np
 
 from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.importers.check import MOST_ELEMENTS, check_graph
+from edgefm.importers.convolutions import is_ordinary, ordinary
 from edgefm.importers.faults import Faults
 from edgefm.importers.integers import integer_graph, is_quantized, without_scales
 from edgefm.importers.onnx_build import (
@@ -34,9 +36,11 @@ from edgefm.importers.onnx_build import (
 from edgefm.importers.onnx_expand import spelled_out
 from edgefm.importers.onnx_file import check_model, first_line, read_model, shapes_of
 from edgefm.importers.onnx_folding import FOLDABLE, fold
+from edgefm.importers.onnx_gelu import with_gelus
 from edgefm.importers.onnx_operators import CONVERTERS
 from edgefm.importers.rules import quoted
 from edgefm.network.graph import Graph, Tensor, with_distinct_names
+from edgefm.network.rewrite import fuse
 
 if TYPE_CHECKING:
     import onnx
@@ -62,11 +66,12 @@ def load_onnx(path: Path, input_shape: tuple[int, ...] | None = None,
     model, size = read_model(path)
     calls = spelled_out([_call(node, i) for i, node in enumerate(model.graph.node)])
     opset, faults = _opset(path, model), faults or Faults()
+    build = Build(path, opset, most_constants(size))
+    _initializers(build, model)
+    calls = with_gelus(calls, _scalars(build, calls))
     if not faults.kept:
         _refuse_unknown(path, calls)
     check_model(path, model)
-    build = Build(path, opset, most_constants(size))
-    _initializers(build, model)
     inputs = _inputs(build, model, calls, input_shape)
     shapes = shapes_of(model) if faults.kept else {}
     for call in calls:
@@ -112,6 +117,8 @@ def _unmade(build: Build, call: Call, shapes: Mapping[str, tuple[int, ...]]) -> 
 
 def _on_its_scales(path: Path, graph: Graph) -> Graph:
     """The 8-bit graph of a file that says scales, else the float one."""
+    if not is_ordinary(graph):  # activations belong to a convolution before it is taken apart
+        graph = ordinary(fuse(graph))
     if not is_quantized(graph):
         return without_scales(graph)
     try:
@@ -180,6 +187,21 @@ def _initializers(build: Build, model: onnx.ModelProto) -> None:
         except Exception as error:  # whatever ONNX makes of a hostile constant
             raise BadInput(f"{build.path}: initializer {quoted(entry.name)}: {first_line(error)}"
                            ) from error
+
+
+def _scalars(build: Build, calls: Sequence[Call]) -> dict[str, float]:
+    """The constants of one real number, by name."""
+    found = {name: value for name, value in build.values.items() if isinstance(value, np.ndarray)}
+    for call in calls:
+        if call.op == "Constant" and hasattr(call.attrs.get("value"), "dims"):
+            if prod(call.attrs["value"].dims) == 1:
+                with suppress(Exception):  # whatever ONNX makes of a hostile constant
+                    from onnx.numpy_helper import to_array
+                    found[call.outputs[0]] = to_array(call.attrs["value"])
+        elif call.op == "Constant" and "value_float" in call.attrs:
+            found[call.outputs[0]] = np.asarray(call.attrs["value_float"])
+    return {name: float(value.item()) for name, value in found.items()
+            if value.size == 1 and value.dtype.kind == "f"}
 
 
 def _inputs(build: Build, model: onnx.ModelProto, calls: Sequence[Call],

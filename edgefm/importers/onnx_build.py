@@ -99,11 +99,16 @@ class Build:
                                   f"{_PER_BYTE} bytes per byte of the file and {_ALLOWANCE} more "
                                   "are expected")
 
-    def constant(self, call: Call, name: str, data: Array, source: str = "") -> int:
-        """Add a constant tensor, made of the value `source` or `name`; returns its index."""
+    def constant(self, call: Call, name: str, data: Array, source: str = "",
+                 axis: int | None = None) -> int:
+        """Add a constant tensor, made of the value `source` or `name`; returns its index. Scales
+        that the file has for it, if several, are along `axis`."""
         self.spend(call, data.nbytes)
         data = np.ascontiguousarray(data)
         quant = self.quants.get(source or name)
+        if quant is not None and len(quant.scale) > 1:
+            fits = axis is not None and data.shape[axis] == len(quant.scale)
+            quant = replace(quant, axis=axis) if fits else None
         self.tensors.append(Tensor(name, data.shape, str(data.dtype), quant, data))
         return len(self.tensors) - 1
 
@@ -231,5 +236,3 @@ def operand(build: Build, call: Call, data: Array, like: Edge, source: str = "")
     full = data.reshape((1,) * (rank - data.ndim) + data.shape).transpose(like.axes)
     return build.constant(call, f"{call.name}/constant", full.astype(np.float32), source)
 
-
-# Windows: convolution and pooling.

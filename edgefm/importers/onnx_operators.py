@@ -12,9 +12,8 @@ for what cannot be right; the caller adds file, node and tensor to the latter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from math import inf, prod
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
 
 import numpy as np
 
@@ -27,15 +26,27 @@ from edgefm.importers.onnx_build import (
     edge_of,
     floats_of,
     ints_of,
-    number_of,
-    operand,
     scalar_of,
     vector_of,
 )
+from edgefm.importers.onnx_moves import (
+    depth_to_space,
+    expand,
+    gather,
+    pad,
+    padded,
+    resize,
+    slice_,
+    space_to_depth,
+    split,
+    tile,
+)
+from edgefm.importers.onnx_pointwise import POINTWISE, plain, with_constant
 from edgefm.importers.onnx_quantized import cast, dequantize_linear, quantize_linear
-from edgefm.importers.onnx_windows import conv, pad, pool
+from edgefm.importers.onnx_reductions import REDUCTIONS
+from edgefm.importers.onnx_windows import conv, conv_transpose, pool
 from edgefm.network.graph import Array
-from edgefm.network.operators import OF_ONNX, by_onnx
+from edgefm.network.operators import by_onnx
 
 
 def _gemm(build: Build, call: Call) -> Edge:
@@ -48,7 +59,7 @@ def _gemm(build: Build, call: Call) -> Edge:
     bias = -1
     if call.has(2):
         values = vector_of(build, call, 2, len(weights)) * np.float32(call.attrs.get("beta", 1.0))
-        bias = build.constant(call, call.inputs[2], values)
+        bias = build.constant(call, call.inputs[2], values, axis=0)
     return _fully_connected(build, call, x, weights, bias)
 
 
@@ -61,79 +72,10 @@ def _fully_connected(build: Build, call: Call, x: Edge, weights: Array, bias: in
     order = tuple(range(len(x.shape)))
     if weights.shape[1] != x.shape[-1]:
         raise ValueError(f"weights for {weights.shape[1]} inputs, but a map {list(x.shape)}")
-    inputs = (arranged(build, x, order).tensor, build.constant(call, call.inputs[1], weights), bias)
+    constant = build.constant(call, call.inputs[1], weights, axis=0)
+    inputs = arranged(build, x, order).tensor, constant, bias
     return build.emit("fully_connected", call.outputs[0], inputs, (*x.shape[:-1], len(weights)),
                       order, activation=None, keep_dims=len(order) > 2)
-
-
-def _binary(build: Build, call: Call) -> Edge:
-    left, right = (build.values[name] for name in call.inputs)
-    op = call.op.lower()
-    if op == "div":
-        divisor = floats_of(build, call, 1)
-        if not divisor.all():
-            raise ValueError("division by a constant that holds a zero")
-        op, right = "mul", np.asarray(np.float32(1) / divisor)
-    like = left if isinstance(left, Edge) else right
-    assert isinstance(like, Edge)  # constants alone are folded before
-    shape = np.broadcast_shapes(left.shape, right.shape)
-    tensors = []
-    for value, name in zip((left, right), call.inputs, strict=True):
-        if isinstance(value, np.ndarray):
-            tensors.append(operand(build, call, value, like, "" if op != call.op.lower() else name))
-        elif len(value.shape) != len(like.shape):
-            raise build.fail(call, f"activations {list(like.shape)} and {list(value.shape)}; "
-                                   "expected equally many dimensions")
-        else:
-            tensors.append(arranged(build, value, like.axes).tensor)
-    return build.emit(op, call.outputs[0], tensors, shape, like.axes, activation=None)
-
-
-def _batch_norm(build: Build, call: Call) -> Edge:
-    """y = (x - mean) / sqrt(variance + epsilon) * scale + shift, per channel (axis 1)."""
-    x = edge_of(build, call)
-    if call.attrs.get("training_mode", 0) or any(call.outputs[1:]):
-        raise build.fail(call, "training mode is not supported")
-    scale, shift, mean, variance = (
-        vector_of(build, call, i, x.shape[1]).astype(np.float64) for i in range(1, 5))
-    if variance.min() < 0:
-        raise ValueError("a variance is negative")
-    factor = scale / np.sqrt(variance + call.attrs.get("epsilon", 1e-5))
-    column = (-1,) + (1,) * (len(x.shape) - 2)
-    scaled = _with_constant(build, call, ("mul", "scaled"), x, factor.reshape(column))
-    return _with_constant(build, call, ("add", ""), scaled, (shift - mean * factor).reshape(column))
-
-
-def _with_constant(build: Build, call: Call, step: tuple[str, str], x: Edge, data: Array) -> Edge:
-    """One step of a call, (operator, name; the last has none): `x` plus or times a constant."""
-    name = "/".join(filter(None, (call.outputs[0], step[1])))
-    inputs = x.tensor, operand(build, call, data, x)
-    return build.emit(step[0], name, inputs, x.shape, x.axes, activation=None)
-
-
-def _hard_sigmoid(build: Build, call: Call) -> Edge:
-    """y = min(max(alpha * x + beta, 0), 1), as relu6 of six times that; TFLite has no other."""
-    x = edge_of(build, call)
-    alpha, beta = number_of(call, "alpha", 0.2), number_of(call, "beta", 0.5)
-    slope = np.float32(6) * np.float32(alpha)
-    if slope != 1:
-        x = _with_constant(build, call, ("mul", "scaled"), x, np.array(slope))
-    x = _with_constant(build, call, ("add", "shifted"), x, np.array(6 * beta))
-    six = build.emit("relu6", f"{call.outputs[0]}/six", (x.tensor,), x.shape, x.axes)
-    return _with_constant(build, call, ("mul", ""), six, np.array(1 / 6))
-
-
-def _clip(build: Build, call: Call) -> Edge:
-    low, high = scalar_of(build, call, "min", 1), scalar_of(build, call, "max", 2)
-    unlimited = high is None or high in (inf, float(np.finfo(np.float32).max))
-    if low != 0 or not (high == 6 or unlimited):
-        raise build.fail(call, f"limits {low} and {high}; expected 0 and 6, or 0 alone")
-    return _unary(build, call, "relu" if unlimited else "relu6")
-
-
-def _unary(build: Build, call: Call, op: str, **attrs: Any) -> Edge:
-    x = edge_of(build, call)
-    return build.emit(op, call.outputs[0], (x.tensor,), x.shape, x.axes, **attrs)
 
 
 def _softmax(build: Build, call: Call) -> Edge:
@@ -148,42 +90,51 @@ def _softmax(build: Build, call: Call) -> Edge:
     return build.emit("softmax", call.outputs[0], (x.tensor,), x.shape, x.axes, beta=1.0)
 
 
-def _mean(build: Build, call: Call) -> Edge:
-    x = edge_of(build, call)
-    rank = len(x.shape)
-    if call.op == "GlobalAveragePool":
-        axes = list(range(2, rank))
-    else:
-        axes = ints_of(build, call, "axes", 1) or []
-        if not axes and call.attrs.get("noop_with_empty_axes", 0):
-            return x
-    gone = {axis_of(axis, rank) for axis in axes} or set(range(rank))
-    keep = bool(call.attrs.get("keepdims", 1))
-    left = [axis for axis in range(rank) if keep or axis not in gone]
-    shape = tuple(1 if axis in gone else x.shape[axis] for axis in left)
-    order = tuple(left.index(axis) for axis in x.axes if axis in left)
-    stored = tuple(sorted(x.axes.index(axis) for axis in gone))
-    return build.emit("mean", call.outputs[0], (x.tensor,), shape, order, keep_dims=keep,
-                      axes=stored)
-
-
 # Shapes.
 
 def _concat(build: Build, call: Call) -> Edge:
     values = [build.values[name] for name in call.inputs]
     like = next(value for value in values if isinstance(value, Edge))
     axis = axis_of(int(call.attrs["axis"]), len(like.shape))
-    tensors, total = [], 0
-    for name, value in zip(call.inputs, values, strict=True):
+    for value in values:
         if (*value.shape[:axis], *value.shape[axis + 1:]) != (
                 *like.shape[:axis], *like.shape[axis + 1:]):
             raise ValueError(f"shapes {list(value.shape)} and {list(like.shape)} on axis {axis}")
-        total += value.shape[axis]
-        tensors.append(arranged(build, value, like.axes).tensor if isinstance(value, Edge)
-                       else operand(build, call, value, like, name))
+    if any(isinstance(value, np.ndarray) for value in values):
+        return _with_constants(build, call, values, axis)
+    tensors = [arranged(build, value, like.axes).tensor for value in values
+               if isinstance(value, Edge)]
+    return _joined(build, call.outputs[0], tensors, like, axis, sum(v.shape[axis] for v in values))
+
+
+def _joined(build: Build, name: str, tensors: Sequence[int], like: Edge, axis: int, total: int
+            ) -> Edge:
     shape = (*like.shape[:axis], total, *like.shape[axis + 1:])
-    return build.emit("concat", call.outputs[0], tensors, shape, like.axes,
-                      axis=like.axes.index(axis))
+    return build.emit("concat", name, tensors, shape, like.axes, axis=like.axes.index(axis))
+
+
+def _with_constants(build: Build, call: Call, values: Sequence[Edge | Array], axis: int) -> Edge:
+    """Constants beside activations: activations with zeros in their place, plus the constants."""
+    name, made, at = call.outputs[0], list[Edge](), 0
+    total = sum(value.shape[axis] for value in values)
+    rank = len(values[0].shape)
+    full = np.zeros((*values[0].shape[:axis], total, *values[0].shape[axis + 1:]), np.float32)
+    build.spend(call, full.nbytes)
+    for k, value in enumerate(values):
+        end = at + value.shape[axis]
+        if isinstance(value, Edge):
+            before = [at if d == axis else 0 for d in range(rank)]
+            after = [total - end if d == axis else 0 for d in range(rank)]
+            made.append(padded(build, f"{name}/part{k}", value, before, after))
+        else:
+            full[(slice(None),) * axis + (slice(at, end),)] = value
+        at = end
+    whole = made[0]
+    for k, part in enumerate(made[1:]):
+        whole = build.emit("add", f"{name}/sum{k}", (
+            whole.tensor, arranged(build, part, whole.axes).tensor), whole.shape, whole.axes,
+            activation=None)
+    return with_constant(build, call, ("add", ""), whole, full)
 
 
 def _reshaped(build: Build, call: Call, x: Edge, shape: tuple[int, ...]) -> Edge:
@@ -257,23 +208,17 @@ def _same(build: Build, call: Call) -> Edge | Array:
     return build.values[call.inputs[0]]
 
 
-def _plain(build: Build, call: Call) -> Edge:
-    """A unary operator whose attributes are ONNX's."""
-    record = OF_ONNX[call.op]
-    attrs = {name: number_of(call, name, default) for name, default in record.onnx_defaults.items()}
-    return _unary(build, call, record.name, **attrs)
-
-
 Converter = Callable[[Build, Call], Edge | Array]
 _OWN: Mapping[str, Converter] = {
-    "Add": _binary, "AveragePool": pool, "BatchNormalization": _batch_norm, "Cast": cast,
-    "Clip": _clip, "DequantizeLinear": dequantize_linear, "QuantizeLinear": quantize_linear,
-    "Concat": _concat, "Conv": conv, "Div": _binary, "Dropout": _same, "Flatten": _flatten,
-    "Gemm": _gemm, "GlobalAveragePool": _mean, "HardSigmoid": _hard_sigmoid, "Identity": _same,
-    "MatMul": _matmul, "MaxPool": pool, "Mul": _binary, "Pad": pad, "ReduceMean": _mean,
-    "Reshape": _reshape, "Shape": _shape, "Softmax": _softmax, "Squeeze": _squeeze, "Sub": _binary,
-    "Transpose": _transpose, "Unsqueeze": _unsqueeze,
+    **POINTWISE, **REDUCTIONS, "AveragePool": pool, "Cast": cast, "Concat": _concat, "Conv": conv,
+    "ConvTranspose": conv_transpose, "DepthToSpace": depth_to_space,
+    "DequantizeLinear": dequantize_linear, "Dropout": _same, "Expand": expand, "Flatten": _flatten,
+    "Gather": gather, "Gemm": _gemm, "Identity": _same, "MatMul": _matmul, "MaxPool": pool,
+    "Pad": pad, "QuantizeLinear": quantize_linear, "Reshape": _reshape, "Resize": resize,
+    "Shape": _shape, "Slice": slice_, "Softmax": _softmax, "SpaceToDepth": space_to_depth,
+    "Split": split, "Squeeze": _squeeze, "Tile": tile, "Transpose": _transpose,
+    "Unsqueeze": _unsqueeze, "Upsample": resize,
 }
 _WITHOUT_NODES = frozenset({"Dropout", "Identity", "Shape"})
-CONVERTERS: Mapping[str, Converter] = by_onnx("importers.onnx_operators", _OWN, _plain,
+CONVERTERS: Mapping[str, Converter] = by_onnx("importers.onnx_operators", _OWN, plain,
                                               _WITHOUT_NODES)

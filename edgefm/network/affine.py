@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -37,6 +38,16 @@ def in_type(quant: Quant, old: str, new: str) -> Quant:
     """
     move = SHIFT[new] - SHIFT[old] if old in SHIFT else 0
     return Quant(quant.scale, tuple(zero + move for zero in quant.zero_point), quant.axis)
+
+
+def in_steps(attrs: Mapping[str, Any], quant: Quant, dtype: str) -> Mapping[str, Any]:
+    """The attributes of a node whose output gets a scale: a value that is padded with is one of
+    the output's."""
+    if "value" not in attrs:
+        return attrs
+    info = np.iinfo(dtype)
+    steps = np.rint(attrs["value"] / quant.scale[0]) + quant.zero_point[0]
+    return {**attrs, "value": int(np.clip(steps, info.min, info.max))}
 
 
 def real_tensor(tensor: Tensor) -> Tensor:

@@ -126,17 +126,18 @@ _DETECTION = ("max_detections", "max_classes_per_detection", "detections_per_cla
 
 
 
-def _mover(name: str, attrs: tuple[str, ...], *tflite: str, int8_version: int = 2) -> Operator:
+def _mover(name: str, attrs: tuple[str, ...], *tflite: str, int8_version: int = 2,
+           onnx: tuple[str, ...] = ()) -> Operator:
     """An operator that only gives the values of its input other places."""
-    return Operator(name, Kind.MOVE, attrs, tflite=tflite, int8_version=int8_version,
+    return Operator(name, Kind.MOVE, attrs, tflite=tflite, int8_version=int8_version, onnx=onnx,
                     scale=Scale.SAME, moves=True, reorders=True, differentiable=False,
                     trainable=False)
 
 
-def _pair(name: str, tflite: str, attrs: tuple[str, ...] = (), scale: Scale = Scale.OWN
-          ) -> Operator:
+def _pair(name: str, tflite: str, attrs: tuple[str, ...] = (), scale: Scale = Scale.OWN,
+          onnx: tuple[str, ...] = ()) -> Operator:
     """An operator of two operands."""
-    return Operator(name, Kind.PAIRWISE, attrs, (2, 2), tflite=(tflite,), int8_version=1,
+    return Operator(name, Kind.PAIRWISE, attrs, (2, 2), tflite=(tflite,), int8_version=1, onnx=onnx,
                     scale=scale, differentiable=False, trainable=False)
 
 
@@ -148,16 +149,16 @@ def _unary(name: str, *tflite: str, attrs: tuple[str, ...] = (), onnx: tuple[str
                     trainable=False)
 
 
-def _reduction(name: str, tflite: str, moves: bool = False) -> Operator:
+def _reduction(name: str, tflite: str, *onnx: str, moves: bool = False) -> Operator:
     """An operator that leaves one value of all along some dimensions."""
     return Operator(name, Kind.REDUCTION, ("axes", "keep_dims"), tflite=(tflite,), int8_version=1,
-                    scale=Scale.SAME if moves else Scale.OWN, moves=moves, differentiable=False,
-                    trainable=False)
+                    onnx=onnx, scale=Scale.SAME if moves else Scale.OWN, moves=moves,
+                    differentiable=False, trainable=False)
 
 
 _RECORDS: Final = (
     Operator("conv2d", Kind.LINEAR, (*_WINDOW, "dilation"), (2, 3), tflite=("CONV_2D",),
-             int8_version=3, onnx=("Conv",), output_axis=0, clamps=True),
+             int8_version=3, onnx=("Conv", "ConvTranspose"), output_axis=0, clamps=True),
     Operator("depthwise_conv2d", Kind.LINEAR, (*_WINDOW, "dilation", "multiplier"), (2, 3),
              tflite=("DEPTHWISE_CONV_2D",), int8_version=3, onnx=("Conv",), output_axis=3,
              clamps=True),
@@ -165,16 +166,17 @@ _RECORDS: Final = (
              tflite=("FULLY_CONNECTED",), int8_version=4, onnx=("Gemm", "MatMul"), output_axis=0,
              clamps=True),
     Operator("add", Kind.ARITHMETIC, ("activation",), (2, 2), tflite=("ADD",),
-             onnx=("Add", "BatchNormalization", "HardSigmoid"), clamps=True),
+             onnx=("Add", "BatchNormalization", "HardSigmoid", "Sum"), clamps=True),
     Operator("sub", Kind.ARITHMETIC, ("activation",), (2, 2), tflite=("SUB",), onnx=("Sub",),
              clamps=True),
     Operator("mul", Kind.ARITHMETIC, ("activation",), (2, 2), tflite=("MUL",),
-             onnx=("Mul", "Div", "BatchNormalization", "HardSigmoid"), clamps=True),
-    _pair("div", "DIV", attrs=("activation",)),
-    _pair("maximum", "MAXIMUM", scale=Scale.SAME),
-    _pair("minimum", "MINIMUM", scale=Scale.SAME),
+             onnx=("Mul", "Div", "BatchNormalization", "HardSigmoid", "Pow", "Swish",
+                   "com.microsoft.QuickGelu"), clamps=True),
+    _pair("div", "DIV", attrs=("activation",), onnx=("Div", "Reciprocal")),
+    _pair("maximum", "MAXIMUM", scale=Scale.SAME, onnx=("Max", "Clip")),
+    _pair("minimum", "MINIMUM", scale=Scale.SAME, onnx=("Min", "Clip")),
     _pair("squared_difference", "SQUARED_DIFFERENCE"),
-    _pair("prelu", "PRELU"),
+    _pair("prelu", "PRELU", onnx=("PRelu",)),
     Operator("concat", Kind.MOVE, ("axis",), (1, MANY), tflite=("CONCATENATION",),
              onnx=("Concat",), scale=Scale.SAME, moves=True),
     Operator("average_pool", Kind.POOL, (*_WINDOW, "kernel"), tflite=("AVERAGE_POOL_2D",),
@@ -183,9 +185,9 @@ _RECORDS: Final = (
              onnx=("MaxPool",), scale=Scale.SAME, moves=True),
     Operator("mean", Kind.REDUCTION, ("axes", "keep_dims"), tflite=("MEAN",),
              onnx=("GlobalAveragePool", "ReduceMean")),
-    _reduction("sum", "SUM"),
-    _reduction("reduce_max", "REDUCE_MAX", moves=True),
-    _reduction("reduce_min", "REDUCE_MIN", moves=True),
+    _reduction("sum", "SUM", "ReduceSum"),
+    _reduction("reduce_max", "REDUCE_MAX", "ReduceMax", "GlobalMaxPool", moves=True),
+    _reduction("reduce_min", "REDUCE_MIN", "ReduceMin", moves=True),
     Operator("softmax", Kind.DECISION, ("beta",), tflite=("SOFTMAX",), onnx=("Softmax",),
              scale=Scale.FIXED, fixed=_PROBABILITY, differentiable=False, trainable=False),
     Operator("log_softmax", Kind.DECISION, tflite=("LOG_SOFTMAX",), int8_version=1,
@@ -203,16 +205,16 @@ _RECORDS: Final = (
     Operator("leaky_relu", Kind.UNARY, ("alpha",), tflite=("LEAKY_RELU",), onnx=("LeakyRelu",),
              onnx_defaults={"alpha": 0.01}, trainable=False),
     _unary("tanh", "TANH", onnx=("Tanh",), fixed=(1 / 128, 0)),
-    _unary("elu", "ELU"),
-    _unary("gelu", "GELU", attrs=("approximate",)),
+    _unary("elu", "ELU", onnx=("Elu",)),
+    _unary("gelu", "GELU", attrs=("approximate",), onnx=("Gelu",)),
     _unary("exp", "EXP", onnx=("Exp",)),
     _unary("log", "LOG", onnx=("Log",)),
     _unary("abs", "ABS", onnx=("Abs",)),
     _unary("neg", "NEG", onnx=("Neg",)),
-    _unary("sqrt", "SQRT", onnx=("Sqrt",)),
-    _unary("rsqrt", "RSQRT"),
-    _unary("relu_n1_to_1", "RELU_N1_TO_1"),
-    _unary("relu_0_to_1", "RELU_0_TO_1"),
+    _unary("sqrt", "SQRT", onnx=("Sqrt", "Pow")),
+    _unary("rsqrt", "RSQRT", onnx=("Pow",)),
+    _unary("relu_n1_to_1", "RELU_N1_TO_1", onnx=("Clip",)),
+    _unary("relu_0_to_1", "RELU_0_TO_1", onnx=("Clip",)),
     Operator("reshape", Kind.ALIAS, tflite=("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), int8_version=1,
              onnx=("Flatten", "Reshape", "Squeeze", "Unsqueeze"), scale=Scale.SAME, moves=True,
              reorders=True, folds=True),
@@ -221,14 +223,16 @@ _RECORDS: Final = (
     Operator("transpose", Kind.MOVE, ("perm",), tflite=("TRANSPOSE",), onnx=("Transpose",),
              scale=Scale.SAME, moves=True, reorders=True, folds=True, differentiable=False,
              trainable=False),
-    _mover("pad_with", ("padding", "value"), "PADV2"),
-    _mover("mirror_pad", ("padding", "reflect"), "MIRROR_PAD"),
+    _mover("pad_with", ("padding", "value"), "PADV2", onnx=("Pad",)),
+    _mover("mirror_pad", ("padding", "reflect"), "MIRROR_PAD", onnx=("Pad",)),
     _mover("slice", ("begin", "size", "stride", "dropped"), "STRIDED_SLICE", "SLICE", "SPLIT",
-           "SPLIT_V", "UNPACK"),
-    _mover("tile", ("repeats",), "TILE", "BROADCAST_TO"),
-    _mover("gather", ("axis", "indices"), "GATHER"),
-    _mover("depth_to_space", ("block",), "DEPTH_TO_SPACE", int8_version=1),
-    _mover("space_to_depth", ("block",), "SPACE_TO_DEPTH", int8_version=1),
+           "SPLIT_V", "UNPACK", onnx=("Slice", "Split")),
+    _mover("tile", ("repeats",), "TILE", "BROADCAST_TO", onnx=("Tile", "Expand")),
+    _mover("gather", ("axis", "indices"), "GATHER", onnx=("Gather",)),
+    _mover("depth_to_space", ("block",), "DEPTH_TO_SPACE", int8_version=1,
+           onnx=("DepthToSpace",)),
+    _mover("space_to_depth", ("block",), "SPACE_TO_DEPTH", int8_version=1,
+           onnx=("SpaceToDepth",)),
     _mover("space_to_batch", ("block", "padding"), "SPACE_TO_BATCH_ND"),
     _mover("batch_to_space", ("block", "crops"), "BATCH_TO_SPACE_ND"),
     Operator("pack", Kind.MOVE, ("axis",), (1, MANY), tflite=("PACK",), scale=Scale.SAME,
@@ -239,13 +243,16 @@ _RECORDS: Final = (
              onnx=("Cast", "DequantizeLinear"), scale=Scale.NONE, folds=True,
              differentiable=False, trainable=False),
     Operator("resize_bilinear", Kind.RESIZE, _SAMPLING, tflite=("RESIZE_BILINEAR",),
+             onnx=("Resize", "Upsample"),
              scale=Scale.SAME, differentiable=False, trainable=False),
     Operator("resize_nearest", Kind.RESIZE, _SAMPLING, tflite=("RESIZE_NEAREST_NEIGHBOR",),
+             onnx=("Resize", "Upsample"),
              scale=Scale.SAME, moves=True, differentiable=False, trainable=False),
-    Operator("argmax", Kind.DECISION, ("axis",), tflite=("ARG_MAX",), differentiable=False,
+    Operator("argmax", Kind.DECISION, ("axis",), tflite=("ARG_MAX",),
+             onnx=("ArgMax",), differentiable=False,
              trainable=False),
     Operator("argmin", Kind.DECISION, ("axis",), tflite=("ARG_MIN",), int8_version=1,
-             differentiable=False, trainable=False),
+             onnx=("ArgMin",),              differentiable=False, trainable=False),
     Operator("detection_postprocess", Kind.BOXES, _DETECTION, (3, 3), 4,
              tflite=("TFLite_Detection_PostProcess",), int8_version=1, scale=Scale.NONE,
              differentiable=False, trainable=False),

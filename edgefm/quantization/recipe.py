@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from edgefm.errors import UnsupportedModel
 from edgefm.importers.faults import Faults
-from edgefm.network.affine import affine
+from edgefm.network.affine import affine, in_steps
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.network.operators import (
     FIXED_SCALE,
@@ -72,9 +72,16 @@ def integer_graph(graph: Graph, seen: Statistics, recipe: Recipe) -> Graph:
     tensors = list(graph.tensors)
     for t, quant in _scales(graph, seen, recipe).items():
         tensors[t] = _quantized_tensor(graph.tensors[t], quant)
-    nodes = [_linear(node, tensors, graph.tensors) if node.op in LINEAR else node
-             for node in graph.nodes]
+    nodes = [_linear(node, tensors, graph.tensors) if node.op in LINEAR else
+             _on_scale(node, tensors[node.outputs[0]]) for node in graph.nodes]
     return replace(graph, tensors=tuple(tensors), nodes=tuple(nodes))
+
+
+def _on_scale(node: Node, output: Tensor) -> Node:
+    """The node with attributes on its output's scale."""
+    if output.quant is None:
+        return node
+    return replace(node, attrs=in_steps(node.attrs, output.quant, output.dtype))
 
 
 def _name(graph: Graph, tensor: int) -> str:

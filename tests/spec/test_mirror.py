@@ -33,6 +33,9 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "tests/edgefm/importers/test_onnx.py": ("edgefm/importers/onnx_build.py",
                                              "edgefm/importers/onnx_operators.py",
                                              "edgefm/importers/onnx_windows.py"),
+    "tests/edgefm/importers/test_onnx_moves.py": (
+        "edgefm/importers/onnx_gelu.py", "edgefm/importers/onnx_pointwise.py",
+        "edgefm/importers/onnx_reductions.py"),
     "tests/edgefm/importers/test_integers.py": ("edgefm/importers/onnx_quantized.py",),
     "tests/edgefm/importers/test_check.py": ("edgefm/importers/rules.py",
                                              "edgefm/importers/moved_shapes.py"),

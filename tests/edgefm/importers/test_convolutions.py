@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from edgefm.evaluate.tflite_reference import Reference
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgefm.errors import BadInput, UnsupportedModel
-from edgefm.evaluate.tflite_reference import Reference
 from edgefm.exporters.tflite import pack
 from edgefm.exporters.tflite_sink import TfliteOperator
 from edgefm.importers.tflite import parse_tflite
