@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edgefm.evaluate.tflite_reference import Reference
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from edgefm.errors import BadInput, UnsupportedModel
 from edgefm.exporters.tflite import pack
 from edgefm.exporters.tflite_sink import TfliteOperator
 from edgefm.importers.tflite import parse_tflite
+from edgefm.litert.reference import Reference
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph, Quant, Tensor
 from edgefm.network.program import OpKind
