@@ -56,6 +56,22 @@ def without_scales(graph: Graph) -> Graph:
         for t in graph.tensors))
 
 
+def float_graph(graph: Graph) -> Graph:
+    """The graph without conversions between its own float maps, and without scales."""
+    same: dict[int, int] = {}
+    nodes = []
+    for node in graph.nodes:
+        source = node.inputs[0]
+        if node.op == "quantize" and graph.tensors[source].dtype == "float32":
+            same[node.outputs[0]] = same.get(source, source)
+        elif node.op == "dequantize" and source in same:
+            same[node.outputs[0]] = same[source]
+        else:
+            nodes.append(replace(node, inputs=tuple(same.get(t, t) for t in node.inputs)))
+    outputs = tuple(same.get(t, t) for t in graph.outputs)
+    return without_scales(prune(replace(graph, nodes=tuple(nodes), outputs=outputs)))
+
+
 def integer_graph(graph: Graph) -> Graph:
     """The 8-bit graph; UnsupportedModel, without the file's name, for an operator left in float."""
     graph = fuse(graph)
@@ -204,8 +220,7 @@ def _input(work: _Work, node: Node, k: int, where: str) -> int:
         quant = work.first_scale(t)
         if quant is None:
             raise UnsupportedModel(
-                f"{where}: {quoted(tensor.name)} comes in float, with no QuantizeLinear behind it; "
-                "expected a network quantized from end to end, or the float one it was made from")
+                f"{where}: {quoted(tensor.name)} comes in float, with no QuantizeLinear behind it")
         _entered(work, t, quant, f"{tensor.name}/{work.dtype}")
     return work.twin[t]
 
@@ -265,8 +280,7 @@ def _reach(work: _Work, node: Node, inputs: Sequence[int], where: str) -> _Span:
     else:
         raise UnsupportedModel(
             f"{where}: its output {quoted(work.tensors[node.outputs[0]].name)} stays in float, "
-            "with no QuantizeLinear behind it; expected a network quantized from end to end, or "
-            "the float one it was made from")
+            "with no QuantizeLinear behind it")
     least, most = ACTIVATIONS[node.attrs.get("activation")]
     return max(low, least), min(high, most)
 

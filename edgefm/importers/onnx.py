@@ -13,14 +13,15 @@ from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
+from warnings import warn
 
 import numpy as np
 
-from edgefm.errors import BadInput, UnsupportedModel
+from edgefm.errors import BadInput, CalibrationWarning, UnsupportedModel
 from edgefm.importers.check import MOST_ELEMENTS, check_graph
 from edgefm.importers.convolutions import is_ordinary, ordinary
 from edgefm.importers.faults import Faults
-from edgefm.importers.integers import integer_graph, is_quantized, without_scales
+from edgefm.importers.integers import float_graph, integer_graph, is_quantized, without_scales
 from edgefm.importers.onnx_build import (
     CHANNEL_LAST,
     MAX_DIMENSION,
@@ -123,6 +124,10 @@ def _on_its_scales(path: Path, graph: Graph) -> Graph:
         return without_scales(graph)
     try:
         return check_graph(integer_graph(graph))
+    except UnsupportedModel as error:
+        warn(CalibrationWarning(f"{path}: {error}: the file's scales are left out, and the network "
+                                "is quantized with --calib like a float one"), stacklevel=2)
+        return float_graph(graph)
     except BadInput as error:
         raise type(error)(f"{path}: {error}") from None
 

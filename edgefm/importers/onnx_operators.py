@@ -64,8 +64,27 @@ def _gemm(build: Build, call: Call) -> Edge:
 
 
 def _matmul(build: Build, call: Call) -> Edge:
+    if all(isinstance(build.values[name], Edge) for name in call.inputs):
+        return _product(build, call)
     weights = floats_of(build, call, 1, rank=2).T
     return _fully_connected(build, call, edge_of(build, call), weights, -1)
+
+
+def _product(build: Build, call: Call) -> Edge:
+    """Two computed matrices, or as many pairs of them as the other dimensions say."""
+    left, right = (_plain(build, build.values[name]) for name in call.inputs)
+    if min(len(left.shape), len(right.shape)) < 2 or left.shape[-1] != right.shape[-2]:
+        raise ValueError(f"matrices {list(left.shape)} and {list(right.shape)}")
+    shape = (*np.broadcast_shapes(left.shape[:-2], right.shape[:-2]), left.shape[-2],
+             right.shape[-1])
+    return build.emit("batch_matmul", call.outputs[0], (left.tensor, right.tensor), shape,
+                      tuple(range(len(shape))), adj_x=False, adj_y=False)
+
+
+def _plain(build: Build, value: Edge | Array) -> Edge:
+    """An activation stored in ONNX's order."""
+    assert isinstance(value, Edge)
+    return arranged(build, value, tuple(range(len(value.shape))))
 
 
 def _fully_connected(build: Build, call: Call, x: Edge, weights: Array, bias: int) -> Edge:
@@ -79,15 +98,36 @@ def _fully_connected(build: Build, call: Call, x: Edge, weights: Array, bias: in
 
 
 def _softmax(build: Build, call: Call) -> Edge:
+    x = _scores(build, call)
+    if call.op == "LogSoftmax":
+        return build.emit("log_softmax", call.outputs[0], (x.tensor,), x.shape, x.axes)
+    return build.emit("softmax", call.outputs[0], (x.tensor,), x.shape, x.axes, beta=1.0)
+
+
+def _scores(build: Build, call: Call) -> Edge:
+    """The first input with the axis of Softmax or LogSoftmax last."""
     x = edge_of(build, call)
     rank = len(x.shape)
     axis = axis_of(int(call.attrs.get("axis", 1 if build.opset < 13 else -1)), rank)
     if build.opset < 13 and prod(x.shape[axis + 1:]) != 1:  # it spans all axes that follow
         raise build.fail(call, f"axis {axis} of {list(x.shape)} in opset {build.opset}; "
                                "expected the last axis")
-    if x.axes[-1] != axis:
-        x = arranged(build, x, (*(a for a in range(rank) if a != axis), axis))
-    return build.emit("softmax", call.outputs[0], (x.tensor,), x.shape, x.axes, beta=1.0)
+    return _with_last(build, x, axis)
+
+
+def _with_last(build: Build, x: Edge, axis: int) -> Edge:
+    """The same activation, stored with an axis last."""
+    if x.axes[-1] == axis:
+        return x
+    return arranged(build, x, (*(a for a in range(len(x.shape)) if a != axis), axis))
+
+
+def _normalization(build: Build, call: Call) -> Edge:
+    x = edge_of(build, call)
+    if int(call.attrs.get("p", 2)) != 2:
+        raise build.fail(call, f"p {call.attrs['p']}; expected 2")
+    x = _with_last(build, x, axis_of(int(call.attrs.get("axis", -1)), len(x.shape)))
+    return build.emit("l2_normalization", call.outputs[0], (x.tensor,), x.shape, x.axes)
 
 
 # Shapes.
@@ -213,7 +253,8 @@ _OWN: Mapping[str, Converter] = {
     **POINTWISE, **REDUCTIONS, "AveragePool": pool, "Cast": cast, "Concat": _concat, "Conv": conv,
     "ConvTranspose": conv_transpose, "DepthToSpace": depth_to_space,
     "DequantizeLinear": dequantize_linear, "Dropout": _same, "Expand": expand, "Flatten": _flatten,
-    "Gather": gather, "Gemm": _gemm, "Identity": _same, "MatMul": _matmul, "MaxPool": pool,
+    "Gather": gather, "Gemm": _gemm, "Identity": _same, "LogSoftmax": _softmax,
+    "LpNormalization": _normalization, "MatMul": _matmul, "MaxPool": pool,
     "Pad": pad, "QuantizeLinear": quantize_linear, "Reshape": _reshape, "Resize": resize,
     "Shape": _shape, "Slice": slice_, "Softmax": _softmax, "SpaceToDepth": space_to_depth,
     "Split": split, "Squeeze": _squeeze, "Tile": tile, "Transpose": _transpose,

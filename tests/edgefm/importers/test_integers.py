@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from onnx_models import IMAGE, Node, model, whole
 
-from edgefm.errors import UnsupportedModel
+from edgefm.errors import CalibrationWarning, UnsupportedModel
 from edgefm.exporters.tflite import export_tflite
 from edgefm.importers.onnx import load_onnx
 from edgefm.litert.reference import Reference
@@ -223,16 +223,17 @@ def test_an_input_that_is_moved_before_its_scale_takes_that_scale(tmp_path: Path
     assert [n.op for n in graph.nodes] == ["quantize", "relu", "dequantize"]
 
 
-def test_an_operator_left_in_float_is_one_error_line(tmp_path: Path) -> None:
+def test_a_network_with_operators_left_in_float_is_a_float_one(tmp_path: Path) -> None:
     net = Quantized("int8", "int8", False)
     x = net.pair("x", 0.03, 4)
     x = net.linear("Conv", x, (8, 4, 3, 3), 0.03)
-    x = net.node("Mul", (x, x))
-    net.pair(x, 0.1, 0, "y")
-    with pytest.raises(UnsupportedModel, match="stays in float, with no QuantizeLinear behind it; "
-                                               "expected a network quantized from end") as caught:
-        loaded(tmp_path, model(net.nodes, net.constants))
-    assert "\n" not in str(caught.value) and "net.onnx" in str(caught.value)
+    net.pair(net.node("Mul", (x, x)), 0.1, 0, "y")
+    with pytest.warns(CalibrationWarning, match="stays in float, with no QuantizeLinear behind it: "
+                                                "the file's scales are left out") as told:
+        graph = loaded(tmp_path, model(net.nodes, net.constants))
+    assert "\n" not in str(told[0].message) and "net.onnx" in str(told[0].message)
+    assert [n.op for n in graph.nodes] == ["conv2d", "mul"] and graph.is_float()
+    assert all(t.quant is None for t in graph.tensors)
 
 
 def test_a_float_network_with_quantized_weights_alone_stays_float(tmp_path: Path) -> None:

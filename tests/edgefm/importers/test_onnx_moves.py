@@ -110,6 +110,12 @@ CASES: dict[str, tuple[list[Node], dict[str, Any]]] = {
     "gelu": ([("Gelu", ["x"], ["y"], {})], {}),
     "gelu by tanh": ([("Gelu", ["x"], ["y"], {"approximate": "tanh"})], {}),
     "silu": ([("Sigmoid", ["x"], ["s"], {}), ("Mul", ["x", "s"], ["y"], {})], {}),
+    "log softmax": ([("LogSoftmax", ["x"], ["y"], {"axis": 1})], {}),
+    "log softmax of the last": ([("LogSoftmax", ["x"], ["y"], {"axis": -1})], {}),
+    "unit vectors": ([("LpNormalization", ["x"], ["y"], {"axis": 1})], {}),
+    "product of computed matrices": ([
+        ("Reshape", ["x", "s"], ["a"], {}), ("Transpose", ["a"], ["b"], {"perm": [0, 2, 1]}),
+        ("MatMul", ["b", "a"], ["y"], {})], {"s": whole(1, 24, 8)}),
     "means of rows": ([("ReduceMean", ["x", "a"], ["y"], {"keepdims": 0})], {"a": whole(2)}),
     "means of channels": ([("ReduceMean", ["x", "a"], ["y"], {})], {"a": whole(1)}),
     "sums": ([("ReduceSum", ["x", "a"], ["y"], {"keepdims": 0})], {"a": whole(2, 3)}),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from onnx_models import onnx_file
 
 from edgefm.exporters.tflite import pack
 from edgefm.exporters.tflite_operators import TfliteOperator, write_operators
@@ -60,3 +61,11 @@ def test_json_has_every_problem(check: Edgefm, model: Path, tmp_path: Path) -> N
     fields = json.loads(out)
     assert (status, fields["layers"], fields["unseen"]) == (2, 4, 0)
     assert [sorted(one) for one in fields["problems"]] == [["reason", "remedy", "where"]]
+
+
+def test_an_input_shape_fills_in_what_a_file_leaves_open(check: Edgefm, tmp_path: Path) -> None:
+    path = onnx_file(tmp_path / "net.onnx", ("x",), (1, 3, "H", "W"))  # type: ignore[arg-type]
+    status, _, err = check(path)
+    assert status == 2 and "expected --input-shape 1,3,?,? with numbers" in err
+    assert check(path, "--input-shape", "1,3,8,8")[0] == 0
+    assert "expected 1,3,?,?" in check(path, "--input-shape", "1,4,8,8")[2]
