@@ -19,11 +19,22 @@ def with_float_weights(graph: Graph) -> Graph:
     for node in graph.nodes:
         x, w = (draft.tensors[t] if t >= 0 else None for t in (*node.inputs, -1, -1)[:2])
         if (node.op in LINEAR and x is not None and w is not None and x.dtype == "float32"
-                and w.dtype in ("int8", "uint8") and w.data is not None and w.quant is not None):
+                and w.data is not None and _is_quantized(w, w.data)):
             real = draft.constant(f"{w.name}/float", dequantized(w, w.data), None)
             node = replace(node, inputs=(node.inputs[0], real, *node.inputs[2:]))
         draft.nodes.append(node)
     return draft.finished()
+
+
+def _is_quantized(tensor: Tensor, data: Array) -> bool:
+    """True for 8 bits whose scales suit them; of others the check of the graph says what is wrong.
+    """
+    quant = tensor.quant
+    if quant is None or tensor.dtype not in ("int8", "uint8"):
+        return False
+    if quant.axis is None:
+        return len(quant.scale) == 1
+    return 0 <= quant.axis < data.ndim and len(quant.scale) == data.shape[quant.axis]
 
 
 def dequantized(tensor: Tensor, data: Array) -> Array:

@@ -25,7 +25,6 @@ from edgefm.importers.flatbuffer import Table, most_bytes, root
 from edgefm.importers.hybrid import with_float_weights
 from edgefm.importers.rules import quoted
 from edgefm.importers.tflite_folding import fold_layer
-from edgefm.importers.tflite_hybrid import with_float_weights
 from edgefm.importers.tflite_layer import Layer
 from edgefm.importers.tflite_operators import read_layer
 from edgefm.importers.tflite_schema import (
@@ -90,8 +89,8 @@ def _read_model(model: Table, name: str, most: int, faults: Faults) -> Graph:
     for i in inputs:
         if 0 <= i < len(tables):
             _check_static(tables[i], tensors[i])
-    return with_float_weights(Graph(name, tuple(tensors), tuple(nodes), (*inputs, *unmade),
-                                    subgraph.integers(SubgraphSlot.OUTPUTS) or ()))
+    return Graph(name, tuple(tensors), tuple(nodes), (*inputs, *unmade),
+                 subgraph.integers(SubgraphSlot.OUTPUTS) or ())
 
 
 def _read_buffer(table: Table) -> Array | None:

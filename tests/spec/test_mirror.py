@@ -42,7 +42,6 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "tests/edgefm/importers/test_convolutions.py": ("edgefm/importers/draft.py",),
     "tests/edgefm/importers/test_tflite.py": (
         "edgefm/importers/__init__.py", "edgefm/importers/tflite_*.py",
-        "edgefm/importers/hybrid.py",
         "edgefm/network/names.py"),
     "tests/edgefm/exporters/test_tflite.py": ("edgefm/exporters/tflite_*.py",),
     "tests/edgefm/planner/test_planner.py": (

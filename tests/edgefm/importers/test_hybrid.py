@@ -24,7 +24,7 @@ def hybrid(quant: Quant) -> bytes:
 @pytest.mark.parametrize("quant", [Quant((0.5,), (0,)), Quant((0.5, 0.25, 2.0), (0,) * 3, 0)])
 def test_weights_of_a_hybrid_file_are_real(quant: Quant) -> None:
     graph = parse_tflite(hybrid(quant), "net.tflite")
-    weights = graph.tensors[1]
+    weights = graph.tensors[graph.nodes[0].inputs[1]]
     scale = np.array(quant.scale)[:, None]
     assert graph.is_float() and weights.quant is None
     np.testing.assert_array_equal(weights.data, (STEPS * scale).astype(np.float32))
