@@ -60,13 +60,18 @@ def main() -> None:
                            metavar="NAME", help="default: all")
     options = arguments.parse_args()
     data = data_folder(options.data)
+    expect_tools()
+    print_command()
+    print_table(("map", "rows x pixels x channels", "codec", "encode", "decode", "bits/value"),
+                _rows(options, data))
+
+
+def expect_tools() -> None:
+    """End with status 2 where a tool is missing."""
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         print(f"{sys.argv[0]}: {missing[0]} is not installed", file=sys.stderr)
         raise SystemExit(2)
-    print_command()
-    print_table(("map", "rows x pixels x channels", "codec", "encode", "decode", "bits/value"),
-                _rows(options, data))
 
 
 def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...]]:
@@ -139,19 +144,24 @@ def count(image: Path, codec: int, tables: bytes, shape: RowShape,
     """(instructions per value to encode, to decode, bits per value) of rows int8 [H, W, C]."""
     head = struct.pack("<3Ii2I", codec, shape.width, shape.channels, shape.zero_point, len(rows),
                        len(tables))
-    with tempfile.NamedTemporaryFile() as job:
-        job.write(head + tables + rows.tobytes())
-        job.flush()
-        done = subprocess.run(
-            ["qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none",
-             "-serial", "none", "-semihosting-config", "enable=on,target=native", "-icount",
-             "shift=0", "-device", f"loader,file={job.name},addr={JOB:#x},force-raw=on", "-kernel",
-             str(image)], capture_output=True, text=True, timeout=TIMEOUT, check=True)
-    wrong, encode, decode, stored = (int(v, 16) for v in (done.stdout + done.stderr).split())
+    wrong, encode, decode, stored = output_of(image, head + tables + rows.tobytes())
     if wrong:
         raise SystemExit(f"codec {codec}: a map came back changed on the Cortex-M4")
     return (encode * INSTRUCTIONS / rows.size, decode * INSTRUCTIONS / rows.size,
             8 * (stored + 2 * len(rows)) / rows.size)
+
+
+def output_of(image: Path, job: bytes) -> list[int]:
+    """The numbers that an image prints of a job."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(job)
+        file.flush()
+        done = subprocess.run(
+            ["qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none",
+             "-serial", "none", "-semihosting-config", "enable=on,target=native", "-icount",
+             "shift=0", "-device", f"loader,file={file.name},addr={JOB:#x},force-raw=on", "-kernel",
+             str(image)], capture_output=True, text=True, timeout=TIMEOUT, check=True)
+    return [int(v, 16) for v in (done.stdout + done.stderr).split()]
 
 
 if __name__ == "__main__":

@@ -51,4 +51,9 @@
 #define EFM_WITH_TILES EFM_WITH_CAPS
 #endif
 
+/* Weights that are coded, beside those that are stored as they are. */
+#ifndef EFM_WITH_WEIGHT_CODES
+#define EFM_WITH_WEIGHT_CODES 1
+#endif
+
 #endif

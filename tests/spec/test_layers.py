@@ -36,7 +36,7 @@ NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("edgefm_status.h", "edgefm_bytes.h", "config.h", "format.h", "switch.h"),
     ("bits", "fixed", "crc32", "rows.h"),
     ("kernels",),
-    ("codecs", "ops"),
+    ("codecs", "ops", "weights"),
     ("edgefm.h",),
     ("model", "build"),
     ("check.h", "cursor.h"),
@@ -174,6 +174,7 @@ def test_native_includes_point_down(root: Path) -> None:
 
 def _native_names(path: Path) -> tuple[str, ...]:
     """What a native file may be called in the table: its room, or its name and its stem."""
-    rooms = ("kernels", "codecs", "ops", "ports")
-    room = next((name for name in rooms if name in path.parts), None)
+    rooms = ("kernels", "codecs", "ops", "ports", "weights")
+    inside = path.parts[len(path.parts) - path.parts[::-1].index("native"):]
+    room = next((name for name in rooms if name in inside), None)
     return (room,) if room else (path.name, path.stem)
