@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 from _common import ROOT, data_folder, networks, parser, print_command, print_table
-from _weights import TILE, tiles_of
 from codec_cost import INSTRUCTIONS, expect_tools, output_of
 
 from edgefm.codecs.weights import ALL_CODES, Table, WeightCode, Weights, encode_tile
 from edgefm.codecs.weights.fit import fit_tables
 from edgefm.compiler.load import load_model
 from edgefm.compiler.options import CompileOptions
+from edgefm.rate_distortion.weights.bits import TILE, tiles_of
 
 SPREADS = (0.5, 1.2, 2.5, 5.0, 10.0)
 TILES = 12          # of each spread
@@ -71,6 +71,7 @@ def _build(folder: Path, optimize: str) -> Path:
     subprocess.run(
         ["arm-none-eabi-gcc", "-std=c11", optimize, "-mcpu=cortex-m4", "-mthumb", "-ffreestanding",
          "-nostartfiles", "--specs=nosys.specs", f"-I{native / 'src'}", f"-I{native / 'include'}",
+         f"-I{ROOT / 'tests/support'}",
          "-T", str(ROOT / "benchmarks" / "codec_cost.ld"),
          str(ROOT / "benchmarks" / "weight_cost.c"), *map(str, native.glob("src/weights/*.c")),
          "-lc", "-lgcc", "-o", str(target)], check=True)

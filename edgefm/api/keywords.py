@@ -100,7 +100,7 @@ def _with_budget(options: CompileOptions, given: CompileKeywords) -> CompileOpti
         return options
     return replace(options, kl_budget=told.kl, accuracy_budget=told.points,
                    byte_budget=_whole(told.bytes), mean_byte_budget=_whole(told.mean_bytes),
-                   rate_rule=told.rule, transform=told.transform,
+                   rate_rule=told.rule, transform=told.transform, coarsen=told.coarsen,
                    points_per_nat=read_per_nat(Path(told.measured)) if told.measured else PER_NAT)
 
 

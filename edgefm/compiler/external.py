@@ -55,7 +55,7 @@ class External:
             self.capping = Capping(own, self.job.target, budget.bytes if budget else None,
                                    self.job.chooser)
         if budget:
-            self.share = COARSE_SHARE
+            self.share = COARSE_SHARE if self.job.options.how.maps else LOSSLESS_SHARE
             layout, plan = self._planned(graph)
             graph, decided = rate_distortion.coarsen(
                 graph, _stored(layout.program, plan), samples, budget, self.job.options.how,

@@ -28,6 +28,7 @@ from edgefm.planner.layout import Layout, analyse
 from edgefm.rate_distortion import IMAGES, Budget, split
 from edgefm.rate_distortion.quality_maps import SAMPLES, Chooser, chooser_for
 from edgefm.rate_distortion.requantize import requantize
+from edgefm.rate_distortion.weights.signed import signed
 
 Inputs = Callable[[int], Sequence[Array]]  # at most this many calibration inputs
 
@@ -77,6 +78,8 @@ def job_for(model: Model, options: CompileOptions, tick: Callable[[], None]) -> 
     tables = read_tables(options.tables) if options.tables else {}
     graph = requantize(model.graph, step_factors(tables, model.graph), LEAST_FACTOR)
     _check(graph.name, options, target)
+    if options.how.weights:
+        graph = signed(graph)
     inputs = partial(calibration_inputs, model.graph, model.preprocess, options.calib)
     samples, first = _samples(options, target, inputs)
     if options.quality != "even" and not first:
@@ -90,14 +93,14 @@ def _samples(options: CompileOptions, target: Target, inputs: Inputs
              ) -> tuple[Sequence[Array], Sequence[Array]]:
     """Calibration inputs for a page pool or a budget, and those of them that fit the model."""
     if _on_chip(options, target):
-        samples = inputs(POOL_IMAGES)
+        samples = inputs(IMAGES if options.how.weights else POOL_IMAGES)
         return samples, samples[::POOL_PARTS]
     if not options.budget:
         return [], []
     samples = inputs(IMAGES)
     warn_of_few(options.calib, len(samples), FEW_FOR_BUDGET, "the budget is measured on four in "
                 "five of them, and other files may lose several times as much")
-    return samples, split(samples)[0]
+    return samples, split(samples, options.how.weights)[0]
 
 
 def _table_inputs(options: CompileOptions, inputs: Inputs) -> Sequence[Array]:
@@ -118,6 +121,9 @@ def _check(name: str, options: CompileOptions, target: Target) -> None:
         raise BadInput(f"{name}: --packing {options.packing!r}; the {target.kernels} kernels of "
                        f"target {target.name} read {', '.join(packings)}")
     temporal = options.map_codec == "temporal"
+    if options.how.weights and (options.budget is None or options.budget.nats is None):
+        raise BadInput(f"{name}: got --coarsen {options.coarsen} without a budget for loss; "
+                       "expected --kl-budget or --accuracy-budget as well")
     if not temporal and (options.tolerance or options.refresh):
         raise BadInput(f"{name}: a tolerance and a refresh are for the codec temporal, "
                        f"got {options.map_codec}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from edgefm import rate_distortion
 from edgefm.console.notation import read_size
 from edgefm.errors import BadInput
-from edgefm.rate_distortion import RULES, TRANSFORMS, Budget
+from edgefm.rate_distortion import COARSENED, RULES, TRANSFORMS, Budget, How
 from edgefm.rate_distortion.quality_maps import QUALITIES, TILE
 
 _MOST_TOLERANCE = 255
@@ -28,7 +28,8 @@ class CompileOptions:
 
     At most one of `kl_budget` (nats), `accuracy_budget` (points of top-1), `byte_budget` (stored
     feature maps per inference, both ways, whatever the picture) and `mean_byte_budget` (the same on
-    average) may be given; stored maps then get coarser steps. `tolerance` (steps of a map) and
+    average) may be given; then stored maps, weights or both get coarser steps, as `coarsen` says.
+    `tolerance` (steps of a map) and
     `refresh` (frames) are for the codec temporal. With `pictures` a float input that can be a
     picture needs `preprocess`, unless all files of `calib` are arrays of numbers. `input_shape` is
     that of an ONNX file which leaves it open, in the file's order.
@@ -52,6 +53,7 @@ class CompileOptions:
     points_per_nat: tuple[float, float] = rate_distortion.PER_NAT
     rate_rule: str = "slope"
     transform: str = "channels"
+    coarsen: str = "maps"
     tables: Path | None = None
     tolerance: int = 0
     refresh: int = 0
@@ -67,15 +69,17 @@ class CompileOptions:
         return None if given == (None,) * 4 else Budget(*given, self.points_per_nat)
 
     @property
-    def how(self) -> tuple[str, str]:
-        """Rule and transform, as `rate.coarsen` takes them."""
-        return self.rate_rule, self.transform
+    def how(self) -> How:
+        """What `rate_distortion.coarsen` does within the budget. Raises BadInput for words that do
+        not go together."""
+        return How(self.rate_rule, self.transform, self.coarsen)
 
     @property
     def map_codec(self) -> str:
-        """The codec that was asked for; without a word on it raw, or context under a budget and
-        for quality maps."""
-        return self.codec or ("context" if self.budget or self.quality != "even" else "raw")
+        """The codec that was asked for; without a word on it raw, or context under a budget for
+        maps and for quality maps."""
+        coarser = self.budget is not None and self.how.maps
+        return self.codec or ("context" if coarser or self.quality != "even" else "raw")
 
 
 class _Group:
@@ -109,11 +113,12 @@ class Memory(_Group):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LossBudget(_Group):
-    """What coarser steps of stored maps may lose or spend, exactly one of four.
+    """What coarser steps may lose or spend, exactly one of four.
 
     `kl` in nats; `points` of top-1, estimated from KL (by `measured`, the sweep.json of this
     network, where it is given); `bytes` of feature maps per inference, whatever the picture, or
-    `mean_bytes` on average, as numbers or "200K". `rule` and `transform` say how steps are chosen.
+    `mean_bytes` on average, as numbers or "200K". `coarsen` says of what steps get coarser: maps,
+    weights or both; `rule` and `transform` how those of maps are chosen.
     """
 
     kl: float | None = None
@@ -122,6 +127,7 @@ class LossBudget(_Group):
     mean_bytes: int | str | None = None
     rule: str = "slope"
     transform: str = "channels"
+    coarsen: str = "maps"
     measured: str | Path | None = None
 
     def __post_init__(self) -> None:
@@ -133,6 +139,7 @@ class LossBudget(_Group):
             _expect_positive(name, getattr(self, name))
         _expect_word("rule", self.rule, RULES)
         _expect_word("transform", self.transform, TRANSFORMS)
+        _expect_word("coarsen", self.coarsen, COARSENED)
         given = [name for name in ("kl", "points", "bytes", "mean_bytes")
                  if getattr(self, name) is not None]
         if len(given) != 1 or not getattr(self, given[0]):

@@ -66,7 +66,7 @@ def _refined_node(graph: Graph, integer: Graph, pair: tuple[Node, Node], real: _
     weights = graph.tensors[node.inputs[1]]
     entry, old, bias = (integer.tensors[t] for t in twin.inputs)
     assert weights.data is not None and old.quant is not None and bias.quant is not None
-    rows = _rows(weights.data.astype(np.float64), node)
+    rows = as_rows(weights.data.astype(np.float64), node)
     scale = np.array(old.quant.scale).reshape(rows.shape[:2])
     wanted = [_mean_taps(values[node.inputs[0]], node, weights.shape) for values in real]
     met, seen = [], []
@@ -75,18 +75,18 @@ def _refined_node(graph: Graph, integer: Graph, pair: tuple[Node, Node], real: _
         met.append(_mean_taps(x, node, weights.shape))
         seen.append(taps_of(x, node, weights.shape, _PIXELS))
     steps = rounded(rows, scale, covariance_of(seen))
-    shift = (_products(rows, np.mean(wanted, axis=0))
-             - _products(steps * scale[..., None], np.mean(met, axis=0)))
+    shift = (products(rows, np.mean(wanted, axis=0))
+             - products(steps * scale[..., None], np.mean(met, axis=0)))
     stored = graph.tensors[node.inputs[2]].data if node.inputs[2] >= 0 else None
     shift = shift if stored is None else shift + stored
     bias_steps = np.clip(np.rint(shift / np.array(bias.quant.scale)), -_BIAS_LIMIT, _BIAS_LIMIT)
     tensors = list(integer.tensors)
-    tensors[twin.inputs[1]] = replace(old, data=_unrows(steps, weights.shape, node))
+    tensors[twin.inputs[1]] = replace(old, data=from_rows(steps, weights.shape, node))
     tensors[twin.inputs[2]] = replace(bias, data=bias_steps.astype(np.int32))
     return replace(integer, tensors=tuple(tensors))
 
 
-def _rows(weights: Floats, node: Node) -> Floats:
+def as_rows(weights: Floats, node: Node) -> Floats:
     """Weights as [blocks, rows, K]."""
     if node.op != "depthwise_conv2d":
         return weights.reshape(1, len(weights), -1)
@@ -94,8 +94,8 @@ def _rows(weights: Floats, node: Node) -> Floats:
     return weights.reshape(-1, weights.shape[3] // multiplier, multiplier).transpose(1, 2, 0)
 
 
-def _unrows(steps: Floats, shape: tuple[int, ...], node: Node) -> Array:
-    """The inverse of `_rows`, as int8."""
+def from_rows(steps: Floats, shape: tuple[int, ...], node: Node) -> Array:
+    """The inverse of `as_rows`, as int8."""
     ordered = steps.transpose(2, 0, 1) if node.op == "depthwise_conv2d" else steps
     return np.ascontiguousarray(ordered.reshape(shape).astype(np.int8))
 
@@ -131,7 +131,7 @@ def _mean_taps(x: Array, node: Node, shape: tuple[int, ...]) -> Floats:
     return means.reshape(1, -1)
 
 
-def _products(rows: Floats, taps: Floats) -> Floats:
+def products(rows: Floats, taps: Floats) -> Floats:
     """What each output channel gets from one vector of taps: [output channels]."""
     return np.asarray(np.einsum("brk,bk->br", rows, taps).ravel())
 

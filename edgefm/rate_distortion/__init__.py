@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rate allocation: which maps get coarser steps, and how coarse, for a budget of loss or of bytes.
+"""Rate allocation: which maps and weights get coarser steps, and how coarse, for a budget of loss
+or of bytes.
 
-`requantize` changes steps, `channel_transform` (over `channel_groups`) what they are steps in;
-`divergence` measures what that does to the output, `fisher` and `sensitivity` foretell it,
-`allocate` shares a budget out by that. Budgets are kept on samples that the model was not fitted
-on.
+`requantize` changes steps of maps, `channel_transform` (over `channel_groups`) what they are steps
+in, `weights` those of weights; `divergence` measures what that does to the output, `fisher` and
+`sensitivity` foretell it, `allocate` shares a budget out by that. Budgets are kept on samples that
+the model was not fitted on: `search`.
 """
 
 from __future__ import annotations
@@ -17,26 +18,26 @@ import numpy as np
 
 from edgefm.errors import BadInput
 from edgefm.network.graph import Array, Graph
-from edgefm.rate_distortion.allocate import RULES, Ladder, crossing, ladder
-from edgefm.rate_distortion.channel_transform import TRANSFORMS, in_good_coordinates
-from edgefm.rate_distortion.divergence import Divergences, Scores, divergences, scores
+from edgefm.rate_distortion.allocate import RULES, ladder
+from edgefm.rate_distortion.channel_transform import TRANSFORMS, Base, in_good_coordinates
+from edgefm.rate_distortion.divergence import Scores, scores
 from edgefm.rate_distortion.points_per_nat import PER_NAT
 from edgefm.rate_distortion.requantize import groups, requantize
-from edgefm.rate_distortion.sensitivity import Sensitivity, measure, tried
+from edgefm.rate_distortion.search import FEW, START, Family, Search, error_of
+from edgefm.rate_distortion.sensitivity import measure, tried
+from edgefm.rate_distortion.weights.bits import bits_per_weight
+from edgefm.rate_distortion.weights.statistics import measure_layers
+from edgefm.rate_distortion.weights.steps import CoarserWeights
 from edgefm.runtime import Runtime
 
-__all__ = ["IMAGES", "PER_NAT", "RULES", "TRANSFORMS", "Budget", "MapStep", "Rate", "coarsen",
-           "groups", "requantize", "split"]
+__all__ = ["COARSENED", "IMAGES", "PER_NAT", "RULES", "TRANSFORMS", "Budget", "How", "MapStep",
+           "Rate", "coarsen", "groups", "requantize", "split"]
 
 IMAGES = 512                   # calibration samples: one in 9 (of few: one in 5), but no more than
-_FITTED = 32                   # so many, fit the model,
-_FEW = 45                      # the others hold the budget
-_MARGIN = 0.5                  # standard errors of the mean KL that stay below a budget
+_FITTED = 32                   # so many, fit the model of maps, the others hold the budget
 _TRIED = 64                    # of the held-out samples, on which each map is tried alone
-_ROUGHLY = 4                   # one in so many held-out samples says where a search begins
-_BEYOND = 16                   # strides that it looks past its first failure
 _BYTE_IMAGES = 64              # of the held-out samples, whose bytes are counted
-_START = 0.01                  # nats at which a search for bytes begins
+COARSENED = ("maps", "weights", "both")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,35 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class How:
+    """What gets coarser steps (a word of COARSENED), by which rule (RULES), and the coordinates of
+    maps (TRANSFORMS)."""
+
+    rule: str = "slope"
+    transform: str = "channels"
+    coarsened: str = "maps"
+
+    def __post_init__(self) -> None:
+        """Raise BadInput for an unknown word, and for a rule that says nothing of weights."""
+        if self.coarsened not in COARSENED:
+            raise BadInput(f"coarsen: got {self.coarsened!r:.60}, expected one of "
+                           f"{', '.join(COARSENED)}")
+        if self.weights and self.rule != "slope":
+            raise BadInput(f"rate rule {self.rule}: is for maps; expected slope, as weights get "
+                           "coarser steps too")
+
+    @property
+    def maps(self) -> bool:
+        """True where stored maps get coarser steps."""
+        return self.coarsened != "weights"
+
+    @property
+    def weights(self) -> bool:
+        """True where weights do."""
+        return self.coarsened != "maps"
+
+
+@dataclass(frozen=True, slots=True)
 class MapStep:
     """A map, its new scale, and how many times the old one that is."""
 
@@ -82,7 +112,8 @@ class Rate:
     """What was decided: `kl` and its standard error are measured on `images` held-out samples,
     `map_bytes` (mean, both ways) on the first `_BYTE_IMAGES` of them; `points` is estimated from
     `kl`, not checked. `transformed` names the stored maps whose channels have other coordinates.
-    `most_map_bytes` is what maps take at most, whatever the picture; the planner fills it in."""
+    `most_map_bytes` is what maps take at most, whatever the picture; the planner fills it in.
+    `weight_bits` is what a weight takes coded, where weights got coarser steps."""
 
     rule: str
     transform: str
@@ -97,6 +128,7 @@ class Rate:
     transformed: tuple[str, ...]
     mean_byte_budget: int | None = None
     most_map_bytes: int | None = None
+    weight_bits: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain data."""
@@ -104,50 +136,65 @@ class Rate:
 
 
 def coarsen(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], budget: Budget,
-            how: tuple[str, str], deploy: Callable[[Graph], bytes],
+            how: How, deploy: Callable[[Graph], bytes],
             tick: Callable[[], None] = lambda: None, capped: bool = False,
             taken: Callable[[Graph], int] | None = None) -> tuple[Graph, Rate]:
-    """`graph` with coarser steps for the maps in `stored`, as coarse as `budget` allows.
+    """`graph` with coarser steps for what `how` names, as coarse as `budget` allows: for the maps
+    in `stored`, for the weights, for both at one price of a bit.
 
     `stored` gives the values that cross the port per inference, by tensor; maps whose scale is
-    prescribed stay. `how` is the rule (RULES) and the transform (TRANSFORMS). `deploy` makes the
-    package whose bytes count; with `capped`, where its caps lose something too, its loss is what is
-    measured. `taken` says what a graph takes of a budget in bytes; by default it is measured, as
-    the mean. Raises BadInput when there are fewer than two samples, nothing to coarsen, or too few
-    bytes.
+    prescribed stay. `deploy` makes the package whose bytes count; with `capped`, where its caps
+    lose something too, its loss is what is measured. `taken` says what a graph takes of a budget in
+    bytes; by default it is measured, as the mean. Raises BadInput when there are fewer than two
+    samples, nothing to coarsen, or too few bytes, UnsupportedModel for weights whose derivatives
+    are not known.
     """
     if len(samples) < 2:
         raise BadInput(f"{graph.name}: one calibration file; expected at least two, so that the "
                        "budget is measured on other files than the steps are fitted on")
-    transferred = _transferred(graph, stored)
-    if not transferred:
+    transferred = _transferred(graph, stored) if how.maps else {}
+    if not transferred and not how.weights:
         raise BadInput(f"{graph.name}: the plan stores no map whose step could change; a budget "
-                       "for loss or bytes needs less fast memory (--fast) or a --cut")
-    rule, transform = how
-    fitted, held = split(samples)
+                       "for loss or bytes needs less fast memory (--fast) or a --cut, or "
+                       "--coarsen weights")
+    fitted, held = split(samples, how.weights)
     free = {t: stored[t] for group in transferred for t in group if t in stored}
     takes = taken or (lambda one: _crossing_bytes(deploy(one), held))
-    if budget.spent and takes(graph) <= budget.spent:
-        transform = "none"  # nothing has to change
-    base = in_good_coordinates(graph, free, fitted, transform, tick)
-    sensitivities = measure(base.graph, transferred, fitted, base.costs, tick)
     reference = scores(graph, held)
-    if base.costs is not None:
-        few = slice(None, None, -(-len(held) // _TRIED))
-        sensitivities = tried(base.graph, sensitivities, ladder(sensitivities, rule).factors_at(
-            budget.nats or _START), held[few], reference[few], tick)
-    search = _Search(base.graph, sensitivities, ladder(sensitivities, rule), held, reference,
-                     deploy, takes, tick, capped)
-    number = search.for_kl(budget.nats) if budget.nats else search.for_bytes(budget.spent)
-    coarse = search.graph_at(number)
+    family, changed = _family(graph, transferred, free, fitted, (held, reference), budget, how,
+                              bool(budget.spent) and takes(graph) <= budget.spent, tick)
+    search = Search(family, held, reference, deploy, takes, tick, capped)
+    coarse = search.for_kl(budget.nats) if budget.nats else search.for_bytes(budget.spent)
     kls = search.divergences_of(coarse)
     kl = float(kls.mean())
     steps = tuple(MapStep(graph.tensors[t].name, coarse.tensors[t].scale,
                           coarse.tensors[t].scale / graph.tensors[t].scale) for t in free)
-    return coarse, Rate(rule, transform, budget.nats, budget.bytes, kl, _error(kls), len(held),
+    return coarse, Rate(how.rule, how.transform if transferred else "none", budget.nats,
+                        budget.bytes, kl, error_of(kls), len(held),
                         _crossing_bytes(deploy(coarse), held),
-                        (budget.per_nat[0] * kl, budget.per_nat[1] * kl), steps, base.changed,
-                        budget.mean_bytes)
+                        (budget.per_nat[0] * kl, budget.per_nat[1] * kl), steps, changed,
+                        budget.mean_bytes, weight_bits=bits_per_weight(coarse) if how.weights
+                        else None)
+
+
+def _family(graph: Graph, transferred: Mapping[tuple[int, ...], int], free: Mapping[int, int],
+            fitted: Sequence[Array], judged: tuple[Sequence[Array], Scores], budget: Budget,
+            how: How, kept: bool, tick: Callable[[], None]) -> tuple[Family, tuple[str, ...]]:
+    """The networks to choose from, and the maps with other coordinates; with `kept` there are
+    none, because nothing has to change."""
+    some = fitted[::-(-len(fitted) // _FITTED)]
+    base = in_good_coordinates(graph, free, some, "none" if kept else how.transform, tick) if (
+        transferred) else Base(graph, None, ())
+    weights = CoarserWeights(base.graph, measure_layers(base.graph, fitted, tick)) if (
+        how.weights) else None
+    if not transferred:
+        return Family(base.graph, weights=weights), ()
+    found = measure(base.graph, transferred, some, base.costs, tick)
+    if base.costs is not None:
+        few = slice(None, None, -(-len(judged[0]) // _TRIED))
+        found = tried(base.graph, found, ladder(found, how.rule).factors_at(budget.nats or START),
+                      judged[0][few], judged[1][few], tick)
+    return Family(base.graph, found, ladder(found, how.rule), weights), base.changed
 
 
 def _crossing_bytes(package: bytes, samples: Sequence[Array]) -> int:
@@ -158,76 +205,14 @@ def _crossing_bytes(package: bytes, samples: Sequence[Array]) -> int:
                                 for c in counters])))
 
 
-def split(samples: Sequence[Array]) -> tuple[Sequence[Array], list[Array]]:
-    """The samples that fit the model, and those that hold the budget."""
-    one_in = max(9 if len(samples) >= _FEW else 5, -(-len(samples) // _FITTED))
+def split(samples: Sequence[Array], weights: bool = False) -> tuple[Sequence[Array], list[Array]]:
+    """The samples that fit the model, and those that hold the budget. The model of maps knows all
+    from few; that of weights has a number for each pair of a layer's inputs, and gets half."""
+    one_in = 2 if weights else max(9 if len(samples) >= FEW else 5, -(-len(samples) // _FITTED))
     return samples[::one_in], [x for i, x in enumerate(samples) if i % one_in]
-
-
-def _error(kls: Divergences) -> float:
-    """Standard error of the mean."""
-    return float(kls.std(ddof=1) / len(kls) ** 0.5) if len(kls) > 1 else 0.0
 
 
 def _transferred(graph: Graph, stored: Mapping[int, int]) -> dict[tuple[int, ...], int]:
     """Values that cross the port, by group of tied maps; groups that move none are left out."""
     moved = {group: sum(stored.get(t, 0) for t in group) for group in groups(graph)}
     return {group: values for group, values in moved.items() if values}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Search:
-    """Points of one curve, measured on held-out samples."""
-
-    graph: Graph
-    sensitivities: Sequence[Sensitivity]
-    ladder: Ladder
-    held: Sequence[Array]
-    reference: Scores
-    deploy: Callable[[Graph], bytes]
-    takes: Callable[[Graph], int]
-    tick: Callable[[], None]
-    capped: bool
-
-    def graph_at(self, number: float) -> Graph:
-        chosen = zip(self.sensitivities, self.ladder.factors(number), strict=True)
-        return requantize(self.graph, {s.group[0]: factor for s, factor in chosen})
-
-    def divergences_of(self, graph: Graph, one_in: int = 1) -> Divergences:
-        package = self.deploy(graph) if self.capped else None
-        return divergences(self.reference[::one_in], scores(graph, self.held[::one_in], package))
-
-    def for_kl(self, nats: float) -> float:
-        numbers, stride = self.ladder.numbers(), self.ladder.stride()
-
-        def holds(place: int, one_in: int = 1) -> bool:
-            self.tick()
-            kls = self.divergences_of(self.graph_at(numbers[place]), one_in)
-            return bool(kls.mean() + _MARGIN / one_in ** 0.5 * _error(kls) <= nats)
-
-        start = int(np.searchsorted(numbers, self.ladder.start(nats)))
-        if len(self.held) >= _FEW * _ROUGHLY:
-            start, _ = crossing(lambda place: holds(place, _ROUGHLY), start, len(numbers),
-                                4 * stride)
-        low, _ = crossing(holds, start, len(numbers), stride)
-        # every network is rounded differently: one that loses more may stand before one that holds
-        further = range(low + _BEYOND * stride, low + stride, -stride)
-        return numbers[next((i for i in further if i < len(numbers) and holds(i)), low)]
-
-    def for_bytes(self, most: int) -> float:
-        numbers = self.ladder.numbers()
-        measured: dict[int, int] = {}
-
-        def exceeds(place: int) -> bool:
-            self.tick()
-            measured[place] = self.takes(self.graph_at(numbers[place]))
-            return measured[place] > most
-
-        if not exceeds(0):
-            return numbers[0]
-        start = int(np.searchsorted(numbers, self.ladder.start(_START)))
-        _, place = crossing(exceeds, start, len(numbers), self.ladder.stride())
-        if measured[place] > most:
-            raise BadInput(f"{self.graph.name}: even with the coarsest steps its maps take "
-                           f"{measured[place]} bytes; the budget is {most}")
-        return numbers[place]

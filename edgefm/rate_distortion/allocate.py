@@ -77,11 +77,7 @@ class Ladder:
 
     def start(self, kl: float) -> float:
         """A number at which the model predicts about `kl` nats."""
-        low, high = 1e-30, 1e30
-        for _ in range(100):
-            middle = (low * high) ** 0.5
-            low, high = (middle, high) if self.nats(middle) <= kl else (low, middle)
-        return low
+        return bisected(self.nats, kl)
 
     def _picked(self, price: float) -> npt.NDArray[np.intp]:
         return np.asarray((self.cost + price * self.bits).argmin(axis=1))
@@ -100,6 +96,15 @@ def ladder(sensitivities: Sequence[Sensitivity], rule: str) -> Ladder:
                      for s in sensitivities])
     deviations = np.array([max(s.deviation, 1.0) for s in sensitivities])
     return Ladder(cost, bits, deviations if rule == "deviation" else None)
+
+
+def bisected(nats: Callable[[float], float], kl: float) -> float:
+    """The number up to which a rising prediction stays within `kl`."""
+    low, high = 1e-30, 1e30
+    for _ in range(100):
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if nats(middle) <= kl else (low, middle)
+    return low
 
 
 def _turns(cost: Floats, bits: Floats) -> list[float]:

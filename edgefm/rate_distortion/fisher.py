@@ -51,24 +51,48 @@ def slopes(graph: Graph, samples: Sequence[Array], joint: Collection[int] = (),
     return Slopes(own, mixed)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Pulled:
+    """One random v on one sample: the integers of the run and J' v, both by tensor, and the class
+    probabilities [positions, classes]."""
+
+    values: Mapping[int, Array]
+    slopes: Mapping[int, Derivative]
+    probabilities: Floats
+
+
 def derivatives(graph: Graph, samples: Sequence[Array], tick: Callable[[], None] = lambda: None,
                 probes: int = 1) -> Iterator[Mapping[int, Derivative]]:
     """J' v of every map, by tensor, for `probes` random v per sample, one after the other.
 
     Raises UnsupportedModel as `slopes` does.
     """
+    return (pulled.slopes for pulled in pulls(graph, samples, tick, probes))
+
+
+def pulls(graph: Graph, samples: Sequence[Array], tick: Callable[[], None] = lambda: None,
+          probes: int = 1) -> Iterator[Pulled]:
+    """The same with what it was taken at."""
     random = np.random.default_rng(0)
+    tensor = scores_of(graph)
     decision = decision_of(graph)
-    if decision.offsets is not None or not decision.logits:
-        raise UnsupportedModel(f"{graph.name}: derivatives of boxes are not known here")
-    tensor = next(t for t, one in enumerate(graph.tensors) if one is decision.scores)
     with Runtime(package_of(graph)) as runtime:
         for sample in samples:
             values = every_value(graph, runtime, sample, tensor)
             answer = decision.read({decision.scores.name: values[tensor]})
             for _ in range(probes):
-                yield pulled_back(graph, values, tensor, _probe(answer.scores, random))
+                yield Pulled(values, pulled_back(graph, values, tensor, _probe(answer.scores,
+                                                                               random)),
+                             np.exp(answer.scores))
             tick()
+
+
+def scores_of(graph: Graph) -> int:
+    """The tensor that derivatives are taken of: class scores. Raises UnsupportedModel for boxes."""
+    decision = decision_of(graph)
+    if decision.offsets is not None or not decision.logits:
+        raise UnsupportedModel(f"{graph.name}: derivatives of boxes are not known here")
+    return next(t for t, one in enumerate(graph.tensors) if one is decision.scores)
 
 
 def step_costs(graph: Graph, own: Mapping[int, Floats]) -> dict[int, Floats]:

@@ -65,13 +65,13 @@ def pulled_back(graph: Graph, values: Mapping[int, Array], tensor: int, weights:
             continue
         if node.op not in _BACKWARD:
             raise UnsupportedModel(f"{graph.name}: {node.op} {node.name!r} has no derivative here")
-        step = _Step(graph, node, values, _passing(graph, node, values, dy))
+        step = _Step(graph, node, values, passing(graph, node, values, dy))
         for t, dx in _BACKWARD[node.op](step).items():
             found[t] = found[t] + dx if t in found else dx
     return found
 
 
-def _passing(graph: Graph, node: Node, values: Mapping[int, Array], dy: Floats) -> Floats:
+def passing(graph: Graph, node: Node, values: Mapping[int, Array], dy: Floats) -> Floats:
     """`dy` where the output was not clamped."""
     if node.op not in _CLAMPING:
         return dy

@@ -13,7 +13,7 @@ from edgefm.compiler.pipeline import Compiled, compile_model
 from edgefm.compiler.zoo_defaults import with_zoo_defaults
 from edgefm.files.read import read_bytes
 from edgefm.images.labels import read_names
-from edgefm.rate_distortion import RULES, TRANSFORMS
+from edgefm.rate_distortion import COARSENED, RULES, TRANSFORMS
 from edgefm.rate_distortion.points_per_nat import PER_NAT, read_per_nat
 from edgefm.rate_distortion.quality_maps import QUALITIES, TILE
 from host_tools.cli.arguments import positive, shape, size, steps, times
@@ -47,9 +47,9 @@ def add_compile_options(parser: argparse.ArgumentParser, *also: str) -> None:
                             "before it (default: 0, only the first)")
     budget = group.add_mutually_exclusive_group()
     budget.add_argument("--kl-budget", type=positive, metavar="NATS",
-                        help="coarser steps for stored maps, up to this mean KL divergence, in "
-                             "nats, from the network without them; measured on held-out files of "
-                             "--calib (default: no loss)")
+                        help="coarser steps (of what, --coarsen says), up to this mean KL "
+                             "divergence, in nats, from the network without them; measured on "
+                             "held-out files of --calib (default: no loss)")
     budget.add_argument("--accuracy-budget", type=positive, metavar="POINTS",
                         help="the same for percentage points of top-1, estimated from KL and not "
                              "checked (default: no loss)")
@@ -60,6 +60,9 @@ def add_compile_options(parser: argparse.ArgumentParser, *also: str) -> None:
     budget.add_argument("--mean-byte-budget", type=size, metavar="SIZE",
                         help="coarser steps until they take at most SIZE bytes on average; single "
                              "pictures may take more (default: no limit)")
+    group.add_argument("--coarsen", choices=COARSENED, default="maps",
+                       help="what gets coarser steps under a budget for loss: stored maps "
+                            "(default), weights, or both at one price of a bit")
     group.add_argument("--points", type=Path, metavar="sweep.json",
                        help="percentage points per nat as `edgefm sweep` measured them on this "
                             f"network (default: at most {PER_NAT[1]:g})")
@@ -114,8 +117,9 @@ def compile_options(arguments: argparse.Namespace, model: Path,
         kl_budget=arguments.kl_budget, accuracy_budget=arguments.accuracy_budget,
         byte_budget=arguments.byte_budget, mean_byte_budget=arguments.mean_byte_budget,
         rate_rule=arguments.rate_rule,
-        transform=arguments.transform, tables=arguments.tables, tolerance=arguments.tolerance,
-        refresh=arguments.refresh, quality=arguments.quality, tile=arguments.tile,
+        transform=arguments.transform, coarsen=arguments.coarsen, tables=arguments.tables,
+        tolerance=arguments.tolerance, refresh=arguments.refresh, quality=arguments.quality,
+        tile=arguments.tile,
         points_per_nat=read_per_nat(arguments.points) if arguments.points else PER_NAT,
         pictures=pictures, input_shape=arguments.input_shape)
     return with_zoo_defaults(options, model)

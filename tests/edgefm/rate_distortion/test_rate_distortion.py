@@ -60,8 +60,9 @@ def test_a_search_that_begins_with_few_files_ends_with_all(
         sizes.append(len(changed))
         return divergences(reference, changed)
 
-    monkeypatch.setattr("edgefm.rate_distortion._FEW", 1)
-    monkeypatch.setattr("edgefm.rate_distortion.divergences", counted)
+    for module in ("edgefm.rate_distortion", "edgefm.rate_distortion.search"):
+        monkeypatch.setattr(f"{module}.FEW", 1)
+    monkeypatch.setattr("edgefm.rate_distortion.search.divergences", counted)
     rate = build(kl_budget=0.02).rate
     assert rate is not None and rate.images == sizes[-1] == 8 and sizes[0] == 2
     assert sizes == sorted(sizes) and rate.kl + rate.kl_error <= 0.02

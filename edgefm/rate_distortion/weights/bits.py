@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights of a network in tiles, and what they take when they are coded."""
+"""What the weights of a network take coded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TILE = 2048  # bytes
 
 @dataclass(frozen=True, slots=True)
 class CodedSize:
-    """Weights of a network, and bytes that their tiles and tables take coded, and raw."""
+    """Weights of a network, and bytes that their tiles and tables take coded."""
 
     weights: int
     tiles: int
@@ -27,14 +27,19 @@ class CodedSize:
     @property
     def bits(self) -> float:
         """Bits per weight, tables counted."""
-        return 8 * (self.tiles + self.tables) / self.weights
+        return 8 * (self.tiles + self.tables) / max(self.weights, 1)
+
+
+def bits_per_weight(graph: Graph) -> float:
+    """What a weight takes on average, in tiles of TILE bytes."""
+    return coded_size(tiles_of(graph)).bits
 
 
 def layers_of(graph: Graph) -> Iterator[Weights]:
     """The weights of every linear operator, int8 [channels, inputs of one]."""
     for node in graph.nodes:
         data = graph.tensors[node.inputs[1]].data if node.op in LINEAR else None
-        if data is not None:
+        if data is not None and data.itemsize == 1:
             signed = (data ^ 0x80).view(np.int8) if data.dtype == np.uint8 else data
             rows = np.moveaxis(signed, output_axis(node.op), 0)
             yield rows.reshape(len(rows), -1)
@@ -60,4 +65,4 @@ def order_0(graph: Graph) -> float:
         counts = np.unique(rows, return_counts=True)[1]
         bits -= float((counts * np.log2(counts / rows.size)).sum())
         weights += rows.size
-    return bits / weights
+    return bits / max(weights, 1)

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an error in a weight costs the decision, layer by layer, from derivatives on samples.
+
+An error d of an output channel's weights [K] moves its outputs by d' (x - m) once the bias has made
+up for the mean m of its inputs x, and the divergence of the decision by g d' C d: C is the
+covariance of the inputs, and g what white noise of variance 1 costs in that channel, both taken
+where the decision looks, that is weighted by squared derivatives of the outputs (clamped ones have
+none). g is the mean over random v (`fisher`) of 1/2 |dy' (x - m)|^2, y being the channel's outputs,
+over the trace of C. Random v say little of the layer that makes the scores, whose rows are many and
+each seldom likely; there g is 1/2 mean p (1 - p), exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgefm.network.graph import Array, Graph, Node
+from edgefm.network.operators import LINEAR
+from edgefm.ops.quantize import dequantized
+from edgefm.quantization.refine import Floats, as_rows, influence_of, taps_of
+from edgefm.rate_distortion.fisher import Pulled, pulls, scores_of
+from edgefm.rate_distortion.gradient import passing
+
+_POSITIONS = 256      # of each sample, evenly spread, that covariances are taken from
+_LEAST_WEIGHT = 0.05  # of the mean channel's, so that loud channels do not decide alone
+_LEAST_COST = 0.05    # of the mean channel's: what samples did not show
+_LEAST_SCORE = 0.1    # the same for classes
+_DAMPING = 0.005      # of the mean variance
+_TINY = 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """A linear operator as [blocks, rows, K] (`refine.as_rows`), taps in descending order of
+    variance within a block.
+
+    node        its number in the graph
+    order       [blocks, K]: which tap comes first
+    mean        [blocks, K]: of the inputs, in that order
+    influence   [blocks, K, K]: of errors on later taps (`refine.influence_of`)
+    cost        [blocks, rows]: nats per unit of an output channel's variance
+    """
+
+    node: int
+    order: Array
+    mean: Floats
+    influence: Floats
+    cost: Floats
+
+    @property
+    def variance(self) -> Floats:
+        """Mean variance of a tap when all earlier ones are known: [blocks]."""
+        return np.asarray((1 / np.einsum("bkk->bk", self.influence) ** 2).mean(axis=1))
+
+
+def measure_layers(graph: Graph, samples: Sequence[Array],
+                   tick: Callable[[], None] = lambda: None) -> list[Layer]:
+    """Every linear operator with int8 weights of its own that the scores depend on.
+
+    Raises UnsupportedModel as `fisher.slopes` does.
+    """
+    sums = {i: _Sums(graph, i) for i in adjustable(graph)}
+    scores, likely = scores_of(graph), np.zeros(1)
+    for pulled in pulls(graph, samples, tick):
+        for one in sums.values():
+            one.add(pulled)
+        p = pulled.probabilities
+        likely = likely + (p * (1 - p)).mean(axis=0) / (2 * len(samples))
+    found = []
+    for i, one in sums.items():
+        if one.count:
+            exact = likely if graph.nodes[i].outputs[0] == scores else None
+            found.append(one.layer(exact))
+    return found
+
+
+def adjustable(graph: Graph) -> list[int]:
+    """The linear operators whose int8 weights no other one has, by number."""
+    uses = [t for node in graph.nodes for t in node.inputs]
+    return [i for i, node in enumerate(graph.nodes)
+            if node.op in LINEAR and uses.count(node.inputs[1]) == 1
+            and graph.tensors[node.inputs[1]].data is not None
+            and graph.tensors[node.inputs[1]].dtype == "int8"
+            and graph.tensors[node.inputs[0]].dtype == "int8"]
+
+
+@dataclass(slots=True, eq=False)
+class _Moments:
+    """Sums over samples. Of inputs, positions weighted: `weight` [blocks], `first` [blocks, K],
+    `second` [blocks, K, K]. Of the derivative of weights w [O, K] and of the bias b [O]:
+    squares `ww` [O] and `bb` [O], products `wb` [O, K]."""
+
+    weight: Floats
+    first: Floats
+    second: Floats
+    ww: Floats
+    wb: Floats
+    bb: Floats
+
+
+class _Sums:
+    """One layer's moments while samples go by."""
+
+    def __init__(self, graph: Graph, number: int) -> None:
+        self.graph, self.number = graph, number
+        self.node: Node = graph.nodes[number]
+        weights = graph.tensors[self.node.inputs[1]].data
+        assert weights is not None
+        self.shape = weights.shape
+        self.blocks, self.rows, self.taps = as_rows(weights, self.node).shape
+        channels = self.blocks * self.rows
+        self.count, self.positions = 0, 0
+        self.usual: Floats | None = None
+        self.sums = _Moments(np.zeros(self.blocks), np.zeros((self.blocks, self.taps)),
+                             np.zeros((self.blocks, self.taps, self.taps)), np.zeros(channels),
+                             np.zeros((channels, self.taps)), np.zeros(channels))
+
+    def add(self, pulled: Pulled) -> None:
+        """One sample, where the scores depend on this layer at all."""
+        slope = pulled.slopes.get(self.node.outputs[0])
+        if slope is None:
+            return
+        dy = passing(self.graph, self.node, pulled.values, slope).reshape(-1, slope.shape[-1])
+        entry = self.graph.tensors[self.node.inputs[0]]
+        x = dequantized(pulled.values[self.node.inputs[0]].reshape(entry.shape), entry)
+        taps = taps_of(x, self.node, self.shape)
+        self.count += 1
+        self.positions = taps.shape[1]
+        self._add_inputs(taps, self._looked_at(dy))
+        self._add_weights(taps, dy)
+
+    def _looked_at(self, dy: Array) -> Floats:
+        """What each position counts: [blocks, positions]."""
+        squares = dy.astype(np.float64) ** 2
+        if self.blocks > 1:
+            return np.asarray(squares.reshape(len(dy), self.blocks, self.rows).sum(axis=2).T)
+        if self.usual is None:
+            sums = squares.sum(axis=0)
+            self.usual = np.maximum(sums, _LEAST_WEIGHT * sums.mean() + _TINY)
+        return np.asarray((squares / self.usual).sum(axis=1)[None])
+
+    def _add_inputs(self, taps: Array, counts: Floats) -> None:
+        some = slice(None, None, -(-taps.shape[1] // _POSITIONS))
+        seen, weights = taps[:, some].astype(np.float64), counts[:, some]
+        weighted = seen * weights[..., None]
+        self.sums.weight += weights.sum(axis=1)
+        self.sums.first += weighted.sum(axis=1)
+        self.sums.second += weighted.transpose(0, 2, 1) @ seen
+
+    def _add_weights(self, taps: Array, dy: Array) -> None:
+        grouped = dy.reshape(len(dy), self.blocks, self.rows).transpose(1, 2, 0)
+        slopes = (grouped @ taps).reshape(-1, self.taps).astype(np.float64)
+        biases = dy.sum(axis=0).astype(np.float64)
+        self.sums.ww += (slopes ** 2).sum(axis=1)
+        self.sums.wb += slopes * biases[:, None]
+        self.sums.bb += biases ** 2
+
+    def layer(self, exact: Floats | None) -> Layer:
+        """The layer; `exact` are costs of its channels that need no estimate."""
+        sums = self.sums
+        weight = np.maximum(sums.weight, _TINY)[:, None]
+        mean = sums.first / weight
+        full = sums.second / weight[..., None] - mean[:, :, None] * mean[:, None, :]
+        covariance = _damped(full, self.count * self.positions)
+        powers = np.einsum("bkk->b", covariance)
+        order = np.argsort(-np.einsum("bkk->bk", covariance), axis=1, kind="stable")
+        sorted_ = np.take_along_axis(np.take_along_axis(covariance, order[:, :, None], 1),
+                                     order[:, None, :], 2)
+        cost = self._costs(mean, powers) if exact is None else (
+            exact + _LEAST_SCORE * exact.mean())
+        return Layer(self.number, order, np.take_along_axis(mean, order, 1),
+                     influence_of(sorted_), cost.reshape(self.blocks, self.rows))
+
+    def _costs(self, mean: Floats, powers: Floats) -> Floats:
+        """Costs of channels [O], once the mean input is taken away."""
+        sums, own = self.sums, np.repeat(mean, self.rows, axis=0)
+        squares = sums.ww - 2 * (sums.wb * own).sum(axis=1) + sums.bb * (own ** 2).sum(axis=1)
+        costs = np.maximum(squares, 0) / (2 * self.count)
+        spread = np.repeat(powers + 1e-6 * powers.mean(), self.rows)
+        return np.asarray((costs + _LEAST_COST * costs.mean()) / np.maximum(spread, _TINY))
+
+
+def _damped(full: Floats, seen: int) -> Floats:
+    """A covariance [blocks, K, K], shrunk towards its diagonal as far as positions are few."""
+    k = full.shape[1]
+    variances = np.maximum(np.einsum("bkk->bk", full), 0)
+    share = seen / (seen + k)
+    mean = variances.mean(axis=1, keepdims=True)
+    floor = _DAMPING * mean + 1e-6 * mean.mean() + _TINY
+    return np.asarray(full * share + np.eye(k) * (variances * (1 - share) + floor)[:, None, :])
