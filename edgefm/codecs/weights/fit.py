@@ -2,7 +2,7 @@
 """Tables for the tiles of a network: few, because each of them is stored, and shared by tiles that
 are alike, wherever in the network they are.
 
-Tiles begin in classes by how large their weights are, in half octaves. Each class gets the code
+Tiles begin in classes by how far their weights spread, in half octaves. Each class gets the code
 that is shortest for it, each tile the class whose code is shortest for it, in turn; a table that
 saves less than it takes is dropped.
 """
@@ -29,6 +29,7 @@ from edgefm.codecs.weights.huffman import (
 MOST_TABLES = 32
 _ROUNDS = 6
 _PER_OCTAVE = 2
+_LEAST_SPREAD = 0.0625
 _RARE = range(LONGEST - 2, LONGEST + 1)  # a weight seen less often than 2^-this is escaped
 
 Floats = npt.NDArray[np.float64]
@@ -53,8 +54,7 @@ def fit_tables(tiles: Sequence[Weights]) -> list[Table]:
     """Tables for these tiles int8 [n], none where they would not pay."""
     seen = _Survey(_counts(tiles, False), _counts(tiles, True),
                    np.array([_without(tile) for tile in tiles], np.int64))
-    classes = np.array([_class_of(tile) for tile in tiles], np.int64)
-    tables = [_table_of(seen, classes == c) for c in np.unique(classes)][:MOST_TABLES]
+    tables = [_table_of(seen, where) for where in _classes(tiles)]
     for _ in range(_ROUNDS):
         chosen = _costs(seen, tables).argmin(axis=0)
         tables = [_table_of(seen, chosen == i + 1) for i in np.unique(chosen[chosen > 0]) - 1]
@@ -72,9 +72,20 @@ def _without(tile: Weights) -> int:
     return 8 * min(len(tile), len(tile) if fields is None else len(fields))
 
 
-def _class_of(tile: Weights) -> int:
-    power = float((tile.astype(np.float64) ** 2).mean()) if len(tile) else 0.0
-    return int(np.rint(np.log2(max(power, 2.0 ** -8)) / 2 * _PER_OCTAVE))
+def _classes(tiles: Sequence[Weights]) -> list[npt.NDArray[np.bool_]]:
+    """Which tiles are in each class, the largest classes first."""
+    found = [_class_of(tile.astype(np.float64)) for tile in tiles]
+    kinds = sorted(set(found), key=lambda kind: (-found.count(kind), kind))[:MOST_TABLES]
+    return [np.array([one == kind for one in found]) for kind in kinds]
+
+
+def _class_of(tile: Floats) -> tuple[int, int]:
+    """The half octave of a tile's deviation, and its mean in deviations: legacy weights lie around
+    zero points of their own."""
+    if not len(tile):
+        return 0, 0
+    spread = max(float(tile.std()), _LEAST_SPREAD)
+    return round(float(np.log2(spread)) * _PER_OCTAVE), round(float(tile.mean()) / spread)
 
 
 def _costs(seen: _Survey, tables: Sequence[Table]) -> Ints:
