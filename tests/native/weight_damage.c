@@ -29,7 +29,8 @@ static uint8_t *filled(uint32_t bytes, uint32_t below)
 /* Random lengths; now and then they are a code, and every value of the table is tried as it is otherwise. */
 static void fill_table(uint16_t *table)
 {
-    uint32_t values = 1 + any(20), bytes = 4 + (values + 1) / 2;
+    uint32_t values = 1 + any(20), mirrored = values % 2 && any(2), stored = mirrored ? values / 2 + 1 : values;
+    uint32_t bytes = 5 + (stored + 1) / 2;
     uint8_t *record = filled(bytes, 256);
 
     for (uint32_t i = 0; i < bytes; i++) {
@@ -37,7 +38,8 @@ static void fill_table(uint16_t *table)
     }
     record[2] = (uint8_t)any(256);
     record[3] = (uint8_t)(values - 1);
-    record[bytes - 1] &= values % 2 ? 15 : 255;
+    record[4] = (uint8_t)mirrored;
+    record[bytes - 1] &= stored % 2 ? 15 : 255;
     if (any(4) == 0 || efm_weights_build_table(record, bytes, table) != EFM_OK) {
         for (uint32_t i = 0; i < EFM_WEIGHTS_ENTRIES; i++) {
             uint32_t special = any(9) == 0, length = 1 + any(10);

@@ -115,13 +115,14 @@ def _table_of(seen: _Survey, where: npt.NDArray[np.bool_]) -> Table:
         total = counts[where].sum(axis=0)
         total[1:SPECIALS] += runs  # all runs have codes, or none
         for rare in _RARE:
-            table = Table(_lengths(total, rare))
-            bits = int(total @ table.bits(np.arange(SYMBOLS)))
-            found.append((bits + 8 * len(table.record()), table))
+            for lengths in (_lengths(total, rare), _mirrored(total, rare)):
+                table = Table(lengths)
+                bits = int(total @ table.bits(np.arange(SYMBOLS)))
+                found.append((bits + 8 * len(table.record()), table))
     return min(found, key=lambda one: one[0])[1]
 
 
-def _lengths(counts: Ints, rare: int) -> Ints:
+def _lengths(counts: Ints, rare: int, longest: int = LONGEST) -> Ints:
     """Code lengths where what is rarer than 2^-rare is escaped; the escape always has a code."""
     kept = counts * 2 ** rare >= counts.sum()
     kept[1:SPECIALS] = counts[1:SPECIALS] > 0
@@ -130,7 +131,25 @@ def _lengths(counts: Ints, rare: int) -> Ints:
     weights[0] = max(int(counts.sum() - weights[1:].sum()), 1)
     used = np.flatnonzero(weights)
     lengths = np.zeros(SYMBOLS, np.int64)
-    lengths[used] = limited_lengths(weights[used], LONGEST)
+    lengths[used] = limited_lengths(weights[used], longest)
+    return lengths
+
+
+def _mirrored(counts: Ints, rare: int) -> Ints:
+    """The same for lengths that are alike on both sides of the mean: a pair is coded together, and
+    one bit more tells which of the two it is."""
+    values = counts[SPECIALS:]
+    middle = int(np.rint((values @ np.arange(256)) / max(values.sum(), 1)))
+    reach = min(middle, 255 - middle)
+    paired = counts.copy()
+    paired[SPECIALS:] = 0
+    paired[SPECIALS + middle] = values[middle]
+    right = np.arange(middle + 1, middle + reach + 1)
+    paired[SPECIALS + right] = values[right] + values[2 * middle - right]
+    paired[0] += values.sum() - paired[SPECIALS:].sum()
+    lengths = _lengths(paired, rare, LONGEST - 1)
+    own = lengths[SPECIALS + right]
+    lengths[SPECIALS + right] = lengths[SPECIALS + 2 * middle - right] = own + (own > 0)
     return lengths
 
 

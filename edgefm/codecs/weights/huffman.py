@@ -24,7 +24,8 @@ SPECIALS = 1 + len(RUNS)    # symbols before those of the weights: the escape, t
 SYMBOLS = SPECIALS + 256
 ZERO = SPECIALS + 128
 ESCAPED_BITS = 8
-_HEAD = 4                   # bytes of a record before the lengths of weights
+_HEAD = 5                   # bytes of a record before the lengths of weights
+_PLAIN, _MIRRORED = 0, 1    # forms of a record
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,26 +58,33 @@ class Table:
 
     def record(self) -> bytes:
         """The table in a package: lengths of specials, the first weight with a code and how many
-        follow it, their lengths, each in four bits."""
+        follow it, the form, their lengths, all lengths in four bits. Lengths that are the same
+        forwards and backwards are stored up to the middle."""
         coded = np.flatnonzero(self.lengths[SPECIALS:])
         low, high = (int(coded[0]), int(coded[-1])) if coded.size else (128, 128)
-        nibbles = [*self.lengths[:SPECIALS], *self.lengths[SPECIALS + low:SPECIALS + high + 1]]
-        packed = _from_nibbles([int(n) for n in nibbles])
-        return packed[:2] + bytes([(low - 128) & 255, high - low]) + packed[2:]
+        own = self.lengths[SPECIALS + low:SPECIALS + high + 1]
+        mirrored = len(own) % 2 == 1 and bool((own == own[::-1]).all())
+        own = own[:len(own) // 2 + 1] if mirrored else own
+        return _from_nibbles(self.lengths[:SPECIALS]) + bytes(
+            [(low - 128) & 255, high - low, mirrored]) + _from_nibbles(own)
 
 
 def read_table(record: bytes) -> Table:
     """The table of a record. Raises BadContainer for one that no encoder writes."""
     many = record[3] + 1 if len(record) >= _HEAD else 0
-    if len(record) != _HEAD + (many + 1) // 2:
-        raise BadContainer(f"a table of weights with {len(record)} bytes for {many} weights")
-    nibbles = [byte >> shift & 15 for byte in record[:2] + record[_HEAD:] for shift in (0, 4)]
-    first = (record[2] ^ 0x80) + SPECIALS
-    if first + many > SYMBOLS or nibbles[SPECIALS + many:] not in ([], [0]):
+    form = record[4] if many else _PLAIN
+    stored = many // 2 + 1 if form == _MIRRORED else many
+    if not many or len(record) != _HEAD + (stored + 1) // 2:
+        raise BadContainer(f"a table of weights with {len(record)} bytes for {stored} weights")
+    if form not in (_PLAIN, _MIRRORED) or (form == _MIRRORED and many % 2 == 0):
+        raise BadContainer(f"a table of {many} weights in the form {form}")
+    first, own = (record[2] ^ 0x80) + SPECIALS, _nibbles(record[_HEAD:])
+    if first + many > SYMBOLS or own[stored:] not in ([], [0]):
         raise BadContainer("a table of weights with more of them than there are")
+    own = own[:stored] + own[:many - stored][::-1]
     lengths = np.zeros(SYMBOLS, np.int64)
-    lengths[:SPECIALS] = nibbles[:SPECIALS]
-    lengths[first:first + many] = nibbles[SPECIALS:SPECIALS + many]
+    lengths[:SPECIALS] = _nibbles(record[:2])
+    lengths[first:first + many] = own
     room = (2.0 ** -lengths[lengths > 0]).sum()
     if lengths.max() > LONGEST or not 0 < room <= 1:
         raise BadContainer("a table of weights whose lengths are no code")
@@ -148,6 +156,10 @@ def _number(bits: list[int]) -> int:
     return sum(bit << i for i, bit in enumerate(bits))
 
 
-def _from_nibbles(nibbles: list[int]) -> bytes:
-    even = [*nibbles, 0] if len(nibbles) % 2 else nibbles
-    return bytes(a | b << 4 for a, b in zip(even[::2], even[1::2], strict=True))
+def _from_nibbles(lengths: Ints) -> bytes:
+    even = np.append(lengths, np.zeros(len(lengths) % 2, np.int64))
+    return (even[::2] | even[1::2] << 4).astype(np.uint8).tobytes()
+
+
+def _nibbles(packed: bytes) -> list[int]:
+    return [byte >> shift & 15 for byte in packed for shift in (0, 4)]

@@ -16,7 +16,7 @@ enum { PAIR = 2 * EFM_WEIGHTS_LONGEST, TOO_LONG = 31, WORD = 32 };
 enum { AHEAD = 6 };   /* bytes from a bit's byte that two words from there and PAIR bits on may touch */
 enum { MASK = EFM_WEIGHTS_ENTRIES - 1, ESCAPED_BITS = 8 };
 enum { NO_CODE, ESCAPE, RUN_4, RUN_16, RUN_64, SPECIALS = RUN_64 };
-enum { FIRST_VALUE = 2, VALUES = 3, HEAD = 4 };   /* bytes of a record: lengths of specials, then these */
+enum { SPECIAL_LENGTHS = 0, FIRST_VALUE = 2, VALUES = 3, FORM = 4, HEAD = 5, MIRRORED = 1 };   /* bytes of a record */
 
 typedef struct decoder {
     const uint16_t *table;
@@ -113,10 +113,17 @@ efm_status efm_weights_huffman(const uint16_t *table, const uint8_t *coded, uint
                : EFM_BAD_CODEC;
 }
 
-/* The code length of symbol `i` of a record: specials, then values in ascending order; 0: has no code. */
+/* The code length of symbol `i` of a record: specials, then values in ascending order; 0: has no code. A mirrored record
+ * has the lengths of the lower half and the middle. */
 static uint32_t length_of(const uint8_t *record, uint32_t i)
 {
-    return record[i < SPECIALS ? i / 2 : HEAD + (i - SPECIALS) / 2] >> 4 * (i % 2) & 15;
+    uint32_t nibble = i - SPECIALS, last = record[VALUES];
+
+    if (i < SPECIALS) {
+        return record[SPECIAL_LENGTHS + i / 2] >> 4 * (i % 2) & 15;
+    }
+    nibble = record[FORM] == MIRRORED && nibble > last / 2 ? last - nibble : nibble;
+    return record[HEAD + nibble / 2] >> 4 * (nibble % 2) & 15;
 }
 
 static uint32_t entry_of(const uint8_t *record, uint32_t i, uint32_t length)
@@ -125,13 +132,14 @@ static uint32_t entry_of(const uint8_t *record, uint32_t i, uint32_t length)
                         : length << 8 | ((record[FIRST_VALUE] + i - SPECIALS) & 255);
 }
 
-/* The number of symbols, or 0 for a record of another size, or whose values pass 127. */
+/* The number of symbols, or 0 for a record of another size or form, or whose values pass 127. */
 static uint32_t symbols_of(const uint8_t *record, uint32_t bytes)
 {
     uint32_t values = bytes < HEAD ? 0 : record[VALUES] + 1u;
+    uint32_t mirrored = values != 0 && record[FORM] == MIRRORED, stored = mirrored ? values / 2 + 1 : values;
 
-    if (bytes != HEAD + (values + 1) / 2 || (record[FIRST_VALUE] ^ 128u) + values > 256
-        || (values % 2 != 0 && record[bytes - 1] >> 4 != 0)) {
+    if (values == 0 || bytes != HEAD + (stored + 1) / 2 || (record[FIRST_VALUE] ^ 128u) + values > 256
+        || (stored % 2 != 0 && record[bytes - 1] >> 4 != 0) || (mirrored ? values % 2 == 0 : record[FORM] != 0)) {
         return 0;
     }
     return SPECIALS + values;

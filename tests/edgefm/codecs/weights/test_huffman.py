@@ -29,6 +29,7 @@ def table_of(**lengths: int) -> Table:
 
 
 SMALL = table_of(e=3, p0=1, p1=2, m1=3)
+MIRRORED = table_of(e=3, m2=3, p0=1, p2=3)
 RUNNING = table_of(e=3, r4=3, r16=3, r64=3, p0=1)
 
 
@@ -57,15 +58,18 @@ def test_runs_count_only_where_all_have_codes():
 
 
 def test_the_record_by_hand_and_back():
-    assert SMALL.record() == bytes([3, 0, 255, 2, 1 << 4 | 3, 2])
-    for table in (SMALL, RUNNING):
+    assert SMALL.record() == bytes([3, 0, 255, 2, 0, 1 << 4 | 3, 2])
+    assert MIRRORED.record() == bytes([3, 0, 254, 4, 1, 0 << 4 | 3, 1])
+    for table in (SMALL, RUNNING, MIRRORED):
         assert np.array_equal(read_table(table.record()).lengths, table.lengths)
 
 
 @pytest.mark.parametrize("record", [
-    b"", b"\x03\x00\xff", b"\x03\x00\xff\x02\x13", b"\x03\x00\xff\x02\x13\x02\x00",
-    b"\x03\x00\xff\x02\x13\x12", b"\x03\x00\x7f\x02\x13\x02", b"\x03\x00\xff\x02\x11\x01",
-    b"\x0b\x00\xff\x02\x13\x02", b"\x00\x00\x00\x00\x00"])
+    b"", b"\x03\x00\xff\x02", b"\x03\x00\xff\x02\x00\x13", b"\x03\x00\xff\x02\x00\x13\x02\x00",
+    b"\x03\x00\xff\x02\x00\x13\x12", b"\x03\x00\x7f\x02\x00\x13\x02",
+    b"\x03\x00\xff\x02\x00\x11\x01", b"\x0b\x00\xff\x02\x00\x13\x02",
+    b"\x00\x00\x00\x00\x00\x00", b"\x03\x00\xfe\x04\x02\x03\x01", b"\x03\x00\xfe\x05\x01\x03\x01",
+    b"\x03\x00\xfe\x04\x01\x03\x11", b"\x03\x00\xfe\x04\x01\x03"])
 def test_a_record_that_no_encoder_writes_is_refused(record):
     with pytest.raises(BadContainer):
         read_table(record)
