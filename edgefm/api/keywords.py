@@ -15,7 +15,7 @@ from edgefm.compiler.options import CompileOptions, LossBudget, Memory, Quality,
 from edgefm.compiler.zoo_defaults import with_zoo_defaults
 from edgefm.errors import BadInput
 from edgefm.images.labels import read_names
-from edgefm.rate_distortion.points_per_nat import PER_NAT, read_per_nat
+from edgefm.rate_distortion.points_per_nat import read_per_nat
 
 Group = TypeVar("Group", LossBudget, Memory, Quality, Temporal)
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -101,7 +101,7 @@ def _with_budget(options: CompileOptions, given: CompileKeywords) -> CompileOpti
     return replace(options, kl_budget=told.kl, accuracy_budget=told.points,
                    byte_budget=_whole(told.bytes), mean_byte_budget=_whole(told.mean_bytes),
                    rate_rule=told.rule, transform=told.transform, coarsen=told.coarsen,
-                   points_per_nat=read_per_nat(Path(told.measured)) if told.measured else PER_NAT)
+                   points_per_nat=read_per_nat(Path(told.measured)) if told.measured else None)
 
 
 def _with_quality(options: CompileOptions, given: CompileKeywords) -> CompileOptions:

@@ -121,7 +121,7 @@ def _check(name: str, options: CompileOptions, target: Target) -> None:
         raise BadInput(f"{name}: --packing {options.packing!r}; the {target.kernels} kernels of "
                        f"target {target.name} read {', '.join(packings)}")
     temporal = options.map_codec == "temporal"
-    if options.how.weights and (options.budget is None or options.budget.nats is None):
+    if options.how.weights and not (options.budget and options.budget.of_loss):
         raise BadInput(f"{name}: got --coarsen {options.coarsen} without a budget for loss; "
                        "expected --kl-budget or --accuracy-budget as well")
     if not temporal and (options.tolerance or options.refresh):
@@ -132,6 +132,6 @@ def _check(name: str, options: CompileOptions, target: Target) -> None:
     if target.external_bytes == 0 and options.tables:
         raise BadInput(f"{options.tables}: tables are for maps in external memory, and there is "
                        "none")
-    if _on_chip(options, target) and options.budget and options.budget.nats is None:
+    if _on_chip(options, target) and options.budget and not options.budget.of_loss:
         raise BadInput(f"{name}: a budget in bytes is for external memory; without any, expected a "
                        "budget for loss, and --fast for the bytes")

@@ -122,7 +122,7 @@ class OnChip:
                   for s in self.job.layout(graph).program.streams if s.name in self.stored}
         judged = [x for i, x in enumerate(self.job.samples) if i % POOL_PARTS not in _CAPPING]
         coarse, decided = rate_distortion.coarsen(
-            graph, values, judged, rate_distortion.Budget(kl=budget.nats), self.job.options.how,
+            graph, values, judged, budget, self.job.options.how,
             lambda one: deploy(one).package(), self.job.tick, capped=True)
         return replace(deploy(coarse), rate=decided)
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from edgefm import rate_distortion
 from edgefm.console.notation import read_size
 from edgefm.errors import BadInput
 from edgefm.rate_distortion import COARSENED, RULES, TRANSFORMS, Budget, How
@@ -50,7 +49,7 @@ class CompileOptions:
     accuracy_budget: float | None = None
     byte_budget: int | None = None
     mean_byte_budget: int | None = None
-    points_per_nat: tuple[float, float] = rate_distortion.PER_NAT
+    points_per_nat: tuple[float, float] | None = None
     rate_rule: str = "slope"
     transform: str = "channels"
     coarsen: str = "maps"
@@ -115,10 +114,11 @@ class Memory(_Group):
 class LossBudget(_Group):
     """What coarser steps may lose or spend, exactly one of four.
 
-    `kl` in nats; `points` of top-1, estimated from KL (by `measured`, the sweep.json of this
-    network, where it is given); `bytes` of feature maps per inference, whatever the picture, or
-    `mean_bytes` on average, as numbers or "200K". `coarsen` says of what steps get coarser: maps,
-    weights or both; `rule` and `transform` how those of maps are chosen.
+    `kl` in nats; `points` of top-1, estimated from decisions that change on calibration files (by
+    `measured`, the sweep.json of this network, where it is given); `bytes` of feature maps per
+    inference, whatever the picture, or `mean_bytes` on average, as numbers or "200K". `coarsen`
+    says of what steps get coarser: maps, weights or both; `rule` and `transform` how those of maps
+    are chosen.
     """
 
     kl: float | None = None

@@ -21,7 +21,7 @@ from edgefm.network.graph import Array, Graph
 from edgefm.rate_distortion.allocate import RULES, ladder
 from edgefm.rate_distortion.channel_transform import TRANSFORMS, Base, in_good_coordinates
 from edgefm.rate_distortion.divergence import Scores, scores
-from edgefm.rate_distortion.points_per_nat import PER_NAT
+from edgefm.rate_distortion.points_per_nat import PER_NAT, Toll
 from edgefm.rate_distortion.requantize import groups, requantize
 from edgefm.rate_distortion.search import FEW, START, Family, Search, error_of
 from edgefm.rate_distortion.sensitivity import measure, tried
@@ -42,15 +42,16 @@ COARSENED = ("maps", "weights", "both")
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What may be lost or spent, exactly one of them: `kl` in nats, `points` of top-1 estimated
-    from KL by `per_nat` (likely, cautious), or bytes of feature maps that cross the port per
-    inference, both ways: `bytes` for any picture, `mean_bytes` on average."""
+    """What may be lost or spent, exactly one of them: `kl` in nats, `points` of top-1, or bytes of
+    feature maps that cross the port per inference, both ways: `bytes` for any picture, `mean_bytes`
+    on average. Points are estimated from KL, by `per_nat` (likely, cautious) where it is given,
+    else by the decisions that change on calibration files."""
 
     kl: float | None = None
     points: float | None = None
     bytes: int | None = None
     mean_bytes: int | None = None
-    per_nat: tuple[float, float] = PER_NAT
+    per_nat: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Raise BadInput unless one positive budget is given."""
@@ -59,13 +60,17 @@ class Budget:
             raise BadInput("rate: expected one positive budget, of KL, of accuracy or of bytes")
 
     @property
-    def nats(self) -> float | None:
-        """The budget in KL; None for one in bytes."""
-        return self.kl if self.points is None else self.points / self.per_nat[1]
+    def of_loss(self) -> bool:
+        """True for a budget of KL or of points, False for one of bytes."""
+        return self.kl is not None or self.points is not None
+
+    def nats(self, toll: Toll) -> float:
+        """The budget of loss in KL."""
+        return self.kl or toll.nats(self.points or 0.0)
 
     @property
     def spent(self) -> int:
-        """The budget in bytes, of either kind; 0 for one in KL."""
+        """The budget in bytes, of either kind; 0 for one of loss."""
         return self.bytes or self.mean_bytes or 0
 
 
@@ -164,15 +169,18 @@ def coarsen(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], b
     family, changed = _family(graph, transferred, free, fitted, (held, reference), budget, how,
                               bool(budget.spent) and takes(graph) <= budget.spent, tick)
     search = Search(family, held, reference, deploy, takes, tick, capped)
-    coarse = search.for_kl(budget.nats) if budget.nats else search.for_bytes(budget.spent)
-    kls = search.divergences_of(coarse)
+    toll = Toll(*budget.per_nat) if budget.per_nat else (
+        search.toll() if budget.points else None)
+    nats = budget.nats(toll or Toll(*PER_NAT)) if budget.of_loss else None
+    coarse = search.for_kl(nats) if nats else search.for_bytes(budget.spent)
+    kls, toll = search.divergences_of(coarse), toll or search.toll((coarse,))
     kl = float(kls.mean())
     steps = tuple(MapStep(graph.tensors[t].name, coarse.tensors[t].scale,
                           coarse.tensors[t].scale / graph.tensors[t].scale) for t in free)
-    return coarse, Rate(how.rule, how.transform if transferred else "none", budget.nats,
+    return coarse, Rate(how.rule, how.transform if transferred else "none", nats,
                         budget.bytes, kl, error_of(kls), len(held),
                         _crossing_bytes(deploy(coarse), held),
-                        (budget.per_nat[0] * kl, budget.per_nat[1] * kl), steps, changed,
+                        toll.points(kl), steps, changed,
                         budget.mean_bytes, weight_bits=bits_per_weight(coarse) if how.weights
                         else None)
 
@@ -192,7 +200,7 @@ def _family(graph: Graph, transferred: Mapping[tuple[int, ...], int], free: Mapp
     found = measure(base.graph, transferred, some, base.costs, tick)
     if base.costs is not None:
         few = slice(None, None, -(-len(judged[0]) // _TRIED))
-        found = tried(base.graph, found, ladder(found, how.rule).factors_at(budget.nats or START),
+        found = tried(base.graph, found, ladder(found, how.rule).factors_at(budget.kl or START),
                       judged[0][few], judged[1][few], tick)
     return Family(base.graph, found, ladder(found, how.rule), weights), base.changed
 

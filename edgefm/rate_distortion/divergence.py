@@ -168,6 +168,16 @@ def divergence(reference: DecisionScores, changed: DecisionScores) -> float:
     return float((classes.sum() + moved) / max(believed.sum(), 1.0))
 
 
+def changed(reference: Scores, other: Scores) -> float | None:
+    """The share of decisions that are others now: the classes with most score, positions counting
+    by mean. None for objects, of which nobody says how many there are."""
+    pairs = list(zip(reference, other, strict=True))
+    if not pairs or pairs[0][0].offsets is not None:
+        return None
+    return float(np.mean([(a.scores.argmax(axis=1) != b.scores.argmax(axis=1)).mean()
+                          for a, b in pairs]))
+
+
 def _log_probabilities(values: Real) -> Real:
     shifted = values - values.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

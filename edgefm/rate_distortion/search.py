@@ -11,7 +11,8 @@ import numpy as np
 from edgefm.errors import BadInput
 from edgefm.network.graph import Array, Graph
 from edgefm.rate_distortion.allocate import Ladder, bisected, crossing
-from edgefm.rate_distortion.divergence import Divergences, Scores, divergences, scores
+from edgefm.rate_distortion.divergence import Divergences, Scores, changed, divergences, scores
+from edgefm.rate_distortion.points_per_nat import PER_NAT, Changes, Toll, toll_of
 from edgefm.rate_distortion.requantize import requantize
 from edgefm.rate_distortion.sensitivity import Sensitivity
 from edgefm.rate_distortion.weights.steps import CoarserWeights
@@ -19,9 +20,11 @@ from edgefm.rate_distortion.weights.steps import CoarserWeights
 FEW = 45                       # held-out samples that hold a budget well
 _MARGIN = 0.5                  # standard errors of the mean KL that stay below a budget
 _ROUGHLY = 4                   # one in so many held-out samples says where a search begins
-_BEYOND = 16                   # strides that it looks past its first failure
+_BEYOND = 16                   # strides that it looks past its first failure; with weights,
+_BEYOND_WEIGHTS = 3            # whose networks take longer to make
 START = 0.01                  # nats at which a search for bytes begins
-_PER_OCTAVE = 8                # prices, where weights change
+_PROBED = 0.003, 0.01, 0.03    # predicted nats, at which decisions that change are counted
+_PER_OCTAVE = 12               # prices, where weights change
 _LEAST, _MOST = 1e-20, 1e3     # nats per bit, of the first and the last of them
 
 
@@ -87,6 +90,20 @@ class Search:
         package = self.deploy(graph) if self.capped else None
         return divergences(self.reference[::one_in], scores(graph, self.held[::one_in], package))
 
+    def toll(self, graphs: Sequence[Graph] | None = None) -> Toll:
+        """What KL costs this network in points, by the decisions that `graphs` change; without any,
+        by those of three networks of the family."""
+        seen = []
+        for graph in graphs or [self.family.at(self.family.start(kl)) for kl in _PROBED]:
+            self.tick()
+            package = self.deploy(graph) if self.capped else None
+            found = scores(graph, self.held, package)
+            kl, share = divergences(self.reference, found).mean(), changed(self.reference, found)
+            if share is None:
+                return Toll(*PER_NAT)
+            seen.append(Changes(float(kl), share, len(self.held)))
+        return toll_of(seen)
+
     def for_kl(self, nats: float) -> Graph:
         """The coarsest network that keeps a budget of loss."""
         numbers, stride = self.family.numbers(), self.family.stride()
@@ -102,7 +119,7 @@ class Search:
                                 4 * stride)
         low, _ = crossing(holds, start, len(numbers), stride)
         # every network is rounded differently: one that loses more may stand before one that holds
-        beyond = _BEYOND if self.family.weights is None else 1
+        beyond = _BEYOND if self.family.weights is None else _BEYOND_WEIGHTS
         further = range(low + beyond * stride, low + stride, -stride)
         best = next((i for i in further if i < len(numbers) and holds(i)), low)
         return self.family.at(numbers[best])

@@ -14,7 +14,7 @@ from edgefm.compiler.zoo_defaults import with_zoo_defaults
 from edgefm.files.read import read_bytes
 from edgefm.images.labels import read_names
 from edgefm.rate_distortion import COARSENED, RULES, TRANSFORMS
-from edgefm.rate_distortion.points_per_nat import PER_NAT, read_per_nat
+from edgefm.rate_distortion.points_per_nat import read_per_nat
 from edgefm.rate_distortion.quality_maps import QUALITIES, TILE
 from host_tools.cli.arguments import positive, shape, size, steps, times
 from host_tools.cli.progress import progress_bar
@@ -51,8 +51,8 @@ def add_compile_options(parser: argparse.ArgumentParser, *also: str) -> None:
                              "divergence, in nats, from the network without them; measured on "
                              "held-out files of --calib (default: no loss)")
     budget.add_argument("--accuracy-budget", type=positive, metavar="POINTS",
-                        help="the same for percentage points of top-1, estimated from KL and not "
-                             "checked (default: no loss)")
+                        help="the same for percentage points of top-1, estimated from decisions "
+                             "that change on these files and not checked (default: no loss)")
     budget.add_argument("--byte-budget", type=size, metavar="SIZE",
                         help="coarser steps and caps, so that stored maps take at most SIZE bytes "
                              "per inference, written and read, whatever the picture (default: no "
@@ -65,7 +65,7 @@ def add_compile_options(parser: argparse.ArgumentParser, *also: str) -> None:
                             "(default), weights, or both at one price of a bit")
     group.add_argument("--points", type=Path, metavar="sweep.json",
                        help="percentage points per nat as `edgefm sweep` measured them on this "
-                            f"network (default: at most {PER_NAT[1]:g})")
+                            "network (default: estimated from decisions that change)")
     group.add_argument("--rate-rule", choices=RULES, default="slope",
                        help="slope: equal loss per byte everywhere (default); otherwise steps in "
                             "proportion to each map's standard deviation")
@@ -120,7 +120,7 @@ def compile_options(arguments: argparse.Namespace, model: Path,
         transform=arguments.transform, coarsen=arguments.coarsen, tables=arguments.tables,
         tolerance=arguments.tolerance, refresh=arguments.refresh, quality=arguments.quality,
         tile=arguments.tile,
-        points_per_nat=read_per_nat(arguments.points) if arguments.points else PER_NAT,
+        points_per_nat=read_per_nat(arguments.points) if arguments.points else None,
         pictures=pictures, input_shape=arguments.input_shape)
     return with_zoo_defaults(options, model)
 

@@ -7,7 +7,7 @@ covariance of the inputs, and g what white noise of variance 1 costs in that cha
 where the decision looks, that is weighted by squared derivatives of the outputs (clamped ones have
 none). g is the mean over random v (`fisher`) of 1/2 |dy' (x - m)|^2, y being the channel's outputs,
 over the trace of C. Random v say little of the layer that makes the scores, whose rows are many and
-each seldom likely; there g is 1/2 mean p (1 - p), exactly.
+each seldom likely; there g is 1/2 mean p (1 - p), exactly, and all inputs count alike.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _LEAST_WEIGHT = 0.05  # of the mean channel's, so that loud channels do not deci
 _LEAST_COST = 0.05    # of the mean channel's: what samples did not show
 _LEAST_SCORE = 0.1    # the same for classes
 _DAMPING = 0.005      # of the mean variance
+_FEW = 1 / 3          # of the taps: so many positions show half of a covariance
 _TINY = 1e-12
 
 
@@ -62,19 +63,14 @@ def measure_layers(graph: Graph, samples: Sequence[Array],
 
     Raises UnsupportedModel as `fisher.slopes` does.
     """
-    sums = {i: _Sums(graph, i) for i in adjustable(graph)}
     scores, likely = scores_of(graph), np.zeros(1)
+    sums = {i: _Sums(graph, i, graph.nodes[i].outputs[0] == scores) for i in adjustable(graph)}
     for pulled in pulls(graph, samples, tick):
         for one in sums.values():
             one.add(pulled)
         p = pulled.probabilities
         likely = likely + (p * (1 - p)).mean(axis=0) / (2 * len(samples))
-    found = []
-    for i, one in sums.items():
-        if one.count:
-            exact = likely if graph.nodes[i].outputs[0] == scores else None
-            found.append(one.layer(exact))
-    return found
+    return [one.layer(likely if one.last else None) for one in sums.values() if one.count]
 
 
 def adjustable(graph: Graph) -> list[int]:
@@ -104,8 +100,8 @@ class _Moments:
 class _Sums:
     """One layer's moments while samples go by."""
 
-    def __init__(self, graph: Graph, number: int) -> None:
-        self.graph, self.number = graph, number
+    def __init__(self, graph: Graph, number: int, last: bool) -> None:
+        self.graph, self.number, self.last = graph, number, last
         self.node: Node = graph.nodes[number]
         weights = graph.tensors[self.node.inputs[1]].data
         assert weights is not None
@@ -135,6 +131,8 @@ class _Sums:
     def _looked_at(self, dy: Array) -> Floats:
         """What each position counts: [blocks, positions]."""
         squares = dy.astype(np.float64) ** 2
+        if self.last:
+            return np.ones((self.blocks, len(dy)))
         if self.blocks > 1:
             return np.asarray(squares.reshape(len(dy), self.blocks, self.rows).sum(axis=2).T)
         if self.usual is None:
@@ -187,7 +185,7 @@ def _damped(full: Floats, seen: int) -> Floats:
     """A covariance [blocks, K, K], shrunk towards its diagonal as far as positions are few."""
     k = full.shape[1]
     variances = np.maximum(np.einsum("bkk->bk", full), 0)
-    share = seen / (seen + k)
+    share = seen / (seen + _FEW * k)
     mean = variances.mean(axis=1, keepdims=True)
     floor = _DAMPING * mean + 1e-6 * mean.mean() + _TINY
     return np.asarray(full * share + np.eye(k) * (variances * (1 - share) + floor)[:, None, :])

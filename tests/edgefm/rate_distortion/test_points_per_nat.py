@@ -8,7 +8,14 @@ import pytest
 
 from edgefm.errors import BadInput
 from edgefm.rate_distortion import Budget
-from edgefm.rate_distortion.points_per_nat import PER_NAT, per_nat, read_per_nat
+from edgefm.rate_distortion.points_per_nat import (
+    PER_CHANGE,
+    Changes,
+    Toll,
+    per_nat,
+    read_per_nat,
+    toll_of,
+)
 
 
 def test_the_line_goes_through_nought_and_good_figures_weigh_more() -> None:
@@ -23,9 +30,27 @@ def test_a_gain_promises_no_free_lunch_and_large_losses_do_not_count() -> None:
     assert per_nat([(0.01, -0.5, 0.01), (5.0, 70, 0.01)]) == (1.0, 1.0)
 
 
-def test_a_points_budget_divides_by_the_cautious_slope() -> None:
-    assert Budget(points=0.3).nats == pytest.approx(0.3 / PER_NAT[1])
-    assert Budget(points=0.3, per_nat=(10, 15)).nats == pytest.approx(0.02)
+def test_a_points_budget_is_what_the_cautious_toll_lets_it_be() -> None:
+    assert Budget(points=0.3).nats(Toll(10, 15)) == pytest.approx(0.02)
+    assert Budget(points=0.3).nats(Toll(2, 3, 0.5)) == pytest.approx(0.01)
+    assert Budget(kl=0.5).nats(Toll(10, 15)) == 0.5
+    assert Toll(2, 3, 0.5).points(0.01) == pytest.approx((0.2, 0.3))
+
+
+def test_a_network_whose_decisions_change_often_loses_more() -> None:
+    steady, restless = (toll_of([Changes(0.01, share, 400), Changes(0.04, 2 * share, 400)])
+                        for share in (0.03, 0.07))
+    assert steady.points(0.01)[0] == pytest.approx(PER_CHANGE[0] * 3, rel=0.02)
+    assert restless.points(0.01)[0] == pytest.approx(PER_CHANGE[0] * 7, rel=0.1)
+    assert restless.nats(0.3) < steady.nats(0.3) / 3
+
+
+def test_few_files_are_believed_little_and_cautiously() -> None:
+    few, many = (toll_of([Changes(0.01, 0.03, files)]) for files in (4, 4000))
+    nothing = toll_of([Changes(0.01, 0.0, 4)])
+    assert few.likely == pytest.approx(many.likely, rel=0.01)
+    assert few.cautious / few.likely > 1.3 * many.cautious / many.likely
+    assert 0.7 * few.likely < nothing.likely < few.likely and toll_of([]).likely > 0
 
 
 def curve(path: Path, **changed: object) -> Path:

@@ -20,8 +20,9 @@ from edgefm.network.graph import Array, Graph, Quant
 from edgefm.network.program import OpKind
 from edgefm.package.meta import read_meta, write_meta
 from edgefm.package.read import read_info
-from edgefm.rate_distortion import IMAGES, PER_NAT, Budget, groups
-from edgefm.rate_distortion.divergence import divergences, scores
+from edgefm.rate_distortion import IMAGES, Budget, groups
+from edgefm.rate_distortion.divergence import changed, divergences, scores
+from edgefm.rate_distortion.points_per_nat import Changes, toll_of
 from edgefm.runtime import Runtime
 
 Build = Callable[..., Compiled]
@@ -49,7 +50,9 @@ def test_a_kl_budget_is_kept_on_held_out_samples(build: Build, samples: list[Arr
     held = [*samples[1:5], *samples[6:]]
     met = divergences(scores(compiled.uncompressed, held), scores(compiled.graph, held))
     assert (rate.images, rate.kl) == (7, pytest.approx(met.mean()))
-    assert rate.points == (PER_NAT[0] * rate.kl, PER_NAT[1] * rate.kl)
+    share = changed(scores(compiled.uncompressed, held), scores(compiled.graph, held))
+    assert share is not None
+    assert rate.points == toll_of([Changes(rate.kl, share, 7)]).points(rate.kl)
 
 
 def test_a_search_that_begins_with_few_files_ends_with_all(
@@ -96,8 +99,23 @@ def test_bytes_that_suffice_anyway_cost_nothing(build: Build) -> None:
 
 
 def test_an_accuracy_budget_is_the_cautious_kl_budget(build: Build) -> None:
-    compiled = build(accuracy_budget=0.6)
-    assert compiled.rate == build(kl_budget=0.6 / PER_NAT[1]).rate
+    told = build(accuracy_budget=0.6, points_per_nat=(20, 30)).rate
+    plain = build(kl_budget=0.02).rate
+    assert told is not None and plain is not None
+    assert replace(told, points=plain.points) == plain
+    assert told.points == pytest.approx((20 * told.kl, 30 * told.kl))
+
+
+def test_an_accuracy_budget_counts_decisions_that_change(build: Build, samples: list[Array],
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    budgets = []
+    for share in (0.01, 0.4):
+        monkeypatch.setattr("edgefm.rate_distortion.search.changed",
+                            lambda a, b, share=share: share)
+        rate = build(accuracy_budget=2.0).rate
+        assert rate is not None and rate.points[1] <= 2.0 and rate.kl <= (rate.kl_budget or 0)
+        budgets.append(rate.kl_budget or 0)
+    assert budgets[0] > 2 * budgets[1]
 
 
 def test_only_maps_outside_get_coarser(build: Build, classifier: Graph,
@@ -190,9 +208,8 @@ def test_one_calibration_file_is_too_few(build: Build, tmp_path: Path) -> None:
         build(kl_budget=0.01)
 
 
-def test_budgets_name_their_nats() -> None:
-    assert Budget(kl=0.02).nats == 0.02
-    assert Budget(points=0.3).nats == pytest.approx(0.01)
-    assert Budget(bytes=10).nats is None and Budget(bytes=10).spent == 10
-    assert Budget(mean_bytes=10).nats is None and Budget(mean_bytes=10).spent == 10
+def test_budgets_are_of_loss_or_of_bytes() -> None:
+    assert Budget(kl=0.02).of_loss and Budget(points=0.3).of_loss
+    assert not Budget(bytes=10).of_loss and Budget(bytes=10).spent == 10
+    assert not Budget(mean_bytes=10).of_loss and Budget(mean_bytes=10).spent == 10
     assert IMAGES >= 16
