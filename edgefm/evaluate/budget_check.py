@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A budget for loss that is checked on labelled files, and tightened until they keep it.
 
-Without a check, points are estimated from KL. The check measures the package itself, coded maps and
+Without a check, points are estimated. The check measures the package itself, coded maps and
 all, against the network without coarser maps. Where it loses more than was allowed, what was
 measured (points per nat on these files, or their KL) says how much less KL to allow, and it is
 compiled anew; after `ROUNDS` of that the maps keep their steps and only lossless coding is left.

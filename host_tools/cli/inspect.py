@@ -99,12 +99,15 @@ def removed_fields(removed: Sequence[Mapping[str, Any]]) -> dict[str, object]:
 def rate_fields(rate: Mapping[str, Any]) -> dict[str, object]:
     """What coarser steps cost and save, as rows of a summary."""
     low, high = rate["points"]
+    maps = [f"{short(s['name'])} x{s['factor']:.2f}" for s in rate["steps"]]
+    bits = rate.get("weight_bits")
     return {
-        "coarser maps": ", ".join(f"{short(s['name'])} x{s['factor']:.2f}" for s in rate["steps"]),
+        **({"coarser maps": ", ".join(maps)} if maps or bits is None else {}),
+        **({} if bits is None else {"coarser weights": f"{bits:.2f} bits per weight when coded"}),
         "KL from uncompressed, nats": f"{rate['kl']:.5f} (standard error {rate['kl_error']:.5f}, "
                                       f"{rate['images']} held-out files)",
         **(checked_fields(rate["check"]) if rate.get("check") else {
-            "top-1 points lost": f"{low:.2f} to {high:.2f} {_slopes(rate)}, estimated from KL, not "
+            "top-1 points lost": f"{low:.2f} to {high:.2f}{_slopes(rate)}, estimated, not "
                                  "checked"}),
         "map bytes per inference": size_text(rate["map_bytes"]) + " on average" + (
             f", {size_text(rate['most_map_bytes'])} at most" if rate.get("most_map_bytes") else "")}
@@ -113,7 +116,7 @@ def rate_fields(rate: Mapping[str, Any]) -> dict[str, object]:
 def _slopes(rate: Mapping[str, Any]) -> str:
     """The points per nat behind an estimate."""
     slopes = [points / rate["kl"] for points in rate["points"]] if rate["kl"] > 0 else []
-    return "({:.0f} to {:.0f} points per nat)".format(*slopes) if slopes else ""
+    return " ({:.0f} to {:.0f} points per nat)".format(*slopes) if slopes else ""
 
 
 def checked_fields(check: Mapping[str, Any]) -> dict[str, object]:

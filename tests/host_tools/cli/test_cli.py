@@ -99,11 +99,24 @@ def test_a_budget_for_loss_is_kept_and_told(model: Path, photos: Path, tmp_path:
         "features", "pooled", "logits"]
     assert edgefm_json("inspect", net)["rate"] == edgefm_json("plan", net)["rate"] == rate
     for command in ("inspect", "plan"):
-        assert "estimated from KL, not checked" in edgefm(command, net)
+        assert "estimated, not checked" in edgefm(command, net)
     assert edgefm_json("diff", model, *budget)["max_abs_diff"] == 0
     judged = edgefm_json("validate", model, "--images", photos, "--labels",
                          photos / "labels.csv", "--workers", "1", *budget)
     assert judged["kl"] > 0  # the judge is the network without coarser maps
+
+
+def test_a_budget_may_be_spent_on_weights(model: Path, photos: Path, tmp_path: Path,
+                                          need_module: Callable[[str], None], edgefm: Edgefm,
+                                          edgefm_json: Edgefm) -> None:
+    need_module("ai_edge_litert")
+    budget = ("--calib", photos, "--kl-budget", "0.05", "--coarsen", "weights")
+    net = tmp_path / "coarse.efm"
+    rate = edgefm_json("compile", model, "-o", net, *budget)["rate"]
+    assert 0 < rate["kl"] <= 0.05 and rate["steps"] == [] and 0 < rate["weight_bits"] < 8
+    text = edgefm("inspect", net)
+    assert f"{rate['weight_bits']:.2f} bits per weight" in text and "coarser maps" not in text
+    assert edgefm_json("diff", model, *budget)["max_abs_diff"] == 0
 
 
 def test_run_prints_the_best_classes_by_name(net: Path, photos: Path, edgefm: Edgefm,
@@ -228,6 +241,11 @@ def test_zoo_lists_and_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edg
     (["plan", "MODEL", "--accuracy-budget", "some"], "above 0"),
     (["plan", "MODEL", "--kl-budget", "1", "--byte-budget", "4K"], "not allowed with"),
     (["plan", "MODEL", "--kl-budget", "0.01", "--fast", "4K", "--cut", "ops"], "--calib DIR"),
+    (["plan", "MODEL", "--coarsen", "weights"], "without a budget for loss"),
+    (["plan", "MODEL", "--coarsen", "both", "--byte-budget", "4K"], "without a budget for loss"),
+    (["plan", "MODEL", "--coarsen", "both", "--kl-budget", "1", "--rate-rule", "deviation",
+      "--calib", "PHOTOS"], "expected slope"),
+    (["plan", "MODEL", "--coarsen", "all", "--kl-budget", "1"], "maps"),
     (["inspect", "MODEL"], "not an .efm"),
     (["run", "MODEL", "PHOTOS/0.png"], "not an .efm"),
     (["diff", "MODEL", "--images", "no-folder"], "no-folder"),
