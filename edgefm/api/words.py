@@ -13,9 +13,10 @@ from edgefm.errors import EdgefmError
 _OTHERS = {"kl-budget": "budget=LossBudget(kl=…)", "accuracy-budget": "budget=LossBudget(points=…)",
            "byte-budget": "budget=LossBudget(bytes=…)", "target": "memory=Memory(target=…)",
            "packing": "memory=Memory(packing=…)",
-           "mean-byte-budget": "budget=LossBudget(mean_bytes=…)"}
+           "mean-byte-budget": "budget=LossBudget(mean_bytes=…)",
+           "coarsen": "budget=LossBudget(coarsen=…)"}
 _OPTION = re.compile(r"(?<![^\s(`])--([a-z]+(?:-[a-z]+)*)"
-                     r"(?: (DIR|\d+|raw\|\S*|even\b|raw\b|ops\b))?")
+                     r"(?: (DIR|\d+|raw\|\S*|even\b|weights\b|both\b|raw\b|ops\b))?")
 
 
 @contextmanager

@@ -39,8 +39,8 @@ CHECK = {"figure": str, "files": int, "views": int, "points": float,
 RATE = {"rule": str, "kl_budget": (None, float), "byte_budget": (None, int), "kl": float,
         "kl_error": float, "images": int, "map_bytes": int, "points": (float, float),
         "steps": [MAP_STEP], "transform": (None, str), "transformed": (None, [str]),
-        "mean_byte_budget": (None, int), "most_map_bytes": (None, int), "weight_bits": (None, float),
-        "check": (None, CHECK)}  # the keys with None may be left out
+        "mean_byte_budget": (None, int), "most_map_bytes": (None, int),
+        "weight_bits": (None, float), "check": (None, CHECK)}  # the keys with None may be left out
 REMOVED = {"name": str, "channels": int, "of": int}
 META = {"name": str, "model_sha256": str, "plan_sha256": str, "preprocess": (None, PREPROCESS),
         "labels": [str], "plan": PLAN, "streams": [(None, STREAM)],

@@ -18,6 +18,7 @@ from edgefm.exporters.tflite import export_tflite
     ("needs less fast memory (--fast) or a --cut", "needs less fast memory (`fast`) or a `cut`"),
     ("4 bytes suffice with --external 512", "4 bytes suffice with external=512"),
     ("--byte-budget and --quality even", "budget=LossBudget(bytes=…) and quality=even"),
+    ("got --coarsen weights alone", "got budget=LossBudget(coarsen=…) of weights alone"),
     ("--workers is not ours; a--calib DIR", "--workers is not ours; a--calib DIR")])
 def test_options_become_keywords(line: str, words: str) -> None:
     with pytest.raises(BadInput) as error, in_keywords():
