@@ -14,16 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
 from edgefm.network.graph import Array, Graph, Node
-from edgefm.network.operators import LINEAR
+from edgefm.network.operators import LINEAR, output_axis
 from edgefm.ops.quantize import dequantized
 from edgefm.quantization.refine import Floats, as_rows, influence_of, taps_of
 from edgefm.rate_distortion.fisher import Pulled, pulls, scores_of
 from edgefm.rate_distortion.gradient import passing
 
+MOST_TAPS = 6144      # of a layer: its covariance has the square of them
 _POSITIONS = 256      # of each sample, evenly spread, that covariances are taken from
 _LEAST_WEIGHT = 0.05  # of the mean channel's, so that loud channels do not decide alone
 _LEAST_COST = 0.05    # of the mean channel's: what samples did not show
@@ -74,13 +76,21 @@ def measure_layers(graph: Graph, samples: Sequence[Array],
 
 
 def adjustable(graph: Graph) -> list[int]:
-    """The linear operators whose int8 weights no other one has, by number."""
+    """The linear operators whose int8 weights no other one has, by number, but for those with so
+    many inputs that their covariance is too large."""
     uses = [t for node in graph.nodes for t in node.inputs]
     return [i for i, node in enumerate(graph.nodes)
             if node.op in LINEAR and uses.count(node.inputs[1]) == 1
             and graph.tensors[node.inputs[1]].data is not None
             and graph.tensors[node.inputs[1]].dtype == "int8"
-            and graph.tensors[node.inputs[0]].dtype == "int8"]
+            and graph.tensors[node.inputs[0]].dtype == "int8"
+            and _taps(graph, node) <= MOST_TAPS]
+
+
+def _taps(graph: Graph, node: Node) -> int:
+    """Inputs of one output channel."""
+    shape = graph.tensors[node.inputs[1]].shape
+    return prod(shape) // shape[output_axis(node.op)]
 
 
 @dataclass(slots=True, eq=False)

@@ -46,6 +46,14 @@ def test_the_last_layers_costs_are_those_of_its_probabilities(
     assert last.cost.max() <= 0.125 * 1.1  # half of the most that p (1 - p) can be, and smoothing
 
 
+def test_a_layer_of_too_many_inputs_is_left_alone(classifier: Graph,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    every = adjustable(classifier)
+    monkeypatch.setattr("edgefm.rate_distortion.weights.statistics.MOST_TAPS", 40)
+    some = adjustable(classifier)
+    assert 0 < len(some) < len(every) and set(some) < set(every)
+
+
 def test_shared_or_computed_weights_are_left_alone(classifier: Graph) -> None:
     first, second = adjustable(classifier)[0], adjustable(classifier)[1]
     nodes = list(classifier.nodes)
