@@ -19,7 +19,7 @@ import numpy as np
 from _common import ROOT, data_folder, networks, parser, print_command, print_table
 from codec_cost import INSTRUCTIONS, expect_tools, output_of
 
-from edgefm.codecs.weights import ALL_CODES, Table, WeightCode, Weights, encode_tile
+from edgefm.codecs.weights import ALL_CODES, WeightCode, Weights, WeightTable, encode_tile
 from edgefm.codecs.weights.fit import fit_tables
 from edgefm.compiler.load import load_model
 from edgefm.compiler.options import CompileOptions
@@ -78,7 +78,7 @@ def _build(folder: Path, optimize: str) -> Path:
     return target
 
 
-def _counted(image: Path, tiles: Sequence[Weights], tables: Sequence[Table],
+def _counted(image: Path, tiles: Sequence[Weights], tables: Sequence[WeightTable],
              codes: frozenset[WeightCode] | set[WeightCode]) -> tuple[object, ...] | None:
     """Weights, bits and instructions of each, and of a table; None where nothing is coded so."""
     coded = [encode_tile(tile, tables, codes) for tile in tiles]

@@ -23,7 +23,7 @@ from edgefm.rate_distortion.channel_transform import TRANSFORMS, Base, in_good_c
 from edgefm.rate_distortion.divergence import Scores, scores
 from edgefm.rate_distortion.points_per_nat import PER_NAT, Toll
 from edgefm.rate_distortion.requantize import groups, requantize
-from edgefm.rate_distortion.search import FEW, START, Family, Search, error_of
+from edgefm.rate_distortion.search import FEW, START, BudgetSearch, Family, error_of
 from edgefm.rate_distortion.sensitivity import measure, tried
 from edgefm.rate_distortion.weights.bits import bits_per_weight
 from edgefm.rate_distortion.weights.statistics import measure_layers
@@ -168,7 +168,7 @@ def coarsen(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], b
     reference = scores(graph, held)
     family, changed = _family(graph, transferred, free, fitted, (held, reference), budget, how,
                               bool(budget.spent) and takes(graph) <= budget.spent, tick)
-    search = Search(family, held, reference, deploy, takes, tick, capped)
+    search = BudgetSearch(family, held, reference, deploy, takes, tick, capped)
     toll = Toll(*budget.per_nat) if budget.per_nat else (
         search.toll() if budget.points else None)
     nats = budget.nats(toll or Toll(*PER_NAT)) if budget.of_loss else None

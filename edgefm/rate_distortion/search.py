@@ -70,7 +70,7 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Search:
+class BudgetSearch:
     """Points of one family's curve, measured on held-out samples.
 
     `deploy` makes the package of a network; with `capped` its own loss is what is measured.

@@ -14,10 +14,10 @@ from enum import IntEnum
 import numpy as np
 
 from edgefm.codecs.weights import huffman, packed
-from edgefm.codecs.weights.huffman import Table, Weights, read_table
+from edgefm.codecs.weights.huffman import Weights, WeightTable, read_table
 from edgefm.errors import BadContainer
 
-__all__ = ["ALL_CODES", "CodedTile", "Table", "WeightCode", "Weights", "decode_tile",
+__all__ = ["ALL_CODES", "CodedTile", "WeightCode", "WeightTable", "Weights", "decode_tile",
            "encode_tile", "read_table"]
 
 
@@ -41,7 +41,7 @@ class CodedTile:
     data: bytes
 
 
-def encode_tile(weights: Weights, tables: Sequence[Table],
+def encode_tile(weights: Weights, tables: Sequence[WeightTable],
                 codes: Collection[WeightCode] = ALL_CODES) -> CodedTile:
     """The shortest form of a tile int8 [n] that `codes` allow; as it is where none is shorter."""
     found = [CodedTile(WeightCode.RAW, 0, weights.tobytes())]
@@ -53,7 +53,7 @@ def encode_tile(weights: Weights, tables: Sequence[Table],
     return min(found, key=lambda tile: len(tile.data))
 
 
-def decode_tile(tile: CodedTile, tables: Sequence[Table], count: int) -> Weights:
+def decode_tile(tile: CodedTile, tables: Sequence[WeightTable], count: int) -> Weights:
     """The weights int8 [count] of a tile. Raises BadContainer for what no encoder writes."""
     if tile.code == WeightCode.HUFFMAN:
         if tile.table >= len(tables):
@@ -66,5 +66,5 @@ def decode_tile(tile: CodedTile, tables: Sequence[Table], count: int) -> Weights
     return np.frombuffer(tile.data, np.int8)
 
 
-def _bits(weights: Weights, table: Table) -> int:
+def _bits(weights: Weights, table: WeightTable) -> int:
     return int(table.bits(huffman.symbols_of(weights, table.has_runs)).sum())

@@ -21,8 +21,8 @@ from edgefm.codecs.weights.huffman import (
     SPECIALS,
     SYMBOLS,
     Ints,
-    Table,
     Weights,
+    WeightTable,
     symbols_of,
 )
 
@@ -44,13 +44,13 @@ class _Survey:
     runs: Ints
     without: Ints
 
-    def bits(self, table: Table) -> Ints:
+    def bits(self, table: WeightTable) -> Ints:
         """What each tile takes with a table, in whole bytes."""
         counts = self.runs if table.has_runs else self.plain
         return -(-(counts @ table.bits(np.arange(SYMBOLS))) // 8) * 8
 
 
-def fit_tables(tiles: Sequence[Weights]) -> list[Table]:
+def fit_tables(tiles: Sequence[Weights]) -> list[WeightTable]:
     """Tables for these tiles int8 [n], none where they would not pay."""
     seen = _Survey(_counts(tiles, False), _counts(tiles, True),
                    np.array([_without(tile) for tile in tiles], np.int64))
@@ -88,12 +88,12 @@ def _class_of(tile: Floats) -> tuple[int, int]:
     return round(float(np.log2(spread)) * _PER_OCTAVE), round(float(tile.mean()) / spread)
 
 
-def _costs(seen: _Survey, tables: Sequence[Table]) -> Ints:
+def _costs(seen: _Survey, tables: Sequence[WeightTable]) -> Ints:
     """Bits [1 + tables, tiles], without a table first."""
     return np.stack([seen.without, *(seen.bits(table) for table in tables)])
 
 
-def _worthwhile(seen: _Survey, tables: list[Table]) -> list[Table]:
+def _worthwhile(seen: _Survey, tables: list[WeightTable]) -> list[WeightTable]:
     """The tables without those that save less than their record, the least useful first."""
     kept = list(tables)
     while kept:
@@ -108,7 +108,7 @@ def _worthwhile(seen: _Survey, tables: list[Table]) -> list[Table]:
     return kept
 
 
-def _table_of(seen: _Survey, where: npt.NDArray[np.bool_]) -> Table:
+def _table_of(seen: _Survey, where: npt.NDArray[np.bool_]) -> WeightTable:
     """The table that is shortest for some tiles, its record counted."""
     found = []
     for counts, runs in ((seen.plain, False), (seen.runs, True)):
@@ -116,7 +116,7 @@ def _table_of(seen: _Survey, where: npt.NDArray[np.bool_]) -> Table:
         total[1:SPECIALS] += runs  # all runs have codes, or none
         for rare in _RARE:
             for lengths in (_lengths(total, rare), _mirrored(total, rare)):
-                table = Table(lengths)
+                table = WeightTable(lengths)
                 bits = int(total @ table.bits(np.arange(SYMBOLS)))
                 found.append((bits + 8 * len(table.record()), table))
     return min(found, key=lambda one: one[0])[1]

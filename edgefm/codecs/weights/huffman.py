@@ -29,7 +29,7 @@ _PLAIN, _MIRRORED = 0, 1    # forms of a record
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class WeightTable:
     """Code lengths by symbol, int64 [SYMBOLS], 0 for a symbol without a code."""
 
     lengths: Ints
@@ -69,7 +69,7 @@ class Table:
             [(low - 128) & 255, high - low, mirrored]) + _from_nibbles(own)
 
 
-def read_table(record: bytes) -> Table:
+def read_table(record: bytes) -> WeightTable:
     """The table of a record. Raises BadContainer for one that no encoder writes."""
     many = record[3] + 1 if len(record) >= _HEAD else 0
     form = record[4] if many else _PLAIN
@@ -88,7 +88,7 @@ def read_table(record: bytes) -> Table:
     room = (2.0 ** -lengths[lengths > 0]).sum()
     if lengths.max() > LONGEST or not 0 < room <= 1:
         raise BadContainer("a table of weights whose lengths are no code")
-    return Table(lengths)
+    return WeightTable(lengths)
 
 
 def symbols_of(weights: Weights, runs: bool) -> Ints:
@@ -109,7 +109,7 @@ def symbols_of(weights: Weights, runs: bool) -> Ints:
     return np.repeat(np.stack(kinds, axis=1).ravel(), np.stack(counts, axis=1).ravel())
 
 
-def encode(weights: Weights, table: Table) -> bytes:
+def encode(weights: Weights, table: WeightTable) -> bytes:
     """The code of a tile [n], in whole bytes; the last is padded with zeros."""
     symbols = symbols_of(weights, table.has_runs)
     own = table.lengths[symbols]
@@ -125,7 +125,7 @@ def encode(weights: Weights, table: Table) -> bytes:
     return np.packbits(stream, bitorder="little").tobytes()
 
 
-def decode(code: bytes, table: Table, count: int) -> Weights:
+def decode(code: bytes, table: WeightTable, count: int) -> Weights:
     """The `count` weights of a tile, bit by bit. Raises BadContainer for what no encoder writes."""
     stream = [int(bit) for bit in np.unpackbits(np.frombuffer(code, np.uint8), bitorder="little")]
     known = {(int(n), int(table.codes[s])): s for s, n in enumerate(table.lengths) if n}

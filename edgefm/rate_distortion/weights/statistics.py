@@ -36,7 +36,7 @@ _TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Layer:
+class LayerCosts:
     """A linear operator as [blocks, rows, K] (`refine.as_rows`), taps in descending order of
     variance within a block.
 
@@ -60,7 +60,7 @@ class Layer:
 
 
 def measure_layers(graph: Graph, samples: Sequence[Array],
-                   tick: Callable[[], None] = lambda: None) -> list[Layer]:
+                   tick: Callable[[], None] = lambda: None) -> list[LayerCosts]:
     """Every linear operator with int8 weights of its own that the scores depend on.
 
     Raises UnsupportedModel as `fisher.slopes` does.
@@ -166,7 +166,7 @@ class _Sums:
         self.sums.wb += slopes * biases[:, None]
         self.sums.bb += biases ** 2
 
-    def layer(self, exact: Floats | None) -> Layer:
+    def layer(self, exact: Floats | None) -> LayerCosts:
         """The layer; `exact` are costs of its channels that need no estimate."""
         sums = self.sums
         weight = np.maximum(sums.weight, _TINY)[:, None]
@@ -179,7 +179,7 @@ class _Sums:
                                      order[:, None, :], 2)
         cost = self._costs(mean, powers) if exact is None else (
             exact + _LEAST_SCORE * exact.mean())
-        return Layer(self.number, order, np.take_along_axis(mean, order, 1),
+        return LayerCosts(self.number, order, np.take_along_axis(mean, order, 1),
                      influence_of(sorted_), cost.reshape(self.blocks, self.rows))
 
     def _costs(self, mean: Floats, powers: Floats) -> Floats:

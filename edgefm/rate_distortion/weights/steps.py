@@ -19,7 +19,7 @@ import numpy as np
 from edgefm.network.graph import Array, Graph, Node, Quant, Tensor
 from edgefm.network.operators import output_axis
 from edgefm.quantization.refine import Floats, as_rows, from_rows, rounded_by
-from edgefm.rate_distortion.weights.statistics import Layer
+from edgefm.rate_distortion.weights.statistics import LayerCosts
 
 _BATCH = 64              # taps whose errors are handed on together
 _LARGEST, _LOWEST = 127, 128  # steps of a rounded weight, and of one that was there
@@ -36,7 +36,7 @@ class Weights:
     steps: Floats
 
 
-def weights_of(graph: Graph, layer: Layer) -> Weights:
+def weights_of(graph: Graph, layer: LayerCosts) -> Weights:
     """A layer's weights, taps in its order."""
     node = graph.nodes[layer.node]
     tensor = graph.tensors[node.inputs[1]]
@@ -52,7 +52,7 @@ class CoarserWeights:
     nats per bit. `worth` multiplies the slope, by number of node, where a bit counts more than
     once."""
 
-    def __init__(self, graph: Graph, layers: Sequence[Layer],
+    def __init__(self, graph: Graph, layers: Sequence[LayerCosts],
                  worth: Mapping[int, float] = MappingProxyType({})) -> None:
         self.graph, self.worth = graph, worth
         self._layers = [(layer, weights_of(graph, layer)) for layer in layers]
@@ -101,7 +101,7 @@ def _limits(now: Weights) -> tuple[Floats, Floats]:
     return np.asarray(least), np.maximum(_COARSEST * largest, least)
 
 
-def _with_weights(graph: Graph, layer: Layer, now: Weights, steps: Floats) -> Graph:
+def _with_weights(graph: Graph, layer: LayerCosts, now: Weights, steps: Floats) -> Graph:
     """`graph` with one layer's weights rounded to `steps`, and its bias to match; channels whose
     step stays keep their weights."""
     if (steps <= now.steps).all():

@@ -9,7 +9,7 @@ from edgefm.codecs.weights.huffman import (
     SPECIALS,
     SYMBOLS,
     ZERO,
-    Table,
+    WeightTable,
     decode,
     encode,
     read_table,
@@ -18,14 +18,14 @@ from edgefm.codecs.weights.huffman import (
 from edgefm.errors import BadContainer
 
 
-def table_of(**lengths: int) -> Table:
+def table_of(**lengths: int) -> WeightTable:
     """From e=escape, r4, r16, r64, and p/m + number for weights."""
     names = {"e": 0, "r4": 1, "r16": 2, "r64": 3}
     found = np.zeros(SYMBOLS, np.int64)
     for name, length in lengths.items():
         weight = int(name[1:]) * (1 if name[0] == "p" else -1) if name not in names else 0
         found[names.get(name, ZERO + weight)] = length
-    return Table(found)
+    return WeightTable(found)
 
 
 SMALL = table_of(e=3, p0=1, p1=2, m1=3)
