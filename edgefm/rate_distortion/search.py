@@ -20,11 +20,11 @@ from edgefm.rate_distortion.weights.steps import CoarserWeights
 FEW = 45                       # held-out samples that hold a budget well
 _MARGIN = 0.5                  # standard errors of the mean KL that stay below a budget
 _ROUGHLY = 4                   # one in so many held-out samples says where a search begins
-_BEYOND = 16                   # strides that it looks past its first failure; with weights,
-_BEYOND_WEIGHTS = 6            # whose networks take longer to make
+_BEYOND = 16                   # strides that it looks past its first failure,
+_BEYOND_WEIGHTS = 10           # numbers with weights: a third of an octave
 START = 0.01                  # nats at which a search for bytes begins
 _PROBED = 0.003, 0.01, 0.03    # predicted nats, at which decisions that change are counted
-_PER_OCTAVE = 12               # prices, where weights change
+_PER_OCTAVE, _STRIDE = 24, 2   # prices, where weights change, and how many it steps over at first
 _LEAST, _MOST = 1e-20, 1e3     # nats per bit, of the first and the last of them
 
 
@@ -58,7 +58,7 @@ class Family:
 
     def stride(self) -> int:
         """How far apart in `numbers` networks are whose loss differs by some hundredths."""
-        return 1 if self.weights is not None or self.ladder is None else self.ladder.stride()
+        return self.ladder.stride() if self.weights is None and self.ladder else _STRIDE
 
     def start(self, kl: float) -> float:
         """A number at which about `kl` nats are predicted."""
@@ -119,8 +119,8 @@ class BudgetSearch:
                                 4 * stride)
         low, _ = crossing(holds, start, len(numbers), stride)
         # every network is rounded differently: one that loses more may stand before one that holds
-        beyond = _BEYOND if self.family.weights is None else _BEYOND_WEIGHTS
-        further = range(low + beyond * stride, low + stride, -stride)
+        further = (range(low + _BEYOND * stride, low + stride, -stride)
+                   if self.family.weights is None else range(low + _BEYOND_WEIGHTS, low, -1))
         best = next((i for i in further if i < len(numbers) and holds(i)), low)
         return self.family.at(numbers[best])
 
