@@ -2,9 +2,9 @@
 """Bits per weight: coded as they are, and coarser within a budget of loss.
 
 The first table codes the weights of every network without loss, tables counted, beside the ideal
-code of each layer (order-0) and of every tile. The second makes weights coarser (`--coarsen
-weights`): the budget is held on half of imagenet_sample, and KL, agreement and top-1 are measured
-on imagenet_val, which nothing has seen, against the network as it was. Nothing of the maps changes.
+code of each layer (order-0). The second makes weights coarser (`--coarsen weights`): the budget is
+held on a third of imagenet_sample, and KL, agreement and top-1 are measured on imagenet_val, which
+nothing has seen, against the network as it was. Nothing of the maps changes.
 """
 
 from __future__ import annotations

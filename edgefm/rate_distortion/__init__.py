@@ -215,8 +215,10 @@ def _crossing_bytes(package: bytes, samples: Sequence[Array]) -> int:
 
 def split(samples: Sequence[Array], weights: bool = False) -> tuple[Sequence[Array], list[Array]]:
     """The samples that fit the model, and those that hold the budget. The model of maps knows all
-    from few; that of weights has a number for each pair of a layer's inputs, and gets half."""
-    one_in = 2 if weights else max(9 if len(samples) >= FEW else 5, -(-len(samples) // _FITTED))
+    from few; that of weights, with a number for each pair of a layer's inputs, gets two thirds."""
+    one_in = max(9 if len(samples) >= FEW else 5, -(-len(samples) // _FITTED))
+    if weights:
+        return [x for i, x in enumerate(samples) if i % 3], list(samples[::3])
     return samples[::one_in], [x for i, x in enumerate(samples) if i % one_in]
 
 
