@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Canonical Huffman codes of weights: at most ten bits, lowest bit first, static tables.
 
-A symbol is an escape (the weight follows in eight bits), a run of 4, 16 or 64 zeros, or a weight.
+A symbol is an escape (the weight follows in eight bits), a run of 8, 32 or 128 zeros, or a weight.
 native/src/weights/huffman.c decodes the same bits; this is its slow twin, and the encoder.
 """
 
@@ -19,7 +19,7 @@ Weights = npt.NDArray[np.int8]
 Ints = npt.NDArray[np.int64]
 
 LONGEST = 10                # bits of a code
-RUNS = (4, 16, 64)          # zeros
+RUNS = (8, 32, 128)         # zeros
 SPECIALS = 1 + len(RUNS)    # symbols before those of the weights: the escape, then runs
 SYMBOLS = SPECIALS + 256
 ZERO = SPECIALS + 128

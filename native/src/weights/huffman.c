@@ -15,7 +15,7 @@
 enum { PAIR = 2 * EFM_WEIGHTS_LONGEST, TOO_LONG = 31, WORD = 32 };
 enum { AHEAD = 6 };   /* bytes from a bit's byte that two words from there and PAIR bits on may touch */
 enum { MASK = EFM_WEIGHTS_ENTRIES - 1, ESCAPED_BITS = 8 };
-enum { NO_CODE, ESCAPE, RUN_4, RUN_16, RUN_64, SPECIALS = RUN_64 };
+enum { NO_CODE, ESCAPE, RUN_8, RUN_32, RUN_128, SPECIALS = RUN_128 };
 enum { SPECIAL_LENGTHS = 0, FIRST_VALUE = 2, VALUES = 3, FORM = 4, HEAD = 5, MIRRORED = 1 };   /* bytes of a record */
 
 typedef struct decoder {
@@ -79,7 +79,7 @@ static uint32_t window(const decoder *d)
 /* One symbol: a value, an escaped one or a run. */
 static int decode_symbol(decoder *d)
 {
-    static const uint8_t runs[] = {0, 1, 4, 16, 64};
+    static const uint8_t runs[] = {0, 1, 8, 32, 128};
     uint32_t word = window(d), entry = d->table[word & MASK], length = entry >> 8, kind = entry >> 4 & 15, run;
 
     if (length <= EFM_WEIGHTS_LONGEST) {

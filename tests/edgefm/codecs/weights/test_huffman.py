@@ -19,8 +19,8 @@ from edgefm.errors import BadContainer
 
 
 def table_of(**lengths: int) -> WeightTable:
-    """From e=escape, r4, r16, r64, and p/m + number for weights."""
-    names = {"e": 0, "r4": 1, "r16": 2, "r64": 3}
+    """From e=escape, r8, r32, r128, and p/m + number for weights."""
+    names = {"e": 0, "r8": 1, "r32": 2, "r128": 3}
     found = np.zeros(SYMBOLS, np.int64)
     for name, length in lengths.items():
         weight = int(name[1:]) * (1 if name[0] == "p" else -1) if name not in names else 0
@@ -30,7 +30,7 @@ def table_of(**lengths: int) -> WeightTable:
 
 SMALL = table_of(e=3, p0=1, p1=2, m1=3)
 MIRRORED = table_of(e=3, m2=3, p0=1, p2=3)
-RUNNING = table_of(e=3, r4=3, r16=3, r64=3, p0=1)
+RUNNING = table_of(e=3, r8=3, r32=3, r128=3, p0=1)
 
 
 def test_codes_are_canonical_and_their_first_bit_is_the_lowest():
@@ -45,15 +45,15 @@ def test_a_tile_by_hand():
 
 
 def test_zeros_are_gathered_from_the_longest_run_on():
-    tile = np.array([0] * 90 + [5] + [0] * 3 + [0], np.int8)
+    tile = np.array([0] * 178 + [5] + [0] * 8, np.int8)
     assert symbols_of(tile, True).tolist() == [3, 2, 1, 1, ZERO, ZERO, ZERO + 5, 1]
     assert symbols_of(tile, False).tolist() == (tile.astype(int) + ZERO).tolist()
-    assert len(encode(np.zeros(64 * 8, np.int8), RUNNING)) == 3
+    assert len(encode(np.zeros(128 * 8, np.int8), RUNNING)) == 3
 
 
 def test_runs_count_only_where_all_have_codes():
     assert RUNNING.has_runs and not SMALL.has_runs
-    assert not table_of(e=2, r4=2, p0=1).has_runs
+    assert not table_of(e=2, r8=2, p0=1).has_runs
     assert len(RUNS) == SPECIALS - 1
 
 
@@ -84,4 +84,4 @@ def test_a_code_that_no_encoder_writes_is_refused(code, count):
 
 def test_a_run_past_the_end_is_refused():
     with pytest.raises(BadContainer):
-        decode(encode(np.zeros(64, np.int8), RUNNING), RUNNING, 63)
+        decode(encode(np.zeros(128, np.int8), RUNNING), RUNNING, 127)
