@@ -150,12 +150,22 @@ def covariance_of(taps: Sequence[Array]) -> Floats:
 
 def rounded(rows: Floats, scale: Floats, covariance: Floats) -> Floats:
     """Integer steps of `rows` [blocks, rows, K] at `scale` [blocks, rows]: tap by tap, later taps
-    make up for the error of earlier ones, as far as `covariance` [blocks, K, K] says they can.
-    What a block of taps leaves to later blocks is handed on at once: one product of matrices."""
-    influence = np.linalg.cholesky(np.linalg.inv(covariance)).transpose(0, 2, 1)
+    make up for the error of earlier ones, as far as `covariance` [blocks, K, K] says they can."""
+    return rounded_by(rows, scale, influence_of(covariance))
+
+
+def influence_of(covariance: Floats) -> Floats:
+    """How an error of each tap is made up for by later ones: upper triangles [blocks, K, K]. One
+    over the square of the diagonal is a tap's variance when all earlier ones are known."""
+    return np.asarray(np.linalg.cholesky(np.linalg.inv(covariance)).transpose(0, 2, 1))
+
+
+def rounded_by(rows: Floats, scale: Floats, influence: Floats, batch: int = _BLOCK) -> Floats:
+    """`rounded` with the influence of each tap. What `batch` taps leave to later ones is handed on
+    at once: one product of matrices."""
     left, steps = rows.copy(), np.empty_like(rows)
-    for first in range(0, rows.shape[2], _BLOCK):
-        last = min(first + _BLOCK, rows.shape[2])
+    for first in range(0, rows.shape[2], batch):
+        last = min(first + batch, rows.shape[2])
         errors = np.empty((*rows.shape[:2], last - first))
         for k in range(first, last):
             steps[..., k] = np.clip(np.rint(left[..., k] / scale), -127, 127)
