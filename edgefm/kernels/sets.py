@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from edgefm.kernels import mve
+from edgefm.kernels import dsp, mve
 from edgefm.network.program import Op, OpKind, Program
 
 ROWS = 0  # ids of packings, as in docs/FORMAT.md
@@ -30,7 +30,7 @@ class KernelSet:
     suits: Mapping[str, Mapping[OpKind, Suit]] = field(default_factory=lambda: {"rows": {}})
 
 
-KERNEL_SETS = {one.name: one for one in (KernelSet("portable"),
+KERNEL_SETS = {one.name: one for one in (KernelSet("portable"), KernelSet("dsp", dsp.SUITS),
                                        KernelSet("mve", {"rows": mve.SUITS}))}
 
 

@@ -9,6 +9,7 @@
 
 #include "kernels/kernel.h"
 #include "kernels/table.h"
+#include "packings.h"
 
 enum { ROUNDS = 1500, GUARD = 0x5a, MOST_PIXELS = 24, MOST_RUNS = 12, MOST_OUT = 72, SLACK = 16 };
 
@@ -115,6 +116,17 @@ static uint8_t *own(uint32_t (*pack_bytes)(const efm_tile *), void (*pack)(const
     return packed;
 }
 
+/* The tile in a packing of files that the kernel reads, now and then; the memory to free, or null. */
+static uint8_t *other_packing(const efm_kernel *kernel, efm_tile *tile)
+{
+    uint8_t *packed = NULL;
+    uint32_t packing = EFM_PACKING_ROWS + 1 + below(2);
+    if (kernel->conv_packings >> packing & 1 && below(3) != 0) {
+        *tile = pack(tile, packing, below(2) == 0, &packed);
+    }
+    return packed;
+}
+
 /* Where the results of pixel p go; pixels lie apart and in no order. */
 static void conv_once(const efm_kernel *kernel, const efm_conv_call *asked, const results *to, uint32_t stride)
 {
@@ -125,14 +137,15 @@ static void conv_once(const efm_kernel *kernel, const efm_conv_call *asked, cons
         out[p] = to->out + (call.pixels - 1 - p) * stride;
         sums[p] = to->sums + (call.pixels - 1 - p) * call.tile.out;
     }
+    uint8_t *other = other_packing(kernel, &call.tile);
     efm_scratch need = kernel->conv_scratch(&call.tile);
-    call.scratch_bytes = (need.fixed + need.each * call.pixels + 7) & ~7u;
+    call.scratch_bytes = (need.fixed + need.each * call.pixels + (below(2) ? below(9) * 600 : 0) + 7) & ~7u;
     call.scratch = memory(call.scratch_bytes);
     call.out = out;
     call.sums = sums;
     uint8_t *packed = own(kernel->conv_pack_bytes, kernel->conv_pack, &call.tile);
     kernel->conv(&call);
-    free(packed);
+    free(packed), free(other);
     free(call.scratch);
 }
 
@@ -186,7 +199,7 @@ static void depthwise_once(const efm_kernel *kernel, const efm_depthwise_call *a
     efm_rows out = *asked->out;
     out.base = (uint8_t *)to;
     call.out = &out;
-    call.scratch_bytes = (kernel->depthwise_scratch(&call) + below(4) * 1500 + 7) & ~7u;
+    call.scratch_bytes = (kernel->depthwise_scratch(&call) + (below(2) ? below(4) * 1500 : below(9) * 200) + 7) & ~7u;
     call.scratch = memory(call.scratch_bytes);
     uint8_t *packed = own(kernel->depthwise_pack_bytes, kernel->depthwise_pack, &call.tile);
     kernel->depthwise(&call);

@@ -101,7 +101,8 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "tests/native/codecs/test_codecs.py": ("native/src/codecs/*.[ch]",
                                            "native/src/codecs/engine/*.h"),
     "tests/native/weights/test_weights.py": ("native/src/weights/*",),
-    "tests/native/ops/test_conv.py": ("native/src/kernels/*", "native/src/fixed.h"),
+    "tests/native/ops/test_conv.py": ("native/src/kernels/*", "native/src/kernels/*/*",
+                                      "native/src/fixed.h"),
     "tests/native/memory/test_memory.py": (
         "native/src/memory/*", "native/src/codecs/shift.*", "native/src/codecs/tiles.*"),
     "tests/native/test_model.py": ("native/src/check*.*",),

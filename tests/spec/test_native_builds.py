@@ -178,6 +178,19 @@ def test_a_cortex_m55s_kernel_gives_the_portable_ones_bits(root: Path, need: Nee
     assert done.stdout.startswith("another")
 
 
+@pytest.mark.parametrize("flags", [("-Os",), ("-O0",), ("-O1", "-marm", "-march=armv6+fp")])
+def test_the_dsp_kernel_gives_its_bits_however_it_is_compiled(root: Path, need: Need,
+                                                              tmp_path: Path,
+                                                              flags: tuple[str, ...]) -> None:
+    """Its assembly finds labels by their addresses, which alignment and instruction set change."""
+    program = tmp_path / "kernels"
+    _compile(root, need("arm-linux-gnueabihf-gcc"), "-std=c11", *flags, "-static",
+             "-DEFM_KERNEL_NEON=0", *_kernels_alike(root), "-o", str(program))
+    done = subprocess.run([need("qemu-arm"), program], text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("another")
+
+
 @pytest.mark.parametrize(("compiler", "language"), [("gcc", "c11"), ("g++", "c++17")])
 def test_the_public_headers_can_be_installed_alone(root: Path, need: Need, tmp_path: Path,
                                                    compiler: str, language: str) -> None:

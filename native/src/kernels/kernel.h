@@ -99,6 +99,8 @@ typedef struct efm_kernel {
     /* CONV with a window larger than a pixel: fewest bytes of a run that the kernel would rather have in place, one
        for each pixel of the window, than gathered into one run by the operator. */
     uint32_t run_bytes;
+    /* CONV: pixels that fill the registers, of which calls should have a multiple; 0: any number will do. */
+    uint32_t pixels;
     void (*conv)(const efm_conv_call *call);
     void (*depthwise)(const efm_depthwise_call *call);
     efm_scratch (*conv_scratch)(const efm_tile *tile);

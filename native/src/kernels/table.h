@@ -22,8 +22,11 @@ enum {
 
 enum {
     EFM_TABLE_ROUND_ONCE = 1, /* efm_requant_once, else efm_requant_twice */
-    EFM_TABLE_PROVED = 2      /* for every possible input of every channel: shift < 0 and |sum + bias| < 2^30 */
+    EFM_TABLE_PROVED = 2,     /* for every possible input of every channel: shift < 0 and |sum + bias| < 2^30 */
+    EFM_TABLE_PLAIN = 4       /* packing HALVES: some blocks are rows */
 };
+
+enum { EFM_CHANNEL_HALVES = 28 /* packing HALVES: bit of a block's first shift word where the block is halves */ };
 
 typedef struct efm_table {
     const uint8_t *channels; /* the first record */

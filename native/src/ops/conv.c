@@ -44,6 +44,13 @@ static uint32_t room(const efm_op_args *args, efm_scratch own, uint32_t runs, ui
     return each * listed <= args->scratch_bytes - fixed ? listed : (uint32_t)((args->scratch_bytes - fixed) / each);
 }
 
+/* Pixels that there must be room for. */
+static uint32_t least_pixels(const efm_op_args *args)
+{
+    const efm_rows *out = &args->out[0];
+    return out->height == 1 && out->width == 1 ? 1 : LEAST_PIXELS;
+}
+
 static void conv_read(const efm_op_args *args, conv *c)
 {
     const efm_window *w = &c->window;
@@ -62,7 +69,7 @@ static void conv_read(const efm_op_args *args, conv *c)
         return;
     }
     c->most = channels < c->kernel->run_bytes ? 0 : room(args, own, pixels, 0, channels);
-    if (c->most >= LEAST_PIXELS) {
+    if (c->most >= least_pixels(args)) {
         c->taps = c->call.runs = pixels;
         c->call.run_bytes = channels;
     } else {
@@ -83,22 +90,24 @@ static efm_status conv_check(const efm_op_args *args)
         return EFM_BAD_OPERATOR;
     }
     conv_read(args, &c);
-    status = efm_tile_check(args, &c.call.tile, c.kernel->conv_packings);
+    status = efm_tile_check(args, &c.call.tile, c.kernel->conv_packings, c.kernel->alignment);
     if (status != EFM_OK) {
         return status;
     }
-    return c.most < LEAST_PIXELS ? EFM_BAD_OPERATOR : EFM_OK;
+    return c.most < least_pixels(args) ? EFM_BAD_OPERATOR : EFM_OK;
 }
 
-/* Calls get about the same number of pixels, and no list is longer than the firing. */
+/* Calls get about the same number of pixels, whole tiles of the kernel's where it may be, and no list is longer than
+   the firing. */
 static void share_out(conv *c)
 {
     uint32_t pixels = c->args->count * c->args->out[0].width;
+    uint32_t tile = c->kernel->pixels > LEAST_PIXELS ? c->kernel->pixels : LEAST_PIXELS;
     if (c->most >= pixels) {
         c->most = pixels;
-    } else {
-        uint32_t calls = (pixels + c->most - 1) / c->most, even = (pixels + calls - 1) / calls;
-        c->most = even + even % LEAST_PIXELS <= c->most ? even + even % LEAST_PIXELS : even;
+    } else if (c->most >= tile) {
+        uint32_t tiles = (pixels + tile - 1) / tile, calls = (tiles - 1) / (c->most / tile) + 1;
+        c->most = (tiles + calls - 1) / calls * tile;
     }
 }
 
@@ -160,7 +169,7 @@ static void list_row(const conv *c, const uint8_t *row, int32_t x, const int8_t 
     }
 }
 
-/* What pixel p of the call, output pixel (y, x), sees. */
+/* What pixel p of the call, output pixel (y, x), sees through a window larger than a pixel. */
 static void see(const conv *c, uint32_t y, uint32_t x, uint32_t p)
 {
     const efm_rows *in = &c->args->in[0];
@@ -169,10 +178,6 @@ static void see(const conv *c, uint32_t y, uint32_t x, uint32_t p)
     int32_t left = (int32_t)(x * w->stride_w) - (int32_t)w->pad_left;
     const int8_t **list = c->in + p * c->call.runs;
     int8_t *patch = c->gathered + p * c->call.run_bytes;
-    if (c->taps == 1) {
-        *list = (const int8_t *)efm_row(in, (uint32_t)top) + (uint32_t)left * in->pixel_stride;
-        return;
-    }
     if (c->taps == 0) {
         *list = patch;
     }

@@ -84,16 +84,25 @@ efm_status efm_convolution_check(const efm_op_args *args, uint32_t n_params)
     return EFM_OK;
 }
 
-efm_status efm_tile_check(const efm_op_args *args, const efm_tile *tile, uint32_t packings)
+/* Bytes of the weights of a tile. */
+static uint64_t packed_bytes(const efm_tile *tile)
+{
+    uint64_t padded = (tile->depth + 3u) & ~3u, even = (tile->out + 1u) & ~1u;
+    return tile->packing == EFM_PACKING_HALVES  ? even * padded
+           : tile->packing == EFM_PACKING_PAIRS ? 2 * even * padded
+                                                : (uint64_t)tile->out * tile->depth;
+}
+
+efm_status efm_tile_check(const efm_op_args *args, const efm_tile *tile, uint32_t packings, uint32_t alignment)
 {
     if (tile->packing >= 32 || !(packings >> tile->packing & 1)) {
         return EFM_BAD_FEATURE;
     }
-    uint32_t head = EFM_TABLE_HEAD_BYTES + EFM_CHANNEL_BYTES * tile->out, bytes = args->weights_bytes;
-    if (bytes < head || (bytes - head) % tile->depth != 0 || (bytes - head) / tile->depth != tile->out) {
-        return EFM_BAD_OPERATOR;
+    if (tile->packing != EFM_PACKING_ROWS && (uintptr_t)tile->table % alignment != 0) {
+        return EFM_BAD_ARGUMENT;
     }
-    return EFM_OK;
+    uint32_t head = EFM_TABLE_HEAD_BYTES + EFM_CHANNEL_BYTES * tile->out, bytes = args->weights_bytes;
+    return bytes < head || bytes - head != packed_bytes(tile) ? EFM_BAD_OPERATOR : EFM_OK;
 }
 
 static uint32_t clamp_row(int32_t y, uint32_t height)

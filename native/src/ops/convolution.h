@@ -12,8 +12,8 @@ enum {
     EFM_MAP_MAX = (int32_t)1 << 20, /* rows, pixels and channels of a map */
     EFM_START_MAX = (int32_t)1 << 21, /* (outputs - 1) * stride */
     EFM_LIST = sizeof(void *) > 4 ? 512
-               : EFM_KERNEL_MVE   ? 96
-                                  : 64 /* pointers of a call, on the stack: 16 threes */
+               : EFM_KERNEL_MVE || EFM_KERNEL_DSP ? 96
+                                                  : 64 /* pointers of a call, on the stack: 16 threes */
 };
 
 /* Parameters 0 .. 7 as they are: a negative one is huge until check() has refused it. */
@@ -36,8 +36,10 @@ uint32_t efm_own_tile(const efm_op_args *args, int depthwise, uint8_t *to);
 /* Refuses all that the two operators refuse alike: operands and window. */
 EFM_MUST_CHECK efm_status efm_convolution_check(const efm_op_args *args, uint32_t n_params);
 
-/* Refuses a tile of another size than its table and rows of weights have, and a packing that `packings` lacks. */
-EFM_MUST_CHECK efm_status efm_tile_check(const efm_op_args *args, const efm_tile *tile, uint32_t packings);
+/* Refuses a tile of another size than its table and weights have, a packing that `packings` lacks, and a package that
+   lies where the tile is not aligned as its packing needs. */
+EFM_MUST_CHECK efm_status efm_tile_check(const efm_op_args *args, const efm_tile *tile, uint32_t packings,
+                                         uint32_t alignment);
 
 /* The operators' need(). */
 void efm_convolution_need(const efm_op_args *args, uint32_t input, uint32_t y, uint32_t *low, uint32_t *high);

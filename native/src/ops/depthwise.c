@@ -46,7 +46,7 @@ static efm_status depthwise_check(const efm_op_args *args)
     }
     depthwise_read(args, &call);
     const efm_kernel *kernel = efm_kernel_choose();
-    status = efm_tile_check(args, &call.tile, kernel->depthwise_packings);
+    status = efm_tile_check(args, &call.tile, kernel->depthwise_packings, kernel->alignment);
     if (status != EFM_OK) {
         return status;
     }
