@@ -11,7 +11,7 @@ enum {
     EFM_WINDOW_MAX = 65535,         /* kernel, (kernel - 1) * dilation, and padding */
     EFM_MAP_MAX = (int32_t)1 << 20, /* rows, pixels and channels of a map */
     EFM_START_MAX = (int32_t)1 << 21, /* (outputs - 1) * stride */
-    EFM_LIST = sizeof(void *) > 4 ? 512
+    EFM_LIST = sizeof(void *) > 4                 ? 512
                : EFM_KERNEL_MVE || EFM_KERNEL_DSP ? 96
                                                   : 64 /* pointers of a call, on the stack: 16 threes */
 };
