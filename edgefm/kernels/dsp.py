@@ -69,16 +69,19 @@ def _rounded(size: int) -> int:
 
 
 def _depthwise(program: Program, op: Op) -> Op:
-    """A depthwise convolution, which stays as it is: planes in scratch for windows of 3 x 3."""
+    """A depthwise convolution in rows: planes in scratch for windows of 3 x 3.
+
+    It keeps what the portable kernel takes, which is more for all but few channels.
+    """
     output = program.streams[op.outputs[0]]
     kernel_h, kernel_w, _, stride, _, dilation, _, _, multiplier = op.params
     if ((kernel_h, kernel_w, dilation, multiplier) != (3, 3, 1, 1) or stride > 2
             or output.channels < 4):
-        return replace(op, scratch=0, scratch_most=0)
+        return op
     twos = -(-output.width // 2)
     least, most = (_RECORD + min(twos, columns // stride // 2) * (stride * _RECORD + _TWO_SUMS)
                    for columns in (_LEAST_PIECE, _PIECE))
-    return replace(op, scratch=least, scratch_most=most)
+    return replace(op, scratch=max(op.scratch, least), scratch_most=max(op.scratch, most))
 
 
 def _as_it_is(tile: bytes, out: int) -> bytes:

@@ -139,7 +139,7 @@ def _tile(program: Program, placed: PlacedOp, weights: Blob) -> Tile | None:
         return tile
     op = program.ops[placed.op]
     wide = placed.kind == OpKind.CONV
-    return tile._replace(out=program.streams[op.outputs[0]].channels,
+    return tile._replace(packing=op.packing, out=program.streams[op.outputs[0]].channels,
                          inner=program.streams[op.inputs[0]].channels if wide else 1)
 
 

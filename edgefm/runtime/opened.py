@@ -13,6 +13,7 @@ from edgefm.errors import BadContainer, RuntimeFault
 from edgefm.network.graph import Array
 from edgefm.package.counters import MapCounters
 from edgefm.package.read import StreamInfo, read_info
+from edgefm.package.rows import in_rows
 from edgefm.runtime.lending import frozen_bytes
 from edgefm.runtime.load import native
 from edgefm.runtime.result import Counters, RunResult
@@ -38,6 +39,7 @@ class Opened:
         package = frozen_bytes(package, name)
         self.info = read_info(package, name)
         self.where = given or self.info.name
+        package = in_rows(package, int(self._lib.efm_packings()))
         self._package = self._ffi.from_buffer("uint8_t[]", package)  # C reads it in place
         self._model = self._ffi.new("efm_model *")
         self._open(len(package), name)
