@@ -22,13 +22,15 @@ typedef struct rows_block {
     uint32_t runs, run_bytes;
     uint32_t pixels;
     int32_t *sums;            /* not null: [pixels rounded up to even][2], and no bytes to `out` */
-    uint32_t unused[2];       /* the stack has more behind */
+    const int32_t *start;     /* what sums of a pixel begin with: [pixels rounded up to even] */
+    uint32_t unused;          /* the stack has more from here on */
 } rows_block;
 
 _Static_assert(offsetof(rows_block, w) == 32 && offsetof(rows_block, in) == 40, "as below");
 _Static_assert(offsetof(rows_block, out) == 44 && offsetof(rows_block, at) == 48, "as below");
 _Static_assert(offsetof(rows_block, runs) == 56 && offsetof(rows_block, pixels) == 64, "as below");
-_Static_assert(offsetof(rows_block, sums) == 68 && sizeof(rows_block) == 80, "as below");
+_Static_assert(offsetof(rows_block, sums) == 68 && offsetof(rows_block, start) == 72, "as below");
+_Static_assert(sizeof(rows_block) == 80, "as below");
 
 #define PRODUCTS(s, t) \
     "sxtb16 lr, r12, ror #8\n" \
@@ -50,8 +52,8 @@ _Static_assert(offsetof(rows_block, sums) == 68 && sizeof(rows_block) == 80, "as
 #define START(v)  "add " v ", r0, " v ", lsl #1\n"
 #define FINISH(v) EFM_DSP_FINISH(v, "r1", "r2", "r3", "r0")
 
-/* The stack: the block, with `in` and `out` moving on; at 72 and 76 the lists of the two pixels, at 80 the runs that
-   are left, at 84 and 88 where the words and the bytes of x end. */
+/* The stack: the block, with `in`, `out`, `sums` and `start` moving on; at 76 and 80 the lists of the two pixels, at 84
+   the runs that are left, at 88 and 92 where the words and the bytes of x end. */
 EFM_DSP_ASM static void make_rows(const rows_block *block)
 {
     __asm(".syntax unified\n"
@@ -70,37 +72,38 @@ EFM_DSP_ASM static void make_rows(const rows_block *block)
           "cmp r10, #1\n"
           "it ne\n"
           "addne r11, r8, r9, lsl #2\n"
-          "str r8, [sp, #72]\n"
-          "str r11, [sp, #76]\n"
-          "str r9, [sp, #80]\n"
+          "str r8, [sp, #76]\n"
+          "str r11, [sp, #80]\n"
+          "str r9, [sp, #84]\n"
           "ldr r2, [sp, #32]\n"
           "ldr r3, [sp, #36]\n"
           "add r3, r2, r3\n"
-          "mov r4, #0\n"
-          "mov r5, #0\n"
-          "mov r6, #0\n"
-          "mov r7, #0\n"
-          "2:\n" /* a run */
           "ldr r8, [sp, #72]\n"
-          "ldr r9, [sp, #76]\n"
+          "ldm r8!, {r4, r6}\n"
+          "str r8, [sp, #72]\n"
+          "mov r5, r4\n"
+          "mov r7, r6\n"
+          "2:\n" /* a run */
+          "ldr r8, [sp, #76]\n"
+          "ldr r9, [sp, #80]\n"
           "ldr r10, [sp, #60]\n"
           "ldr r0, [r8], #4\n"
           "ldr r1, [r9], #4\n"
-          "str r8, [sp, #72]\n"
-          "str r9, [sp, #76]\n"
+          "str r8, [sp, #76]\n"
+          "str r9, [sp, #80]\n"
           "add r8, r0, r10\n"
-          "str r8, [sp, #88]\n"
+          "str r8, [sp, #92]\n"
           "lsrs r9, r10, #2\n"
           "beq 5f\n"
           "add r8, r0, r9, lsl #2\n"
-          "str r8, [sp, #84]\n"
+          "str r8, [sp, #88]\n"
           "tst r9, #1\n"
           "bne 4f\n"
-          "3:\n" STEP "4:\n" STEP "ldr r8, [sp, #84]\n"
+          "3:\n" STEP "4:\n" STEP "ldr r8, [sp, #88]\n"
           "cmp r0, r8\n"
           "bne 3b\n"
           "5:\n"
-          "ldr r12, [sp, #88]\n"
+          "ldr r12, [sp, #92]\n"
           "cmp r0, r12\n"
           "beq 7f\n"
           "6:\n" /* bytes behind the words */
@@ -115,9 +118,9 @@ EFM_DSP_ASM static void make_rows(const rows_block *block)
           "cmp r0, r12\n"
           "bne 6b\n"
           "7:\n"
-          "ldr r8, [sp, #80]\n"
+          "ldr r8, [sp, #84]\n"
           "subs r8, r8, #1\n"
-          "str r8, [sp, #80]\n"
+          "str r8, [sp, #84]\n"
           "bne 2b\n"
           "ldr r8, [sp, #68]\n"
           "cmp r8, #0\n"
@@ -154,49 +157,45 @@ EFM_DSP_ASM static void make_rows(const rows_block *block)
                                                                                          "pop {r4-r11, pc}\n");
 }
 
-/* Sums of x of pixels p .. p + n - 1: sum x * (w - zero) = sum x * w - zero * sum x */
-static void add_up(const efm_conv_call *call, uint32_t p, uint32_t n, int32_t *totals)
+/* What sums of pixels p .. p + n - 1 begin with: sum x * (w - zero) = sum x * w - zero * sum x */
+static void start_sums(const efm_conv_call *call, uint32_t p, uint32_t n, int32_t zero, int32_t *start)
 {
     const int8_t *const *in = call->in + (size_t)p * call->runs;
-    for (uint32_t i = 0; i < n; i++, totals++) {
-        *totals = 0;
-        for (uint32_t run = 0; run < call->runs; run++, in++) {
-            for (uint32_t k = 0; k < call->run_bytes; k++) {
-                *totals += (*in)[k];
-            }
+    memset(start, 0, 4 * n);
+    for (uint32_t i = 0; zero != 0 && i < n * call->runs; i++) {
+        int32_t sum = 0;
+        for (uint32_t k = 0; k < call->run_bytes; k++) {
+            sum += in[i][k];
         }
+        start[i / call->runs] -= zero * sum;
     }
+    start[n] = n % 2 > 0 ? start[n - 1] : 0; /* the last pixel, which is made twice */
 }
 
-static void settle(const efm_conv_call *call, const efm_table *table, rows_block *block, uint32_t p,
-                   const int32_t *totals)
+static void settle(const efm_conv_call *call, const efm_table *table, rows_block *block, uint32_t p)
 {
     int32_t sums[2 * MOST_PIXELS];
-    uint32_t channels = block->at[1] - block->at[0] + 1;
     block->sums = sums;
     make_rows(block);
     for (uint32_t i = 0; i < block->pixels; i++) {
-        for (uint32_t c = 0; table->weight_zero != 0 && c < 2; c++) {
-            sums[2 * i + c] = (int32_t)((uint32_t)sums[2 * i + c] - (uint32_t)table->weight_zero * (uint32_t)totals[i]);
-        }
-        efm_dsp_settle(call, table, p + i, block->at[0], channels, sums + 2 * i);
+        efm_dsp_settle(call, table, p + i, block->at[0], block->at[1] - block->at[0] + 1, sums + 2 * i);
     }
 }
 
 /* `n` pixels from pixel p on, at most MOST_PIXELS. */
 static void make_pixels(const efm_conv_call *call, const efm_table *table, uint32_t p, uint32_t n, int quick)
 {
-    int32_t totals[MOST_PIXELS];
+    int32_t start[MOST_PIXELS + 1];
     uint32_t out = call->tile.out;
     rows_block block;
-    if (table->weight_zero != 0) {
-        add_up(call, p, n, totals);
-    }
+    start_sums(call, p, n, table->weight_zero, start);
     block.in = call->in + (size_t)p * call->runs;
     block.out = call->out + p;
     block.runs = call->runs;
     block.run_bytes = call->run_bytes;
     block.pixels = n;
+    block.start = start;
+    block.unused = 0;
     for (uint32_t o = 0; o < out; o += 2) {
         uint32_t other = o + 1 < out ? o + 1 : o;
         block.w = call->tile.weights + (size_t)o * call->tile.depth;
@@ -208,14 +207,14 @@ static void make_pixels(const efm_conv_call *call, const efm_table *table, uint3
                    & efm_dsp_channel_read(table, other, &block.channel[1])) {
             make_rows(&block);
         } else {
-            settle(call, table, &block, p, totals);
+            settle(call, table, &block, p);
         }
     }
 }
 
 void efm_dsp_rows(const efm_conv_call *call, const efm_table *table)
 {
-    int quick = call->flags == 0 && table->weight_zero == 0 && efm_dsp_proved(table);
+    int quick = call->flags == 0 && efm_dsp_proved(table);
     for (uint32_t p = 0; p < call->pixels; p += MOST_PIXELS) {
         uint32_t left = call->pixels - p;
         make_pixels(call, table, p, left < MOST_PIXELS ? left : MOST_PIXELS, quick);
