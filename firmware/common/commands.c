@@ -3,9 +3,10 @@
 
 #include <stddef.h>
 
+#include "decimal.h"
 #include "edgefm_bytes.h"
 
-enum { SPACE_REPLY = 16, RUN_HEAD = 4, RUN_REPLY = 4, DIGITS = 20, IMPORT_HEAD = 13, IMPORT_PIECE = 4096 };
+enum { SPACE_REPLY = 16, RUN_HEAD = 4, RUN_REPLY = 4, IMPORT_HEAD = 13, IMPORT_PIECE = 4096 };
 
 /* -- text ----------------------------------------------------------------------------------------- */
 
@@ -18,13 +19,10 @@ static void say(efm_request *request, const char *text)
 
 static void say_number(efm_request *request, uint64_t number)
 {
-    char text[DIGITS + 1];
-    uint32_t at = DIGITS;
-    text[at] = 0;
-    do {
-        text[--at] = (char)('0' + number % 10);
-    } while ((number /= 10) != 0);
-    say(request, text + at);
+    uint8_t text[EFM_DIGITS + 1];
+    uint32_t at = efm_decimal(number, 1, text);
+    text[EFM_DIGITS] = 0;
+    say(request, (const char *)text + at);
 }
 
 static void say_reason(efm_request *request, const efm_reason *reason)

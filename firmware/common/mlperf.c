@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-enum { DIGITS = 20, MOST = 1 << 30, SPACE = ' ', END = '%' };
+#include "decimal.h"
+
+enum { MOST = 1 << 30, SPACE = ' ', END = '%' };
 
 /* What is left of a line. */
 typedef struct words {
@@ -21,12 +23,9 @@ static void put_bytes(const efm_mlperf *text, const uint8_t *bytes, uint32_t cou
 /* At least `least` digits. */
 static void put_number(const efm_mlperf *text, uint64_t number, uint32_t least)
 {
-    uint8_t digits[DIGITS];
-    uint32_t at = DIGITS;
-    for (; at > DIGITS - least || number != 0; number /= 10) {
-        digits[--at] = (uint8_t)('0' + number % 10);
-    }
-    put_bytes(text, digits + at, DIGITS - at);
+    uint8_t digits[EFM_DIGITS];
+    uint32_t at = efm_decimal(number, least, digits);
+    put_bytes(text, digits + at, EFM_DIGITS - at);
 }
 
 /* A string, with a number where it has '#'. */
@@ -60,11 +59,12 @@ static void answer(const efm_mlperf *text, const char *string)
 
 static void put_thousandths(const efm_mlperf *text, int64_t value)
 {
-    uint64_t size = value < 0 ? (uint64_t)-value : (uint64_t)value;
+    uint32_t rest;
+    uint64_t whole = efm_divide(value < 0 ? (uint64_t)-value : (uint64_t)value, 1000, &rest);
     put(text, value < 0 ? "-" : "");
-    put_number(text, size / 1000, 1);
+    put_number(text, whole, 1);
     put(text, ".");
-    put_number(text, size % 1000, 3);
+    put_number(text, rest, 3);
 }
 
 int64_t efm_mlperf_thousandths(int64_t code, uint32_t scale)
@@ -149,11 +149,14 @@ static void tell_profile(const efm_mlperf *text)
 
 static void tell_lap(const efm_mlperf *text)
 {
-    uint64_t ticks = text->host.ticks(text->host.clock), second = text->host.ticks_per_second;
+    const uint32_t second = text->host.ticks_per_second;
+    uint32_t rest;
     if (second == 0) {
         answer(text, "e-[timestamp: this board has no clock]");
     } else {
-        answer_with(text, "m-lap-us-#", ticks / second * 1000000 + ticks % second * 1000000 / second);
+        uint64_t seconds = efm_divide(text->host.ticks(text->host.clock), second, &rest);
+        uint64_t less = efm_divide((uint64_t)rest * 1000000, second, &rest);
+        answer_with(text, "m-lap-us-#", seconds * 1000000 + less);
     }
 }
 

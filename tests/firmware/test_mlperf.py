@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-MLPERF_C = Path(__file__).resolve().parents[2] / "firmware" / "common" / "mlperf.c"
+COMMON = Path(__file__).resolve().parents[2] / "firmware" / "common"
 ROOM = 3000
 CDEF = """
 typedef struct {
@@ -42,7 +42,7 @@ static void feed_all(efm_mlperf *text, const uint8_t *bytes, uint32_t count)
 
 @pytest.fixture(scope="module")
 def native(native_lib: Any) -> Any:
-    return native_lib(CDEF, SOURCE, [MLPERF_C])
+    return native_lib(CDEF, SOURCE, [COMMON / "mlperf.c", COMMON / "decimal.c"])
 
 
 class Device:

@@ -41,7 +41,11 @@ static uint32_t room(const efm_op_args *args, efm_scratch own, uint32_t runs, ui
     if (args->scratch_bytes < fixed) {
         return 0;
     }
-    return each * listed <= args->scratch_bytes - fixed ? listed : (uint32_t)((args->scratch_bytes - fixed) / each);
+    uint32_t rest = args->scratch_bytes - (uint32_t)fixed;
+    if (each * listed <= rest) {
+        return listed;
+    }
+    return each > rest ? 0 : rest / (uint32_t)each;
 }
 
 /* Pixels that there must be room for. */
