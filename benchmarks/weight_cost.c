@@ -18,7 +18,8 @@ enum { HEAD = 8, TILE_HEAD = 16 };
 void run(void)
 {
     const uint8_t *at = BARE_JOB + HEAD;
-    uint32_t tables = efm_load_le32(BARE_JOB), tiles = efm_load_le32(BARE_JOB + 4), building, decoding = 0, wrong = 0, start;
+    uint32_t tables = efm_load_le32(BARE_JOB), tiles = efm_load_le32(BARE_JOB + 4), building, decoding = 0, wrong = 0,
+             start;
 
     start_ticks();
     start = ticks_now();

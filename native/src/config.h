@@ -31,6 +31,23 @@
 #endif
 #endif
 
+/* ADD, MUL and sums of pixels in the processor's own way: vectors, or upper halves of products. */
+#ifndef EFM_KERNEL_ELEMENTS
+#define EFM_KERNEL_ELEMENTS 1
+#endif
+#if defined(__ARM_FEATURE_MVE) && defined(__GNUC__) && !defined(__ARM_BIG_ENDIAN)
+#define EFM_ELEMENTS_MVE EFM_KERNEL_ELEMENTS
+#else
+#define EFM_ELEMENTS_MVE 0
+#endif
+#if defined(__ARM_NEON) && defined(__GNUC__) && !defined(__ARM_BIG_ENDIAN)
+#define EFM_ELEMENTS_NEON EFM_KERNEL_ELEMENTS
+#else
+#define EFM_ELEMENTS_NEON 0
+#endif
+#define EFM_ELEMENTS_VECTORS (EFM_ELEMENTS_MVE || EFM_ELEMENTS_NEON || (EFM_KERNEL_ELEMENTS && EFM_KERNEL_X86))
+#define EFM_ELEMENTS_DSP     (EFM_KERNEL_ELEMENTS && EFM_KERNEL_DSP && !EFM_ELEMENTS_VECTORS)
+
 /* efm_model_prepare(): on where a kernel has a packing of its own. */
 #ifndef EFM_WITH_PREPARE
 #define EFM_WITH_PREPARE EFM_KERNEL_X86

@@ -48,8 +48,14 @@ static uint32_t bytes_of(const efm_rows *rows)
 /* uint8 differs from int8 in the top bit only. */
 static void flip_signs(uint8_t *row, uint32_t bytes)
 {
-    for (uint32_t i = 0; i < bytes; i++) {
-        row[i] ^= 0x80;
+    for (; bytes >= 4; bytes -= 4, row += 4) {
+        uint32_t word;
+        memcpy(&word, row, 4);
+        word ^= 0x80808080;
+        memcpy(row, &word, 4);
+    }
+    for (; bytes > 0; bytes--, row++) {
+        *row ^= 0x80;
     }
 }
 

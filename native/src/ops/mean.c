@@ -1,40 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MEAN over all rows and pixels, which takes its input row by row, and ROW_MEAN over the pixels of each row. Also sums,
  * and a pool over the whole map. */
-#include "operand.h"
+#include "sums.h"
 
 enum { MULTIPLIER, SHIFT, MODE, CLAMP, PARAMS = CLAMP + 2 };
 enum { MULTIPLY, DIVIDE_AWAY, DIVIDE_UP };
-enum { CELLS_MAX = 1 << 22 }; /* sums of that many values, less a zero point each, fit 31 bits */
 
-static void take_pixel(int32_t *restrict sums, const int8_t *restrict pixel, uint32_t channels)
-{
-    for (uint32_t c = 0; c < channels; c++) {
-        sums[c] = (int32_t)((uint32_t)sums[c] + (uint32_t)pixel[c]);
-    }
-}
-
-static void take_row(const efm_rows *in, uint32_t y, int32_t *sums)
-{
-    const int8_t *row = (const int8_t *)efm_row(in, y);
-    for (uint32_t x = 0; x < in->width; x++) {
-        take_pixel(sums, row + (size_t)x * in->pixel_stride, in->channels);
-    }
-}
-
-/* The sums live in memory that a broken package may share with rows: any value is possible. */
 static int32_t result(const efm_op_args *args, int32_t raw, int32_t count)
 {
-    int32_t sum = efm_clamp(raw, -128 * count, 127 * count);
-    switch (efm_param(args, MODE)) {
-    case DIVIDE_UP:
-        return (sum + 128 * count + count / 2) / count - 128;
-    case DIVIDE_AWAY:
-        return sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;
-    default:
-        sum -= args->in[0].zero_point * count;
-        return efm_requant_twice(sum, efm_param(args, MULTIPLIER), efm_param(args, SHIFT));
+    const int32_t sum = efm_possible_sum(raw, count), mode = efm_param(args, MODE);
+    if (mode != MULTIPLY) {
+        return efm_average(sum, count, mode == DIVIDE_UP);
     }
+    return efm_requant_twice(sum - args->in[0].zero_point * count, efm_param(args, MULTIPLIER), efm_param(args, SHIFT));
 }
 
 /* Writes the pixel that `count` pixels with these sums come to. */
@@ -57,7 +35,7 @@ static void run(const efm_op_args *args)
         memset(sums, 0, (size_t)in->channels * 4);
     }
     for (uint32_t y = args->first; y - args->first < args->count; y++) {
-        take_row(in, y, sums);
+        efm_sum_pixels(in, y, 0, in->width, sums);
     }
     if (args->count == in->height - args->first) {
         finish(args, sums, (int32_t)(in->height * in->width), efm_row(&args->out[0], 0));
@@ -70,7 +48,7 @@ static void run_rows(const efm_op_args *args)
     int32_t *sums = (int32_t *)(void *)args->scratch;
     for (uint32_t y = args->first; y - args->first < args->count; y++) {
         memset(sums, 0, (size_t)in->channels * 4);
-        take_row(in, y, sums);
+        efm_sum_pixels(in, y, 0, in->width, sums);
         finish(args, sums, (int32_t)in->width, efm_row(&args->out[0], y));
     }
 }
@@ -80,7 +58,7 @@ static efm_status check_of(const efm_op_args *args, uint32_t height, uint32_t ro
 {
     const efm_rows *in = &args->in[0], *out = &args->out[0];
     if (in->element != 1 || out->element != 1 || out->height != height || out->width != 1
-        || in->channels != out->channels || rows > CELLS_MAX / in->width || args->scratch_bytes / 4 < in->channels
+        || in->channels != out->channels || rows > EFM_CELLS_MAX / in->width || args->scratch_bytes / 4 < in->channels
         || args->weights_bytes != 0) {
         return EFM_BAD_OPERATOR;
     }

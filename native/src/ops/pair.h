@@ -4,14 +4,10 @@
 #ifndef EFM_PAIR_H
 #define EFM_PAIR_H
 
+#include "../kernels/elements.h"
 #include "operand.h"
 
 enum { EFM_PAIR_PARAMS = 2 };
-
-typedef struct efm_factor {
-    int32_t multiplier;
-    int32_t shift;
-} efm_factor;
 
 /* Elements side by side in both operands and in the result. */
 typedef struct efm_span {

@@ -24,9 +24,17 @@ static void store_float(uint8_t *p, float value)
 
 static void look_up(const efm_op_args *args, const uint8_t *from, uint8_t *to, uint32_t elements)
 {
-    const uint8_t *restrict table = args->weights;
-    for (uint32_t i = 0; i < elements; i++) {
-        to[i] = table[from[i] ^ 0x80];
+    const uint8_t *const table = args->weights + TABLE_BYTES / 2;
+    const int8_t *const at = (const int8_t *)from;
+    uint32_t i = 0;
+    for (; elements - i >= 4; i += 4) {
+        to[i] = table[at[i]];
+        to[i + 1] = table[at[i + 1]];
+        to[i + 2] = table[at[i + 2]];
+        to[i + 3] = table[at[i + 3]];
+    }
+    for (; i < elements; i++) {
+        to[i] = table[at[i]];
     }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AVERAGE_POOL and MAX_POOL: windows that see only what lies inside the map. */
-#include "operand.h"
+#include "../kernels/elements.h"
+#include "sums.h"
 
 enum {
     KERNEL_H,
@@ -16,8 +17,8 @@ enum {
 };
 enum { AWAY, UP };
 
-/* Limits that keep every product and every sum of a window inside 31 bits. */
-enum { SIDE_MAX = 1 << 16, CELLS_MAX = 1 << 22 };
+/* With EFM_CELLS_MAX, it keeps every product and every sum of a window inside 31 bits. */
+enum { SIDE_MAX = 1 << 16 };
 
 /* The part of a window that lies inside the map: rows y0 .. y1 - 1, pixels x0 .. x1 - 1. */
 typedef struct window {
@@ -50,67 +51,45 @@ static void run_pixels(const efm_op_args *args, pixel_function *function)
     }
 }
 
-static const int8_t *cell(const efm_rows *in, uint32_t y, uint32_t x)
+/* The largest of pixels x0 .. x1 - 1 of row y and of what is there. */
+static void take_largest(const efm_rows *in, uint32_t y, const window *at, int8_t *out)
 {
-    return (const int8_t *)efm_row(in, y) + (size_t)x * in->pixel_stride;
-}
-
-static void take_largest(int8_t *restrict out, const int8_t *restrict from, uint32_t channels)
-{
-    for (uint32_t c = 0; c < channels; c++) {
-        out[c] = from[c] > out[c] ? from[c] : out[c];
+    const int8_t *from = (const int8_t *)efm_row(in, y) + (size_t)at->x0 * in->pixel_stride;
+    const uint32_t done = efm_max_fast(out, from, in->pixel_stride, at->x1 - at->x0, in->channels);
+    for (uint32_t x = at->x0; done < in->channels && x < at->x1; x++, from += in->pixel_stride) {
+        for (uint32_t c = done; c < in->channels; c++) {
+            out[c] = from[c] > out[c] ? from[c] : out[c];
+        }
     }
 }
 
 static void max_pixel(const efm_op_args *args, const window *at, int8_t *out)
 {
     const efm_rows *in = &args->in[0];
-    const uint32_t channels = in->channels;
     const int32_t low = efm_param(args, CLAMP), high = efm_param(args, CLAMP + 1);
-    memset(out, -128, channels);
+    memset(out, low, in->channels);
     for (uint32_t y = at->y0; y < at->y1; y++) {
-        for (uint32_t x = at->x0; x < at->x1; x++) {
-            take_largest(out, cell(in, y, x), channels);
-        }
+        take_largest(in, y, at, out);
     }
-    for (uint32_t c = 0; c < channels; c++) {
-        out[c] = (int8_t)efm_clamp(out[c], low, high);
+    for (uint32_t c = 0; high < 127 && c < in->channels; c++) {
+        out[c] = (int8_t)(out[c] < high ? out[c] : high);
     }
-}
-
-static void take_sum(int32_t *restrict sums, const int8_t *restrict from, uint32_t channels)
-{
-    for (uint32_t c = 0; c < channels; c++) {
-        sums[c] += from[c];
-    }
-}
-
-/* The sums live in memory that a broken package may share with the result: any value is possible. */
-static int32_t divide(int32_t raw, int32_t count, int32_t rounding)
-{
-    int32_t sum = efm_clamp(raw, -128 * count, 127 * count);
-    if (rounding == UP) {
-        return (sum + 128 * count + count / 2) / count - 128;
-    }
-    return sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;
 }
 
 static void average_pixel(const efm_op_args *args, const window *at, int8_t *out)
 {
     const efm_rows *in = &args->in[0];
     const int32_t low = efm_param(args, CLAMP), high = efm_param(args, CLAMP + 1);
-    const int32_t rounding = efm_param(args, ROUNDING);
+    const int up = efm_param(args, ROUNDING) == UP;
     const int32_t count = (int32_t)((at->y1 - at->y0) * (at->x1 - at->x0));
     const uint32_t channels = in->channels;
     int32_t *sums = (int32_t *)(void *)args->scratch;
     memset(sums, 0, (size_t)channels * 4);
     for (uint32_t y = at->y0; y < at->y1; y++) {
-        for (uint32_t x = at->x0; x < at->x1; x++) {
-            take_sum(sums, cell(in, y, x), channels);
-        }
+        efm_sum_pixels(in, y, at->x0, at->x1, sums);
     }
     for (uint32_t c = 0; c < channels; c++) {
-        out[c] = (int8_t)efm_clamp(divide(sums[c], count, rounding), low, high);
+        out[c] = (int8_t)efm_clamp(efm_average(efm_possible_sum(sums[c], count), count, up), low, high);
     }
 }
 
@@ -150,7 +129,7 @@ static efm_status average_check(const efm_op_args *args)
         return status;
     }
     if (!efm_param_within(args, ROUNDING, AWAY, UP) || args->scratch_bytes / 4 < args->in[0].channels
-        || (int64_t)efm_param(args, KERNEL_H) * efm_param(args, KERNEL_W) > CELLS_MAX) {
+        || (int64_t)efm_param(args, KERNEL_H) * efm_param(args, KERNEL_W) > EFM_CELLS_MAX) {
         return EFM_BAD_OPERATOR;
     }
     return EFM_OK;

@@ -295,6 +295,21 @@ def by_rules(op: str) -> Callable[[np.random.Generator], Graph]:
     return make
 
 
+def far_apart(op: str) -> Callable[[np.random.Generator], Graph]:
+    """Scales equal, powers of 2 apart, or far apart; rows fill vectors and leave a rest."""
+    def make(rng: np.random.Generator) -> Graph:
+        shape, dtype = size(rng, 3, 9, 40), pick(rng, "int8", "uint8")
+        first = float(np.float32(rng.uniform(0.01, 0.1)))
+        second = first * pick(rng, 1.0, 1.0, 0.5, 0.25, 2.0**-9, rng.uniform(0.01, 1), 2.0**-20)
+        ends = [tensor(rng, shape, dtype, scale=first), tensor(rng, shape, dtype, scale=second)]
+        if rng.random() < 0.5:
+            ends.reverse()
+        scale = first * pick(rng, 1.0, 2.0, 0.5, 2.0**-7, 2.0**9, rng.uniform(0.3, 3))
+        y = tensor(rng, shape, dtype, scale=scale if op != "mul" else scale * second)
+        return one(op, ends, [y], activation=activation(rng))
+    return make
+
+
 def window(rng: np.random.Generator, h: int, w: int, kernel: tuple[int, int]) -> Any:
     """Stride, padding below the kernel's size and the output size that they give."""
     stride = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
@@ -306,7 +321,7 @@ def window(rng: np.random.Generator, h: int, w: int, kernel: tuple[int, int]) ->
 
 def pooling(op: str) -> Callable[[np.random.Generator], Graph]:
     def make(rng: np.random.Generator) -> Graph:
-        _, h, w, c = size(rng, 9, 9, 9)
+        _, h, w, c = size(rng, 9, 9, pick(rng, 9, 40))
         kernel = (int(rng.integers(1, h + 1)), int(rng.integers(1, w + 1)))
         stride, pads, out = window(rng, h, w, kernel)
         x = tensor(rng, (1, h, w, c), pick(rng, "int8", "uint8"))
@@ -322,7 +337,8 @@ def global_pool(rng: np.random.Generator) -> Graph:
 
 
 def mean(rng: np.random.Generator) -> Graph:
-    x, keep = tensor(rng, size(rng, 9, 9, 9), pick(rng, "int8", "uint8")), rng.random() < 0.5
+    x = tensor(rng, size(rng, 9, 9, pick(rng, 9, 40)), pick(rng, "int8", "uint8"))
+    keep = rng.random() < 0.5
     y = tensor(rng, (1, 1, 1, x.shape[3]) if keep else (1, x.shape[3]), x.dtype)
     return one("mean", [x], [y], axes=(1, 2), keep_dims=keep)
 
@@ -603,6 +619,7 @@ def fully_connected(rng: np.random.Generator) -> Graph:
 CASES: Mapping[str, Callable[[np.random.Generator], Graph]] = {
     "add": two_operands("add"), "sub": two_operands("sub"), "mul": two_operands("mul"),
     **{op: by_rules(op) for op in ("prelu", "maximum", "minimum", "squared_difference", "div")},
+    "add_far": far_apart("add"), "sub_far": far_apart("sub"), "mul_far": far_apart("mul"),
     "average_pool": pooling("average_pool"), "max_pool": pooling("max_pool"),
     "global_pool": global_pool, "mean": mean,
     **{op: reduced(op) for op in ("sum", "reduce_max", "reduce_min")}, "any_mean": reduced("mean"),

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ADD and MUL with the multiplications of Cortex-M4 and others that keep the upper half. */
+#include "../elements.h"
+
+#include <string.h>
+
+#include "../../fixed.h"
+
+#if EFM_ELEMENTS_DSP
+
+/* acc + a * b * 2^-32, rounded half up; wraps */
+static inline int32_t multiply_add(int32_t a, int32_t b, int32_t acc)
+{
+    int32_t sum;
+    __asm("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(acc));
+    return sum;
+}
+
+static inline int32_t multiply(int32_t a, int32_t b)
+{
+    int32_t product;
+    __asm("smmulr %0, %1, %2" : "=r"(product) : "r"(a), "r"(b));
+    return product;
+}
+
+/* The byte there, and one further: the compiler would add the steps up. */
+static inline int32_t next(const int8_t **at)
+{
+    int32_t v;
+    __asm volatile("ldrsb %0, [%1], #1" : "=r"(v), "+r"(*at) : : "memory");
+    return v;
+}
+
+static inline void put(int8_t **at, int32_t v)
+{
+    __asm volatile("strb %1, [%0], #1" : "+r"(*at) : "r"(v) : "memory");
+}
+
+/* From a sum, or a product, to a byte. Twice the multiplier is more than a register holds: it is less 2^32, which
+   the sum itself makes good. One taken from what is negative makes halves go away from zero. */
+typedef struct result {
+    int32_t twice, power, zero;
+} result;
+
+static inline int32_t byte_of(int32_t sum, const result *r)
+{
+    int32_t v = multiply_add(sum, r->twice, sum), byte;
+    v = multiply_add(v + (v >> 31), r->power, r->zero);
+    __asm("ssat %0, #8, %1" : "=r"(byte) : "r"(v));
+    return byte;
+}
+
+static int result_of(const efm_elements *run, result *r)
+{
+    const efm_factor *f = &run->factor;
+    *r = (result){(int32_t)((uint32_t)f->multiplier << 1), (int32_t)(1u << ((32 + f->shift) & 31)), run->zero};
+    return f->multiplier >= 1 << 30 && f->shift <= -2;
+}
+
+/* Clamps what is not all of int8. */
+static __attribute__((noinline)) uint32_t clamped(const efm_elements *run, uint32_t count)
+{
+    const int32_t low = run->low, high = run->high;
+    int8_t *out = run->out;
+    for (const int8_t *end = out + count; high - low < 255 && out != end; out++) {
+        *out = (int8_t)efm_clamp(*out, low, high);
+    }
+    return count;
+}
+
+/* (value - zero) * 2^21 times the multiplier, a little less where negative, twice that times the power. */
+typedef struct term {
+    int32_t zero, multiplier, power;
+} term;
+
+/* A half, too, can be said so: -1 times nearly -1/4. */
+static int term_of(const efm_operand *operand, term *t)
+{
+    const efm_factor *f = &operand->factor;
+    *t = (term){operand->zero * (1 << 21), f->multiplier, (int32_t)(1u << ((31 + f->shift) & 31))};
+    if (efm_is_half(operand)) {
+        t->multiplier = INT32_MIN;
+        t->power = 1 - (1 << 30);
+        return 1;
+    }
+    return f->shift < 0;
+}
+
+static inline int32_t sum_of(int32_t a, int32_t b, int32_t half_zero, const term *t, const result *r)
+{
+    int32_t v = multiply((int32_t)((uint32_t)b << 21) - t->zero, t->multiplier);
+    v = (int32_t)((uint32_t)(v + (v >> 31)) << 1);
+    return byte_of(multiply_add(v, t->power, (int32_t)((uint32_t)a << 19) - half_zero), r);
+}
+
+uint32_t efm_add_fast(const efm_elements *run)
+{
+    const efm_operand *half, *other;
+    term t;
+    result r;
+    if (!efm_is_half_sum(run, &half, &other) || !term_of(other, &t) || !result_of(run, &r)) {
+        return 0;
+    }
+    const int32_t half_zero = half->zero * (1 << 19);
+    const int8_t *a = half->at, *b = other->at;
+    int8_t *out = run->out;
+    for (const int8_t *end = a + (run->count & ~3u); a != end;) {
+        put(&out, sum_of(next(&a), next(&b), half_zero, &t, &r));
+        put(&out, sum_of(next(&a), next(&b), half_zero, &t, &r));
+        put(&out, sum_of(next(&a), next(&b), half_zero, &t, &r));
+        put(&out, sum_of(next(&a), next(&b), half_zero, &t, &r));
+    }
+    return clamped(run, run->count & ~3u);
+}
+
+uint32_t efm_mul_fast(const efm_elements *run)
+{
+    const int32_t a_zero = run->a.zero, b_zero = run->b.zero;
+    const int8_t *a = run->a.at, *b = run->b.at;
+    int8_t *out = run->out;
+    result r;
+    if (!result_of(run, &r)) {
+        return 0;
+    }
+    for (const int8_t *end = a + run->count; a != end;) {
+        put(&out, byte_of((next(&a) - a_zero) * (next(&b) - b_zero), &r));
+    }
+    return clamped(run, run->count);
+}
+
+/* Of four bytes at once: the differences' signs choose. */
+static inline uint32_t larger(uint32_t a, uint32_t b)
+{
+    uint32_t v;
+    __asm("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(v) : "r"(a), "r"(b) : "cc");
+    return v;
+}
+
+static inline uint32_t load(const int8_t *at)
+{
+    uint32_t v;
+    memcpy(&v, at, 4);
+    return v;
+}
+
+uint32_t efm_max_fast(int8_t *most, const int8_t *at, size_t stride, uint32_t pixels, uint32_t channels)
+{
+    channels &= ~3u;
+    for (int8_t *end = most + channels; most != end; most += 4, at += 4) {
+        const int8_t *from = at;
+        uint32_t v = load(most);
+        for (uint32_t left = pixels; left > 0; left--, from += stride) {
+            v = larger(v, load(from));
+        }
+        memcpy(most, &v, 4);
+    }
+    return channels;
+}
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EFM_LANES_MVE_H
+#define EFM_LANES_MVE_H
+
+#include <arm_mve.h>
+
+#define EFM_TARGET
+enum { LANES = 4, BYTES = 16 };
+
+typedef int32x4_t lanes;
+
+typedef struct lanes_factor {
+    int32_t multiplier, left, right;
+    int32x4_t sign; /* what counts as the sign: nothing where nothing is shifted out */
+} lanes_factor;
+
+typedef struct lanes_limits {
+    int32_t zero;
+    int32x4_t low, high;
+} lanes_limits;
+
+static inline int usable(void)
+{
+    return 1;
+}
+
+static inline lanes_factor factor_of(const efm_factor *f, int32_t before)
+{
+    return (lanes_factor){f->multiplier, before + (f->shift > 0 ? f->shift : 0), f->shift > 0 ? 0 : f->shift,
+                          vdupq_n_s32(f->shift < 0 ? INT32_MIN : 0)};
+}
+
+static inline lanes_limits limits_of(int32_t zero, int32_t low, int32_t high)
+{
+    return (lanes_limits){zero, vdupq_n_s32(low - zero), vdupq_n_s32(high - zero)};
+}
+
+static inline lanes load(const int8_t *from)
+{
+    return vldrbq_s32(from);
+}
+
+static inline void store(int8_t *to, lanes v, const lanes_limits *l)
+{
+    v = vaddq_n_s32(vminq_s32(vmaxq_s32(v, l->low), l->high), l->zero);
+    vstrbq_s32(to, v);
+}
+
+static inline lanes load_sums(const int32_t *from)
+{
+    return vld1q_s32(from);
+}
+
+static inline void store_sums(int32_t *to, lanes v)
+{
+    vst1q_s32(to, v);
+}
+
+static inline lanes all(int32_t x)
+{
+    return vdupq_n_s32(x);
+}
+
+static inline lanes plus(lanes a, lanes b)
+{
+    return vaddq_s32(a, b);
+}
+
+static inline lanes minus(lanes a, lanes b)
+{
+    return vsubq_s32(a, b);
+}
+
+static inline lanes times(lanes a, lanes b)
+{
+    return vmulq_s32(a, b);
+}
+
+static inline lanes flipped(lanes a, lanes bits)
+{
+    return veorq_s32(a, bits);
+}
+
+static inline lanes minus_all(lanes v, int32_t x)
+{
+    return vsubq_n_s32(v, x);
+}
+
+#define left(v, bits) vshlq_n_s32(v, bits)
+
+static inline lanes scaled_right(lanes v, const lanes_factor *f)
+{
+    v = vqrdmulhq_n_s32(v, f->multiplier);
+    return vrshlq_n_s32(vaddq_s32(v, vshrq_n_s32(v, 31)), f->right);
+}
+
+static inline lanes scaled(lanes v, const lanes_factor *f)
+{
+    v = vqrdmulhq_n_s32(vshlq_r_s32(v, f->left), f->multiplier);
+    return vrshlq_n_s32(vaddq_s32(v, vshrq_n_s32(vandq_s32(v, f->sign), 31)), f->right);
+}
+
+typedef int8x16_t bytes;
+
+static inline bytes load_bytes(const int8_t *from)
+{
+    return vld1q_s8(from);
+}
+
+static inline void store_bytes(int8_t *to, bytes v)
+{
+    vst1q_s8(to, v);
+}
+
+static inline bytes larger(bytes a, bytes b)
+{
+    return vmaxq_s8(a, b);
+}
+
+#endif
