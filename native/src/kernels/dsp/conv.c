@@ -103,7 +103,7 @@ static int find_weights(const strip *s, uint32_t o, int copy, efm_dsp_block *blo
 typedef void dots(const efm_dsp_block *block);
 
 /* Groups of three pixels, as many at a time as there is room for sums. */
-static void settle_across(const strip *s, uint32_t o, const efm_dsp_block *asked, dots *make)
+static __attribute__((noinline)) void settle_across(const strip *s, uint32_t o, const efm_dsp_block *asked, dots *make)
 {
     enum { N = EFM_DSP_ACROSS, MOST = MOST_SUMS / 2 };
     int32_t sums[MOST_SUMS];
@@ -121,7 +121,8 @@ static void settle_across(const strip *s, uint32_t o, const efm_dsp_block *asked
 }
 
 /* Pixels that are left over, of `pairs` pairs of channels from o on. */
-static void settle_single(const strip *s, uint32_t o, uint32_t pairs, const efm_dsp_block *asked, dots *make)
+static __attribute__((noinline)) void settle_single(const strip *s, uint32_t o, uint32_t pairs,
+                                                    const efm_dsp_block *asked, dots *make)
 {
     int32_t sums[MOST_SUMS];
     efm_dsp_block block = *asked;

@@ -16,6 +16,9 @@ _Static_assert(offsetof(efm_dsp_block, x) == 40 && offsetof(efm_dsp_block, end) 
 _Static_assert(offsetof(efm_dsp_block, at) == 48 && offsetof(efm_dsp_block, out) == 56, "as below");
 _Static_assert(offsetof(efm_dsp_block, sums) == 60 && sizeof(efm_dsp_block) == 64, "as below");
 
+/* One instruction a line. */
+/* clang-format off */
+
 /* Labels have addresses that are a multiple of 4 away from where the linker puts the section.
    The block is copied to the stack: w at 32, rounds at 36, what to do with sums at 40, the end of x at 44, the bytes'
    places at 48 and 52, out or sums at 56, where to enter the loop at 60. r1 = steps without the first. */
@@ -32,10 +35,15 @@ _Static_assert(offsetof(efm_dsp_block, sums) == 60 && sizeof(efm_dsp_block) == 6
     "ldr r0, [sp, #40]\n" \
     "ldr r1, [sp, #36]\n" \
     "ldr r2, [sp, #60]\n" \
-    "subs r1, r1, #1\n" EFM_DSP_ADDRESS("r3", "6f") "cmp r2, #0\n" \
-                                                    "beq 0f\n" \
-                                                    "str r2, [sp, #56]\n" EFM_DSP_ADDRESS( \
-                                                        "r3", "5f") "0:\n" EFM_DSP_STATE("r3") "str r3, [sp, #40]\n"
+    "subs r1, r1, #1\n" \
+    EFM_DSP_ADDRESS("r3", "6f") \
+    "cmp r2, #0\n" \
+    "beq 0f\n" \
+    "str r2, [sp, #56]\n" \
+    EFM_DSP_ADDRESS("r3", "5f") \
+    "0:\n" \
+    EFM_DSP_STATE("r3") \
+    "str r3, [sp, #40]\n"
 
 /* Enters the loop at label 2, of 1 << log steps that are `bytes` long each, so that it runs r1 steps: from label 3 back. */
 #define PLAN(log, mask, bytes) \
@@ -43,7 +51,11 @@ _Static_assert(offsetof(efm_dsp_block, sums) == 60 && sizeof(efm_dsp_block) == 6
     "str r2, [sp, #36]\n" \
     "and r1, r1, #" mask "\n" \
     "mov r2, #" bytes "\n" \
-    "mul r1, r2, r1\n" EFM_DSP_ADDRESS("r2", "3f") "sub r2, r2, r1\n" EFM_DSP_STATE("r2") "str r2, [sp, #60]\n"
+    "mul r1, r2, r1\n" \
+    EFM_DSP_ADDRESS("r2", "3f") \
+    "sub r2, r2, r1\n" \
+    EFM_DSP_STATE("r2") \
+    "str r2, [sp, #60]\n"
 
 #define LEAVE \
     "4:\n" \
@@ -62,7 +74,8 @@ _Static_assert(offsetof(efm_dsp_block, sums) == 60 && sizeof(efm_dsp_block) == 6
 #define APPLY(how, ...) how(__VA_ARGS__)
 
 #define PAIRS_FIRST \
-    X3 W2 APPLY(FIRST3, "r5", S) APPLY(FIRST3, "r6", T) X3 W2 APPLY(THREE, "r5", S) APPLY(THREE, "r6", T)
+    X3 W2 APPLY(FIRST3, "r5", S) APPLY(FIRST3, "r6", T) X3 W2 APPLY(THREE, "r5", S) \
+    APPLY(THREE, "r6", T)
 #define PAIRS_STEP   X3 W2 APPLY(THREE, "r5", S) APPLY(THREE, "r6", T) X3 W2 APPLY(THREE, "r5", S) APPLY(THREE, "r6", T)
 #define HALVES_REST  X3 APPLY(THREE, "r6", T) "sxtb16 r6, r6\n" APPLY(THREE, "r6", S)
 #define HALVES_FIRST W2 X3 APPLY(FIRST3, "r5", T) "sxtb16 r5, r5\n" APPLY(FIRST3, "r5", S) HALVES_REST
@@ -81,23 +94,27 @@ _Static_assert(offsetof(efm_dsp_block, sums) == 60 && sizeof(efm_dsp_block) == 6
 
 #define BYTES3(twice) \
     "6:\n" \
-    "ldm sp, {r1-r7}\n" START("r8", "r1", "lsl #1") START("r9", "r1", "lsl #1") START("r10", "r1", "lsl #1") \
-        FINISH("r8", "r2", "r3", "r4", "r1") FINISH("r9", "r2", "r3", "r4", "r1") \
-            FINISH("r10", "r2", "r3", "r4", "r1") "ldr r4, [sp, #28]\n" START("r11", "r5", twice) \
-                START("r12", "r5", twice) START("lr", "r5", twice) FINISH("r11", "r6", "r7", "r4", \
-                                                                          "r1") FINISH("r12", "r6", "r7", "r4", "r1") \
-                    FINISH("lr", "r6", "r7", "r4", \
-                           "r1") "ldr r4, [sp, #56]\n" \
-                                 "ldm r4!, {r1, r2, r3}\n" \
-                                 "str r4, [sp, #56]\n" EFM_DSP_LOAD_TWO("r4", "r5", "48", "52") "strb r11, [r1, r5]\n" \
-                                                                                                "strb r12, [r2, r5]\n" \
-                                                                                                "strb lr, [r3, r5]\n" \
-                                                                                                "strb r8, [r1, r4]\n" \
-                                                                                                "strb r9, [r2, r4]\n" \
-                                                                                                "strb r10, [r3, r4]\n" \
-                                                                                                "ldr r1, [sp, #44]\n" \
-                                                                                                "cmp r0, r1\n" \
-                                                                                                "bne 1b\n"
+    "ldm sp, {r1-r7}\n" \
+    START("r8", "r1", "lsl #1") START("r9", "r1", "lsl #1") START("r10", "r1", "lsl #1") \
+    FINISH("r8", "r2", "r3", "r4", "r1") FINISH("r9", "r2", "r3", "r4", "r1") \
+    FINISH("r10", "r2", "r3", "r4", "r1") \
+    "ldr r4, [sp, #28]\n" \
+    START("r11", "r5", twice) START("r12", "r5", twice) START("lr", "r5", twice) \
+    FINISH("r11", "r6", "r7", "r4", "r1") FINISH("r12", "r6", "r7", "r4", "r1") \
+    FINISH("lr", "r6", "r7", "r4", "r1") \
+    "ldr r4, [sp, #56]\n" \
+    "ldm r4!, {r1, r2, r3}\n" \
+    "str r4, [sp, #56]\n" \
+    EFM_DSP_LOAD_TWO("r4", "r5", "48", "52") \
+    "strb r11, [r1, r5]\n" \
+    "strb r12, [r2, r5]\n" \
+    "strb lr, [r3, r5]\n" \
+    "strb r8, [r1, r4]\n" \
+    "strb r9, [r2, r4]\n" \
+    "strb r10, [r3, r4]\n" \
+    "ldr r1, [sp, #44]\n" \
+    "cmp r0, r1\n" \
+    "bne 1b\n"
 
 #define SUMS3 \
     "ldr r1, [sp, #56]\n" \
@@ -108,12 +125,23 @@ _Static_assert(offsetof(efm_dsp_block, sums) == 60 && sizeof(efm_dsp_block) == 6
     "bne 1b\n" \
     "b 4b\n"
 
-#define ACROSS(first, step, bytes, split, shift, twice) \
-    __asm(ENTER PLAN("3", "7", bytes) "1:\n" EFM_DSP_LOAD_TWO("r1", "r7", "32", "36") first \
-          "ldr pc, [sp, #60]\n" \
-          "2:\n" EIGHT(step) "3:\n" \
-                             "subs r7, r7, #1\n" \
-                             "bpl 2b\n" split "ldr pc, [sp, #40]\n" BYTES3(twice) LEAVE "5:\n" shift SUMS3)
+#define ACROSS(plan, first, steps, split, shift, twice) \
+    __asm( \
+        ENTER plan \
+        "1:\n" \
+        EFM_DSP_LOAD_TWO("r1", "r7", "32", "36") first \
+        "ldr pc, [sp, #60]\n" \
+        "2:\n" \
+        steps \
+        "3:\n" \
+        "subs r7, r7, #1\n" \
+        "bpl 2b\n" \
+        split \
+        "ldr pc, [sp, #40]\n" \
+        BYTES3(twice) LEAVE \
+        "5:\n" \
+        shift SUMS3 \
+    )
 
 #ifdef __thumb__
 #define PAIRS_BYTES  "56"
@@ -125,12 +153,12 @@ _Static_assert(offsetof(efm_dsp_block, sums) == 60 && sizeof(efm_dsp_block) == 6
 
 EFM_DSP_ASM void efm_dsp_pairs_across(const efm_dsp_block *block)
 {
-    ACROSS(PAIRS_FIRST, PAIRS_STEP, PAIRS_BYTES, "", "", "lsl #1");
+    ACROSS(PLAN("2", "3", PAIRS_BYTES), PAIRS_FIRST, FOUR(PAIRS_STEP), "", "", "lsl #1");
 }
 
 EFM_DSP_ASM void efm_dsp_halves_across(const efm_dsp_block *block)
 {
-    ACROSS(HALVES_FIRST, HALVES_STEP, HALVES_BYTES, SPLIT3, SHIFT3, "asr #7");
+    ACROSS(PLAN("3", "7", HALVES_BYTES), HALVES_FIRST, EIGHT(HALVES_STEP), SPLIT3, SHIFT3, "asr #7");
 }
 
 /* -- One pixel -------------------------------------------------------------------------------------------- */
@@ -147,8 +175,10 @@ EFM_DSP_ASM void efm_dsp_halves_across(const efm_dsp_block *block)
 #define PAIRS_FIRST1 X2 W4 PAIR("smuad", "r2", "r6", "r7", "", "") APPLY(PAIR, "smlad", "r3", "r8", "r9", AGAIN)
 #define PAIRS_EVEN   X2 W4 APPLY(PAIR, "smlad", "r2", "r6", "r7", AGAIN) APPLY(PAIR, "smlad", "r3", "r8", "r9", AGAIN)
 #define PAIRS_STEP1 \
-    X4 W4 APPLY(PAIR, "smlad", "r2", "r6", "r7", AGAIN) APPLY(PAIR, "smlad", "r3", "r8", "r9", AGAIN) \
-        W4 APPLY(PAIR, "smlad", "r4", "r6", "r7", AGAIN) APPLY(PAIR, "smlad", "r5", "r8", "r9", AGAIN)
+    X4 W4 APPLY(PAIR, "smlad", "r2", "r6", "r7", AGAIN) \
+    APPLY(PAIR, "smlad", "r3", "r8", "r9", AGAIN) W4 \
+    APPLY(PAIR, "smlad", "r4", "r6", "r7", AGAIN) \
+    APPLY(PAIR, "smlad", "r5", "r8", "r9", AGAIN)
 #define WH            "ldm r1!, {r6, r7}\n"
 #define HALVES_FIRST1 X2 WH HALF("smuad", "r2", "r6", "", "") APPLY(HALF, "smlad", "r3", "r7", AGAIN)
 #define HALVES_TWO    APPLY(HALF, "smlad", "r2", "r6", AGAIN) APPLY(HALF, "smlad", "r3", "r7", AGAIN)
@@ -158,22 +188,28 @@ EFM_DSP_ASM void efm_dsp_halves_across(const efm_dsp_block *block)
 /* At 64: where to go behind the first four inputs. */
 #define PLAN_EIGHTS(bytes) \
     "and r4, r1, #1\n" \
-    "lsr r1, r1, #1\n" PLAN("2", "3", bytes) "cmp r4, #0\n" \
-                                             "beq 0f\n" EFM_DSP_ADDRESS("r2", "7f") \
-                                                 EFM_DSP_STATE("r2") "0:\n" \
-                                                                     "str r2, [sp, #64]\n"
+    "lsr r1, r1, #1\n" \
+    PLAN("1", "1", bytes) \
+    "cmp r4, #0\n" \
+    "beq 0f\n" \
+    EFM_DSP_ADDRESS("r2", "7f") EFM_DSP_STATE("r2") \
+    "0:\n" \
+    "str r2, [sp, #64]\n"
 
 #define BYTES1(twice) \
     "6:\n" \
-    "ldm sp, {r1-r8}\n" START("r10", "r1", "lsl #1") FINISH("r10", "r2", "r3", "r4", "r1") START("r11", "r5", twice) \
-        FINISH("r11", "r6", "r7", "r8", "r1") "ldr r4, [sp, #56]\n" \
-                                              "ldr r1, [r4], #4\n" \
-                                              "str r4, [sp, #56]\n" EFM_DSP_LOAD_TWO("r4", "r5", "48", \
-                                                                                     "52") "strb r11, [r1, r5]\n" \
-                                                                                           "strb r10, [r1, r4]\n" \
-                                                                                           "ldr r1, [sp, #44]\n" \
-                                                                                           "cmp r0, r1\n" \
-                                                                                           "bne 1b\n"
+    "ldm sp, {r1-r8}\n" \
+    START("r10", "r1", "lsl #1") FINISH("r10", "r2", "r3", "r4", "r1") \
+    START("r11", "r5", twice) FINISH("r11", "r6", "r7", "r8", "r1") \
+    "ldr r4, [sp, #56]\n" \
+    "ldr r1, [r4], #4\n" \
+    "str r4, [sp, #56]\n" \
+    EFM_DSP_LOAD_TWO("r4", "r5", "48", "52") \
+    "strb r11, [r1, r5]\n" \
+    "strb r10, [r1, r4]\n" \
+    "ldr r1, [sp, #44]\n" \
+    "cmp r0, r1\n" \
+    "bne 1b\n"
 
 #define SUMS1 \
     "ldr r2, [sp, #56]\n" \
@@ -188,12 +224,25 @@ EFM_DSP_ASM void efm_dsp_halves_across(const efm_dsp_block *block)
     "b 4b\n"
 
 #define SINGLE(first, even, step, bytes, split, shift, twice) \
-    __asm(ENTER PLAN_EIGHTS(bytes) "1:\n" EFM_DSP_LOAD_TWO("r1", "r12", "32", "36") first \
-          "ldr pc, [sp, #64]\n" \
-          "7:\n" even "ldr pc, [sp, #60]\n" \
-          "2:\n" FOUR(step) "3:\n" \
-                            "subs r12, r12, #1\n" \
-                            "bpl 2b\n" split "ldr pc, [sp, #40]\n" BYTES1(twice) LEAVE "5:\n" shift SUMS1)
+    __asm( \
+        ENTER PLAN_EIGHTS(bytes) \
+        "1:\n" \
+        EFM_DSP_LOAD_TWO("r1", "r12", "32", "36") first \
+        "ldr pc, [sp, #64]\n" \
+        "7:\n" \
+        even \
+        "ldr pc, [sp, #60]\n" \
+        "2:\n" \
+        step step \
+        "3:\n" \
+        "subs r12, r12, #1\n" \
+        "bpl 2b\n" \
+        split \
+        "ldr pc, [sp, #40]\n" \
+        BYTES1(twice) LEAVE \
+        "5:\n" \
+        shift SUMS1 \
+    )
 
 #ifdef __thumb__
 #define PAIRS_BYTES1  "42"
@@ -213,5 +262,7 @@ EFM_DSP_ASM void efm_dsp_halves_single(const efm_dsp_block *block)
     SINGLE(HALVES_FIRST1, HALVES_EVEN, HALVES_STEP1, HALVES_BYTES1, "sub r11, r11, r10\n", "asr r11, r11, #8\n",
            "asr #7");
 }
+
+/* clang-format on */
 
 #endif

@@ -32,6 +32,9 @@ _Static_assert(offsetof(rows_block, runs) == 56 && offsetof(rows_block, pixels) 
 _Static_assert(offsetof(rows_block, sums) == 68 && offsetof(rows_block, start) == 72, "as below");
 _Static_assert(sizeof(rows_block) == 80, "as below");
 
+/* One instruction a line. */
+/* clang-format off */
+
 #define PRODUCTS(s, t) \
     "sxtb16 lr, r12, ror #8\n" \
     "sxtb16 r12, r12\n" \
@@ -47,7 +50,10 @@ _Static_assert(sizeof(rows_block) == 80, "as below");
     "sxtb16 r9, r8, ror #8\n" \
     "sxtb16 r11, r10, ror #8\n" \
     "sxtb16 r8, r8\n" \
-    "sxtb16 r10, r10\n" PRODUCTS("r4", "r6") "ldr r12, [r3], #4\n" PRODUCTS("r5", "r7")
+    "sxtb16 r10, r10\n" \
+    PRODUCTS("r4", "r6") \
+    "ldr r12, [r3], #4\n" \
+    PRODUCTS("r5", "r7")
 
 #define START(v)  "add " v ", r0, " v ", lsl #1\n"
 #define FINISH(v) EFM_DSP_FINISH(v, "r1", "r2", "r3", "r0")
@@ -56,106 +62,117 @@ _Static_assert(sizeof(rows_block) == 80, "as below");
    the runs that are left, at 88 and 92 where the words and the bytes of x end. */
 EFM_DSP_ASM static void make_rows(const rows_block *block)
 {
-    __asm(".syntax unified\n"
-          "push {r4-r11, lr}\n"
-          "sub sp, sp, #16\n"
-          "add r1, r0, #40\n"
-          "ldm r1, {r2-r11}\n"
-          "push {r2-r11}\n"
-          "ldm r0, {r2-r11}\n"
-          "push {r2-r11}\n"
-          "1:\n" /* two pixels, or the last twice */
-          "ldr r8, [sp, #40]\n"
-          "ldr r9, [sp, #56]\n"
-          "ldr r10, [sp, #64]\n"
-          "mov r11, r8\n"
-          "cmp r10, #1\n"
-          "it ne\n"
-          "addne r11, r8, r9, lsl #2\n"
-          "str r8, [sp, #76]\n"
-          "str r11, [sp, #80]\n"
-          "str r9, [sp, #84]\n"
-          "ldr r2, [sp, #32]\n"
-          "ldr r3, [sp, #36]\n"
-          "add r3, r2, r3\n"
-          "ldr r8, [sp, #72]\n"
-          "ldm r8!, {r4, r6}\n"
-          "str r8, [sp, #72]\n"
-          "mov r5, r4\n"
-          "mov r7, r6\n"
-          "2:\n" /* a run */
-          "ldr r8, [sp, #76]\n"
-          "ldr r9, [sp, #80]\n"
-          "ldr r10, [sp, #60]\n"
-          "ldr r0, [r8], #4\n"
-          "ldr r1, [r9], #4\n"
-          "str r8, [sp, #76]\n"
-          "str r9, [sp, #80]\n"
-          "add r8, r0, r10\n"
-          "str r8, [sp, #92]\n"
-          "lsrs r9, r10, #2\n"
-          "beq 5f\n"
-          "add r8, r0, r9, lsl #2\n"
-          "str r8, [sp, #88]\n"
-          "tst r9, #1\n"
-          "bne 4f\n"
-          "3:\n" STEP "4:\n" STEP "ldr r8, [sp, #88]\n"
-          "cmp r0, r8\n"
-          "bne 3b\n"
-          "5:\n"
-          "ldr r12, [sp, #92]\n"
-          "cmp r0, r12\n"
-          "beq 7f\n"
-          "6:\n" /* bytes behind the words */
-          "ldrsb r8, [r0], #1\n"
-          "ldrsb r10, [r1], #1\n"
-          "ldrsb r9, [r2], #1\n"
-          "ldrsb r11, [r3], #1\n"
-          "smlabb r4, r8, r9, r4\n"
-          "smlabb r5, r8, r11, r5\n"
-          "smlabb r6, r10, r9, r6\n"
-          "smlabb r7, r10, r11, r7\n"
-          "cmp r0, r12\n"
-          "bne 6b\n"
-          "7:\n"
-          "ldr r8, [sp, #84]\n"
-          "subs r8, r8, #1\n"
-          "str r8, [sp, #84]\n"
-          "bne 2b\n"
-          "ldr r8, [sp, #68]\n"
-          "cmp r8, #0\n"
-          "bne 8f\n"
-          "ldm sp, {r0-r3}\n" START("r4") START("r6") FINISH("r4")
-              FINISH("r6") "add r8, sp, #16\n"
-                           "ldm r8, {r0-r3}\n" START("r5") START("r7") FINISH("r5")
-                               FINISH("r7") "ldr r8, [sp, #44]\n"
-                                            "ldr r9, [sp, #64]\n"
-                                            "ldr r0, [r8], #4\n"
-                                            "mov r1, r0\n"
-                                            "cmp r9, #1\n"
-                                            "it ne\n"
-                                            "ldrne r1, [r8], #4\n"
-                                            "str r8, [sp, #44]\n" EFM_DSP_LOAD_TWO("r2", "r3", "48",
-                                                                                   "52") "strb r5, [r0, r3]\n"
-                                                                                         "strb r7, [r1, r3]\n"
-                                                                                         "strb r4, [r0, r2]\n"
-                                                                                         "strb r6, [r1, r2]\n"
-                                                                                         "b 9f\n"
-                                                                                         "8:\n"
-                                                                                         "stm r8!, {r4-r7}\n"
-                                                                                         "str r8, [sp, #68]\n"
-                                                                                         "9:\n"
-                                                                                         "ldr r8, [sp, #40]\n"
-                                                                                         "ldr r9, [sp, #56]\n"
-                                                                                         "ldr r10, [sp, #64]\n"
-                                                                                         "add r8, r8, r9, lsl #3\n"
-                                                                                         "str r8, [sp, #40]\n"
-                                                                                         "subs r10, r10, #2\n"
-                                                                                         "str r10, [sp, #64]\n"
-                                                                                         "bgt 1b\n"
-                                                                                         "add sp, sp, #96\n"
-                                                                                         "pop {r4-r11, pc}\n");
+    __asm(
+        ".syntax unified\n"
+        "push {r4-r11, lr}\n"
+        "sub sp, sp, #16\n"
+        "add r1, r0, #40\n"
+        "ldm r1, {r2-r11}\n"
+        "push {r2-r11}\n"
+        "ldm r0, {r2-r11}\n"
+        "push {r2-r11}\n"
+        "1:\n" /* two pixels, or the last twice */
+        "ldr r8, [sp, #40]\n"
+        "ldr r9, [sp, #56]\n"
+        "ldr r10, [sp, #64]\n"
+        "mov r11, r8\n"
+        "cmp r10, #1\n"
+        "it ne\n"
+        "addne r11, r8, r9, lsl #2\n"
+        "str r8, [sp, #76]\n"
+        "str r11, [sp, #80]\n"
+        "str r9, [sp, #84]\n"
+        "ldr r2, [sp, #32]\n"
+        "ldr r3, [sp, #36]\n"
+        "add r3, r2, r3\n"
+        "ldr r8, [sp, #72]\n"
+        "ldm r8!, {r4, r6}\n"
+        "str r8, [sp, #72]\n"
+        "mov r5, r4\n"
+        "mov r7, r6\n"
+        "2:\n" /* a run */
+        "ldr r8, [sp, #76]\n"
+        "ldr r9, [sp, #80]\n"
+        "ldr r10, [sp, #60]\n"
+        "ldr r0, [r8], #4\n"
+        "ldr r1, [r9], #4\n"
+        "str r8, [sp, #76]\n"
+        "str r9, [sp, #80]\n"
+        "add r8, r0, r10\n"
+        "str r8, [sp, #92]\n"
+        "lsrs r9, r10, #2\n"
+        "beq 5f\n"
+        "add r8, r0, r9, lsl #2\n"
+        "str r8, [sp, #88]\n"
+        "tst r9, #1\n"
+        "bne 4f\n"
+        "3:\n"
+        STEP
+        "4:\n"
+        STEP
+        "ldr r8, [sp, #88]\n"
+        "cmp r0, r8\n"
+        "bne 3b\n"
+        "5:\n"
+        "ldr r12, [sp, #92]\n"
+        "cmp r0, r12\n"
+        "beq 7f\n"
+        "6:\n" /* bytes behind the words */
+        "ldrsb r8, [r0], #1\n"
+        "ldrsb r10, [r1], #1\n"
+        "ldrsb r9, [r2], #1\n"
+        "ldrsb r11, [r3], #1\n"
+        "smlabb r4, r8, r9, r4\n"
+        "smlabb r5, r8, r11, r5\n"
+        "smlabb r6, r10, r9, r6\n"
+        "smlabb r7, r10, r11, r7\n"
+        "cmp r0, r12\n"
+        "bne 6b\n"
+        "7:\n"
+        "ldr r8, [sp, #84]\n"
+        "subs r8, r8, #1\n"
+        "str r8, [sp, #84]\n"
+        "bne 2b\n"
+        "ldr r8, [sp, #68]\n"
+        "cmp r8, #0\n"
+        "bne 8f\n"
+        "ldm sp, {r0-r3}\n"
+        START("r4") START("r6") FINISH("r4") FINISH("r6")
+        "add r8, sp, #16\n"
+        "ldm r8, {r0-r3}\n"
+        START("r5") START("r7") FINISH("r5") FINISH("r7")
+        "ldr r8, [sp, #44]\n"
+        "ldr r9, [sp, #64]\n"
+        "ldr r0, [r8], #4\n"
+        "mov r1, r0\n"
+        "cmp r9, #1\n"
+        "it ne\n"
+        "ldrne r1, [r8], #4\n"
+        "str r8, [sp, #44]\n"
+        EFM_DSP_LOAD_TWO("r2", "r3", "48", "52")
+        "strb r5, [r0, r3]\n"
+        "strb r7, [r1, r3]\n"
+        "strb r4, [r0, r2]\n"
+        "strb r6, [r1, r2]\n"
+        "b 9f\n"
+        "8:\n"
+        "stm r8!, {r4-r7}\n"
+        "str r8, [sp, #68]\n"
+        "9:\n"
+        "ldr r8, [sp, #40]\n"
+        "ldr r9, [sp, #56]\n"
+        "ldr r10, [sp, #64]\n"
+        "add r8, r8, r9, lsl #3\n"
+        "str r8, [sp, #40]\n"
+        "subs r10, r10, #2\n"
+        "str r10, [sp, #64]\n"
+        "bgt 1b\n"
+        "add sp, sp, #96\n"
+        "pop {r4-r11, pc}\n"
+    );
 }
+
+/* clang-format on */
 
 /* What sums of pixels p .. p + n - 1 begin with: sum x * (w - zero) = sum x * w - zero * sum x */
 static void start_sums(const efm_conv_call *call, uint32_t p, uint32_t n, int32_t zero, int32_t *start)
@@ -172,7 +189,8 @@ static void start_sums(const efm_conv_call *call, uint32_t p, uint32_t n, int32_
     start[n] = n % 2 > 0 ? start[n - 1] : 0; /* the last pixel, which is made twice */
 }
 
-static void settle(const efm_conv_call *call, const efm_table *table, rows_block *block, uint32_t p)
+static __attribute__((noinline)) void settle(const efm_conv_call *call, const efm_table *table, rows_block *block,
+                                             uint32_t p)
 {
     int32_t sums[2 * MOST_PIXELS];
     block->sums = sums;

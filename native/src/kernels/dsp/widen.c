@@ -6,12 +6,21 @@
 
 #if EFM_KERNEL_DSP
 
+/* One instruction a line. */
+/* clang-format off */
+
 /* Two rounds of `round`, or one first where `words` is odd. */
 #define ROUNDS(words, round) \
     ".syntax unified\n" \
-    "push {r4-r9, lr}\n" words "lsrs lr, lr, #1\n" \
-    "bcc 1f\n" round "beq 2f\n" \
-    "1:\n" round round "subs lr, lr, #1\n" \
+    "push {r4-r9, lr}\n" \
+    words \
+    "lsrs lr, lr, #1\n" \
+    "bcc 1f\n" \
+    round \
+    "beq 2f\n" \
+    "1:\n" \
+    round round \
+    "subs lr, lr, #1\n" \
     "bne 1b\n" \
     "2:\n" \
     "pop {r4-r9, pc}\n"
@@ -51,26 +60,30 @@ EFM_DSP_ASM static uint32_t *words_of_three(uint32_t *to, const int8_t *a, const
 /* `words` words, an even number. */
 EFM_DSP_ASM void efm_dsp_copy(uint32_t *to, const uint32_t *from, uint32_t words)
 {
-    __asm(".syntax unified\n"
-          "push {r4-r10, lr}\n"
-          "subs r2, r2, #8\n"
-          "bmi 2f\n"
-          "1:\n"
-          "ldm r1!, {r3-r10}\n"
-          "stm r0!, {r3-r10}\n"
-          "subs r2, r2, #8\n"
-          "bpl 1b\n"
-          "2:\n"
-          "adds r2, r2, #8\n"
-          "beq 4f\n"
-          "3:\n"
-          "ldm r1!, {r3, r4}\n"
-          "stm r0!, {r3, r4}\n"
-          "subs r2, r2, #2\n"
-          "bne 3b\n"
-          "4:\n"
-          "pop {r4-r10, pc}\n");
+    __asm(
+        ".syntax unified\n"
+        "push {r4-r10, lr}\n"
+        "subs r2, r2, #8\n"
+        "bmi 2f\n"
+        "1:\n"
+        "ldm r1!, {r3-r10}\n"
+        "stm r0!, {r3-r10}\n"
+        "subs r2, r2, #8\n"
+        "bpl 1b\n"
+        "2:\n"
+        "adds r2, r2, #8\n"
+        "beq 4f\n"
+        "3:\n"
+        "ldm r1!, {r3, r4}\n"
+        "stm r0!, {r3, r4}\n"
+        "subs r2, r2, #2\n"
+        "bne 3b\n"
+        "4:\n"
+        "pop {r4-r10, pc}\n"
+    );
 }
+
+/* clang-format on */
 
 /* Two rows of `bytes` weights become pairs. What is multiplied by a strip's zeros behind them may be anything. */
 void efm_dsp_widen_weights(uint32_t *to, const int8_t *first, const int8_t *second, uint32_t bytes, int32_t weight_zero)
