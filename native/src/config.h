@@ -4,13 +4,22 @@
 #ifndef EFM_CONFIG_H
 #define EFM_CONFIG_H
 
-/* A kernel with AVX2 beside the portable one, used where the processor has it. */
+/* Kernels for x86-64 beside the portable one, used where the processor has what they need: AVX2, and, unless switched
+ * off, AVX-VNNI and AVX-512 VNNI. 2 builds the code for AVX-VNNI with AVX-512 VL, to test it where only that is. */
 #ifndef EFM_KERNEL_X86
 #if defined(__x86_64__) && defined(__GNUC__)
 #define EFM_KERNEL_X86 1
 #else
 #define EFM_KERNEL_X86 0
 #endif
+#endif
+
+#ifndef EFM_KERNEL_AVX512
+#define EFM_KERNEL_AVX512 EFM_KERNEL_X86
+#endif
+
+#ifndef EFM_KERNEL_AVXVNNI
+#define EFM_KERNEL_AVXVNNI EFM_KERNEL_X86
 #endif
 
 /* A kernel with the vectors of Cortex-M55 and M85, instead of the next and the portable one. */

@@ -121,7 +121,9 @@ efm_scratch efm_portable_conv_scratch(const efm_tile *tile);
 uint32_t efm_portable_depthwise_scratch(const efm_depthwise_call *call);
 
 extern const efm_kernel efm_kernel_portable;
-extern const efm_kernel efm_kernel_x86;
+extern const efm_kernel efm_kernel_avx512;
+extern const efm_kernel efm_kernel_avxvnni;
+extern const efm_kernel efm_kernel_avx2;
 extern const efm_kernel efm_kernel_dsp;
 extern const efm_kernel efm_kernel_mve;
 

@@ -3,8 +3,14 @@
 
 static const efm_kernel *const kernels[] = {
     /* best first; the last is usable wherever the build runs */
+#if EFM_KERNEL_AVX512
+    &efm_kernel_avx512,
+#endif
+#if EFM_KERNEL_AVXVNNI
+    &efm_kernel_avxvnni,
+#endif
 #if EFM_KERNEL_X86
-    &efm_kernel_x86,
+    &efm_kernel_avx2,
 #endif
 #if EFM_KERNEL_MVE
     &efm_kernel_mve,

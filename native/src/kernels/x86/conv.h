@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CONV on tiles of own.h. The inputs of some pixels come into a strip on the stack, as dwords that an instruction
+ * multiplies by the weights of a vector of channels at once; then each block of channels takes up to EFM_TILE pixels
+ * at a time, whose sums stay in registers. Deep pixels come in chunks, and sums wait in `carry` meanwhile. */
+#ifndef EFM_X86_CONV_H
+#define EFM_X86_CONV_H
+
+#include "finish.h"
+#include "rows.h"
+
+enum {
+    EFM_TILE = 6,
+    EFM_STRIP_BYTES = 12288, /* and a vector more, which bring() may overwrite */
+    EFM_STRIP_PIXELS = 96,
+    EFM_CHUNK = EFM_STRIP_BYTES / 4 / EFM_TILE, /* dwords of a pixel */
+    EFM_BLOCKS = EFM_OWN_BLOCK / (LANES * VECTORS) /* that share a chunk */
+};
+
+typedef struct tile {
+    const efm_own_head *own;
+    const efm_own_block *block;
+    const uint8_t *x;       /* [pixels] at `stride`, `steps` dwords each */
+    const uint8_t *weights; /* [steps][vectors] */
+    uint32_t stride, steps;
+    const int32_t *add;     /* [pixels], to every channel; or null */
+    int32_t *carry;         /* [pixels][EFM_OWN_BLOCK] */
+    int8_t *const *out;     /* [pixels] */
+    int goes_on, stays;     /* sums begin as `carry`; they end there, in order of vectors */
+    int raw;                /* sums without bias end in `carry`, in order of channels */
+} tile;
+
+/* Four bytes for every lane. */
+EFM_INLINE vec repeat(const uint8_t *x)
+{
+    int32_t dword;
+    memcpy(&dword, x, 4);
+    return all32(dword);
+}
+
+EFM_INLINE void start(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS])
+{
+    if (t->goes_on) {
+        EFM_EACH(p, pixels, EFM_EACH(j, vectors, sums[p][j] = load(t->carry + p * EFM_OWN_BLOCK + j * LANES)))
+    } else {
+        const int which = t->raw ? EFM_OWN_START : EFM_OWN_BIASED;
+        EFM_EACH(j, vectors, {
+            const vec first = load(constants_of(t->own, t->block, j) + which * LANES);
+            EFM_EACH(p, pixels, sums[p][j] = first)
+        })
+    }
+    if (t->add) {
+        EFM_EACH(p, pixels, EFM_EACH(j, vectors, sums[p][j] = add32(sums[p][j], all32(t->add[p]))))
+    }
+}
+
+/* sums += the chunk's products. Only here do sums have to be in registers, so that they are copied, and every loop but
+   the one over dwords is unrolled. */
+EFM_INLINE void accumulate(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS])
+{
+    const uint8_t *w = t->weights, *x = t->x, *const end = x + 4 * (size_t)t->steps;
+    const size_t stride = t->stride;
+    vec s[EFM_TILE][VECTORS];
+    EFM_EACH(p, pixels, EFM_EACH(j, vectors, s[p][j] = sums[p][j]))
+#pragma GCC unroll 2
+    for (; x != end; x += 4, w += EFM_WEIGHTS * (size_t)vectors) {
+        vec weights[VECTORS];
+        EFM_EACH(j, vectors, weights[j] = load_weights(w + EFM_WEIGHTS * (size_t)j))
+        EFM_EACH(p, pixels, {
+            const vec four = repeat(x + (size_t)p * stride);
+            EFM_EACH(j, vectors, s[p][j] = efm_mac(s[p][j], four, weights[j]))
+        })
+    }
+    EFM_EACH(p, pixels, EFM_EACH(j, vectors, sums[p][j] = s[p][j]))
+}
+
+EFM_INLINE void keep(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS])
+{
+    if (t->stays) {
+        EFM_EACH(p, pixels, EFM_EACH(j, vectors, store(t->carry + p * EFM_OWN_BLOCK + j * LANES, sums[p][j])))
+    } else {
+        EFM_EACH(p, pixels, put_sums(sums[p], vectors, t->carry + p * EFM_OWN_BLOCK))
+    }
+}
+
+EFM_INLINE void finish(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS]){
+    EFM_EACH(j, vectors,
+             {
+                 const scale s = scale_of(constants_of(t->own, t->block, j));
+                 if (t->block->finish == EFM_OWN_RELU) {
+                     EFM_EACH(p, pixels, sums[p][j] = finish_relu(sums[p][j], &s))
+                 } else {
+                     EFM_EACH(p, pixels, sums[p][j] = finish_signed(sums[p][j], &s))
+                 }
+             })
+        EFM_EACH(p, pixels,
+                 put(sums[p], vectors, t -> own->low, t->own->high, t->out[p] + t->block->first, t->block->channels))}
+
+EFM_INLINE void make(const tile *t, const int pixels, const int vectors)
+{
+    vec sums[EFM_TILE][VECTORS];
+    start(t, pixels, vectors, sums);
+    accumulate(t, pixels, vectors, sums);
+    if (t->stays || t->raw) {
+        keep(t, pixels, vectors, sums);
+    } else {
+        finish(t, pixels, vectors, sums);
+    }
+}
+
+#define EFM_TILE_OF(pixels, vectors) \
+    static EFM_TARGET __attribute__((noinline)) void make_##pixels##x##vectors(const tile *t) \
+    { \
+        make(t, pixels, vectors); \
+    }
+#define EFM_TILES_OF(vectors) \
+    EFM_TILE_OF(1, vectors) \
+    EFM_TILE_OF(2, vectors) \
+    EFM_TILE_OF(3, vectors) \
+    EFM_TILE_OF(4, vectors) \
+    EFM_TILE_OF(5, vectors) \
+    EFM_TILE_OF(6, vectors)
+#define EFM_TILE_ROW(vectors) \
+    {make_1x##vectors, make_2x##vectors, make_3x##vectors, make_4x##vectors, make_5x##vectors, make_6x##vectors}
+
+EFM_TILES_OF(1)
+EFM_TILES_OF(2)
+#if EFM_VECTORS == 4
+EFM_TILES_OF(4)
+#endif
+
+/* [vectors / 2][pixels - 1] */
+static void (*const makers[][EFM_TILE])(const tile *t) = {
+    EFM_TILE_ROW(1),
+    EFM_TILE_ROW(2),
+#if EFM_VECTORS == 4
+    EFM_TILE_ROW(4),
+#endif
+};
+
+/* Some pixels of a call, and a chunk of their inputs. */
+typedef struct strip {
+    const efm_conv_call *call;
+    const efm_own_head *own;
+    uint32_t first, pixels;    /* of the call's */
+    uint32_t chunk, at, steps; /* dwords of a pixel: in a full chunk, before this one, in it */
+    uint8_t *x;                /* [pixels][chunk] dwords */
+    int32_t *add, *carry;
+} strip;
+
+/* `count` inputs of a pixel from input `at` on. Runs that touch come as one. */
+EFM_INLINE void bring_pixel(const efm_conv_call *call, uint32_t p, uint32_t at, uint32_t count, uint8_t *to)
+{
+    const int8_t *const *run = call->in + (size_t)p * call->runs;
+    const uint32_t run_bytes = call->run_bytes;
+    if (at > 0) {
+        run += at / run_bytes;
+        at %= run_bytes;
+    }
+    for (; count > 0; at = 0) {
+        const int8_t *from = *run++ + at;
+        uint32_t n = run_bytes - at;
+        for (; n < count && *run == from + n; run++) {
+            n += run_bytes;
+        }
+        n = n < count ? n : count;
+        bring(from, n, to);
+        to += n * EFM_ELEMENT;
+        count -= n;
+    }
+}
+
+static EFM_TARGET void bring_strip(const strip *s)
+{
+    const uint32_t at = s->at * EFM_GROUP, left = s->call->tile.depth - at;
+    const uint32_t count = left < s->steps * EFM_GROUP ? left : s->steps * EFM_GROUP;
+    const size_t stride = 4 * (size_t)s->chunk;
+    uint8_t *to = s->x;
+    for (uint32_t p = 0; p < s->pixels; p++, to += stride) {
+        if (s->call->runs == 1) {
+            bring(s->call->in[s->first + p] + at, count, to);
+        } else {
+            bring_pixel(s->call, s->first + p, at, count, to);
+        }
+        bring_nothing(s->steps * EFM_GROUP - count, to + (size_t)count * EFM_ELEMENT);
+    }
+    for (uint32_t p = 0; s->own->weight_zero != 0 && p < s->pixels; p++) {
+        uint32_t sum = (uint32_t)sum_of(s->x + p * stride, s->steps);
+        s->add[p] = (int32_t)(0 - (uint32_t)s->own->weight_zero * sum);
+    }
+}
+
+/* What raw sums in `carry` become. */
+static void finish_raw(const strip *s, const efm_own_block *block, uint32_t p, int32_t *sums)
+{
+    const efm_conv_call *call = s->call;
+    int32_t *theirs = call->flags ? call->sums[p] + block->first : 0;
+    for (uint32_t c = 0; call->flags & EFM_SUMS_TAKE && c < block->channels; c++) {
+        sums[c] = (int32_t)((uint32_t)sums[c] + (uint32_t)theirs[c]);
+    }
+    if (call->flags & EFM_SUMS_LEAVE) {
+        memcpy(theirs, sums, 4 * (size_t)block->channels);
+    } else {
+        const efm_table table = efm_table_read((const uint8_t *)s->own + s->own->table);
+        efm_x86_requantize(&table, sums, block->first, block->channels, call->out[p] + block->first);
+    }
+}
+
+/* All pixels of a strip for a block of channels, in tiles of equal size. `carry` has room for those of a tile. */
+static EFM_TARGET void make_block(const strip *s, const efm_own_block *block, int32_t *carry, int goes_on, int stays)
+{
+    tile t = {.own = s->own,
+              .block = block,
+              .stride = 4 * s->chunk,
+              .steps = s->steps,
+              .carry = carry,
+              .goes_on = goes_on,
+              .stays = stays,
+              .raw = s->call->flags != 0 || block->finish == EFM_OWN_ANY};
+    t.weights = (const uint8_t *)s->own + block->weights + (size_t)s->at * block->vectors * EFM_WEIGHTS;
+    uint32_t tiles = (s->pixels + EFM_TILE - 1) / EFM_TILE;
+    for (uint32_t i = 0, p = 0; i < tiles; i++) {
+        uint32_t n = (s->pixels - p) / (tiles - i);
+        t.x = s->x + (size_t)p * t.stride;
+        t.add = s->own->weight_zero ? s->add + p : 0;
+        t.out = s->call->out + s->first + p;
+        makers[block->vectors / 2][n - 1](&t);
+        for (uint32_t k = 0; t.raw && !stays && k < n; k++) {
+            finish_raw(s, block, s->first + p + k, carry + k * EFM_OWN_BLOCK);
+        }
+        p += n;
+    }
+}
+
+/* Blocks from `first` on for which sums wait together. */
+static EFM_TARGET void make_chunks(strip *s, uint32_t first, uint32_t count, uint32_t steps)
+{
+    for (s->at = 0; s->at < steps; s->at += s->steps) {
+        s->steps = s->chunk < steps - s->at ? s->chunk : steps - s->at;
+        bring_strip(s);
+        for (uint32_t b = 0; b < count; b++) {
+            make_block(s, &s->own->block[first + b], s->carry + b % EFM_BLOCKS * LANES * VECTORS, s->at > 0,
+                       s->at + s->steps < steps);
+        }
+    }
+}
+
+static EFM_TARGET void conv(const efm_conv_call *call)
+{
+    _Alignas(64) uint8_t x[EFM_STRIP_BYTES + sizeof(vec)];
+    _Alignas(64) int32_t carry[EFM_TILE * EFM_OWN_BLOCK];
+    int32_t add[EFM_STRIP_PIXELS];
+    if (call->tile.packing == EFM_PACKING_ROWS) {
+        efm_x86_rows_conv(call);
+        return;
+    }
+    strip s = {.call = call, .own = efm_own(&call->tile), .x = x, .add = add, .carry = carry};
+    uint32_t steps = (call->tile.depth + EFM_GROUP - 1) / EFM_GROUP, chunks = (steps + EFM_CHUNK - 1) / EFM_CHUNK;
+    s.chunk = (steps + chunks - 1) / chunks;
+    uint32_t most = EFM_STRIP_BYTES / 4 / s.chunk / EFM_TILE * EFM_TILE;
+    most = most < EFM_STRIP_PIXELS ? most : EFM_STRIP_PIXELS;
+    most = chunks == 1 ? most : EFM_TILE;
+    uint32_t together = chunks == 1 ? s.own->blocks : EFM_BLOCKS;
+    for (s.first = 0; s.first < call->pixels; s.first += s.pixels) {
+        s.pixels = call->pixels - s.first < most ? call->pixels - s.first : most;
+        for (uint32_t b = 0; b < s.own->blocks; b += together) {
+            make_chunks(&s, b, s.own->blocks - b < together ? s.own->blocks - b : together, steps);
+        }
+    }
+}
+
+#endif
