@@ -206,12 +206,12 @@ static int are_inside(const conv *c, uint32_t y, uint32_t x)
            && (w->kernel_w - 1) * w->dilation_w + w->stride_w < in->width - left;
 }
 
-/* see() where the list of the pixel before, one stride on, is right: other than 0. */
+/* see() of a larger window where the list of the pixel before, one stride on, is right: other than 0. */
 static int see_next(const conv *c, uint32_t y, uint32_t x, uint32_t p)
 {
     const uint32_t step = c->window.stride_w * c->args->in[0].pixel_stride;
     const int8_t **list = c->in + p * c->call.runs;
-    if (c->taps != 1 && (c->taps == 0 || !are_inside(c, y, x))) {
+    if (c->taps == 0 || !are_inside(c, y, x)) {
         return 0;
     }
     for (uint32_t i = 0; i < c->call.runs; i++) {
@@ -220,31 +220,47 @@ static int see_next(const conv *c, uint32_t y, uint32_t x, uint32_t p)
     return 1;
 }
 
+/* Pixels p .. p + n - 1 of the call: output pixels (y, x) and on, of one row. */
+static void list_pixels(const conv *c, uint32_t y, uint32_t x, uint32_t p, uint32_t n)
+{
+    const efm_rows *in = &c->args->in[0], *out = &c->args->out[0];
+    const uint32_t step = c->window.stride_w * in->pixel_stride, out_step = out->pixel_stride;
+    int8_t *to = (int8_t *)efm_row(out, y) + x * out_step;
+    see(c, y, x, p);
+    for (const int8_t *from = c->in[p]; c->taps == 1 && n > 0; n--, p++, from += step, to += out_step) {
+        c->in[p] = from;
+        c->out[p] = to;
+    }
+    for (const uint32_t first = x; n > 0; n--, p++, x++, to += out_step) {
+        if (x > first && !see_next(c, y, x, p)) {
+            see(c, y, x, p);
+        }
+        c->out[p] = to;
+    }
+}
+
 static void conv_run(const efm_op_args *args)
 {
     conv c;
     void *list[EFM_LIST];
-    uint32_t x = 0, y = args->first, left = args->count * args->out[0].width;
+    const uint32_t width = args->out[0].width;
+    uint32_t x = 0, y = args->first, left = args->count * width;
     efm_window_read(args, &c.window);
     conv_read(args, &c);
     share_out(&c);
     lay_out(&c, list);
-    while (left > 0) {
+    for (; left > 0; left -= c.call.pixels) {
         c.call.pixels = left < c.most ? left : c.most;
-        for (uint32_t p = 0; p < c.call.pixels; p++) {
-            int follows = p > 0 && x > 0; /* the pixel before, in its row */
-            if (!follows || !see_next(&c, y, x, p)) {
-                see(&c, y, x, p);
-            }
-            c.out[p] = follows ? c.out[p - 1] + args->out[0].pixel_stride
-                               : (int8_t *)efm_row(&args->out[0], y) + x * args->out[0].pixel_stride;
-            if (++x == args->out[0].width) {
+        for (uint32_t p = 0, n; p < c.call.pixels; p += n) {
+            n = width - x < c.call.pixels - p ? width - x : c.call.pixels - p;
+            list_pixels(&c, y, x, p, n);
+            x += n;
+            if (x == width) {
                 x = 0;
                 y++;
             }
         }
         c.kernel->conv(&c.call);
-        left -= c.call.pixels;
     }
 }
 

@@ -12,23 +12,23 @@
 #define EFM_VECTORS 2
 enum { EFM_GROUP = 2, EFM_ELEMENT = 2, EFM_WEIGHTS = 2 * LANES };
 
-EFM_INLINE vec efm_mac(vec sums, vec x, vec weights)
+EFM_VECTOR vec efm_mac(vec sums, vec x, vec weights)
 {
     return add32(sums, _mm256_madd_epi16(x, weights));
 }
 
-EFM_INLINE void widen(const int8_t *x, uint8_t *to)
+EFM_VECTOR void widen(const int8_t *x, uint8_t *to)
 {
     store(to, _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)x)));
 }
 
-EFM_INLINE void widen_half(const int8_t *x, uint8_t *to)
+EFM_VECTOR void widen_half(const int8_t *x, uint8_t *to)
 {
     _mm_storeu_si128((__m128i *)(void *)to, _mm_cvtepi8_epi16(_mm_loadl_epi64((const __m128i *)(const void *)x)));
 }
 
 /* What is left of more than 16, or 8, comes with some that were there before. */
-EFM_INLINE void bring(const int8_t *x, uint32_t n, uint8_t *to)
+EFM_VECTOR void bring(const int8_t *x, uint32_t n, uint8_t *to)
 {
     uint32_t i = 0;
     for (; n - i >= 16; i += 16) {
@@ -51,7 +51,7 @@ EFM_INLINE void bring(const int8_t *x, uint32_t n, uint8_t *to)
 }
 
 /* Inputs whose weight is 0. */
-EFM_INLINE void bring_nothing(uint32_t n, uint8_t *to)
+EFM_VECTOR void bring_nothing(uint32_t n, uint8_t *to)
 {
     memset(to, 0, 2 * (size_t)n);
 }
@@ -69,7 +69,7 @@ static EFM_TARGET int32_t sum_of(const uint8_t *x, uint32_t steps)
 }
 
 /* Bytes that become 16 bits on their way: half of what would come from far caches. */
-EFM_INLINE vec load_weights(const uint8_t *w)
+EFM_VECTOR vec load_weights(const uint8_t *w)
 {
     return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)w));
 }
@@ -77,12 +77,12 @@ EFM_INLINE vec load_weights(const uint8_t *w)
 #include "conv.h"
 
 /* 16 channels of a pixel. */
-EFM_INLINE vec words_of(const int8_t *at)
+EFM_VECTOR vec words_of(const int8_t *at)
 {
     return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)at));
 }
 
-EFM_INLINE void column_of(const row *rows, size_t offset, const int count, uint32_t channels, const int vectors, vec *v)
+EFM_VECTOR void column_of(const row *rows, size_t offset, const int count, uint32_t channels, const int vectors, vec *v)
 {
     vec a = words_of(pixel_of(rows, offset));
     vec b = count > 1 ? words_of(pixel_of(rows + 1, offset)) : zero();
@@ -91,7 +91,7 @@ EFM_INLINE void column_of(const row *rows, size_t offset, const int count, uint3
     v[vectors - 1] = _mm256_unpackhi_epi16(a, b);
 }
 
-EFM_INLINE vec padding_of(int32_t padding)
+EFM_VECTOR vec padding_of(int32_t padding)
 {
     return _mm256_set1_epi16((int16_t)padding);
 }

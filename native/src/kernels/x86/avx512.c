@@ -11,18 +11,18 @@
 
 #define EFM_VECTORS 4
 
-EFM_INLINE vec efm_mac(vec sums, vec x, vec weights)
+EFM_VECTOR vec efm_mac(vec sums, vec x, vec weights)
 {
     return _mm512_dpbusd_epi32(sums, x, weights);
 }
 
-EFM_INLINE vec flip(vec x)
+EFM_VECTOR vec flip(vec x)
 {
     return _mm512_xor_si512(x, _mm512_set1_epi8((char)EFM_OWN_FLIP));
 }
 
 /* What follows the n bytes becomes anything, up to a vector. Stores that cross lines cost more than others. */
-EFM_INLINE void bring(const int8_t *x, uint32_t n, uint8_t *to)
+EFM_VECTOR void bring(const int8_t *x, uint32_t n, uint8_t *to)
 {
     for (; n > 64; n -= 64, x += 64, to += 64) {
         store(to, flip(load(x)));
@@ -42,7 +42,7 @@ EFM_INLINE void bring(const int8_t *x, uint32_t n, uint8_t *to)
 }
 
 /* Channels in every 128-bit part: all 16 of four vectors, the first 8 of two. */
-EFM_INLINE vec channels_of(const int8_t *at, uint32_t channels, const int vectors)
+EFM_VECTOR vec channels_of(const int8_t *at, uint32_t channels, const int vectors)
 {
     if (vectors == 4) {
         return _mm512_maskz_loadu_epi8(first(channels), at);
@@ -52,7 +52,7 @@ EFM_INLINE vec channels_of(const int8_t *at, uint32_t channels, const int vector
     return _mm512_permutexvar_epi64(apart, _mm512_zextsi256_si512(v));
 }
 
-EFM_INLINE void column_of(const row *rows, size_t offset, const int count, uint32_t channels, const int vectors, vec *v)
+EFM_VECTOR void column_of(const row *rows, size_t offset, const int count, uint32_t channels, const int vectors, vec *v)
 {
     vec x[4] = {zero(), zero(), zero(), zero()};
     EFM_EACH(i, 4, x[i] = i < count ? flip(channels_of(pixel_of(rows + i, offset), channels, vectors)) : x[i])

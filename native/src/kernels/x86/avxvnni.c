@@ -20,24 +20,24 @@
 
 #define EFM_VECTORS 2
 
-EFM_INLINE vec efm_mac(vec sums, vec x, vec weights)
+EFM_VECTOR vec efm_mac(vec sums, vec x, vec weights)
 {
     return EFM_DOT(sums, x, weights);
 }
 
-EFM_INLINE vec flip(vec x)
+EFM_VECTOR vec flip(vec x)
 {
     return _mm256_xor_si256(x, _mm256_set1_epi8((char)EFM_OWN_FLIP));
 }
 
-EFM_INLINE void flip16(const int8_t *x, uint8_t *to)
+EFM_VECTOR void flip16(const int8_t *x, uint8_t *to)
 {
     __m128i v = _mm_loadu_si128((const __m128i *)(const void *)x);
     _mm_storeu_si128((__m128i *)(void *)to, _mm_xor_si128(v, _mm_set1_epi8((char)EFM_OWN_FLIP)));
 }
 
 /* What is left of more than 16, or 8, comes with some that were there before. */
-EFM_INLINE void bring(const int8_t *x, uint32_t n, uint8_t *to)
+EFM_VECTOR void bring(const int8_t *x, uint32_t n, uint8_t *to)
 {
     uint32_t i = 0;
     for (; n - i >= 32; i += 32) {
@@ -63,13 +63,13 @@ EFM_INLINE void bring(const int8_t *x, uint32_t n, uint8_t *to)
 }
 
 /* 16 channels of a pixel, 8 in each 128-bit part. */
-EFM_INLINE vec channels_of(const int8_t *at)
+EFM_VECTOR vec channels_of(const int8_t *at)
 {
     __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
     return _mm256_permute4x64_epi64(_mm256_castsi128_si256(v), _MM_SHUFFLE(3, 1, 2, 0));
 }
 
-EFM_INLINE void column_of(const row *rows, size_t offset, const int count, uint32_t channels, const int vectors, vec *v)
+EFM_VECTOR void column_of(const row *rows, size_t offset, const int count, uint32_t channels, const int vectors, vec *v)
 {
     vec x[4] = {zero(), zero(), zero(), zero()};
     (void)channels;

@@ -9,13 +9,13 @@
 
 enum { EFM_GROUP = 4, EFM_ELEMENT = 1, EFM_WEIGHTS = 4 * LANES /* bytes of a vector */ };
 
-EFM_INLINE vec load_weights(const uint8_t *w)
+EFM_VECTOR vec load_weights(const uint8_t *w)
 {
     return load(w);
 }
 
 /* Zero inputs: with weight 0, and without an effect on sum_of(). */
-EFM_INLINE void bring_nothing(uint32_t n, uint8_t *to)
+EFM_VECTOR void bring_nothing(uint32_t n, uint8_t *to)
 {
     for (uint32_t i = 0; i < n; i++) {
         to[i] = EFM_OWN_FLIP;
@@ -32,7 +32,7 @@ static EFM_TARGET int32_t sum_of(const uint8_t *x, uint32_t steps)
     return sum - (int32_t)(4 * steps * EFM_OWN_FLIP);
 }
 
-EFM_INLINE vec padding_of(int32_t padding)
+EFM_VECTOR vec padding_of(int32_t padding)
 {
     return flip(all32((int32_t)(0x01010101u * (uint8_t)padding)));
 }

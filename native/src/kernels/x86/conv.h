@@ -30,14 +30,14 @@ typedef struct tile {
 } tile;
 
 /* Four bytes for every lane. */
-EFM_INLINE vec repeat(const uint8_t *x)
+EFM_VECTOR vec repeat(const uint8_t *x)
 {
     int32_t dword;
     memcpy(&dword, x, 4);
     return all32(dword);
 }
 
-EFM_INLINE void start(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS])
+EFM_VECTOR void start(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS])
 {
     if (t->goes_on) {
         EFM_EACH(p, pixels, EFM_EACH(j, vectors, sums[p][j] = load(t->carry + p * EFM_OWN_BLOCK + j * LANES)))
@@ -55,7 +55,7 @@ EFM_INLINE void start(const tile *t, const int pixels, const int vectors, vec su
 
 /* sums += the chunk's products. Only here do sums have to be in registers, so that they are copied, and every loop but
    the one over dwords is unrolled. */
-EFM_INLINE void accumulate(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS])
+EFM_VECTOR void accumulate(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS])
 {
     const uint8_t *w = t->weights, *x = t->x, *const end = x + 4 * (size_t)t->steps;
     const size_t stride = t->stride;
@@ -73,7 +73,7 @@ EFM_INLINE void accumulate(const tile *t, const int pixels, const int vectors, v
     EFM_EACH(p, pixels, EFM_EACH(j, vectors, sums[p][j] = s[p][j]))
 }
 
-EFM_INLINE void keep(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS])
+EFM_VECTOR void keep(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS])
 {
     if (t->stays) {
         EFM_EACH(p, pixels, EFM_EACH(j, vectors, store(t->carry + p * EFM_OWN_BLOCK + j * LANES, sums[p][j])))
@@ -82,7 +82,7 @@ EFM_INLINE void keep(const tile *t, const int pixels, const int vectors, vec sum
     }
 }
 
-EFM_INLINE void finish(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS]){
+EFM_VECTOR void finish(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS]){
     EFM_EACH(j, vectors,
              {
                  const scale s = scale_of(constants_of(t->own, t->block, j));
@@ -95,7 +95,7 @@ EFM_INLINE void finish(const tile *t, const int pixels, const int vectors, vec s
         EFM_EACH(p, pixels,
                  put(sums[p], vectors, t -> own->low, t->own->high, t->out[p] + t->block->first, t->block->channels))}
 
-EFM_INLINE void make(const tile *t, const int pixels, const int vectors)
+EFM_VECTOR void make(const tile *t, const int pixels, const int vectors)
 {
     vec sums[EFM_TILE][VECTORS];
     start(t, pixels, vectors, sums);
@@ -148,7 +148,7 @@ typedef struct strip {
 } strip;
 
 /* `count` inputs of a pixel from input `at` on. Runs that touch come as one. */
-EFM_INLINE void bring_pixel(const efm_conv_call *call, uint32_t p, uint32_t at, uint32_t count, uint8_t *to)
+EFM_VECTOR void bring_pixel(const efm_conv_call *call, uint32_t p, uint32_t at, uint32_t count, uint8_t *to)
 {
     const int8_t *const *run = call->in + (size_t)p * call->runs;
     const uint32_t run_bytes = call->run_bytes;

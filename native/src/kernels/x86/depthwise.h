@@ -27,13 +27,13 @@ typedef struct constants {
 typedef vec window_sums[EFM_SIDE_MAX][VECTORS];
 
 /* Weights of group g of column j. */
-EFM_INLINE vec weights_of(const constants *c, const int side, const int j, const int g, const int k, const int vectors)
+EFM_VECTOR vec weights_of(const constants *c, const int side, const int j, const int g, const int k, const int vectors)
 {
     const int groups = (side + EFM_GROUP - 1) / EFM_GROUP, at = j * groups + g;
     return side == 3 ? c->weights[at][k] : load(c->more_weights + (size_t)(at * vectors + k) * sizeof(vec));
 }
 
-EFM_INLINE void read_constants(const efm_depthwise_call *call, const efm_own_block *block, const int vectors,
+EFM_VECTOR void read_constants(const efm_depthwise_call *call, const efm_own_block *block, const int vectors,
                                constants *c)
 {
     const efm_own_head *own = efm_own(&call->tile);
@@ -55,7 +55,7 @@ EFM_INLINE void read_constants(const efm_depthwise_call *call, const efm_own_blo
 }
 
 /* Adds column `x` of the input, column j of the first output's window. */
-EFM_INLINE void add_column(const constants *c, const row *rows, uint32_t x, const int j, const int side,
+EFM_VECTOR void add_column(const constants *c, const row *rows, uint32_t x, const int j, const int side,
                            const int stride, const int vectors, window_sums sums)
 {
     const int groups = (side + EFM_GROUP - 1) / EFM_GROUP;
@@ -86,7 +86,7 @@ static EFM_TARGET __attribute__((noinline)) void finish_raw_pixel(const efm_dept
 }
 
 /* Row r of the call. */
-EFM_INLINE void make_row(const efm_depthwise_call *call, const efm_own_block *block, const constants *c, uint32_t r,
+EFM_VECTOR void make_row(const efm_depthwise_call *call, const efm_own_block *block, const constants *c, uint32_t r,
                          const int side, const int stride, const int vectors, const int how)
 {
     const int alive = (side + stride - 1) / stride; /* outputs that see a column */
@@ -118,7 +118,7 @@ EFM_INLINE void make_row(const efm_depthwise_call *call, const efm_own_block *bl
     }
 }
 
-EFM_INLINE void make_rows(const efm_depthwise_call *call, const efm_own_block *block, const int side, const int stride,
+EFM_VECTOR void make_rows(const efm_depthwise_call *call, const efm_own_block *block, const int side, const int stride,
                           const int vectors, const int how)
 {
     constants c;

@@ -17,13 +17,13 @@ typedef struct scale {
     vec even, odd, add_even, add_odd, shift;
 } scale;
 
-EFM_INLINE const int32_t *constants_of(const efm_own_head *own, const efm_own_block *block, int vector)
+EFM_VECTOR const int32_t *constants_of(const efm_own_head *own, const efm_own_block *block, int vector)
 {
     const int32_t *all = (const int32_t *)(const void *)((const uint8_t *)own + block->constants);
     return all + vector * EFM_OWN_CONSTANTS * LANES;
 }
 
-EFM_INLINE scale scale_of(const int32_t *constants)
+EFM_VECTOR scale scale_of(const int32_t *constants)
 {
     scale s = {load(constants + EFM_OWN_EVEN * LANES), load(constants + EFM_OWN_ODD * LANES),
                load(constants + EFM_OWN_ADD_EVEN * LANES), load(constants + EFM_OWN_ADD_ODD * LANES),
@@ -31,17 +31,17 @@ EFM_INLINE scale scale_of(const int32_t *constants)
     return s;
 }
 
-EFM_INLINE vec product(vec v, const scale *s)
+EFM_VECTOR vec product(vec v, const scale *s)
 {
     return join(add64(multiply(v, s->even), s->add_even), add64(multiply(odd(v), s->odd), s->add_odd));
 }
 
-EFM_INLINE vec finish_relu(vec v, const scale *s)
+EFM_VECTOR vec finish_relu(vec v, const scale *s)
 {
     return right(product(v, s), s->shift);
 }
 
-EFM_INLINE vec finish_signed(vec v, const scale *s)
+EFM_VECTOR vec finish_signed(vec v, const scale *s)
 {
     return right(add32(product(add32(v, v), s), signs(v)), s->shift);
 }

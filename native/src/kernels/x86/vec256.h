@@ -7,65 +7,65 @@
 #include <immintrin.h>
 #include <string.h>
 
-#define EFM_INLINE static inline __attribute__((always_inline)) EFM_TARGET
+#define EFM_VECTOR static inline __attribute__((always_inline)) EFM_TARGET
 
 typedef __m256i vec;
 enum { LANES = 8, VECTORS = 2 };
 
-EFM_INLINE vec load(const void *p)
+EFM_VECTOR vec load(const void *p)
 {
     return _mm256_loadu_si256((const __m256i *)p);
 }
 
-EFM_INLINE void store(void *p, vec v)
+EFM_VECTOR void store(void *p, vec v)
 {
     _mm256_storeu_si256((__m256i *)p, v);
 }
 
-EFM_INLINE vec zero(void)
+EFM_VECTOR vec zero(void)
 {
     return _mm256_setzero_si256();
 }
 
-EFM_INLINE vec all32(int32_t v)
+EFM_VECTOR vec all32(int32_t v)
 {
     return _mm256_set1_epi32(v);
 }
 
-EFM_INLINE vec add32(vec a, vec b)
+EFM_VECTOR vec add32(vec a, vec b)
 {
     return _mm256_add_epi32(a, b);
 }
 
-EFM_INLINE vec add64(vec a, vec b)
+EFM_VECTOR vec add64(vec a, vec b)
 {
     return _mm256_add_epi64(a, b);
 }
 
 /* Products of even lanes, 64 bits each. */
-EFM_INLINE vec multiply(vec a, vec b)
+EFM_VECTOR vec multiply(vec a, vec b)
 {
     return _mm256_mul_epi32(a, b);
 }
 
 /* Odd lanes at even places. */
-EFM_INLINE vec odd(vec v)
+EFM_VECTOR vec odd(vec v)
 {
     return _mm256_srli_epi64(v, 32);
 }
 
 /* The upper halves of even and odd products as lanes. */
-EFM_INLINE vec join(vec even, vec odd)
+EFM_VECTOR vec join(vec even, vec odd)
 {
     return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
 }
 
-EFM_INLINE vec signs(vec v)
+EFM_VECTOR vec signs(vec v)
 {
     return _mm256_srai_epi32(v, 31);
 }
 
-EFM_INLINE vec right(vec v, vec by)
+EFM_VECTOR vec right(vec v, vec by)
 {
     return _mm256_srav_epi32(v, by);
 }
@@ -86,7 +86,7 @@ static EFM_TARGET __attribute__((noinline)) void store_some(int8_t *out, __m128i
 }
 
 /* Saturates the lanes of a block, clamps them, and stores the first n in order. */
-EFM_INLINE void put(const vec *v, const int vectors, int32_t low, int32_t high, int8_t *out, uint32_t n)
+EFM_VECTOR void put(const vec *v, const int vectors, int32_t low, int32_t high, int8_t *out, uint32_t n)
 {
     vec words = _mm256_packs_epi32(v[0], v[vectors - 1]);
     __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
@@ -102,7 +102,7 @@ EFM_INLINE void put(const vec *v, const int vectors, int32_t low, int32_t high, 
 }
 
 /* The sums of a block in the order of its channels. */
-EFM_INLINE void put_sums(const vec *v, const int vectors, int32_t *sums)
+EFM_VECTOR void put_sums(const vec *v, const int vectors, int32_t *sums)
 {
 #pragma GCC unroll 2
     for (int j = 0; j < vectors; j++) {

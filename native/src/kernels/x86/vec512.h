@@ -7,77 +7,77 @@
 #include <immintrin.h>
 #include <string.h>
 
-#define EFM_INLINE static inline __attribute__((always_inline)) EFM_TARGET
+#define EFM_VECTOR static inline __attribute__((always_inline)) EFM_TARGET
 
 typedef __m512i vec;
 enum { LANES = 16, VECTORS = 4 };
 
-EFM_INLINE vec load(const void *p)
+EFM_VECTOR vec load(const void *p)
 {
     return _mm512_loadu_si512(p);
 }
 
-EFM_INLINE void store(void *p, vec v)
+EFM_VECTOR void store(void *p, vec v)
 {
     _mm512_storeu_si512(p, v);
 }
 
-EFM_INLINE vec zero(void)
+EFM_VECTOR vec zero(void)
 {
     return _mm512_setzero_si512();
 }
 
-EFM_INLINE vec all32(int32_t v)
+EFM_VECTOR vec all32(int32_t v)
 {
     return _mm512_set1_epi32(v);
 }
 
-EFM_INLINE vec add32(vec a, vec b)
+EFM_VECTOR vec add32(vec a, vec b)
 {
     return _mm512_add_epi32(a, b);
 }
 
-EFM_INLINE vec add64(vec a, vec b)
+EFM_VECTOR vec add64(vec a, vec b)
 {
     return _mm512_add_epi64(a, b);
 }
 
 /* Products of even lanes, 64 bits each. */
-EFM_INLINE vec multiply(vec a, vec b)
+EFM_VECTOR vec multiply(vec a, vec b)
 {
     return _mm512_mul_epi32(a, b);
 }
 
 /* Odd lanes at even places. */
-EFM_INLINE vec odd(vec v)
+EFM_VECTOR vec odd(vec v)
 {
     return _mm512_srli_epi64(v, 32);
 }
 
 /* The upper halves of even and odd products as lanes. */
-EFM_INLINE vec join(vec even, vec odd)
+EFM_VECTOR vec join(vec even, vec odd)
 {
     return _mm512_castps_si512(_mm512_mask_movehdup_ps(_mm512_castsi512_ps(odd), 0x5555, _mm512_castsi512_ps(even)));
 }
 
-EFM_INLINE vec signs(vec v)
+EFM_VECTOR vec signs(vec v)
 {
     return _mm512_srai_epi32(v, 31);
 }
 
-EFM_INLINE vec right(vec v, vec by)
+EFM_VECTOR vec right(vec v, vec by)
 {
     return _mm512_srav_epi32(v, by);
 }
 
 /* n ones, n <= 64 */
-EFM_INLINE __mmask64 first(uint32_t n)
+EFM_VECTOR __mmask64 first(uint32_t n)
 {
     return n < 64 ? ((uint64_t)1 << n) - 1 : ~(uint64_t)0;
 }
 
 /* Saturates the lanes of a block, clamps them, and stores the first n in order. */
-EFM_INLINE void put(const vec *v, const int vectors, int32_t low, int32_t high, int8_t *out, uint32_t n)
+EFM_VECTOR void put(const vec *v, const int vectors, int32_t low, int32_t high, int8_t *out, uint32_t n)
 {
     vec bytes;
     if (vectors == 1) {
@@ -100,7 +100,7 @@ EFM_INLINE void put(const vec *v, const int vectors, int32_t low, int32_t high, 
 }
 
 /* The sums of a block in the order of its channels. */
-EFM_INLINE void put_sums(const vec *v, const int vectors, int32_t *sums)
+EFM_VECTOR void put_sums(const vec *v, const int vectors, int32_t *sums)
 {
 #pragma GCC unroll 4
     for (int j = 0; j < vectors; j++) {
