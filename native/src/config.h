@@ -14,12 +14,29 @@
 #endif
 #endif
 
+/* Compilers take minutes to instrument the latter two: builds with sanitizers have AVX2 unless told otherwise. */
+#if defined(__SANITIZE_ADDRESS__)
+#define EFM_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer)
+#define EFM_SANITIZED 1
+#endif
+#endif
+
 #ifndef EFM_KERNEL_AVX512
+#ifdef EFM_SANITIZED
+#define EFM_KERNEL_AVX512 0
+#else
 #define EFM_KERNEL_AVX512 EFM_KERNEL_X86
+#endif
 #endif
 
 #ifndef EFM_KERNEL_AVXVNNI
+#ifdef EFM_SANITIZED
+#define EFM_KERNEL_AVXVNNI 0
+#else
 #define EFM_KERNEL_AVXVNNI EFM_KERNEL_X86
+#endif
 #endif
 
 /* A kernel with the vectors of Cortex-M55 and M85, instead of the next and the portable one. */

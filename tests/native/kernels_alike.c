@@ -60,6 +60,16 @@ static int8_t *bytes(size_t n)
     return p;
 }
 
+/* Some tiles have none but zeros. */
+static int8_t *weights(size_t n)
+{
+    int8_t *p = bytes(n);
+    if (below(6) == 0) {
+        memset(p, 0, n);
+    }
+    return p;
+}
+
 /* A table for sums of `depth` products. `proved`: its channels keep what the flag says. */
 static uint8_t *table(uint32_t out, uint32_t depth, const int8_t *w, uint32_t step, uint32_t stride, int once)
 {
@@ -80,6 +90,13 @@ static uint8_t *table(uint32_t out, uint32_t depth, const int8_t *w, uint32_t st
         int32_t shift = wild ? (int32_t)below(64) : EFM_SHIFT_MAX + 1 - 8 - (int32_t)below(24);
         if (below(8) == 0 && !wild) {
             bias = (int32_t)(draw() & 0x1fffffff) - 0x10000000;
+        }
+        if (most == 0 && !wild) { /* every sum is the bias: each way to round is met, and limits of what is proved */
+            shift = 30 - (int32_t)below(5);
+            bias = (int32_t)below(4096) - 2048;
+        }
+        if (below(64) == 0) {
+            bias = (below(2) ? 1 : -1) * ((1 << 30) - 100 + (int32_t)below(200));
         }
         proved &= shift < 31 && most + labs(bias) < 1 << 30;
         efm_store_le32(at + EFM_CHANNEL_AT_BIAS, (uint32_t)bias);
@@ -154,11 +171,13 @@ static int conv_differs(const efm_kernel *kernel, uint32_t round)
     efm_conv_call call = {.pixels = 1 + below(MOST_PIXELS), .runs = below(2) ? 1 : 1 + below(MOST_RUNS)};
     call.run_bytes = below(3) == 0 ? 1 + below(130) : 4 * (1 + below(48));
     call.flags = below(6) == 0 ? below(4) : 0;
+    call.run_bytes += below(30) == 0 ? 600 : 0; /* deeper than some kernels take at once */
     call.tile.out = below(2) ? 4 * (1 + below(MOST_OUT / 4)) : 1 + below(MOST_OUT);
+    call.tile.out += below(8) == 0 ? 130 : 0;
     call.tile.depth = call.runs * call.run_bytes;
     call.tile.packing = EFM_PACKING_ROWS;
     int once = below(5) == 0, wrong = 0;
-    int8_t *w = bytes((size_t)call.tile.out * call.tile.depth);
+    int8_t *w = weights((size_t)call.tile.out * call.tile.depth);
     uint8_t *t = table(call.tile.out, call.tile.depth, w, 1, call.tile.depth, once);
     int8_t *x[MOST_PIXELS * MOST_RUNS];
     for (uint32_t i = 0; i < call.pixels * call.runs; i++) {
@@ -212,7 +231,9 @@ static int depthwise_differs(const efm_kernel *kernel, uint32_t round)
     int usual = below(2), once = below(6) == 0;
     uint32_t channels = below(2) ? 4 * (1 + below(12)) : 1 + below(40), width = 1 + below(20);
     efm_depthwise_call call = {.rows = 1 + below(MOST_ROWS), .first = below(3)};
-    call.kernel_h = usual ? 3 : 1 + below(MOST_KERNEL), call.kernel_w = usual ? 3 : 1 + below(MOST_KERNEL);
+    uint32_t side = below(3) ? 3 : 5;
+    channels += below(8) == 0 ? 100 : 0;
+    call.kernel_h = usual ? side : 1 + below(MOST_KERNEL), call.kernel_w = usual ? side : 1 + below(MOST_KERNEL);
     call.stride_h = 1 + below(2), call.stride_w = 1 + below(usual ? 2 : 3);
     call.dilation_h = usual ? 1 : 1 + below(2), call.dilation_w = usual ? 1 : 1 + below(2);
     call.pad_top = below(3), call.pad_left = below(usual ? 2 : 4);
@@ -230,7 +251,7 @@ static int depthwise_differs(const efm_kernel *kernel, uint32_t round)
     out.row_stride = (width - 1) * out.pixel_stride + call.tile.out + below(3);
     size_t in_bytes = (size_t)in.row_stride * (in.height - 1) + (in.width - 1) * in.pixel_stride + channels;
     size_t out_bytes = (size_t)out.row_stride * (out.capacity - 1) + (width - 1) * out.pixel_stride + call.tile.out;
-    int8_t *w = bytes((size_t)call.tile.depth * call.tile.out), *x = bytes(in_bytes);
+    int8_t *w = weights((size_t)call.tile.depth * call.tile.out), *x = bytes(in_bytes);
     uint8_t *t = table(call.tile.out, call.tile.depth, w, call.tile.out, 1, once);
     in.base = (uint8_t *)x;
     call.in = &in, call.out = &out, call.tile.weights = w, call.tile.table = t;
@@ -250,6 +271,26 @@ static int depthwise_differs(const efm_kernel *kernel, uint32_t round)
     return wrong;
 }
 
+static const char *name_of(const efm_kernel *kernel)
+{
+#if EFM_KERNEL_AVX512
+    if (kernel == &efm_kernel_avx512) {
+        return "another, AVX-512 VNNI";
+    }
+#endif
+#if EFM_KERNEL_AVXVNNI
+    if (kernel == &efm_kernel_avxvnni) {
+        return "another, AVX-VNNI";
+    }
+#endif
+#if EFM_KERNEL_X86
+    if (kernel == &efm_kernel_avx2) {
+        return "another, AVX2";
+    }
+#endif
+    return kernel == &efm_kernel_portable ? "portable" : "another";
+}
+
 int main(void)
 {
     const efm_kernel *kernel = efm_kernel_choose();
@@ -258,6 +299,6 @@ int main(void)
         conv += conv_differs(kernel, i);
         depthwise += depthwise_differs(kernel, i);
     }
-    printf("%s: conv %d, depthwise %d\n", kernel == &efm_kernel_portable ? "portable" : "another", conv, depthwise);
+    printf("%s: conv %d, depthwise %d\n", name_of(kernel), conv, depthwise);
     return conv + depthwise != 0;
 }

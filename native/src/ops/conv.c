@@ -72,7 +72,8 @@ static void conv_read(const efm_op_args *args, conv *c)
         c->most = room(args, own, 1, 0, 0);
         return;
     }
-    c->most = channels < c->kernel->run_bytes ? 0 : room(args, own, pixels, 0, channels);
+    /* a window of one pixel that may lie outside the map is gathered: taps == 1 promises that it does not */
+    c->most = pixels == 1 || channels < c->kernel->run_bytes ? 0 : room(args, own, pixels, 0, channels);
     if (c->most >= least_pixels(args)) {
         c->taps = c->call.runs = pixels;
         c->call.run_bytes = channels;

@@ -69,7 +69,9 @@ const efm_kernel *efm_kernel_choose(void)
 }
 """
 SOURCES = ("ops/conv.c", "ops/depthwise.c", "ops/convolution.c", "kernels/portable.c")
-KERNELS = {"chosen": (SOURCE, (*SOURCES, "kernels/x86.c", "kernels/table.c")),
+X86 = ("avx2", "avx512", "avxvnni", "own", "rows")
+KERNELS = {"chosen": (SOURCE, (*SOURCES, *(f"kernels/x86/{name}.c" for name in X86),
+                               "kernels/table.c")),
            "portable": (SOURCE + PORTABLE, SOURCES)}
 BAD_OPERATOR, BAD_FEATURE = -9, -6
 GUARD = 0x5A
