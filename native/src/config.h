@@ -57,6 +57,29 @@
 #endif
 #endif
 
+/* Kernels with NEON: on AArch64, with SDOT where the processor has it, and on ARMv7-A, also in programs for ARMv6 that
+   may run there. */
+#ifndef EFM_KERNEL_NEON
+#if defined(__GNUC__) && defined(__aarch64__) && !defined(__AARCH64EB__)
+#define EFM_KERNEL_NEON 1
+#elif defined(__GNUC__) && defined(__arm__) && defined(__ARM_FP) && !defined(__ARM_BIG_ENDIAN) \
+    && (defined(__ARM_NEON) || (__ARM_ARCH == 7 && __ARM_ARCH_PROFILE == 'A') || (__ARM_ARCH == 6 && !defined(__thumb__)))
+#define EFM_KERNEL_NEON 1
+#else
+#define EFM_KERNEL_NEON 0
+#endif
+#endif
+
+/* The one with SDOT, where a compiler can be told to use it in some functions only, or may everywhere. */
+#ifndef EFM_KERNEL_NEON_DOT
+#if EFM_KERNEL_NEON && defined(__aarch64__) \
+    && (!defined(__clang__) || __clang_major__ >= 16 || defined(__ARM_FEATURE_DOTPROD))
+#define EFM_KERNEL_NEON_DOT 1
+#else
+#define EFM_KERNEL_NEON_DOT 0
+#endif
+#endif
+
 /* ADD, MUL and sums of pixels in the processor's own way: vectors, or upper halves of products. */
 #ifndef EFM_KERNEL_ELEMENTS
 #define EFM_KERNEL_ELEMENTS 1
@@ -76,7 +99,7 @@
 
 /* efm_model_prepare(): on where a kernel has a packing of its own. */
 #ifndef EFM_WITH_PREPARE
-#define EFM_WITH_PREPARE EFM_KERNEL_X86
+#define EFM_WITH_PREPARE (EFM_KERNEL_X86 || EFM_KERNEL_NEON)
 #endif
 
 /* The row tap of edgefm.h, for comparing with a PC. */

@@ -126,6 +126,8 @@ extern const efm_kernel efm_kernel_avxvnni;
 extern const efm_kernel efm_kernel_avx2;
 extern const efm_kernel efm_kernel_dsp;
 extern const efm_kernel efm_kernel_mve;
+extern const efm_kernel efm_kernel_neon;
+extern const efm_kernel efm_kernel_neon_dot;
 
 /* The best kernel of this build for the processor that runs it. */
 const efm_kernel *efm_kernel_choose(void);

@@ -12,6 +12,12 @@ static const efm_kernel *const kernels[] = {
 #if EFM_KERNEL_X86
     &efm_kernel_avx2,
 #endif
+#if EFM_KERNEL_NEON_DOT
+    &efm_kernel_neon_dot,
+#endif
+#if EFM_KERNEL_NEON
+    &efm_kernel_neon,
+#endif
 #if EFM_KERNEL_MVE
     &efm_kernel_mve,
 #elif EFM_KERNEL_DSP

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conv.h"
+
+#if EFM_KERNEL_NEON
+
+/* A group of pixels and what its pieces share. */
+typedef struct group {
+    const efm_conv_call *call;
+    const efm_neon_loops *loops;
+    efm_neon_result result;
+    uint32_t first, pixels;   /* of the call */
+    const int8_t *const *in;  /* of the group */
+    uint32_t runs, run_bytes;
+    int32_t x_sums[EFM_NEON_GROUP]; /* of a pixel's inputs, where weights have a zero point */
+    int32_t sums[EFM_NEON_GROUP][EFM_NEON_BLOCK];
+} group;
+
+/* -- A piece ---------------------------------------------------------------------------------------------- */
+
+/* What sums of a pixel begin with. */
+static void start_sums(group *g, uint32_t p, const int32_t *bias, uint32_t channel, uint32_t count)
+{
+    const int32_t *taken = g->call->flags & EFM_SUMS_TAKE ? g->call->sums[g->first + p] + channel : 0;
+    uint32_t off = g->result.weight_zero != 0 ? (uint32_t)g->result.weight_zero * (uint32_t)g->x_sums[p] : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t first = g->call->flags & EFM_SUMS_LEAVE ? 0 : (uint32_t)bias[i];
+        g->sums[p][i] = (int32_t)(first + (taken ? (uint32_t)taken[i] : 0) - off);
+    }
+}
+
+/* Where sums become bytes outside of the inner loop, or stay what they are. */
+static void end_sums(const group *g, const efm_neon_channels *c, uint32_t at, uint32_t channel, uint32_t count)
+{
+    for (uint32_t p = 0; p < g->pixels; p++) {
+        if (g->call->flags & EFM_SUMS_LEAVE) {
+            memcpy(g->call->sums[g->first + p] + channel, g->sums[p], 4 * (size_t)count);
+        } else {
+            efm_neon_finish(c, at, &g->result, g->sums[p], count, g->call->out[g->first + p] + channel);
+        }
+    }
+}
+
+/* Channels at .. at + count - 1 of a block that begins with channel `first`. */
+static void make_piece(group *g, const efm_neon_channels *c, uint32_t first, uint32_t at, efm_neon_dots *dots,
+                       efm_neon_job *job)
+{
+    const efm_conv_call *call = g->call;
+    int inside = c->mode == EFM_NEON_FAST && !(call->flags & EFM_SUMS_LEAVE)
+                 && job->channels == EFM_NEON_LANES * job->lanes;
+    job->start = c->bias + at;
+    job->start_step = 0;
+    job->sums = inside ? 0 : g->sums[0];
+    job->out_at = first + at;
+    job->multiplier = c->multiplier + at;
+    job->shift = c->shift + at;
+    if (call->flags != 0 || g->result.weight_zero != 0) {
+        for (uint32_t p = 0; p < g->pixels; p++) {
+            start_sums(g, p, c->bias + at, first + at, job->channels);
+        }
+        job->start = g->sums[0];
+        job->start_step = EFM_NEON_BLOCK;
+    }
+    dots(job);
+    if (!inside) {
+        end_sums(g, c, at, first + at, job->channels);
+    }
+}
+
+static efm_neon_job job_of(const group *g)
+{
+    return (efm_neon_job){.in = g->in,
+                          .pixels = g->pixels,
+                          .runs = g->runs,
+                          .run_bytes = g->run_bytes,
+                          .out = g->call->out + g->first,
+                          .result = &g->result};
+}
+
+/* -- Blocks of either packing ------------------------------------------------------------------------------ */
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static void make_rows(group *g, const efm_table *table)
+{
+    const efm_tile *tile = &g->call->tile;
+    efm_neon_job job = job_of(g);
+    job.lanes = 1;
+    job.w_step = tile->depth;
+    for (uint32_t first = 0; first < tile->out; first += EFM_NEON_BLOCK) {
+        efm_neon_channels c;
+        uint32_t count = smaller(tile->out - first, EFM_NEON_BLOCK);
+        efm_neon_read_channels(table, first, count, &c);
+        for (uint32_t at = 0; at < count; at += EFM_NEON_LANES) {
+            job.w = tile->weights + (size_t)(first + at) * tile->depth;
+            job.channels = smaller(count - at, EFM_NEON_LANES);
+            make_piece(g, &c, first, at, g->loops->rows, &job);
+        }
+    }
+}
+
+static void make_own(group *g)
+{
+    const efm_tile *tile = &g->call->tile;
+    const uint8_t *block = tile->table + sizeof(efm_neon_head);
+    uint32_t lane_bytes = g->loops->lane_bytes(tile->depth);
+    efm_neon_job job = job_of(g);
+    for (uint32_t first = 0; first < tile->out; first += EFM_NEON_BLOCK) {
+        const efm_neon_channels *c = (const efm_neon_channels *)(const void *)block;
+        uint32_t count = smaller(tile->out - first, EFM_NEON_BLOCK);
+        job.w = (const int8_t *)(c + 1);
+        for (uint32_t at = 0; at < count; at += EFM_NEON_LANES * job.lanes) {
+            job.lanes = efm_neon_piece(count - at, g->loops->lanes);
+            job.channels = smaller(count - at, EFM_NEON_LANES * job.lanes);
+            make_piece(g, c, first, at, c->narrow ? g->loops->own : g->loops->own_safe, &job);
+            job.w += (size_t)job.lanes * lane_bytes;
+        }
+        block += efm_neon_block_bytes(count, lane_bytes);
+    }
+}
+
+/* -- Groups ------------------------------------------------------------------------------------------------- */
+
+/* The sum of all inputs of a pixel. */
+static EFM_NEON int32_t sum_of(const int8_t *const *runs, uint32_t n, uint32_t run_bytes)
+{
+    int32x4_t sums = vdupq_n_s32(0);
+    for (uint32_t run = 0; run < n; run++) {
+        uint32_t i = 0;
+        for (; run_bytes - i >= 16; i += 16) {
+            sums = vpadalq_s16(sums, vpaddlq_s8(vld1q_s8(runs[run] + i)));
+        }
+        if (i < run_bytes) {
+            sums = vpadalq_s16(sums, vpaddlq_s8(efm_neon_part(runs[run] + i, run_bytes - i)));
+        }
+    }
+    int32_t four[4];
+    vst1q_s32(four, sums);
+    return four[0] + four[1] + four[2] + four[3];
+}
+
+static void make_group(group *g, const efm_table *table)
+{
+    if (g->result.weight_zero != 0) {
+        for (uint32_t p = 0; p < g->pixels; p++) {
+            g->x_sums[p] = sum_of(g->in + p * g->runs, g->runs, g->run_bytes);
+        }
+    }
+    if (g->call->tile.packing == EFM_PACKING_OWN) {
+        make_own(g);
+    } else {
+        make_rows(g, table);
+    }
+}
+
+/* Runs of the group's pixels side by side, `bytes` each. */
+static void join(const group *g, uint32_t bytes, int8_t *to, const int8_t **pixels)
+{
+    const efm_conv_call *call = g->call;
+    const int8_t *const *run = call->in + g->first * call->runs;
+    memset(to, 0, (size_t)bytes * g->pixels);
+    for (uint32_t p = 0; p < g->pixels; p++, to += bytes) {
+        for (uint32_t i = 0; i < call->runs; i++, run++) {
+            memcpy(to + i * call->run_bytes, *run, call->run_bytes);
+        }
+        pixels[p] = to;
+    }
+}
+
+/* Pixels whose runs lie as packing OWN cannot read them. */
+static void make_joined(group *g)
+{
+    const efm_conv_call *call = g->call;
+    int8_t joined[EFM_NEON_DEPTH];
+    const int8_t *pixels[EFM_NEON_GROUP];
+    uint32_t bytes = g->loops->pixel_bytes(call->tile.depth);
+    uint32_t most = smaller(EFM_NEON_GROUP, EFM_NEON_DEPTH / bytes);
+    g->in = pixels;
+    g->runs = 1;
+    g->run_bytes = bytes;
+    for (; g->first < call->pixels; g->first += g->pixels) {
+        g->pixels = smaller(call->pixels - g->first, most);
+        join(g, bytes, joined, pixels);
+        make_group(g, 0);
+    }
+}
+
+static void make_in_place(group *g, const efm_table *table)
+{
+    const efm_conv_call *call = g->call;
+    g->runs = call->runs;
+    g->run_bytes = call->run_bytes;
+    for (; g->first < call->pixels; g->first += g->pixels) {
+        g->pixels = smaller(call->pixels - g->first, EFM_NEON_GROUP);
+        g->in = call->in + g->first * call->runs;
+        make_group(g, table);
+    }
+}
+
+void efm_neon_conv(const efm_conv_call *call, const efm_neon_loops *loops)
+{
+    group g = {.call = call, .loops = loops};
+    if (call->tile.packing == EFM_PACKING_OWN) {
+        g.result = ((const efm_neon_head *)(const void *)call->tile.table)->result;
+        int whole = call->runs == 1 || call->run_bytes % loops->run_multiple == 0;
+        if (!whole || call->tile.depth < loops->pixel_bytes(call->tile.depth)) {
+            make_joined(&g);
+        } else {
+            make_in_place(&g, 0);
+        }
+    } else {
+        efm_table table = efm_table_read(call->tile.table);
+        g.result = efm_neon_read_result(&table);
+        make_in_place(&g, &table);
+    }
+}
+
+#endif

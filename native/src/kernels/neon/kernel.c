@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The NEON kernels, and what the processor has. */
+#include "conv.h"
+
+#if EFM_KERNEL_NEON
+
+#if defined(__linux__)
+#include <sys/auxv.h>
+
+/* Bits of AT_HWCAP, the kernel's numbers. */
+enum { HAS_NEON = 1 << 12 /* 32 bits */, HAS_DOT = 1 << 20 /* 64 bits */ };
+
+static int has(unsigned long capability)
+{
+    return (getauxval(AT_HWCAP) & capability) != 0;
+}
+#endif
+
+static efm_scratch no_conv_scratch(uint32_t depth, uint32_t out)
+{
+    (void)depth;
+    (void)out;
+    return (efm_scratch){0, 0};
+}
+
+static void conv(const efm_conv_call *call)
+{
+    efm_neon_conv(call, &efm_neon_loops_multiply);
+}
+
+static uint32_t conv_pack_bytes(const efm_tile *rows)
+{
+    return efm_neon_conv_pack_bytes(rows, &efm_neon_loops_multiply);
+}
+
+static void conv_pack(const efm_tile *rows, uint8_t *to)
+{
+    efm_neon_conv_pack(rows, &efm_neon_loops_multiply, to);
+}
+
+static int usable(void)
+{
+#if defined(__linux__) && !defined(__aarch64__) && !defined(__ARM_NEON)
+    return has(HAS_NEON);
+#elif defined(__aarch64__) || defined(__ARM_NEON)
+    return 1; /* the compiler was told that it is there */
+#else
+    return 0;
+#endif
+}
+
+enum { PACKINGS = 1 << EFM_PACKING_ROWS };
+
+const efm_kernel efm_kernel_neon = {.usable = usable,
+                                    .conv_packings = PACKINGS,
+                                    .depthwise_packings = PACKINGS,
+                                    .alignment = 1,
+                                    .conv = conv,
+                                    .depthwise = efm_portable_depthwise,
+                                    .conv_scratch = no_conv_scratch,
+                                    .depthwise_scratch = efm_portable_depthwise_scratch,
+                                    .conv_pack_bytes = conv_pack_bytes,
+                                    .conv_pack = conv_pack};
+
+#if EFM_KERNEL_NEON_DOT
+
+static void dot_conv(const efm_conv_call *call)
+{
+    efm_neon_conv(call, &efm_neon_loops_dot);
+}
+
+static uint32_t dot_conv_pack_bytes(const efm_tile *rows)
+{
+    return efm_neon_conv_pack_bytes(rows, &efm_neon_loops_dot);
+}
+
+static void dot_conv_pack(const efm_tile *rows, uint8_t *to)
+{
+    efm_neon_conv_pack(rows, &efm_neon_loops_dot, to);
+}
+
+static int dot_usable(void)
+{
+#if defined(__ARM_FEATURE_DOTPROD)
+    return 1;
+#elif defined(__linux__)
+    return has(HAS_DOT);
+#else
+    return 0;
+#endif
+}
+
+const efm_kernel efm_kernel_neon_dot = {.usable = dot_usable,
+                                        .conv_packings = PACKINGS,
+                                        .depthwise_packings = PACKINGS,
+                                        .alignment = 1,
+                                        .conv = dot_conv,
+                                        .depthwise = efm_portable_depthwise,
+                                        .conv_scratch = no_conv_scratch,
+                                        .depthwise_scratch = efm_portable_depthwise_scratch,
+                                        .conv_pack_bytes = dot_conv_pack_bytes,
+                                        .conv_pack = dot_conv_pack};
+
+#endif
+#endif
