@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The NEON kernels, and what the processor has. */
 #include "conv.h"
+#include "depthwise.h"
 
 #if EFM_KERNEL_NEON
 
@@ -16,16 +17,28 @@ static int has(unsigned long capability)
 }
 #endif
 
-static efm_scratch no_conv_scratch(uint32_t depth, uint32_t out)
+enum { IN_PLACE = 16 /* fewest bytes of a run */ };
+
+static efm_scratch no_scratch(const efm_tile *tile)
 {
-    (void)depth;
-    (void)out;
+    (void)tile;
     return (efm_scratch){0, 0};
+}
+
+static uint32_t no_depthwise_scratch(const efm_depthwise_call *call)
+{
+    (void)call;
+    return 0;
 }
 
 static void conv(const efm_conv_call *call)
 {
     efm_neon_conv(call, &efm_neon_loops_multiply);
+}
+
+static void depthwise(const efm_depthwise_call *call)
+{
+    efm_neon_depthwise(call, 0);
 }
 
 static uint32_t conv_pack_bytes(const efm_tile *rows)
@@ -54,11 +67,12 @@ enum { PACKINGS = 1 << EFM_PACKING_ROWS };
 const efm_kernel efm_kernel_neon = {.usable = usable,
                                     .conv_packings = PACKINGS,
                                     .depthwise_packings = PACKINGS,
-                                    .alignment = 1,
+                                    .alignment = 16,
+                                    .run_bytes = IN_PLACE,
                                     .conv = conv,
-                                    .depthwise = efm_portable_depthwise,
-                                    .conv_scratch = no_conv_scratch,
-                                    .depthwise_scratch = efm_portable_depthwise_scratch,
+                                    .depthwise = depthwise,
+                                    .conv_scratch = no_scratch,
+                                    .depthwise_scratch = no_depthwise_scratch,
                                     .conv_pack_bytes = conv_pack_bytes,
                                     .conv_pack = conv_pack};
 
@@ -67,6 +81,11 @@ const efm_kernel efm_kernel_neon = {.usable = usable,
 static void dot_conv(const efm_conv_call *call)
 {
     efm_neon_conv(call, &efm_neon_loops_dot);
+}
+
+static void dot_depthwise(const efm_depthwise_call *call)
+{
+    efm_neon_depthwise(call, 1);
 }
 
 static uint32_t dot_conv_pack_bytes(const efm_tile *rows)
@@ -93,11 +112,12 @@ static int dot_usable(void)
 const efm_kernel efm_kernel_neon_dot = {.usable = dot_usable,
                                         .conv_packings = PACKINGS,
                                         .depthwise_packings = PACKINGS,
-                                        .alignment = 1,
+                                        .alignment = 16,
+                                        .run_bytes = IN_PLACE,
                                         .conv = dot_conv,
-                                        .depthwise = efm_portable_depthwise,
-                                        .conv_scratch = no_conv_scratch,
-                                        .depthwise_scratch = efm_portable_depthwise_scratch,
+                                        .depthwise = dot_depthwise,
+                                        .conv_scratch = no_scratch,
+                                        .depthwise_scratch = no_depthwise_scratch,
                                         .conv_pack_bytes = dot_conv_pack_bytes,
                                         .conv_pack = dot_conv_pack};
 
