@@ -155,20 +155,6 @@ static void make_group(group *g, const efm_table *table)
     }
 }
 
-/* Runs of the group's pixels side by side, `bytes` each. */
-static void join(const group *g, uint32_t bytes, int8_t *to, const int8_t **pixels)
-{
-    const efm_conv_call *call = g->call;
-    const int8_t *const *run = call->in + g->first * call->runs;
-    memset(to, 0, (size_t)bytes * g->pixels);
-    for (uint32_t p = 0; p < g->pixels; p++, to += bytes) {
-        for (uint32_t i = 0; i < call->runs; i++, run++) {
-            memcpy(to + i * call->run_bytes, *run, call->run_bytes);
-        }
-        pixels[p] = to;
-    }
-}
-
 /* Pixels whose runs lie as packing OWN cannot read them. */
 static void make_joined(group *g)
 {
@@ -182,7 +168,7 @@ static void make_joined(group *g)
     g->run_bytes = bytes;
     for (; g->first < call->pixels; g->first += g->pixels) {
         g->pixels = smaller(call->pixels - g->first, most);
-        join(g, bytes, joined, pixels);
+        efm_neon_join(call, g->first, g->pixels, bytes, joined, pixels);
         make_group(g, 0);
     }
 }
@@ -201,7 +187,10 @@ static void make_in_place(group *g, const efm_table *table)
 
 void efm_neon_conv(const efm_conv_call *call, const efm_neon_loops *loops)
 {
-    group g = {.call = call, .loops = loops};
+    group g;
+    g.call = call;
+    g.loops = loops;
+    g.first = 0;
     if (call->tile.packing == EFM_PACKING_OWN) {
         g.result = ((const efm_neon_head *)(const void *)call->tile.table)->result;
         int whole = call->runs == 1 || call->run_bytes % loops->run_multiple == 0;

@@ -75,6 +75,10 @@ EFM_INLINE size_t efm_neon_block_bytes(uint32_t channels, uint32_t lane_bytes)
 uint32_t efm_neon_conv_pack_bytes(const efm_tile *rows, const efm_neon_loops *loops);
 void efm_neon_conv_pack(const efm_tile *rows, const efm_neon_loops *loops, uint8_t *to);
 
+/* The runs of pixels first .. first + n - 1 side by side, `bytes` for each pixel, zeros behind the last run. */
+void efm_neon_join(const efm_conv_call *call, uint32_t first, uint32_t n, uint32_t bytes, int8_t *to,
+                   const int8_t **pixels);
+
 /* -- The inner loops ------------------------------------------------------------------------------------------ */
 
 extern const efm_neon_loops efm_neon_loops_dot;      /* for processors with SDOT */

@@ -17,6 +17,7 @@ typedef struct window {
     size_t step[4];
     column w[2][3];      /* of one output row, or the first and second of two */
     int8_t *out[2];
+    size_t out_step;
     const int32_t *bias; /* read for each pixel */
     int32x4_t multiplier[2], shift[2];
     int16x8_t zero;
@@ -71,25 +72,51 @@ EFM_INLINE EFM_DOT sums dots(const window *s, uint32_t row, column a, column b, 
     return dot(dot(dot(t, a, s->w[row][0]), b, s->w[row][1]), c, s->w[row][2]);
 }
 
+EFM_INLINE EFM_DOT int16x8_t scale(const window *s, sums t)
+{
+    int16x4_t low = vqmovn_s32(efm_neon_scale(t.low, s->multiplier[0], s->shift[0]));
+    return vqaddq_s16(vqmovn_high_s32(low, efm_neon_scale(t.high, s->multiplier[1], s->shift[1])), s->zero);
+}
+
+EFM_INLINE EFM_DOT void put_fast(window *s, uint32_t rows, column a, column b, column c)
+{
+    int16x8_t first = scale(s, dots(s, 0, a, b, c));
+    int8x16_t bytes = vcombine_s8(vqmovn_s16(first), vdup_n_s8(0));
+    if (rows == 2) {
+        bytes = vqmovn_high_s16(vget_low_s8(bytes), scale(s, dots(s, 1, a, b, c)));
+    }
+    bytes = vminq_s8(vmaxq_s8(bytes, s->least), s->most);
+    __asm__ volatile("st1 {%[bytes].8b}, [%[out]], %[step]"
+                     : [out] "+r"(s->out[0])
+                     : [bytes] "w"(bytes), [step] "r"(s->out_step)
+                     : "memory");
+    if (rows == 2) {
+        __asm__ volatile("st1 {%[bytes].d}[1], [%[out]], %[step]"
+                         : [out] "+r"(s->out[1])
+                         : [bytes] "w"(bytes), [step] "r"(s->out_step)
+                         : "memory");
+    }
+}
+
+EFM_INLINE EFM_DOT void put_any(window *s, uint32_t row, sums t)
+{
+    int32_t all[EFM_NEON_STRIP];
+    vst1q_s32(all, t.low);
+    vst1q_s32(all + 4, t.high);
+    efm_neon_finish(&s->s->channels, 0, &s->s->result, all, EFM_NEON_STRIP, s->out[row]);
+    s->out[row] += s->out_step;
+}
+
 /* A pixel of the row that is made, or of both. */
 EFM_INLINE EFM_DOT void put(window *s, uint32_t rows, int fast, column a, column b, column c)
 {
-    size_t step = s->s->call->out->pixel_stride;
-    for (uint32_t row = 0; row < rows; row++) {
-        sums t = dots(s, row, a, b, c);
-        if (!fast) {
-            int32_t all[EFM_NEON_STRIP];
-            vst1q_s32(all, t.low);
-            vst1q_s32(all + 4, t.high);
-            efm_neon_finish(&s->s->channels, 0, &s->s->result, all, EFM_NEON_STRIP, s->out[row]);
-        } else {
-            t.low = efm_neon_scale(t.low, s->multiplier[0], s->shift[0]);
-            t.high = efm_neon_scale(t.high, s->multiplier[1], s->shift[1]);
-            int8x8_t bytes = efm_neon_eight(t.low, t.high, s->zero);
-            bytes = vmin_s8(vmax_s8(bytes, vget_low_s8(s->least)), vget_low_s8(s->most));
-            vst1_s8(s->out[row], bytes);
+    if (fast) {
+        put_fast(s, rows, a, b, c);
+    } else {
+        put_any(s, 0, dots(s, 0, a, b, c));
+        if (rows == 2) {
+            put_any(s, 1, dots(s, 1, a, b, c));
         }
-        s->out[row] += step;
     }
     EFM_NEON_IN_ORDER(s->bias);
 }
@@ -158,12 +185,14 @@ EFM_INLINE EFM_DOT int8x16_t down(int8x16_t w)
 EFM_INLINE EFM_DOT window window_of(const efm_neon_strip *s)
 {
     static const uint8_t turn[16] = {0, 8, 16, 24, 1, 9, 17, 25, 2, 10, 18, 26, 3, 11, 19, 27};
-    window w = {.s = s, .bias = s->channels.bias};
-    for (uint32_t j = 0; j < 3; j++) {
+    window w = {.s = s, .bias = s->channels.bias, .out_step = s->call->out->pixel_stride};
+    EFM_UNROLL(3) for (uint32_t j = 0; j < 3; j++)
+    {
         w.w[0][j] = column_of(s, j);
         w.w[1][j] = (column){down(w.w[0][j].low), down(w.w[0][j].high)};
     }
-    for (uint32_t i = 0; i < 2; i++) {
+    EFM_UNROLL(2) for (uint32_t i = 0; i < 2; i++)
+    {
         w.multiplier[i] = vld1q_s32(s->channels.multiplier + 4 * i);
         w.shift[i] = vld1q_s32(s->channels.shift + 4 * i);
     }
@@ -180,12 +209,14 @@ EFM_INLINE EFM_DOT window window_of(const efm_neon_strip *s)
 EFM_INLINE void begin_rows(window *w, uint32_t at, uint32_t rows, const int8_t *padding)
 {
     const efm_depthwise_call *call = w->s->call;
-    for (uint32_t i = 0; i < 2 + rows; i++) {
+    EFM_UNROLL(4) for (uint32_t i = 0; i < 2 + rows; i++)
+    {
         const int8_t *from = i < 3 ? efm_depthwise_row(call, at, i) : efm_depthwise_row(call, at + 1, 2);
         w->in[i] = from ? from + w->s->first : padding;
         w->step[i] = from ? call->in->pixel_stride : 0;
     }
-    for (uint32_t i = 0; i < rows; i++) {
+    EFM_UNROLL(2) for (uint32_t i = 0; i < rows; i++)
+    {
         w->out[i] = efm_neon_out_row(w->s, at + i);
     }
 }

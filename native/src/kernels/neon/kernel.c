@@ -17,7 +17,7 @@ static int has(unsigned long capability)
 }
 #endif
 
-enum { IN_PLACE = 16 /* fewest bytes of a run */ };
+enum { IN_PLACE = 1 /* fewest bytes of a run: the kernel joins small ones itself, of more pixels at a time */ };
 
 static efm_scratch no_scratch(const efm_tile *tile)
 {

@@ -11,8 +11,8 @@ typedef struct tile {
     int32x4_t sum[PIXELS][VECTORS];
 } tile;
 
-#define ALL_PIXELS  _Pragma("GCC unroll 4") for (uint32_t p = 0; p < pixels; p++)
-#define ALL_VECTORS _Pragma("GCC unroll 4") for (uint32_t v = 0; v < vectors; v++)
+#define ALL_PIXELS  EFM_UNROLL(4) for (uint32_t p = 0; p < pixels; p++)
+#define ALL_VECTORS EFM_UNROLL(4) for (uint32_t v = 0; v < vectors; v++)
 
 /* Weights of one step in depth. */
 typedef struct step {
@@ -48,29 +48,41 @@ EFM_INLINE EFM_DOT step load_step(const int8_t *w, uint32_t vectors)
         } \
     } while (0)
 
+/* Four or eight bytes in the low lanes. */
 EFM_INLINE EFM_DOT int8x16_t load_four(const int8_t *x)
 {
-    int32_t four;
-    memcpy(&four, x, 4);
-    return vreinterpretq_s8_s32(vdupq_n_s32(four));
+    int8x16_t v;
+    __asm__("ldr %s0, %1" : "=w"(v) : "m"(*(const int8_t(*)[4])x));
+    return v;
 }
 
-/* Sums of all inputs of `pixels` pixels from pixel `first` on. */
-EFM_INLINE EFM_DOT tile add(const efm_neon_job *job, uint32_t first, tile t, uint32_t pixels, uint32_t vectors)
+EFM_INLINE EFM_DOT int8x16_t load_eight(const int8_t *x)
+{
+    return vcombine_s8(vld1_s8(x), vdup_n_s8(0));
+}
+
+#define LOAD(load, at) \
+    ALL_PIXELS \
+    { \
+        x[p] = load(from[p] + (at)); \
+    }
+
+/* Sums of all inputs of pixels whose first runs are in[0], in[runs], .. */
+EFM_INLINE EFM_DOT tile add(const efm_neon_job *job, const int8_t *const *in, tile t, uint32_t pixels, uint32_t vectors)
 {
     const int8_t *w = job->w;
-    for (uint32_t run = 0; run < job->runs; run++) {
+    for (uint32_t run = 0; run < job->runs; run++, in++) {
         const int8_t *from[PIXELS];
         int8x16_t x[PIXELS];
         ALL_PIXELS
         {
-            from[p] = job->in[(first + p) * job->runs + run];
+            from[p] = in[p * job->runs];
         }
         uint32_t left = job->run_bytes;
         for (; left >= 16; left -= 16) {
+            LOAD(vld1q_s8, 0)
             ALL_PIXELS
             {
-                x[p] = vld1q_s8(from[p]);
                 from[p] += 16;
             }
             STEP(0);
@@ -78,126 +90,128 @@ EFM_INLINE EFM_DOT tile add(const efm_neon_job *job, uint32_t first, tile t, uin
             STEP(2);
             STEP(3);
         }
-        for (; left >= 4; left -= 4) {
-            ALL_PIXELS
-            {
-                x[p] = load_four(from[p]);
-                from[p] += 4;
-            }
+        if (left & 8) {
+            LOAD(load_eight, 0)
+            STEP(0);
+            STEP(1);
+        }
+        if (left & 4) {
+            LOAD(load_four, left & 8)
             STEP(0);
         }
-        if (left > 0) { /* the last four: weights of those that were taken are zero */
-            ALL_PIXELS
-            {
-                x[p] = load_four(from[p] + left - 4);
-            }
+        if (left & 3) { /* the last four: weights of those that were taken are zero */
+            LOAD(load_four, left - 4)
             STEP(0);
         }
     }
     return t;
 }
 
-EFM_INLINE EFM_DOT void store(const efm_neon_job *job, uint32_t first, const tile *t, uint32_t pixels, uint32_t vectors)
+/* What the channels of a piece have in common with each other, or for all pixels. */
+typedef struct formula {
+    int32x4_t multiplier[VECTORS], shift[VECTORS];
+    int16x8_t zero;
+    int8x16_t low, high;
+} formula;
+
+EFM_INLINE EFM_DOT void load_vectors(const int32_t *from, int32x4_t to[VECTORS], uint32_t vectors)
 {
-    ALL_PIXELS
+    ALL_VECTORS
     {
-        int32_t *to = job->sums + (size_t)(first + p) * EFM_NEON_BLOCK;
-        ALL_VECTORS
-        {
-            vst1q_s32(to + EFM_NEON_LANES * v, t->sum[p][v]);
-        }
+        to[v] = vld1q_s32(from + EFM_NEON_LANES * v);
     }
+    EFM_NEON_IN_ORDER(from); /* so that two go in an instruction */
+}
+
+EFM_INLINE EFM_DOT formula formula_of(const efm_neon_job *job, uint32_t vectors)
+{
+    formula f;
+    load_vectors(job->multiplier, f.multiplier, vectors);
+    load_vectors(job->shift, f.shift, vectors);
+    f.zero = vdupq_n_s16((int16_t)job->result->zero_point);
+    f.low = vdupq_n_s8((int8_t)job->result->low);
+    f.high = vdupq_n_s8((int8_t)job->result->high);
+    return f;
 }
 
 /* Bytes of a pixel. */
-EFM_INLINE EFM_DOT void put(int8_t *to, const int32x4_t v[VECTORS], uint32_t vectors, const efm_neon_result *r,
-                            int16x8_t zero, uint32_t full)
+EFM_INLINE EFM_DOT void put(int8_t *to, int32x4_t sum[VECTORS], const formula *f, uint32_t vectors, int full)
 {
-    if (vectors == 4) {
-        int8x16_t bytes = vcombine_s8(efm_neon_eight(v[0], v[1], zero), efm_neon_eight(v[2], v[3], zero));
-        if (!full) {
-            bytes = vminq_s8(vmaxq_s8(bytes, vdupq_n_s8((int8_t)r->low)), vdupq_n_s8((int8_t)r->high));
-        }
-        vst1q_s8(to, bytes);
-    } else {
-        int8x8_t bytes = efm_neon_eight(v[0], v[vectors - 1], zero);
-        if (!full) {
-            bytes = vmin_s8(vmax_s8(bytes, vdup_n_s8((int8_t)r->low)), vdup_n_s8((int8_t)r->high));
-        }
-        if (vectors == 2) {
-            vst1_s8(to, bytes);
-        } else {
-            uint32_t four = vget_lane_u32(vreinterpret_u32_s8(bytes), 0);
-            memcpy(to, &four, 4);
-        }
-    }
-}
-
-EFM_INLINE EFM_DOT void requantize(const efm_neon_job *job, uint32_t first, const tile *t, uint32_t pixels,
-                                   uint32_t vectors)
-{
-    const efm_neon_result *r = job->result;
-    int16x8_t zero = vdupq_n_s16((int16_t)r->zero_point);
-    uint32_t full = r->low == INT8_MIN && r->high == INT8_MAX;
-    int32x4_t multiplier[VECTORS], shift[VECTORS];
     ALL_VECTORS
     {
-        multiplier[v] = vld1q_s32(job->multiplier + EFM_NEON_LANES * v);
-        shift[v] = vld1q_s32(job->shift + EFM_NEON_LANES * v);
+        sum[v] = efm_neon_scale(sum[v], f->multiplier[v], f->shift[v]);
     }
-    ALL_PIXELS
-    {
-        int32x4_t scaled[VECTORS];
-        ALL_VECTORS
-        {
-            scaled[v] = efm_neon_scale(t->sum[p][v], multiplier[v], shift[v]);
-        }
-        put(job->out[first + p] + job->out_at, scaled, vectors, r, zero, full);
+    if (vectors == 4) {
+        int8x16_t bytes = vqmovn_high_s16(efm_neon_eight(sum[0], sum[1], f->zero),
+                                          vqaddq_s16(vqmovn_high_s32(vqmovn_s32(sum[2]), sum[3]), f->zero));
+        vst1q_s8(to, full ? bytes : vminq_s8(vmaxq_s8(bytes, f->low), f->high));
+        return;
+    }
+    int8x8_t bytes = efm_neon_eight(sum[0], sum[vectors - 1], f->zero);
+    bytes = vmin_s8(vmax_s8(bytes, vget_low_s8(f->low)), vget_low_s8(f->high));
+    if (vectors == 2) {
+        vst1_s8(to, bytes);
+    } else {
+        uint32_t four = vget_lane_u32(vreinterpret_u32_s8(bytes), 0);
+        memcpy(to, &four, 4);
     }
 }
 
-EFM_INLINE EFM_DOT void make(const efm_neon_job *job, uint32_t first, uint32_t pixels, uint32_t vectors)
+/* Pixels `first` .. first + pixels - 1. */
+EFM_INLINE EFM_DOT void make(const efm_neon_job *job, uint32_t first, uint32_t pixels, uint32_t vectors, int full)
 {
     tile t;
     const int32_t *start = job->start + first * job->start_step;
     ALL_PIXELS
     {
-        ALL_VECTORS
-        {
-            t.sum[p][v] = vld1q_s32(start + p * job->start_step + EFM_NEON_LANES * v);
-        }
+        load_vectors(start, t.sum[p], vectors);
+        start += job->start_step;
     }
-    t = add(job, first, t, pixels, vectors);
+    t = add(job, job->in + first * job->runs, t, pixels, vectors);
     if (job->sums) {
-        store(job, first, &t, pixels, vectors);
-    } else {
-        requantize(job, first, &t, pixels, vectors);
+        ALL_PIXELS
+        {
+            ALL_VECTORS
+            {
+                vst1q_s32(job->sums + (size_t)(first + p) * EFM_NEON_BLOCK + EFM_NEON_LANES * v, t.sum[p][v]);
+            }
+        }
+        return;
+    }
+    formula f = formula_of(job, vectors);
+    ALL_PIXELS
+    {
+        put(job->out[first + p] + job->out_at, t.sum[p], &f, vectors, full);
     }
 }
 
-EFM_INLINE EFM_DOT void make_all(const efm_neon_job *job, uint32_t vectors)
+EFM_INLINE EFM_DOT void make_all(const efm_neon_job *asked, uint32_t vectors, int full)
 {
-    uint32_t first = 0, left = job->pixels;
+    const efm_neon_job job = *asked; /* which no result can alias */
+    uint32_t first = 0, left = job.pixels;
     for (; left >= PIXELS; left -= PIXELS, first += PIXELS) {
-        make(job, first, PIXELS, vectors);
+        make(&job, first, PIXELS, vectors, full);
     }
     if (left == 3) {
-        make(job, first, 3, vectors);
+        make(&job, first, 3, vectors, full);
     } else if (left == 2) {
-        make(job, first, 2, vectors);
+        make(&job, first, 2, vectors, full);
     } else if (left == 1) {
-        make(job, first, 1, vectors);
+        make(&job, first, 1, vectors, full);
     }
 }
 
 static EFM_DOT void by_lanes(const efm_neon_job *job)
 {
-    if (job->lanes == 4) {
-        make_all(job, 4);
+    int full = job->result->low == INT8_MIN && job->result->high == INT8_MAX;
+    if (job->lanes == 4 && full) {
+        make_all(job, 4, 1);
+    } else if (job->lanes == 4) {
+        make_all(job, 4, 0);
     } else if (job->lanes == 2) {
-        make_all(job, 2);
+        make_all(job, 2, 0);
     } else {
-        make_all(job, 1);
+        make_all(job, 1, 0);
     }
 }
 

@@ -21,7 +21,9 @@
 #else
 #define EFM_DOT __attribute__((target("arch=armv8.2-a+dotprod")))
 #endif
-#define EFM_INLINE static inline __attribute__((always_inline))
+#define EFM_PRAGMA(text) _Pragma(#text)
+#define EFM_UNROLL(n)    EFM_PRAGMA(GCC unroll n)
+#define EFM_INLINE       static inline __attribute__((always_inline))
 
 enum {
     EFM_NEON_LANES = 4,

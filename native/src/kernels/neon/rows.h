@@ -23,8 +23,8 @@ typedef struct tile {
     int32x4_t sum[EFM_PIXELS][ROWS];
 } tile;
 
-#define ALL_PIXELS _Pragma("GCC unroll 4") for (uint32_t p = 0; p < pixels; p++)
-#define ALL_ROWS   _Pragma("GCC unroll 4") for (uint32_t r = 0; r < ROWS; r++)
+#define ALL_PIXELS EFM_UNROLL(4) for (uint32_t p = 0; p < pixels; p++)
+#define ALL_ROWS   EFM_UNROLL(4) for (uint32_t r = 0; r < ROWS; r++)
 
 /* Where the weights are read, or, in packing OWN, the first of them alone. */
 typedef struct weights {

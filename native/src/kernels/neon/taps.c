@@ -11,7 +11,7 @@ enum { PIXELS = 4 };
 enum { PIXELS = 2 };
 #endif
 
-#define ALL_PIXELS _Pragma("GCC unroll 4") for (uint32_t p = 0; p < pixels; p++)
+#define ALL_PIXELS EFM_UNROLL(4) for (uint32_t p = 0; p < pixels; p++)
 
 /* Output row: where its input rows are. */
 typedef struct row {
@@ -86,11 +86,11 @@ EFM_INLINE EFM_NEON void make_inside(const row *r, uint32_t x, uint32_t pixels, 
     for (uint32_t i = 0; i < r->n; i++) {
         const int8_t *from = r->in[i] + at;
         int16x8_t w[5];
-        _Pragma("GCC unroll 5") for (uint32_t j = 0; j < kernel; j++)
+        EFM_UNROLL(5) for (uint32_t j = 0; j < kernel; j++)
         {
             w[j] = vld1q_s16(r->w[i] + EFM_NEON_STRIP * j);
         }
-        _Pragma("GCC unroll 11") for (uint32_t column = 0; column < (pixels - 1) * stride + kernel; column++)
+        EFM_UNROLL(11) for (uint32_t column = 0; column < (pixels - 1) * stride + kernel; column++)
         {
             int16x8_t v = vmovl_s8(vld1_s8(from + column * step));
             ALL_PIXELS
