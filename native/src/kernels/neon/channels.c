@@ -23,10 +23,9 @@ static inline EFM_NEON void read_four(const uint8_t *at, efm_neon_channels *to, 
 
 EFM_NEON void efm_neon_read_channels(const efm_table *table, uint32_t first, uint32_t count, efm_neon_channels *to)
 {
-    int usual = table->low <= table->high && table->zero_point == (int8_t)table->zero_point;
-    to->mode = table->flags & EFM_TABLE_ROUND_ONCE        ? EFM_NEON_ONCE
-               : table->flags & EFM_TABLE_PROVED && usual ? EFM_NEON_FAST
-                                                          : EFM_NEON_GENERAL;
+    to->mode = table->flags & EFM_TABLE_ROUND_ONCE                           ? EFM_NEON_ONCE
+               : table->flags & EFM_TABLE_PROVED && efm_neon_is_usual(table) ? EFM_NEON_FAST
+                                                                             : EFM_NEON_GENERAL;
     const uint8_t *at = table->channels + (size_t)EFM_CHANNEL_BYTES * first;
     uint32_t i = 0;
     for (; count - i >= EFM_NEON_LANES; i += EFM_NEON_LANES, at += EFM_NEON_LANES * EFM_CHANNEL_BYTES) {

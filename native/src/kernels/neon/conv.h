@@ -54,11 +54,6 @@ void efm_neon_conv(const efm_conv_call *call, const efm_neon_loops *loops);
 
 /* -- Packing OWN: a head, then blocks of up to EFM_NEON_BLOCK channels, each with efm_neon_channels before its weights - */
 
-typedef struct efm_neon_head {
-    efm_neon_result result;
-    int32_t unused[12];
-} efm_neon_head;
-
 /* Vectors of channels of the next piece where `channels` of a block are left. */
 EFM_INLINE uint32_t efm_neon_piece(uint32_t channels, uint32_t most)
 {

@@ -103,7 +103,7 @@ EFM_INLINE EFM_DOT void put_any(window *s, uint32_t row, sums t)
     int32_t all[EFM_NEON_STRIP];
     vst1q_s32(all, t.low);
     vst1q_s32(all + 4, t.high);
-    efm_neon_finish(&s->s->channels, 0, &s->s->result, all, EFM_NEON_STRIP, s->out[row]);
+    efm_neon_finish(&s->s->weights->channels, 0, &s->s->result, all, EFM_NEON_STRIP, s->out[row]);
     s->out[row] += s->out_step;
 }
 
@@ -165,17 +165,6 @@ EFM_INLINE EFM_DOT void slide_by_two(window *s, int fast)
     }
 }
 
-/* Weights [3 rows][3 columns][8 channels], 16 bits, to columns of bytes. */
-EFM_INLINE EFM_DOT column column_of(const efm_neon_strip *s, uint32_t j)
-{
-    int8x8_t w0 = vmovn_s16(vld1q_s16(s->w[j])), w1 = vmovn_s16(vld1q_s16(s->w[3 + j]));
-    int8x8_t w2 = vmovn_s16(vld1q_s16(s->w[6 + j])), none = vdup_n_s8(0);
-    int8x16_t w01 = vcombine_s8(vzip1_s8(w0, w1), vzip2_s8(w0, w1));
-    int8x16_t w23 = vcombine_s8(vzip1_s8(w2, none), vzip2_s8(w2, none));
-    int16x8_t a = vreinterpretq_s16_s8(w01), b = vreinterpretq_s16_s8(w23);
-    return (column){vreinterpretq_s8_s16(vzip1q_s16(a, b)), vreinterpretq_s8_s16(vzip2q_s16(a, b))};
-}
-
 /* One row further down. */
 EFM_INLINE EFM_DOT int8x16_t down(int8x16_t w)
 {
@@ -185,16 +174,17 @@ EFM_INLINE EFM_DOT int8x16_t down(int8x16_t w)
 EFM_INLINE EFM_DOT window window_of(const efm_neon_strip *s)
 {
     static const uint8_t turn[16] = {0, 8, 16, 24, 1, 9, 17, 25, 2, 10, 18, 26, 3, 11, 19, 27};
-    window w = {.s = s, .bias = s->channels.bias, .out_step = s->call->out->pixel_stride};
+    const efm_neon_channels *c = &s->weights->channels;
+    window w = {.s = s, .bias = c->bias, .out_step = s->call->out->pixel_stride};
     EFM_UNROLL(3) for (uint32_t j = 0; j < 3; j++)
     {
-        w.w[0][j] = column_of(s, j);
+        w.w[0][j] = (column){vld1q_s8(s->weights->columns[j][0]), vld1q_s8(s->weights->columns[j][1])};
         w.w[1][j] = (column){down(w.w[0][j].low), down(w.w[0][j].high)};
     }
     EFM_UNROLL(2) for (uint32_t i = 0; i < 2; i++)
     {
-        w.multiplier[i] = vld1q_s32(s->channels.multiplier + 4 * i);
-        w.shift[i] = vld1q_s32(s->channels.shift + 4 * i);
+        w.multiplier[i] = vld1q_s32(c->multiplier + 4 * i);
+        w.shift[i] = vld1q_s32(c->shift + 4 * i);
     }
     w.zero = vdupq_n_s16((int16_t)s->result.zero_point);
     w.least = vdupq_n_s8((int8_t)s->result.low);
@@ -242,7 +232,7 @@ EFM_INLINE EFM_DOT void make_strip(window w, int fast)
 
 EFM_DOT void efm_neon_strip_dot(const efm_neon_strip *s)
 {
-    if (s->channels.mode == EFM_NEON_FAST) {
+    if (s->weights->channels.mode == EFM_NEON_FAST) {
         make_strip(window_of(s), 1);
     } else {
         make_strip(window_of(s), 0);

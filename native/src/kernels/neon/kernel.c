@@ -74,7 +74,9 @@ const efm_kernel efm_kernel_neon = {.usable = usable,
                                     .conv_scratch = no_scratch,
                                     .depthwise_scratch = no_depthwise_scratch,
                                     .conv_pack_bytes = conv_pack_bytes,
-                                    .conv_pack = conv_pack};
+                                    .conv_pack = conv_pack,
+                                    .depthwise_pack_bytes = efm_neon_depthwise_pack_bytes,
+                                    .depthwise_pack = efm_neon_depthwise_pack};
 
 #if EFM_KERNEL_NEON_DOT
 
@@ -119,7 +121,9 @@ const efm_kernel efm_kernel_neon_dot = {.usable = dot_usable,
                                         .conv_scratch = no_scratch,
                                         .depthwise_scratch = no_depthwise_scratch,
                                         .conv_pack_bytes = dot_conv_pack_bytes,
-                                        .conv_pack = dot_conv_pack};
+                                        .conv_pack = dot_conv_pack,
+                                        .depthwise_pack_bytes = efm_neon_depthwise_pack_bytes,
+                                        .depthwise_pack = efm_neon_depthwise_pack};
 
 #endif
 #endif

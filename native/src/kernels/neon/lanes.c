@@ -100,7 +100,7 @@ EFM_INLINE EFM_DOT tile add(const efm_neon_job *job, const int8_t *const *in, ti
             STEP(0);
         }
         if (left & 3) { /* the last four: weights of those that were taken are zero */
-            LOAD(load_four, left - 4)
+            LOAD(load_four, (int32_t)left - 4)
             STEP(0);
         }
     }

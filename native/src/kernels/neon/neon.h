@@ -59,6 +59,18 @@ void efm_neon_read_channels(const efm_table *table, uint32_t first, uint32_t cou
 
 efm_neon_result efm_neon_read_result(const efm_table *table);
 
+/* Whether results are as in EFM_NEON_FAST, whatever the channels. */
+EFM_INLINE int efm_neon_is_usual(const efm_table *table)
+{
+    return table->low <= table->high && table->zero_point == (int8_t)table->zero_point;
+}
+
+/* Packing OWN begins with this. */
+typedef struct efm_neon_head {
+    efm_neon_result result;
+    int32_t unused[12];
+} efm_neon_head;
+
 /* Bytes of `count` sums, bias included, by any formula, any clamp; they are those of channels at, at + 1, .. */
 void efm_neon_finish(const efm_neon_channels *c, uint32_t at, const efm_neon_result *r, const int32_t *sums,
                      uint32_t count, int8_t *out);

@@ -37,7 +37,7 @@ static int is_proved(const efm_channel *c, const int8_t *w, uint32_t depth, int3
     return c->shift < 0 && most < (int64_t)1 << 30;
 }
 
-/* A tile loses EFM_TABLE_PROVED for one channel; its other blocks need not suffer. */
+/* A tile loses its flag for one channel of another block. */
 static int32_t mode_of(const efm_table *table, const efm_tile *rows, uint32_t first, uint32_t count)
 {
     efm_table proved = *table;

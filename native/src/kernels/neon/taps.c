@@ -52,7 +52,7 @@ EFM_INLINE EFM_NEON sums begin(const row *r, uint32_t pixels)
 EFM_INLINE EFM_NEON void end(const row *r, const sums *t, uint32_t x, uint32_t pixels)
 {
     const efm_neon_strip *s = r->s;
-    const efm_neon_channels *c = &s->channels;
+    const efm_neon_channels *c = &s->weights->channels;
     int8_t *out = r->out + (size_t)x * s->call->out->pixel_stride;
     if (c->mode != EFM_NEON_FAST) {
         int32_t all[EFM_NEON_STRIP];
@@ -159,11 +159,11 @@ static EFM_NEON void read_row(row *r, uint32_t at)
     const efm_neon_strip *s = r->s;
     const efm_depthwise_call *call = s->call;
     int16x8_t padding = vdupq_n_s16((int8_t)call->in->zero_point);
-    sums t = {{vld1q_s32(s->channels.bias)}, {vld1q_s32(s->channels.bias + 4)}};
+    sums t = {{vld1q_s32(s->weights->channels.bias)}, {vld1q_s32(s->weights->channels.bias + 4)}};
     r->n = 0;
     for (uint32_t i = 0; i < call->kernel_h; i++) {
         const int8_t *from = efm_depthwise_row(call, at, i);
-        const int16_t *w = s->w[i * call->kernel_w];
+        const int16_t *w = s->weights->w[i * call->kernel_w];
         if (from) {
             r->w[r->n] = w;
             r->in[r->n++] = from + s->first;
