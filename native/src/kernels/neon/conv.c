@@ -105,16 +105,18 @@ static void make_own(group *g)
 {
     const efm_tile *tile = &g->call->tile;
     const uint8_t *block = tile->table + sizeof(efm_neon_head);
-    uint32_t lane_bytes = g->loops->lane_bytes(tile->depth);
+    uint32_t lane_bytes = g->loops->lane_bytes(tile->depth), weight_bytes = g->loops->weight_bytes(tile->depth);
     efm_neon_job job = job_of(g);
     for (uint32_t first = 0; first < tile->out; first += EFM_NEON_BLOCK) {
         const efm_neon_channels *c = (const efm_neon_channels *)(const void *)block;
         uint32_t count = smaller(tile->out - first, EFM_NEON_BLOCK);
         job.w = (const int8_t *)(c + 1);
+        job.narrow = c->narrow;
         for (uint32_t at = 0; at < count; at += EFM_NEON_LANES * job.lanes) {
             job.lanes = efm_neon_piece(count - at, g->loops->lanes);
             job.channels = smaller(count - at, EFM_NEON_LANES * job.lanes);
-            make_piece(g, c, first, at, c->narrow ? g->loops->own : g->loops->own_safe, &job);
+            job.small = (const uint8_t *)job.w + (size_t)job.lanes * weight_bytes;
+            make_piece(g, c, first, at, g->loops->own, &job);
             job.w += (size_t)job.lanes * lane_bytes;
         }
         block += efm_neon_block_bytes(count, lane_bytes);

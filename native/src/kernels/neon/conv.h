@@ -23,6 +23,8 @@ typedef struct efm_neon_job {
     uint32_t lanes;           /* 1, 2 or 4 */
     const int8_t *w;          /* of the first channel */
     size_t w_step;            /* packing ROWS: from a channel to the next */
+    const uint8_t *small;     /* what the loops packed behind weights */
+    int32_t narrow;           /* of efm_neon_channels */
     uint32_t channels;        /* 4 * lanes, or fewer: no others may be read from packing ROWS */
     const int32_t *start;     /* what the sums of pixel 0 begin with */
     size_t start_step;        /* from a pixel to the next; 0: they are for all */
@@ -41,12 +43,12 @@ typedef void efm_neon_pack(const int8_t *rows, uint32_t channels, uint32_t lanes
 /* Inner loops of a processor. */
 typedef struct efm_neon_loops {
     efm_neon_dots *rows;      /* packing ROWS, any weights; a lane at a time */
-    efm_neon_dots *own;       /* packing OWN where a block is `narrow` */
-    efm_neon_dots *own_safe;  /* packing OWN, any weights */
+    efm_neon_dots *own;       /* packing OWN */
     uint32_t lanes;           /* most of packing OWN */
     uint32_t run_multiple;    /* of packing OWN, unless there is one run */
     uint32_t (*pixel_bytes)(uint32_t depth); /* a pixel in packing OWN: depth, or more where that is small */
-    uint32_t (*lane_bytes)(uint32_t depth);  /* weights of four channels in packing OWN */
+    uint32_t (*weight_bytes)(uint32_t depth); /* of four channels in packing OWN */
+    uint32_t (*lane_bytes)(uint32_t depth);   /* the same with all that lies behind them */
     efm_neon_pack *pack;
 } efm_neon_loops;
 
@@ -80,6 +82,8 @@ extern const efm_neon_loops efm_neon_loops_dot;      /* for processors with SDOT
 extern const efm_neon_loops efm_neon_loops_multiply; /* for all */
 
 efm_neon_dots efm_neon_rows_dot;
+efm_neon_dots efm_neon_rows_multiply;
+efm_neon_dots efm_neon_multiply; /* packing OWN */
 
 #endif
 #endif

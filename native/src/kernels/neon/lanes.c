@@ -244,10 +244,10 @@ static void pack(const int8_t *w, uint32_t channels, uint32_t lanes, uint32_t de
 
 const efm_neon_loops efm_neon_loops_dot = {.rows = efm_neon_rows_dot,
                                            .own = by_lanes,
-                                           .own_safe = by_lanes,
                                            .lanes = EFM_NEON_LANES_MOST,
                                            .run_multiple = 4,
                                            .pixel_bytes = pixel_bytes,
+                                           .weight_bytes = lane_bytes,
                                            .lane_bytes = lane_bytes,
                                            .pack = pack};
 

@@ -7,20 +7,14 @@
 #define EFM_PIXELS 4
 #include "rows.h"
 
-EFM_INLINE EFM_TARGET int32x4_t add(int32x4_t sum, int8x16_t x, int8x16_t w, uint32_t kind)
+EFM_INLINE EFM_TARGET int32x4_t add(int32x4_t sum, int8x16_t x, int8x16_t w)
 {
-    (void)kind;
     return vdotq_s32(sum, x, w);
-}
-
-EFM_INLINE EFM_TARGET int32x4_t add_half(int32x4_t sum, int8x8_t x, int8x8_t w)
-{
-    return vdotq_s32(sum, vcombine_s8(x, vdup_n_s8(0)), vcombine_s8(w, vdup_n_s8(0)));
 }
 
 EFM_TARGET void efm_neon_rows_dot(const efm_neon_job *job)
 {
-    make_all(job, KIND_ROWS);
+    make_all(job);
 }
 
 #endif
