@@ -79,12 +79,32 @@ EFM_INLINE EFM_DOT tile add(const efm_neon_job *job, const int8_t *const *in, ti
             from[p] = in[p * job->runs];
         }
         uint32_t left = job->run_bytes;
-        for (; left >= 16; left -= 16) {
+        for (; left >= 32; left -= 32) {
+            int8x16_t next[PIXELS];
+            ALL_PIXELS
+            {
+                from[p] = efm_neon_load_two(from[p], &x[p], &next[p]);
+            }
+            STEP(0);
+            STEP(1);
+            STEP(2);
+            STEP(3);
+            ALL_PIXELS
+            {
+                x[p] = next[p];
+            }
+            STEP(0);
+            STEP(1);
+            STEP(2);
+            STEP(3);
+        }
+        if (left >= 16) {
             LOAD(vld1q_s8, 0)
             ALL_PIXELS
             {
                 from[p] += 16;
             }
+            left -= 16;
             STEP(0);
             STEP(1);
             STEP(2);

@@ -3,8 +3,10 @@
  * them are added there before pairs go to sums of 32 bits, or four, where pack() found that weights are small enough:
  * of 32 * 16 products by 16 pixels and channels 96 or 80 instructions in registers, 12 loads and 5 more.
  *
- *     [steps][32 / 16][4 channels][16], then [4][16] and [4][16 or 8] of what is left, then a byte for each step. */
+ *     [steps][4 channels][32], then [4][16] and [4][16 or 8] of what is left, then a byte for each step. */
 #include "four.h"
+#include "multiply_four.h"
+#include "multiply_two.h"
 
 #if EFM_KERNEL_NEON
 
@@ -60,12 +62,87 @@ EFM_INLINE EFM_NEON int32x4_t add(int32x4_t sum, int16x8_t products, int begin)
     return begin ? vpaddlq_s16(products) : vpadalq_s16(sum, products);
 }
 
-EFM_INLINE EFM_NEON int32x4_t add_half(int32x4_t sum, int8x16_t x, int8x16_t w, uint32_t together, int begin)
+EFM_INLINE EFM_NEON int32x4_t add_sixteen(int32x4_t sum, int8x16_t x, int8x16_t w, uint32_t together, int begin)
 {
     if (together == ONE) {
         return add(add(sum, low_products(x, w), begin), high_products(x, w), 0);
     }
     return add(sum, add_high(low_products(x, w), x, w), begin);
+}
+
+/* Channel c of sixteen in depth. */
+EFM_INLINE EFM_NEON void add_half(tile *t, uint32_t c, const int8x16_t *x, int8x16_t w, uint32_t pixels,
+                                  uint32_t together, int begin)
+{
+    if (pixels == PIXELS && together >= TWO) {
+#if defined(__aarch64__)
+        int32x4_t *const sums[4] = {&t->sum[0][c], &t->sum[1][c], &t->sum[2][c], &t->sum[3][c]};
+        efm_neon_add_two(sums, x, w, begin);
+#else
+        int16x8_t products[2];
+        efm_neon_products(products, x, w);
+        t->sum[0][c] = add(t->sum[0][c], products[0], begin);
+        t->sum[1][c] = add(t->sum[1][c], products[1], begin);
+#endif
+        return;
+    }
+    ALL_PIXELS
+    {
+        t->sum[p][c] = add_sixteen(t->sum[p][c], x[p], w, together, begin);
+    }
+}
+
+EFM_INLINE EFM_NEON int8x16_t next_weights(const int8_t **w)
+{
+    int8x16_t v = vld1q_s8(*w);
+    *w += HALF;
+    EFM_NEON_IN_ORDER(*w);
+    return v;
+}
+
+/* Channel c of thirty-two in depth, where x goes on with y. */
+EFM_INLINE EFM_NEON void add_twos(tile *t, uint32_t c, const int8x16_t *x, const int8x16_t *y, const int8_t **w,
+                                  uint32_t pixels, uint32_t together, int begin)
+{
+#if defined(__aarch64__)
+    int8x16_t a, b;
+    *w = efm_neon_load_two(*w, &a, &b);
+    add_half(t, c, x, a, pixels, together, begin);
+    add_half(t, c, y, b, pixels, together, 0);
+#else
+    add_half(t, c, x, next_weights(w), pixels, together, begin);
+    add_half(t, c, y, next_weights(w), pixels, together, 0);
+#endif
+}
+
+/* The same, four products together. */
+EFM_INLINE EFM_NEON void add_fours(tile *t, uint32_t c, const int8x16_t *x, const int8x16_t *y, const int8_t **w,
+                                   uint32_t pixels, int begin)
+{
+#if defined(__aarch64__)
+    if (pixels == PIXELS) {
+        int32x4_t *const sums[4] = {&t->sum[0][c], &t->sum[1][c], &t->sum[2][c], &t->sum[3][c]};
+        int8x16_t a, b;
+        *w = efm_neon_load_two(*w, &a, &b);
+        efm_neon_add_four(sums, x, y, a, b, begin);
+        return;
+    }
+#else
+    if (pixels == PIXELS) {
+        int16x8_t products[2];
+        efm_neon_products(products, x, next_weights(w));
+        efm_neon_add_products(products, y, next_weights(w));
+        t->sum[0][c] = add(t->sum[0][c], products[0], begin);
+        t->sum[1][c] = add(t->sum[1][c], products[1], begin);
+        return;
+    }
+#endif
+    int8x16_t a = next_weights(w), b = next_weights(w);
+    ALL_PIXELS
+    {
+        int16x8_t four = add_low(add_high(low_products(x[p], a), x[p], a), y[p], b);
+        t->sum[p][c] = add(t->sum[p][c], add_high(four, y[p], b), begin);
+    }
 }
 
 /* Sixteen in depth. */
@@ -79,44 +156,29 @@ EFM_INLINE EFM_NEON const int8_t *half_step(tile *t, const int8_t *const *x, con
     }
     ALL_CHANNELS
     {
-        int8x16_t by = vld1q_s8(w);
-        w += HALF;
-        EFM_NEON_IN_ORDER(w);
-        ALL_PIXELS
-        {
-            t->sum[p][c] = add_half(t->sum[p][c], v[p], by, together, begin);
-        }
+        add_half(t, c, v, next_weights(&w), pixels, together, begin);
     }
     return w;
 }
 
-/* Thirty-two. */
-EFM_INLINE EFM_NEON const int8_t *step(tile *t, const int8_t *const *x, const int8_t *w, uint32_t pixels,
-                                       uint32_t together, int begin)
+/* The next thirty-two. */
+EFM_INLINE EFM_NEON const int8_t *step(tile *t, const int8_t **x, const int8_t *w, uint32_t pixels, uint32_t together,
+                                       int begin)
 {
     int8x16_t a[PIXELS], b[PIXELS];
     ALL_PIXELS
     {
-        a[p] = vld1q_s8(x[p]);
-        b[p] = vld1q_s8(x[p] + HALF);
+        x[p] = efm_neon_load_two(x[p], &a[p], &b[p]);
     }
     ALL_CHANNELS
     {
-        int8x16_t by_a = vld1q_s8(w), by_b = vld1q_s8(w + CHANNELS * HALF);
-        w += HALF;
-        EFM_NEON_IN_ORDER(w);
-        ALL_PIXELS
-        {
-            if (together == FOUR) {
-                int16x8_t four = add_low(add_high(low_products(a[p], by_a), a[p], by_a), b[p], by_b);
-                t->sum[p][c] = add(t->sum[p][c], add_high(four, b[p], by_b), begin);
-            } else {
-                t->sum[p][c] = add_half(t->sum[p][c], a[p], by_a, together, begin);
-                t->sum[p][c] = add_half(t->sum[p][c], b[p], by_b, together, 0);
-            }
+        if (together == FOUR) {
+            add_fours(t, c, a, b, &w, pixels, begin);
+        } else {
+            add_twos(t, c, a, b, &w, pixels, together, begin);
         }
     }
-    return w + CHANNELS * HALF;
+    return w;
 }
 
 /* The last bytes, no more than eight: weights of those that were taken before are zero. */
@@ -147,6 +209,15 @@ EFM_INLINE void move(const int8_t **x, int32_t by, uint32_t pixels)
     }
 }
 
+EFM_INLINE EFM_NEON const int8_t *any_step(tile *t, const int8_t **x, const int8_t *w, const uint8_t **small,
+                                           uint32_t pixels, uint32_t together, int begin)
+{
+    if (together == TWO && *(*small)++) {
+        return step(t, x, w, pixels, FOUR, begin);
+    }
+    return step(t, x, w, pixels, together, begin);
+}
+
 EFM_INLINE EFM_NEON tile no_sums(uint32_t pixels)
 {
     tile t;
@@ -162,20 +233,21 @@ EFM_INLINE EFM_NEON tile no_sums(uint32_t pixels)
 
 /* Runs of pixels that begin at in[0], in[runs], ..; the first run if `begin`. */
 EFM_INLINE EFM_NEON tile add_run(tile t, const int8_t *const *in, uint32_t runs, const int8_t **weights,
-                                 const uint8_t **small, uint32_t left, uint32_t pixels, uint32_t together)
+                                 const uint8_t **small, uint32_t left, uint32_t pixels, uint32_t together, int begin)
 {
     const int8_t *x[PIXELS], *w = *weights;
     ALL_PIXELS
     {
         x[p] = in[p * runs];
     }
+    if (begin && left < STEP) {
+        t = no_sums(pixels);
+    } else if (begin) {
+        w = any_step(&t, x, w, small, pixels, together, 1);
+        left -= STEP;
+    }
     for (; left >= STEP; left -= STEP) {
-        if (together == TWO && *(*small)++) {
-            w = step(&t, x, w, pixels, FOUR, 0);
-        } else {
-            w = step(&t, x, w, pixels, together, 0);
-        }
-        move(x, STEP, pixels);
+        w = any_step(&t, x, w, small, pixels, together, 0);
     }
     if (left >= HALF) {
         w = half_step(&t, x, w, pixels, together, 0);
@@ -198,10 +270,15 @@ EFM_INLINE EFM_NEON void make(const efm_neon_job *job, efm_neon_place *at, uint3
 {
     const int8_t *w = job->w;
     const uint8_t *small = job->small;
-    uint32_t runs = plain ? 1 : job->runs;
-    tile t = no_sums(pixels);
-    for (uint32_t run = 0; run < runs; run++) {
-        t = add_run(t, at->in + run, runs, &w, &small, job->run_bytes, pixels, together);
+    uint32_t runs = job->runs;
+    tile t;
+    if (plain) {
+        t = add_run(t, at->in, 1, &w, &small, job->run_bytes, pixels, together, 1);
+    } else {
+        t = no_sums(pixels);
+        for (uint32_t run = 0; run < runs; run++) {
+            t = add_run(t, at->in + run, runs, &w, &small, job->run_bytes, pixels, together, 0);
+        }
     }
     int32x4_t sum[4];
     ALL_PIXELS

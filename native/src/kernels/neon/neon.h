@@ -81,6 +81,19 @@ void efm_neon_finish(const efm_neon_channels *c, uint32_t at, const efm_neon_res
    And the pointer is moved on by the load itself. */
 #define EFM_NEON_IN_ORDER(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory")
 
+/* The next 32 bytes; where the ones after them are. */
+EFM_INLINE EFM_NEON const int8_t *efm_neon_load_two(const int8_t *from, int8x16_t *a, int8x16_t *b)
+{
+#if defined(__aarch64__)
+    __asm__ volatile("ldp %q0, %q1, [%2], #32" : "=w"(*a), "=w"(*b), "+r"(from) : : "memory");
+    return from;
+#else
+    *a = vld1q_s8(from);
+    *b = vld1q_s8(from + 16);
+    return from + 32;
+#endif
+}
+
 /* `count` <= 16 bytes, zeros behind them. */
 EFM_INLINE EFM_NEON int8x16_t efm_neon_part(const int8_t *from, uint32_t count)
 {

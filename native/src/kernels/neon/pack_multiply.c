@@ -60,12 +60,10 @@ static void pack(const int8_t *w, uint32_t channels, uint32_t lanes, uint32_t de
     uint32_t k = 0, bytes = pixel_bytes(depth), rows = channels < CHANNELS ? channels : CHANNELS;
     int8_t *small = to + weight_bytes(depth);
     (void)lanes;
-    while (bytes - k >= HALF) {
-        to = put(w, rows, depth, k, HALF, to);
-        k += HALF;
-    }
-    if (k < bytes) {
-        put(w, rows, depth, k, bytes - k > 8 ? HALF : 8, to);
+    while (k < bytes) {
+        uint32_t left = bytes - k, width = left >= STEP ? STEP : left > 8 ? HALF : 8;
+        to = put(w, rows, depth, k, width, to);
+        k += width;
     }
     for (k = 0; k + STEP <= depth; k += STEP) {
         *small++ = (int8_t)is_small(w + k, rows, depth);
