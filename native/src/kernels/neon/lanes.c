@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SDOT by lane: four pixels by sixteen channels in registers, weights [depth / 4][channels][4], so that a loaded
  * vector of a pixel serves sixteen SDOT. 64 SDOT take 4 loads of activations and 4 of weights, four vectors each. */
-#include "conv.h"
+#include "four.h"
 
 #if EFM_KERNEL_NEON_DOT
 
@@ -68,15 +68,16 @@ EFM_INLINE EFM_DOT int8x16_t load_eight(const int8_t *x)
     }
 
 /* Sums of all inputs of pixels whose first runs are in[0], in[runs], .. */
-EFM_INLINE EFM_DOT tile add(const efm_neon_job *job, const int8_t *const *in, tile t, uint32_t pixels, uint32_t vectors)
+EFM_INLINE EFM_DOT tile add(const efm_neon_job *job, const int8_t *const *in, uint32_t runs, tile t, uint32_t pixels,
+                            uint32_t vectors)
 {
     const int8_t *w = job->w;
-    for (uint32_t run = 0; run < job->runs; run++, in++) {
+    for (uint32_t run = 0; run < runs; run++, in++) {
         const int8_t *from[PIXELS];
         int8x16_t x[PIXELS];
         ALL_PIXELS
         {
-            from[p] = in[p * job->runs];
+            from[p] = in[p * runs];
         }
         uint32_t left = job->run_bytes;
         for (; left >= 32; left -= 32) {
@@ -177,57 +178,58 @@ EFM_INLINE EFM_DOT void put(int8_t *to, int32x4_t sum[VECTORS], const formula *f
     }
 }
 
-/* Pixels `first` .. first + pixels - 1. */
-EFM_INLINE EFM_DOT void make(const efm_neon_job *job, uint32_t first, uint32_t pixels, uint32_t vectors, int full)
+EFM_INLINE EFM_DOT void make(const efm_neon_job *job, efm_neon_place *at, uint32_t pixels, uint32_t vectors, int plain)
 {
     tile t;
-    const int32_t *start = job->start + first * job->start_step;
     ALL_PIXELS
     {
-        load_vectors(start, t.sum[p], vectors);
-        start += job->start_step;
+        load_vectors(at->start + (plain ? 0 : p * job->start_step), t.sum[p], vectors);
     }
-    t = add(job, job->in + first * job->runs, t, pixels, vectors);
-    if (job->sums) {
+    t = add(job, at->in, plain ? 1 : job->runs, t, pixels, vectors);
+    if (!plain && job->sums) {
         ALL_PIXELS
         {
             ALL_VECTORS
             {
-                vst1q_s32(job->sums + (size_t)(first + p) * EFM_NEON_BLOCK + EFM_NEON_LANES * v, t.sum[p][v]);
+                vst1q_s32(at->sums + p * EFM_NEON_BLOCK + EFM_NEON_LANES * v, t.sum[p][v]);
             }
         }
-        return;
+    } else {
+        formula f = formula_of(job, vectors);
+        ALL_PIXELS
+        {
+            put(at->out[p] + job->out_at, t.sum[p], &f, vectors, plain);
+        }
     }
-    formula f = formula_of(job, vectors);
-    ALL_PIXELS
-    {
-        put(job->out[first + p] + job->out_at, t.sum[p], &f, vectors, full);
-    }
+    efm_neon_go_on(at, job, pixels, plain);
 }
 
-EFM_INLINE EFM_DOT void make_all(const efm_neon_job *asked, uint32_t vectors, int full)
+EFM_INLINE EFM_DOT void make_all(const efm_neon_job *asked, uint32_t vectors, int plain)
 {
     const efm_neon_job job = *asked; /* which no result can alias */
-    uint32_t first = 0, left = job.pixels;
-    for (; left >= PIXELS; left -= PIXELS, first += PIXELS) {
-        make(&job, first, PIXELS, vectors, full);
+    efm_neon_place at = efm_neon_place_of(&job);
+    uint32_t left = job.pixels;
+    for (; left >= PIXELS; left -= PIXELS) {
+        make(&job, &at, PIXELS, vectors, plain);
     }
     if (left == 3) {
-        make(&job, first, 3, vectors, full);
+        make(&job, &at, 3, vectors, plain);
     } else if (left == 2) {
-        make(&job, first, 2, vectors, full);
+        make(&job, &at, 2, vectors, plain);
     } else if (left == 1) {
-        make(&job, first, 1, vectors, full);
+        make(&job, &at, 1, vectors, plain);
     }
 }
 
 static EFM_DOT void by_lanes(const efm_neon_job *job)
 {
-    int full = job->result->low == INT8_MIN && job->result->high == INT8_MAX;
-    if (job->lanes == 4 && full) {
+    int plain = efm_neon_is_plain(job);
+    if (job->lanes == 4 && plain) {
         make_all(job, 4, 1);
     } else if (job->lanes == 4) {
         make_all(job, 4, 0);
+    } else if (job->lanes == 2 && plain) {
+        make_all(job, 2, 1);
     } else if (job->lanes == 2) {
         make_all(job, 2, 0);
     } else {
