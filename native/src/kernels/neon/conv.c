@@ -157,13 +157,12 @@ static void make_group(group *g, const efm_table *table)
     }
 }
 
-/* Pixels whose runs lie as packing OWN cannot read them. */
-static void make_joined(group *g)
+/* Pixels whose runs lie as the loops cannot read them, or only slowly, side by side. */
+static void make_joined(group *g, uint32_t bytes, const efm_table *table)
 {
     const efm_conv_call *call = g->call;
     int8_t joined[EFM_NEON_DEPTH];
     const int8_t *pixels[EFM_NEON_GROUP];
-    uint32_t bytes = g->loops->pixel_bytes(call->tile.depth);
     uint32_t most = smaller(EFM_NEON_GROUP, EFM_NEON_DEPTH / bytes);
     g->in = pixels;
     g->runs = 1;
@@ -171,7 +170,7 @@ static void make_joined(group *g)
     for (; g->first < call->pixels; g->first += g->pixels) {
         g->pixels = smaller(call->pixels - g->first, most);
         efm_neon_join(call, g->first, g->pixels, bytes, joined, pixels);
-        make_group(g, 0);
+        make_group(g, table);
     }
 }
 
@@ -187,6 +186,31 @@ static void make_in_place(group *g, const efm_table *table)
     }
 }
 
+static void make_own_call(group *g)
+{
+    const efm_conv_call *call = g->call;
+    uint32_t bytes = g->loops->pixel_bytes(call->tile.depth);
+    int whole = call->runs == 1 || call->run_bytes % g->loops->run_multiple == 0;
+    g->result = ((const efm_neon_head *)(const void *)call->tile.table)->result;
+    if (whole && bytes == call->tile.depth) {
+        make_in_place(g, 0);
+    } else {
+        make_joined(g, bytes, 0);
+    }
+}
+
+static void make_rows_call(group *g)
+{
+    const efm_conv_call *call = g->call;
+    const efm_table table = efm_table_read(call->tile.table);
+    g->result = efm_neon_read_result(&table);
+    if (call->runs == 1 || call->run_bytes >= 16 || call->tile.depth > EFM_NEON_DEPTH) {
+        make_in_place(g, &table);
+    } else {
+        make_joined(g, call->tile.depth, &table);
+    }
+}
+
 void efm_neon_conv(const efm_conv_call *call, const efm_neon_loops *loops)
 {
     group g;
@@ -194,17 +218,9 @@ void efm_neon_conv(const efm_conv_call *call, const efm_neon_loops *loops)
     g.loops = loops;
     g.first = 0;
     if (call->tile.packing == EFM_PACKING_OWN) {
-        g.result = ((const efm_neon_head *)(const void *)call->tile.table)->result;
-        int whole = call->runs == 1 || call->run_bytes % loops->run_multiple == 0;
-        if (!whole || call->tile.depth < loops->pixel_bytes(call->tile.depth)) {
-            make_joined(&g);
-        } else {
-            make_in_place(&g, 0);
-        }
+        make_own_call(&g);
     } else {
-        efm_table table = efm_table_read(call->tile.table);
-        g.result = efm_neon_read_result(&table);
-        make_in_place(&g, &table);
+        make_rows_call(&g);
     }
 }
 

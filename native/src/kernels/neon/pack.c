@@ -34,7 +34,7 @@ static int is_proved(const efm_channel *c, const int8_t *w, uint32_t depth, int3
         int32_t v = w[i] - weight_zero;
         most += 128 * (v < 0 ? -v : v);
     }
-    return c->shift < 0 && most < (int64_t)1 << 30;
+    return c->multiplier == 0 || (c->shift < 0 && most < (int64_t)1 << 30); /* 0 * x is 0 by any formula */
 }
 
 /* A tile loses its flag for one channel of another block. */

@@ -17,7 +17,8 @@ static EFM_NEON int is_proved(const efm_neon_strip_weights *s, uint32_t taps, ui
     vst1q_s32(most, low);
     vst1q_s32(most + 4, high);
     for (uint32_t i = 0; i < count; i++) {
-        if (s->channels.shift[i] >= 0 || most[i] >= 1 << 30) {
+        int exact = s->channels.shift[i] < 0 && most[i] < 1 << 30;
+        if (s->channels.multiplier[i] != 0 && !exact) {
             return 0;
         }
     }
