@@ -45,8 +45,7 @@ static void make_piece(group *g, const efm_neon_channels *c, uint32_t first, uin
                        efm_neon_job *job)
 {
     const efm_conv_call *call = g->call;
-    int inside = c->mode == EFM_NEON_FAST && !(call->flags & EFM_SUMS_LEAVE)
-                 && job->channels == EFM_NEON_LANES * job->lanes;
+    int inside = c->mode == EFM_NEON_FAST && !(call->flags & EFM_SUMS_LEAVE);
     job->start = c->bias + at;
     job->start_step = 0;
     job->sums = inside ? 0 : g->sums[0];

@@ -23,8 +23,8 @@ EFM_INLINE efm_neon_place efm_neon_place_of(const efm_neon_job *job)
 /* Whether nothing in a job is unusual: loops with these as constants are shorter. */
 EFM_INLINE int efm_neon_is_plain(const efm_neon_job *job)
 {
-    return job->runs == 1 && job->start_step == 0 && !job->sums && job->result->low == INT8_MIN
-           && job->result->high == INT8_MAX;
+    return job->runs == 1 && job->start_step == 0 && !job->sums && job->channels == EFM_NEON_LANES * job->lanes
+           && job->result->low == INT8_MIN && job->result->high == INT8_MAX;
 }
 
 EFM_INLINE void efm_neon_go_on(efm_neon_place *at, const efm_neon_job *job, uint32_t pixels, int plain)
@@ -46,6 +46,29 @@ EFM_INLINE EFM_NEON void efm_neon_put_four(int8_t *to, int8x8_t bytes, int lane)
     }
 }
 
+/* The first n < 16 bytes. */
+EFM_INLINE EFM_NEON void efm_neon_put_part(int8_t *to, int8x16_t bytes, uint32_t n)
+{
+    if (n & 8) {
+        vst1_s8(to, vget_low_s8(bytes));
+        to += 8;
+        bytes = vextq_s8(bytes, bytes, 8);
+    }
+    if (n & 4) {
+        vst1q_lane_u32((uint32_t *)(void *)to, vreinterpretq_u32_s8(bytes), 0);
+        to += 4;
+        bytes = vextq_s8(bytes, bytes, 4);
+    }
+    if (n & 2) {
+        vst1q_lane_u16((uint16_t *)(void *)to, vreinterpretq_u16_s8(bytes), 0);
+        to += 2;
+        bytes = vextq_s8(bytes, bytes, 2);
+    }
+    if (n & 1) {
+        vst1q_lane_s8(to, bytes, 0);
+    }
+}
+
 /* Bytes of two pixels, or one. */
 EFM_INLINE EFM_NEON void efm_neon_put_two(const efm_neon_job *job, int8_t *const *out, uint32_t pixels, int32x4_t a,
                                           int32x4_t b, int16x8_t zero, int plain)
@@ -53,6 +76,13 @@ EFM_INLINE EFM_NEON void efm_neon_put_two(const efm_neon_job *job, int8_t *const
     int8x8_t bytes = efm_neon_eight(a, b, zero);
     if (!plain) {
         bytes = vmin_s8(vmax_s8(bytes, vdup_n_s8((int8_t)job->result->low)), vdup_n_s8((int8_t)job->result->high));
+    }
+    if (!plain && job->channels < EFM_NEON_LANES) {
+        efm_neon_put_part(out[0] + job->out_at, vcombine_s8(bytes, bytes), job->channels);
+        if (pixels > 1) {
+            efm_neon_put_part(out[1] + job->out_at, vcombine_s8(vext_s8(bytes, bytes, 4), bytes), job->channels);
+        }
+        return;
     }
     efm_neon_put_four(out[0] + job->out_at, bytes, 0);
     if (pixels > 1) {

@@ -156,25 +156,31 @@ EFM_INLINE EFM_DOT formula formula_of(const efm_neon_job *job, uint32_t vectors)
 }
 
 /* Bytes of a pixel. */
-EFM_INLINE EFM_DOT void put(int8_t *to, int32x4_t sum[VECTORS], const formula *f, uint32_t vectors, int full)
+EFM_INLINE EFM_DOT void put(const efm_neon_job *job, int8_t *to, int32x4_t sum[VECTORS], const formula *f,
+                            uint32_t vectors, int plain)
 {
+    int8x16_t bytes;
     ALL_VECTORS
     {
         sum[v] = efm_neon_scale(sum[v], f->multiplier[v], f->shift[v]);
     }
     if (vectors == 4) {
-        int8x16_t bytes = vqmovn_high_s16(efm_neon_eight(sum[0], sum[1], f->zero),
-                                          vqaddq_s16(vqmovn_high_s32(vqmovn_s32(sum[2]), sum[3]), f->zero));
-        vst1q_s8(to, full ? bytes : vminq_s8(vmaxq_s8(bytes, f->low), f->high));
-        return;
-    }
-    int8x8_t bytes = efm_neon_eight(sum[0], sum[vectors - 1], f->zero);
-    bytes = vmin_s8(vmax_s8(bytes, vget_low_s8(f->low)), vget_low_s8(f->high));
-    if (vectors == 2) {
-        vst1_s8(to, bytes);
+        bytes = vqmovn_high_s16(efm_neon_eight(sum[0], sum[1], f->zero),
+                                vqaddq_s16(vqmovn_high_s32(vqmovn_s32(sum[2]), sum[3]), f->zero));
     } else {
-        uint32_t four = vget_lane_u32(vreinterpret_u32_s8(bytes), 0);
-        memcpy(to, &four, 4);
+        bytes = vcombine_s8(efm_neon_eight(sum[0], sum[vectors - 1], f->zero), vdup_n_s8(0));
+    }
+    if (!plain) {
+        bytes = vminq_s8(vmaxq_s8(bytes, f->low), f->high);
+    }
+    if (!plain && job->channels < EFM_NEON_LANES * vectors) {
+        efm_neon_put_part(to, bytes, job->channels);
+    } else if (vectors == 4) {
+        vst1q_s8(to, bytes);
+    } else if (vectors == 2) {
+        vst1_s8(to, vget_low_s8(bytes));
+    } else {
+        efm_neon_put_four(to, vget_low_s8(bytes), 0);
     }
 }
 
@@ -198,7 +204,7 @@ EFM_INLINE EFM_DOT void make(const efm_neon_job *job, efm_neon_place *at, uint32
         formula f = formula_of(job, vectors);
         ALL_PIXELS
         {
-            put(at->out[p] + job->out_at, t.sum[p], &f, vectors, plain);
+            put(job, at->out[p] + job->out_at, t.sum[p], &f, vectors, plain);
         }
     }
     efm_neon_go_on(at, job, pixels, plain);
