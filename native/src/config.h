@@ -58,12 +58,14 @@
 #endif
 
 /* Kernels with NEON: on AArch64, with SDOT where the processor has it, and on ARMv7-A, also in programs for ARMv6 that
-   may run there. */
+   may run there. A compiler that is not told of NEON has to know target attributes for it: GCC does. */
 #ifndef EFM_KERNEL_NEON
-#if defined(__GNUC__) && defined(__aarch64__) && !defined(__AARCH64EB__)
+#if !defined(__GNUC__) || defined(__AARCH64EB__) || defined(__ARM_BIG_ENDIAN)
+#define EFM_KERNEL_NEON 0
+#elif defined(__aarch64__) || (defined(__arm__) && defined(__ARM_NEON))
 #define EFM_KERNEL_NEON 1
-#elif defined(__GNUC__) && defined(__arm__) && defined(__ARM_FP) && !defined(__ARM_BIG_ENDIAN) \
-    && (defined(__ARM_NEON) || (__ARM_ARCH == 7 && __ARM_ARCH_PROFILE == 'A') || (__ARM_ARCH == 6 && !defined(__thumb__)))
+#elif defined(__arm__) && defined(__ARM_FP) && defined(__linux__) && !defined(__clang__) \
+    && (__ARM_ARCH == 7 || (__ARM_ARCH == 6 && !defined(__thumb__)))
 #define EFM_KERNEL_NEON 1
 #else
 #define EFM_KERNEL_NEON 0

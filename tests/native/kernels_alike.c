@@ -84,7 +84,7 @@ static uint8_t *table(uint32_t out, uint32_t depth, const int8_t *w, uint32_t st
         uint8_t *at = t + EFM_TABLE_HEAD_BYTES + EFM_CHANNEL_BYTES * o;
         int64_t most = 0;
         for (uint32_t k = 0; k < depth; k++) {
-            most += 128 * labs(w[o * stride + k * step] - zero);
+            most += 128 * llabs(w[o * stride + k * step] - zero);
         }
         int32_t bias = wild ? word() : (int32_t)(draw() & 0xffff) - 0x8000;
         int32_t shift = wild ? (int32_t)below(64) : EFM_SHIFT_MAX + 1 - 8 - (int32_t)below(24);
@@ -98,7 +98,7 @@ static uint8_t *table(uint32_t out, uint32_t depth, const int8_t *w, uint32_t st
         if (below(64) == 0) {
             bias = (below(2) ? 1 : -1) * ((1 << 30) - 100 + (int32_t)below(200));
         }
-        proved &= shift < 31 && most + labs(bias) < 1 << 30;
+        proved &= shift < 31 && most + llabs(bias) < 1 << 30;
         efm_store_le32(at + EFM_CHANNEL_AT_BIAS, (uint32_t)bias);
         efm_store_le32(at + EFM_CHANNEL_AT_MULTIPLIER,
                        (uint32_t)(wild ? word() : (int32_t)(draw() | 1 << 30)) & INT32_MAX);

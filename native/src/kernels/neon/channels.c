@@ -79,7 +79,7 @@ static inline EFM_NEON void finish_four(const efm_neon_channels *c, const efm_ne
     int32x4_t multiplier = vld1q_s32(c->multiplier + i), shift = vld1q_s32(c->shift + i);
     v = c->mode == EFM_NEON_ONCE ? scale_once(v, multiplier, vld1q_s32(c->low + i), shift)
                                  : scale_twice(v, multiplier, shift);
-    v = clamp(vaddq_s32(v, vdupq_n_s32(r->zero_point)), r);
+    v = clamp(efm_neon_wrapping_sum(v, vdupq_n_s32(r->zero_point)), r);
     int16x4_t half = vmovn_s32(v);
     uint32_t bytes = vget_lane_u32(vreinterpret_u32_s8(vmovn_s16(vcombine_s16(half, half))), 0);
     memcpy(to, &bytes, EFM_NEON_LANES);

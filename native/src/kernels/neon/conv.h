@@ -78,7 +78,7 @@ void efm_neon_join(const efm_conv_call *call, uint32_t first, uint32_t n, uint32
 
 /* -- The inner loops ------------------------------------------------------------------------------------------ */
 
-extern const efm_neon_loops efm_neon_loops_dot;      /* for processors with SDOT */
+extern const efm_neon_loops efm_neon_loops_dot; /* for processors with SDOT */
 extern const efm_neon_loops efm_neon_loops_multiply; /* for all */
 
 efm_neon_dots efm_neon_rows_dot;

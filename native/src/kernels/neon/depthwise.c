@@ -61,8 +61,7 @@ static EFM_NEON void make_any_pixel(const efm_neon_strip *s, const repeat *r, ui
     int32_t sums[EFM_NEON_STRIP];
     vst1q_s32(sums, low);
     vst1q_s32(sums + 4, high);
-    efm_neon_finish(c, 0, &s->result, sums, s->count,
-                    efm_neon_out_row(s, row) + (size_t)x * call->out->pixel_stride);
+    efm_neon_finish(c, 0, &s->result, sums, s->count, efm_neon_out_row(s, row) + (size_t)x * call->out->pixel_stride);
 }
 
 static EFM_NEON void make_any(const efm_neon_strip *s)

@@ -43,16 +43,16 @@ EFM_INLINE EFM_DOT column next(window *s, uint32_t rows)
                            [tl] "w"(s->turn_low), [th] "w"(s->turn_high)
                          : "v30", "v31", "memory");
     } else {
-        __asm__ volatile("ld1 {v30.8b}, [%[p0]], %[s0]\n\t"
-                         "ld1 {v31.8b}, [%[p2]], %[s2]\n\t"
-                         "ld1 {v30.d}[1], [%[p1]], %[s1]\n\t"
-                         "tbl %[low].16b, {v30.16b, v31.16b}, %[tl].16b\n\t"
-                         "tbl %[high].16b, {v30.16b, v31.16b}, %[th].16b"
-                         : [low] "=&w"(c.low), [high] "=w"(c.high), [p0] "+&r"(s->in[0]), [p1] "+&r"(s->in[1]),
-                           [p2] "+&r"(s->in[2])
-                         : [s0] "r"(s->step[0]), [s1] "r"(s->step[1]), [s2] "r"(s->step[2]), [tl] "w"(s->turn_low),
-                           [th] "w"(s->turn_high)
-                         : "v30", "v31", "memory");
+        __asm__ volatile(
+            "ld1 {v30.8b}, [%[p0]], %[s0]\n\t"
+            "ld1 {v31.8b}, [%[p2]], %[s2]\n\t"
+            "ld1 {v30.d}[1], [%[p1]], %[s1]\n\t"
+            "tbl %[low].16b, {v30.16b, v31.16b}, %[tl].16b\n\t"
+            "tbl %[high].16b, {v30.16b, v31.16b}, %[th].16b"
+            : [low] "=&w"(c.low), [high] "=w"(c.high), [p0] "+&r"(s->in[0]), [p1] "+&r"(s->in[1]), [p2] "+&r"(s->in[2])
+            : [s0] "r"(s->step[0]), [s1] "r"(s->step[1]), [s2] "r"(s->step[2]), [tl] "w"(s->turn_low),
+              [th] "w"(s->turn_high)
+            : "v30", "v31", "memory");
     }
     return c;
 }

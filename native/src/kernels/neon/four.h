@@ -37,13 +37,12 @@ EFM_INLINE void efm_neon_go_on(efm_neon_place *at, const efm_neon_job *job, uint
     }
 }
 
-EFM_INLINE EFM_NEON void efm_neon_put_four(int8_t *to, int8x8_t bytes, int lane)
+/* Half of eight bytes. */
+EFM_INLINE EFM_NEON void efm_neon_put_four(int8_t *to, int8x8_t bytes, int half)
 {
-    if (lane == 0) {
-        vst1_lane_u32((uint32_t *)(void *)to, vreinterpret_u32_s8(bytes), 0);
-    } else {
-        vst1_lane_u32((uint32_t *)(void *)to, vreinterpret_u32_s8(bytes), 1);
-    }
+    uint32x2_t words = vreinterpret_u32_s8(bytes);
+    uint32_t four = half ? vget_lane_u32(words, 1) : vget_lane_u32(words, 0);
+    memcpy(to, &four, 4);
 }
 
 /* The first n < 16 bytes. */
@@ -55,17 +54,13 @@ EFM_INLINE EFM_NEON void efm_neon_put_part(int8_t *to, int8x16_t bytes, uint32_t
         bytes = vextq_s8(bytes, bytes, 8);
     }
     if (n & 4) {
-        vst1q_lane_u32((uint32_t *)(void *)to, vreinterpretq_u32_s8(bytes), 0);
+        efm_neon_put_four(to, vget_low_s8(bytes), 0);
         to += 4;
         bytes = vextq_s8(bytes, bytes, 4);
     }
-    if (n & 2) {
-        vst1q_lane_u16((uint16_t *)(void *)to, vreinterpretq_u16_s8(bytes), 0);
-        to += 2;
-        bytes = vextq_s8(bytes, bytes, 2);
-    }
-    if (n & 1) {
-        vst1q_lane_s8(to, bytes, 0);
+    uint32_t rest = vgetq_lane_u32(vreinterpretq_u32_s8(bytes), 0);
+    for (n &= 3; n > 0; n--, rest >>= 8) {
+        *to++ = (int8_t)rest;
     }
 }
 
@@ -96,7 +91,7 @@ EFM_INLINE EFM_NEON void efm_neon_end(const efm_neon_job *job, const efm_neon_pl
 {
     EFM_UNROLL(4) for (uint32_t p = 0; p < pixels; p++)
     {
-        sum[p] = vaddq_s32(sum[p], vld1q_s32(at->start + (plain ? 0 : p * job->start_step)));
+        sum[p] = efm_neon_wrapping_sum(sum[p], vld1q_s32(at->start + (plain ? 0 : p * job->start_step)));
     }
     if (!plain && job->sums) {
         EFM_UNROLL(4) for (uint32_t p = 0; p < pixels; p++)

@@ -5,17 +5,15 @@
 
 #if EFM_KERNEL_NEON
 
+/* What the compiler may use everywhere is there; the rest Linux tells, in bits of AT_HWCAP. */
 #if defined(__linux__)
 #include <sys/auxv.h>
-
-/* Bits of AT_HWCAP, the kernel's numbers. */
-enum { HAS_NEON = 1 << 12 /* 32 bits */, HAS_DOT = 1 << 20 /* 64 bits */ };
-
-static int has(unsigned long capability)
-{
-    return (getauxval(AT_HWCAP) & capability) != 0;
-}
+#define HAS(bit) ((getauxval(AT_HWCAP) >> (bit) & 1) != 0)
+#else
+#define HAS(bit) 0
 #endif
+
+enum { BIT_NEON = 12 /* 32 bits */, BIT_DOT = 20 /* 64 bits */ };
 
 enum { IN_PLACE = 1 /* fewest bytes of a run: the kernel joins small ones itself, of more pixels at a time */ };
 
@@ -53,12 +51,10 @@ static void conv_pack(const efm_tile *rows, uint8_t *to)
 
 static int usable(void)
 {
-#if defined(__linux__) && !defined(__aarch64__) && !defined(__ARM_NEON)
-    return has(HAS_NEON);
-#elif defined(__aarch64__) || defined(__ARM_NEON)
-    return 1; /* the compiler was told that it is there */
+#if defined(__ARM_NEON)
+    return 1;
 #else
-    return 0;
+    return HAS(BIT_NEON);
 #endif
 }
 
@@ -104,10 +100,8 @@ static int dot_usable(void)
 {
 #if defined(__ARM_FEATURE_DOTPROD)
     return 1;
-#elif defined(__linux__)
-    return has(HAS_DOT);
 #else
-    return 0;
+    return HAS(BIT_DOT);
 #endif
 }
 

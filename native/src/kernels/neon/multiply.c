@@ -240,9 +240,7 @@ EFM_INLINE EFM_NEON tile add_run(tile t, const int8_t *const *in, uint32_t runs,
     {
         x[p] = in[p * runs];
     }
-    if (begin && left < STEP) {
-        t = no_sums(pixels);
-    } else if (begin) {
+    if (begin && left >= STEP) {
         w = any_step(&t, x, w, small, pixels, together, 1);
         left -= STEP;
     }
@@ -271,11 +269,10 @@ EFM_INLINE EFM_NEON void make(const efm_neon_job *job, efm_neon_place *at, uint3
     const int8_t *w = job->w;
     const uint8_t *small = job->small;
     uint32_t runs = job->runs;
-    tile t;
+    tile t = no_sums(pixels);
     if (plain) {
         t = add_run(t, at->in, 1, &w, &small, job->run_bytes, pixels, together, 1);
     } else {
-        t = no_sums(pixels);
         for (uint32_t run = 0; run < runs; run++) {
             t = add_run(t, at->in + run, runs, &w, &small, job->run_bytes, pixels, together, 0);
         }

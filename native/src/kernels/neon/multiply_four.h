@@ -18,13 +18,12 @@
 #define ADD_HIGH(x0, x1, x2, x3, w) \
     "smlal2 %4.8h, %" #x0 ".16b, %" #w ".16b\n\tsmlal2 %5.8h, %" #x1 ".16b, %" #w ".16b\n\t" \
     "smlal2 %6.8h, %" #x2 ".16b, %" #w ".16b\n\tsmlal2 %7.8h, %" #x3 ".16b, %" #w ".16b\n\t"
-#define TO_SUMS(op) \
-    op " %0.4s, %4.8h\n\t" op " %1.4s, %5.8h\n\t" op " %2.4s, %6.8h\n\t" op " %3.4s, %7.8h"
+#define TO_SUMS(op) op " %0.4s, %4.8h\n\t" op " %1.4s, %5.8h\n\t" op " %2.4s, %6.8h\n\t" op " %3.4s, %7.8h"
 
-#define PRODUCTS      "=&w"(t0), "=&w"(t1), "=&w"(t2), "=&w"(t3)
-#define PIXELS_OF(x)  "w"(x[0]), "w"(x[1]), "w"(x[2]), "w"(x[3])
-#define ADDED(s)      "+w"(*s[0]), "+w"(*s[1]), "+w"(*s[2]), "+w"(*s[3])
-#define BEGUN(s)      "=&w"(*s[0]), "=&w"(*s[1]), "=&w"(*s[2]), "=&w"(*s[3])
+#define PRODUCTS     "=&w"(t0), "=&w"(t1), "=&w"(t2), "=&w"(t3)
+#define PIXELS_OF(x) "w"(x[0]), "w"(x[1]), "w"(x[2]), "w"(x[3])
+#define ADDED(s)     "+w"(*s[0]), "+w"(*s[1]), "+w"(*s[2]), "+w"(*s[3])
+#define BEGUN(s)     "=&w"(*s[0]), "=&w"(*s[1]), "=&w"(*s[2]), "=&w"(*s[3])
 
 /* Sixteen in depth, two products in a lane of 16 bits. `begin`: there are no sums yet. */
 EFM_INLINE void efm_neon_add_two(int32x4_t *const s[4], const int8x16_t x[4], int8x16_t w, int begin)

@@ -11,15 +11,18 @@
 #include <arm_neon.h>
 #include <string.h>
 
-#if defined(__aarch64__)
+/* What a function uses beyond what the compiler was told of; extensions that others have may come along. */
+#if defined(__ARM_NEON)
 #define EFM_NEON
 #else
 #define EFM_NEON __attribute__((target("arch=armv7-a+simd")))
 #endif
-#if defined(__clang__)
+#if defined(__ARM_FEATURE_DOTPROD)
+#define EFM_DOT
+#elif defined(__clang__)
 #define EFM_DOT __attribute__((target("dotprod")))
 #else
-#define EFM_DOT __attribute__((target("arch=armv8.2-a+dotprod")))
+#define EFM_DOT __attribute__((target("arch=armv8.2-a+dotprod+fp16+crypto")))
 #endif
 #define EFM_PRAGMA(text) _Pragma(#text)
 #define EFM_UNROLL(n)    EFM_PRAGMA(GCC unroll n)
@@ -32,9 +35,9 @@ enum {
 
 /* How the sums of a block of channels become bytes. */
 enum {
-    EFM_NEON_FAST = 0,    /* twice rounded, shift < 0 and |sum + bias| < 2^30 whatever the input, zero point in int8 */
+    EFM_NEON_FAST = 0, /* twice rounded, shift < 0 and |sum + bias| < 2^30 whatever the input, zero point in int8 */
     EFM_NEON_GENERAL = 1, /* twice rounded */
-    EFM_NEON_ONCE = 2     /* once */
+    EFM_NEON_ONCE = 2 /* once */
 };
 
 /* The head of a table. */
@@ -102,6 +105,12 @@ EFM_INLINE EFM_NEON int8x16_t efm_neon_part(const int8_t *from, uint32_t count)
     return vld1q_s8(all);
 }
 
+/* Sums of packages that nobody checked: they wrap. */
+EFM_INLINE EFM_NEON int32x4_t efm_neon_wrapping_sum(int32x4_t a, int32x4_t b)
+{
+    return vreinterpretq_s32_u32(vaddq_u32(vreinterpretq_u32_s32(a), vreinterpretq_u32_s32(b)));
+}
+
 /* -1 in the last `count` <= 16 lanes, 0 in the others. */
 EFM_INLINE EFM_NEON int8x16_t efm_neon_last(uint32_t count)
 {
@@ -120,11 +129,6 @@ EFM_INLINE EFM_NEON int32x4_t efm_neon_scale(int32x4_t sum, int32x4_t multiplier
 EFM_INLINE EFM_NEON int8x8_t efm_neon_eight(int32x4_t a, int32x4_t b, int16x8_t zero_point)
 {
     return vqmovn_s16(vqaddq_s16(vcombine_s16(vqmovn_s32(a), vqmovn_s32(b)), zero_point));
-}
-
-EFM_INLINE EFM_NEON int8x16_t efm_neon_sixteen(int8x8_t a, int8x8_t b)
-{
-    return vcombine_s8(a, b);
 }
 
 /* The sums of four vectors. */
