@@ -83,6 +83,7 @@ extern const efm_neon_loops efm_neon_loops_multiply; /* for all */
 
 efm_neon_dots efm_neon_rows_dot;
 efm_neon_dots efm_neon_rows_multiply;
+efm_neon_dots efm_neon_by_lanes; /* packing OWN, SDOT */
 efm_neon_dots efm_neon_multiply; /* packing OWN */
 
 #endif
