@@ -11,21 +11,43 @@ typedef struct group {
     uint32_t first, pixels;   /* of the call */
     const int8_t *const *in;  /* of the group */
     uint32_t runs, run_bytes;
-    int32_t x_sums[EFM_NEON_GROUP]; /* of a pixel's inputs, where weights have a zero point */
+    int32_t off[EFM_NEON_GROUP]; /* of each pixel's sums: the sum of its inputs by the weights' zero point, negative */
     int32_t sums[EFM_NEON_GROUP][EFM_NEON_BLOCK];
 } group;
 
 /* -- A piece ---------------------------------------------------------------------------------------------- */
 
-/* What sums of a pixel begin with. */
-static void start_sums(group *g, uint32_t p, const int32_t *bias, uint32_t channel, uint32_t count)
+/* What was there is added. */
+static void take_sums(group *g, uint32_t channel, uint32_t count)
 {
-    const int32_t *taken = g->call->flags & EFM_SUMS_TAKE ? g->call->sums[g->first + p] + channel : 0;
-    uint32_t off = g->result.weight_zero != 0 ? (uint32_t)g->result.weight_zero * (uint32_t)g->x_sums[p] : 0;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t first = g->call->flags & EFM_SUMS_LEAVE ? 0 : (uint32_t)bias[i];
-        g->sums[p][i] = (int32_t)(first + (taken ? (uint32_t)taken[i] : 0) - off);
+    for (uint32_t p = 0; p < g->pixels; p++) {
+        const int32_t *from = g->call->sums[g->first + p] + channel;
+        for (uint32_t i = 0; i < count; i++) {
+            g->sums[p][i] = (int32_t)((uint32_t)g->sums[p][i] + (uint32_t)from[i]);
+        }
     }
+}
+
+/* What sums begin with: `first` for all pixels, and for each what the zero point of weights takes off. */
+static EFM_NEON void start_sums(group *g, const int32_t *first, uint32_t vectors)
+{
+    for (uint32_t v = 0; v < vectors; v++) {
+        int32x4_t from = vld1q_s32(first + EFM_NEON_LANES * v);
+        for (uint32_t p = 0; p < g->pixels; p++) {
+            vst1q_s32(g->sums[p] + EFM_NEON_LANES * v, efm_neon_wrapping_sum(from, vdupq_n_s32(g->off[p])));
+        }
+    }
+}
+
+static void start_piece(group *g, const int32_t *bias, uint32_t channel, efm_neon_job *job)
+{
+    static const int32_t none[EFM_NEON_BLOCK] = {0};
+    start_sums(g, g->call->flags & EFM_SUMS_LEAVE ? none : bias, job->lanes);
+    if (g->call->flags & EFM_SUMS_TAKE) {
+        take_sums(g, channel, job->channels);
+    }
+    job->start = g->sums[0];
+    job->start_step = EFM_NEON_BLOCK;
 }
 
 /* Where sums become bytes outside of the inner loop, or stay what they are. */
@@ -53,11 +75,7 @@ static void make_piece(group *g, const efm_neon_channels *c, uint32_t first, uin
     job->multiplier = c->multiplier + at;
     job->shift = c->shift + at;
     if (call->flags != 0 || g->result.weight_zero != 0) {
-        for (uint32_t p = 0; p < g->pixels; p++) {
-            start_sums(g, p, c->bias + at, first + at, job->channels);
-        }
-        job->start = g->sums[0];
-        job->start_step = EFM_NEON_BLOCK;
+        start_piece(g, c->bias + at, first + at, job);
     }
     dots(job);
     if (!inside) {
@@ -144,10 +162,9 @@ static EFM_NEON int32_t sum_of(const int8_t *const *runs, uint32_t n, uint32_t r
 
 static void make_group(group *g, const efm_table *table)
 {
-    if (g->result.weight_zero != 0) {
-        for (uint32_t p = 0; p < g->pixels; p++) {
-            g->x_sums[p] = sum_of(g->in + p * g->runs, g->runs, g->run_bytes);
-        }
+    for (uint32_t p = 0; p < g->pixels; p++) {
+        int32_t sum = g->result.weight_zero != 0 ? sum_of(g->in + p * g->runs, g->runs, g->run_bytes) : 0;
+        g->off[p] = (int32_t)(0u - (uint32_t)g->result.weight_zero * (uint32_t)sum);
     }
     if (g->call->tile.packing == EFM_PACKING_OWN) {
         make_own(g);
