@@ -148,17 +148,25 @@ def _kernels_alike(root: Path) -> list[str]:
     return [f"-I{root / 'native/src'}", str(root / "tests/native/kernels_alike.c"), *kernels]
 
 
-@pytest.mark.parametrize(("compiler", "emulator"), [
-    ("gcc", "env"), ("arm-linux-gnueabihf-gcc", "qemu-arm"),
-    ("aarch64-linux-gnu-gcc", "qemu-aarch64")])
-def test_the_chosen_kernel_gives_the_portable_ones_bits(root: Path, need: Need, tmp_path: Path,
-                                                        compiler: str, emulator: str) -> None:
+# With and without SDOT.
+PROCESSORS = [("gcc", ("env",)), ("aarch64-linux-gnu-gcc", ("qemu-aarch64", "-cpu", "cortex-a53")),
+              ("aarch64-linux-gnu-gcc", ("qemu-aarch64", "-cpu", "cortex-a76")),
+              ("arm-linux-gnueabihf-gcc", ("qemu-arm", "-cpu", "cortex-a7"))]
+
+
+@pytest.mark.parametrize(("compiler", "emulator"), PROCESSORS)
+@pytest.mark.parametrize("options", some([("-O2",), ("-O3",), (
+    "-O1", "-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")], fast=1))
+def test_the_chosen_kernel_gives_the_portable_ones_bits(
+        root: Path, need: Need, tmp_path: Path, compiler: str, emulator: tuple[str, ...],
+        options: tuple[str, ...]) -> None:
     program = tmp_path / "kernels"
-    _compile(root, need(compiler), "-std=c11", "-O2", "-static", *_kernels_alike(root),
+    _compile(root, need(compiler), "-std=c11", *options, "-static", *_kernels_alike(root),
              "-o", str(program))
-    done = subprocess.run([need(emulator), program], text=True, capture_output=True, check=False)
+    done = subprocess.run([need(emulator[0]), *emulator[1:], program], text=True,
+                          capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("another") == (compiler != "aarch64-linux-gnu-gcc")
+    assert done.stdout.startswith("another")
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="runs on x86-64 only")
