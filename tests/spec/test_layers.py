@@ -47,7 +47,7 @@ NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("ports",),
 )
 FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("edgefm_status.h", "edgefm_bytes.h", "edgefm.h"),
+    ("edgefm_status.h", "edgefm_bytes.h", "edgefm.h", "decimal"),
     ("port.h",),
     ("link", "capability", "sha256", "profile", "store.h"),
     ("frames", "extents"),
@@ -64,7 +64,7 @@ LATE_IMPORTS = {
     "edgefm/demo/__main__.py": "Ctrl-C while it loads is a line already",
 }
 LIBC = {"stdint.h", "stddef.h", "stdbool.h", "string.h"}
-INTRINSICS = {"immintrin.h", "arm_neon.h", "arm_acle.h", "arm_mve.h", "sys/auxv.h"}
+INTRINSICS = {"immintrin.h", "cpuid.h", "arm_neon.h", "arm_acle.h", "arm_mve.h", "sys/auxv.h"}
 
 
 def _floor(floors: tuple[tuple[str, ...], ...], *names: str) -> int:
