@@ -184,7 +184,7 @@ static uint32_t make_run(const strip *s, uint32_t o)
     return pairs;
 }
 
-static void make_channels(const strip *s)
+static __attribute__((noinline)) void make_channels(const strip *s)
 {
     const efm_conv_call *call = s->call;
     if (s->across == 0 && !s->quick) {
