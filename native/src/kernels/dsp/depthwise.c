@@ -7,7 +7,7 @@
 
 enum {
     PIECE = 64,    /* columns of a row that are gathered at once, and one or two more */
-    MOST_ROWS = 4  /* that are found at once */
+    MOST_ROWS = 8  /* that are found at once */
 };
 
 /* Four channels. */
@@ -43,21 +43,31 @@ static uint32_t smaller(uint32_t a, uint32_t b)
 
 /* -- Filters ---------------------------------------------------------------------------------------------- */
 
-/* 2 * (halves - zero) */
-static uint32_t twice(uint32_t halves, uint32_t zero)
+/* 2 * halves */
+static uint32_t twice(uint32_t halves)
 {
-    __asm("ssub16 %0, %0, %1\n\tsadd16 %0, %0, %0" : "+r"(halves) : "r"(zero));
+    __asm("sadd16 %0, %0, %0" : "+r"(halves));
     return halves;
 }
 
+/* Takes what is twice the weights' zero point off. */
+static void take_off_zero(quad *q)
+{
+    uint32_t zero = (uint16_t)(2 * q->table.weight_zero) * 0x10001u;
+    for (uint32_t i = 0; zero != 0 && i < EFM_DSP_LANES * EFM_DSP_WEIGHTS; i++) {
+        uint32_t *w = &q->filter[i / EFM_DSP_WEIGHTS].weights[i % EFM_DSP_WEIGHTS];
+        __asm("ssub16 %0, %0, %1" : "+r"(*w) : "r"(zero));
+    }
+}
+
 /* Weights a and b of four channels to word `at` of their filters. */
-static inline void pair_up(quad *q, size_t at, uint32_t a, uint32_t b, uint32_t zero)
+static inline void pair_up(quad *q, size_t at, uint32_t a, uint32_t b)
 {
     uint32_t low = efm_dsp_low_halves(a, b), high = efm_dsp_high_halves(a, b);
-    q->filter[0].weights[at] = twice(efm_dsp_even(low), zero);
-    q->filter[1].weights[at] = twice(efm_dsp_odd(low), zero);
-    q->filter[2].weights[at] = twice(efm_dsp_even(high), zero);
-    q->filter[3].weights[at] = twice(efm_dsp_odd(high), zero);
+    q->filter[0].weights[at] = twice(efm_dsp_even(low));
+    q->filter[1].weights[at] = twice(efm_dsp_odd(low));
+    q->filter[2].weights[at] = twice(efm_dsp_even(high));
+    q->filter[3].weights[at] = twice(efm_dsp_odd(high));
 }
 
 /* What row i of the weights adds to the sums when all of it lies on padding. */
@@ -85,8 +95,7 @@ static void read_channels(quad *q)
 static void read_filters(quad *q, uint32_t missing)
 {
     const efm_tile *tile = &q->call->tile;
-    uint32_t w[3][3], none = (uint8_t)q->table.weight_zero * 0x1010101u,
-                      zero = (uint16_t)q->table.weight_zero * 0x10001u;
+    uint32_t w[3][3], none = (uint8_t)q->table.weight_zero * 0x1010101u;
     const int8_t *row = tile->weights + q->first;
     q->missing = missing;
     read_channels(q);
@@ -100,10 +109,11 @@ static void read_filters(quad *q, uint32_t missing)
         }
     }
     for (size_t j = 0; j < 3; j++) {
-        pair_up(q, j, w[0][j], w[1][j], zero);
+        pair_up(q, j, w[0][j], w[1][j]);
     }
-    pair_up(q, 3, w[2][0], w[2][1], zero);
-    pair_up(q, 4, w[2][1], w[2][2], zero);
+    pair_up(q, 3, w[2][0], w[2][1]);
+    pair_up(q, 4, w[2][1], w[2][2]);
+    take_off_zero(q);
 }
 
 /* -- Records ---------------------------------------------------------------------------------------------- */
