@@ -235,7 +235,7 @@ def print_runs(cases: list[Case], data: Path, boards: dict[str, Running]) -> Non
 
 
 def print_peers(chosen: list[Network], data: Path, board: Running) -> None:
-    """Instructions per inference beside TFLite Micro's: a plain package, and those for the board."""
+    """Instructions per inference beside TFLite Micro's, plain and packed for the board."""
     def count(network: Network, **more: str) -> object:
         options = options_for(network, data, fast=160 * KIB, objective="maps", **more)
         outcome = run_on(board, compile_loaded(load_model(network.file, options), options))

@@ -177,15 +177,11 @@ static int conv_differs(const efm_kernel *kernel, uint32_t round)
     call.tile.depth = call.runs * call.run_bytes;
     call.tile.packing = EFM_PACKING_ROWS;
     int once = below(5) == 0, wrong = 0;
-<<<<<<< HEAD
     int8_t *w = weights((size_t)call.tile.out * call.tile.depth);
-=======
-    int8_t *w = bytes((size_t)call.tile.out * call.tile.depth);
     int symmetric = below(2) == 0; /* as most networks are: without -128 */
     for (uint32_t i = 0; symmetric && i < call.tile.out * call.tile.depth; i++) {
         w[i] = (int8_t)(w[i] == INT8_MIN ? -INT8_MAX : w[i]);
     }
->>>>>>> f5bf3eb (Kernels are compared on weights without -128 as well, which halves can hold)
     uint8_t *t = table(call.tile.out, call.tile.depth, w, 1, call.tile.depth, once);
     int8_t *x[MOST_PIXELS * MOST_RUNS];
     for (uint32_t i = 0; i < call.pixels * call.runs; i++) {
