@@ -200,7 +200,8 @@ def random_case(rng: random.Random, depthwise: bool) -> Case:
 class Bench:
     """The operators of one build, with memory around the maps that must stay as it is."""
 
-    def __init__(self, module: ModuleType) -> None:
+    def __init__(self, module: ModuleType, gathers: bool) -> None:
+        self.gathers = gathers  # windows, which takes scratch; other kernels want them in place
         self.ffi: Any = module.ffi
         self.lib: Any = module.lib
 
@@ -268,7 +269,7 @@ class Bench:
 
 @pytest.fixture(scope="module", params=KERNELS)
 def bench(request: pytest.FixtureRequest, native_lib: Any) -> Bench:
-    return Bench(native_lib(CDEF, *KERNELS[request.param]))
+    return Bench(native_lib(CDEF, *KERNELS[request.param]), request.param == "portable")
 
 
 def scaling(bias: Array, multiplier: Array, shift: Array, **changes: Any) -> Case:
@@ -433,7 +434,7 @@ def test_check_refuses_records_of_another_size(bench: Bench, make: Any) -> None:
     for changes in ({"section": section[:-1]}, {"section": section + b"\0"}, {"section": b""},
                     {"section": section[:20]}, {"params": params[:-4]},
                     {"params": params + bytes(4)}, {"n_in": 0}, {"n_in": 2}, {"n_out": 0},
-                    {"n_out": 2}, {"scratch": case.scratch - 1}, {"scratch": 0}):
+                    {"n_out": 2}, {"scratch": case.scratch - 1 if bench.gathers else 7}, {"scratch": 0}):
         assert bench.check(case, **changes) == BAD_OPERATOR, changes
 
 

@@ -6,7 +6,7 @@
 #include "../kernel.h"
 
 enum {
-    EFM_X86_PACKINGS = 1u << EFM_PACKING_ROWS | 1u << EFM_PACKING_OWN,
+    EFM_X86_PACKINGS = 1u << EFM_PACKING_ROWS, /* in a file; EFM_PACKING_OWN never comes from outside */
     EFM_X86_RUN_BYTES = 1 /* bring() of conv.h is quicker than the operator */
 };
 

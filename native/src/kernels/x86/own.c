@@ -114,7 +114,7 @@ static uint32_t finish_of(const efm_table *table, const efm_channel *c, int64_t 
     if ((addend < 0 ? -addend : addend) + high > INT32_MAX) {
         return EFM_OWN_ANY;
     }
-    return table->low >= table->zero_point && c->shift < -1 ? EFM_OWN_RELU : EFM_OWN_SIGNED;
+    return table->low >= table->zero_point ? EFM_OWN_RELU : EFM_OWN_SIGNED;
 }
 
 static void store_pair(int32_t *at, int64_t v)
