@@ -186,23 +186,6 @@ def test_each_x86_kernel_gives_the_portable_ones_bits(root: Path, need: Need, tm
         pytest.skip(f"this processor lacks {name} (it ran: {done.stdout.partition(':')[0]})")
 
 
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="runs on x86-64 only")
-@pytest.mark.parametrize(("name", "flags"), [
-    ("AVX-512 VNNI", ()),
-    ("AVX-VNNI", ("-DEFM_KERNEL_AVX512=0",)),
-    ("AVX-VNNI", ("-DEFM_KERNEL_AVX512=0", "-DEFM_KERNEL_AVXVNNI=2")),
-    ("AVX2", ("-DEFM_KERNEL_AVX512=0", "-DEFM_KERNEL_AVXVNNI=0"))])
-def test_each_x86_kernel_gives_the_portable_ones_bits(root: Path, need: Need, tmp_path: Path,
-                                                      name: str, flags: tuple[str, ...]) -> None:
-    program = tmp_path / "kernels"
-    _compile(root, need("gcc"), "-std=c11", "-O2", "-g", "-fsanitize=address,undefined",
-             "-fno-sanitize-recover=all", *flags, *_kernels_alike(root), "-o", str(program))
-    done = subprocess.run([program], text=True, capture_output=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    if not done.stdout.startswith(f"another, {name}:"):
-        pytest.skip(f"this processor lacks {name} (it ran: {done.stdout.partition(':')[0]})")
-
-
 def test_a_cortex_m55s_kernel_gives_the_portable_ones_bits(root: Path, need: Need,
                                                            tmp_path: Path) -> None:
     program, boards = tmp_path / "kernels.elf", root / "firmware/boards"

@@ -434,7 +434,8 @@ def test_check_refuses_records_of_another_size(bench: Bench, make: Any) -> None:
     for changes in ({"section": section[:-1]}, {"section": section + b"\0"}, {"section": b""},
                     {"section": section[:20]}, {"params": params[:-4]},
                     {"params": params + bytes(4)}, {"n_in": 0}, {"n_in": 2}, {"n_out": 0},
-                    {"n_out": 2}, {"scratch": case.scratch - 1 if bench.gathers else 7}, {"scratch": 0}):
+                    {"n_out": 2}, {"scratch": 0},
+                    {"scratch": case.scratch - 1 if bench.gathers else 7}):
         assert bench.check(case, **changes) == BAD_OPERATOR, changes
 
 
