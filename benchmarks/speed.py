@@ -2,11 +2,12 @@
 """Milliseconds per inference of MobileNetV2 1.0 224 on one core: ours and TFLite's, interleaved.
 
 Every engine is a process of one thread that waits for its turn; a round gives each of them one turn
-of at least --seconds, the figures are medians over the rounds. `best kernel` is the runtime as it
-is installed (AVX2 where the processor has it); `portable C` is built with EFM_KERNEL_X86=0, for any
-processor of the family and, on x86-64, for those with AVX2 (the compiler vectorizes both). Plans
-have all the memory they want, or 96 KiB. `validation` reads and preprocesses a photo for every
-inference, as `edgefm validate` does.
+of at least --seconds. Times are of the thread's processor: the least and the median over all
+inferences. On x86-64 there is a row for each kernel that the processor has, with XNNPACK on the
+same instruction set beside it; kernels that it lacks are named and skipped. `portable C` is built
+without kernels, for any processor of the family and, on x86-64, for those with AVX2 (the compiler
+vectorizes both). Plans have all the memory they want, or 64 KiB. `validation` reads and
+preprocesses a photo for every inference, as `edgefm validate` does.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import _older_cpu
 import numpy as np
 from _common import (
     MOBILENET_V2,
@@ -46,19 +48,29 @@ from edgefm.runtime import Runtime
 
 PORTABLE = {"portable C": "-DEFM_KERNEL_X86=0"}
 PORTABLE_X86 = {"portable C for AVX2": "-DEFM_KERNEL_X86=0 -march=x86-64-v3"}
-BUDGETS = {"unlimited": None, "96 KiB": 96 << 10}
-LITERT = {"TFLite, XNNPACK": "BUILTIN", "TFLite, optimized kernels":
+AVX2, AVX_VNNI, AVX512 = "AVX2", "AVX-VNNI", "AVX-512 VNNI"
+KERNELS_X86 = {AVX2: ("avx2", "-DEFM_KERNEL_AVX512=0 -DEFM_KERNEL_AVXVNNI=0"),
+               AVX_VNNI: ("avx_vnni", "-DEFM_KERNEL_AVX512=0 -DEFM_KERNEL_AVXVNNI=1"),
+               AVX512: ("avx512_vnni", "-DEFM_KERNEL_AVX512=1")}  # flag of Linux, switches
+BUDGETS = {"unlimited": None, "64 KiB": 64 << 10}
+XNNPACK = "TFLite, XNNPACK"
+LITERT = {XNNPACK: "BUILTIN", "TFLite, optimized kernels":
           "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "TFLite, reference kernels": "BUILTIN_REF"}
 Turn = Callable[[], None]
 
 
 @dataclass(slots=True)
 class Engine:
-    """A process that answers every line with the seconds of one inference."""
+    """A process that answers every line with milliseconds of one turn: the least, the median.
+
+    `peer` names the engine that its time is divided by.
+    """
 
     name: str
+    peer: str
     process: subprocess.Popen[str]
-    times: list[float]
+    least: list[float]
+    medians: list[float]
 
 
 def main() -> None:
@@ -74,20 +86,22 @@ def main() -> None:
         _work(kind, path, how, data, options.seconds)
         return
     with tempfile.TemporaryDirectory() as folder:
-        builds = PORTABLE | (PORTABLE_X86 if platform.machine() == "x86_64" else {})
         libraries = {name: str(_build(Path(folder) / str(i), flags))
-                     for i, (name, flags) in enumerate(builds.items())} | {"best kernel": "-"}
+                     for i, (name, flags) in enumerate(_builds().items())}
         network = networks(data, [MOBILENET_V2])[0]
         packages: dict[str, Path] = {}
         for budget, fast in BUDGETS.items():
             packages[budget] = Path(folder) / f"{len(packages)}.efm"
             packages[budget].write_bytes(compile_model(
                 network.file, options_for(network, data, fast=fast)).package)
-        engines = _engines(packages, libraries, network.file, data, options.seconds)
+        engines = [*_ours(packages, libraries, data, options.seconds),
+                   *_peers(network.file, Path(folder), data, options.seconds)]
         for number in range(options.rounds):
             say(f"round {number + 1} of {options.rounds}")
             for engine in engines:
-                engine.times.append(_turn(engine))
+                least, median_ = _turn(engine)
+                engine.least.append(least)
+                engine.medians.append(median_)
         for engine in engines:
             assert engine.process.stdin is not None
             engine.process.stdin.close()
@@ -96,34 +110,82 @@ def main() -> None:
     _print(engines)
 
 
-def _engines(packages: dict[str, Path], libraries: dict[str, str], model: Path, data: Path,
-             seconds: float) -> list[Engine]:
-    wanted = [(f"edgefm, {kernel}, {budget}", ("run", str(path), library))
-              for kernel, library in libraries.items() for budget, path in packages.items()]
-    wanted += [(f"edgefm, {kernel}, validation", ("validate", str(packages["unlimited"]), library))
-               for kernel, library in libraries.items()]
-    wanted += [(name, ("litert", str(model), resolver)) for name, resolver in LITERT.items()]
-    return [Engine(name, _start(how, data, seconds), []) for name, how in wanted]
+def _processor_flags() -> list[str]:
+    """What Linux says this processor has."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next((line.split() for line in lines if line.startswith("flags")), [])
 
 
-def _start(how: tuple[str, str, str], data: Path, seconds: float) -> subprocess.Popen[str]:
+def _kernels() -> list[str]:
+    """The x86-64 kernels that this processor runs; others are named and left out."""
+    if platform.machine() != "x86_64":
+        return []
+    flags = _processor_flags()
+    for name, (flag, _) in KERNELS_X86.items():
+        if flag not in flags:
+            say(f"{name}: this processor lacks it")
+    return [name for name, (flag, _) in KERNELS_X86.items() if flag in flags]
+
+
+def _builds() -> dict[str, str]:
+    kernels = {name: KERNELS_X86[name][1] for name in _kernels()}
+    if platform.machine() == "x86_64":
+        return PORTABLE | PORTABLE_X86 | kernels
+    return PORTABLE | {"best kernel": ""}
+
+
+def _ours(packages: dict[str, Path], libraries: dict[str, str], data: Path,
+          seconds: float) -> list[Engine]:
+    made = []
+    for kernel, library in libraries.items():
+        peer = _peer(kernel) if kernel in KERNELS_X86 else XNNPACK
+        made += [_engine(f"edgefm, {kernel}, {budget}", peer, ("run", str(path), library), data,
+                         seconds) for budget, path in packages.items()]
+        made.append(_engine(f"edgefm, {kernel}, validation", peer,
+                            ("validate", str(packages["unlimited"]), library), data, seconds))
+    return made
+
+
+def _peer(kernel: str) -> str:
+    """XNNPACK on the instruction set of one of our kernels."""
+    return f"{XNNPACK}, {kernel}"
+
+
+def _peers(model: Path, folder: Path, data: Path, seconds: float) -> list[Engine]:
+    made = [_engine(name, XNNPACK, ("litert", str(model), resolver), data, seconds)
+            for name, resolver in LITERT.items()]
+    for kernel in _kernels():
+        variables = {} if kernel == AVX512 else _older_cpu.environment(
+            folder, keeps_avxvnni=kernel == AVX_VNNI)
+        made.append(_engine(_peer(kernel), XNNPACK, ("litert", str(model), "BUILTIN"), data,
+                            seconds, variables))
+    return made
+
+
+def _engine(name: str, peer: str, how: tuple[str, str, str], data: Path, seconds: float,
+            variables: Mapping[str, str] | None = None) -> Engine:
+    return Engine(name, peer, _start(how, data, seconds, variables or {}), [], [])
+
+
+def _start(how: tuple[str, str, str], data: Path, seconds: float,
+           variables: Mapping[str, str]) -> subprocess.Popen[str]:
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     common = ("--data", str(data), "--seconds", str(seconds))
     return subprocess.Popen(
         [sys.executable, __file__, *common, "--worker", *how],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env={**os.environ, **limits})
+        env={**os.environ, **limits, **variables})
 
 
-def _turn(engine: Engine) -> float:
-    """Milliseconds per inference of one turn."""
+def _turn(engine: Engine) -> tuple[float, float]:
+    """Milliseconds per inference of one turn: the least and the median."""
     assert engine.process.stdin is not None and engine.process.stdout is not None
     engine.process.stdin.write("go\n")
     engine.process.stdin.flush()
-    answer = engine.process.stdout.readline()
-    if not answer:
+    answer = engine.process.stdout.readline().split()
+    if len(answer) != 2:
         raise SystemExit(f"{engine.name}: the process died")
-    return float(answer)
+    return float(answer[0]), float(answer[1])
 
 
 def _work(kind: str, path: str, how: str, data: Path, seconds: float) -> None:
@@ -133,11 +195,12 @@ def _work(kind: str, path: str, how: str, data: Path, seconds: float) -> None:
     for _ in range(3):
         turn()
     for _ in sys.stdin:
-        start, count = time.perf_counter(), 0
+        times, start = [], time.perf_counter()
         while time.perf_counter() - start < seconds:
+            begin = time.thread_time()
             turn()
-            count += 1
-        print(1e3 * (time.perf_counter() - start) / count, flush=True)
+            times.append(1e3 * (time.thread_time() - begin))
+        print(min(times), median(times), flush=True)
 
 
 def _photos(data: Path) -> list[Path]:
@@ -204,14 +267,14 @@ def _build(folder: Path, flags: str) -> Path:
 
 
 def _print(engines: list[Engine]) -> None:
-    best = {engine.name: median(engine.times) for engine in engines}
+    least = {engine.name: min(engine.least) for engine in engines}
     rows: list[tuple[object, ...]] = []
     for engine in engines:
-        ours = best[engine.name]
-        rows.append((engine.name, ours, min(engine.times), max(engine.times), 1e3 / ours,
-                     *(f"{best[name] / ours:.2f}" for name in LITERT)))
-    print_table(("engine, one thread", "median ms", "least", "most", "inferences/s",
-                 *(f"times as fast as {name.partition(', ')[2]}" for name in LITERT)), rows)
+        ours = least[engine.name]
+        rows.append((engine.name, ours, median(engine.medians), 1e3 / ours, engine.peer,
+                     f"{ours / least[engine.peer]:.2f}"))
+    print_table(("engine, one thread", "least ms", "median ms", "inferences/s", "peer",
+                 "least / peer's"), rows)
 
 
 if __name__ == "__main__":
