@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel that this machine would choose against the portable one: random calls with odd sizes, extreme values and
  * tables, and guard bytes around everything. Prints how many calls differ; 0 is well. */
+#define _DEFAULT_SOURCE
 #define _POSIX_C_SOURCE 200112L
 #include <limits.h>
 #include <stdio.h>
@@ -10,6 +11,11 @@
 #include "kernels/kernel.h"
 #include "kernels/table.h"
 #include "packings.h"
+
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+#include <sys/mman.h>
+#define GUARD_PAGES 1 /* a byte too far is a fault, without sanitizers, which take minutes to compile some kernels */
+#endif
 
 enum { ROUNDS = 1500, GUARD = 0x5a, MOST_PIXELS = 24, MOST_RUNS = 12, MOST_OUT = 72, SLACK = 16 };
 
@@ -42,13 +48,38 @@ static int32_t word(void)
     return (v & 7) == 0 ? extreme[v >> 8 & 7] : (int32_t)draw() >> (v >> 8 & 31);
 }
 
+enum { PAGE = 1 << 16, NOTE = 2 * sizeof(size_t) }; /* a page of any processor; what a mapping's end says of it */
+
+/* Exactly as many bytes as asked for, the last of them in front of what may not be touched. */
 static void *memory(size_t bytes)
 {
-    void *p = malloc(bytes ? bytes : 1); /* exactly: sanitizers see a byte too far */
+#if GUARD_PAGES
+    size_t room = (bytes + NOTE + PAGE - 1) / PAGE * PAGE;
+    uint8_t *at = mmap(NULL, room + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED || mprotect(at + room, PAGE, PROT_NONE) != 0) {
+        abort();
+    }
+    uint8_t *p = at + room - bytes;
+    size_t note[2] = {(size_t)(p - at), room + PAGE};
+    memcpy(p - NOTE, note, NOTE);
+#else
+    void *p = malloc(bytes ? bytes : 1);
     if (p == NULL) {
         abort();
     }
+#endif
     return p;
+}
+
+static void release(void *p)
+{
+#if GUARD_PAGES
+    size_t note[2];
+    memcpy(note, (uint8_t *)p - NOTE, NOTE);
+    munmap((uint8_t *)p - note[0], note[1]);
+#else
+    free(p);
+#endif
 }
 
 static int8_t *bytes(size_t n)
@@ -163,7 +194,7 @@ static void conv_once(const efm_kernel *kernel, const efm_conv_call *asked, cons
     uint8_t *packed = own(kernel->conv_pack_bytes, kernel->conv_pack, &call.tile);
     kernel->conv(&call);
     free(packed), free(other);
-    free(call.scratch);
+    release(call.scratch);
 }
 
 static int conv_differs(const efm_kernel *kernel, uint32_t round)
@@ -206,9 +237,9 @@ static int conv_differs(const efm_kernel *kernel, uint32_t round)
                (unsigned)call.runs, (unsigned)call.run_bytes, (unsigned)call.tile.out, (unsigned)call.flags, once);
     }
     for (uint32_t i = 0; i < call.pixels * call.runs; i++) {
-        free(x[i]);
+        release(x[i]);
     }
-    free(w), free(t), free(a.out), free(b.out), free(a.sums), free(b.sums);
+    release(w), release(t), release(a.out), release(b.out), release(a.sums), release(b.sums);
     return wrong;
 }
 
@@ -227,7 +258,7 @@ static void depthwise_once(const efm_kernel *kernel, const efm_depthwise_call *a
     uint8_t *packed = own(kernel->depthwise_pack_bytes, kernel->depthwise_pack, &call.tile);
     kernel->depthwise(&call);
     free(packed);
-    free(call.scratch);
+    release(call.scratch);
 }
 
 static int depthwise_differs(const efm_kernel *kernel, uint32_t round)
@@ -271,7 +302,7 @@ static int depthwise_differs(const efm_kernel *kernel, uint32_t round)
                (unsigned)call.kernel_w, (unsigned)call.stride_w, (unsigned)call.dilation_w, (unsigned)call.pad_left,
                (unsigned)call.multiplier, (unsigned)channels, once);
     }
-    free(w), free(t), free(x), free(a), free(b);
+    release(w), release(t), release(x), release(a), release(b);
     return wrong;
 }
 
