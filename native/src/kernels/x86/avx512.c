@@ -55,7 +55,9 @@ EFM_VECTOR vec channels_of(const int8_t *at, uint32_t channels, const int vector
 EFM_VECTOR void column_of(const row *rows, size_t offset, const int count, uint32_t channels, const int vectors, vec *v)
 {
     vec x[4] = {zero(), zero(), zero(), zero()};
-    EFM_EACH(i, 4, x[i] = i < count ? flip(channels_of(pixel_of(rows + i, offset), channels, vectors)) : x[i])
+    EFM_EACH (i, 4) {
+        x[i] = i < count ? flip(channels_of(pixel_of(rows + i, offset), channels, vectors)) : x[i];
+    }
     vec low = _mm512_unpacklo_epi8(x[0], x[1]), high = _mm512_unpacklo_epi8(x[2], x[3]);
     v[0] = _mm512_unpacklo_epi16(low, high);
     v[1] = _mm512_unpackhi_epi16(low, high);

@@ -73,7 +73,9 @@ EFM_VECTOR void column_of(const row *rows, size_t offset, const int count, uint3
 {
     vec x[4] = {zero(), zero(), zero(), zero()};
     (void)channels;
-    EFM_EACH(i, 4, x[i] = i < count ? channels_of(pixel_of(rows + i, offset)) : x[i])
+    EFM_EACH (i, 4) {
+        x[i] = i < count ? channels_of(pixel_of(rows + i, offset)) : x[i];
+    }
     vec low = flip(_mm256_unpacklo_epi8(x[0], x[1])), high = flip(_mm256_unpacklo_epi8(x[2], x[3]));
     v[0] = _mm256_unpacklo_epi16(low, high);
     v[vectors - 1] = _mm256_unpackhi_epi16(low, high);

@@ -39,61 +39,70 @@ EFM_VECTOR vec repeat(const uint8_t *x)
 
 EFM_VECTOR void start(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS])
 {
-    if (t->goes_on) {
-        EFM_EACH(p, pixels, EFM_EACH(j, vectors, sums[p][j] = load(t->carry + p * EFM_OWN_BLOCK + j * LANES)))
-    } else {
-        const int which = t->raw ? EFM_OWN_START : EFM_OWN_BIASED;
-        EFM_EACH(j, vectors, {
-            const vec first = load(constants_of(t->own, t->block, j) + which * LANES);
-            EFM_EACH(p, pixels, sums[p][j] = first)
-        })
-    }
-    if (t->add) {
-        EFM_EACH(p, pixels, EFM_EACH(j, vectors, sums[p][j] = add32(sums[p][j], all32(t->add[p]))))
+    const int which = t->raw ? EFM_OWN_START : EFM_OWN_BIASED;
+    EFM_EACH (j, vectors) {
+        const vec first = load(constants_of(t->own, t->block, j) + which * LANES);
+        EFM_EACH (p, pixels) {
+            sums[p][j] = t->goes_on ? load(t->carry + p * EFM_OWN_BLOCK + j * LANES) : first;
+            sums[p][j] = t->add ? add32(sums[p][j], all32(t->add[p])) : sums[p][j];
+        }
     }
 }
 
-/* sums += the chunk's products. Only here do sums have to be in registers, so that they are copied, and every loop but
-   the one over dwords is unrolled. */
+/* sums += the chunk's products. */
 EFM_VECTOR void accumulate(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS])
 {
     const uint8_t *w = t->weights, *x = t->x, *const end = x + 4 * (size_t)t->steps;
     const size_t stride = t->stride;
-    vec s[EFM_TILE][VECTORS];
-    EFM_EACH(p, pixels, EFM_EACH(j, vectors, s[p][j] = sums[p][j]))
 #pragma GCC unroll 2
     for (; x != end; x += 4, w += EFM_WEIGHTS * (size_t)vectors) {
         vec weights[VECTORS];
-        EFM_EACH(j, vectors, weights[j] = load_weights(w + EFM_WEIGHTS * (size_t)j))
-        EFM_EACH(p, pixels, {
+        EFM_EACH (j, vectors) {
+            weights[j] = load_weights(w + EFM_WEIGHTS * (size_t)j);
+        }
+        EFM_EACH (p, pixels) {
             const vec four = repeat(x + (size_t)p * stride);
-            EFM_EACH(j, vectors, s[p][j] = efm_mac(s[p][j], four, weights[j]))
-        })
+            EFM_EACH (j, vectors) {
+                sums[p][j] = efm_mac(sums[p][j], four, weights[j]);
+            }
+        }
     }
-    EFM_EACH(p, pixels, EFM_EACH(j, vectors, sums[p][j] = s[p][j]))
 }
 
 EFM_VECTOR void keep(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS])
 {
-    if (t->stays) {
-        EFM_EACH(p, pixels, EFM_EACH(j, vectors, store(t->carry + p * EFM_OWN_BLOCK + j * LANES, sums[p][j])))
-    } else {
-        EFM_EACH(p, pixels, put_sums(sums[p], vectors, t->carry + p * EFM_OWN_BLOCK))
+    EFM_EACH (p, pixels) {
+        int32_t *to = t->carry + p * EFM_OWN_BLOCK;
+        if (!t->stays) {
+            put_sums(sums[p], vectors, to);
+            continue;
+        }
+        EFM_EACH (j, vectors) {
+            store(to + j * LANES, sums[p][j]);
+        }
     }
 }
 
-EFM_VECTOR void finish(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS]){
-    EFM_EACH(j, vectors,
-             {
-                 const scale s = scale_of(constants_of(t->own, t->block, j));
-                 if (t->block->finish == EFM_OWN_RELU) {
-                     EFM_EACH(p, pixels, sums[p][j] = finish_relu(sums[p][j], &s))
-                 } else {
-                     EFM_EACH(p, pixels, sums[p][j] = finish_signed(sums[p][j], &s))
-                 }
-             })
-        EFM_EACH(p, pixels,
-                 put(sums[p], vectors, t -> own->low, t->own->high, t->out[p] + t->block->first, t->block->channels))}
+EFM_VECTOR void finish(const tile *t, const int pixels, const int vectors, vec sums[EFM_TILE][VECTORS])
+{
+    const limits l = limits_of(t->own->low, t->own->high);
+    const uint32_t first = t->block->first, channels = t->block->channels;
+    EFM_EACH (j, vectors) {
+        const scale s = scale_of(constants_of(t->own, t->block, j));
+        if (t->block->finish == EFM_OWN_RELU) {
+            EFM_EACH (p, pixels) {
+                sums[p][j] = finish_relu(sums[p][j], &s);
+            }
+        } else {
+            EFM_EACH (p, pixels) {
+                sums[p][j] = finish_signed(sums[p][j], &s);
+            }
+        }
+    }
+    EFM_EACH (p, pixels) {
+        put(sums[p], vectors, &l, t->out[p] + first, channels);
+    }
+}
 
 EFM_VECTOR void make(const tile *t, const int pixels, const int vectors)
 {

@@ -20,7 +20,7 @@ typedef struct constants {
     scale scales[VECTORS];
     vec first[VECTORS], padding;
     uint32_t in_width, out_width, channels;
-    int32_t low, high;
+    limits clamp;
     size_t in_stride, out_stride;
 } constants;
 
@@ -39,8 +39,7 @@ EFM_VECTOR void read_constants(const efm_depthwise_call *call, const efm_own_blo
     const efm_own_head *own = efm_own(&call->tile);
     const int which = block->finish == EFM_OWN_ANY ? EFM_OWN_START : EFM_OWN_BIASED;
     const uint8_t *weights = (const uint8_t *)own + block->weights;
-    c->low = own->low;
-    c->high = own->high;
+    c->clamp = limits_of(own->low, own->high);
     c->more_weights = weights;
     c->padding = padding_of(call->in->zero_point);
     c->in_width = call->in->width;
@@ -48,10 +47,13 @@ EFM_VECTOR void read_constants(const efm_depthwise_call *call, const efm_own_blo
     c->out_width = call->out->width;
     c->out_stride = call->out->pixel_stride;
     c->channels = block->channels;
-    EFM_EACH(k, vectors, c->first[k] = load(constants_of(own, block, k) + which * LANES))
-    EFM_EACH(k, vectors, c->scales[k] = scale_of(constants_of(own, block, k)))
-    EFM_EACH(i, EFM_KEPT,
-             EFM_EACH(k, vectors, c->weights[i][k] = load(weights + (size_t)(i * vectors + k) * sizeof(vec))))
+    EFM_EACH (k, vectors) {
+        c->first[k] = load(constants_of(own, block, k) + which * LANES);
+        c->scales[k] = scale_of(constants_of(own, block, k));
+        EFM_EACH (i, EFM_KEPT) {
+            c->weights[i][k] = load(weights + (size_t)(i * vectors + k) * sizeof(vec));
+        }
+    }
 }
 
 /* Adds column `x` of the input, column j of the first output's window. */
@@ -61,19 +63,21 @@ EFM_VECTOR void add_column(const constants *c, const row *rows, uint32_t x, cons
     const int groups = (side + EFM_GROUP - 1) / EFM_GROUP;
     const int inside = x < c->in_width;
     const size_t offset = (size_t)x * c->in_stride;
-    EFM_EACH(g, groups, {
+    EFM_EACH (g, groups) {
         vec v[VECTORS];
         if (inside) {
             column_of(rows + g * EFM_GROUP, offset, side - g * EFM_GROUP, c->channels, vectors, v);
-        } else {
-            EFM_EACH(k, vectors, v[k] = c->padding)
         }
-        EFM_EACH(i, EFM_SIDE_MAX,
-                 if (j - i * stride
-                     >= 0){EFM_EACH(k, vectors,
-                                    sums[i][k] =
-                                        efm_mac(sums[i][k], v[k], weights_of(c, side, j - i * stride, g, k, vectors)))})
-    })
+        EFM_EACH (k, vectors) {
+            v[k] = inside ? v[k] : c->padding;
+        }
+        EFM_EACH (i, EFM_SIDE_MAX) {
+            const int at = j - i * stride;
+            EFM_EACH (k, at >= 0 ? vectors : 0) {
+                sums[i][k] = efm_mac(sums[i][k], v[k], weights_of(c, side, at, g, k, vectors));
+            }
+        }
+    }
 }
 
 /* By the table: a rare case. */
@@ -83,6 +87,23 @@ static EFM_TARGET __attribute__((noinline)) void finish_raw_pixel(const efm_dept
 {
     const efm_table table = efm_table_read(call->tile.table + efm_own(&call->tile)->table);
     efm_x86_requantize(&table, sums, block->first, block->channels, out);
+}
+
+EFM_VECTOR void finish_pixel(const efm_depthwise_call *call, const efm_own_block *block, const constants *c,
+                             const vec *sums, const int vectors, const int how, int8_t *out)
+{
+    vec v[VECTORS];
+    int32_t raw[EFM_OWN_BLOCK];
+    if (how == EFM_OWN_ANY) {
+        put_sums(sums, vectors, raw);
+        finish_raw_pixel(call, block, raw, out);
+        return;
+    }
+    EFM_EACH (k, vectors) {
+        const scale *s = &c->scales[k];
+        v[k] = how == EFM_OWN_RELU ? finish_relu(sums[k], s) : finish_signed(sums[k], s);
+    }
+    put(v, vectors, &c->clamp, out, c->channels);
 }
 
 /* Row r of the call. */
@@ -95,25 +116,27 @@ EFM_VECTOR void make_row(const efm_depthwise_call *call, const efm_own_block *bl
     row rows[EFM_SIDE_MAX];
     window_sums sums;
     memset(padding, call->in->zero_point, sizeof padding);
-    EFM_EACH(i, side, {
+    EFM_EACH (i, side) {
         const int8_t *in = efm_depthwise_row(call, r, (uint32_t)i);
         rows[i] = in ? (row){in + block->first, SIZE_MAX} : (row){padding, 0};
-    })
-    EFM_EACH(i, alive, EFM_EACH(k, vectors, sums[i][k] = c->first[k]))
-    EFM_EACH(j, side - stride, add_column(c, rows, x++, j, side, stride, vectors, sums))
+    }
+    EFM_EACH (i, alive) {
+        EFM_EACH (k, vectors) {
+            sums[i][k] = c->first[k];
+        }
+    }
+    EFM_EACH (j, side - stride) {
+        add_column(c, rows, x++, j, side, stride, vectors, sums);
+    }
     for (uint32_t left = c->out_width; left > 0; left--, out += c->out_stride) {
-        vec v[VECTORS];
-        EFM_EACH(j, stride, add_column(c, rows, x++, side - stride + j, side, stride, vectors, sums))
-        EFM_EACH(k, vectors, v[k] = sums[0][k])
-        EFM_EACH(i, alive, EFM_EACH(k, vectors, sums[i][k] = i + 1 < alive ? sums[i + 1][k] : c->first[k]))
-        if (how == EFM_OWN_ANY) {
-            int32_t raw[EFM_OWN_BLOCK];
-            put_sums(v, vectors, raw);
-            finish_raw_pixel(call, block, raw, out);
-        } else {
-            EFM_EACH(k, vectors,
-                     v[k] = how == EFM_OWN_RELU ? finish_relu(v[k], &c->scales[k]) : finish_signed(v[k], &c->scales[k]))
-            put(v, vectors, c->low, c->high, out, c->channels);
+        EFM_EACH (j, stride) {
+            add_column(c, rows, x++, side - stride + j, side, stride, vectors, sums);
+        }
+        finish_pixel(call, block, c, sums[0], vectors, how, out);
+        EFM_EACH (i, alive) {
+            EFM_EACH (k, vectors) {
+                sums[i][k] = i + 1 < alive ? sums[i + 1][k] : c->first[k];
+            }
         }
     }
 }

@@ -5,12 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Does something for each i of a small constant number, in a row. */
-#define EFM_EACH(i, count, ...) \
-    _Pragma("GCC unroll 8") for (int i = 0; i < (count); i++) \
-    { \
-        __VA_ARGS__; \
-    }
+/* A loop over a small constant number, unrolled so that arrays of vectors are in registers. */
+#define EFM_EACH(i, count) _Pragma("GCC unroll 8") for (int i = 0; i < (count); i++)
 
 /* A row of a window: a null one of the call is `padding`, whatever the offset. */
 typedef struct row {

@@ -85,15 +85,25 @@ static EFM_TARGET __attribute__((noinline)) void store_some(int8_t *out, __m128i
     }
 }
 
+/* What bytes are clamped to, in a register for all pixels. */
+typedef struct limits {
+    __m128i low, high;
+} limits;
+
+EFM_VECTOR limits limits_of(int32_t low, int32_t high)
+{
+    return (limits){_mm_set1_epi8((char)low), _mm_set1_epi8((char)high)};
+}
+
 /* Saturates the lanes of a block, clamps them, and stores the first n in order. */
-EFM_VECTOR void put(const vec *v, const int vectors, int32_t low, int32_t high, int8_t *out, uint32_t n)
+EFM_VECTOR void put(const vec *v, const int vectors, const limits *l, int8_t *out, uint32_t n)
 {
     vec words = _mm256_packs_epi32(v[0], v[vectors - 1]);
     __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     if (vectors == 1) { /* each half came twice */
         bytes = _mm_shuffle_epi32(bytes, _MM_SHUFFLE(3, 1, 2, 0));
     }
-    bytes = _mm_min_epi8(_mm_max_epi8(bytes, _mm_set1_epi8((char)low)), _mm_set1_epi8((char)high));
+    bytes = _mm_min_epi8(_mm_max_epi8(bytes, l->low), l->high);
     if (n == 16) {
         _mm_storeu_si128((__m128i *)(void *)out, bytes);
     } else {

@@ -76,8 +76,18 @@ EFM_VECTOR __mmask64 first(uint32_t n)
     return n < 64 ? ((uint64_t)1 << n) - 1 : ~(uint64_t)0;
 }
 
+/* What bytes are clamped to, in a register for all pixels. */
+typedef struct limits {
+    vec low, high;
+} limits;
+
+EFM_VECTOR limits limits_of(int32_t low, int32_t high)
+{
+    return (limits){_mm512_set1_epi8((char)low), _mm512_set1_epi8((char)high)};
+}
+
 /* Saturates the lanes of a block, clamps them, and stores the first n in order. */
-EFM_VECTOR void put(const vec *v, const int vectors, int32_t low, int32_t high, int8_t *out, uint32_t n)
+EFM_VECTOR void put(const vec *v, const int vectors, const limits *l, int8_t *out, uint32_t n)
 {
     vec bytes;
     if (vectors == 1) {
@@ -87,7 +97,7 @@ EFM_VECTOR void put(const vec *v, const int vectors, int32_t low, int32_t high, 
     } else {
         bytes = _mm512_packs_epi16(_mm512_packs_epi32(v[0], v[1]), _mm512_packs_epi32(v[2], v[3]));
     }
-    bytes = _mm512_min_epi8(_mm512_max_epi8(bytes, _mm512_set1_epi8((char)low)), _mm512_set1_epi8((char)high));
+    bytes = _mm512_min_epi8(_mm512_max_epi8(bytes, l->low), l->high);
     if (n < (uint32_t)(vectors * LANES)) {
         _mm512_mask_storeu_epi8(out, first(n), bytes);
     } else if (vectors == 1) {
