@@ -73,8 +73,8 @@ EFM_VECTOR void add_column(const constants *c, const row *rows, uint32_t x, cons
         }
         EFM_EACH (i, EFM_SIDE_MAX) {
             const int at = j - i * stride;
-            EFM_EACH (k, at >= 0 ? vectors : 0) {
-                sums[i][k] = efm_mac(sums[i][k], v[k], weights_of(c, side, at, g, k, vectors));
+            EFM_EACH (k, vectors) {
+                sums[i][k] = at < 0 ? sums[i][k] : efm_mac(sums[i][k], v[k], weights_of(c, side, at, g, k, vectors));
             }
         }
     }
