@@ -3,7 +3,8 @@
 
     python benchmarks/bench_kernels.py [--runs 5] [--cc gcc]
 
-Compiles bench_kernels.c with the operators once per kernel and prints one table.
+Compiles bench_kernels.c with the operators once per kernel and prints one table. Weights are laid
+out as the kernel wants them, as in a prepared model.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("ops/conv.c", "ops/depthwise.c", "ops/convolution.c", "kernels/portable.c",
-           "kernels/x86.c", "kernels/table.c")
+NATIVE = ROOT / "native" / "src"
+SOURCES = (*(NATIVE / "ops" / name for name in ("conv.c", "depthwise.c", "convolution.c")),
+           *sorted((NATIVE / "kernels").rglob("*.c")))
 KERNELS = {"best": (), "portable": ("-DEFM_KERNEL_X86=0",)}
 BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
           (6, 320, 1, 1))  # expansion, output channels, repeats, first stride
@@ -69,12 +71,11 @@ def mobilenet_v2() -> list[Layer]:
 
 def measure(layers: list[Layer], flags: tuple[str, ...], cc: str, runs: int) -> list[float]:
     """Nanoseconds of each layer with the kernels that `flags` leave."""
-    sources = [ROOT / "native" / "src" / name for name in SOURCES]
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "bench"
-        include = f"-I{ROOT / 'native' / 'src'}"
+        include = f"-I{NATIVE}"
         subprocess.run([cc, "-std=c11", "-O3", *flags, include, "-o", program,
-                        Path(__file__).with_suffix(".c"), *sources], check=True)
+                        Path(__file__).with_suffix(".c"), *SOURCES], check=True)
         lines = "\n".join(layer.line() for layer in layers)
         done = subprocess.run([program, str(runs)], input=lines, capture_output=True, text=True,
                               check=True)

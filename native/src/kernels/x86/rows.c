@@ -7,6 +7,8 @@
 #define EFM_TARGET __attribute__((target("avx2")))
 #include "../by_taps.h"
 
+enum { VECTOR = 16, PATCHES = 4096, PATCH_PIXELS = 32 };
+
 /* The sums of four vectors. */
 static inline EFM_TARGET __m128i sums_of(const __m256i v[4])
 {
@@ -78,7 +80,7 @@ static void short_dots(const int8_t *const x[EFM_PAIR], const int8_t *w, size_t 
 static EFM_TARGET void dots(const int8_t *const x[EFM_PAIR], const int8_t *w, size_t stride, uint32_t rows,
                             uint32_t count, int32_t sums[EFM_PAIR][EFM_BLOCK])
 {
-    if (count < 16) {
+    if (count < VECTOR) {
         short_dots(x, w, stride, rows, count, sums);
         return;
     }
@@ -175,9 +177,38 @@ EFM_TARGET void efm_x86_requantize(const efm_table *table, const int32_t *sums, 
     }
 }
 
-EFM_TARGET void efm_x86_rows_conv(const efm_conv_call *call)
+/* Runs shorter than a vector are joined, some pixels at a time. */
+static void conv_by_patches(const efm_conv_call *call)
 {
-    efm_conv_by_rows(call, dots, efm_x86_requantize);
+    int8_t patches[PATCHES];
+    const int8_t *in[PATCH_PIXELS];
+    uint32_t depth = call->tile.depth, most = PATCHES / depth < PATCH_PIXELS ? PATCHES / depth : PATCH_PIXELS;
+    efm_conv_call some = *call;
+    some.runs = 1;
+    some.run_bytes = depth;
+    some.in = in;
+    for (uint32_t p = 0; p < call->pixels; p += some.pixels) {
+        int8_t *to = patches;
+        some.pixels = call->pixels - p < most ? call->pixels - p : most;
+        some.out = call->out + p;
+        some.sums = call->flags ? call->sums + p : 0;
+        for (uint32_t i = 0; i < some.pixels * call->runs; i++, to += call->run_bytes) {
+            memcpy(to, call->in[(size_t)p * call->runs + i], call->run_bytes);
+        }
+        for (uint32_t i = 0; i < some.pixels; i++) {
+            in[i] = patches + (size_t)i * depth;
+        }
+        efm_conv_by_rows(&some, dots, efm_x86_requantize);
+    }
+}
+
+void efm_x86_rows_conv(const efm_conv_call *call)
+{
+    if (call->runs > 1 && call->run_bytes < VECTOR && call->tile.depth <= PATCHES) {
+        conv_by_patches(call);
+    } else {
+        efm_conv_by_rows(call, dots, efm_x86_requantize);
+    }
 }
 
 static EFM_TARGET void taps(const int8_t *const *x, uint32_t count, const int8_t *w, int32_t w_zero, uint32_t channels,
