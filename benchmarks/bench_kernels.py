@@ -73,8 +73,8 @@ def measure(layers: list[Layer], flags: tuple[str, ...], cc: str, runs: int) -> 
     """Nanoseconds of each layer with the kernels that `flags` leave."""
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "bench"
-        include = f"-I{NATIVE}"
-        subprocess.run([cc, "-std=c11", "-O3", *flags, include, "-o", program,
+        include = (f"-I{NATIVE}", f"-I{ROOT / 'native' / 'include'}")
+        subprocess.run([cc, "-std=c11", "-O3", *flags, *include, "-o", program,
                         Path(__file__).with_suffix(".c"), *SOURCES], check=True)
         lines = "\n".join(layer.line() for layer in layers)
         done = subprocess.run([program, str(runs)], input=lines, capture_output=True, text=True,
