@@ -10,7 +10,7 @@
 #include "row.h"
 
 #define EFM_VECTORS 2
-enum { EFM_GROUP = 2, EFM_ELEMENT = 2, EFM_WEIGHTS = 2 * LANES };
+enum { EFM_GROUP = 2, EFM_ELEMENT = 2, EFM_WEIGHTS = 2 * LANES, EFM_ONES = 0x00010001, EFM_RAISED = 0 };
 
 EFM_VECTOR vec efm_mac(vec sums, vec x, vec weights)
 {
@@ -54,18 +54,6 @@ EFM_VECTOR void bring(const int8_t *x, uint32_t n, uint8_t *to)
 EFM_VECTOR void bring_nothing(uint32_t n, uint8_t *to)
 {
     memset(to, 0, 2 * (size_t)n);
-}
-
-/* Of the inputs in some dwords of a strip. */
-static EFM_TARGET int32_t sum_of(const uint8_t *x, uint32_t steps)
-{
-    int32_t sum = 0;
-    for (uint32_t i = 0; i < 2 * steps; i++) {
-        int16_t v;
-        memcpy(&v, x + 2 * (size_t)i, 2);
-        sum += v;
-    }
-    return sum;
 }
 
 /* Bytes that become 16 bits on their way: half of what would come from far caches. */

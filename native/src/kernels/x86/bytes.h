@@ -7,7 +7,13 @@
 #include "avx2.h"
 #include "own.h"
 
-enum { EFM_GROUP = 4, EFM_ELEMENT = 1, EFM_WEIGHTS = 4 * LANES /* bytes of a vector */ };
+enum {
+    EFM_GROUP = 4,
+    EFM_ELEMENT = 1,
+    EFM_WEIGHTS = 4 * LANES, /* bytes of a vector */
+    EFM_ONES = 0x01010101,   /* weights of a dword of inputs */
+    EFM_RAISED = EFM_OWN_FLIP /* by what inputs in a strip are larger */
+};
 
 EFM_VECTOR vec load_weights(const uint8_t *w)
 {
@@ -20,16 +26,6 @@ EFM_VECTOR void bring_nothing(uint32_t n, uint8_t *to)
     for (uint32_t i = 0; i < n; i++) {
         to[i] = EFM_OWN_FLIP;
     }
-}
-
-/* Of the inputs in some dwords of a strip. */
-static EFM_TARGET int32_t sum_of(const uint8_t *x, uint32_t steps)
-{
-    int32_t sum = 0;
-    for (uint32_t i = 0; i < 4 * steps; i++) {
-        sum += x[i];
-    }
-    return sum - (int32_t)(4 * steps * EFM_OWN_FLIP);
 }
 
 EFM_VECTOR vec padding_of(int32_t padding)

@@ -47,6 +47,24 @@ EFM_VECTOR void bring_pixel(const efm_conv_call *call, uint32_t p, uint32_t at, 
     }
 }
 
+/* The sum of a pixel's inputs in a strip. */
+EFM_VECTOR int32_t sum_of(const uint8_t *x, uint32_t steps)
+{
+    const vec ones = all32(EFM_ONES);
+    int32_t lanes[LANES] = {0}, sum = 0 - (int32_t)(steps * EFM_GROUP * EFM_RAISED);
+    vec sums = zero();
+    uint32_t left = steps;
+    for (; left >= LANES; left -= LANES, x += sizeof(vec)) {
+        sums = efm_mac(sums, load(x), ones);
+    }
+    memcpy(lanes, x, 4 * (size_t)left);
+    store(lanes, efm_mac(sums, load(lanes), ones));
+    for (int i = 0; i < LANES; i++) {
+        sum += lanes[i];
+    }
+    return sum;
+}
+
 static EFM_TARGET void bring_strip(const strip *s)
 {
     const uint32_t at = s->at * EFM_GROUP, left = s->call->tile.depth - at;
