@@ -416,7 +416,7 @@ OPERATOR_RULES = (
     Rule("operator_without_result", "EFM_BAD_OPERATOR", _operator(CONV, 2, "B", 0)),
     Rule("operator_rows_differ", "EFM_BAD_OPERATOR", _operator(CONV, 32, "I", 2)),
     Rule("operator_parameter_missing", "EFM_BAD_OPERATOR", _operator(CONV, 12, "I", 7)),
-    Rule("operator_scratch_too_small", "EFM_BAD_OPERATOR", _operator(CONV, 28, "I", 17)),
+    Rule("operator_scratch_too_small", "EFM_BAD_OPERATOR", _operator(CONV, 28, "I", 1)),
     Rule("input_that_reads", "EFM_BAD_OPERATOR",
          chain(_operator(INPUT, 1, "B", 1), _operator(INPUT, 2, "B", 0))),
     Rule("input_that_makes_two", "EFM_BAD_OPERATOR", _operator(INPUT, 2, "B", 2)),
