@@ -68,8 +68,11 @@ def demo(context: Context) -> None:
 @task(pre=[build], help={"all": "run the long tests too, as CI does",
                          "args": "further arguments for pytest, e.g. '-k store -x'"})
 def test(context: Context, all: bool = False, args: str = "") -> None:
-    """Run the test suite, long tests with --all; what this machine lacks is skipped and said."""
-    _run(context, f"{PYTHON} -m pytest {'--all ' if all else ''}{args}")
+    """Run the tests on all cores, long ones with --all; say what this machine lacks and skip it.
+
+    Tests of one file run one after another on one core; `--args "-n 0"` runs all of them on one.
+    """
+    _run(context, f"{PYTHON} -m pytest -n auto --dist loadfile {'--all ' if all else ''}{args}")
 
 
 @task

@@ -72,8 +72,11 @@ def test_what_is_required_is_marked_and_missed(tasks, helps, inv):
     assert status == 2 and printed == "" and len(said.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("words", "ends"), [((), "-m pytest "), (("--all",), "-m pytest --all "),
-                                             (("--all", "--args", "-x"), "-m pytest --all -x")])
+@pytest.mark.parametrize(("words", "ends"), [
+    ((), "-n auto --dist loadfile "),
+    (("--all",), "-n auto --dist loadfile --all "),
+    (("--all", "--args", "-x"), "-n auto --dist loadfile --all -x"),
+])
 def test_long_tests_run_where_they_are_asked_for(tasks, inv, monkeypatch, words, ends):
     commands = []
     monkeypatch.setattr(tasks, "_run", lambda _, command: commands.append(command))
