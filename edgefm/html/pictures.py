@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from edgefm.html.markup import Markup, number, short, size, tag
+from edgefm.html.style import STYLE
 
 WIDTH = 960
 LABEL_WIDTH, WIDEST_LABEL, CAPTION_WIDTH = 150, 300, 150
@@ -145,3 +147,21 @@ def picture(description: str, height: int, drawn: Sequence[Markup]) -> Markup:
     svg = tag("svg", tag("title", description), *drawn, viewBox=f"0 0 {WIDTH} {height}",
               width=WIDTH, height=height, role="img", class_="picture")
     return tag("div", svg, class_="wide")
+
+
+def svg_file(drawn: Markup, looks: str = "") -> str:
+    """A picture of this module as a file of its own; `looks` are styles besides the report's."""
+    start, end = drawn.index("<svg"), drawn.rindex("</svg>") + len("</svg>")
+    bare = drawn[start:end].replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    style = tag("style", Markup(STYLE + looks + "svg { background: var(--paper); }"))
+    at = bare.index(">") + 1
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{bare[:at]}{style}{bare[at:]}\n'
+
+
+def ticks(low: float, high: float, about: int = 6) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten between two numbers, about `about` of them."""
+    span = max(high - low, 1e-12) / about
+    power = 10.0 ** int(f"{span:e}".split("e")[1])
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= span * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [step * k for k in range(first, last + 1)]

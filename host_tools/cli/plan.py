@@ -8,18 +8,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgefm.compiler.frontier import compile_frontier
 from edgefm.compiler.pipeline import Compiled
 from edgefm.compiler.plan_fields import MOVED, compiled_fields, package_fields
 from edgefm.console.notation import size_text
 from edgefm.console.terminal import say
+from edgefm.errors import BadInput
+from edgefm.files.write import write_file
+from edgefm.html.frontier import LOOKS, drawing
+from edgefm.html.pictures import svg_file
 from edgefm.network.names import short
 from edgefm.package.read import read_info
 from edgefm.planner import OBJECTIVES
+from edgefm.planner.frontier import BudgetPlan
 from edgefm.planner.model import TOTALS
-from host_tools.cli.arguments import add_json
-from host_tools.cli.compilation import add_compile_options, compile_options, load_package
+from host_tools.cli.arguments import add_json, add_output
+from host_tools.cli.compilation import (
+    add_compile_options,
+    compile_options,
+    is_package,
+    load_package,
+)
 from host_tools.cli.inspect import quality_text, rate_fields, removed_fields
 from host_tools.cli.output import print_fields, print_json, print_table
+from host_tools.cli.progress import progress_bar
 
 EXAMPLE = "edgefm plan net.tflite --fast 96K"
 
@@ -29,11 +41,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("net", type=Path, metavar="MODEL|net.efm",
                         help=".tflite, .onnx, .npz, or a package")
     add_json(parser)
+    parser.add_argument("--frontier", action="store_true",
+                        help="plan every size of fast memory that changes anything, maps stored "
+                             "raw: memory against bytes moved")
+    add_output(parser, "-o", "--output", metavar="FILE.svg",
+               help="with --frontier: the picture of it")
     add_compile_options(parser, "--images")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Plan and print."""
+    if arguments.output and not arguments.frontier:
+        raise BadInput("-o draws the frontier; expected --frontier beside it")
+    if arguments.frontier:
+        _frontier(arguments)
+        return
     package = load_package(arguments, arguments.net, pictures=False)
     info = read_info(package.data, str(arguments.net))
     plan: Mapping[str, Any] = package.compiled.plan.to_json() if package.compiled else info.plan
@@ -54,6 +76,38 @@ def run(arguments: argparse.Namespace) -> None:
     _print_buffers(plan["stages"])
     _print_maps([m for m in more.get("maps", plan.get("maps", ())) if not m.get("pooled")])
     _print_pool(plan)
+
+
+def _frontier(arguments: argparse.Namespace) -> None:
+    """Plan every size of fast memory; print the table, draw the picture."""
+    if is_package(arguments.net):
+        raise BadInput(f"{arguments.net}: a package has one plan; --frontier takes the model that "
+                       "it was compiled from")
+    options = compile_options(arguments, arguments.net, pictures=False)
+    with progress_bar(f"plan {arguments.net.name}", None, "plan") as bar:
+
+        def tick(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        name, points = compile_frontier(arguments.net, options, tick)
+    told = [point.to_json() for point in points]
+    if arguments.output:
+        write_file(arguments.output, svg_file(drawing(name, told), LOOKS))
+    if arguments.json:
+        print_json({"network": name, "objective": options.objective, "points": told})
+        return
+    print_table(("fast memory", "used", "external", "maps moved", "weights read", "both"),
+                [_point_row(point) for point in points])
+    say()
+    say(f"{name}: bytes per inference, {points[0].plan.macs:,} multiply-adds in every plan"
+        + (f"; picture: {arguments.output}" if arguments.output else ""))
+
+
+def _point_row(point: BudgetPlan) -> tuple[object, ...]:
+    plan = point.plan
+    return (size_text(point.budget), plan.fast_bytes, plan.external_bytes, point.map_bytes,
+            plan.weight_read_bytes, point.moved_bytes)
 
 
 def _moved_texts(plan: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, str]:

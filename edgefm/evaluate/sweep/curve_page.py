@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edgefm.evaluate.sweep import Curve, MeasuredPoint
 from edgefm.html.document import document
 from edgefm.html.markup import Markup, number, size, tag
-from edgefm.html.pictures import picture
-from edgefm.html.style import STYLE
+from edgefm.html.pictures import picture, svg_file, ticks
 
 WIDTH, HEIGHT = 960, 330
 LEFT, RIGHT, TOP, BOTTOM = 74, 24, 34, 46
@@ -88,12 +86,7 @@ def page(curve: Curve) -> str:
 
 def svg(curve: Curve) -> str:
     """The picture as a file of its own."""
-    inner = drawing(curve)
-    start, end = inner.index("<svg"), inner.rindex("</svg>") + len("</svg>")
-    bare = inner[start:end].replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
-    style = tag("style", Markup(STYLE + _MORE + "svg { background: var(--paper); }"))
-    at = bare.index(">") + 1
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{bare[:at]}{style}{bare[at:]}\n'
+    return svg_file(drawing(curve), _MORE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +173,3 @@ def _mark(one: MeasuredPoint, at: tuple[float, float], bar: tuple[float, float],
                 class_="lossless" if lossless else "point"),
             tag("text", one.point.name.removesuffix(" nats"), x=at[0] + 8,
                 y=round(at[1] + (-24 if lossless else names), 1))]
-
-
-def ticks(low: float, high: float, about: int = 6) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten between two numbers, about so many."""
-    span = max(high - low, 1e-12) / about
-    power = 10.0 ** int(f"{span:e}".split("e")[1])
-    step = next(m * power for m in (1, 2, 5, 10) if m * power >= span * 0.999)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [step * k for k in range(first, last + 1)]

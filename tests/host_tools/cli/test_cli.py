@@ -54,6 +54,17 @@ def test_plan_of_a_package_is_the_plan_it_was_compiled_with(model: Path, net: Pa
     assert edgefm_json("plan", net) == edgefm_json("plan", model)
 
 
+def test_a_frontier_is_a_table_json_and_a_picture(model: Path, tmp_path: Path, edgefm: Edgefm,
+                                                  edgefm_json: Edgefm) -> None:
+    picture = tmp_path / "frontier.svg"
+    points = edgefm_json("plan", model, "--frontier", "-o", picture)["points"]
+    assert [p["moved_bytes"] for p in points] == sorted((p["moved_bytes"] for p in points),
+                                                        reverse=True)
+    assert picture.read_text(encoding="utf-8").count('class="weights"') >= len(points)
+    printed = edgefm("plan", model, "--frontier").splitlines()
+    assert len(printed) == 2 + len(points) + 2  # heads, a line per point, and what they are
+
+
 def test_plan_prints_aligned_tables(model: Path, edgefm: Edgefm) -> None:
     lines = edgefm("plan", model, "--cut", "ops").splitlines()
     assert any(line.startswith("fast memory") for line in lines)
@@ -223,6 +234,8 @@ def test_zoo_lists_and_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edg
     (["fly"], "there is no verb fly"),
     (["plan"], "required"),
     (["plan", "none.tflite"], "none.tflite: no such file"),
+    (["plan", "none.tflite", "-o", "none.svg"], "expected --frontier beside it"),
+    (["plan", "none.efm", "--frontier"], "a package has one plan"),
     (["plan", "none.efm"], "none.efm: no such file"),
     (["plan", "MODEL", "--fast", "many"], "expected a size"),
     (["plan", "MODEL", "--fast", "100"], "smallest feasible"),
