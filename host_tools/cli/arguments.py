@@ -63,9 +63,9 @@ def shape(text: str) -> tuple[int, ...]:
 
 
 def add_output(parser: argparse.ArgumentParser, *flags: str, check: Check = check_file,
-               **options: Any) -> None:
+               group: Any = None, **options: Any) -> None:
     """An argument that names what the verb writes: `check`ed before the verb begins."""
-    action = parser.add_argument(*flags, type=Path, **options)
+    action = (group or parser).add_argument(*flags, type=Path, **options)
     parser.set_defaults(outputs={**(parser.get_default("outputs") or {}), action.dest: check})
 
 

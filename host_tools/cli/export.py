@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turn a recording into CSV files, or into a trace for ui.perfetto.dev."""
+"""Turn a recording into tables or a trace for ui.perfetto.dev, a package into C."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 from edgefm.console.terminal import say, say_path
+from edgefm.files.read import read_bytes
 from edgefm.files.write import check_file, check_folder, writing_text
-from host_tools.cli.arguments import count
+from host_tools.cli.arguments import add_output, count
+from host_tools.outputs.c_project import c_name, c_project, write_c_project
 from host_tools.outputs.tables import write_tables
 from host_tools.outputs.trace import write_trace
 from host_tools.recording import Recording
@@ -19,13 +21,16 @@ EXAMPLE = "edgefm export run1/ --chrome-trace"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `export`."""
-    parser.add_argument("recording", type=Path, metavar="RUN", help="folder or zip of a recording")
+    parser.add_argument("source", type=Path, metavar="RUN|net.efm",
+                        help="folder or zip of a recording; a package for --c")
     kind = parser.add_mutually_exclusive_group(required=True)
     kind.add_argument("--csv", action="store_true",
                       help="a folder of tables: samples, events, stages, energy")
     kind.add_argument("--chrome-trace", action="store_true",
                       help="one JSON file: stages as slices with their energy, power and bytes as "
                       "counters")
+    add_output(parser, "--c", group=kind, metavar="DIR", check=check_folder,
+               help="a folder with the package and the runtime it needs as C, and a program")
     parser.add_argument("-o", "--output", type=Path, metavar="PATH",
                         help="what to write (default: the recording's name with -csv or "
                              ".trace.json)")
@@ -40,7 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read, write, say what was written and what is missing."""
-    path = arguments.recording
+    path = arguments.source
+    if arguments.c is not None:
+        _export_c(path, arguments.c)
+        return
     stem = path.with_suffix("") if path.suffix.lower() == ".zip" else path
     target = arguments.output or stem.with_name(
         f"{stem.name}-csv" if arguments.csv else f"{stem.name}.trace.json")
@@ -55,3 +63,13 @@ def run(arguments: argparse.Namespace) -> None:
             say(f"{target}: {events} events; open it in ui.perfetto.dev")
         for problem in recording.problems:
             say(f"{path}: {problem}", to=sys.stderr)
+
+
+def _export_c(path: Path, folder: Path) -> None:
+    """Write a package as C; say how to compile it."""
+    net = c_name(path.stem)
+    files = c_project(read_bytes(path), str(path), net)
+    write_c_project(files, folder)
+    say_path(folder)
+    say(f"{len(files)} files; cd there and type: cc -O2 -ffp-contract=off -I. -Iedgefm/include *.c "
+        f"$(find edgefm -name '*.c') -o {net}")

@@ -49,7 +49,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType({
         "monitor": "Watch a running device, or a growing recording, in browser and terminal.",
         "report": "Write one HTML page about recordings, side by side.",
         "compare": "Compare two recordings: time, bytes, memory, energy, accuracy.",
-        "export": "Turn a recording into CSV files, or into a trace for ui.perfetto.dev.",
+        "export": "Turn a recording into tables or a trace for ui.perfetto.dev, a package into C.",
         "meters": "List the power meters that are plugged in and test each for a moment.",
     },
     "this command": {

@@ -4,6 +4,8 @@
 #ifndef EFM_CONFIG_H
 #define EFM_CONFIG_H
 
+#include "switches.h"
+
 /* Kernels for x86-64 beside the portable one, used where the processor has what they need: AVX2, and, unless switched
  * off, AVX-VNNI and AVX-512 VNNI. 2 builds the code for AVX-VNNI with AVX-512 VL, to test it where only that is. */
 #ifndef EFM_KERNEL_X86

@@ -4,6 +4,8 @@
 #ifndef EFM_SWITCH_H
 #define EFM_SWITCH_H
 
+#include "switches.h"
+
 /* EFM_HAS(CONV): 0 when the build says -DEFM_WITH_CONV=0, else 1. For #if and for C alike. */
 #define EFM_HAS(name)                    EFM_HAS_VALUE(EFM_WITH_##name)
 #define EFM_HAS_VALUE(value)             EFM_HAS_PASTED(value)

@@ -33,6 +33,7 @@ HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
     ("cli",),
 )
 NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
+    ("switches.h",),
     ("edgefm_status.h", "edgefm_bytes.h", "config.h", "format.h", "switch.h"),
     ("bits", "fixed", "crc32", "rows.h"),
     ("kernels",),

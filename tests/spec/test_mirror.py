@@ -109,6 +109,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "tests/native/test_model.py": ("native/src/check*.*",),
     "tests/spec/test_format.py": ("edgefm/package/records.py", "edgefm/planner/arena.py",
                                   "native/src/format.h"),
+    "tests/host_tools/outputs/test_c_project.py": ("native/src/switches.h",),
     "tests/spec/test_native_builds.py": ("native/src/build.c", "native/src/config.h",
                                          "native/src/switch.h", "native/src/kernels/mve/*"),
 }

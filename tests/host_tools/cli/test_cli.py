@@ -65,6 +65,12 @@ def test_a_frontier_is_a_table_json_and_a_picture(model: Path, tmp_path: Path, e
     assert len(printed) == 2 + len(points) + 2  # heads, a line per point, and what they are
 
 
+def test_a_package_is_exported_as_c(net: Path, tmp_path: Path, edgefm: Edgefm) -> None:
+    assert "cc -O2" in edgefm("export", net, "--c", tmp_path / "c")
+    assert (tmp_path / "c" / f"{net.stem}.efm").read_bytes() == net.read_bytes()
+    assert (tmp_path / "c" / "edgefm" / "include" / "edgefm.h").is_file()
+
+
 def test_plan_prints_aligned_tables(model: Path, edgefm: Edgefm) -> None:
     lines = edgefm("plan", model, "--cut", "ops").splitlines()
     assert any(line.startswith("fast memory") for line in lines)
@@ -235,6 +241,7 @@ def test_zoo_lists_and_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edg
     (["plan"], "required"),
     (["plan", "none.tflite"], "none.tflite: no such file"),
     (["plan", "none.tflite", "-o", "none.svg"], "expected --frontier beside it"),
+    (["export", "none.efm", "--c", "c"], "none.efm: no such file"),
     (["plan", "none.efm", "--frontier"], "a package has one plan"),
     (["plan", "none.efm"], "none.efm: no such file"),
     (["plan", "MODEL", "--fast", "many"], "expected a size"),
