@@ -8,7 +8,7 @@ demo needs nothing but what is installed.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgefm.compiler.options import CompileOptions
@@ -37,7 +37,8 @@ def _digits(folder: Path) -> tuple[Subject, ...]:
     held_out, calibration = write_samples(folder)
     files = read_labels(held_out / "labels.csv", held_out)
     return tuple(Subject(model.name, model.weights,
-                         CompileOptions(fast=model.fast, objective="maps", calib=calibration,
+                         CompileOptions(fast=model.fast, objective="maps", codec="context",
+                                        calib=calibration,
                                         preprocess=model.preprocess, geometry=model.geometry),
                          files) for model in demo_models())
 
@@ -49,9 +50,9 @@ def _photos() -> tuple[Subject, ...]:
         return ()
     files = spread(read_labels(images / "imagenet_val" / "labels.csv", images / "imagenet_val"),
                    PHOTOS)
-    fits = CompileOptions(fast=96 << 10, objective="maps", calib=images / "imagenet_sample")
+    fits = CompileOptions(fast=96 << 10, objective="maps", codec="context",
+                          calib=images / "imagenet_sample")
     return (Subject("MobileNetV2 1.0 224", models / "tf2_mobilenet_v2_1.0_224_ptq.tflite",
                     fits, files),
             Subject("SqueezeNet 1.1", models / "squeezenet1_1_torchvision.onnx",
-                    CompileOptions(fast=96 << 10, objective="maps", calib=fits.calib,
-                                   preprocess="torchvision"), files))
+                    replace(fits, preprocess="torchvision"), files))

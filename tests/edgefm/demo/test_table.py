@@ -28,6 +28,14 @@ def test_subjects_are_the_bundled_networks_and_all_held_out_digits(tmp_path: Pat
     assert {len(one.files) for one in found} == {360}
 
 
+def test_the_first_networks_maps_are_coded(tmp_path: Path,
+                                           capsys: pytest.CaptureFixture[str]) -> None:
+    first = subjects(tmp_path)[0]
+    run = demo.run(replace(first, files=first.files[:16]), tmp_path)
+    assert any(one["codec"] == "context" for one in run["plan"]["maps"])
+    assert run["validate"]["external_read_bytes"] < 0.7 * run["plan"]["external_read_bytes"]
+
+
 def test_photos_join_where_the_folder_is_named(data_dir: Path, tmp_path: Path,
                                                monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGEFM_DATA", str(data_dir))
@@ -45,9 +53,10 @@ def test_demo_prints_a_table_and_writes_package_and_report(
     assert demo.main(["--out", str(tmp_path)]) == 0
     header, line, *_ = capsys.readouterr().out.splitlines()
     assert header.split()[0] == "network" and len(header) == len(line)
-    name, fast, outside, layers, floating, ours = line.split()[:6]
+    name, fast, layers, outside, coded, floating, ours = line.split()[:7]
     assert name == "digits_squeezenet" and int(fast.replace(",", "")) <= small.options.fast
-    assert int(outside.replace(",", "")) < int(layers.replace(",", ""))
+    assert int(coded.replace(",", "")) <= int(outside.replace(",", "")) < int(
+        layers.replace(",", ""))
     assert float(floating) > 85 and abs(float(ours) - float(floating)) < 7
     assert (tmp_path / "digits_squeezenet.efm").stat().st_size > 50_000
     page = ElementTree.fromstring((tmp_path / "report.html").read_text(encoding="utf-8"))
