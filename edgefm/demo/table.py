@@ -25,7 +25,7 @@ PROGRAM = "edgefm.demo"
 COLUMNS = ("network", "fast B", "layer by layer B", "planned B", "coded B", "float %", "int8 %",
            "reference %", "images/s")
 MEANING = ("bytes of feature maps through external memory per picture: every map stored, as by",
-           "runtimes that work layer by layer; what edgefm's plan stores; the same coded, as counted")
+           "runtimes that work layer by layer; what edgefm's plan stores; the same coded, counted")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
