@@ -40,7 +40,7 @@ PREPROCESS = {SQUEEZENET: "torchvision", "mobilenet_v1_0.25_224_float": "tf"}  #
 @dataclass(frozen=True, slots=True)
 class Network:
     """A quantized .tflite, the float file it was made from (None: published quantized), its
-    preprocessing, and whether it takes colour photos."""
+    preprocessing, and whether it takes color photos."""
 
     name: str
     file: Path

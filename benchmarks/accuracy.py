@@ -46,7 +46,7 @@ from edgefm.evaluate.validate import (
     summarize,
 )
 from edgefm.files.write import make_folder
-from edgefm.images.labels import LabelledFile, read_labels, spread
+from edgefm.images.labels import LabeledFile, read_labels, spread
 
 PART = 400  # photos of a random part of the calibration folder
 
@@ -78,7 +78,7 @@ def main() -> None:
                     _parts(options, data, files, judged))
 
 
-def _rows(options: argparse.Namespace, data: Path, files: tuple[LabelledFile, ...],
+def _rows(options: argparse.Namespace, data: Path, files: tuple[LabeledFile, ...],
           judged: dict[str, list[Outcome]]) -> Iterator[tuple[object, ...]]:
     for network in networks(data, options.models):
         views = options.views if network.source else 1
@@ -93,7 +93,7 @@ def _rows(options: argparse.Namespace, data: Path, files: tuple[LabelledFile, ..
                f"{result.kl:.5f} ± {result.kl_error:.5f}", _judge(network.source))
 
 
-def _parts(options: argparse.Namespace, data: Path, files: tuple[LabelledFile, ...],
+def _parts(options: argparse.Namespace, data: Path, files: tuple[LabeledFile, ...],
            judged: dict[str, list[Outcome]]) -> Iterator[tuple[object, ...]]:
     """Other calibrations of the same sources; the float networks need not run again."""
     for source, first in judged.items():
@@ -126,7 +126,7 @@ def _part(data: Path, seed: int) -> Path:
     return folder
 
 
-def _outcomes(network: Network, data: Path, files: tuple[LabelledFile, ...],
+def _outcomes(network: Network, data: Path, files: tuple[LabeledFile, ...],
               options: argparse.Namespace, views: int, oracle: bytes | None) -> list[Outcome]:
     say(network.name)
     compiled = compile_model(network.file, options_for(network, data, fast=options.fast << 10))

@@ -2,7 +2,7 @@
 """Every network against TFLite's reference kernels, tensor by tensor, at every budget and codec.
 
 First the unlimited raw plan: every tensor, reassembled from row taps, against the oracle on random
-inputs (and photos where the network takes colour pictures). Then the smallest feasible budget, one
+inputs (and photos where the network takes color pictures). Then the smallest feasible budget, one
 byte more, 64K, 96K, 160K and unlimited, raw and with every lossless codec: outputs and every tapped
 tensor must be those bits again, counters those of the plan. Asking for no memory at all must name
 the smallest budget that then really works; lower ones of the list are counted as infeasible.

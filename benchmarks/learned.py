@@ -52,7 +52,7 @@ from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.ops.quantize import dequantized, quantized
 from edgefm.package.write import CodedMap, Description, write_package
-from edgefm.planner import Target, analyse, make_plan
+from edgefm.planner import Target, analyze, make_plan
 from edgefm.rate_distortion.channel_transform import in_good_coordinates
 from edgefm.rate_distortion.divergence import Scores, divergences, package_of, scores
 from edgefm.rate_distortion.requantize import requantize
@@ -264,7 +264,7 @@ def _bytes(coder: str, graph: Graph, maps: dict[str, list[Rows]]) -> int:
 
 
 def _package(graph: Graph, names: Sequence[str], codec: str, tables: Sequence[bytes]) -> bytes:
-    layout = analyse(lower(graph))
+    layout = analyze(lower(graph))
     storage = storage_for(layout.program, codec)
     plan = make_plan(layout, Target(), "cost", ",".join(names), storage)
     known = dict(zip(names, tables, strict=True))

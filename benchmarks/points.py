@@ -33,7 +33,7 @@ from edgefm.compiler.load import Model, load_model
 from edgefm.console.pool import completed, process_pool
 from edgefm.evaluate.validate.statistics import mean_and_error
 from edgefm.evaluate.validate.views import views
-from edgefm.images.labels import LabelledFile, read_labels, spread
+from edgefm.images.labels import LabeledFile, read_labels, spread
 from edgefm.images.preprocess import Preprocess, load_image
 from edgefm.network.graph import Graph
 from edgefm.rate_distortion.allocate import ladder
@@ -57,7 +57,7 @@ _FITTED = 12  # calibration photos
 class Looked:
     """Photos that several packages of one network look at, the reference first."""
 
-    files: tuple[LabelledFile, ...]
+    files: tuple[LabeledFile, ...]
     packages: tuple[bytes, ...]
     decisions: tuple[Decision, ...]
     preprocess: Preprocess | None
@@ -86,7 +86,7 @@ def main() -> None:
                       options.workers, lost))
 
 
-def _rows(models: Sequence[str], data: Path, files: tuple[LabelledFile, ...],
+def _rows(models: Sequence[str], data: Path, files: tuple[LabeledFile, ...],
           budgets: Sequence[float], seen: int, workers: int | None,
           lost: list[tuple[float, float, float]]) -> Iterator[tuple[object, ...]]:
     for network in networks(data, models):
@@ -136,7 +136,7 @@ def _coarser(model: Model, network: Network, data: Path, wanted: Sequence[float]
 Measured = tuple[list[float], list[float], list[float]]  # per photo: KL, points lost, changed
 
 
-def _measured(model: Model, graphs: Sequence[Graph], files: tuple[LabelledFile, ...], seen: int,
+def _measured(model: Model, graphs: Sequence[Graph], files: tuple[LabeledFile, ...], seen: int,
               workers: int | None) -> list[Measured]:
     """KL, points and changed decisions of all but the first graph, photo by photo."""
     packages = tuple(package_of(graph) for graph in graphs)

@@ -32,7 +32,7 @@ from _common import (
 
 from edgefm.compiler.load import load_model
 from edgefm.compiler.pipeline import Compiled, compile_loaded
-from edgefm.images.labels import LabelledFile, read_labels, spread
+from edgefm.images.labels import LabeledFile, read_labels, spread
 from edgefm.images.preprocess import InputInfo, load_image
 from edgefm.rate_distortion.divergence import divergences, scores
 from edgefm.runtime import Counters, Runtime
@@ -70,14 +70,14 @@ def main() -> None:
 
 
 def _rows(options: argparse.Namespace, data: Path,
-          files: Sequence[LabelledFile]) -> Iterator[tuple[object, ...]]:
+          files: Sequence[LabeledFile]) -> Iterator[tuple[object, ...]]:
     for network in networks(data, options.models):
         for fast in options.fast:
             yield _row(network, fast, options.kl_budget, data, files)
 
 
 def _row(network: Network, fast: int, budget: float, data: Path,
-         files: Sequence[LabelledFile]) -> tuple[object, ...]:
+         files: Sequence[LabeledFile]) -> tuple[object, ...]:
     say(f"{network.name} in {fast} KiB")
     wanted = replace(options_for(network, data, fast=fast << 10), external=0, kl_budget=budget)
     compiled = compile_loaded(load_model(network.file, wanted), wanted)
@@ -97,7 +97,7 @@ def _row(network: Network, fast: int, budget: float, data: Path,
             max(c.largest_shift for c in found.counters), _adversaries(compiled))
 
 
-def _measure(compiled: Compiled, files: Sequence[LabelledFile]) -> Found:
+def _measure(compiled: Compiled, files: Sequence[LabeledFile]) -> Found:
     before = compiled.uncompressed
     info = before.tensors[before.inputs[0]]
     target = InputInfo(info.shape, info.dtype, info.scale, info.zero_point)

@@ -21,7 +21,7 @@ from _common import data_folder, parser, print_command, print_table, say
 from edgefm.compiler.load import load_model
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_loaded
-from edgefm.evaluate.validate import Labelled, Validation, make_units, process_pool, validate
+from edgefm.evaluate.validate import Labeled, Validation, make_units, process_pool, validate
 from edgefm.images.annotations import read_boxes, read_masks
 from edgefm.images.labels import read_names
 from edgefm.rate_distortion.divergence import decision_of, package_of
@@ -91,7 +91,7 @@ def _rows(options: argparse.Namespace, data: Path) -> Iterator[tuple[object, ...
                    if compiled.rate else "")
 
 
-def _files(subject: Subject, data: Path, names: tuple[str, ...]) -> tuple[Labelled, ...]:
+def _files(subject: Subject, data: Path, names: tuple[str, ...]) -> tuple[Labeled, ...]:
     if subject.task == "segment":
         folder = data / "other" / "voc_segmentation3"
         return read_masks(folder, folder)
@@ -99,7 +99,7 @@ def _files(subject: Subject, data: Path, names: tuple[str, ...]) -> tuple[Labell
     return read_boxes(folder, folder, names).files
 
 
-def _judged(compiled: Compiled, files: tuple[Labelled, ...], subject: Subject,
+def _judged(compiled: Compiled, files: tuple[Labeled, ...], subject: Subject,
             options: argparse.Namespace) -> Validation:
     decisions = (decision_of(compiled.graph), decision_of(compiled.uncompressed))
     units = make_units(files, compiled.package, package_of(compiled.uncompressed),

@@ -102,7 +102,7 @@ ENTRIES = (
           Asset("vww_96_int8.tflite", 333288,
                 "597a384c8c2c8a1276f04702f25013b7838f2f814f1ca7c174d295b73e3d6b7b",
                 _TINY + "visual_wake_words/trained_models/vww_96_int8.tflite")),
-    Entry("person_detect", "person or not, int8 grey, 96x96",
+    Entry("person_detect", "person or not, int8 gray, 96x96",
           Asset("person_detect.tflite", 300568,
                 "808cfdfc0cf3a6fa6f6fa26bfa379ea97c16d5db7334637766e39c3408502e9d",
                 _MICRO + "models/person_detect.tflite")),

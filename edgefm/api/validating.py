@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`edgefm.validate`: accuracy and traffic of a package or a model on labelled files."""
+"""`edgefm.validate`: accuracy and traffic of a package or a model on labeled files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgefm.errors import BadInput
 from edgefm.evaluate.executors import executor
 from edgefm.evaluate.validate import TASKS, Validation, make_units, task_of
 from edgefm.evaluate.validate import validate as validate_units
-from edgefm.evaluate.validate.files import labelled_files
+from edgefm.evaluate.validate.files import labeled_files
 from edgefm.evaluate.validate.judges import Judges, judges_of
 from edgefm.images.clipping import warn_of_clipped
 from edgefm.package.read import read_info
@@ -49,7 +49,7 @@ def validate(net: Source, images: PathLike, labels: PathLike, *, task: str | Non
     data, name, judges = _judged(net, progress, keywords)
     info = read_info(data, name)
     kind = task or task_of([t.shape for t in info.outputs], info.inputs[0].shape)
-    files = labelled_files(Path(labels), Path(images), kind, info.labels, limit)
+    files = labeled_files(Path(labels), Path(images), kind, info.labels, limit)
     warn_of_clipped([file.path for file in files], info.inputs[0], Path(images))
     units = make_units(files, data, judges.oracle, judges.source if kind == "classify" else None,
                        kind, views, judges.decisions)

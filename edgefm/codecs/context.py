@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Codec 4: prediction, adapting contexts, a binary range coder (ours).
 
-A value is predicted from its west, north, north-west and north-east neighbour in the same channel,
+A value is predicted from its west, north, north-west and north-east neighbor in the same channel,
 plus what the prediction of earlier channels of the same pixel missed. The expected error picks the
 contexts of binary decisions: "is it the zero point", the side, the distance in steps of a power of
 two, then plain bits. docs/CODECS.md says why, docs/FORMAT.md has every step; here both directions
@@ -108,7 +108,7 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class Firsts:
-    """Odds of the first step of a distance: where they are, below the centre and from it on."""
+    """Odds of the first step of a distance: where they are, below the center and from it on."""
 
     odds: list[int]
     below: int
@@ -227,7 +227,7 @@ def divide(a: int, b: int) -> int:
 
 
 def near_of(state: State, pixels: Around, c: int) -> int:
-    """What the neighbours say of a value, 1/64."""
+    """What the neighbors say of a value, 1/64."""
     taps = state.tables.taps
     return (sum(tap * pixel[c] for tap, pixel in zip(taps, pixels, strict=True))
             + state.shape.zero_point * (ONE - sum(taps)))
@@ -240,12 +240,12 @@ def missed(state: State, c: int) -> int:
 
 
 def busy(state: State, west: int, east: int) -> int:
-    """The neighbours' part of the expected error, from two differences among them."""
+    """The neighbors' part of the expected error, from two differences among them."""
     return (state.tables.weights[2] * west + state.tables.weights[3] * east) >> 3
 
 
 def predict(state: State, c: int, mean: int, trouble: int) -> Guess:
-    """The prediction `mean` with its classes, where the neighbours expect `trouble`."""
+    """The prediction `mean` with its classes, where the neighbors expect `trouble`."""
     mean = clamp(mean)
     height = mean - LOW * ONE
     of_error, of_average, _, _, of_height = state.tables.weights
@@ -280,14 +280,14 @@ def code_value(state: State, coder: Coder, guess: Guess, firsts: Firsts, v: int)
         if coder.bit(state.odds, context, v == zero):
             return zero
         low += zero == LOW
-    centre, below = max(guess.mean // ONE, low), 0
-    if centre > low:
+    center, below = max(guess.mean // ONE, low), 0
+    if center > low:
         context = 16 * relative(guess, 4, 7) + 4 * min(guess.scale // 2, 3) + guess.part
-        below = coder.bit(state.odds, ZERO_CONTEXTS + context, v < centre)
+        below = coder.bit(state.odds, ZERO_CONTEXTS + context, v < center)
     distance = _code_distance(state, coder, guess, (firsts.odds, firsts.below if below else
                                                     firsts.above),
-                              centre - 1 - v if below else v - centre)
-    v = centre - 1 - distance if below else centre + distance
+                              center - 1 - v if below else v - center)
+    v = center - 1 - distance if below else center + distance
     if not LOW <= v <= HIGH or (state.tables.zero_flag and v == zero):
         raise BadContainer(f"a coded row holds the value {v}, which no encoder writes here")
     return v

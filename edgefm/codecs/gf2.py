@@ -2,7 +2,7 @@
 """Codec 8: learned binary codes of bit planes. Loses: rows come back as near as its tables can.
 
 After Gudovskiy, Hodgkinson and Rigazio (arXiv 1808.05285), with weights that really are ternary.
-A block of neighbouring pixels is taken apart into the 8 bit planes of its values (above the lowest
+A block of neighboring pixels is taken apart into the 8 bit planes of its values (above the lowest
 value of the map). Every stored bit says whether a signed count of plane bits reaches a threshold;
 every value comes back as a constant plus signed powers of two, one for each stored bit it looks at
 (popcounts of masked bits, weighted by plane). A curve may make the steps unequal first and undo

@@ -162,7 +162,7 @@ def _guess(state: State, here: context.Around, c: int, near: int) -> Guess:
                            context.busy(guessing, abs(n - nw), abs(n - ne)))
 
 
-def _centre(state: State, guess: Guess) -> int:
+def _center(state: State, guess: Guess) -> int:
     """The value from which the distance counts."""
     return max(guess.mean // ONE, _lowest(state))
 
@@ -174,13 +174,13 @@ def _lowest(state: State) -> int:
 
 def _voters(state: State, guess: Guess, c: int, seen: tuple[int, ...]) -> list[list[int]]:
     """The weights that speak for one value, the channel's own last; `seen` (64ths) is what the
-    neighbours predict, and w, ww, n."""
+    neighbors predict, and w, ww, n."""
     by_height = SCALES * PARTS
     by_place = by_height + HEIGHTS
     height = context.relative(guess, 10, 15)
     found = [PARTS * guess.scale + guess.part, by_height + 4 * height + min(guess.scale // 4, 3)]
     for i, value in enumerate(seen):
-        steps = (value - _centre(state, guess) * ONE) >> (3 + guess.scale // 2)
+        steps = (value - _center(state, guess) * ONE) >> (3 + guess.scale // 2)
         place = min(max(steps + PLACES // 2, 0), PLACES - 1)
         found.append(by_place + i * PLACES + place)
     return [*(state.shared[i] for i in found), state.own[c]]
@@ -210,12 +210,12 @@ def _code_value(state: State, coder: Coder, guess: Guess, voters: list[list[int]
     zero, flag = guessing.shape.zero_point, guessing.tables.zero_flag
     if flag and _vote(coder, voters, ZERO, v == zero):
         return zero
-    centre, below = _centre(state, guess), 0
-    if centre > _lowest(state):
-        below = _vote(coder, voters, SIDE, v < centre)
-    first, distance = (BELOW, centre - 1 - v) if below else (ABOVE, v - centre)
+    center, below = _center(state, guess), 0
+    if center > _lowest(state):
+        below = _vote(coder, voters, SIDE, v < center)
+    first, distance = (BELOW, center - 1 - v) if below else (ABOVE, v - center)
     distance = _code_distance(coder, guess, voters, first, distance)
-    v = centre - 1 - distance if below else centre + distance
+    v = center - 1 - distance if below else center + distance
     if not LOW <= v <= HIGH or (flag and v == zero):
         raise BadContainer(f"a coded row holds the value {v}, which no encoder writes here")
     return v

@@ -3,7 +3,7 @@
 
 A tile's shift is the row's and an offset, 8 at most. Offsets are *static*, by place in the map;
 *derived* from the row above as it was decoded, which costs no bytes; or *signalled* in front of the
-row. The latter two have four classes of tiles, told by how much neighbouring pixels differ. The
+row. The latter two have four classes of tiles, told by how much neighboring pixels differ. The
 twin, bit for bit, of native/src/codecs/tiles.c; FORMAT.md, "Quality maps", has the rules.
 """
 

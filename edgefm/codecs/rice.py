@@ -2,7 +2,7 @@
 """Codec 5: Golomb-Rice codes with a learned parameter, for processors that can spare little.
 
 Quick tables are what is learned (`quick.py`). Of the older ones, plain tables hold a parameter and
-a centre per channel; others predict each value (`static.py`), and the class of the prediction has
+a center per channel; others predict each value (`static.py`), and the class of the prediction has
 the parameter.
 """
 
@@ -23,7 +23,7 @@ FLAG, PARAMETER, LONGEST, ESCAPE_BITS = 8, 7, 6, 9
 
 @dataclass(slots=True)
 class State:
-    """One cursor; `front` is None and `plain` holds (mode, centre) pairs where tables are plain.
+    """One cursor; `front` is None and `plain` holds (mode, center) pairs where tables are plain.
     With quick tables `quick` is all there is."""
 
     shape: RowShape

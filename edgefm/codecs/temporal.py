@@ -2,7 +2,7 @@
 """Codec 9: a row against the same row of the frame before (ours).
 
 A tile, a run of pixels, is skipped where it is as it was. Other values are coded as `context` codes
-them, but what the neighbours say is blended with the value before and with how the neighbours have
+them, but what the neighbors say is blended with the value before and with how the neighbors have
 changed since; each counts by how well it did lately. Without a frame before, a row is what
 `context` makes of it. docs/FORMAT.md has every step, docs/CODECS.md says when it pays.
 """
@@ -21,7 +21,7 @@ from edgefm.codecs.interface import Rows, RowShape
 from edgefm.errors import BadContainer
 
 HEAD = struct.Struct("<BB")
-# What predicts: neighbours, the frame before, the change of both; then their blend, without the
+# What predicts: neighbors, the frame before, the change of both; then their blend, without the
 # surprises of earlier channels and with them.
 SPATIAL, STILL, MOVED, BLEND, CROSSED, WAYS = range(6)
 SKIP_CONTEXTS, FIRST_CONTEXTS = 2, context.SCALES * 2 * 4

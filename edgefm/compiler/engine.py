@@ -24,7 +24,7 @@ from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Program
 from edgefm.network.rewrite import prune
 from edgefm.package.write import Description, write_package
-from edgefm.planner import analyse, load_target, plan_storing
+from edgefm.planner import analyze, load_target, plan_storing
 from edgefm.planner.storage import Storage
 from edgefm.quantization.engine import Engine, FloatRun, IntegerRun, Result, Work
 from edgefm.runtime import Runtime
@@ -117,7 +117,7 @@ def _macs(graph: Graph) -> int:
 
 def _package(graph: Graph) -> bytes:
     """A package without limits on memory, planned in no time."""
-    layout = analyse(lower(graph))
+    layout = analyze(lower(graph))
     program: Program = layout.program
     plan = plan_storing(layout, load_target(None), Storage(), ())
     return write_package(graph, program, plan, {}, Description(""))

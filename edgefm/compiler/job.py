@@ -24,7 +24,7 @@ from edgefm.kernels.sets import KERNEL_SETS, suited
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.planner import Target, load_target
-from edgefm.planner.layout import Layout, analyse
+from edgefm.planner.layout import Layout, analyze
 from edgefm.rate_distortion import IMAGES, Budget, split
 from edgefm.rate_distortion.quality_maps import SAMPLES, Chooser, chooser_for
 from edgefm.rate_distortion.requantize import requantize
@@ -60,7 +60,7 @@ class Job:
 
     def layout(self, graph: Graph) -> Layout:
         """The graph as a program for the target's kernels, ready to be planned."""
-        return analyse(suited(lower(graph), self.target.kernels, self.options.packing))
+        return analyze(suited(lower(graph), self.target.kernels, self.options.packing))
 
     @property
     def on_chip(self) -> bool:

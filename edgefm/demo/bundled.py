@@ -82,7 +82,7 @@ def _digits_file() -> Path:
 
 
 def enlarge(small: npt.NDArray[np.int64]) -> Images:
-    """Ink counts [N, 8, 8] -> pixels [N, 64, 64]: bilinear between pixel centres, in integers.
+    """Ink counts [N, 8, 8] -> pixels [N, 64, 64]: bilinear between pixel centers, in integers.
 
     Integers make the images the same bytes on every machine.
     """
@@ -133,7 +133,7 @@ def _classes_in_turn(labels: Labels) -> npt.NDArray[np.int64]:
 
 
 def _write_images(folder: Path, images: Images, labels: Labels) -> list[str]:
-    """Write grey PNGs named by position and label; returns the names."""
+    """Write gray PNGs named by position and label; returns the names."""
     make_folder(folder)
     names = [f"{i:04d}_digit_{label}.png" for i, label in enumerate(labels)]
     pairs: Iterable[tuple[str, Images]] = zip(names, images, strict=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from edgefm.compiler.options import CompileOptions
 from edgefm.demo.bundled import demo_models, write_samples
-from edgefm.images.labels import LabelledFile, read_labels, spread
+from edgefm.images.labels import LabeledFile, read_labels, spread
 
-PHOTOS = 100  # of the labelled photos; all of them take minutes
+PHOTOS = 100  # of the labeled photos; all of them take minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Subject:
     name: str
     model: Path
     options: CompileOptions
-    files: tuple[LabelledFile, ...]
+    files: tuple[LabeledFile, ...]
 
 
 def subjects(folder: Path) -> tuple[Subject, ...]:

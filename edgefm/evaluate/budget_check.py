@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A budget for loss that is checked on labelled files, and tightened until they keep it.
+"""A budget for loss that is checked on labeled files, and tightened until they keep it.
 
 Without a check, points are estimated. The check measures the package itself, coded maps and
 all, against the network without coarser maps. Where it loses more than was allowed, what was
 measured (points per nat on these files, or their KL) says how much less KL to allow, and it is
 compiled anew; after `ROUNDS` of that the maps keep their steps and only lossless coding is left.
-Stopping at the first budget that holds favours lucky ones a little: its loss is within its standard
+Stopping at the first budget that holds favors lucky ones a little: its loss is within its standard
 error of what other files will show, not below it for certain.
 """
 
@@ -20,7 +20,7 @@ from edgefm.compiler.load import Model
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import BadInput
-from edgefm.evaluate.validate import Labelled, Validation, make_units, validate
+from edgefm.evaluate.validate import Labeled, Validation, make_units, validate
 from edgefm.package.write import with_rate
 from edgefm.rate_distortion.divergence import decision_of, package_of
 
@@ -31,7 +31,7 @@ _STEP = (0.2, 0.8)          # a new budget's share of the last one, least and mo
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One compilation and what labelled files say: `points` are lost (negative: gained), `met` is
+    """One compilation and what labeled files say: `points` are lost (negative: gained), `met` is
     None for a budget in bytes, which says nothing about loss."""
 
     kl_budget: float | None
@@ -63,14 +63,14 @@ class Check:
 class Judged:
     """The files of a check and how they are judged."""
 
-    files: tuple[Labelled, ...]
+    files: tuple[Labeled, ...]
     task: str
     views: int = 1
 
 
 def compile_checked(model: Model, options: CompileOptions, judged: Judged, pool: Executor,
                     tick: Callable[[], None] = lambda: None) -> tuple[Compiled, Check]:
-    """Compile within a budget that holds on labelled files.
+    """Compile within a budget that holds on labeled files.
 
     Raises BadInput when there is no budget to check, and what compiling and validating raise.
     """

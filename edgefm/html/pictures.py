@@ -62,7 +62,7 @@ def memory(stages: Sequence[Mapping[str, Any]], fast_bytes: int) -> Markup:
 
 
 def memory_key() -> Markup:
-    """What the colours of memory() mean."""
+    """What the colors of memory() mean."""
     return tag("p", tag("span", class_="key ring"), "rows of one stage",
                tag("span", class_="key map"), "held from stage to stage", class_="note")
 

@@ -11,7 +11,7 @@ A class is a number (the network's own, from 0) or one of the network's names; c
 
 Masks, either of
 * a CSV file with the header `file,mask`: a picture, and an image beside the CSV file whose pixels
-  are class numbers (grey, or a palette's indices), 255 for pixels to leave out;
+  are class numbers (gray, or a palette's indices), 255 for pixels to leave out;
 * a folder that holds NAME.png or NAME_….png for every picture NAME.jpg.
 """
 
@@ -35,7 +35,7 @@ from edgefm.images.labels import class_number
 from edgefm.images.picture import decoded
 from edgefm.network.graph import Array
 
-UNLABELLED = 255
+UNLABELED = 255
 _VOC = {"aeroplane": "airplane", "motorbike": "motorcycle", "sofa": "couch", "tvmonitor": "tv"}
 _BOX_HEADER = ["file", "class", "left", "top", "right", "bottom"]
 _MASK_HEADER = ["file", "mask"]
@@ -43,7 +43,7 @@ _MASK_HEADER = ["file", "mask"]
 
 @dataclass(frozen=True, slots=True)
 class TrueBox:
-    """A labelled object: the network's class, edges in picture pixels."""
+    """A labeled object: the network's class, edges in picture pixels."""
 
     index: int
     left: float
@@ -70,7 +70,7 @@ class MaskedFile:
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """Labelled pictures, and how many boxes of each unknown class were left out."""
+    """Labeled pictures, and how many boxes of each unknown class were left out."""
 
     files: tuple[BoxedFile, ...]
     unknown: Mapping[str, int]
@@ -133,10 +133,10 @@ def _by_beginning(masks: Sequence[Path]) -> dict[str, list[Path]]:
 
 
 def read_mask(path: Path) -> Array:
-    """The class of every pixel, uint8 [H, W]. Raises BadInput for an image with colours."""
+    """The class of every pixel, uint8 [H, W]. Raises BadInput for an image with colors."""
     with decoded(path, ("PNG", "BMP", "TIFF"), "mask") as image:
         if image.mode not in ("L", "P", "1"):
-            raise BadInput(f"{path}: mode {image.mode}; expected class numbers as 8-bit grey "
+            raise BadInput(f"{path}: mode {image.mode}; expected class numbers as 8-bit gray "
                            "or as a palette's indices")
         return np.asarray(image).astype(np.uint8)
 

@@ -114,26 +114,26 @@ def draw_boxes(image: Image.Image, found: Sequence[Box]) -> Image.Image:
     width = max(2, max(result.size) // 300)
     font = ImageFont.load_default(max(12, max(result.size) // 45))
     for number, box in enumerate(found):
-        colour = _colour(number)
+        color = _color(number)
         pen.rectangle((box.left, box.top, max(box.left, box.right), max(box.top, box.bottom)),
-                      outline=colour, width=width)
+                      outline=color, width=width)
         text, at = f"{box.name} {box.score:.0%}", (box.left + width, box.top + width)
-        pen.rectangle(pen.textbbox(at, text, font=font), fill=colour)
+        pen.rectangle(pen.textbbox(at, text, font=font), fill=color)
         pen.text(at, text, fill=(0, 0, 0), font=font)
     return result
 
 
 def draw_mask(image: Image.Image, labels: Array) -> Image.Image:
-    """The picture with every class but 0 (background) laid over it in a colour of its own."""
+    """The picture with every class but 0 (background) laid over it in a color of its own."""
     picture = np.asarray(image.convert("RGB"), np.float64)
     result = picture.copy()
     for label in np.unique(labels[labels > 0]):
         here = labels == label
-        result[here] = 0.4 * picture[here] + 0.6 * np.asarray(_colour(int(label)))
+        result[here] = 0.4 * picture[here] + 0.6 * np.asarray(_color(int(label)))
     return Image.fromarray(result.round().astype(np.uint8))
 
 
-def _colour(number: int) -> tuple[int, int, int]:
-    """A bright colour; the golden ratio keeps neighbours apart."""
+def _color(number: int) -> tuple[int, int, int]:
+    """A bright color; the golden ratio keeps neighbors apart."""
     red, green, blue = colorsys.hsv_to_rgb(number * 0.618034 % 1, 0.75, 1.0)
     return round(red * 255), round(green * 255), round(blue * 255)

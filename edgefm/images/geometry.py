@@ -48,7 +48,7 @@ class Placement:
     def mask_to_picture(self, mask: Array, outside: int = 0) -> Array:
         """Map a label map [h, w] over the input to [picture height, picture width], same type.
 
-        Each picture pixel takes the label under its centre; pixels the input never saw get
+        Each picture pixel takes the label under its center; pixels the input never saw get
         `outside`.
         """
         rows, row_seen = self._labels_along(1, mask.shape[0])
@@ -60,8 +60,8 @@ class Placement:
 
     def _labels_along(self, axis: int, labels: int) -> tuple[Array, Array]:
         """For every picture pixel on one axis: the index in the mask, and whether it has one."""
-        centre = np.arange(self.picture[axis]) + 0.5
-        at = centre * self.resized[axis] / self.picture[axis] + self.offset[axis]
+        center = np.arange(self.picture[axis]) + 0.5
+        at = center * self.resized[axis] / self.picture[axis] + self.offset[axis]
         index = np.floor(at * labels / self.input[axis]).astype(np.int64)
         return np.clip(index, 0, labels - 1), (index >= 0) & (index < labels)
 

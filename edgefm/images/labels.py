@@ -21,14 +21,14 @@ _SYNSET = re.compile(r"n\d{8}\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledFile:
+class LabeledFile:
     """A file and the class (0-based, background not counted) that it shows."""
 
     path: Path
     label: int
 
 
-def read_labels(path: Path, folder: Path) -> tuple[LabelledFile, ...]:
+def read_labels(path: Path, folder: Path) -> tuple[LabeledFile, ...]:
     """Read a label file: header `file,label`, one file of `folder` per line, in its order.
 
     Raises BadInput, naming the line, for another header, a label that is no number from 0 up, and
@@ -36,13 +36,13 @@ def read_labels(path: Path, folder: Path) -> tuple[LabelledFile, ...]:
     """
     rows = enumerate(csv.reader(read_lines(path), skipinitialspace=True), 1)
     try:
-        return tuple(_labelled(path, folder, rows))
+        return tuple(_labeled(path, folder, rows))
     except csv.Error as error:
         raise BadInput(f"{path}: not a CSV file ({error})") from None
 
 
-def _labelled(path: Path, folder: Path, rows: Iterator[tuple[int, list[str]]]
-              ) -> Iterator[LabelledFile]:
+def _labeled(path: Path, folder: Path, rows: Iterator[tuple[int, list[str]]]
+              ) -> Iterator[LabeledFile]:
     header = next(rows, (1, []))[1]
     if [name.strip() for name in header] != ["file", "label"]:
         raise BadInput(f"{path}: line 1: expected the header file,label, "
@@ -56,7 +56,7 @@ def _labelled(path: Path, folder: Path, rows: Iterator[tuple[int, list[str]]]
                            f"got {','.join(row)[:60]!r}")
         if not os.path.isfile(folder / row[0]):
             raise BadInput(f"{path}: line {number}: no file {row[0][:200]!r} in {folder}")
-        yield LabelledFile(folder / row[0], label)
+        yield LabeledFile(folder / row[0], label)
 
 
 def class_number(text: str) -> int | None:

@@ -37,9 +37,9 @@ _BROKEN = (OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeE
 
 
 def load_picture(path: Path) -> Image.Image:
-    """Read a picture file, upright (EXIF), first frame; mode "L" for grey files, else "RGB".
+    """Read a picture file, upright (EXIF), first frame; mode "L" for gray files, else "RGB".
 
-    Transparent pixels are laid on white; 16-bit grey keeps its upper 8 bits. Raises BadInput for a
+    Transparent pixels are laid on white; 16-bit gray keeps its upper 8 bits. Raises BadInput for a
     missing, broken, oversized or unknown file.
     """
     with decoded(path, _FORMATS, "picture") as image:

@@ -54,7 +54,7 @@ def _quantized(b: Builder, node: Node, k: int) -> int:
 
 
 def _anchors(b: Builder, node: Node) -> Array:
-    """float32 [N, 4]: centre y, centre x, height, width."""
+    """float32 [N, 4]: center y, center x, height, width."""
     tensor, data = b.tensor(node, 2), b.constant(node, 2)
     real = data if tensor.dtype == "float32" else dequantized(data, tensor)
     if real.ndim != 2 or real.shape[1] != 4:

@@ -35,13 +35,13 @@ def detection_postprocess(call: Call) -> tuple[Array, ...]:
 
 
 def decoded(codes: Array, anchors: Array, attrs: Mapping[str, Any]) -> Array:
-    """Corners [N,4] of boxes coded as offsets of centre and logarithms of size."""
+    """Corners [N,4] of boxes coded as offsets of center and logarithms of size."""
     scales = np.array([attrs[name] for name in ("y_scale", "x_scale", "h_scale", "w_scale")])
     wide = codes[:, :4].astype(np.float64) / scales.astype(np.float32)
     anchor = anchors.astype(np.float64)
-    centre = (wide[:, :2] * anchor[:, 2:] + anchor[:, :2]).astype(np.float32)
+    center = (wide[:, :2] * anchor[:, 2:] + anchor[:, :2]).astype(np.float32)
     half = (0.5 * np.exp(wide[:, 2:]) * anchor[:, 2:]).astype(np.float32)
-    return np.concatenate([centre - half, centre + half], axis=1)
+    return np.concatenate([center - half, center + half], axis=1)
 
 
 def _real(call: Call, index: int) -> Array:

@@ -29,7 +29,7 @@ def mul(call: Call) -> Array:
     a, b = call.values
     if call.is_float:
         return activated(a * b, call.activation)
-    product = fixed.centred(a, call.inputs[0]) * fixed.centred(b, call.inputs[1])
+    product = fixed.centered(a, call.inputs[0]) * fixed.centered(b, call.inputs[1])
     by = fixed.factor(mul_factor(call.inputs[0], call.inputs[1], call.output))
     return fixed.requantized(product, by, call.output, call.activation)
 
@@ -52,6 +52,6 @@ def _sum(call: Call, sign: int) -> Array:
         return activated(a + sign * b, call.activation)
     factors = sum_factors(call.inputs[0], call.inputs[1], call.output)
     of_a, of_b, of_sum = (fixed.factor(real) for real in factors)
-    total = (fixed.scale(fixed.centred(a, call.inputs[0]) << 20, of_a)
-             + sign * fixed.scale(fixed.centred(b, call.inputs[1]) << 20, of_b))
+    total = (fixed.scale(fixed.centered(a, call.inputs[0]) << 20, of_a)
+             + sign * fixed.scale(fixed.centered(b, call.inputs[1]) << 20, of_b))
     return fixed.requantized(total, of_sum, call.output, call.activation)

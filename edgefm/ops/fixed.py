@@ -133,6 +133,6 @@ def clamped(x: Array, output: Tensor, activation: str | None = None) -> Array:
     return np.clip(x, low, high).astype(output.dtype)
 
 
-def centred(x: Array, tensor: Tensor) -> Array:
+def centered(x: Array, tensor: Tensor) -> Array:
     """Quantized values minus their zero point, int64."""
     return x.astype(np.int64) - tensor.zero_point

@@ -16,7 +16,7 @@ def batch_matmul(call: Call) -> Array:
             for value, name in zip(call.values, ("adj_x", "adj_y"), strict=True))
     if call.is_float:
         return np.asarray(a @ b, np.float32)
-    total = fixed.centred(a, call.inputs[0]) @ fixed.centred(b, call.inputs[1])
+    total = fixed.centered(a, call.inputs[0]) @ fixed.centered(b, call.inputs[1])
     by = fixed.factor(matmul_factor(call.inputs[0], call.inputs[1], call.output))
     return fixed.requantized(total, by, call.output)
 

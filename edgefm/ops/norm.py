@@ -19,7 +19,7 @@ def l2_normalization(call: Call) -> Array:
         x = call.values[0]
         root = np.sqrt((x * x).sum(axis=-1, keepdims=True, dtype=np.float32))
         return np.asarray(x / np.maximum(root, _LEAST), np.float32)
-    steps = fixed.centred(call.values[0], call.inputs[0])
+    steps = fixed.centered(call.values[0], call.inputs[0])
     root = fixed.inverse_root((steps * steps).sum(axis=-1, keepdims=True))
     before = SHIFT if call.inputs[0].dtype == "uint8" else 0
     made = fixed.scale(steps << before, fixed.Factor(root.m, root.shift + SHIFT - before))

@@ -34,8 +34,8 @@ def prelu(call: Call) -> Array:
         return np.asarray(np.where(x >= 0, x, x * slope), np.float32)
     above, below = (fixed.factor(real) for real in prelu_factors(call.inputs[0], call.inputs[1],
                                                                    call.output))
-    steps = fixed.centred(x, call.inputs[0])
-    products = steps * fixed.centred(slope, call.inputs[1])
+    steps = fixed.centered(x, call.inputs[0])
+    products = steps * fixed.centered(slope, call.inputs[1])
     made = np.where(steps >= 0, fixed.scale(steps, above), fixed.scale(products, below))
     return fixed.clamped(made + call.output.zero_point, call.output)
 
@@ -55,8 +55,8 @@ def squared_difference(call: Call) -> Array:
     factors = difference_factors(call.inputs[0], call.inputs[1], call.output)
     of_a, of_b, of_square = (fixed.factor(real) for real in factors)
     difference = (
-        fixed.scale(fixed.centred(a, call.inputs[0]) << DIFFERENCE_SHIFT, of_a)
-        - fixed.scale(fixed.centred(b, call.inputs[1]) << DIFFERENCE_SHIFT, of_b))
+        fixed.scale(fixed.centered(a, call.inputs[0]) << DIFFERENCE_SHIFT, of_a)
+        - fixed.scale(fixed.centered(b, call.inputs[1]) << DIFFERENCE_SHIFT, of_b))
     return fixed.requantized(difference * difference, of_square, call.output)
 
 
@@ -73,7 +73,7 @@ def div(call: Call) -> Array:
     if call.is_float:
         with np.errstate(divide="ignore", invalid="ignore"):
             return activated(np.asarray(a / b, np.float32), call.activation)
-    steps, by = (fixed.centred(v, t) for v, t in zip((a, b), call.inputs, strict=True))
+    steps, by = (fixed.centered(v, t) for v, t in zip((a, b), call.inputs, strict=True))
     steps = np.where(by < 0, -steps, steps)
     inverse, bits = inverses(np.abs(by))
     room = _headroom(steps)

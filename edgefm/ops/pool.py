@@ -61,7 +61,7 @@ def total(call: Call) -> Array:
 
 def _total(call: Call) -> Array:
     """The sum of integers whose zero point is gone."""
-    steps = fixed.centred(call.values[0], call.inputs[0])
+    steps = fixed.centered(call.values[0], call.inputs[0])
     return np.asarray(steps.sum(axis=tuple(call.attrs["axes"]),
                                 keepdims=bool(call.attrs.get("keep_dims", True))))
 

@@ -15,7 +15,7 @@ def quantize(call: Call) -> Array:
     if call.is_float:
         return quantized(call.values[0], call.output)
     by = fixed.factor(call.inputs[0].scale / call.output.scale)
-    return fixed.requantized(fixed.centred(call.values[0], call.inputs[0]), by, call.output)
+    return fixed.requantized(fixed.centered(call.values[0], call.inputs[0]), by, call.output)
 
 
 def dequantize(call: Call) -> Array:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from edgefm.errors import BadInput, Infeasible
 from edgefm.network.names import MOST_IN_A_SENTENCE, short
 from edgefm.planner.build import build_plan
-from edgefm.planner.layout import Layout, analyse
+from edgefm.planner.layout import Layout, analyze
 from edgefm.planner.model import Plan
 from edgefm.planner.search import OBJECTIVES, block_cuts, named_cuts
 from edgefm.planner.smallest import roomier, setting_operator, slim_within, smallest
@@ -30,7 +30,7 @@ from edgefm.planner.within import (
     row_by_row,
 )
 
-__all__ = ["OBJECTIVES", "Layout", "Plan", "Storage", "Target", "analyse", "find_plan",
+__all__ = ["OBJECTIVES", "Layout", "Plan", "Storage", "Target", "analyze", "find_plan",
            "load_target", "make_plan", "plan_storing", "slim_plan", "smallest_plan"]
 
 

@@ -53,7 +53,7 @@ class Layout:
         return self.extents[group].map_bytes
 
 
-def analyse(program: Program) -> Layout:
+def analyze(program: Program) -> Layout:
     """Order the program for planning and collect its facts.
 
     Raises BadInput when a map has more rows than the device can count.

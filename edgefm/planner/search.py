@@ -278,7 +278,7 @@ def _subsets(layout: Layout, groups: frozenset[int]) -> Iterator[frozenset[int]]
 
 
 def block_cuts(layout: Layout) -> tuple[int, ...]:
-    """Cuts between blocks: one map is live, and it is no larger than at the neighbouring ones."""
+    """Cuts between blocks: one map is live, and it is no larger than at the neighboring ones."""
     single = [(c, layout.crossing(c)) for c in layout.cuts]
     streams = layout.program.streams
     narrow = [(c, streams[live[0]].map_bytes) for c, live in single if len(live) == 1]

@@ -139,9 +139,9 @@ def products(rows: Floats, taps: Floats) -> Floats:
 def covariance_of(taps: Sequence[Array]) -> Floats:
     """Covariance [blocks, K, K], shrunk towards its diagonal as far as positions are too few."""
     seen = np.concatenate([t[:, ::_every(t.shape[1], _PIXELS)] for t in taps], axis=1)
-    centred = seen - seen.mean(axis=1, keepdims=True, dtype=np.float64)
-    count, k = centred.shape[1:]
-    full = centred.transpose(0, 2, 1) @ centred / count
+    centered = seen - seen.mean(axis=1, keepdims=True, dtype=np.float64)
+    count, k = centered.shape[1:]
+    full = centered.transpose(0, 2, 1) @ centered / count
     variances = np.einsum("bkk->bk", full)
     share = count / (count + k)
     floor = _DAMPING * variances.mean(axis=1, keepdims=True) + _SMALLEST_VARIANCE

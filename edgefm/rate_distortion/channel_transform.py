@@ -4,7 +4,7 @@
 A map has one scale. "channels" divides each channel by its own number, so that the step is large
 where the decision does not depend on the channel. "klt" mixes channels where nothing rectifies
 between them: with G what errors cost (the covariance of derivatives) and R the covariance of what a
-prediction from neighbouring pixels leaves, A = U' G^(1/2), with U the eigenvectors of
+prediction from neighboring pixels leaves, A = U' G^(1/2), with U the eigenvectors of
 G^(1/2) R G^(1/2), makes an error in any new channel cost alike, and what is left to code
 independent. It is the task-aware transform of Young et al., "Transform Quantization for CNN
 Compression" (arXiv:2009.01174), for maps instead of weights; with G = 1 it is the Karhunen-Loeve
@@ -52,7 +52,7 @@ class Base:
 @dataclass(slots=True, eq=False)
 class _Held:
     """What one map held in all samples, in real units: extremes [C], some pixels [N, C], and the
-    covariance [C, C] of what neighbouring pixels do not foretell."""
+    covariance [C, C] of what neighboring pixels do not foretell."""
 
     low: Floats
     high: Floats

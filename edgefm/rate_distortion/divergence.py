@@ -29,7 +29,7 @@ from edgefm.network.graph import Array, Graph, Tensor
 from edgefm.network.operators import Kind, of_kind
 from edgefm.ops.quantize import dequantized
 from edgefm.package.write import Description, write_package
-from edgefm.planner import analyse, load_target, make_plan
+from edgefm.planner import analyze, load_target, make_plan
 from edgefm.runtime import Runtime
 
 _THREADS = os.cpu_count() or 1  # the C runtime runs without the interpreter's lock
@@ -125,7 +125,7 @@ def _objects(graph: Graph, boxes: int) -> Decision:
 
 def package_of(graph: Graph) -> bytes:
     """A package without limits on memory, where nothing is stored outside."""
-    layout = analyse(lower(graph))
+    layout = analyze(lower(graph))
     plan = make_plan(layout, load_target(None))
     return write_package(graph, layout.program, plan, {}, Description(""))
 

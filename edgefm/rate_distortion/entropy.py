@@ -3,7 +3,7 @@
 
 With fine steps a step twice as large saves one bit. A sparse map, or one that is coarse already,
 saves less, and whoever shares out a budget has to know. The estimate is the entropy of what a
-prediction from the west and north neighbours leaves, in classes of how busy it is around: close
+prediction from the west and north neighbors leaves, in classes of how busy it is around: close
 to what an adapting coder makes of the map, without running one.
 """
 

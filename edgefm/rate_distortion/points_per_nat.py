@@ -6,7 +6,7 @@ their size, that is to the root of KL, and how many they change is seen without 
 calibration files of that very network: 30 % per root of a nat on MobileNetV2, 70 % on MobileNetV1
 0.25. A change is a point lost only where it leaves the right class and finds no other right one:
 one in seven to ten, on every network measured (RESULTS.md, KL and points). `edgefm sweep` measures
-a network's own points on labelled files, and `compile --points curve/sweep.json` uses them instead.
+a network's own points on labeled files, and `compile --points curve/sweep.json` uses them instead.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def _cells(values: Floats, rows: int, pixels: int) -> Floats:
 
 
 def _activities(shape: RowShape, rows: Rows, pixels: int) -> Floats:
-    """Mean differences of neighbouring pixels [H, tiles]."""
+    """Mean differences of neighboring pixels [H, tiles]."""
     found = []
     for row in rows:
         sums, values = activity(shape, row, pixels)

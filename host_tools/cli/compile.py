@@ -13,7 +13,7 @@ from edgefm.errors import BadInput
 from edgefm.evaluate.budget_check import Check, Judged, compile_checked
 from edgefm.evaluate.executors import executor
 from edgefm.evaluate.validate import task_of
-from edgefm.evaluate.validate.files import labelled_files
+from edgefm.evaluate.validate.files import labeled_files
 from edgefm.files.write import write_file
 from edgefm.images.answers import expect_names
 from edgefm.package.read import read_info
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_compile_options(parser, "--images")
     group = parser.add_argument_group("check of a budget")
     group.add_argument("--check", type=Path, metavar="DIR",
-                       help="measure the package on this folder of labelled files, and tighten the "
+                       help="measure the package on this folder of labeled files, and tighten the "
                             "budget until they keep it (default: not checked)")
     group.add_argument("--labels", type=Path, metavar="CSV|DIR",
                        help="labels of the files of --check, as for validate (default: none)")
@@ -74,7 +74,7 @@ def _checked(arguments: argparse.Namespace) -> tuple[bytes, Check]:
         graph = model.graph
         task = task_of([graph.tensors[t].shape for t in graph.outputs],
                        graph.tensors[graph.inputs[0]].shape)
-        files = labelled_files(arguments.labels, arguments.check, task, options.labels)
+        files = labeled_files(arguments.labels, arguments.check, task, options.labels)
         judged = Judged(files, task, arguments.views)
         compiled, check = compile_checked(model, options, judged, pool, lambda: bar.update())
     return compiled.package, check
@@ -83,7 +83,7 @@ def _checked(arguments: argparse.Namespace) -> tuple[bytes, Check]:
 def _print_check(check: Check) -> None:
     """Every round; the last is the package that was written."""
     say()
-    say(f"Checked on {check.files} labelled files, {check.views} view(s) of each; points of "
+    say(f"Checked on {check.files} labeled files, {check.views} view(s) of each; points of "
         f"{check.figure}")
     words = {True: "kept", False: "exceeded", None: "not judged: a budget in bytes"}
     print_table(("KL budget", "KL, nats", "points lost", "changed %", "map bytes", "budget"),

@@ -120,13 +120,13 @@ def _slopes(rate: Mapping[str, Any]) -> str:
 
 
 def checked_fields(check: Mapping[str, Any]) -> dict[str, object]:
-    """What labelled files said of coarser steps."""
+    """What labeled files said of coarser steps."""
     seen = f", {check['views']} views of each" if check["views"] > 1 else ""
     error = check["points_error"]
     return {
         f"{check['figure']} points lost": f"{check['points']:.2f}" + (
             "" if error is None else f" (standard error {error:.2f})")
-        + f", checked on {check['files']} labelled files{seen}",
+        + f", checked on {check['files']} labeled files{seen}",
         "KL on these files, nats": f"{check['kl']:.5f}"}
 
 

@@ -20,7 +20,7 @@ from host_tools.cli.device import device_of
 from host_tools.cli.output import print_table
 from host_tools.cli.parsing import parse
 from host_tools.measurement.about import stage_names
-from host_tools.measurement.costs import load_costs, modelled
+from host_tools.measurement.costs import load_costs, modeled
 from host_tools.measurement.energy import EnergyTable, energy_by_stage
 from host_tools.measurement.record import RunRecorder, check_target
 from host_tools.measurement.runs import RecordedRun, read_runs
@@ -97,14 +97,14 @@ def _summary(arguments: argparse.Namespace, recorder: RunRecorder, out: TextIO) 
             say(f"  {channel.name}: {channel.count:,} samples, {channel.lost:,} lost"
                 + (f"; ended: {channel.ended}" if channel.ended else ""), to=out)
         table, names = energy_by_stage(recording), stage_names(recording.meta)
-        rows = _measured(table, names) if table else _modelled(arguments, recording, runs, names)
+        rows = _measured(table, names) if table else _modeled(arguments, recording, runs, names)
     if rows:
         _print_to(out, rows)
     if table:
         say(f"aligned by {table.alignment.method}, off by at most "
             f"{1e3 * table.alignment.error:.3g} ms: {table.alignment.why}", to=out)
     elif rows:
-        say("modelled: bytes and operations times published costs (docs/POWER.md); nothing was "
+        say("modeled: bytes and operations times published costs (docs/POWER.md); nothing was "
             "measured", to=out)
 
 
@@ -120,7 +120,7 @@ def _measured(table: EnergyTable, names: list[str]) -> list[tuple[str, str, str,
             for row in table.rows]
 
 
-def _modelled(arguments: argparse.Namespace, recording: Recording, runs: list[RecordedRun],
+def _modeled(arguments: argparse.Namespace, recording: Recording, runs: list[RecordedRun],
               names: list[str]) -> list[tuple[str, str, str, str]]:
     """Of the last whole run, by the table of costs."""
     costs = load_costs(arguments.costs)
@@ -129,9 +129,9 @@ def _modelled(arguments: argparse.Namespace, recording: Recording, runs: list[Re
         return []
     last, end = whole[-1]
     macs = recording.meta.get("model", {}).get("plan", {}).get("macs", 0)
-    found = [(_name(i, names), modelled(costs, b.counted.since(a.counted)))
+    found = [(_name(i, names), modeled(costs, b.counted.since(a.counted)))
              for i, (a, b) in enumerate(zip(last.stages, last.stages[1:], strict=False))]
-    found.append(("whole run, with operations", modelled(costs, end.counted, macs)))
+    found.append(("whole run, with operations", modeled(costs, end.counted, macs)))
     return [(name, one.label, amount(one.value, "J"),
              f"± {amount(one.error, 'J')} (range of costs)") for name, one in found]
 

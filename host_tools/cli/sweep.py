@@ -13,7 +13,7 @@ from edgefm.evaluate.executors import executor
 from edgefm.evaluate.sweep import BUDGETS, Request, sweep
 from edgefm.evaluate.sweep.curve_page import header, markdown, page, rows, svg
 from edgefm.evaluate.validate import task_of
-from edgefm.evaluate.validate.files import labelled_files
+from edgefm.evaluate.validate.files import labeled_files
 from edgefm.files.write import check_folder, write_file
 from host_tools.cli.arguments import add_json, add_output, positive
 from host_tools.cli.compilation import add_compile_options, compile_options
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     graph = importers.load(arguments.model)
     task = arguments.task or task_of([graph.tensors[t].shape for t in graph.outputs],
                                      graph.tensors[graph.inputs[0]].shape)
-    files = labelled_files(arguments.labels, arguments.images, task, options.labels,
+    files = labeled_files(arguments.labels, arguments.images, task, options.labels,
                            arguments.limit)
     request = Request(arguments.model, options, files, task, arguments.views, arguments.budgets)
     total = len(files) * (2 + len(set(arguments.budgets)))

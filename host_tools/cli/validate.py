@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure accuracy, traffic and speed on labelled pictures."""
+"""Measure accuracy, traffic and speed on labeled pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from edgefm.evaluate.executors import executor
 from edgefm.evaluate.validate import TASKS, Validation, make_units, task_of, validate
-from edgefm.evaluate.validate.files import labelled_files
+from edgefm.evaluate.validate.files import labeled_files
 from edgefm.evaluate.validate.judges import Judges, judges_of
 from edgefm.images.clipping import warn_of_clipped
 from edgefm.package.read import read_info
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     package = load_package(arguments, arguments.net)
     info = read_info(package.data, str(arguments.net))
     task = arguments.task or task_of([t.shape for t in info.outputs], info.inputs[0].shape)
-    files = labelled_files(arguments.labels, arguments.images, task, info.labels,
+    files = labeled_files(arguments.labels, arguments.images, task, info.labels,
                            arguments.limit)
     warn_of_clipped([file.path for file in files], info.inputs[0], arguments.images)
     judges = Judges() if arguments.no_reference else judges_of(package.compiled, arguments.net)
@@ -107,13 +107,13 @@ def _classified(figures: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _detected(figures: Mapping[str, Any]) -> dict[str, object]:
-    return {"labelled boxes, classes": f"{figures['boxes']}, {figures['classes']}",
+    return {"labeled boxes, classes": f"{figures['boxes']}, {figures['classes']}",
             "mAP@0.5 %": _with_error(figures, "map50", ".2f"),
             "oracle's mAP@0.5 %": figures["reference_map50"]}
 
 
 def _segmented(figures: Mapping[str, Any]) -> dict[str, object]:
-    return {"labelled classes": figures["classes"],
+    return {"labeled classes": figures["classes"],
             "mIoU %": _with_error(figures, "miou", ".2f"),
             "oracle's mIoU %": figures["reference_miou"]}
 

@@ -25,7 +25,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType({
         "verify": "Hold packages against every checksum in them, here or on a device.",
         "run": "Run a package, here or on a device: top-5 classes, boxes, or a segmentation.",
         "diff": "Compare every tensor of the deployed plan with the reference, value by value.",
-        "validate": "Measure accuracy, traffic and speed on labelled pictures.",
+        "validate": "Measure accuracy, traffic and speed on labeled pictures.",
         "sweep": "Measure accuracy over the bytes of a network's maps: table, JSON and picture.",
         "codecs": "Measure every codec on a network's own feature maps.",
         "zoo": "List public models, or fetch one into the cache and print where it is.",

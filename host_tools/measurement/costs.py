@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Energy where no meter is: bytes and operations times published costs. Always called modelled.
+"""Energy where no meter is: bytes and operations times published costs. Always called modeled.
 
 It says what memories and arithmetic would take by the table, as a range; not what a board takes.
 """
@@ -18,7 +18,7 @@ from host_tools.link.events import Counted
 
 PICO = 1e-12
 KEYS = {"external": "pj_per_byte", "weights": "pj_per_byte", "operation": "pj_per_mac"}
-LABEL = "modelled"
+LABEL = "modeled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True)
-class Modelled:
+class Modeled:
     """Joules by the table: the middle of the range, and half its width."""
 
     value: float
@@ -73,10 +73,10 @@ def _is_cost(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12
 
 
-def modelled(costs: Costs, counted: Counted, macs: int = 0) -> Modelled:
+def modeled(costs: Costs, counted: Counted, macs: int = 0) -> Modeled:
     """What those bytes and multiply-adds cost by the table."""
     amounts = ((costs.external, counted.external_read_bytes + counted.external_write_bytes),
                (costs.weights, counted.weight_read_bytes), (costs.operation, macs))
     least = sum(cost.least * amount for cost, amount in amounts)
     most = sum(cost.most * amount for cost, amount in amounts)
-    return Modelled((least + most) / 2, (most - least) / 2)
+    return Modeled((least + most) / 2, (most - least) / 2)

@@ -3,7 +3,7 @@
 
 Bytes are means over the runs that were recorded whole: `coded` is what crossed the port, `raw`
 what the plan says would have crossed it uncoded. Energy is measured where there is a meter,
-otherwise modelled from bytes and operations, and always says which.
+otherwise modeled from bytes and operations, and always says which.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from host_tools.measurement.about import (
     why_no_maps,
 )
 from host_tools.measurement.align import align
-from host_tools.measurement.costs import Costs, load_costs, modelled
+from host_tools.measurement.costs import Costs, load_costs, modeled
 from host_tools.measurement.energy import EnergyTable, energy_by_stage
 from host_tools.measurement.runs import RecordedRun, read_runs
 from host_tools.recording.channels import EventChannel
 from host_tools.recording.reader import Recording
 
-MEASURED, MODELLED = "measured", "modelled"
+MEASURED, MODELED = "measured", "modeled"
 PLANNED = ("external_read_bytes", "external_write_bytes")
 
 
@@ -50,7 +50,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """Of one rail (or all memories and operations, where it is modelled); J, or C without volts."""
+    """Of one rail (or all memories and operations, where it is modeled); J, or C without volts."""
 
     rail: str
     unit: str
@@ -139,7 +139,7 @@ def summarize(recording: Recording, costs: Costs | None = None, meter: str | Non
         sum(1 for run in runs if run.end and run.end.status != 0),
         sum(run.missed for run in runs), tuple(stages[:-1]), stages[-1] if stages else None,
         max((end.fast_high_water for end in ends), default=None),
-        MEASURED if table else MODELLED, table.meter if table else costs.name,
+        MEASURED if table else MODELED, table.meter if table else costs.name,
         _alignment(recording, table), tuple(dict.fromkeys(e.outputs_sha256.hex() for e in ends)),
         tuple(recording.problems), validation, maps, "" if maps else why_no_maps(recording.meta))
 
@@ -230,6 +230,6 @@ def _energy(stage: int, table: EnergyTable | None, costs: Costs, moved: Sequence
     if table:
         return tuple(Energy(row.rail, row.unit, Estimate(row.value, row.error))
                      for row in table.rows if row.stage == stage)
-    each = [modelled(costs, one, macs) for one in moved]
+    each = [modeled(costs, one, macs) for one in moved]
     return (Energy("memories and operations" if macs else "memories", "J",
                    Estimate(fmean(e.value for e in each), fmean(e.error for e in each))),)

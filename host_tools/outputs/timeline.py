@@ -52,7 +52,7 @@ def lay_out(stages: Stages) -> Slices:
 
 
 def lay_out_runs(device: EventChannel, stages: Slices) -> Slices:
-    """Every run: about its stages, or when its events came, as far as its neighbours leave room."""
+    """Every run: about its stages, or when its events came, as far as its neighbors leave room."""
     starts, stops, staged, at = [], [], [], 0
     for run in read_runs(device):
         count = max(len(run.stages) - 1, 0)

@@ -19,7 +19,7 @@ from edgefm.package.traffic import MapInfo, traffic
 from host_tools.link.events import Counted
 from host_tools.measurement.about import mapping, plan_of, recorded_maps, stage_names, whole_number
 from host_tools.measurement.align import Stages, align
-from host_tools.measurement.costs import load_costs, modelled
+from host_tools.measurement.costs import load_costs, modeled
 from host_tools.measurement.energy import RailEnergy, measure, measured_columns
 from host_tools.measurement.runs import RecordedRun, read_logs, read_runs
 from host_tools.outputs.timeline import Slices, clip, label, lay_out, lay_out_runs, moment
@@ -76,7 +76,7 @@ def _device_events(recording: Recording, device: EventChannel) -> Iterator[Trace
 
 
 class _Energy:
-    """Energy of stages and runs: measured where there is a meter and a time, else modelled."""
+    """Energy of stages and runs: measured where there is a meter and a time, else modeled."""
 
     def __init__(self, meter: SampleChannel | None, stages: Stages, macs: int) -> None:
         self._meter = meter.name if meter else ""
@@ -86,21 +86,21 @@ class _Energy:
 
     def of_stage(self, at: int, moved: Counted) -> dict[str, object]:
         """Of the stage `at`, counted over all runs."""
-        return self._measured(at) if self._rails else self._modelled("memories", moved, 0)
+        return self._measured(at) if self._rails else self._modeled("memories", moved, 0)
 
     def of_run(self, number: int | None, counted: Counted) -> dict[str, object]:
         """Of a run, by its number among those with stages; None: it has none."""
         if self._rails and number is not None:
             return self._measured(self._stages + number)
-        return self._modelled("memories and operations" if self._macs else "memories", counted,
+        return self._modeled("memories and operations" if self._macs else "memories", counted,
                               self._macs)
 
     def _measured(self, at: int) -> dict[str, object]:
         return {"kind": "measured", "by": self._meter,
                 "rails": {rail.rail: _amount(rail, at) for rail in self._rails}}
 
-    def _modelled(self, what: str, counted: Counted, macs: int) -> dict[str, object]:
-        found = modelled(self._costs, counted, macs)
+    def _modeled(self, what: str, counted: Counted, macs: int) -> dict[str, object]:
+        found = modeled(self._costs, counted, macs)
         return {"kind": found.label, "by": self._costs.name,
                 "rails": {what: {"J": found.value, "error": found.error}}}
 

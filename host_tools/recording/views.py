@@ -86,7 +86,7 @@ class Buckets:
         where = at[good].astype(np.int64)
         if not len(where):
             return
-        edges = np.flatnonzero(np.diff(where, prepend=where[0] - 1))  # neighbours go together
+        edges = np.flatnonzero(np.diff(where, prepend=where[0] - 1))  # neighbors go together
         for ufunc, into, values in ((np.minimum, self.low, low), (np.maximum, self.high, high),
                                     (np.add, self.total, total), (np.add, self.sizes, sizes)):
             ufunc.at(into, where[edges], ufunc.reduceat(values[good], edges))

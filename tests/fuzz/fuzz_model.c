@@ -223,7 +223,7 @@ static span section_of(const uint8_t *package, size_t bytes, uint32_t which)
     return (span){at, size / record, record};
 }
 
-/* Gives a record a field of its neighbour: two buffers then share memory, two operators a scratch. */
+/* Gives a record a field of its neighbor: two buffers then share memory, two operators a scratch. */
 static void copy_field(uint8_t *package, const span *s, uint32_t random)
 {
     uint32_t from = random % s->records, to = random / 7 % s->records, field = random / 49 % (s->record_bytes / 4) * 4;

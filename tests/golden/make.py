@@ -30,7 +30,7 @@ from edgefm.network.program import Stream
 from edgefm.ops import run_graph
 from edgefm.package.records import MAP, Section
 from edgefm.package.write import Description, write_package
-from edgefm.planner import Plan, analyse, load_target, make_plan
+from edgefm.planner import Plan, analyze, load_target, make_plan
 from edgefm.planner.build import build_plan
 from edgefm.planner.layout import Layout
 from edgefm.planner.search import Choice
@@ -242,7 +242,7 @@ NEWS = chain(header("minor", 7), replace(200, lambda _: b"news", flags=0))
 
 
 def plain(package: bytes) -> bytes:
-    """Rice's plain tables, which readers know and writers no longer write: 5 low bits, centre 108.
+    """Rice's plain tables, which readers know and writers no longer write: 5 low bits, center 108.
     Rows are 10 pixels."""
     records, tables = list(MAP.iter_unpack(table(package)[Section.MAPS][1])), b""
     changes = list[Change]()
@@ -320,7 +320,7 @@ GOOD: Mapping[str, Good] = {
 def compile_golden(good: Good) -> bytes:
     """The package; codecs learn from the very input that the golden is run on."""
     graph = good.graph()
-    layout = analyse(lower(graph))
+    layout = analyze(lower(graph))
     plan = _plan(layout, good)
     roomy = write_package(graph, layout.program, make_plan(layout, load_target(None)), {},
                           Description(""))

@@ -17,7 +17,7 @@ from edgefm.network.graph import Graph
 from edgefm.network.program import OpKind
 from edgefm.ops import run_graph
 from edgefm.package.write import write_package
-from edgefm.planner import Plan, Target, analyse
+from edgefm.planner import Plan, Target, analyze
 from edgefm.planner.build import build_plan
 from edgefm.planner.search import Choice
 from edgefm.planner.stages import Stage
@@ -41,7 +41,7 @@ def network() -> Graph:
 def rings() -> Built:
     """One stage: every map is a ring."""
     graph = network()
-    layout = analyse(lower(graph))
+    layout = analyze(lower(graph))
     stage = Stage(0, len(layout.program.ops), 1000)
     plan = build_plan(layout, Choice((stage,), frozenset(), (0.0, 0.0)), Target(), "cost")
     return Built(write_package(graph, layout.program, plan, {}, DESCRIPTION), graph, layout, plan)
@@ -86,7 +86,7 @@ def test_any_firing_done_twice_is_refused(native: ModuleType, rings: Built) -> N
         assert run.status == board.BAD_SCHEDULE
 
 
-def test_any_two_neighbours_exchanged_are_refused_or_run_safely(native: ModuleType,
+def test_any_two_neighbors_exchanged_are_refused_or_run_safely(native: ModuleType,
                                                                 rings: Built) -> None:
     inputs, firings = random_inputs(rings.graph, 0), rings.plan.firings
     refused = 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every file says its licence, and none of them names a machine."""
+"""Every file says its license, and none of them names a machine."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def _generated(path: Path) -> bool:
     return path.parent.name == "runtime" and path.name.startswith("_native")
 
 
-def test_every_code_file_says_its_licence_once(root: Path) -> None:
+def test_every_code_file_says_its_license_once(root: Path) -> None:
     wrong = []
     for path in _files(root, CODE):
         first = path.read_text(encoding="utf-8").splitlines()[:2]

@@ -70,7 +70,7 @@ class Run:
 
 
 def library(native_lib: Any) -> ModuleType:
-    """The whole runtime with the board, undefined behaviour trapped."""
+    """The whole runtime with the board, undefined behavior trapped."""
     files = [*sorted(SOURCE.rglob("*.c")), ROOT / "tests" / "native" / "board.c"]
     built: ModuleType = native_lib(CDEF, _declarations(), files)
     return built

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""C under test: compiled with the files it needs, undefined behaviour trapped, and loaded."""
+"""C under test: compiled with the files it needs, undefined behavior trapped, and loaded."""
 
 import hashlib
 import importlib.util

@@ -15,7 +15,7 @@ from edgefm.network.graph import Array, Graph
 from edgefm.network.program import Stream
 from edgefm.ops import run_graph
 from edgefm.package.write import Description, write_package
-from edgefm.planner import Layout, Plan, Target, analyse, make_plan
+from edgefm.planner import Layout, Plan, Target, analyze, make_plan
 from edgefm.runtime import Runtime
 
 DESCRIPTION = Description("0" * 64)
@@ -36,7 +36,7 @@ class Built:
 def build(graph: Graph, target: Target | None = None, objective: str = "cost", cut: str = "auto",
           codec: str = "raw", refresh: int = 0, paired: bool = False) -> Built:
     """Lower, plan, code and write a quantized graph; `paired`: codes are for two rows."""
-    layout = analyse(lower(graph))
+    layout = analyze(lower(graph))
     storage = storage_for(layout.program, codec, refresh=refresh, paired=paired)
     plan = make_plan(layout, target or Target(), objective, cut, storage)
     samples = [random_inputs(graph, seed) for seed in range(2 * needs_calibration(codec))]
@@ -48,7 +48,7 @@ def build(graph: Graph, target: Target | None = None, objective: str = "cost", c
 def capped(graph: Graph, target: Target, cap_for: Callable[[Stream], Cap | None], codec: str,
            cut: str = "ops") -> Built:
     """As `build`, with a cap for each stored map that `cap_for` gives one."""
-    layout = analyse(lower(graph))
+    layout = analyze(lower(graph))
     storage = storage_for(layout.program, codec, cap_for, pooled=target.external_bytes == 0)
     plan = make_plan(layout, target, "cost", cut, storage)
     samples = [random_inputs(graph, seed) for seed in range(2)]

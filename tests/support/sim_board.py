@@ -21,7 +21,7 @@ QUICK = Timing(resend=0.02, resend_least=0.01, resend_most=0.1, silence=2.0)
 
 @pytest.fixture(scope="session")
 def firmware(need: Callable[[str], str]) -> Path:
-    """The sim board's program, with the address and undefined-behaviour sanitizers."""
+    """The sim board's program, with the address and undefined-behavior sanitizers."""
     need("cc")
     return build("sim", flags=SANITIZED)
 

@@ -4,7 +4,7 @@
 from edgefm.lower import lower
 from edgefm.network.program import Program
 from edgefm.package.write import Description, write_package
-from edgefm.planner import Plan, analyse, load_target, make_plan
+from edgefm.planner import Plan, analyze, load_target, make_plan
 from tests.support.networks import Graph, Network
 
 
@@ -16,7 +16,7 @@ def small_network() -> Graph:
 
 
 def plan_of(graph: Graph, cut: str = "auto") -> tuple[Program, Plan]:
-    layout = analyse(lower(graph))
+    layout = analyze(lower(graph))
     return layout.program, make_plan(layout, load_target(None), cut=cut)
 
 

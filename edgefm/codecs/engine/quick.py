@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The quick tables of rice: the mean of two neighbours predicts, and codes have no escape.
+"""The quick tables of rice: the mean of two neighbors predicts, and codes have no escape.
 
-Plain tables have a parameter and a centre per channel. Others have a class per value, found from
-the sum of the neighbours and how large distances were around. docs/FORMAT.md has every step;
+Plain tables have a parameter and a center per channel. Others have a class per value, found from
+the sum of the neighbors and how large distances were around. docs/FORMAT.md has every step;
 native/src/codecs/engine/quick.h is the twin.
 """
 
@@ -29,11 +29,11 @@ Coder = Callable[[int, int, int], tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Quick:
-    """Tables. Plain: a mode and a centre per channel; others: class maps, which map each channel
+    """Tables. Plain: a mode and a center per channel; others: class maps, which map each channel
     has, the first activity, pixels of a group and what a distance counts in its activity."""
 
     modes: bytes = b""
-    centres: bytes = b""
+    centers: bytes = b""
     maps: tuple[bytes, ...] = ()
     which: bytes = b""
     start: int = 0
@@ -52,9 +52,9 @@ class State:
 
 
 def pack(tables: Quick) -> bytes:
-    """Head, then modes and centres, or maps and which of them each channel has."""
+    """Head, then modes and centers, or maps and which of them each channel has."""
     head = bytes((KIND + len(tables.maps), tables.group, tables.weight, tables.start))
-    return head + tables.modes + tables.centres + b"".join(tables.maps) + tables.which
+    return head + tables.modes + tables.centers + b"".join(tables.maps) + tables.which
 
 
 def unpack(tables: bytes, channels: int, most: int) -> Quick:
@@ -149,7 +149,7 @@ def encode(state: State, rows: list[list[int]]) -> bytes:
         if state.tables.maps:
             _code_channel(state, c, values, put)
         else:
-            _encode_plain(writer, state.tables.modes[c], state.tables.centres[c], values)
+            _encode_plain(writer, state.tables.modes[c], state.tables.centers[c], values)
     return writer.bytes()
 
 
@@ -172,7 +172,7 @@ def decode(state: State, code: bytes) -> list[list[int]]:
     if tables.maps:
         rows = [_code_channel(state, c, [0] * shape.width, get) for c in range(shape.channels)]
     else:
-        rows = [[_decode_plain(reader, tables.modes[c], tables.centres[c])
+        rows = [[_decode_plain(reader, tables.modes[c], tables.centers[c])
                  for _ in range(shape.width)] for c in range(shape.channels)]
     reader.finish()
     return rows
@@ -195,11 +195,11 @@ def _code_channel(state: State, c: int, values: list[int], coder: Coder) -> list
     return out
 
 
-def _encode_plain(writer: BitWriter, mode: int, centre: int, values: list[int]) -> None:
+def _encode_plain(writer: BitWriter, mode: int, center: int, values: list[int]) -> None:
     k = mode & PARAMETER
     for value in values:
         if mode < FLAG:
-            _write_around(writer, k, (value - centre) % 256)
+            _write_around(writer, k, (value - center) % 256)
         else:
             writer.write(value == 0, 1)
             if value:
@@ -212,11 +212,11 @@ def _write_around(writer: BitWriter, k: int, e: int) -> None:
     write(writer, u if u >> k else (e + (1 << k) // 2) % 256, k)
 
 
-def _decode_plain(reader: BitReader, mode: int, centre: int) -> int:
+def _decode_plain(reader: BitReader, mode: int, center: int) -> int:
     k = mode & PARAMETER
     if mode >= FLAG:
         return 0 if reader.read(1) else (read(reader, k, FARTHEST - 1) + 1) % 256
     if reader.read(1):
-        return (centre + reader.read(k) - (1 << k) // 2) % 256
+        return (center + reader.read(k) - (1 << k) // 2) % 256
     u = _read_long(reader, k, FARTHEST - 1)
-    return (centre + (-(u + 1) // 2 if u % 2 else u // 2)) % 256
+    return (center + (-(u + 1) // 2 if u % 2 else u // 2)) % 256

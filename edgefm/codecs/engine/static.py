@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What rice and tans share: prediction from two neighbours, and a class of what it will miss.
+"""What rice and tans share: prediction from two neighbors, and a class of what it will miss.
 
 A row is coded channel by channel, eight pixels (a group) at a time. Values count from 0 here:
 value + 128. docs/FORMAT.md has every step; native/src/codecs/engine/static.h is the twin.

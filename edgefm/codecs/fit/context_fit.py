@@ -41,7 +41,7 @@ TERMS = (0, 1, 2, 4, 6)  # cross terms that tables may have: each costs 2 bytes 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """Rows to learn from: values and neighbours int32 [N, H, W, C]; `used` are not borrowed."""
+    """Rows to learn from: values and neighbors int32 [N, H, W, C]; `used` are not borrowed."""
 
     v: Ints
     around: tuple[Ints, Ints, Ints, Ints]
@@ -136,7 +136,7 @@ def _cross(surprise: Floats, sizes: Sequence[int]) -> list[tuple[tuple[tuple[int
 
 
 def near_of(sample: Sample, shape: RowShape, tables: Tables) -> Ints:
-    """What the neighbours say of every value, in 64ths."""
+    """What the neighbors say of every value, in 64ths."""
     near = sum((t * a for t, a in zip(tables.taps, sample.around, strict=True)),
                np.int32(shape.zero_point * (ONE - sum(tables.taps))))
     return np.asarray(np.clip(near, LOW * ONE, HIGH * ONE + ONE - 1), np.int32)
@@ -239,11 +239,11 @@ def _entropy(tables: Tables, shape: RowShape, v: Ints, mean: Ints, expected: Int
         add(4 * np.clip(height + 10 - scale, 0, 15) + np.minimum(scale // 4, 3), zero)
         v, mean, scale, height = v[~zero], mean[~zero], scale[~zero], height[~zero]
         low += shape.zero_point == LOW
-    centre = np.maximum(mean // ONE, low)
-    below = v < centre
+    center = np.maximum(mean // ONE, low)
+    below = v < center
     side = 16 * np.clip(height + 4 - scale, 0, 7) + 4 * np.minimum(scale // 2, 3) + mean // 16 % 4
-    add((ZERO_CONTEXTS + side)[centre > low], below[centre > low])
-    distance = np.where(below, centre - 1 - v, v - centre)
+    add((ZERO_CONTEXTS + side)[center > low], below[center > low])
+    distance = np.where(below, center - 1 - v, v - center)
     bits = np.maximum(scale // 2 - 2, 0)
     steps = np.minimum(distance >> bits, LONGEST)
     for step in range(LONGEST):

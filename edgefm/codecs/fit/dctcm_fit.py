@@ -85,8 +85,8 @@ def _orders(steps: Ints) -> tuple[tuple[int, ...], float]:
 def _order(rows: Rows) -> tuple[int, ...]:
     """Channels in groups that resemble each other: each group begins with the busiest channel that
     is left, and takes the seven that correlate most with it, one after the other."""
-    centred = rows - rows.mean(0)
-    power = centred.T @ centred
+    centered = rows - rows.mean(0)
+    power = centered.T @ centered
     size = np.sqrt(np.maximum(np.diag(power), 1e-9))
     alike = np.abs(power / size / size[:, None])
     left, out = set(range(rows.shape[1])), list[int]()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Learning the mix codec's tables: context's, and taps of the pixels around in other channels.
 
-What a channel's own neighbours leave is explained by what other channels show: earlier ones at the
+What a channel's own neighbors leave is explained by what other channels show: earlier ones at the
 same pixel, and any at the pixels around. Both are picked one by one, whichever explains most.
 """
 

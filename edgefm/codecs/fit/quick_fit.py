@@ -84,7 +84,7 @@ def group_of(width: int) -> tuple[int, int]:
 
 
 def _look(band: Ints, shape: RowShape, start: int) -> tuple[Ints, Ints]:
-    """Sums of the neighbours, and the activity around each value, as the codec computes them."""
+    """Sums of the neighbors, and the activity around each value, as the codec computes them."""
     north = np.empty_like(band)
     north[1:], north[0] = band[:-1], shape.zero_point + 128
     west = np.empty_like(band)
@@ -157,20 +157,20 @@ def _classes(seen: QuickSurvey, costs: Floats, count: int) -> Candidate:
 
 
 def _plain(seen: QuickSurvey) -> Candidate:
-    """A parameter and a centre, the median, per channel; or a bit of its own for zero."""
-    modes, centres, total = bytearray(), bytearray(), 0.0
+    """A parameter and a center, the median, per channel; or a bit of its own for zero."""
+    modes, centers, total = bytearray(), bytearray(), 0.0
     for c in range(seen.shape.channels):
         own = seen.value[seen.channel == c]
-        centre = int(np.median(own))
-        cost, mode = min(_plain_costs(own, centre, seen.shape.zero_point == -128))
+        center = int(np.median(own))
+        cost, mode = min(_plain_costs(own, center, seen.shape.zero_point == -128))
         total += cost
         modes.append(mode)
-        centres.append(centre if mode < FLAG else 0)
-    return Candidate(quick.pack(Quick(bytes(modes), bytes(centres))), total / len(seen.value))
+        centers.append(center if mode < FLAG else 0)
+    return Candidate(quick.pack(Quick(bytes(modes), bytes(centers))), total / len(seen.value))
 
 
-def _plain_costs(own: npt.NDArray[np.int64], centre: int, flag: bool) -> list[tuple[float, int]]:
-    around = _zigzag((own - centre + 128) % 256 - 128)
+def _plain_costs(own: npt.NDArray[np.int64], center: int, flag: bool) -> list[tuple[float, int]]:
+    around = _zigzag((own - center + 128) % 256 - 128)
     costs = [(float(_cost(around, k).sum()), k) for k in range(PARAMETERS)]
     if flag:
         above = own[own > 0] - 1

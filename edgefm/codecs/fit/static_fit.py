@@ -87,7 +87,7 @@ def _band(values: Rows, number: int, rows: int) -> RowBand:
     return RowBand(values[first - above:first + rows].astype(np.int64) + 128, slice(above, None))
 
 
-def _neighbours(band: Ints, shape: RowShape) -> tuple[Ints, Ints]:
+def _neighbors(band: Ints, shape: RowShape) -> tuple[Ints, Ints]:
     north = np.empty_like(band)
     north[1:], north[0] = band[:-1], shape.zero_point + 128
     west = np.empty_like(band)
@@ -101,7 +101,7 @@ def _taps(bands: Sequence[RowBand], shape: RowShape) -> tuple[int, int]:
     square, mixed = RIDGE * np.eye(2), RIDGE * np.array(USUAL_TAPS)
     zero = shape.zero_point + 128
     for band in bands:
-        west, north = _neighbours(band.values, shape)
+        west, north = _neighbors(band.values, shape)
         corner = np.empty_like(west)
         corner[:, 1:], corner[:, 0] = north[:, :-1], north[:, 0]
         busy = np.abs(north - corner) + np.abs(west - corner)
@@ -119,7 +119,7 @@ def _taps(bands: Sequence[RowBand], shape: RowShape) -> tuple[int, int]:
 
 def _look(band: Ints, shape: RowShape, taps: tuple[int, int], start: int) -> tuple[Ints, Ints]:
     """Predictions, and the activity around each value, as the codecs compute them."""
-    west, north = _neighbours(band, shape)
+    west, north = _neighbors(band, shape)
     offset = (shape.zero_point + 128) * (ONE - sum(taps)) + ONE // 2
     prediction = (taps[0] * west + taps[1] * north + offset) // ONE
     flag = shape.zero_point == -128

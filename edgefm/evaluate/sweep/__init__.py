@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rate-accuracy curve: a network compiled for several KL budgets, each measured on labelled files.
+"""Rate-accuracy curve: a network compiled for several KL budgets, each measured on labeled files.
 
 The work is cut into units: one per budget that compiles, then one per budget and 16 files that
 judges. A unit is a pure function of its description, and its result is kept under its key in the
@@ -31,7 +31,7 @@ from edgefm.evaluate.sweep.units import (
 )
 from edgefm.evaluate.validate import (
     FIGURES,
-    Labelled,
+    Labeled,
     Outcome,
     Validation,
     make_units,
@@ -95,7 +95,7 @@ class Request:
 
     model: Path
     options: CompileOptions
-    files: tuple[Labelled, ...]
+    files: tuple[Labeled, ...]
     task: str
     views: int = 1
     budgets: Sequence[float] = BUDGETS

@@ -20,7 +20,7 @@ from edgefm.compiler.load import load_model
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import compile_loaded
 from edgefm.errors import BadInput
-from edgefm.evaluate.validate import Labelled, Outcome, Unit
+from edgefm.evaluate.validate import Labeled, Outcome, Unit
 from edgefm.files.read import parse_json, read_bytes
 from edgefm.files.write import make_folder, write_file
 from edgefm.images.annotations import MaskedFile
@@ -87,7 +87,7 @@ def judge_unit(point: str, unit: Unit) -> JudgeUnit:
     return JudgeUnit(digest(json.dumps(described).encode()), point, unit)
 
 
-def _label(file: Labelled) -> object:
+def _label(file: Labeled) -> object:
     if isinstance(file, MaskedFile):
         return digest(read_bytes(file.mask))
     return {**asdict(file), "path": ""}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accuracy, distance from the source network, traffic and speed on labelled files.
+"""Accuracy, distance from the source network, traffic and speed on labeled files.
 
 The files are cut into units; any `concurrent.futures.Executor` may run them, in any order and more
 than once: a unit is a pure function of its description, and results are merged by file number.
@@ -30,12 +30,12 @@ from edgefm.console.pool import completed, process_pool
 from edgefm.errors import BadInput
 from edgefm.evaluate.validate import classify, detect, segment
 from edgefm.evaluate.validate.statistics import mean_and_error
-from edgefm.evaluate.validate.unit import TASKS, Labelled, Outcome, Unit, run_unit, task_of
+from edgefm.evaluate.validate.unit import TASKS, Labeled, Outcome, Unit, run_unit, task_of
 from edgefm.package.counters import MapCounters
 from edgefm.package.traffic import MapInfo, MapTraffic, traffic
 from edgefm.rate_distortion.divergence import Decision
 
-__all__ = ["FIGURES", "TASKS", "Labelled", "Outcome", "Unit", "Validation", "make_units",
+__all__ = ["FIGURES", "TASKS", "Labeled", "Outcome", "Unit", "Validation", "make_units",
            "process_pool", "run_unit", "summarize", "task_of", "validate"]
 
 _UNIT = 16  # files: long enough to pay for opening the network, short enough to balance
@@ -79,7 +79,7 @@ class Validation:
                 **self.figures, **fields}
 
 
-def make_units(files: tuple[Labelled, ...], package: bytes, oracle: bytes | None = None,
+def make_units(files: tuple[Labeled, ...], package: bytes, oracle: bytes | None = None,
                source: Path | None = None, task: str = "classify", views: int = 1,
                decisions: tuple[Decision, Decision] | None = None) -> Iterator[Unit]:
     """Cut a validation into units that can run anywhere that sees the files."""

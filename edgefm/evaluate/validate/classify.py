@@ -10,7 +10,7 @@ import numpy as np
 
 from edgefm.errors import BadInput
 from edgefm.evaluate.validate.statistics import mean_and_error
-from edgefm.images.labels import LabelledFile
+from edgefm.images.labels import LabeledFile
 from edgefm.network.graph import Array
 
 TOP = 5
@@ -21,7 +21,7 @@ Evidence = Mapping[str, Any]
 """`label`, and per judge `ours`, `oracle` and `source` the best classes of each view or None."""
 
 
-def evidence(file: LabelledFile, ours: Sequence[Array], oracle: Sequence[Array] | None,
+def evidence(file: LabeledFile, ours: Sequence[Array], oracle: Sequence[Array] | None,
              source: Sequence[Array] | None) -> Evidence:
     """What is kept of one file; each judge gives the class scores of every view.
 

@@ -2,7 +2,7 @@
 """Detection: mean average precision at an overlap of one half.
 
 Of each class that the labels hold, found boxes are taken by falling score; one is right when it
-covers a labelled box of its picture and class with an intersection over union of at least 0.5 that
+covers a labeled box of its picture and class with an intersection over union of at least 0.5 that
 no better-scored one has taken. Average precision is the area under the precision that is reached at
 each recall or beyond (all points, as in Pascal VOC since 2010); mAP is the mean over classes.
 With several views, each is a picture of its own.
@@ -23,7 +23,7 @@ SURE = 0.5  # score from which a box counts for the agreement of two networks
 
 Box = Sequence[float]  # class, score, left, top, right, bottom; without the score for labels
 Evidence = Mapping[str, Any]
-"""`truth`: labelled boxes; `ours` and `oracle` (or None): found boxes of each view."""
+"""`truth`: labeled boxes; `ours` and `oracle` (or None): found boxes of each view."""
 
 
 def evidence(file: BoxedFile, ours: Sequence[Sequence[Box]],
@@ -98,7 +98,7 @@ def average_precision(rows: Sequence[tuple[float, bool]], total: int) -> float:
 
 
 def _marked(boxes: Sequence[Box], truth: Sequence[Box]) -> Iterator[tuple[int, float, bool]]:
-    """Class, score and whether it is right, of every found box of a labelled class."""
+    """Class, score and whether it is right, of every found box of a labeled class."""
     free = list(truth)
     known = {int(index) for index, *_ in truth}
     for index, score, *edges in sorted(boxes, key=lambda box: -box[1]):

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from edgefm.console.terminal import complain
 from edgefm.errors import BadInput
-from edgefm.evaluate.validate.unit import Labelled
+from edgefm.evaluate.validate.unit import Labeled
 from edgefm.images.annotations import read_boxes, read_masks
 from edgefm.images.labels import read_labels, spread
 
 
-def labelled_files(labels: Path, images: Path, task: str, names: Sequence[str],
-                   limit: int | None = None) -> tuple[Labelled, ...]:
+def labeled_files(labels: Path, images: Path, task: str, names: Sequence[str],
+                   limit: int | None = None) -> tuple[Labeled, ...]:
     """The files of a folder with their labels; boxes that are left out are said on stderr."""
     if task == "segment":
         return spread(read_masks(labels, images), limit)

@@ -3,7 +3,7 @@
 
 Pixels of all pictures and views are counted together. A class's figure is the number of pixels
 that both the labels and the network give it, over those that either does; mIoU is the mean over
-the classes that the labels hold. Pixels labelled 255 are left out.
+the classes that the labels hold. Pixels labeled 255 are left out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from edgefm.errors import BadInput
 from edgefm.evaluate.validate.statistics import jackknife
-from edgefm.images.annotations import UNLABELLED, MaskedFile, read_mask
+from edgefm.images.annotations import UNLABELED, MaskedFile, read_mask
 from edgefm.network.graph import Array
 
 Counts = npt.NDArray[np.int64]
@@ -42,8 +42,8 @@ def evidence(file: MaskedFile, size: tuple[int, int], ours: Sequence[Array],
 
 def _counted(truth: Array, masks: Sequence[Array]) -> Counts:
     """Pixels by label and by the network's class."""
-    size = 1 + max(int(truth[truth != UNLABELLED].max(initial=0)), *(int(m.max()) for m in masks))
-    seen = truth != UNLABELLED
+    size = 1 + max(int(truth[truth != UNLABELED].max(initial=0)), *(int(m.max()) for m in masks))
+    seen = truth != UNLABELED
     codes = [size * truth[seen].astype(np.int64) + mask[seen] for mask in masks]
     return np.bincount(np.concatenate(codes), minlength=size * size).reshape(size, size)
 
@@ -72,12 +72,12 @@ def figures(found: Sequence[Evidence]) -> dict[str, float | None]:
 
 
 def miou(counts: Counts, pictures: Sequence[int]) -> float:
-    """The mean over labelled classes in percent; `counts` [pictures, label, class]."""
+    """The mean over labeled classes in percent; `counts` [pictures, label, class]."""
     total = counts[list(pictures)].sum(axis=0)
     both = np.diagonal(total)
     either = total.sum(axis=0) + total.sum(axis=1) - both
-    labelled = total.sum(axis=1) > 0
-    return 100 * float((both[labelled] / either[labelled]).mean()) if labelled.any() else 0.0
+    labeled = total.sum(axis=1) > 0
+    return 100 * float((both[labeled] / either[labeled]).mean()) if labeled.any() else 0.0
 
 
 def _stacked(tables: Sequence[Sequence[Sequence[int]]]) -> Counts:

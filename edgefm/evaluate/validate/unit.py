@@ -20,7 +20,7 @@ from edgefm.evaluate.validate.views import View, views
 from edgefm.images import answers
 from edgefm.images.annotations import BoxedFile, MaskedFile
 from edgefm.images.geometry import Placement
-from edgefm.images.labels import LabelledFile
+from edgefm.images.labels import LabeledFile
 from edgefm.images.picture import load_picture
 from edgefm.images.preprocess import (
     Preprocess,
@@ -36,7 +36,7 @@ from edgefm.rate_distortion.divergence import Decision, divergence
 from edgefm.runtime.runtime import Runtime
 
 TASKS = ("classify", "detect", "segment")
-Labelled = LabelledFile | BoxedFile | MaskedFile
+Labeled = LabeledFile | BoxedFile | MaskedFile
 _COUNTED = ("external_read_bytes", "external_write_bytes", "coded_bytes", "coded_values",
             "capped_rows")
 
@@ -52,7 +52,7 @@ class Unit:
     """
 
     first: int
-    files: tuple[Labelled, ...]
+    files: tuple[Labeled, ...]
     package: bytes = field(repr=False)
     oracle: bytes | None = field(default=None, repr=False)
     source: Path | None = None
@@ -99,14 +99,14 @@ def run_unit(unit: Unit) -> tuple[Outcome, ...]:
 
 def _judge(unit: Unit, index: int, preprocess: Preprocess | None, ours: PackageJudge,
            oracle: PackageJudge | Oracle | None, source: FloatNet | None) -> Outcome:
-    labelled = unit.files[index]
+    labeled = unit.files[index]
     start = time.perf_counter()
-    file = _read(labelled.path, preprocess, ours.runtime, unit)
+    file = _read(labeled.path, preprocess, ours.runtime, unit)
     inputs = [view.of(file.data) for view in file.views] if unit.views > 1 else [file.data]
     mine = [ours.see(data) for data in inputs]
     seconds = time.perf_counter() - start
     judged = [oracle.see(data) for data in inputs] if oracle else None
-    evidence, kl = _KEEP[unit.task](labelled, file, ours.runtime, mine, judged, source, preprocess)
+    evidence, kl = _KEEP[unit.task](labeled, file, ours.runtime, mine, judged, source, preprocess)
     if unit.decisions and judged:
         kl = float(np.mean([divergence(b.decision, a.decision)
                             for a, b in zip(mine, judged, strict=True)
@@ -132,10 +132,10 @@ def _read(path: Path, preprocess: Preprocess | None, runtime: Runtime, unit: Uni
 Kept = tuple[Mapping[str, Any], float | None]
 
 
-def _classified(labelled: Labelled, file: _File, runtime: Runtime, mine: Sequence[Seen],
+def _classified(labeled: Labeled, file: _File, runtime: Runtime, mine: Sequence[Seen],
                 judged: Sequence[Seen] | None, source: FloatNet | None,
                 preprocess: Preprocess | None) -> Kept:
-    assert isinstance(labelled, LabelledFile)
+    assert isinstance(labeled, LabeledFile)
     info = runtime.outputs[0]
 
     def read(seen: Sequence[Seen]) -> list[Array]:
@@ -144,25 +144,25 @@ def _classified(labelled: Labelled, file: _File, runtime: Runtime, mine: Sequenc
     ours, oracle = read(mine), read(judged) if judged else None
     floated = None
     if source:
-        data = source.input(labelled.path, preprocess)
+        data = source.input(labeled.path, preprocess)
         seen = [view.of(data) for view in file.views] if len(file.views) > 1 else [data]
         floated = [classify.class_scores(source.output(one), 1.0, 0) for one in seen]
     judge = floated or oracle
     kl = float(np.mean([classify.divergence(b, a) for a, b in zip(ours, judge, strict=True)])
                ) if judge else None
-    return classify.evidence(labelled, ours, oracle, floated), kl
+    return classify.evidence(labeled, ours, oracle, floated), kl
 
 
-def _detected(labelled: Labelled, file: _File, runtime: Runtime, mine: Sequence[Seen],
+def _detected(labeled: Labeled, file: _File, runtime: Runtime, mine: Sequence[Seen],
               judged: Sequence[Seen] | None, *_: object) -> Kept:
-    assert isinstance(labelled, BoxedFile) and file.placement is not None
+    assert isinstance(labeled, BoxedFile) and file.placement is not None
     placement, size = file.placement, picture_size(tuple(runtime.inputs[0].shape))[::-1]
 
     def read(seen: Sequence[Seen]) -> list[list[list[float]]]:
         return [_boxes(one.outputs, view, placement, size)
                 for one, view in zip(seen, file.views, strict=True)]
 
-    return detect.evidence(labelled, read(mine), read(judged) if judged else None), None
+    return detect.evidence(labeled, read(mine), read(judged) if judged else None), None
 
 
 def _boxes(outputs: Sequence[Array], view: View, placement: Placement,
@@ -173,16 +173,16 @@ def _boxes(outputs: Sequence[Array], view: View, placement: Placement,
             for box in answers.boxes(straight, placement, (), 0.0)]
 
 
-def _segmented(labelled: Labelled, file: _File, runtime: Runtime, mine: Sequence[Seen],
+def _segmented(labeled: Labeled, file: _File, runtime: Runtime, mine: Sequence[Seen],
                judged: Sequence[Seen] | None, *_: object) -> Kept:
-    assert isinstance(labelled, MaskedFile) and file.placement is not None
+    assert isinstance(labeled, MaskedFile) and file.placement is not None
     placement, size = file.placement, picture_size(tuple(runtime.inputs[0].shape))[::-1]
 
     def read(seen: Sequence[Seen]) -> list[Array]:
         return [answers.mask(view.mask_back(one.outputs[0], size), placement)
                 for one, view in zip(seen, file.views, strict=True)]
 
-    return segment.evidence(labelled, placement.picture, read(mine),
+    return segment.evidence(labeled, placement.picture, read(mine),
                             read(judged) if judged else None), None
 
 

@@ -30,7 +30,7 @@ from host_tools.measurement.about import (
     why_no_maps,
 )
 from host_tools.measurement.align import round_trip
-from host_tools.measurement.costs import Costs, load_costs, modelled
+from host_tools.measurement.costs import Costs, load_costs, modeled
 from host_tools.measurement.runs import RecordedRun, read_runs
 from host_tools.measurement.summary import PLANNED
 from host_tools.recording.channels import SampleChannel
@@ -136,7 +136,7 @@ class Follower:
         return {"number": run.number, "high_water": run.end.fast_high_water, "stages": stages,
                 "total": _figures("whole run", run.end.ticks, per_second,
                                   asdict(run.end.counted), plan),
-                "modelled": modelled(self._costs, run.end.counted, macs).value,
+                "modeled": modeled(self._costs, run.end.counted, macs).value,
                 "outputs": run.end.outputs_sha256.hex(),
                 "maps": [{**one.to_json(), "name": short(one.name)}
                          for one in traffic(maps, [run.maps] if run.maps else [])],

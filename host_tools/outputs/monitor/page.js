@@ -64,7 +64,7 @@ function showState(state) {
   }
   for (const now of state.now) figures.push(figure(`${now.rail}, now`, amount(now.mean, now.unit)));
   if (last && !state.now.length)
-    figures.push(figure("energy of a run, modelled", amount(last.modelled, "J")));
+    figures.push(figure("energy of a run, modeled", amount(last.modeled, "J")));
   for (const meter of state.meters)
     figures.push(figure(`${meter.name}: samples lost of ${count(meter.samples)}${meter.ended ? "; ended" : ""}`,
                         count(meter.lost)));
@@ -177,46 +177,46 @@ function draw(hover) {
   canvas.width = width * scale;
   canvas.height = height * scale;
   const pen = canvas.getContext("2d"), style = getComputedStyle(document.documentElement);
-  const colour = name => style.getPropertyValue(name).trim();
+  const color = name => style.getPropertyValue(name).trim();
   pen.scale(scale, scale);
   pen.font = "11px system-ui, sans-serif";
   const rails = shown.rails, most = Math.max(0, ...rails.flatMap(r => r.high.filter(v => v !== null)));
   const top = roundUp(most || 1), span = shown.stop - shown.start;
   const x = at => LEFT + (at - shown.start) / span * (width - LEFT);
   const y = value => height - BOTTOM - Math.max(value, 0) / top * (height - TOP - BOTTOM);
-  drawBands(pen, shown, x, height, colour);
-  pen.fillStyle = colour("--second");
+  drawBands(pen, shown, x, height, color);
+  pen.fillStyle = color("--second");
   pen.globalAlpha = 0.45;
   for (const [start, stop] of shown.gaps) pen.fillRect(x(start), TOP, Math.max(1, x(stop) - x(start)), height - TOP - BOTTOM);
   pen.globalAlpha = 1;
   const steps = width < 520 ? 2 : 4;
   for (let i = 0; i <= steps; i++) {
     const value = top * i / steps;
-    pen.strokeStyle = colour("--line");
+    pen.strokeStyle = color("--line");
     pen.beginPath(); pen.moveTo(LEFT, y(value)); pen.lineTo(width, y(value)); pen.stroke();
-    pen.fillStyle = colour("--soft"); pen.textAlign = "right";
+    pen.fillStyle = color("--soft"); pen.textAlign = "right";
     pen.fillText(amount(value, rails[0]?.unit ?? ""), LEFT - 6, y(value) + 4);
     const at = shown.start + span * i / steps;
     pen.textAlign = i === steps ? "right" : i ? "center" : "left";
     pen.fillText(`${at.toFixed(span < 1 ? 4 : 2)} s`, x(at), height - 6);
   }
-  rails.forEach((rail, number) => drawRail(pen, rail, x, y, shown, colour(number % 2 ? "--second" : "--bar")));
+  rails.forEach((rail, number) => drawRail(pen, rail, x, y, shown, color(number % 2 ? "--second" : "--bar")));
   if (!rails.length) { pen.textAlign = "center"; pen.fillText("no power meter", width / 2, height / 2); }
   if (view.drag) {
-    pen.fillStyle = colour("--bar"); pen.globalAlpha = 0.2;
+    pen.fillStyle = color("--bar"); pen.globalAlpha = 0.2;
     pen.fillRect(Math.min(...view.drag), TOP, Math.abs(view.drag[1] - view.drag[0]), height - TOP - BOTTOM);
     pen.globalAlpha = 1;
   }
-  if (hover !== undefined) { pen.strokeStyle = colour("--soft"); pen.beginPath(); pen.moveTo(hover, TOP); pen.lineTo(hover, height - BOTTOM); pen.stroke(); }
+  if (hover !== undefined) { pen.strokeStyle = color("--soft"); pen.beginPath(); pen.moveTo(hover, TOP); pen.lineTo(hover, height - BOTTOM); pen.stroke(); }
   canvas.dataset.points = rails.reduce((sum, rail) => sum + rail.mean.filter(v => v !== null).length, 0);
   canvas.dataset.bands = shown.bands.length;
 }
 
-function drawBands(pen, shown, x, height, colour) {
+function drawBands(pen, shown, x, height, color) {
   const names = view.state?.last?.stages ?? [];
   for (const [start, stop, stage] of shown.bands) {
     const left = Math.max(LEFT, x(start)), right = x(stop);
-    pen.fillStyle = colour("--soft");
+    pen.fillStyle = color("--soft");
     pen.globalAlpha = stage % 2 ? 0.17 : 0.07;
     pen.fillRect(left, TOP, right - left, height - TOP - BOTTOM);
     pen.globalAlpha = 1;
@@ -226,17 +226,17 @@ function drawBands(pen, shown, x, height, colour) {
   }
 }
 
-function drawRail(pen, rail, x, y, shown, colour) {
+function drawRail(pen, rail, x, y, shown, color) {
   const buckets = rail.mean.length, step = (shown.stop - shown.start) / buckets;
   const at = i => x(shown.start + (i + 0.5) * step);
   for (let i = 0; i < buckets;) {
     if (rail.mean[i] === null) { i++; continue; }
     let end = i;
     while (end < buckets && rail.mean[end] !== null) end++;
-    pen.fillStyle = colour; pen.globalAlpha = 0.3; pen.beginPath();
+    pen.fillStyle = color; pen.globalAlpha = 0.3; pen.beginPath();
     for (let j = i; j < end; j++) pen.lineTo(at(j), y(rail.high[j]));
     for (let j = end - 1; j >= i; j--) pen.lineTo(at(j), y(rail.low[j]));
-    pen.fill(); pen.globalAlpha = 1; pen.strokeStyle = colour; pen.beginPath();
+    pen.fill(); pen.globalAlpha = 1; pen.strokeStyle = color; pen.beginPath();
     for (let j = i; j < end; j++) pen.lineTo(at(j), y(rail.mean[j]));
     pen.stroke();
     i = end;
@@ -271,8 +271,8 @@ function pause(on) {
   if (!on) refresh();
 }
 
-function zoom(factor, centre) {
-  const [start, stop] = currentWindow(), middle = centre ?? (start + stop) / 2;
+function zoom(factor, center) {
+  const [start, stop] = currentWindow(), middle = center ?? (start + stop) / 2;
   const [first, last] = view.state?.span ?? [start, stop];
   const left = Math.max(first, middle - (middle - start) * factor);
   const right = Math.min(last, middle + (stop - middle) * factor);

@@ -29,7 +29,7 @@ class Band:
 
 def power(drawn: Envelope, unit: str, description: str, bands: Sequence[Band] = (),
           gaps: Sequence[Gap] = ()) -> Markup:
-    """Mean as a line, least to greatest as a shade, stages as bands, gaps hatched grey."""
+    """Mean as a line, least to greatest as a shade, stages as bands, gaps hatched gray."""
     first, last = float(drawn.edges[0]), float(drawn.edges[-1])
     most = float(np.nanmax(drawn.high)) if np.isfinite(drawn.high).any() else 1.0
     top = _round_up(most or 1.0)

@@ -25,7 +25,7 @@ from host_tools.measurement.align import align
 from host_tools.measurement.costs import Costs
 from host_tools.measurement.summary import (
     MEASURED,
-    MODELLED,
+    MODELED,
     StageSummary,
     Summary,
     bits,
@@ -282,7 +282,7 @@ def _stages(summary: Summary) -> Markup | None:
     """A line per stage in Vela's words, then the whole run."""
     if summary.total is None:
         return None
-    rails = [one.rail if summary.energy_kind == MEASURED else MODELLED
+    rails = [one.rail if summary.energy_kind == MEASURED else MODELED
              for one in summary.stages[0].energy] if summary.stages else []
     heads = [tag("th", "#"), tag("th", "stage"),
              *(tag("th", name.replace("_", "_\u200b"), class_="n id") for name in COLUMNS),
@@ -295,7 +295,7 @@ def _stages(summary: Summary) -> Markup | None:
             "crossed, raw what the plan would move uncoded. Energy: "
             + ("an integral of the measured power, ± its uncertainty."
                if summary.energy_kind == MEASURED else
-               f"{MODELLED} from bytes with published costs ({summary.energy_source}); nothing "
+               f"{MODELED} from bytes with published costs ({summary.energy_source}); nothing "
                "was measured. The whole run also counts multiply-adds."))
     return join(tag("h3", "Stages"), tag("div", table, class_="wide"),
                 tag("p", note, class_="note"))
@@ -327,7 +327,7 @@ def _energy(summary: Summary) -> Markup | None:
     if not drawn:
         return None
     kind = f"measured with {summary.energy_source}" if summary.energy_kind == MEASURED else \
-        f"{MODELLED}, not measured"
+        f"{MODELED}, not measured"
     return join(tag("h3", f"Energy per stage, {kind}"), *drawn)
 
 

@@ -7,7 +7,7 @@ from math import sqrt
 from types import MappingProxyType
 
 from edgefm.html.markup import number, size
-from host_tools.measurement.summary import MEASURED, MODELLED, Estimate, StageSummary, Summary
+from host_tools.measurement.summary import MEASURED, MODELED, Estimate, StageSummary, Summary
 
 
 def amount(value: float, unit: str) -> str:
@@ -121,7 +121,7 @@ def lead(summary: Summary) -> str:
         words.append(f" and moves {size(moved)} of feature maps through external memory")
     words.append(".")
     if total.energy:
-        kind = "measured" if summary.energy_kind == MEASURED else f"{MODELLED}, not measured"
+        kind = "measured" if summary.energy_kind == MEASURED else f"{MODELED}, not measured"
         shown = "; ".join(f"{one.rail} {with_error(one.amount, one.unit)}" for one in total.energy)
         words.append(f" Energy, {kind}: {shown}.")
     return "".join(words)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Predictive coding of int8 rows with adapting contexts: docs/FORMAT.md has every step.
  *
- * A value is predicted from its neighbours west, north, north-west and north-east in the same
+ * A value is predicted from its neighbors west, north, north-west and north-east in the same
  * channel, plus what the prediction of earlier channels of the same pixel missed. The expected
  * error picks the contexts of a binary range coder: "is it the zero point", the side, the distance
  * in steps of a power of two, and the rest as plain bits. */

@@ -15,7 +15,7 @@ enum {
     HEIGHTS = 64,
     PLACES = 16,
     BY_HEIGHT = ERRORS,
-    BY_PLACE = BY_HEIGHT + HEIGHTS, /* of the neighbours' prediction, W, WW and N */
+    BY_PLACE = BY_HEIGHT + HEIGHTS, /* of the neighbors' prediction, W, WW and N */
     WEIGHTS = NODES * (BY_PLACE + 4 * PLACES),
     MAX_BESIDE = 8,
     BESIDE = 8,  /* further taps of a channel in each pixel around; bytes of four */
@@ -47,7 +47,7 @@ typedef struct beside {
 /* The weights that speak for one value, by decision; `own` is the channel's. */
 typedef struct voters {
     uint16_t *error, *height, *near, *w, *ww, *n, *own;
-    int32_t centre;   /* the value from which the distance counts */
+    int32_t center;   /* the value from which the distance counts */
     uint32_t bits;    /* of a distance below its steps */
 } voters;
 
@@ -136,10 +136,10 @@ static void begin(efm_context *m, const efm_codec_args *args)
     efm_context_begin_row(m);
 }
 
-/* The weights for where a value (1/64) lies, in steps of the expected error from the centre. */
+/* The weights for where a value (1/64) lies, in steps of the expected error from the center. */
 static inline uint16_t *by_place(const voters *v, uint16_t *weights, uint32_t shift, int32_t value)
 {
-    uint32_t from_far = (uint32_t)(value - v->centre * 64 + 16384) >> shift;
+    uint32_t from_far = (uint32_t)(value - v->center * 64 + 16384) >> shift;
     uint32_t least = (16384u >> shift) - PLACES / 2;
     uint32_t steps = from_far > least ? from_far - least : 0;
 
@@ -152,7 +152,7 @@ static voters assemble(const efm_context *m, const beside *b, uint32_t c, int32_
     uint16_t *places = m->odds + BY_PLACE * NODES;
     voters v;
 
-    v.centre = efm_context_center(m, g);
+    v.center = efm_context_center(m, g);
     v.bits = efm_context_step_bits(g);
     v.error = m->odds + (g->scale * 4 + efm_context_part(g)) * NODES;
     v.height = m->odds + (BY_HEIGHT + efm_context_relative(g, 10, 15) * 4 + size) * NODES;
@@ -230,7 +230,7 @@ static int32_t read_voted(efm_range *k, const efm_context *m, const voters *v, u
     if (m->zero_flag && read_vote(k, v, zero_node)) {
         return m->args->zero_point;
     }
-    if (v->centre > m->lowest) {
+    if (v->center > m->lowest) {
         below = read_vote(k, v, side_node);
     }
     while (steps < EFM_CONTEXT_LONGEST && read_vote(k, v, step_node(below, steps))) {
@@ -239,15 +239,15 @@ static int32_t read_voted(efm_range *k, const efm_context *m, const voters *v, u
     d = efm_range_read_plain(k, steps < EFM_CONTEXT_LONGEST ? v->bits : 8);
     *bad |= steps == EFM_CONTEXT_LONGEST && d >> v->bits < EFM_CONTEXT_LONGEST;
     d = steps < EFM_CONTEXT_LONGEST ? steps << v->bits | d : d;
-    value = below ? v->centre - (int32_t)d - 1 : v->centre + (int32_t)d;
+    value = below ? v->center - (int32_t)d - 1 : v->center + (int32_t)d;
     *bad |= value < EFM_CONTEXT_LOW || value > EFM_CONTEXT_HIGH || (m->zero_flag && value == m->args->zero_point);
     return value < EFM_CONTEXT_LOW ? EFM_CONTEXT_LOW : value > EFM_CONTEXT_HIGH ? EFM_CONTEXT_HIGH : value;
 }
 
 static void write_voted(efm_range *k, const efm_context *m, const voters *v, int32_t value)
 {
-    uint32_t below = value < v->centre;
-    uint32_t d = (uint32_t)(below ? v->centre - 1 - value : value - v->centre);
+    uint32_t below = value < v->center;
+    uint32_t d = (uint32_t)(below ? v->center - 1 - value : value - v->center);
     uint32_t steps = d >> v->bits < EFM_CONTEXT_LONGEST ? d >> v->bits : EFM_CONTEXT_LONGEST;
 
     if (m->zero_flag) {
@@ -256,7 +256,7 @@ static void write_voted(efm_range *k, const efm_context *m, const voters *v, int
             return;
         }
     }
-    if (v->centre > m->lowest) {
+    if (v->center > m->lowest) {
         write_vote(k, v, side_node, below);
     }
     for (uint32_t i = 0; i < steps; i++) {

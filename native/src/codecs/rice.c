@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Golomb-Rice codes with a learned parameter, for processors that can spare little: docs/FORMAT.md.
  *
- * Plain tables hold a parameter and a centre per channel; others predict each value, and the class
+ * Plain tables hold a parameter and a center per channel; others predict each value, and the class
  * of the prediction has the parameter. */
 #include "../bits.h"
 #include "shared.h"
@@ -98,14 +98,14 @@ static EFM_APART int decode_plain(const efm_codec_args *args, efm_near *in, uint
     efm_near_at r = {in->code, in->at, in};
 
     for (uint32_t c = 0; c < stride; c++, mode += 2) {
-        uint32_t first = mode[0], centre = mode[1];
+        uint32_t first = mode[0], center = mode[1];
         uint8_t *to = row + c;
 
         for (uint32_t left = args->width; left > 0; left--, to += stride) {
             if (!efm_near_on(&r)) {
                 return 0;
             }
-            (void)read_value(&r, first, centre, &value);
+            (void)read_value(&r, first, center, &value);
             if (value > 255) {
                 return 0;
             }
@@ -123,13 +123,13 @@ static EFM_APART void encode_plain(const efm_codec_args *args, efm_bits_out *to,
     uint32_t stride = args->channels;
 
     for (uint32_t c = 0; c < stride; c++, mode += 2) {
-        uint32_t first = mode[0], centre = mode[1];
+        uint32_t first = mode[0], center = mode[1];
         const int8_t *from = row + c;
 
         for (uint32_t left = args->width; left > 0; left--, from += stride) {
             uint32_t value = (uint32_t)(*from + 128);
 
-            (void)write_value(&out, first, centre, &value);
+            (void)write_value(&out, first, center, &value);
         }
     }
     *to = out;

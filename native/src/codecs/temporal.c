@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A row against the same row of the frame before: tiles that are as they were, and values whose prediction
- * is a blend of what their neighbours say, of the value before, and of how the neighbours have changed since;
+ * is a blend of what their neighbors say, of the value before, and of how the neighbors have changed since;
  * each counts by how well it did lately. Without a frame before, `context`: docs/FORMAT.md has every step. */
 #include <string.h>
 
@@ -9,7 +9,7 @@
 /* The tables' front; context's follow. */
 enum { TILE = 0, TOLERANCE = 1, HEAD = 2 };
 
-/* What predicts: neighbours, the frame before, the change of both; then their blend, without the surprises of
+/* What predicts: neighbors, the frame before, the change of both; then their blend, without the surprises of
    earlier channels and with them. */
 enum { SPATIAL, STILL, MOVED, BLEND, CROSSED, WAYS };
 

@@ -13,7 +13,7 @@ typedef struct efm_tiles {
     const uint8_t *offsets;   /* per tile; null: 0 in all */
 } efm_tiles;
 
-/* A table of classes: u16[3] thresholds, sixteenths of the mean difference between neighbouring pixels, each
+/* A table of classes: u16[3] thresholds, sixteenths of the mean difference between neighboring pixels, each
    of which adds 1 to the class of a tile that reaches it; then u8[4], the offset of each class. */
 enum { EFM_TILE_OFFSETS_AT = 6 };
 

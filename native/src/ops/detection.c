@@ -74,11 +74,11 @@ static void decode_axis(const efm_op_args *args, uint32_t anchor, uint32_t axis,
     const double place = load_float(at), size = load_float(at + 8);
     const double offset = load_double(codes + 8 * (256 * axis + (state[axis] ^ 0x80u)));
     const double growth = load_double(codes + 8 * (256 * (axis + 2) + (state[axis + 2] ^ 0x80u)));
-    double centre = offset * size;
-    centre = centre + place;
+    double center = offset * size;
+    center = center + place;
     const double half = growth * size;
-    *low = (float)centre - (float)half;
-    *high = (float)centre + (float)half;
+    *low = (float)center - (float)half;
+    *high = (float)center + (float)half;
 }
 
 static float area(const box *b)

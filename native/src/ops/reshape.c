@@ -59,7 +59,7 @@ static efm_status reshape_check(const efm_op_args *args)
 
 /* -- TRANSPOSE: parameters are the input's three dimensions, then their order in the result ------- */
 
-/* Distance, in elements of the input, between neighbours along each dimension of the result. */
+/* Distance, in elements of the input, between neighbors along each dimension of the result. */
 static void steps_of(const efm_op_args *args, uint32_t dims[DIMS], uint32_t steps[DIMS])
 {
     const uint32_t size[DIMS] = {(uint32_t)efm_param(args, 0), (uint32_t)efm_param(args, 1),

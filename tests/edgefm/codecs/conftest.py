@@ -11,7 +11,7 @@ Case = tuple[RowShape, Rows]
 
 
 def smooth(height: int, width: int, channels: int, seed: int) -> np.ndarray:
-    """A random surface with neighbours and channels that resemble each other."""
+    """A random surface with neighbors and channels that resemble each other."""
     noise = np.random.default_rng(seed).normal(0, 6, (height, width, channels))
     surface = noise.cumsum(0).cumsum(1) / 3 + noise[..., :1] * 4
     return np.clip(surface, -128, 127).astype(np.int8)

@@ -18,7 +18,7 @@ CODEC = CODECS["dctcm"]
 
 
 def alike(seed: int, channels: int = 16) -> np.ndarray:
-    """Maps whose channels are mixtures of two, neighbours much alike."""
+    """Maps whose channels are mixtures of two, neighbors much alike."""
     rng = np.random.default_rng(seed)
     base = rng.normal(0, 30, (8, 10, 2))
     weights = np.stack([np.cos(np.arange(channels) / 9), np.sin(np.arange(channels) / 9)])

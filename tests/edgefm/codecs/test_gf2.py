@@ -82,7 +82,7 @@ def error_of(maps: list[np.ndarray], bits: float, block: int) -> float:
     return float(((back.astype(float) - maps[-1]) ** 2).mean())
 
 
-def test_learned_bits_beat_as_many_flat_ones_where_neighbours_are_alike(smooth_maps):
+def test_learned_bits_beat_as_many_flat_ones_where_neighbors_are_alike(smooth_maps):
     noise = np.random.default_rng(2).integers(-4, 5, (16, 20, 8))
     maps = [np.clip(np.repeat(m.astype(int) * 2, 2, axis=1) + noise, -128, 127).astype(np.int8)
             for m in smooth_maps]

@@ -109,7 +109,7 @@ def test_halves_go_up_and_down_alike():
         assert np.array_equal(np.abs(errors[0]), np.abs(errors[1]))
 
 
-def test_activity_is_the_difference_of_neighbouring_pixels():
+def test_activity_is_the_difference_of_neighboring_pixels():
     shape = RowShape(5, 2, 0)
     row = np.array([[1, 1], [3, 0], [3, 0], [-128, 127], [127, 127]], np.int8)
     sums, values = activity(shape, row, 2)

@@ -16,7 +16,7 @@ from edgefm.ops import run_graph
 from edgefm.package.read import read_needs
 from edgefm.package.records import Feature
 from edgefm.package.write import Description, write_package
-from edgefm.planner import Target, analyse, make_plan
+from edgefm.planner import Target, analyze, make_plan
 from edgefm.runtime import Runtime
 from tests.support.networks import Network
 
@@ -40,7 +40,7 @@ def test_a_map_coded_in_pairs_comes_back_as_python_decodes_it(height, buffers):
     shape = RowShape(9, 4, tensor.zero_point).in_pairs
     tables = gf2.pack(gf2_fit.learn([in_pairs(made)], shape, 2.5, 2))
 
-    layout = analyse(lower(graph))
+    layout = analyze(lower(graph))
     given = {tensor.name: MapTables("gf2", tables, tensor.scale, True)}
     storage = storage_for(layout.program, "raw", given=given)
     plan = make_plan(layout, Target(alignment=4, buffers=buffers), cut="ops", storage=storage)

@@ -10,7 +10,7 @@ from edgefm.compiler.map_storage import storage_for
 from edgefm.compiler.offers import plan_or_offers
 from edgefm.errors import Infeasible
 from edgefm.lower import lower
-from edgefm.planner import Layout, Target, analyse, find_plan, smallest_plan
+from edgefm.planner import Layout, Target, analyze, find_plan, smallest_plan
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def layout() -> Layout:
     for _ in range(4):
         x = net.conv(net.depthwise(net.conv(x, 64, kernel=1)), 8, kernel=1)
     x = net.conv(x, 16, stride=2)
-    return analyse(lower(net.graph(net.dense(net.mean(x), 4))))
+    return analyze(lower(net.graph(net.dense(net.mean(x), 4))))
 
 
 def refusal(layout: Layout, target: Target) -> str:

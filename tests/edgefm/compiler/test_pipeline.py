@@ -24,7 +24,7 @@ from edgefm.network.graph import Quant
 from edgefm.ops import run_graph
 from edgefm.package.read import read_info
 from edgefm.package.records import MAP, Section
-from edgefm.planner import analyse
+from edgefm.planner import analyze
 from edgefm.runtime import Runtime
 
 
@@ -60,7 +60,7 @@ def test_errors_while_compiling_name_the_file(tmp_path: Path) -> None:
     CompileOptions(cut="ops", codec="ebpc", target="qspi-psram")])
 def test_every_way_to_compile_gives_the_same_bits(model: Path, options: CompileOptions) -> None:
     compiled = compile_model(model, options)
-    built = Built(compiled.package, compiled.graph, analyse(compiled.program), compiled.plan)
+    built = Built(compiled.package, compiled.graph, analyze(compiled.program), compiled.plan)
     for seed in range(3):
         assert differing(built, random_inputs(compiled.graph, seed)) == []
 
@@ -69,7 +69,7 @@ def test_every_way_to_compile_gives_the_same_bits(model: Path, options: CompileO
 def test_learned_tables_come_from_the_calibration_files(model: Path, samples: Path,
                                                         codec: str) -> None:
     compiled = compile_model(model, CompileOptions(cut="ops", codec=codec, calib=samples))
-    built = Built(compiled.package, compiled.graph, analyse(compiled.program), compiled.plan)
+    built = Built(compiled.package, compiled.graph, analyze(compiled.program), compiled.plan)
     assert differing(built, random_inputs(compiled.graph, 1)) == []
     assert any(m.codec == codec for m in compiled.plan.maps)
 

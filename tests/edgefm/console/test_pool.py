@@ -72,7 +72,7 @@ def test_a_process_that_dies_is_one_line() -> None:
         list(completed(pool, _die, [0]))
 
 
-def test_units_that_were_cancelled_end_without_a_traceback(
+def test_units_that_were_canceled_end_without_a_traceback(
         monkeypatch: pytest.MonkeyPatch) -> None:
     failed: list[object] = []
     monkeypatch.setattr(threading, "excepthook", failed.append)

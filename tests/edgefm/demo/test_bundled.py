@@ -38,7 +38,7 @@ def test_splits_are_disjoint_and_hold_every_digit() -> None:
         assert np.bincount(some, minlength=10).min() >= len(some) // 12
 
 
-def test_images_are_grey_bytes_of_the_networks_input_size() -> None:
+def test_images_are_gray_bytes_of_the_networks_input_size() -> None:
     images, labels = digits("held_out")
     assert images.shape == (360, IMAGE_SIZE, IMAGE_SIZE, 1) and images.dtype == np.uint8
     assert (images.min(), images.max()) == (0, 255) and labels.shape == (360,)
@@ -55,7 +55,7 @@ def test_missing_scikit_learn_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         digits("train")
 
 
-def test_enlarging_interpolates_between_pixel_centres() -> None:
+def test_enlarging_interpolates_between_pixel_centers() -> None:
     flat = np.full((1, 8, 8), 16)
     assert (enlarge(flat) == 255).all() and (enlarge(0 * flat) == 0).all()
     step = np.zeros((1, 8, 8), np.int64)

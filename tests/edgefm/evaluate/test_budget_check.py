@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A budget that labelled files do not keep is tightened, and lossless coding is the last word."""
+"""A budget that labeled files do not keep is tightened, and lossless coding is the last word."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +15,7 @@ from edgefm.errors import BadInput
 from edgefm.evaluate import budget_check as module
 from edgefm.evaluate.budget_check import ROUNDS, Check, Judged, compile_checked
 from edgefm.evaluate.validate import Validation
-from edgefm.images.labels import LabelledFile
+from edgefm.images.labels import LabeledFile
 from edgefm.package.read import read_info
 from edgefm.rate_distortion.divergence import decision_of, divergences, scores
 
@@ -41,11 +41,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def files(folder: Path) -> tuple[LabelledFile, ...]:
-    return tuple(LabelledFile(path, n % 6) for n, path in enumerate(sorted(folder.iterdir())))
+def files(folder: Path) -> tuple[LabeledFile, ...]:
+    return tuple(LabeledFile(path, n % 6) for n, path in enumerate(sorted(folder.iterdir())))
 
 
-def run(model: Model, folder: Path, files: tuple[LabelledFile, ...], **budget: float
+def run(model: Model, folder: Path, files: tuple[LabeledFile, ...], **budget: float
         ) -> tuple[Compiled, Check]:
     options = CompileOptions(calib=folder, cut="ops", fast=8 << 10, **budget)  # type: ignore[arg-type]
     with ThreadPoolExecutor(1) as pool:
@@ -53,7 +53,7 @@ def run(model: Model, folder: Path, files: tuple[LabelledFile, ...], **budget: f
 
 
 def test_a_budget_that_holds_is_written_into_the_package(
-        model: Model, folder: Path, files: tuple[LabelledFile, ...]) -> None:
+        model: Model, folder: Path, files: tuple[LabeledFile, ...]) -> None:
     compiled, check = run(model, folder, files, kl_budget=0.2)
     assert [one.met for one in check.rounds] == [True]
     one = check.rounds[0]
@@ -65,7 +65,7 @@ def test_a_budget_that_holds_is_written_into_the_package(
 
 
 def judge(monkeypatch: pytest.MonkeyPatch, points: list[float], kls: list[float]) -> None:
-    """Labelled files that say what they are told, round by round."""
+    """Labeled files that say what they are told, round by round."""
     said = iter(zip(points, kls, strict=True))
 
     def told(*_: object) -> Validation:
@@ -77,7 +77,7 @@ def judge(monkeypatch: pytest.MonkeyPatch, points: list[float], kls: list[float]
 
 
 def test_points_that_exceed_their_budget_tighten_it_in_proportion(
-        model: Model, folder: Path, files: tuple[LabelledFile, ...],
+        model: Model, folder: Path, files: tuple[LabeledFile, ...],
         monkeypatch: pytest.MonkeyPatch) -> None:
     judge(monkeypatch, [1.0, 0.4], [0.02, 0.01])
     _, check = run(model, folder, files, accuracy_budget=0.6)
@@ -87,7 +87,7 @@ def test_points_that_exceed_their_budget_tighten_it_in_proportion(
 
 
 def test_kl_that_exceeds_its_budget_tightens_it(
-        model: Model, folder: Path, files: tuple[LabelledFile, ...],
+        model: Model, folder: Path, files: tuple[LabeledFile, ...],
         monkeypatch: pytest.MonkeyPatch) -> None:
     judge(monkeypatch, [0.0, 0.0], [0.055, 0.049])
     _, check = run(model, folder, files, kl_budget=0.05)
@@ -96,7 +96,7 @@ def test_kl_that_exceeds_its_budget_tightens_it(
 
 
 def test_what_never_holds_ends_without_coarser_steps(
-        model: Model, folder: Path, files: tuple[LabelledFile, ...],
+        model: Model, folder: Path, files: tuple[LabeledFile, ...],
         monkeypatch: pytest.MonkeyPatch) -> None:
     judge(monkeypatch, [9.0] * ROUNDS + [0.0], [0.5] * ROUNDS + [0.0])
     compiled, check = run(model, folder, files, accuracy_budget=3.0)
@@ -106,12 +106,12 @@ def test_what_never_holds_ends_without_coarser_steps(
 
 
 def test_bytes_are_measured_and_not_judged(model: Model, folder: Path,
-                                           files: tuple[LabelledFile, ...]) -> None:
+                                           files: tuple[LabeledFile, ...]) -> None:
     _, check = run(model, folder, files, byte_budget=3000)
     assert [one.met for one in check.rounds] == [None]
 
 
-def test_a_check_needs_a_budget(model: Model, folder: Path, files: tuple[LabelledFile, ...]
+def test_a_check_needs_a_budget(model: Model, folder: Path, files: tuple[LabeledFile, ...]
                                 ) -> None:
     with pytest.raises(BadInput, match="nothing to check without a budget"):
         run(model, folder, files)

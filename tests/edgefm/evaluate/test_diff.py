@@ -23,7 +23,7 @@ from edgefm.lower import lower
 from edgefm.network.graph import Graph
 from edgefm.package.container import read_sections, read_tiles, seal
 from edgefm.package.records import OPERATOR, Section
-from edgefm.planner import Target, analyse, smallest_plan
+from edgefm.planner import Target, analyze, smallest_plan
 from tests.golden.edit import start, table
 
 REAL = ("kws_ref_model", "pretrainedResnet_quant", "vww_96_int8", "person_detect_patched",
@@ -192,7 +192,7 @@ def test_an_input_of_another_shape_is_refused(numpy_only: None) -> None:
 def test_real_networks_differ_nowhere_at_any_budget(data_dir: Path, name: str) -> None:
     path = data_dir / "models" / f"{name}.tflite"
     model = load_model(path, CompileOptions())
-    least, _ = smallest_plan(analyse(lower(model.graph)), Target())
+    least, _ = smallest_plan(analyze(lower(model.graph)), Target())
     inputs = [random_inputs(model.graph, 0)]
     for fast in (least.fast_bytes, least.fast_bytes + 1, 64 << 10, 96 << 10, None):
         made = compile_loaded(model, CompileOptions(fast=fast))

@@ -115,7 +115,7 @@ def test_a_palettes_indices_are_the_classes(folder: Path) -> None:
     np.testing.assert_array_equal(read_mask(folder / "a.png"), [[0, 15], [255, 3]])
 
 
-def test_a_mask_in_colours_or_broken_is_refused(folder: Path) -> None:
+def test_a_mask_in_colors_or_broken_is_refused(folder: Path) -> None:
     Image.new("RGB", (4, 3)).save(folder / "a.png")
     with pytest.raises(BadInput, match="mode RGB; expected class numbers"):
         read_mask(folder / "a.png")

@@ -55,8 +55,8 @@ def test_letterbox_never_exceeds_the_input(w: int, h: int, input_w: int, input_h
 @given(st.sampled_from(GEOMETRIES), st.integers(50, 400), st.integers(50, 400))
 def test_boxes_come_back_to_the_picture(geometry: str, width: int, height: int) -> None:
     placement = place((width, height), geometry, (200, 200))
-    centre = np.array([[0.4, 0.45, 0.6, 0.55]])
-    top, left, bottom, right = placement.boxes_to_picture(centre)[0]
+    center = np.array([[0.4, 0.45, 0.6, 0.55]])
+    top, left, bottom, right = placement.boxes_to_picture(center)[0]
     assert abs((top + bottom) / 2 - height / 2) <= max(1.0, height / 100)
     assert abs((left + right) / 2 - width / 2) <= max(1.0, width / 100)
 

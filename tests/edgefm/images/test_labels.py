@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgefm.errors import BadInput
-from edgefm.images.labels import LabelledFile, names_for, read_labels, read_names, spread
+from edgefm.images.labels import LabeledFile, names_for, read_labels, read_names, spread
 
 
 def _write(folder: Path, text: str | bytes) -> Path:
@@ -19,7 +19,7 @@ def _write(folder: Path, text: str | bytes) -> Path:
 @pytest.mark.parametrize("text", ["file,label\na.jpg,7\n", "\ufefffile,label\r\na.jpg,7\r\n\r\n",
                                   'file, label\n"a.jpg", 7'])
 def test_labels_are_read(tmp_path: Path, text: str) -> None:
-    assert read_labels(_write(tmp_path, text), tmp_path) == (LabelledFile(tmp_path / "a.jpg", 7),)
+    assert read_labels(_write(tmp_path, text), tmp_path) == (LabeledFile(tmp_path / "a.jpg", 7),)
 
 
 @pytest.mark.parametrize(("text", "message"), [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures: every mode becomes grey or RGB pixels, every broken file one line."""
+"""Pictures: every mode becomes gray or RGB pixels, every broken file one line."""
 
 import os
 import struct
@@ -32,7 +32,7 @@ def test_exif_rotation_is_applied(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("mode", "expected"), [
     ("1", "L"), ("L", "L"), ("P", "RGB"), ("RGB", "RGB"), ("RGBA", "RGB"), ("LA", "RGB")])
-def test_every_mode_becomes_grey_or_rgb(tmp_path: Path, mode: str, expected: str) -> None:
+def test_every_mode_becomes_gray_or_rgb(tmp_path: Path, mode: str, expected: str) -> None:
     path = _save(tmp_path / "a.png", Image.new("RGB", (3, 3), RED).convert(mode))
     assert load_picture(path).mode == expected
 
@@ -54,7 +54,7 @@ def test_transparent_palette_entry_lies_on_white(tmp_path: Path) -> None:
     assert load_picture(path).getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_sixteen_bit_grey_keeps_its_upper_byte(tmp_path: Path) -> None:
+def test_sixteen_bit_gray_keeps_its_upper_byte(tmp_path: Path) -> None:
     path = _save(tmp_path / "a.png", Image.fromarray(np.array([[0x1234]], np.uint16)))
     assert load_picture(path).getpixel((0, 0)) == 0x12
 
@@ -99,7 +99,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_picture(tmp_path / "none.png")
 
 
-def test_fit_pads_with_grey() -> None:
+def test_fit_pads_with_gray() -> None:
     image = Image.new("RGB", (4, 2), RED)
     fitted = np.asarray(fit(image, place((4, 2), "letterbox", (4, 4))))
     assert fitted[0].tolist() == [[128] * 3] * 4

@@ -78,7 +78,7 @@ def test_one_channel_is_luma(tmp_path: Path) -> None:
     assert values.ravel().tolist() == [76]  # 0.299 * 255
 
 
-def test_a_grey_picture_feeds_three_channels(tmp_path: Path) -> None:
+def test_a_gray_picture_feeds_three_channels(tmp_path: Path) -> None:
     path = _picture(tmp_path / "a.png", [[7, 8], [9, 10]])
     assert load_image(path, Preprocess(), RAW8)[0, 1, 0].tolist() == [9, 9, 9]
 

@@ -58,7 +58,7 @@ def test_standard_input_is_224(write: Callable[..., Path]) -> None:
     ("edgefm.input_size", np.array([0, 64]), r"\(0, 64\), expected 1 to"),
     ("edgefm.input_size", np.array([64, 10**9]), "expected 1 to"),
     ("edgefm.first_stride", np.array(9), "expected 1 to 4"),
-    ("edgefm.colour", np.array(9), "'edgefm.colour' is unknown"),
+    ("edgefm.color", np.array(9), "'edgefm.color' is unknown"),
 ])
 def test_unusable_array_is_named_with_its_file(write: Callable[..., Path], name: str,
                                                array: Array, message: str) -> None:

@@ -10,7 +10,7 @@ from edgefm.package.container import read_sections, read_tiles
 from edgefm.package.records import Packing
 from edgefm.package.rows import in_rows
 from edgefm.package.write import Description, write_package
-from edgefm.planner import Target, analyse, make_plan
+from edgefm.planner import Target, analyze, make_plan
 from edgefm.runtime import Runtime
 from tests.support.networks import Network
 
@@ -24,7 +24,7 @@ def package(packing: str | None) -> tuple[bytes, list[np.ndarray]]:
     y = net.depthwise(net.conv(net.conv(x, 11), 6, kernel=1))
     graph = net.graph(net.dense(net.flat(y), 3))
     kernels = "portable" if packing is None else "dsp"
-    layout = analyse(suited(lower(graph), kernels, packing))
+    layout = analyze(suited(lower(graph), kernels, packing))
     data = write_package(graph, layout.program, make_plan(layout, Target()), {}, Description(""))
     return data, [np.random.default_rng(1).integers(-128, 128, (1, 9, 7, 5)).astype(np.int8)]
 

@@ -14,7 +14,7 @@ from edgefm.errors import Infeasible
 from edgefm.lower import lower
 from edgefm.network.graph import Graph
 from edgefm.network.program import OpKind
-from edgefm.planner import Layout, Plan, Storage, Target, analyse, make_plan, smallest_plan
+from edgefm.planner import Layout, Plan, Storage, Target, analyze, make_plan, smallest_plan
 from edgefm.planner.arena import CURSOR_BYTES
 from edgefm.planner.build import build_plan
 from edgefm.planner.search import Choice
@@ -47,7 +47,7 @@ def chain(count: int = 3, rows: int = 10) -> Graph:
 def test_no_firing_finds_a_byte_that_another_has_overwritten(
         seed: int, target: Target, share: float, objective: str) -> None:
     """Budgets from the smallest that works to one that keeps everything in fast memory."""
-    layout = analyse(lower(random_network(seed)))
+    layout = analyze(lower(random_network(seed)))
     least, _ = smallest_plan(layout, target)
     most = make_plan(layout, target, objective)
     budget = least.fast_bytes + int(share * max(0, most.fast_bytes - least.fast_bytes))
@@ -58,7 +58,7 @@ def test_no_firing_finds_a_byte_that_another_has_overwritten(
 
 def test_the_replay_notices_a_byte_that_was_overwritten() -> None:
     """The witness above is awake: move one buffer onto another and it objects."""
-    layout = analyse(lower(chain()))
+    layout = analyze(lower(chain()))
     plan = by_hand(layout, len(layout.program.ops))
     replay(layout, plan)
     first, second, *rest = plan.buffers
@@ -68,7 +68,7 @@ def test_the_replay_notices_a_byte_that_was_overwritten() -> None:
 
 
 def test_a_fast_map_is_written_over_the_input_it_replaces() -> None:
-    layout = analyse(lower(chain(1)))
+    layout = analyze(lower(chain(1)))
     everything = frozenset(layout.group)
     plan = by_hand(layout, 1, 2, 3, fast=everything, target=TIGHT)
     replay(layout, plan)
@@ -77,7 +77,7 @@ def test_a_fast_map_is_written_over_the_input_it_replaces() -> None:
 
 
 def test_strips_decide_how_far_a_result_may_follow_its_input() -> None:
-    layout = analyse(lower(chain(1)))
+    layout = analyze(lower(chain(1)))
     everything = frozenset(layout.group)
     sizes = [by_hand(layout, 1, 2, 3, fast=everything, strips=strips, target=TIGHT).fast_bytes
              for strips in (10_000, 2, 1)]
@@ -87,7 +87,7 @@ def test_strips_decide_how_far_a_result_may_follow_its_input() -> None:
 def test_maps_outside_have_a_store_and_a_load_per_reading_stage() -> None:
     net = Network()
     a = net.conv(net.input(1, 10, 64, 8), 8)
-    layout = analyse(lower(net.graph(net.add(net.conv(net.conv(a, 8), 8), a))))
+    layout = analyze(lower(net.graph(net.add(net.conv(net.conv(a, 8), 8), a))))
     plan = by_hand(layout, 2, 3, 6)
     moves = [(op.kind, plan.maps[op.map].name) for op in plan.ops
              if op.kind in (OpKind.LOAD, OpKind.STORE)]
@@ -99,7 +99,7 @@ def test_maps_outside_have_a_store_and_a_load_per_reading_stage() -> None:
 
 
 def test_maps_that_are_never_outside_together_share_addresses() -> None:
-    layout = analyse(lower(chain(4)))
+    layout = analyze(lower(chain(4)))
     plan = by_hand(layout, 2, 3, 4, 6)
     first, second, third = (m.address for m in plan.maps)
     assert first == third != second
@@ -109,7 +109,7 @@ def test_maps_that_are_never_outside_together_share_addresses() -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_external_maps_lie_apart_and_aligned(target: Target) -> None:
     for seed in range(3):
-        layout = analyse(lower(random_network(seed)))
+        layout = analyze(lower(random_network(seed)))
         plan, _ = smallest_plan(layout, target)
         replay(layout, plan)
         assert plan.external_bytes >= max((m.address + m.bytes for m in plan.maps), default=0)
@@ -134,14 +134,14 @@ def _meet_outside(plan: Plan, a: int, b: int) -> bool:
 
 
 def test_too_little_external_memory_says_what_is_needed() -> None:
-    layout = analyse(lower(chain()))
+    layout = analyze(lower(chain()))
     with pytest.raises(Infeasible, match="needs 5120 bytes of external memory, 5119 are offered"):
         by_hand(layout, 2, 5, target=Target(external_bytes=5119))
     assert by_hand(layout, 2, 5, target=Target(external_bytes=5120)).external_bytes == 5120
 
 
 def test_coded_maps_get_a_directory_code_buffers_and_state() -> None:
-    layout = analyse(lower(chain(1)))
+    layout = analyze(lower(chain(1)))
     storage = Storage(codec_of=lambda stream: "context", state_bytes=lambda codec, stream: 100)
     plan = by_hand(layout, 2, 3, target=Target(alignment=4, buffers=2), storage=storage)
     raw = by_hand(layout, 2, 3, target=Target(alignment=4, buffers=2))
@@ -158,7 +158,7 @@ def test_figures_add_up() -> None:
     net = Network()
     a = net.conv(net.input(1, 10, 30, 3), 4)
     graph = net.graph(net.mean(net.conv(a, 5)), a)
-    layout = analyse(lower(graph))
+    layout = analyze(lower(graph))
     plan = by_hand(layout, 3, len(layout.program.ops), target=Target(alignment=16))
     assert plan.input_read_bytes == 10 * 90
     assert plan.output_write_bytes == 10 * 120 + 5
@@ -173,7 +173,7 @@ def test_figures_add_up() -> None:
 
 
 def test_the_description_has_every_figure_stage_and_buffer() -> None:
-    layout = analyse(lower(chain()))
+    layout = analyze(lower(chain()))
     plan = by_hand(layout, 2, 5)
     told = plan.to_json()
     assert told["fast_bytes"] == plan.fast_bytes

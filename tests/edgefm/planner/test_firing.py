@@ -8,7 +8,7 @@ from networks import Network, random_network
 
 from edgefm.lower import lower
 from edgefm.network.graph import Graph
-from edgefm.planner import Layout, Target, analyse
+from edgefm.planner import Layout, Target, analyze
 from edgefm.planner.firing import Task, Trace, simulate
 from edgefm.planner.stages import Stage, run_stage, stage_tasks
 
@@ -17,7 +17,7 @@ WIDE = (64, 8)  # pixels and channels of rows that are worth a firing each
 
 
 def as_one_stage(graph: Graph, strips: int = ROW_BY_ROW) -> tuple[Layout, Trace]:
-    layout = analyse(lower(graph))
+    layout = analyze(lower(graph))
     stage = Stage(0, len(layout.program.ops), strips)
     tasks = stage_tasks(layout, stage, (), (), Target())
     return layout, run_stage(layout, tasks, (), (), ())

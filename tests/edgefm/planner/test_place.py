@@ -62,7 +62,7 @@ def test_items_that_live_one_after_the_other_share_their_bytes() -> None:
     assert place(chain) == ([0] * 5, 40)
 
 
-def test_neighbours_of_a_chain_alternate_between_two_ends() -> None:
+def test_neighbors_of_a_chain_alternate_between_two_ends() -> None:
     chain = [solid("", 40, k, k + 2) for k in range(6)]
     offsets, height = place(chain)
     assert height == 80

@@ -11,7 +11,7 @@ from replay import replay
 from edgefm.errors import BadInput, Infeasible
 from edgefm.lower import lower
 from edgefm.network.graph import Graph
-from edgefm.planner import Layout, Storage, Target, analyse, find_plan, make_plan, smallest_plan
+from edgefm.planner import Layout, Storage, Target, analyze, find_plan, make_plan, smallest_plan
 
 SEEDS = range(7)
 
@@ -26,7 +26,7 @@ def network() -> Graph:
 
 @pytest.fixture(scope="module")
 def layout() -> Layout:
-    return analyse(lower(network()))
+    return analyze(lower(network()))
 
 
 def test_no_budget_reads_every_weight_once_and_stores_nothing(layout: Layout) -> None:
@@ -37,7 +37,7 @@ def test_no_budget_reads_every_weight_once_and_stores_nothing(layout: Layout) ->
 
 @pytest.mark.parametrize("seed", some(SEEDS, fast=2))
 def test_the_smallest_budget_works_and_one_byte_less_is_refused(seed: int) -> None:
-    layout = analyse(lower(random_network(seed)))
+    layout = analyze(lower(random_network(seed)))
     least, operator = smallest_plan(layout, Target())
     for more in (0, 1):
         plan = make_plan(layout, Target(fast_bytes=least.fast_bytes + more))
@@ -53,7 +53,7 @@ def test_the_smallest_budget_works_and_one_byte_less_is_refused(seed: int) -> No
 @pytest.mark.parametrize("seed", some([0, 4, 6, 8, 9], fast=2))
 def test_the_smallest_budget_is_the_smallest_and_all_above_it_work(seed: int,
                                                                    external: int) -> None:
-    layout = analyse(lower(random_network(seed)))
+    layout = analyze(lower(random_network(seed)))
     target = Target(external_bytes=external)
     least, _ = smallest_plan(layout, target)
     for part in (0.99, 0.97, 0.94, 0.9, 0.8):
@@ -67,7 +67,7 @@ def test_the_smallest_budget_is_the_smallest_and_all_above_it_work(seed: int,
 
 @pytest.mark.parametrize("seed", some(SEEDS, fast=2))
 def test_external_memory_never_raises_the_smallest_budget(seed: int) -> None:
-    layout = analyse(lower(random_network(seed)))
+    layout = analyze(lower(random_network(seed)))
     least = [smallest_plan(layout, Target(external_bytes=external))[0].fast_bytes
              for external in (0, 4000, 16 << 20)]
     assert least == sorted(least, reverse=True)
@@ -84,7 +84,7 @@ def test_little_external_memory_is_used_for_the_maps_that_fit_it(layout: Layout)
 
 def test_an_error_names_operators_briefly(layout: Layout) -> None:
     ops = tuple(replace(op, name="a/" * 600 + f"{op.name};b") for op in layout.program.ops)
-    long = analyse(replace(layout.program, ops=ops))
+    long = analyze(replace(layout.program, ops=ops))
     for cut in ("auto", "blocks"):
         with pytest.raises(Infeasible) as error:
             make_plan(long, Target(fast_bytes=100), cut=cut)
@@ -121,7 +121,7 @@ def test_each_objective_wins_by_its_own_measure(layout: Layout) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_without_external_memory_a_plan_is_all_fast_or_refused(seed: int) -> None:
-    layout = analyse(lower(random_network(seed)))
+    layout = analyze(lower(random_network(seed)))
     least, _ = smallest_plan(layout, Target())
     alone = Target(external_bytes=0)
     assert make_plan(layout, alone).external_bytes == 0
@@ -205,7 +205,7 @@ def chain() -> Layout:
     for k in range(3):
         x = net.conv(net.conv(x, 16, kernel=1), 8, kernel=5)
         x = net.pool(x) if k == 1 else x
-    return analyse(lower(net.graph(net.mean(x))))
+    return analyze(lower(net.graph(net.mean(x))))
 
 
 def test_some_maps_are_coded_where_not_every_codec_state_fits(chain: Layout) -> None:

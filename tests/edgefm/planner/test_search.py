@@ -8,7 +8,7 @@ from networks import Network
 
 from edgefm.lower import lower
 from edgefm.network.graph import Graph
-from edgefm.planner import Layout, Target, analyse
+from edgefm.planner import Layout, Target, analyze
 from edgefm.planner.search import Search, block_cuts, named_cuts
 
 
@@ -23,7 +23,7 @@ def hourglass() -> Graph:
 
 @pytest.fixture(scope="module")
 def layout() -> Layout:
-    return analyse(lower(hourglass()))
+    return analyze(lower(hourglass()))
 
 
 def test_without_a_limit_one_stage_or_fast_maps_move_nothing(layout: Layout) -> None:
@@ -99,7 +99,7 @@ def test_no_block_is_cut_inside_a_residual() -> None:
     net = Network()
     a = net.conv(net.input(1, 16, 16, 4), 4)
     y = net.conv(net.add(net.conv(net.conv(a, 4), 4), a), 4)
-    layout = analyse(lower(net.graph(y)))
+    layout = analyze(lower(net.graph(y)))
     assert all(len(layout.crossing(c)) == 1 for c in block_cuts(layout))
 
 

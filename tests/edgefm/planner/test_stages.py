@@ -7,7 +7,7 @@ from networks import Network
 from edgefm.lower import lower
 from edgefm.network.graph import Graph
 from edgefm.network.program import Op, OpKind
-from edgefm.planner import Layout, Target, analyse
+from edgefm.planner import Layout, Target, analyze
 from edgefm.planner.stages import Stage, boundary_of, evaluate, round_up, scratch_bytes
 
 ROW = 64 * 8  # bytes of every row below
@@ -23,7 +23,7 @@ def residual() -> Graph:
 
 @pytest.fixture(scope="module")
 def layout() -> Layout:
-    return analyse(lower(residual()))
+    return analyze(lower(residual()))
 
 
 def names(layout: Layout, streams: tuple[int, ...]) -> list[str]:
@@ -61,7 +61,7 @@ def test_a_loaded_ring_has_room_for_the_row_that_is_read_ahead(layout: Layout) -
 def test_rings_at_the_port_have_aligned_rows() -> None:
     net = Network()
     x = net.conv(net.input(1, ROWS, 61, 7), 7)
-    layout = analyse(lower(net.graph(net.conv(x, 7))))
+    layout = analyze(lower(net.graph(net.conv(x, 7))))
     cost = evaluate(layout, Stage(2, 4, ROWS), Target(alignment=16))
     (loaded,) = boundary_of(layout, 2, 4).loads
     assert cost.rings[layout.group[loaded]] == 3 * round_up(61 * 7, 16)

@@ -5,7 +5,7 @@ import pytest
 from networks import random_network
 
 from edgefm.lower import lower
-from edgefm.planner import Target, analyse
+from edgefm.planner import Target, analyze
 from edgefm.planner.smallest import smallest
 from edgefm.planner.widen import widened
 from edgefm.planner.within import Case, Solution, case_for
@@ -13,7 +13,7 @@ from edgefm.planner.within import Case, Solution, case_for
 
 def smallest_with(seed: int, spare: int) -> tuple[Case, Solution]:
     """The smallest plan of a network, and the case with so many bytes more."""
-    layout = analyse(lower(random_network(seed)))
+    layout = analyze(lower(random_network(seed)))
     case = case_for(layout, Target(external_bytes=0), "cost", None)
     found = smallest(case)
     return case.within(found[1].fast_bytes + spare), found

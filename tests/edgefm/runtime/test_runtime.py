@@ -21,7 +21,7 @@ from edgefm.network.graph import Graph
 from edgefm.ops import run_graph
 from edgefm.package.container import read_sections, seal
 from edgefm.package.records import MAP, Section
-from edgefm.planner import Target, analyse, smallest_plan
+from edgefm.planner import Target, analyze, smallest_plan
 from edgefm.planner.model import StoredMap
 from edgefm.runtime import Runtime
 from tests.golden.edit import header
@@ -69,7 +69,7 @@ def test_every_budget_and_target_gives_the_same_bits_and_the_planned_bytes(
         seed: int, target: Target, budget: float | None, objective: str) -> None:
     graph = random_network(seed)
     if budget is not None:
-        least, _ = smallest_plan(analyse(lower(graph)), target)
+        least, _ = smallest_plan(analyze(lower(graph)), target)
         target = replace(target, fast_bytes=int(np.ceil(least.fast_bytes * budget)))
     built = build(graph, target, objective)
     assert built.plan.fast_bytes <= (target.fast_bytes or 2**31)

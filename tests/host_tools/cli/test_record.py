@@ -45,11 +45,11 @@ def test_a_run_is_recorded_with_its_power_and_exported(edgefm, line, package, ph
     assert (tmp_path / "tables" / "stages.csv").read_text().count("\n") > 5
 
 
-def test_without_a_meter_energy_is_modelled_and_says_so(edgefm, line, package, photos, tmp_path):
+def test_without_a_meter_energy_is_modeled_and_says_so(edgefm, line, package, photos, tmp_path):
     said = edgefm("connect", line, "+", "cp", package, ":net.efm", "+", "record", "-o",
                   tmp_path / "r.zip", "--meter", "none", "--", "run", ":net.efm",
                   photos / "0.png")
-    assert "modelled: bytes and operations times published costs" in said
+    assert "modeled: bytes and operations times published costs" in said
     assert "measured" in said and "1 runs" in said
     with Recording(tmp_path / "r.zip") as recording:
         assert len(list(read_runs(recording.events["device"]))) == 1

@@ -30,14 +30,14 @@ FIELDS = {
 
 
 def detector() -> Graph:
-    """16 x 12 colour pixels to the best three of 48 anchors, two classes."""
+    """16 x 12 color pixels to the best three of 48 anchors, two classes."""
     net = Network(8, "uint8", "detector")
     x = net.conv(net.input(1, 16, 12, 3), 8, stride=2, activation="relu6")
     return net.graph(*net.detect(x, 2))
 
 
 def segmenter() -> Graph:
-    """16 x 12 colour pixels to one of three classes each."""
+    """16 x 12 color pixels to one of three classes each."""
     net = Network(9, "uint8", "segmenter")
     x = net.conv(net.input(1, 16, 12, 3), 8, stride=2, activation="relu6")
     return net.graph(net.argmax(net.resize(net.conv(x, 3, kernel=1), 16, 12)))
@@ -156,7 +156,7 @@ def test_mistakes_are_one_line(model: Path, photos: Path, scenes: Path, edgefm_e
     assert message in edgefm_error("validate", *told, "--images", photos, "--workers", "1")
 
 
-def test_compile_checks_its_budget_on_labelled_files(model: Path, photos: Path, tmp_path: Path,
+def test_compile_checks_its_budget_on_labeled_files(model: Path, photos: Path, tmp_path: Path,
                                                      edgefm: Edgefm, edgefm_json: Edgefm) -> None:
     net = tmp_path / "net.efm"
     arguments = ("compile", model, "-o", net, "--cut", "ops", "--fast", "4K", "--calib", photos,
@@ -165,8 +165,8 @@ def test_compile_checks_its_budget_on_labelled_files(model: Path, photos: Path, 
     fields = edgefm_json(*arguments)
     (only,) = fields["check"]["rounds"]
     assert only["met"] and fields["rate"]["check"]["points"] == only["points"]
-    assert "Checked on 20 labelled files" in edgefm(*arguments)
-    assert "checked on 20 labelled files" in edgefm("inspect", net)
+    assert "Checked on 20 labeled files" in edgefm(*arguments)
+    assert "checked on 20 labeled files" in edgefm("inspect", net)
 
 
 def test_a_check_without_labels_is_refused(model: Path, photos: Path, edgefm_error: Edgefm) -> None:

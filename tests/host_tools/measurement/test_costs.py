@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Modelled energy is bytes times the table, labelled so, and a wrong table is refused."""
+"""Modeled energy is bytes times the table, labeled so, and a wrong table is refused."""
 
 import pytest
 
 from edgefm.errors import BadInput
 from host_tools.link.events import NOTHING, Counted
-from host_tools.measurement.costs import load_costs, modelled
+from host_tools.measurement.costs import load_costs, modeled
 
 COUNTED = Counted(1000, 500, 4000, 300, 10, 400, 800)
 GOOD = """
@@ -29,12 +29,12 @@ def test_the_packages_table_cites_its_sources():
 
 def test_energy_is_amounts_times_costs(tmp_path):
     (tmp_path / "c.toml").write_text(GOOD)
-    got = modelled(load_costs(tmp_path / "c.toml"), COUNTED, macs=1_000_000)
+    got = modeled(load_costs(tmp_path / "c.toml"), COUNTED, macs=1_000_000)
     least, most = 1500 * 100 + 4000 * 10 + 1e6, 1500 * 200 + 4000 * 10 + 3e6
     assert got.value == pytest.approx((least + most) / 2 * 1e-12)
     assert got.error == pytest.approx((most - least) / 2 * 1e-12)
-    assert got.label == "modelled"
-    assert modelled(load_costs(), NOTHING).value == 0
+    assert got.label == "modeled"
+    assert modeled(load_costs(), NOTHING).value == 0
 
 
 @pytest.mark.parametrize("text", [

@@ -98,11 +98,11 @@ def test_measured_energy_is_the_charge_times_the_voltage(tmp_path):
     assert found.total.energy[0].amount.value == pytest.approx(3.3 * sum(charges), rel=0.01)
 
 
-def test_without_a_meter_energy_is_called_modelled(tmp_path):
+def test_without_a_meter_energy_is_called_modeled(tmp_path):
     record_run(tmp_path / "r")
     (tmp_path / "r" / "0.samples").unlink()
     found = summary_of(tmp_path / "r")
-    assert found.energy_kind == "modelled"
+    assert found.energy_kind == "modeled"
     assert found.total.energy[0].amount.value > found.stages[0].energy[0].amount.value > 0
 
 

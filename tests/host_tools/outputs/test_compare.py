@@ -67,7 +67,7 @@ def test_maps_are_compared_by_name_where_both_have_them(tmp_path):
     assert compare_maps(old, old) == []
 
 
-def test_a_measured_run_is_not_compared_with_a_modelled_one(tmp_path):
+def test_a_measured_run_is_not_compared_with_a_modeled_one(tmp_path):
     record_run(tmp_path / "m")
     record_run(tmp_path / "n")
     (tmp_path / "n" / "0.samples").unlink()

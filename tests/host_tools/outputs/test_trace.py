@@ -187,12 +187,12 @@ def test_each_slice_has_the_energy_that_was_measured(tmp_path):
                 assert 0 < found[0]["rails"][rail]["error"] < 0.1 * row.value
 
 
-def test_what_no_meter_measured_is_called_modelled(tmp_path):
+def test_what_no_meter_measured_is_called_modeled(tmp_path):
     record_events(tmp_path / "r", device_events(2, (0.02, 0.05, 0.01), 0.01)[0])
     trace = trace_of(tmp_path / "r")
     for one in (*slices(trace, STAGES), *slices(trace, RUNS)):
         energy = one["args"]["energy"]
-        assert (energy["kind"], energy["by"]) == ("modelled", "costs.toml")
+        assert (energy["kind"], energy["by"]) == ("modeled", "costs.toml")
         amount, = energy["rails"].values()
         assert amount["J"] > amount["error"] > 0
 

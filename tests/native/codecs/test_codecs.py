@@ -231,7 +231,7 @@ def static_tables(codec: Codec, shape: RowShape, rows: np.ndarray) -> list[bytes
 
 
 def old_plain(rng: np.random.Generator, shape: RowShape) -> bytes:
-    """Plain rice tables as they were before quick ones: pairs of a mode and a centre."""
+    """Plain rice tables as they were before quick ones: pairs of a mode and a center."""
     pairs = rng.integers(0, 256, (shape.channels, 2))
     pairs[:, 0] %= 16 if shape.zero_point == -128 else 8
     return bytes(static.HEAD) + pairs.astype(np.uint8).tobytes()

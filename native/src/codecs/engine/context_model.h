@@ -29,7 +29,7 @@ typedef struct efm_context {
     int32_t lowest;          /* value left once the zero flag has been read */
     int32_t offset;          /* of every prediction, 1/64 */
     uint16_t *average;       /* [channels] of the error, 1/64 */
-    int16_t *surprise;       /* [channels] this pixel's value - prediction from neighbours, 1/64 */
+    int16_t *surprise;       /* [channels] this pixel's value - prediction from neighbors, 1/64 */
     uint16_t *odds;          /* [EFM_CONTEXT_COUNT] of a one, 1/65536 */
     uint8_t *error;          /* [channels] of the last pixel, 1/4 */
     int8_t *above;           /* [width][channels], the row before */
@@ -65,7 +65,7 @@ typedef struct efm_context_guess {
     uint32_t height; /* class of the distance to the lowest value */
 } efm_context_guess;
 
-/* What the neighbours say of the next EFM_CONTEXT_BLOCK channels: no cross terms yet. */
+/* What the neighbors say of the next EFM_CONTEXT_BLOCK channels: no cross terms yet. */
 typedef struct efm_context_survey {
     int16_t near[EFM_CONTEXT_BLOCK]; /* prediction, 1/64 */
     uint16_t busy[EFM_CONTEXT_BLOCK]; /* their part of the expected error, 1/8 */
@@ -105,7 +105,7 @@ static inline uint32_t efm_context_half_octave(uint32_t v)
     return 2 * log - 2 + ((v + 2) >> (log - 1) & 1u);
 }
 
-/* What the neighbours say of channel c, 1/64. */
+/* What the neighbors say of channel c, 1/64. */
 static inline int32_t efm_context_near(const efm_context *m, const efm_context_around *a, uint32_t c)
 {
     const uint8_t *t = m->tables;
@@ -222,7 +222,7 @@ static inline int32_t efm_context_center(const efm_context *m, const efm_context
     return v > m->lowest ? v : m->lowest;
 }
 
-/* Distances on either side; `first` has the odds of a first step below the centre and above it. */
+/* Distances on either side; `first` has the odds of a first step below the center and above it. */
 typedef struct efm_context_firsts {
     uint16_t *below, *above;
 } efm_context_firsts;

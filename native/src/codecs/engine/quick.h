@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The quick tables of rice: docs/FORMAT.md. A value is predicted as the mean of two neighbours, and
+/* The quick tables of rice: docs/FORMAT.md. A value is predicted as the mean of two neighbors, and
  * distances have codes without an escape that are read from one window each.
  *
- * Plain tables have a parameter and a centre per channel. Others have a class per value, found from
- * the sum of the neighbours and how large distances were around. */
+ * Plain tables have a parameter and a center per channel. Others have a class per value, found from
+ * the sum of the neighbors and how large distances were around. */
 #ifndef EFM_QUICK_H
 #define EFM_QUICK_H
 
@@ -16,7 +16,7 @@ enum {
     EFM_QUICK = 16,            /* the kind of plain tables; the number of class maps is added */
     EFM_QUICK_GROUP = 1,       /* pixels of a group, 8 to 16 */
     EFM_QUICK_WEIGHT = 2,      /* of a distance in its group's activity, 1/128 */
-    EFM_QUICK_SUMS = 10,       /* classes by the binary digits of the neighbours' sum, most first */
+    EFM_QUICK_SUMS = 10,       /* classes by the binary digits of the neighbors' sum, most first */
     EFM_QUICK_CLASSES = 9 * EFM_QUICK_SUMS
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Quick tables that are plain: one parameter and centre per channel: docs/FORMAT.md. */
+/* Quick tables that are plain: one parameter and center per channel: docs/FORMAT.md. */
 #ifndef EFM_QUICK_PLAIN_H
 #define EFM_QUICK_PLAIN_H
 
@@ -17,7 +17,7 @@ static inline uint32_t efm_quick_part(efm_near_at *n, uint32_t left)
 }
 
 /* Channels from c on as long as their zeros have no bit of their own; the next channel, or 0 when the code is used up.
-   Short codes stand for the 2^k values nearest to the centre, lowest first. A window has room for a short code and any
+   Short codes stand for the 2^k values nearest to the center, lowest first. A window has room for a short code and any
    other behind it. */
 static EFM_APART uint32_t efm_quick_decode_around(const efm_codec_args *args, efm_near *in, uint8_t *row, uint32_t c)
 {
@@ -26,8 +26,8 @@ static EFM_APART uint32_t efm_quick_decode_around(const efm_codec_args *args, ef
     efm_near_at n = {in->code, in->at, in};
 
     do {
-        uint32_t k = modes[c], centre = modes[c + stride] ^ 128u;
-        uint32_t base = centre - (3u << k >> 1), stop = 1u << (23 + k);
+        uint32_t k = modes[c], center = modes[c + stride] ^ 128u;
+        uint32_t base = center - (3u << k >> 1), stop = 1u << (23 + k);
         uint8_t *to = row + c;
 
         for (uint32_t left = width, count; left > 0; left -= count) {
@@ -56,7 +56,7 @@ static EFM_APART uint32_t efm_quick_decode_around(const efm_codec_args *args, ef
                 } else {
                     uint32_t u = efm_quick_long(window, k, stop, &n.at);
 
-                    *to = (uint8_t)(centre + ((u >> 1) ^ (0u - (u & 1))));
+                    *to = (uint8_t)(center + ((u >> 1) ^ (0u - (u & 1))));
                 }
                 to += stride;
             } while (to != end);
@@ -127,10 +127,10 @@ static inline int efm_quick_decode_plain(const efm_codec_args *args, efm_near *i
     return c != 0;
 }
 
-static inline void efm_quick_encode_around(efm_bits_out *out, uint32_t k, uint32_t centre, const uint8_t *row,
+static inline void efm_quick_encode_around(efm_bits_out *out, uint32_t k, uint32_t center, const uint8_t *row,
                                            uint32_t width, uint32_t stride)
 {
-    uint32_t half = 1u << k >> 1, first = centre - half;
+    uint32_t half = 1u << k >> 1, first = center - half;
 
     for (; width > 0; width--, row += stride) {
         uint32_t v = (uint8_t)(*row - first);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What rice and tans share: prediction from two neighbours, and a class of what it will miss.
+/* What rice and tans share: prediction from two neighbors, and a class of what it will miss.
  *
  * A row is coded channel by channel, eight pixels (a group) at a time. Inside, values count from 0:
  * offset value = value + 128. The state holds, for every channel, the row above and one activity
@@ -68,7 +68,7 @@ static EFM_APART uint32_t efm_static_most(const uint8_t *bytes, uint32_t count, 
 }
 
 /* Tables with `own` bytes of the codec's behind the classes, then the channels' maps; taps that keep
-   every prediction between its neighbours; no class above `most`. */
+   every prediction between its neighbors; no class above `most`. */
 static inline int efm_static_check(const efm_codec_args *args, uint32_t own, uint32_t most)
 {
     const uint8_t *t = args->tables;

@@ -54,11 +54,11 @@ def test_groups_learn_from_what_they_missed():
     assert state.quick.activity == [[5, 15]]   # (10 + 10) / 4; (5 + 10) / 4 + (127 + 64) / 16
 
 
-@pytest.mark.parametrize("centre", [0, 3, 128, 255])
+@pytest.mark.parametrize("center", [0, 3, 128, 255])
 @pytest.mark.parametrize("mode", [0, 1, 5, 7, 8, 12, 15])
-def test_plain_tables_code_every_value(centre, mode):
+def test_plain_tables_code_every_value(center, mode):
     shape, row = RowShape(256, 1, -128), np.arange(-128, 128).astype(np.int8).reshape(1, 256, 1)
-    tables = quick.pack(quick.Quick(bytes([mode]), bytes([centre])))
+    tables = quick.pack(quick.Quick(bytes([mode]), bytes([center])))
     state = RICE.start(tables, shape)
     code = RICE.encode(state, row[0])
     assert np.array_equal(RICE.decode(RICE.start(tables, shape), code), row[0])
@@ -72,7 +72,7 @@ def test_zero_takes_one_bit_where_it_has_one_of_its_own():
 
 def test_a_distance_of_no_value_is_refused():
     tables = quick.pack(quick.Quick(maps=(bytes([7] * 90),), group=8))
-    state = RICE.start(tables, RowShape(1, 1, 127))   # both neighbours are 255, the highest value
+    state = RICE.start(tables, RowShape(1, 1, 127))   # both neighbors are 255, the highest value
     with pytest.raises(BadContainer, match="the value 128"):
         RICE.decode(state, bytes([0b10000001]))       # distance 1: one above them
 

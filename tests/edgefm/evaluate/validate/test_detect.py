@@ -42,7 +42,7 @@ def test_a_box_of_another_class_or_too_far_away_is_wrong() -> None:
     assert figures([found([[1, *A]], [[1, 0.9, 0, 0, 10, 5]])])["map50"] == 100
 
 
-def test_the_mean_is_over_labelled_classes_and_all_pictures() -> None:
+def test_the_mean_is_over_labeled_classes_and_all_pictures() -> None:
     result = figures([found([[1, *A]], [[1, 0.9, *A], [3, 0.9, *B]]), found([[2, *B]], [])])
     assert (result["map50"], result["classes"]) == (50.0, 2)
 

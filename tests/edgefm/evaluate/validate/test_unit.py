@@ -14,7 +14,7 @@ import pytest
 from edgefm.errors import BadInput
 from edgefm.evaluate.validate import Outcome, make_units, summarize, task_of, validate
 from edgefm.evaluate.validate import unit as module
-from edgefm.images.labels import LabelledFile
+from edgefm.images.labels import LabeledFile
 from edgefm.images.preprocess import InputInfo
 from edgefm.network.graph import Array
 from edgefm.package.counters import MapCounters
@@ -102,17 +102,17 @@ class _Info:
 
 
 @pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[LabelledFile, ...]:
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[LabeledFile, ...]:
     """40 inputs: number i holds class i % 20; every fifth label is wrong."""
     monkeypatch.setattr(module, "Runtime", _Runtime)
     monkeypatch.setattr(module, "read_info", lambda _: _Info)
     for number in range(40):
         np.save(tmp_path / f"{number}.npy", np.array([number % 20], np.int8))
-    return tuple(LabelledFile(tmp_path / f"{n}.npy", (n % 20 + (n % 5 == 0)) % 20)
+    return tuple(LabeledFile(tmp_path / f"{n}.npy", (n % 20 + (n % 5 == 0)) % 20)
                  for n in range(40))
 
 
-def test_threads_judge_every_file_once(files: tuple[LabelledFile, ...]) -> None:
+def test_threads_judge_every_file_once(files: tuple[LabeledFile, ...]) -> None:
     done: list[int] = []
     with ThreadPoolExecutor(3) as pool:
         result = validate(make_units(files, b"package"), pool, done.append)
@@ -120,7 +120,7 @@ def test_threads_judge_every_file_once(files: tuple[LabelledFile, ...]) -> None:
     assert sum(done) == 40 and len(done) == 3
 
 
-def test_maps_are_means_over_files(files: tuple[LabelledFile, ...]) -> None:
+def test_maps_are_means_over_files(files: tuple[LabeledFile, ...]) -> None:
     maps = (MapInfo("a", "rle", 2, 8, 8),)
     with ThreadPoolExecutor(2) as pool:
         result = validate(make_units(files, b"package"), pool, maps=maps)
@@ -128,7 +128,7 @@ def test_maps_are_means_over_files(files: tuple[LabelledFile, ...]) -> None:
     assert (one["write_bytes"], one["bits_per_value"], one["raw_rows"]) == (6, 3.0, 1)
 
 
-def test_a_unit_that_ran_twice_counts_once(files: tuple[LabelledFile, ...]) -> None:
+def test_a_unit_that_ran_twice_counts_once(files: tuple[LabeledFile, ...]) -> None:
     units = list(make_units(files, b"package"))
     with ThreadPoolExecutor(2) as pool:
         assert validate([*units, units[0]], pool).n == 40
@@ -143,17 +143,17 @@ class _Lazy(Executor):
         return future
 
 
-def test_any_executor_will_do(files: tuple[LabelledFile, ...]) -> None:
+def test_any_executor_will_do(files: tuple[LabeledFile, ...]) -> None:
     assert validate(make_units(files, b"package"), _Lazy())["top1"] == 80.0
 
 
-def test_a_label_the_network_does_not_have_is_named(files: tuple[LabelledFile, ...]) -> None:
+def test_a_label_the_network_does_not_have_is_named(files: tuple[LabeledFile, ...]) -> None:
     wrong = (replace(files[0], label=20),)
     with ThreadPoolExecutor(1) as pool, pytest.raises(BadInput, match=r"0\.npy: label 20"):
         validate(make_units(wrong, b"package"), pool)
 
 
-def test_an_unreadable_file_is_named(files: tuple[LabelledFile, ...]) -> None:
+def test_an_unreadable_file_is_named(files: tuple[LabeledFile, ...]) -> None:
     files[3].path.write_bytes(b"")
     with ThreadPoolExecutor(1) as pool, pytest.raises(BadInput, match=r"3\.npy"):
         validate(make_units(files, b"package"), pool)
@@ -171,6 +171,6 @@ def test_an_autoencoder_has_no_task() -> None:
         task_of([(1, 640)], (1, 640))
 
 
-def test_views_of_what_is_no_picture_are_refused(files: tuple[LabelledFile, ...]) -> None:
+def test_views_of_what_is_no_picture_are_refused(files: tuple[LabeledFile, ...]) -> None:
     with ThreadPoolExecutor(1) as pool, pytest.raises(BadInput, match="takes no picture"):
         validate(make_units(files, b"package", views=2), pool)
