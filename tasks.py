@@ -77,8 +77,9 @@ def test(context: Context, all: bool = False, args: str = "") -> None:
 
 @task
 def lint(context: Context) -> None:
-    """Check style with ruff and clang-format, and types with mypy --strict."""
-    _run(context, f"{PYTHON} -m ruff check . && {PYTHON} -m mypy && {PYTHON} tools/c_style.py")
+    """Check style with ruff and clang-format, types with mypy --strict, and the English."""
+    _run(context, f"{PYTHON} -m ruff check . && {PYTHON} -m mypy && {PYTHON} tools/c_style.py "
+                  f"&& {PYTHON} tools/words.py")
 
 
 @task

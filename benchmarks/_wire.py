@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A serial line between two sockets: so many bytes per second each way, some damaged, some lost.
+"""A serial line between two sockets: a byte rate each way, some bytes damaged, some lost.
 
     python benchmarks/_wire.py --to 5599 --rate 46080 --flip 0.01 --drop 0.01
 

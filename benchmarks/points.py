@@ -4,7 +4,7 @@
 Every operator's output gets coarser steps, chosen for a KL that is predicted on imagenet_sample; KL
 and points are then measured on imagenet_val against the network without them, each photo in several
 views. Nothing is coded, which does not change a bit. `points per nat` is points over KL with the
-error of the points; the last rows pool all: least squares through nought, weighted by the inverse
+error of the points; the last rows pool all: least squares through zero, weighted by the inverse
 variance of the points (the rows of one network share their photos, so the error is optimistic).
 """
 

@@ -4,7 +4,7 @@ fitted on.
 
 Each row is one `compile --kl-budget` on imagenet_sample, measured on imagenet_val. Bits per value
 count codes, raw rows and 2 bytes per row, each map as often as it crosses the port; tables stand
-beside. Maps that count are computed, have more than one pixel and are no output: the picture (and
+beside. Maps that count are computed, have more than one pixel and are not outputs: the picture (and
 its copy in int8), vectors and scores do not. Compiled packages are kept in build/benchmarks.
 """
 

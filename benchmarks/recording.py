@@ -73,7 +73,7 @@ def emulate_meter(arguments: argparse.Namespace) -> None:
     load, pins, _ = stages([0.3, 0.5, 0.2], [12e-3, 3e-3, 40e-3], RATE)
     random = np.random.default_rng(1)
     noisy = Ppk2Board(lambda n: load(n) + random.normal(0, 50e-6, len(n)), pins)
-    block = noisy.words(64 * RATE // 16)  # 4 s: the counter and the load begin anew behind it
+    block = noisy.words(64 * RATE // 16)  # 4 s: the counter and the load start again after it
     board = Ppk2Board(load)
     master, slave = pty.openpty()
     tty.setraw(slave)
@@ -129,7 +129,7 @@ def emulate_device(arguments: argparse.Namespace) -> None:
 
 
 def _alive(stream: Any) -> bool:
-    """Whether nobody has closed our standard input yet."""
+    """Whether our standard input is still open."""
     import select
 
     ready = select.select([stream], [], [], 0)[0]

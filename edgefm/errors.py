@@ -31,7 +31,7 @@ class EdgefmError(Exception):
 
 
 class BadInput(EdgefmError):
-    """Something the user handed in is unusable: says where, what was met, what is expected."""
+    """Something the user passed in is unusable: says where, what it got, what it expected."""
 
 
 class UnsupportedModel(BadInput):
@@ -80,7 +80,7 @@ class LinkTimeout(LinkError):
 
 
 class LinkLost(LinkError):
-    """The port vanished, the process ended, or the device started anew."""
+    """The port vanished, the process ended, or the device restarted."""
 
 
 class BadMessage(LinkError):

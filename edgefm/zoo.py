@@ -175,10 +175,10 @@ def _in_mirror(asset: Asset, mirror: str | None) -> Path | None:
 
 
 def _checked(path: Path, asset: Asset) -> Path:
-    met = _sha256(path)
-    if met != asset.sha256:
+    got = _sha256(path)
+    if got != asset.sha256:
         raise BadInput(f"{path}: not the published {asset.file} "
-                       f"(SHA-256 {met[:16]}…, expected {asset.sha256[:16]}…)")
+                       f"(SHA-256 {got[:16]}…, expected {asset.sha256[:16]}…)")
     return path
 
 

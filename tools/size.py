@@ -88,9 +88,9 @@ def complaints(sizes: list[Size], frames: list[Frame]) -> Iterator[str]:
     totals = (("model + check + run", executor, EXECUTOR),
               ("everything", sum(size.text for size in sizes), EVERYTHING),
               (".data + .bss", sum(size.data + size.bss for size in sizes), DATA))
-    for name, met, budget in totals:
-        if met > budget:
-            yield f"{name}: {met} bytes, budget {budget}"
+    for name, got, budget in totals:
+        if got > budget:
+            yield f"{name}: {got} bytes, budget {budget}"
     for frame in frames:
         most = FRAMES.get(frame.name, FRAME)
         if frame.bytes > most or not frame.bounded:

@@ -119,7 +119,7 @@ class ConnectedDevice:
 
         `replace`: where there is no room for both, an old one of that name goes first.
         `progress(done, total)` is told the bytes that are over. Raises Infeasible where there is no
-        room, BadInput for what is no package or has no name.
+        room, BadInput for data that is not a package or has no name.
         """
         data, path = package_bytes(package)
         if name is None and path is None:

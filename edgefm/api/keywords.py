@@ -55,7 +55,7 @@ class CompileKeywords(TypedDict, total=False):
 def read_options(model: Path, given: CompileKeywords, pictures: bool = True) -> CompileOptions:
     """The options that the keywords stand for; a model of the zoo fills gaps with its own.
 
-    Without `pictures` nobody is asked how they become numbers. Raises TypeError for an unknown
+    Without `pictures` no preprocessing is asked for. Raises TypeError for an unknown
     keyword, as Python does, and BadInput for a value of another kind or out of range.
     """
     unknown = [name for name in given if name not in CompileKeywords.__annotations__]

@@ -63,7 +63,7 @@ def pack(tables: Tables) -> bytes:
 
 
 def unpack(data: bytes, channels: int) -> Tables:
-    """Tables of their bytes; BadContainer when they cannot be those of so many channels."""
+    """Tables of their bytes; BadContainer when they cannot be those of `channels`."""
     if len(data) < HEAD.size:
         raise BadContainer(f"context tables of {len(data)} bytes, expected {HEAD.size} or more")
     flags, terms, start_error, a, b, c, d, e, w, n, nw, ne = HEAD.unpack_from(data)

@@ -71,10 +71,10 @@ class Codec:
     int8 [W, C]; `skip(state, row)` says that the row was stored as it is instead, and
     `recall(state, row)` that the row above is to be taken for this one; what was learned stays.
     `state_bytes(shape)` is what one cursor needs in fast memory; C says the same number.
-    `candidates(maps, shape)`, where there are some, gives tables of growing size to choose from. A
-    codec that is not `lossless` gives rows back as near as its tables can; who does not name it
-    does not get it. One that `refers` takes the row of the frame before from `state.reference`,
-    which who codes sets before each row.
+    `candidates(maps, shape)`, if the codec has it, gives tables of growing size to choose from. A
+    codec that is not `lossless` gives rows back as exactly as its tables allow; it is used only
+    when the user names it. A codec that `refers` reads the same row of the previous frame from
+    `state.reference`, which the caller sets before each row.
     """
 
     id: int

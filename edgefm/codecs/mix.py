@@ -66,7 +66,7 @@ def pack(tables: Tables) -> bytes:
 
 
 def unpack(data: bytes, channels: int) -> Tables:
-    """Tables of their bytes; BadContainer when they cannot be those of so many channels."""
+    """Tables of their bytes; BadContainer when they cannot be those of `channels`."""
     size = context.HEAD.size + (2 * data[1] * channels if len(data) > 1 else 0)
     if len(data) <= size:
         raise BadContainer(f"mix tables of {len(data)} bytes, expected more than {size}")
@@ -187,7 +187,7 @@ def _voters(state: State, guess: Guess, c: int, seen: tuple[int, ...]) -> list[l
 
 
 def _vote(coder: Coder, voters: list[list[int]], node: int, bit: int) -> int:
-    """One decision: all who vote for it learn."""
+    """One decision: all contexts that vote for it learn."""
     at = [*[node] * (len(voters) - 1), OWN[node]]
     p = chance(sum(weights[i] for weights, i in zip(voters, at, strict=True)))
     bit = coder.chance(p, bit)

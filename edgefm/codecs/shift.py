@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hard caps: coarser steps in front of any codec, so that a map never takes more than it may.
 
-A capped map's rows share a token bucket (`Cap`). A row that does not fit what is left loses bits of
+A capped map's rows share a token bucket (`Cap`). A row that does not fit loses bits of
 its values, as many as it takes; with 8 lost only one byte is left of it, which always fits. Tiles
 of a row may be coarser than the row (`quality`). The twin, bit for bit, of
 native/src/codecs/shift.c and native/src/memory/caps.c; FORMAT.md, "Capped maps", has the rules.
@@ -74,7 +74,7 @@ class _Side:
         self.state = self.codec.start(self.tables, self.shape)
 
     def recall(self, shifts: _Ints) -> None:
-        """Tell the codec of the row above anew, in the steps of this row."""
+        """Tell the codec the row above again, in the steps of this row."""
         self.codec.recall(self.state, shifted(self.above, self.shape.zero_point, shifts, True))
 
 

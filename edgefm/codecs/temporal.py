@@ -33,7 +33,7 @@ _EVEN = 1 << 15
 class Tables:
     """Learned tables, as numbers.
 
-    A tile has `tile` pixels, the last one of a row what is left. A tile is skipped when no value is
+    A tile has `tile` pixels, the last one of a row the rest. A tile is skipped when no value is
     further than `tolerance` from the frame before; with 0 nothing is lost.
     """
 
@@ -49,7 +49,7 @@ def pack(tables: Tables) -> bytes:
 
 
 def unpack(data: bytes, channels: int) -> Tables:
-    """Tables of their bytes; BadContainer when they cannot be those of so many channels."""
+    """Tables of their bytes; BadContainer when they cannot be those of `channels`."""
     if len(data) < HEAD.size or data[0] == 0:
         raise BadContainer(f"temporal tables of {len(data)} bytes, or with tiles of 0 pixels")
     return Tables(data[0], data[1], context.unpack(data[HEAD.size:], channels))
@@ -63,7 +63,7 @@ def with_tolerance(tables: bytes, tolerance: int) -> bytes:
 @dataclass(slots=True)
 class State:
     """One cursor. `reference` is the row int8 [W, C] of the frame before that goes with the next
-    row, or None; who codes sets it before each row."""
+    row, or None; the caller sets it before each row."""
 
     tables: Tables
     own: context.State

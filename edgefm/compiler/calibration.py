@@ -58,10 +58,10 @@ def inputs_of(files: Sequence[Path], graph: Graph, preprocess: Preprocess | None
     return inputs
 
 
-def warn_of_few(directory: Path | None, met: int, few: int, consequence: str) -> None:
+def warn_of_few(directory: Path | None, got: int, few: int, consequence: str) -> None:
     """Say what follows from a folder of fewer files than `few`."""
-    if met < few:
-        warn(CalibrationWarning(f"{directory}: {met} calibration file{'s' * (met != 1)}, expected "
+    if got < few:
+        warn(CalibrationWarning(f"{directory}: {got} calibration file{'s' * (got != 1)}, expected "
                                 f"at least {few}: {consequence}"), stacklevel=3)
 
 
@@ -71,7 +71,7 @@ def _warn_of_small(files: Sequence[Path], preprocess: Preprocess | None, target:
     if preprocess is None or not pictures:
         return
     size, wanted = load_picture(pictures[0]).size, picture_size(target.shape)
-    if all(2 * met < side for met, side in zip(size, wanted, strict=True)):
+    if all(2 * got < side for got, side in zip(size, wanted, strict=True)):
         warn(CalibrationWarning(
             f"{pictures[0]}: {size[0]}x{size[1]} pixels are enlarged to {wanted[0]}x{wanted[1]}: "
             "ranges, codec tables and budgets are fitted to blurred pictures"), stacklevel=3)

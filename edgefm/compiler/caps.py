@@ -26,7 +26,7 @@ from edgefm.rate_distortion.quality_maps import Chooser
 
 USUAL = 0.5      # share of calibration pictures whose rows fit the rate on average
 DEPTH_ROWS = 8   # rows' worth that busy places may borrow from calm ones before
-_ROWS_PER_DEPTH = 7  # in external memory: one row's worth of depth for so many rows
+_ROWS_PER_DEPTH = 7  # in external memory: rows per row's worth of depth
 _HALVINGS = 40   # of the interval that the widest caps are searched in
 _ONE_IN, _CAPPING = 9, (1, 2)  # of nine calibration files two set caps
 

@@ -95,7 +95,7 @@ def _do(work: Work[Result]) -> Result:
 
 @contextmanager
 def engine_for(graph: Graph, runs: int) -> Iterator[Engine]:
-    """The engine for a network that will be run so often: in processes where that pays."""
+    """The engine for `runs` runs of a network: in worker processes where that is faster."""
     if _macs(graph) * runs < _WORTH_PROCESSES:
         yield FastEngine()
         return

@@ -64,7 +64,7 @@ class Job:
 
     @property
     def on_chip(self) -> bool:
-        """True where coded maps have to stay in fast memory, for want of another."""
+        """True when coded maps must stay in fast memory because there is no other."""
         return _on_chip(self.options, self.target)
 
 
@@ -72,7 +72,7 @@ def job_for(model: Model, options: CompileOptions, tick: Callable[[], None]) -> 
     """What the options ask for, with the calibration inputs that it takes.
 
     Raises BadInput where they contradict each other or the target, without calibration files, or
-    for one that is no input.
+    for a file that is not an input.
     """
     target = load_target(options.target).with_budget(options.fast, options.external)
     tables = read_tables(options.tables) if options.tables else {}

@@ -124,8 +124,8 @@ def _expect_options(source: Graph, options: CompileOptions) -> None:
 
 
 def _needs_pictures(source: Graph, options: CompileOptions) -> bool:
-    """True unless nothing shows that a package is for pictures: its input is float, and whoever
-    compiles it wants none or calibrates with numbers alone."""
+    """False when nothing shows that a package is for pictures: its input is float, and the user
+    wants no pictures or calibrates with numbers alone."""
     if not options.pictures or source.tensors[source.inputs[0]].dtype != "float32":
         return options.pictures
     if options.preprocess is not None or options.calib is None:

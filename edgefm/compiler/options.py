@@ -104,7 +104,7 @@ class Memory(_Group):
     packing: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise BadInput for what is no size."""
+        """Raise BadInput for a value that is not a size."""
         for name in ("fast", "external"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, read_size(getattr(self, name), name))
@@ -156,7 +156,7 @@ class Quality(_Group):
     tile: int = TILE
 
     def __post_init__(self) -> None:
-        """Raise BadInput for an unknown kind and for what is no number of pixels."""
+        """Raise BadInput for an unknown kind, or a tile that is not a number of pixels."""
         _expect_word("quality", self.kind, QUALITIES)
         _expect_whole("tile", self.tile, _MOST_COUNT)
 
@@ -170,7 +170,7 @@ class Temporal(_Group):
     refresh: int = 0
 
     def __post_init__(self) -> None:
-        """Raise BadInput for what is no whole number in range."""
+        """Raise BadInput for a value that is not a whole number in range."""
         _expect_whole("tolerance", self.tolerance, _MOST_TOLERANCE)
         _expect_whole("refresh", self.refresh, _MOST_COUNT)
 

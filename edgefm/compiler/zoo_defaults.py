@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A public model comes with its preprocessing and its class names: nobody has to say them."""
+"""A public model comes with its preprocessing and class names: the user need not give them."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a command ends: its exit status, one line of error, and soon after it is interrupted.
 
-Status 0: it worked, or nobody reads on. 2: after one line of error. 130, 143, 129: Ctrl-C, SIGTERM,
-SIGHUP. Signals raise an exception in the main thread, so that half files are taken away, boards
-told and workers ended. What does not return to Python in time, a long call into C, say, or a line
-that does not answer, is not waited for: a watcher ends the process.
+Status 0: it worked, or the reader of a pipe went away. 2: after one line of error. 130, 143, 129:
+Ctrl-C, SIGTERM, SIGHUP. Signals raise an exception in the main thread, so that half files are taken
+away, boards told and workers ended. What does not return to Python in time, a long call into C,
+say, or a line that does not answer, is not waited for: a watcher ends the process.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def complete(work: Callable[[], object], program: str = "edgefm") -> int:
             return _tell(_watcher.signal, program)
         complain(error, program)
         return 2
-    except BrokenPipeError:  # `edgefm plan … | head`: nobody reads on, nothing is wrong
+    except BrokenPipeError:  # `edgefm plan … | head`: the reader went away, nothing is wrong
         drop(sys.stdout)
         return 0
     except OSError as error:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes that edgefm starts: Ctrl-C in a terminal reaches all of them, and ends only the first.
 
-Whoever started the others ends them, after what has to be done before. A worker whose parent was
-killed ends by itself.
+The first process ends the others, after its own cleanup. A worker whose parent was killed ends by
+itself.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _postponed(numbers: Sequence[signal.Signals]) -> Iterator[None]:
 
 
 def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
-    """Start a process that never hears of Ctrl-C; one that nobody will know of is ended.
+    """Start a process that Ctrl-C does not reach; end it if the caller will never know of it.
 
     `options` are those of subprocess.Popen. Raises OSError.
     """
@@ -108,7 +108,7 @@ class _Worker(SpawnProcess):
 @contextmanager
 def _one_core() -> Iterator[None]:
     """Matrix libraries of processes that are started in this block use one thread each, unless
-    somebody said how many."""
+    the environment says how many."""
     added = [name for name in _THREADS if name not in os.environ]
     os.environ.update(dict.fromkeys(added, "1"))
     try:
@@ -150,7 +150,7 @@ class Workers(SpawnContext):
         return made
 
     def kill(self) -> None:
-        """End all of them at once: what they do is a pure function, and nobody wants it."""
+        """End all of them at once: they only compute results, which are no longer needed."""
         for process in self._made:
             with suppress(ValueError, AttributeError, OSError):  # not started, or ended
                 process.kill()

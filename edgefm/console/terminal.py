@@ -111,7 +111,7 @@ def _named(stream: IO[str] | None) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        raise  # nobody reads on
+        raise  # the reader went away
     except OSError as error:
         name = OUTPUT if stream in (None, sys.stdout) else "standard error"
         raise OSError(error.errno, error.strerror, name) from None

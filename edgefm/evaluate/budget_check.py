@@ -3,8 +3,9 @@
 
 Without a check, points are estimated. The check measures the package itself, coded maps and
 all, against the network without coarser maps. Where it loses more than was allowed, what was
-measured (points per nat on these files, or their KL) says how much less KL to allow, and it is
-compiled anew; after `ROUNDS` of that the maps keep their steps and only lossless coding is left.
+measured (points per nat on these files, or their KL) says how much less KL to allow, and the
+network is compiled again. After `ROUNDS` attempts the maps keep their steps, and only lossless
+coding remains.
 Stopping at the first budget that holds favors lucky ones a little: its loss is within its standard
 error of what other files will show, not below it for certain.
 """
@@ -113,10 +114,10 @@ def _round(compiled: Compiled, result: Validation, options: CompileOptions) -> R
 
 def _tighter(last: Round, options: CompileOptions) -> float:
     """The KL that would just do if loss stayed in proportion to it, less a margin."""
-    allowed, met = ((options.accuracy_budget, last.points) if options.accuracy_budget is not None
+    allowed, got = ((options.accuracy_budget, last.points) if options.accuracy_budget is not None
                     else (options.kl_budget, last.kl))
     least, most = _STEP
-    share = _MARGIN * float(allowed or 0) / max(met, 1e-9)
+    share = _MARGIN * float(allowed or 0) / max(got, 1e-9)
     return float(last.kl_budget or 0) * min(max(share, least), most)
 
 

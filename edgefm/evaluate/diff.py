@@ -39,7 +39,7 @@ class Difference:
     operator: str
     index: tuple[int, ...]
     expected: float
-    met: float
+    got: float
     differing: int
 
 
@@ -101,13 +101,13 @@ def diff_compiled(compiled: Compiled, inputs: Sequence[Sequence[Array]],
     worst, first = 0.0, None
     with Runtime(compiled.package) as runtime:
         for values in inputs:
-            met = _tensors(compiled, runtime, values)
+            got = _tensors(compiled, runtime, values)
             for t, expected in witness(values).items():
-                if t not in met:
+                if t not in got:
                     continue
                 compared.add(t)
                 gap, found = _compare(graph.tensors[t].name, made_by.get(t, ""), expected,
-                                      _whole(met[t], expected, removed.get(t)))
+                                      _whole(got[t], expected, removed.get(t)))
                 worst, first = max(worst, gap), first or found
         info = runtime.info
     if not compared:
@@ -129,21 +129,21 @@ def _refuse_loss(compiled: Compiled) -> None:
 def _tensors(compiled: Compiled, runtime: Runtime, values: Sequence[Array]) -> dict[int, Array]:
     """Every tapped tensor; outputs as the caller gets them."""
     result = runtime.run(values, taps=True)
-    met: dict[int, Array] = {}
+    got: dict[int, Array] = {}
     for placed, tap in zip(compiled.plan.streams, result.streams, strict=True):
         if tap is not None:
-            met.setdefault(compiled.program.streams[placed.stream].tensor, tap)
-    met.update(zip(compiled.graph.outputs, result.outputs, strict=True))
-    return met
+            got.setdefault(compiled.program.streams[placed.stream].tensor, tap)
+    got.update(zip(compiled.graph.outputs, result.outputs, strict=True))
+    return got
 
 
-def _whole(met: Array, expected: Array, removed: Removed | None) -> Array:
-    """A tensor as the file has it: channels that were removed have the value that was proved, and
-    where nobody reads them any. A witness that cannot show the file shows what is left of it."""
-    if removed is None or met.size == expected.size:
-        return met
+def _whole(got: Array, expected: Array, removed: Removed | None) -> Array:
+    """A tensor with the channels that compiling removed put back: a constant channel with its
+    constant, an unread one with the expected values. A witness without them is compared as is."""
+    if removed is None or got.size == expected.size:
+        return got
     whole = expected.reshape(-1, removed.kept.size + removed.gone.size).copy()
-    whole[:, removed.kept] = met.reshape(-1, removed.kept.size)
+    whole[:, removed.kept] = got.reshape(-1, removed.kept.size)
     proved = removed.constant != UNREAD
     whole[:, removed.gone[proved]] = removed.constant[proved]
     return whole
@@ -167,11 +167,11 @@ def _witness(graph: Graph, original: bytes | None) -> tuple[str, Witness]:
 
 
 def _compare(tensor: str, operator: str, expected: Array,
-             met: Array) -> tuple[float, Difference | None]:
+             got: Array) -> tuple[float, Difference | None]:
     """The largest gap and the first differing value (NaN equals NaN)."""
-    if expected.size != met.size:
-        raise BadInput(f"{tensor}: the plan carries {met.size} values, the witness {expected.size}")
-    a, b = expected.ravel(), met.ravel()
+    if expected.size != got.size:
+        raise BadInput(f"{tensor}: the plan carries {got.size} values, the witness {expected.size}")
+    a, b = expected.ravel(), got.ravel()
     differs = np.flatnonzero((a != b) & ~((a != a) & (b != b)))
     if differs.size == 0:
         return 0.0, None

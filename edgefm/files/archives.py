@@ -86,7 +86,7 @@ def _check(infos: list[zipfile.ZipInfo], most: int, file: BinaryIO) -> None:
 
 
 class Portions:
-    """A file of which nobody reads more at a time than a list of members may have."""
+    """A file that gives out no more at a time than a list of members may have."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -97,7 +97,7 @@ def npy_rows(path: Path, most: int) -> Iterator[Array]:
 def read_npz(path: Path, most: int = MOST_WHOLE) -> dict[str, Array]:
     """The arrays of an .npz archive by name, at most `most` bytes altogether.
 
-    Raises BadInput, naming the file, also for a member that is no array.
+    Raises BadInput, naming the file, also for a member that is not an array.
     """
     arrays: dict[str, Array] = {}
     with open_file(path, MOST_MODEL) as file:
@@ -152,7 +152,7 @@ def _parsed(text: str) -> Header:
     """The header's three entries."""
     text = text.strip()
     if not (text.startswith("{") and text.endswith("}")):
-        raise ValueError("its header is no list of three entries in braces")
+        raise ValueError("its header is not a list of three entries in braces")
     inner, at = text[1:-1].strip(), 0
     found: dict[str, str] = {}
     while match := _ITEM.match(inner, at):

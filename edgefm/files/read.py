@@ -197,7 +197,7 @@ def _check_numbers(value: object) -> None:
 def files_in(folder: str | Path, suffixes: Collection[str]) -> list[Path]:
     """What a folder holds under names with one of these suffixes (lower case), sorted by name.
 
-    Raises BadInput when it is no folder, cannot be read, or holds more than `MOST_FILES`.
+    Raises BadInput when it is not a folder, cannot be read, or holds more than `MOST_FILES`.
     """
     found: list[Path] = []
     try:

@@ -71,7 +71,7 @@ def place_in(folder: Path, name: str) -> Path:
     stem = name.partition(".")[0].rstrip().upper()
     if (not name or not name.isprintable() or set(name) & set("/\\:") or name[-1] in ". "
             or stem in RESERVED):
-        raise BadInput(f"{name!r} is no name for a file on this machine; expected one without "
+        raise BadInput(f"{name!r} is not a name for a file on this machine; expected one without "
                        "/, \\, : or .. (give the file another name instead of a folder)")
     return folder / name
 
@@ -165,7 +165,7 @@ def _check_writable(path: Path, folder: Path) -> None:
     if not folder.exists():
         raise BadInput(f"{path}: cannot be written: there is no folder {folder}")
     if not folder.is_dir():
-        raise BadInput(f"{path}: cannot be written: {folder} is no folder")
+        raise BadInput(f"{path}: cannot be written: {folder} is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BadInput(f"{path}: cannot be written: folder {folder} is read-only")
 

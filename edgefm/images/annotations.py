@@ -79,7 +79,7 @@ class Boxes:
 def read_boxes(labels: Path, folder: Path, names: Sequence[str]) -> Boxes:
     """Read the boxes of the pictures in `folder`; `names` are the network's classes.
 
-    Raises BadInput, naming file and line, for anything that is no box, for missing files, and when
+    Raises BadInput, naming file and line, for anything but a box, for missing files, and when
     no box at all is of a class that the network knows.
     """
     rows = _rows_of_folder(labels, folder) if labels.is_dir() else _rows(labels, _BOX_HEADER)
@@ -96,8 +96,8 @@ def read_boxes(labels: Path, folder: Path, names: Sequence[str]) -> Boxes:
             found.extend([] if index is None else [box])
     files = tuple(BoxedFile(Path(path), tuple(found)) for path, found in boxes.items())
     if not any(file.boxes for file in files):
-        met = ", ".join(name[:60] for name in sorted(unknown)[:5]) or "no boxes"
-        raise BadInput(f"{labels}: no box of a class that the network knows (got {met}); class "
+        got = ", ".join(name[:60] for name in sorted(unknown)[:5]) or "no boxes"
+        raise BadInput(f"{labels}: no box of a class that the network knows (got {got}); class "
                        "names come from the package or from --names")
     return Boxes(files, dict(unknown))
 

@@ -31,8 +31,8 @@ class LabeledFile:
 def read_labels(path: Path, folder: Path) -> tuple[LabeledFile, ...]:
     """Read a label file: header `file,label`, one file of `folder` per line, in its order.
 
-    Raises BadInput, naming the line, for another header, a label that is no number from 0 up, and
-    a file that is not there.
+    Raises BadInput, naming the line, for another header, a label that is not a number from 0 up,
+    and a file that is not there.
     """
     rows = enumerate(csv.reader(read_lines(path), skipinitialspace=True), 1)
     try:

@@ -141,7 +141,7 @@ def from_json(fields: Mapping[str, Any]) -> Preprocess:
 
 def choose_preprocess(graph: Graph, text: str | None, geometry: str | None,
                       needed: bool = True) -> Preprocess | None:
-    """The preprocessing to store with a network; None when its input is no picture.
+    """The preprocessing to store with a network; None when its input is not a picture.
 
     Without `text` integer inputs take pixels raw; a network with a float input must be told
     (BadInput) unless pictures are not `needed`: it then takes arrays only (None). Without
@@ -152,7 +152,7 @@ def choose_preprocess(graph: Graph, text: str | None, geometry: str | None,
     if not is_picture(source.shape):
         if text or geometry:
             raise BadInput(f"{graph.name}: input {source.name!r} of shape {list(source.shape)} "
-                           "is no picture, so it takes no --preprocess or --geometry")
+                           "is not a picture, so it takes no --preprocess or --geometry")
         return None
     if text is None and source.dtype == "float32":
         if not needed and geometry is None:
@@ -179,7 +179,7 @@ def is_picture(shape: tuple[int, ...]) -> bool:
 
 
 def picture_size(shape: tuple[int, ...]) -> tuple[int, int]:
-    """(width, height) of a picture input; BadInput when the shape is no picture's."""
+    """(width, height) of a picture input; BadInput when the shape is not a picture's."""
     if not is_picture(shape):
         raise BadInput(f"an input of shape {list(shape)} takes no picture; expected an .npy file")
     return (shape[2], shape[1]) if shape[3] in (1, 3) else (shape[3], shape[2])

@@ -3,7 +3,7 @@
 
 `check_graph` proves that indices are in range, that each tensor is made once and before it is
 read, that constants fill their shape, that quantization parameters are usable, and that shapes
-and types follow from each operator's geometry. Whoever gets a checked graph need not ask again.
+and types follow from each operator's geometry. Code that gets a checked graph need not check again.
 A tensor that only goes from one reordering operator to others may have any shape; every other
 computed one is a batch of one image.
 """

@@ -14,7 +14,7 @@ from edgefm.errors import BadInput
 class Faults:
     """What is wrong with the layers of one file, where `kept` says to go on after an error.
 
-    `unseen` counts layers that nobody could look at, since shapes of what they read are not known.
+    `unseen` counts layers that could not be checked, as the shapes of their inputs are not known.
     """
 
     kept: bool = False

@@ -2,8 +2,9 @@
 """Reads the options of a custom operator: a FlexBuffer whose root is a map of numbers.
 
 A FlexBuffer is read from its end: root value, its packed type (type << 2 | log2 of the width), the
-width of the root value. A map is a vector of values; before it lie the offset of the key vector,
-the width of a key offset, and the count; behind it one packed type per value. Offsets count back.
+width of the root value. A map is a vector of values. The offset of the key vector, the width of a
+key offset and the count come before it; one packed type per value comes after it. Offsets count
+back.
 """
 
 from __future__ import annotations

@@ -350,7 +350,7 @@ def _weights(weights: Tensor, axis: int) -> tuple[Array, Array]:
 
 
 def _steps(weights: Tensor, axis: int) -> Array | None:
-    """The file's steps less their zero point; None where the numbers are no whole steps of its
+    """The file's steps less their zero point; None where the numbers are not whole steps of its
     scales along this dimension."""
     assert weights.data is not None
     quant = weights.quant

@@ -43,14 +43,14 @@ def load_npz(path: Path) -> Graph:
             return squeezenet(weights, path.stem, variant)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
-    met = f"the first is {min(weights)!r}" if weights else "there are none"
+    got = f"the first is {min(weights)!r}" if weights else "there are none"
     raise UnsupportedModel(
         f"{path}: not the tensor names of SqueezeNet (features.0.weight) or MobileNetV2 "
-        f"(features.0.0.weight); {met}")
+        f"(features.0.0.weight); {got}")
 
 
 def _check_values(weights: dict[str, Array]) -> None:
-    """Refuse weights that are no finite floating-point numbers."""
+    """Refuse weights that are not finite floating-point numbers."""
     for name, array in weights.items():
         if array.dtype.kind != "f":
             raise BadInput(f"tensor {name!r} holds {array.dtype}, expected float16 or float32")

@@ -106,7 +106,7 @@ def _operand(call: Call, at: int) -> _Operand:
 
 
 def _qlinear(op: str, operands: int, *dropped: str) -> Callable[[_Spelling, Call], None]:
-    """Expansion of an operator of so many operands, each with a scale, and then its own scale."""
+    """Expansion of an operator of `operands` with a scale each, and then its own scale."""
     def expand(s: _Spelling, call: Call) -> None:
         if call.attrs.get("channels_last"):
             s.calls.append(call)

@@ -23,7 +23,7 @@ _MOST_DIGITS = 19        # of a position in a file
 def read_model(path: Path) -> tuple[onnx.ModelProto, int]:
     """The checked model in a file, and how many bytes it has, those of files beside it included.
 
-    Raises BadInput for what is no sound model, UnsupportedModel for more than `MOST_NODES` nodes,
+    Raises BadInput for an invalid model, UnsupportedModel for more than `MOST_NODES` nodes,
     MissingTool without the `onnx` package.
     """
     try:

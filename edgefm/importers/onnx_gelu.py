@@ -17,7 +17,7 @@ _NEAR = 1e-3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Calls:
-    """Who makes and who reads each value, and constants of one element."""
+    """The makers and readers of each value, and constants of one element."""
 
     maker: Mapping[str, Call]
     readers: Mapping[str, Sequence[Call]]

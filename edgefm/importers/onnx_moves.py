@@ -269,7 +269,7 @@ def resize(build: Build, call: Call) -> Edge:
         return _nearest(build, call, x, shape, places)
     if any(abs(new / n - scale) > 1e-6 * scale
            for n, new, scale in zip(x.shape[2:], shape[2:], scales, strict=True)):
-        raise build.fail(call, f"scales {scales} of {list(x.shape[2:])} are no whole pixels; "
+        raise build.fail(call, f"scales {scales} of {list(x.shape[2:])} do not give whole pixels; "
                                "expected sizes, or scales that give whole ones")
     if where == b"pytorch_half_pixel" and min(shape[2:]) > 1:
         where = b"half_pixel"

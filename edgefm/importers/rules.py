@@ -57,8 +57,8 @@ class _Layer:
 
     def types(self, *allowed: tuple[str, str]) -> None:
         """Require (type of input 0, type of output 0) to be one of `allowed`."""
-        met = self.input(0).dtype, self.outs[0].dtype
-        self.expect(met in allowed, f"types {met[0]} -> {met[1]} are not supported",
+        got = self.input(0).dtype, self.outs[0].dtype
+        self.expect(got in allowed, f"types {got[0]} -> {got[1]} are not supported",
                     UnsupportedModel)
 
     def same_type(self, allowed: Sequence[str] = _MAPS) -> None:

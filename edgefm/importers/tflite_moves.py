@@ -166,7 +166,7 @@ def _unpack(layer: Layer) -> list[Reading]:
 
 def _parts(shape: tuple[int, ...], source: int, axis: int, sizes: tuple[int, ...],
            dropped: tuple[int, ...] = ()) -> list[Reading]:
-    """Slices one behind the other along `axis`."""
+    """Slices one after another along `axis`."""
     made, start = [], 0
     for output, size in enumerate(sizes):
         begin, cut = [0] * len(shape), list(shape)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sparse constants of a TFLite file, made dense.
 
-Dimensions are traversed in an order of the file's choice, perhaps with blocks as further ones
-behind. Level by level, a dense dimension takes every index and a compressed one those that are
-listed; what is left are the places of the values.
+The file says in which order to traverse dimensions; dimensions of blocks may follow. Level by
+level, a dense dimension takes every index and a compressed one only those that are listed. The
+index combinations that remain are the positions of the stored values.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from edgefm.network.program import Op, OpKind, Program
 
-RUN_BYTES = 16  # efm_kernel.run_bytes: pixels of at least so many channels are read in place
+RUN_BYTES = 16  # efm_kernel.run_bytes: the least channels of a pixel that is read in place
 PIXELS = 48     # of a CONV call, at most: half of EFM_LIST
 GROUP, LANES, ROWS = 64, 4, 4  # bytes of a group of rows in a column; sums in a vector
 PIECE = 56      # pixels of a row that are well worth their scratch

@@ -71,7 +71,7 @@ def _is_pinned(name: str) -> bool:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """What C code says on stderr meanwhile (which kernels it takes) is for nobody."""
+    """Drop what C code prints to stderr meanwhile (which kernels it uses)."""
     try:
         saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     except OSError:  # no stderr at all

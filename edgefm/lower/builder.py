@@ -63,10 +63,10 @@ class Builder:
             for t in node.inputs:
                 self.readers.setdefault(t, []).append(node)
 
-    def fail(self, node: Node, met: str, expected: str) -> UnsupportedModel:
+    def fail(self, node: Node, got: str, expected: str) -> UnsupportedModel:
         """The error for a node that cannot run; the caller raises it."""
         return UnsupportedModel(
-            f"{self.graph.name}: {node.op} {node.name!r}: {met}; expected {expected}")
+            f"{self.graph.name}: {node.op} {node.name!r}: {got}; expected {expected}")
 
     def tensor(self, node: Node, k: int) -> Tensor:
         """Input tensor k of the node, which must be there."""
@@ -196,7 +196,7 @@ class Builder:
         return len(self.streams) - 1
 
     def side_by_side(self, node: Node, parts: Sequence[int]) -> int:
-        """An anonymous stream whose rows are the parts' rows, one behind the other; all have one
+        """An anonymous stream whose rows are the parts' rows, one after another; all have one
         height."""
         while len(parts) > PARTS_MAX:
             parts = [self.side_by_side(node, parts[i:i + PARTS_MAX])

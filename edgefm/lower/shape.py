@@ -97,7 +97,7 @@ def pad(b: Builder, node: Node) -> None:
 
 
 def _folds(b: Builder, node: Node) -> bool:
-    """True when a single convolution reads the padded map and nobody else does."""
+    """True when a single convolution reads the padded map and nothing else does."""
     output = node.outputs[0]
     readers = b.consumers(output)
     return (len(readers) == 1 and readers[0].op in CONVOLUTIONS

@@ -143,7 +143,7 @@ def _pair(name: str, tflite: str, attrs: tuple[str, ...] = (), scale: Scale = Sc
 
 def _unary(name: str, *tflite: str, attrs: tuple[str, ...] = (), onnx: tuple[str, ...] = (),
            fixed: tuple[float, int] | None = None) -> Operator:
-    """An operator of one operand whose derivative nobody asks for."""
+    """An operator of one operand whose derivative is never needed."""
     return Operator(name, Kind.UNARY, attrs, tflite=tflite, int8_version=1, onnx=onnx,
                     scale=Scale.FIXED if fixed else Scale.OWN, fixed=fixed, differentiable=False,
                     trainable=False)

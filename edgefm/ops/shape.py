@@ -11,7 +11,7 @@ from edgefm.ops.call import Call
 
 
 def concat(call: Call) -> Array:
-    """Inputs one behind the other along `axis`, on the output's scale."""
+    """Inputs one after another along `axis`, on the output's scale."""
     parts = [_on_scale(value, tensor, call.output)
              for value, tensor in zip(call.values, call.inputs, strict=True)]
     return np.concatenate(parts, axis=call.attrs["axis"])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A package as header, sections and checksums, whatever the sections hold.
 
-Whoever reads a package on a host verifies it whole: its head, all of it, and every tile.
+A host verifies every package that it reads: its head, all of it, and every tile.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def checksum(data: bytes | memoryview) -> int:
 
 
 def read_tiles(sections: Mapping[Section, bytes]) -> Iterator[Tile]:
-    """The records of TILES, in order. Raises struct.error when they are no whole number."""
+    """The records of TILES, in order. Raises struct.error when the last one is cut."""
     return map(Tile._make, TILE.iter_unpack(sections.get(Section.TILES, b"")))
 
 
@@ -117,7 +117,7 @@ def _check_tiles(sections: Mapping[Section, bytes], name: str) -> None:
 def seal(package: bytes, tiles: bool = True) -> bytes:
     """The same package with its checksums made right, also those of its tiles unless told not to.
 
-    What is no header is left alone, and so are tiles that lie nowhere.
+    Data too short for a header stays as it is, and so do tiles whose bytes are not there.
     """
     if len(package) < HEADER.size:
         return package

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from edgefm.files.read import parse_json
 
@@ -75,15 +75,18 @@ def _unpacked(section: bytes) -> bytes:
     return text
 
 
+_NAMES: Final = {str: "a string", bool: "true or false", int: "an integer", float: "a number"}
+
+
 def _check(value: object, kind: Any, where: str) -> None:
     if isinstance(kind, dict):
         if not isinstance(value, dict):
-            raise ValueError(f"{where} is no object")
+            raise ValueError(f"{where} is not an object")
         for key, inner in kind.items():
             _check(value.get(key), inner, f"{where}.{key}")
     elif isinstance(kind, list):
         if not isinstance(value, list):
-            raise ValueError(f"{where} is no list")
+            raise ValueError(f"{where} is not a list")
         for i, item in enumerate(value):
             _check(item, kind[0], f"{where}[{i}]")
     elif isinstance(kind, tuple) and kind[0] is None:
@@ -91,11 +94,11 @@ def _check(value: object, kind: Any, where: str) -> None:
             _check(value, kind[1], where)
     elif isinstance(kind, tuple):
         if not isinstance(value, list) or len(value) != len(kind):
-            raise ValueError(f"{where} is no list of {len(kind)}")
+            raise ValueError(f"{where} is not a list of {len(kind)}")
         for i, (item, inner) in enumerate(zip(value, kind, strict=True)):
             _check(item, inner, f"{where}[{i}]")
     elif not _is(value, kind):
-        raise ValueError(f"{where} is no {kind.__name__}")
+        raise ValueError(f"{where} is not {_NAMES[kind]}")
 
 
 def _is(value: object, kind: type) -> bool:

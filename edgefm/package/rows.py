@@ -19,8 +19,8 @@ _UNPACK: dict[int, Callable[[bytes, int, int], bytes]] = {
 def in_rows(package: bytes, known: int) -> bytes:
     """The package with tiles of packing ROWS in place of those that a reader does not know.
 
-    Bit i of `known` is packing i. The same package where all are known, or where one is that
-    nobody here knows or that is damaged: the runtime then says so.
+    Bit i of `known` is packing i. Returns the same package where all are known. It also returns
+    it where a packing is unknown here or a tile is damaged: the runtime then says so.
     """
     try:
         sections = {i: (at, size) for i, at, size in read_entries(package, "", len(package))}

@@ -54,7 +54,7 @@ class Description:
     preprocess: Preprocess | None = None
     labels: tuple[str, ...] = ()
     rate: Mapping[str, Any] | None = None
-    version: int = 0  # of the model, counted up by whoever updates devices
+    version: int = 0  # of the model; the author increases it with each update, 0: not given
     removed: Sequence[Mapping[str, Any]] = ()  # maps that have fewer channels than in the file
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Static firing: in which order the operators of one stage produce their rows.
 
-A stage runs depth-first. Its last operator asks for its next strip of rows; whoever lacks rows is
-fired first, upwards, with exactly the rows that are missing (at most its strip). Operators that
-nobody in the stage waits for (stores, outputs, side branches) and accumulating ones fire as soon as
-their rows are there. The order depends on shapes only, so the simulation below is the schedule, and
-the ring heights it observes are exact.
+A stage runs depth-first. Its last operator asks for its next strip of rows. Producers of missing
+rows fire first, going upstream, with exactly the rows that are missing (at most their strip).
+Operators that no other operator of the stage waits for (stores, outputs, side branches) and
+accumulating ones fire as soon as their rows are there. The order depends on shapes only, so the
+simulation below is the schedule, and the ring heights it observes are exact.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class _Simulation:
             self.low[g] = low
 
     def _lowest(self, group: int) -> int:
-        """The first row of the group that somebody still needs."""
+        """The first row of the group that a reader still needs."""
         lowest = 0 if group in self.kept else self.top.get(group, 0)
         for t, i in self.readers.get(group, ()):
             task = self.tasks[t]

@@ -27,7 +27,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Layout:
-    """A program in planning order, with who makes and who reads what."""
+    """A program in planning order, with the producer and the readers of each stream."""
 
     program: Program
     group: tuple[int, ...]                     # per stream: its storage group
@@ -103,7 +103,7 @@ def _settle_ends(program: Program) -> tuple[Op, ...]:
         ordered.append(op)
         for s in op.outputs:
             ordered += outputs.pop(s, ())
-    for s, op in inputs.items():  # an input nobody reads, or that is an output at once
+    for s, op in inputs.items():  # an input that is not read, or is also an output
         ordered += [op, *outputs.pop(s, ())]
     return tuple(ordered)
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page pool: how many pages capped maps can need together, at every firing of the schedule.
 
-A map's rows stand one behind the other in a chain of pages, which return when the last reader is
-through with them. Caps bound the bytes of any rows in a row, and the schedule says which rows live:
-what comes out is the most that any picture can need, not an estimate.
+A map's rows are stored one after another in a chain of pages, which return to the pool when the
+last reader is done with them. Caps bound the bytes of any consecutive rows, and the schedule says
+which rows are live: the result is the most that any picture can need, not an estimate.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Pooled:
 
 def pool_item(maps: Sequence[Pooled], page: int) -> tuple[int, Item]:
     """Pages of the pool, and the memory they take. Pages are first used in order, when all those
-    before them are taken, and an empty pool begins anew, so the pool reaches no higher than it has
+    before them are taken, and an empty pool starts over, so the pool reaches no higher than it has
     had to since it was empty."""
     pages = np.sum([m.most_pages(page) for m in maps], axis=0)
     alive = np.flatnonzero(pages)

@@ -19,10 +19,10 @@ from edgefm.planner.within import Case, Solution, best_within, everything_once, 
 
 _FIRST = 256     # bytes, the first estimate
 _GROWTH = 1.3    # from an estimate that is too small to the next
-_CLOSE = 512     # the smallest estimate is known to one part in so many
+_CLOSE = 512     # the smallest estimate is known to one part in 512
 _STEPS = 10      # estimates tried between the smallest one and the smallest placement
 _LEAST_STEP = 1.004
-_LOOSE = 1.5     # an estimate may be so much more than its placement
+_LOOSE = 1.5     # an estimate may be this many times its placement
 _FEW_OPS = 40    # networks that are searched in little time
 _FEW_TRIALS, _MANY_OPS_TRIALS = 40, 4  # how often a smaller plan is looked for
 _MUCH_LESS = 0.992  # of a budget, the next one that is tried where the search takes long

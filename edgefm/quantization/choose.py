@@ -119,7 +119,7 @@ def held_out_of(count: int) -> int:
 
 
 def most_runs(count: int, options: QuantizeOptions) -> int:
-    """At most how often `quantize` calls `tick` for so many samples."""
+    """How often `quantize` calls `tick` for `count` samples, at most."""
     held = len(range(0, count, _stride(count, options.held_out)))
     fit = max(count - held, 1)
     few, all_few = (len(range(0, n, -(-n // max(1, options.refine_with)))) for n in (

@@ -69,14 +69,14 @@ def _refined_node(graph: Graph, integer: Graph, pair: tuple[Node, Node], real: _
     rows = as_rows(weights.data.astype(np.float64), node)
     scale = np.array(old.quant.scale).reshape(rows.shape[:2])
     wanted = [_mean_taps(values[node.inputs[0]], node, weights.shape) for values in real]
-    met, seen = [], []
+    got, seen = [], []
     for values in whole:
         x = dequantized(values[twin.inputs[0]], entry)
-        met.append(_mean_taps(x, node, weights.shape))
+        got.append(_mean_taps(x, node, weights.shape))
         seen.append(taps_of(x, node, weights.shape, _PIXELS))
     steps = rounded(rows, scale, covariance_of(seen))
     shift = (products(rows, np.mean(wanted, axis=0))
-             - products(steps * scale[..., None], np.mean(met, axis=0)))
+             - products(steps * scale[..., None], np.mean(got, axis=0)))
     stored = graph.tensors[node.inputs[2]].data if node.inputs[2] >= 0 else None
     shift = shift if stored is None else shift + stored
     bias_steps = np.clip(np.rint(shift / np.array(bias.quant.scale)), -_BIAS_LIMIT, _BIAS_LIMIT)

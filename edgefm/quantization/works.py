@@ -43,7 +43,7 @@ class Expect:
     graph: Graph
     tensors: tuple[int, ...]
     samples: Sequence[Array]
-    runs: int = 0  # they are few, and nobody is told
+    runs: int = 0  # they are few: no progress is reported
 
     def do(self, engine: Engine) -> list[list[Array]]:
         """Run."""
@@ -111,10 +111,10 @@ class Measure:
                 for sample, expected in zip(self.samples, self.expected, strict=True)]
 
 
-def divergence(real: Array, met: Array) -> float:
+def divergence(real: Array, got: Array) -> float:
     """Between vectors, of their softmax: Kullback-Leibler, in nats; between maps: relative square
     error."""
-    a, b = real.astype(np.float64).ravel(), met.astype(np.float64).ravel()
+    a, b = real.astype(np.float64).ravel(), got.astype(np.float64).ravel()
     if 1 < max(real.shape, default=0) == a.size:
         log_p, log_q = _log_softmax(a), _log_softmax(b)
         return float((np.exp(log_p) * (log_p - log_q)).sum())

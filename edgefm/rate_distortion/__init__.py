@@ -33,8 +33,9 @@ from edgefm.runtime import Runtime
 __all__ = ["COARSENED", "IMAGES", "PER_NAT", "RULES", "TRANSFORMS", "Budget", "How", "MapStep",
            "Rate", "coarsen", "groups", "requantize", "split"]
 
-IMAGES = 512                   # calibration samples: one in 9 (of few: one in 5), but no more than
-_FITTED = 32                   # so many, fit the model of maps, the others hold the budget
+IMAGES = 512                   # calibration samples, at most
+_FITTED = 32                   # of them, at most, fit the model of maps: one in 9 (of few: one in
+                               # 5); the others hold the budget
 _TRIED = 64                    # of the held-out samples, on which each map is tried alone
 _BYTE_IMAGES = 64              # of the held-out samples, whose bytes are counted
 COARSENED = ("maps", "weights", "both")

@@ -8,8 +8,8 @@ integer graph, exact to its own .tflite. A diagonal A is a step per channel, sin
 scale; then writers change their scales only, rectified maps may take part (relu scales with its
 input, relu6 where the cap is out of reach), and depthwise readers too, whose scales it becomes.
 
-A reader that is no depthwise convolution, and a writer under an A that mixes channels, get weights
-rounded anew.
+The weights of a reader that is not a depthwise convolution are rounded again, and so are those of a
+writer when A mixes channels.
 """
 
 from __future__ import annotations
@@ -141,8 +141,8 @@ def transformed(graph: Graph, group: ChannelGroup, matrix: Floats, quants: Mappi
     """`graph` with y = matrix x for every map x of the group; `quants` are their new scales.
 
     A matrix [C] stands for a diagonal one. The group must be `mixable` for any other. Where weights
-    are rounded anew, `seen` (by these weights) says what their taps hold: the error of each weight
-    is handed on to the others, and the bias makes up for what is left on average.
+    are rounded again, `seen` (by these weights) says what their taps hold: the error of each weight
+    is passed on to the others, and the bias cancels the average of the remaining error.
     """
     tensors = list(graph.tensors)
     for t, quant in quants.items():

@@ -5,7 +5,7 @@ A map has one scale. "channels" divides each channel by its own number, so that 
 where the decision does not depend on the channel. "klt" mixes channels where nothing rectifies
 between them: with G what errors cost (the covariance of derivatives) and R the covariance of what a
 prediction from neighboring pixels leaves, A = U' G^(1/2), with U the eigenvectors of
-G^(1/2) R G^(1/2), makes an error in any new channel cost alike, and what is left to code
+G^(1/2) R G^(1/2), an error costs the same in every new channel, and the remainders to code are
 independent. It is the task-aware transform of Young et al., "Transform Quantization for CNN
 Compression" (arXiv:2009.01174), for maps instead of weights; with G = 1 it is the Karhunen-Loeve
 transform. A map that is stored at one step in these coordinates gets reverse water-filling free:
@@ -33,7 +33,7 @@ TRANSFORMS = ("none", "channels", "klt")
 _LARGEST_RATIO = 4.0    # of a channel's step to the typical one
 _MARGIN = 1.1           # beyond what calibration samples reach
 _CEILING = ACTIVATIONS["relu6"][1]
-_LEAST_GAIN = 0.05      # bits per value, for which weights are rounded anew
+_LEAST_GAIN = 0.05      # bits per value, for which weights are rounded again
 _MIXED_SHARE = 0.1      # of all values that cross the port; smaller groups keep their basis
 _PIXELS = 2048          # of each sample, for the range of mixed channels
 _SHRINK = 0.02          # of the mean, added to the costs of all directions
@@ -91,7 +91,7 @@ def in_good_coordinates(graph: Graph, stored: Mapping[int, int], samples: Sequen
 
 
 def _is_large(group: ChannelGroup, stored: Mapping[int, int]) -> bool:
-    """Whether a mixable group has so many values that its basis is worth rounding weights again."""
+    """Whether a mixable group has enough values to make a new basis worth rounding weights."""
     values = sum(stored.get(t, 0) for t in group.maps)
     return group.mixable and values >= _MIXED_SHARE * sum(stored.values())
 
@@ -153,7 +153,7 @@ def _ratios(graph: Graph, group: ChannelGroup, stored: Mapping[int, int], own: M
 
 def _is_narrowing(graph: Graph, node: Node) -> bool:
     """True for a convolution with more input than output channels: rounding the weights of its
-    many inputs anew was measured to cost more than steps per channel save."""
+    many inputs again was measured to cost more than steps per channel save."""
     weights = graph.tensors[node.inputs[1]].shape
     return node.op == "conv2d" and weights[-1] > weights[0]
 
@@ -213,7 +213,7 @@ def _quants(graph: Graph, group: ChannelGroup, matrix: Floats,
 
 def _taps(graph: Graph, group: ChannelGroup, samples: Sequence[Array], mixes: bool
           ) -> dict[int, Taps]:
-    """What convolutions whose weights are rounded anew find at their inputs, by weights."""
+    """The inputs of convolutions whose weights are rounded again, by weights."""
     nodes = [node for node in (*(group.writers if mixes else ()), *group.readers)
              if node.op == "conv2d"]
     seen: dict[int, list[Array]] = {node.inputs[1]: [] for node in nodes}

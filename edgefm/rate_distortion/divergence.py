@@ -169,8 +169,8 @@ def divergence(reference: DecisionScores, changed: DecisionScores) -> float:
 
 
 def changed(reference: Scores, other: Scores) -> float | None:
-    """The share of decisions that are others now: the classes with most score, positions counting
-    by mean. None for objects, of which nobody says how many there are."""
+    """The share of decisions that changed: the classes with the highest score, positions counted
+    by their mean. None for objects, as their number is not known."""
     pairs = list(zip(reference, other, strict=True))
     if not pairs or pairs[0][0].offsets is not None:
         return None

@@ -2,7 +2,7 @@
 """How many bits a value takes at coarser steps, estimated from samples of a map.
 
 With fine steps a step twice as large saves one bit. A sparse map, or one that is coarse already,
-saves less, and whoever shares out a budget has to know. The estimate is the entropy of what a
+saves less, and a search that shares out a budget has to know. The estimate is the entropy of what a
 prediction from the west and north neighbors leaves, in classes of how busy it is around: close
 to what an adapting coder makes of the map, without running one.
 """

@@ -20,7 +20,7 @@ import numpy as np
 from edgefm.errors import BadInput
 from edgefm.files.read import read_json
 
-PER_NAT = (21.0, 30.0)       # points, where decisions that change are no top-1: likely, cautious
+PER_NAT = (21.0, 30.0)       # points, where changed decisions are not a top-1: likely, cautious
 PER_CHANGE = (0.11, 0.14)    # points per percent of decisions that change: likely, cautious
 _USUAL = 30.0                # percent of decisions that change per root of a nat,
 _KNOWN = 10.0                # believed as much as that many files at a nat each
@@ -42,7 +42,7 @@ class Toll:
         return self.likely * share, self.cautious * share
 
     def nats(self, points: float) -> float:
-        """The KL that costs so many points, cautiously."""
+        """The KL that costs `points`, cautiously."""
         return float((points / self.cautious) ** (1 / self.power))
 
 
@@ -67,7 +67,7 @@ def toll_of(seen: Sequence[Changes]) -> Toll:
 def per_nat(measured: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
     """Points per nat, likely and cautious, from (KL, points lost, their standard error).
 
-    The line through nought of least squares, weighted by the inverse variance; one standard error
+    The least-squares line through zero, weighted by the inverse variance; one standard error
     more is the cautious one. Raises BadInput when nothing with a KL up to 0.3 was measured.
     """
     rows = [row for row in measured if 0 < row[0] <= _MOST_KL]

@@ -36,7 +36,7 @@ from edgefm.network.program import Stream
 from edgefm.rate_distortion.fisher import derivatives
 
 QUALITIES = ("even", "rows", "static", "derived", "signalled")  # rows: static, of whole rows
-TILE = 8     # pixels of a tile, unless somebody says otherwise
+TILE = 8     # pixels of a tile, unless the user says otherwise
 BAND = 4     # rows that share static offsets
 SAMPLES = 16  # that derivatives are taken on
 _PROBES = 2  # for each of them

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Coarser steps for chosen maps of an integer graph: the lossy part of coding, as a change of it.
 
-A map's step is its scale. Whoever writes the map and whoever reads it absorb the new scale in their
-multipliers, so the values that are stored are those that are computed with, nothing is rounded
-twice, and the result is an ordinary network that any TFLite runs.
+A map's step is its scale. The operators that write and read the map absorb the new scale in their
+multipliers. So they compute with the stored values, nothing is rounded twice, and the result is an
+ordinary network that any TFLite runs.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from edgefm.rate_distortion.weights.steps import CoarserWeights
 
 FEW = 45                       # held-out samples that hold a budget well
 _MARGIN = 0.5                  # standard errors of the mean KL that stay below a budget
-_ROUGHLY = 4                   # one in so many held-out samples says where a search begins
+_ROUGHLY = 4                   # one in 4 held-out samples says where a search begins
 _BEYOND = 16                   # strides that it looks past its first failure,
 _BEYOND_WEIGHTS = 10           # numbers with weights: a third of an octave
 START = 0.01                  # nats at which a search for bytes begins
@@ -86,7 +86,7 @@ class BudgetSearch:
     capped: bool
 
     def divergences_of(self, graph: Graph, one_in: int = 1) -> Divergences:
-        """The divergence of one in so many held-out samples."""
+        """The divergence of one in `one_in` held-out samples."""
         package = self.deploy(graph) if self.capped else None
         return divergences(self.reference[::one_in], scores(graph, self.held[::one_in], package))
 

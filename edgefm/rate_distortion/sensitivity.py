@@ -71,23 +71,24 @@ def tried(graph: Graph, sensitivities: Sequence[Sensitivity], factors: Sequence[
           ) -> list[Sensitivity]:
     """Costs that were predicted, corrected by a trial of each map alone at its factor.
 
-    Derivatives take rounding errors for independent of each other. In a smooth map they are not:
-    MobileNetV2's first bottleneck costs three to five times the prediction. What is met counts as
-    far as it is known: both sides of the ratio have its standard error added. Less than predicted
-    does not count: networks that are rounded differently are lucky by as much as most maps cost.
+    Derivatives treat rounding errors as independent of each other. In a smooth map they are not:
+    MobileNetV2's first bottleneck costs three to five times the prediction. A trial counts as far
+    as it is certain: its standard error is added to both sides of the ratio. A cost below the
+    prediction does not count, because networks that are rounded differently are lucky by as much as
+    most maps cost.
     `reference` has the scores of the samples that KL is against.
     """
     coarser = [max(f, _SMALLEST_PROBE) for f in factors]
-    met = []
+    trials = []
     for s, factor in zip(sensitivities, coarser, strict=True):
         changed = scores(requantize(graph, {s.group[0]: factor}), samples)
-        met.append(divergences(reference, changed))
+        trials.append(divergences(reference, changed))
         tick()
     floor = divergences(reference, scores(graph, samples))
-    if floor.mean() < min(float(m.mean()) for m in met):  # of a graph that is not rounded anew yet
-        floor = min(met, key=lambda m: float(m.mean()))
+    if floor.mean() < min(float(m.mean()) for m in trials):  # the graph is not rounded again yet
+        floor = min(trials, key=lambda m: float(m.mean()))
     found = []
-    for s, factor, kls in zip(sensitivities, coarser, met, strict=True):
+    for s, factor, kls in zip(sensitivities, coarser, trials, strict=True):
         more = kls - floor
         error = max(float(more.std() / len(more) ** 0.5), _LEAST_COST)
         ratio = (max(float(more.mean()), 0.0) + error) / (s.cost * (factor ** 2 - 1) + error)

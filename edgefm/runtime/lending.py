@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Python lends to C: checked before C sees it, and copied where somebody could change it."""
+"""What Python lends to C: checked before C sees it, and copied where other code could change it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgefm.errors import BadInput
 
 
 def frozen_bytes(data: Any, where: str) -> bytes:
-    """`data` as bytes that nobody can change; BadInput unless it is a buffer of bytes."""
+    """`data` as bytes that cannot change; BadInput unless it is a buffer of bytes."""
     if isinstance(data, bytes):
         return data
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Taking out channels that are constant, or that nobody reads.
+"""Removing channels that are constant, or that no operator reads.
 
 Channels of maps that operators join one by one (depthwise, sums, pools, tables) go together:
 such maps form a *group*. A channel of a group is taken out when it is constant in every map of the
@@ -34,9 +34,9 @@ _ROUNDS = 8  # a channel that goes may make others constant or unread
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Removed:
-    """What is left of a map's channels: `kept` are their numbers in the source network.
+    """The channels that a map keeps and loses, by their numbers in the source network.
 
-    `constant` has the value that each of the others always has, -1 << 31 for one that nobody read.
+    `constant` has the value that each of the others always has, -1 << 31 for one that was not read.
     """
 
     kept: Array

@@ -109,7 +109,7 @@ def read_pupil(path: Path, options: argparse.Namespace) -> Pupil:
              for t in maps_read(graph, group)}
     for name in options.maps or ():
         if name not in names:
-            raise BadInput(f"{path}: map {name!r} is no bottleneck; expected one of "
+            raise BadInput(f"{path}: map {name!r} is not a bottleneck; expected one of "
                            f"{', '.join(names) or 'none that it has'}")
     chosen = {names[name] for name in options.maps or names}
     if not chosen:

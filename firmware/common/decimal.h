@@ -7,7 +7,7 @@
 
 enum { EFM_DIGITS = 20 };
 
-/* number / by, and what is left; by > 0. */
+/* number / by, and the remainder; by > 0. */
 uint64_t efm_divide(uint64_t number, uint32_t by, uint32_t *rest);
 
 /* Writes the number's digits, `least` of them or more, up to the end of `digits`; the place of the first. */

@@ -305,7 +305,7 @@ int efm_inference_accept(void *context, const uint8_t *at, uint32_t bytes)
     efm_inference *inference = context;
     efm_reason reason;
     int status = open_package(inference, at, bytes, &reason);
-    if (status == EFM_BAD_MAGIC) { /* a file that is no package */
+    if (status == EFM_BAD_MAGIC) { /* a file that is not a package */
         return EFM_OK;
     }
     if (status == EFM_LINK_REFUSED) { /* memory; REFUSED of a write has a meaning of its own */

@@ -24,7 +24,7 @@ typedef struct efm_inference {
     efm_model model;
     efm_watch watch;
     efm_run_end end;       /* of the run under way, or the last one */
-    const uint8_t *stored; /* what is left of the input in the store; null: it comes over the line */
+    const uint8_t *stored; /* the rest of the input in the store; null: it comes over the line */
     uint32_t pulled_crc;   /* CRC-32 of what came over the line, of all runs of the last RUN */
     bool tell_stages, tell_maps;
     uint32_t map_count;     /* stored maps of the last run's package */

@@ -7,7 +7,7 @@
 
 enum { MOST = 1 << 30, SPACE = ' ', END = '%' };
 
-/* What is left of a line. */
+/* The rest of a line. */
 typedef struct words {
     const uint8_t *at;
     uint32_t bytes;

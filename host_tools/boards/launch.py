@@ -62,7 +62,7 @@ def start_qemu(board: str, options: Mapping[str, Any], program: Path,
         memory, pid = (registry.folder() / f"{board}-{port}.{end}" for end in ("memory", "pid"))
         line = qemu_command(options, program, port, memory, pid)
         say(shlex.join(line))
-        with deaf():  # no board is left behind that nobody knows of
+        with deaf():  # no board that is not in the registry stays behind
             done = subprocess.run(line, capture_output=True, text=True, check=False)
             if done.returncode == 0:
                 started = Running(board, f"socket://127.0.0.1:{port}",

@@ -52,7 +52,7 @@ def _named(path: Path) -> Path:
 
 
 def _usual() -> Path:
-    """Each level is this user's and closed; the temporary folder above them is everybody's."""
+    """Each level is this user's and closed; all users share the temporary folder above them."""
     path = Path(tempfile.gettempdir())
     for part in (f"edgefm-{os.getuid()}", "boards", checkout()):
         path /= part

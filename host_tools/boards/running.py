@@ -119,19 +119,19 @@ def _text(path: Path) -> str:
 def _word(said: Any, key: str) -> str:
     value = said[key]
     if not isinstance(value, str) or not WORD.fullmatch(value):
-        raise ValueError(f"{key} is no word")
+        raise ValueError(f"{key} is not a word")
     return value
 
 
 def _count(said: Any, key: str) -> int:
     value = said[key]
     if type(value) is not int or not 0 <= value <= LARGEST[key]:
-        raise ValueError(f"{key} is no number from 0 to {LARGEST[key]}")
+        raise ValueError(f"{key} is not a number from 0 to {LARGEST[key]}")
     return value
 
 
 def _runs(pid: int, started: int | None) -> bool:
-    """Whether the process that began then runs; one that ended and nobody waited for does not."""
+    """Whether the process that began then runs; a zombie, which has ended, does not."""
     try:
         os.kill(pid, 0)
     except OSError:  # gone, or another user's, and then no board of ours

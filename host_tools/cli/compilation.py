@@ -105,7 +105,7 @@ def compile_options(arguments: argparse.Namespace, model: Path,
                     pictures: bool = True) -> CompileOptions:
     """The options of a command line; for a model of the zoo its own defaults fill the gaps.
 
-    Without `pictures` the package is not for them, and nobody is asked how they become numbers.
+    Without `pictures` the package is not for pictures, and no preprocessing is asked for.
     """
     names = read_names(arguments.names) if arguments.names else ()
     options = CompileOptions(

@@ -62,5 +62,5 @@ def _print(result: DiffResult) -> None:
     if first:
         fields["first difference"] = (
             f"tensor {first.tensor} (operator {first.operator}) at {list(first.index)}: "
-            f"expected {first.expected:g}, got {first.met:g}; {first.differing} values differ")
+            f"expected {first.expected:g}, got {first.got:g}; {first.differing} values differ")
     print_fields(fields)

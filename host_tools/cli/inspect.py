@@ -93,7 +93,7 @@ def removed_fields(removed: Sequence[Mapping[str, Any]]) -> dict[str, object]:
         return {}
     gone, of = (sum(one[key] for one in removed) for key in ("channels", "of"))
     return {"channels removed": f"{gone} of {of} in {len(removed)} maps, constant for every input "
-                                "or read by nobody: outputs are exact"}
+                                "or never read: outputs are exact"}
 
 
 def rate_fields(rate: Mapping[str, Any]) -> dict[str, object]:

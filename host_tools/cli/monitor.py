@@ -125,7 +125,7 @@ class _Work:
                 return
 
     def _take(self, event: Event) -> None:
-        """Record an event; a run that nobody waits for any more is ended on the device too."""
+        """Record an event; end a run on the device too when the user no longer waits for it."""
         self._recorder.take(event)
         if self.stop.is_set():
             raise KeyboardInterrupt

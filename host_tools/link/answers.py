@@ -37,13 +37,13 @@ def check_name(name: str) -> str:
     """A name that the store takes. Raises BadInput."""
     good = bool(name) and name.isprintable()  # then it is UTF-8 too
     if not good or len(name.encode()) > NAME_MOST or name[0] == ":":
-        raise BadInput(f"{name!r} is no name for a file on a device: expected 1 to {NAME_MOST} "
+        raise BadInput(f"{name!r} is not a name for a file on a device: expected 1 to {NAME_MOST} "
                        "bytes that print, not beginning with ':'")
     return name
 
 
 def read_list(data: bytes, store_bytes: int, where: str) -> list[Stored]:
-    """The records of `:list` of a store of so many bytes. Raises BadMessage."""
+    """The records of `:list` of a store of `store_bytes`. Raises BadMessage."""
     if len(data) % RECORD.size:
         raise BadMessage(f"{where}: list of {len(data)} bytes")
     return [_listed(record, store_bytes, where) for record in RECORD.iter_unpack(data)]

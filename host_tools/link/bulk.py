@@ -42,7 +42,7 @@ class Vigil:
     idle: int = 0           # answers since then
 
     def quiet(self, seconds: float) -> None:
-        """Nothing came in so many seconds of waiting."""
+        """Nothing came during `seconds` of waiting."""
         self.waited += seconds
         self.stuck += seconds
 

@@ -18,8 +18,8 @@ UNITS = ("instructions", "cycles", "us")
 class Info:
     """What a device says it is and can do; the capability record of docs/PROTOCOL.md.
 
-    `unit` is what a tick of its timer is, `ticks_per_second` 0 where a tick is no time. `target` is
-    a name for `compile --target`, empty where the device knows none.
+    `unit` is what a tick of its timer is, `ticks_per_second` is 0 where ticks are not time.
+    `target` is a name for `compile --target`, empty where the device knows none.
     """
 
     build: bytes

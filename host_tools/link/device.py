@@ -209,7 +209,7 @@ class Device(Store):
             message = read_event(event.payload)
         except BadMessage:
             if self._tap:
-                return  # a later firmware's; whoever listens has its bytes
+                return  # a later firmware's; the listener has its bytes
             raise
         if self._events is not None:
             if len(self._events) == MOST_EVENTS:

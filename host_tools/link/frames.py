@@ -151,7 +151,7 @@ def decode_content(content: bytes) -> Frame | None:
 class FrameReader:
     """Finds frames in whatever the line delivers, in pieces of any size.
 
-    `damaged` counts what stood between delimiters and was no frame.
+    `damaged` counts pieces between delimiters that were not frames.
     """
 
     def __init__(self, capacity: int = FRAME_MAX) -> None:

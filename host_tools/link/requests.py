@@ -86,7 +86,7 @@ class Requests:
         return self._transport.bytes_per_second
 
     def restart(self) -> None:
-        """Open the session anew, on the same line; the device ends what it is doing."""
+        """Open the session again, on the same line; the device ends what it is doing."""
         self._sequence = self._sequence + 1 & 255
         self._next_event = 0
         self.line = self._hello(self.line.frame)
@@ -112,7 +112,7 @@ class Requests:
     def _data(self, status: int, data: bytes, what: str) -> bytes:
         """A reply's data, or the exception that its status stands for."""
         if status == Status.NO_SESSION:
-            raise LinkLost(f"{self._transport.name}: the device started anew; connect again")
+            raise LinkLost(f"{self._transport.name}: the device restarted; connect again")
         if status == Status.BAD_SEQUENCE:
             raise LinkLost(f"{self._transport.name}: another client has taken the device over")
         if status != Status.OK:
@@ -201,7 +201,7 @@ class Requests:
 
     def _stopped(self, what: str, status: int) -> Exception:
         if status in (Status.NO_SESSION, Status.NO_TRANSFER):
-            return LinkLost(f"{self._transport.name}: the device started anew or has another "
+            return LinkLost(f"{self._transport.name}: the device restarted or has another "
                             f"client, while {what}; do it again to go on")
         return self._refusal(what, status, b"")
 
@@ -213,7 +213,7 @@ class Requests:
     # -- frames ----------------------------------------------------------------------------------
 
     def _receive(self, until: float) -> Frame | None:
-        """The next frame that is no event; None when none comes before the clock says `until`.
+        """The next frame that is not an event; None when none comes before the clock says `until`.
 
         What is there already is looked at however late it is.
         """

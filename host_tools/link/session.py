@@ -90,7 +90,7 @@ class Session(Requests):
             size = max(SMALLEST_CHUNK, size // 4)
         try:
             reply = self._drive(command, args, bulk, data)
-        except DeviceError:  # what is left of the data is for nobody
+        except DeviceError:  # the device does not want the rest of the data
             self._ask(Command.CLOSE, frames.CLOSE_ARGS.pack(bulk.id, 0), f"CLOSE of {name}")
             raise
         self._ask(Command.CLOSE, frames.CLOSE_ARGS.pack(bulk.id, 1), f"CLOSE of {name}")

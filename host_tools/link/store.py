@@ -192,7 +192,7 @@ class Store:
         return min(self.info.store_bytes, MOST_READ)
 
     def _sized(self, name: str, size: int, progress: Progress = lambda done, total: None) -> bytes:
-        """What the device has under a name, which must be so many bytes."""
+        """What the device has under a name, which must be `size` bytes."""
         data = self._session.get(name, progress=progress, most=min(size, MOST_READ))
         if len(data) != size:
             raise BadMessage(f"{self._name}: {name} of {len(data)} bytes, expected {size}")

@@ -8,7 +8,7 @@ markers  The board toggles a pin where a stage begins and after the last; a digi
 link     An event says that a stage begins, and the host notes when it came. It was said between
          the shortest measured round trip and no time before: half of that is taken off, half of it
          is the error. Added to the error are the time that the event took on a line of known
-         speed (nobody knows whether the device waited for it), what arrivals contradict the
+         speed (the device may have waited for it or not), what arrivals contradict the
          device's own timer by, what the meter's own times may be off, and half a sample.
 
 How long a stage takes is the device's own count where its ticks are time.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Record what a device says and a meter measures while somebody has the device do something."""
+"""Record what a device says and a meter measures while the device does something."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Complain = Callable[[str], None]
 
 
 def check_target(target: Path, inputs: Sequence[Path] = ()) -> None:
-    """Raises BadInput where no recording can be made: `target` is no new folder or new .zip."""
+    """Raises BadInput where no recording can be made: `target` is not a new folder or .zip."""
     check_new(_folder(target))
     if _folder(target) != target:
         check_file(target, inputs)

@@ -17,7 +17,7 @@ class RecordedRun:
     """One run; times are s of the recording when the event came.
 
     `stages` has one more than there are stages, the end of the last; it is empty when an event of
-    the run is missing, for then nobody knows what belongs to which. `maps` is what crossed for
+    the run is missing, as times cannot be matched to stages then. `maps` is what crossed for
     each stored map, None where the device did not say, or an event of it is missing.
     """
 

@@ -3,7 +3,7 @@
 
 The package hands out each signal in messages of its own: `sample_id` counts the instrument's own
 samples, `decimate_factor` of which make one that we get. Samples that are missing leave a step in
-the count, samples that the instrument could not take are no numbers; both are lost samples here.
+the count, samples that the instrument could not take are NaN; both are lost samples here.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class _Signal:
         if missing < 0:
             values, missing = values[-missing:], 0
         if missing > 60 * MOST_RATE:
-            raise LinkLost(f"{KIND}: its sample count jumped by {missing}: it started anew")
+            raise LinkLost(f"{KIND}: its sample count jumped by {missing}: it restarted")
         self.values = np.concatenate([self.values, np.full(missing, np.nan), values])
 
     def take(self, end: int) -> Floats:

@@ -12,8 +12,8 @@ time stamp: u32 ms (bit 31 says that it came round), u8 percent of the buffer. N
 be taken for the beginning of a message.
 
 Lost lines are found by those time stamps: between two of them there must be their distance times
-the rate. A line that came damaged is missing where it was; where whole lines went missing within
-that second nobody knows: the gap is put right before the time stamp. Stamps are whole milliseconds:
+the rate. A line that came damaged is missing where it was. Where whole lines went missing within
+that second is unknown: the gap is put right before the time stamp. Stamps are whole milliseconds:
 the count is exact up to 500 samples per second, above it to within a millisecond's samples. In
 words nothing shows where a byte is missing, and what follows it is garbage: what lies between two
 stamps is taken when it is whole words, as many as the time asks for, else all of it is a gap. Only
@@ -45,7 +45,7 @@ WORD_RATES = (10_000, 20_000, 50_000, 100_000)
 LEAST_VOLTS, MOST_VOLTS = 1.8, 3.3
 ANSWER_SECONDS = 3.0
 MOST_LINE = 256
-MOST_WORDS = 1 << 20      # bytes without a time stamp: this is no LPM01A
+MOST_WORDS = 1 << 20      # bytes without a time stamp: this is not an LPM01A
 PIECE = 10_000            # samples
 STAMP = 0xF3
 MESSAGE = re.compile(rb"\xf0[\xf1-\xff]")
@@ -61,7 +61,7 @@ _OTHER = re.compile(rb"((ack|error|event|Acquisition|Error detail|summary)\b.*|e
 class Message:
     """A message between words: where it begins and ends, the ms of a time stamp.
 
-    One that is not `whole` has lost bytes, and ends nobody knows where.
+    One that is not `whole` has lost bytes, and its end is unknown.
     """
 
     start: int
@@ -172,7 +172,7 @@ class Lpm01a(Meter):
         """What came between two time stamps: samples, or a gap where it is not as it should be."""
         amperes = read_words(self._words) if self._whole else None
         self._words, self._whole = b"", True
-        if self._stamp is None:  # nobody knows when what came before began
+        if self._stamp is None:  # the beginning of what came before is unknown
             self._stamp = milliseconds, self._index
             return
         began, first = self._stamp

@@ -30,7 +30,7 @@ STALL_NS = 5_000_000    # samples that stay this late have lost others in front 
 WINDOW_NS = 1_000_000_000
 _UNITS = MappingProxyType({"u": -6, "m": -3, "": 0, "k": 3, "K": 3, "M": 6})  # powers of ten
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)([umkKM]?)", re.ASCII)
-TRANSPORT_NS = 1_000_000  # a USB frame: nobody knows how long a sample waited in the meter
+TRANSPORT_NS = 1_000_000  # a USB frame: how long a sample waited in the meter is unknown
 
 
 @dataclass(frozen=True, slots=True)

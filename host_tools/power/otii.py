@@ -88,7 +88,7 @@ class Connection:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise BadMessage(f"{self.name}: an answer that is no JSON object")
+            raise BadMessage(f"{self.name}: an answer that is not a JSON object")
         return answer
 
     def close(self) -> None:

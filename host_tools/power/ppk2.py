@@ -42,7 +42,7 @@ LEAST_VOLTS, MOST_VOLTS = 0.8, 5.0
 RANGES = 5
 RUN = 6              # words that must count on where the stream is found again
 LOOK = 16            # words behind a break, half of which must count on if only words were lost
-GARBAGE = 1 << 14    # bytes without a run of words: this is no PPK2
+GARBAGE = 1 << 14    # bytes without a run of words: this is not a PPK2
 ANSWER_SECONDS = 2.0
 AMPERE_LSB = 1e-9
 MOST_METADATA = 1 << 14
@@ -125,7 +125,7 @@ def _skip(data: bytes, at: int, steps: Ints) -> int | None:
     if (steps[1:] == 1).sum() < LOOK // 2:
         return _next_run(data, at)  # bytes were lost or came from nowhere
     ahead = np.cumsum(steps) & 63
-    for words in range(1, LOOK // 4):  # so many damaged, or from nowhere, and on it counts
+    for words in range(1, LOOK // 4):  # damaged or spurious ones, and then the count goes on
         if steps[1] != 1 and steps[words + 1] == 1 and ahead[words] in (1, 1 + words):
             return 4 * words
     return 0  # only words were lost
@@ -195,7 +195,7 @@ class Ppk2(Meter):
         self._garbage = 0 if len(words) else self._garbage + used
         if self._garbage + len(self._rest) > GARBAGE:
             raise BadMessage(f"{self._transport.name}: {self._garbage + len(self._rest)} bytes "
-                             "that are no samples of a PPK2; is it another device, or another "
+                             "that are not samples of a PPK2; is it another device, or another "
                              "speed?")
         if not len(words):
             return None
@@ -224,7 +224,7 @@ class Ppk2(Meter):
         return self._clock.error()
 
     def _metadata(self) -> str:
-        self._transport.write(bytes([STOP]))  # a stream that somebody left running
+        self._transport.write(bytes([STOP]))  # a stream that another program left running
         self._drain(0.1)
         self._transport.write(bytes([METADATA]))
         data = b""

@@ -2,7 +2,7 @@
 """Recordings of a run: samples of meters and events of a device; docs/RECORDING.md is the contract.
 
 chunks      bytes <-> chunks, no I/O
-files       a folder, a zip of it, or what is left of one
+files       a folder, a zip of it, or the remains of one
 writer      channels that are written, chunk by chunk
 recorder    Recorder: loses at most a second when it is killed
 views       what readers get: samples, gaps, events, envelopes

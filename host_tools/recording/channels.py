@@ -80,7 +80,7 @@ class Channel:
 
     @property
     def missing_bytes(self) -> int:
-        """Bytes at the end of the file that are no whole chunk (yet)."""
+        """Bytes at the end of the file that are not a whole chunk (yet)."""
         return self._tail
 
     def refresh(self) -> bool:

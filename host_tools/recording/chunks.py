@@ -32,7 +32,7 @@ QUANTITIES = ("volts", "amperes", "watts", "digital")
 
 
 class BadChunk(ValueError):
-    """Bytes that are no chunk, or not a whole one; the text says why."""
+    """Bytes that are not a chunk, or not a whole one; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def unpack_summary(head: Head, packed: bytes) -> ChunkSummary:
 def _unpacked(packed: bytes, most: int) -> bytes:
     unpacker = zlib.decompressobj()
     try:
-        data = unpacker.decompress(packed, most + 1)  # 0 would be no limit
+        data = unpacker.decompress(packed, most + 1)  # 0 would mean no limit
     except zlib.error as error:
         raise BadChunk(f"a body that does not unpack ({error})") from None
     if packed and (not unpacker.eof or len(data) > most):
@@ -178,7 +178,7 @@ def read_description(data: bytes) -> Json:
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        raise BadChunk("a description that is no JSON object")
+        raise BadChunk("a description that is not a JSON object")
     return fields
 
 
@@ -189,7 +189,7 @@ NO_GAPS: Ints = np.zeros((0, 2), np.int64)
 
 def pack_samples(columns: Sequence[Column], stored: Sequence[Ints], first: int, gaps: Ints,
                  times: Ints | tuple[int, int]) -> bytes:
-    """A chunk of samples: `stored` holds the whole numbers of every column that is no product.
+    """A chunk of samples: `stored` holds the whole numbers of every column that is not a product.
 
     `times` is one per sample (a TIMED chunk, [n] ns) or those of the first and last (UNIFORM).
     """

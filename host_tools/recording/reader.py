@@ -70,12 +70,12 @@ class Recording:
             if self.meta.get("state") == "recording":
                 found.append("the recorder was ended before it closed the recording: up to its "
                              "last second may be missing")
-            found += [f"{c.file}: its last {c.missing_bytes} bytes are no whole chunk"
+            found += [f"{c.file}: its last {c.missing_bytes} bytes are not a whole chunk"
                       for c in self._known.values() if c.missing_bytes]
         return found
 
     def is_growing(self) -> bool:
-        """True while somebody on this machine still records into it."""
+        """True while a process on this machine still records into it."""
         return self.meta.get("state") == "recording" and self._files.is_written()
 
     def refresh(self) -> bool:

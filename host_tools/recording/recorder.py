@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write a recording while it happens: whoever is killed has lost at most the last second.
+"""Write a recording while it happens: a process that is killed loses at most the last second.
 
     with Recorder(Path("run1"), {"run": {"command": "…"}}) as recorder:
         power = recorder.samples("ppk2", [Column("VDD", "amperes", 1e-9)], rate=100_000)

@@ -84,7 +84,7 @@ class SampleWriter(ChannelWriter):
                gaps: Sequence[tuple[int, int]] = ()) -> None:
         """Samples taken evenly: one array [n] per stored column; times of the first and last, ns.
 
-        `gaps` are (position, lost): so many samples are missing before the one at that position,
+        `gaps` are (position, lost): `lost` samples are missing before the one at that position,
         position n: behind all of these.
         """
         with self._lock:
@@ -183,7 +183,7 @@ def _rounded(values: Floats, lsb: float) -> Ints:
     with np.errstate(over="ignore"):
         whole = np.rint(values / lsb)
     if not (np.abs(whole) < 2.0**62).all():
-        raise ValueError("a sample that is no number, or far out of range")
+        raise ValueError("a sample that is not a number, or far out of range")
     return whole.astype(np.int64)
 
 

@@ -167,7 +167,7 @@ static efm_status check_op(const efm_model *model, uint32_t index, efm_rows *row
     return check_compute(model, index, &op, &args);
 }
 
-/* Every stream is among its producer's outputs: what nobody makes, nobody can wait for. */
+/* Every stream is among its producer's outputs, so that no operator waits for a stream that is never made. */
 static efm_status check_producers(const efm_model *model)
 {
     for (uint32_t i = 0; i < efm_model_count(model, EFM_SECTION_STREAMS); i++) {

@@ -52,7 +52,7 @@ typedef struct efm_map_view {
     uint32_t reference;       /* 0, or one more than the number of its reference */
 } efm_map_view;
 
-/* The frame before of a map that is coded against it: its rows, one behind the other in fast memory. */
+/* The frame before of a map that is coded against it: its rows, one after another in fast memory. */
 typedef struct efm_reference_view {
     uint32_t map;             /* that it belongs to */
     uint32_t offset;          /* in the arena */

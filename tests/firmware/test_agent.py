@@ -117,7 +117,7 @@ def test_a_file_that_does_not_fit_beside_its_old_self_needs_replace(sim):
 @pytest.mark.parametrize("name", ["", ":a", "x" * 33, "a\n"])
 def test_names_that_the_store_does_not_take(sim, name):
     with sim() as device:
-        with pytest.raises(BadInput, match="is no name for a file"):
+        with pytest.raises(BadInput, match="is not a name for a file"):
             device.put(name, b"")
         if name:
             with pytest.raises(DeviceError):

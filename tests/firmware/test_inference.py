@@ -417,7 +417,7 @@ def test_every_bad_golden_package_is_refused_by_its_name(sim, root):
             with pytest.raises(DeviceError) as error:
                 device.put("bad", path.read_bytes())
                 device._session.feed(Command.RUN, b"\0\1\0\3bad", ":input", b"")
-            if device.find("bad"):  # what is no package, and what running finds if there is input
+            if device.find("bad"):  # not a package, or a fault that running finds if there is input
                 assert path.stem.startswith("magic") or BROKEN[path.stem.split("__")[0]] == "run"
                 assert error.value.status in (Status.BAD_MAGIC, Status.REFUSED)
                 device.remove("bad")

@@ -312,7 +312,7 @@ def test_the_count_of_erases_is_never_below_the_true_one(native: Any) -> None:
 
 
 def _filled(native: Any, count: int, blocks: int) -> Flash:
-    """Packages `0`, `1`, ... of a block each on flash of so many blocks."""
+    """Packages `0`, `1`, ... of a block each on flash of `blocks` blocks."""
     flash = Flash(native, blocks * 256, 256, 4)
     store = Store(flash)
     for number in range(count):
@@ -504,7 +504,7 @@ def test_power_cut_at_any_byte_of_a_replacement_loses_no_other(
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_power_cut_at_any_byte_of_a_resumed_write(native: Any, geometry: tuple[int, int]) -> None:
-    """The first cut is somewhere in the third block, the second at every byte of what is left."""
+    """The first cut is somewhere in the third block, the second at every byte of the rest."""
     flash, models = _stocked(native, geometry)
     new, erase = package(9, 4 * geometry[0]), geometry[0]
     flash.cut_after(5 * erase + 77, tear=2, seed=3)

@@ -29,9 +29,9 @@ typedef struct world {
     efm_board board;
     efm_agent *agent;
     uint8_t *flash, *external;
-    const uint8_t *data; /* what is left of the input */
+    const uint8_t *data; /* the rest of the input */
     size_t left;
-    uint8_t wire[2048]; /* what is left of the frame that is being sent */
+    uint8_t wire[2048]; /* the rest of the frame that is being sent */
     uint32_t wire_at, wire_end;
     uint64_t ticks;
     uint32_t seen; /* of everything that is said, so that all of it is read */

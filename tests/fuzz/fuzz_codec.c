@@ -69,7 +69,7 @@ static void round_trip(const efm_codec_class *codec, const efm_codec_args *args,
     free(code);
 }
 
-/* Codes nobody wrote; with SPOILT the state is overwritten between the rows. */
+/* Codes that no encoder wrote; with SPOILT the state is overwritten between the rows. */
 static void decode_anything(const efm_codec_class *codec, const efm_codec_args *args, source *s, int spoilt, int refers)
 {
     uint32_t bytes = row_bytes(args), state_bytes = codec->state_bytes(args);

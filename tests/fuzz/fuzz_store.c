@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The model store on flash of any contents, with any operations and power cuts.
  *
- * The first byte chooses the geometry; then follow operations of one byte, with arguments. Some write
+ * The first byte chooses the geometry; operations of one byte follow, with arguments. Some write
  * bytes or heads of a sound CRC into the flash behind the store's back. Whatever it holds, everything that is
  * found lies inside it, what was committed is found with its bytes until it is removed, replaced or forged over,
  * no unit is programmed twice, and nothing overruns. */

@@ -38,7 +38,7 @@ WORDS = (b"9" * 5000, b"-1", b"NaN", b"1e999", b"[" * 3000, b"{" * 3000, b'"', b
 
 
 class Reader:
-    """The process that reads; started anew when it has ended."""
+    """The process that reads; started again when it has ended."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None

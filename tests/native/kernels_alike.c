@@ -122,7 +122,7 @@ static uint8_t *table(uint32_t out, uint32_t depth, const int8_t *w, uint32_t st
         if (below(8) == 0 && !wild) {
             bias = (int32_t)(draw() & 0x1fffffff) - 0x10000000;
         }
-        if (most == 0 && !wild) { /* every sum is the bias: each way to round is met, and limits of what is proved */
+        if (most == 0 && !wild) { /* every sum is the bias: covers each way to round, and limits of what is proved */
             shift = 30 - (int32_t)below(5);
             bias = (int32_t)below(4096) - 2048;
         }

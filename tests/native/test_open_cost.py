@@ -54,7 +54,7 @@ def stored(folder: Path, package: bytes) -> Path:
 
 
 def of_channels(channels: int) -> bytes:
-    """A convolution that reads so many channels and makes 16."""
+    """A convolution that reads `channels` channels and makes 16."""
     net = Network(1)
     return build(net.graph(net.conv(net.input(1, 4, 4, channels), 16, kernel=1))).package
 

@@ -2,7 +2,7 @@
 """Reads files in a process of little memory: one line in (`KIND PATH`), one line out.
 
 The line out is `ok`, `refused MESSAGE` for an error of the project's own, or `WHAT TRACEBACK` for
-whatever should not happen; behind it stands by how many bytes the process has grown at most.
+whatever should not happen. The most bytes by which the process has grown follow.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def await_that(happens: Callable[[], bool], seconds: float = READY_SECONDS) -> N
 
 
 def runs(pid: int) -> bool:
-    """Whether a process runs, and is no zombie."""
+    """Whether a process runs, and is not a zombie."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:

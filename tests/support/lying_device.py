@@ -176,7 +176,7 @@ class Line:
     def write(self, data: bytes) -> None:
         self._pending += self._device(data)
         if len(self._pending) > 1 << 24:
-            raise LinkLost("liar: a line that nobody reads")
+            raise LinkLost("liar: a line that is not read")
 
     def read(self, timeout: float) -> bytes:
         data, self._pending = self._pending, b""

@@ -70,10 +70,10 @@ def differing(built: Built, inputs: Sequence[Array]) -> list[str]:
                 for t, value in run_graph(built.graph, inputs).items()}
     with Runtime(built.package) as runtime:
         result = runtime.run(inputs, taps=True)
-    met: Mapping[str, Array] = {**result.taps, **{
+    got: Mapping[str, Array] = {**result.taps, **{
         built.graph.tensors[t].name: value
         for t, value in zip(built.graph.outputs, result.outputs, strict=True)}}
-    wrong = [name for name, value in met.items()
+    wrong = [name for name, value in got.items()
              if not np.array_equal(value.ravel(), expected[name].ravel())]
     coded = any(m.codec != "raw" for m in built.plan.maps)
     return wrong + [name for name in COUNTED

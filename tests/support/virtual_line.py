@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A serial line in a time of its own: so many bytes per second each way, a delay, noise.
+"""A serial line in a time of its own: a byte rate, a delay, noise.
 
 What a transfer takes on it does not depend on the machine that runs the test.
 """

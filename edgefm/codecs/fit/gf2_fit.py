@@ -22,7 +22,7 @@ from edgefm.errors import BadInput
 Floats = npt.NDArray[np.float64]
 Unit = tuple[int, tuple[Term, ...]]
 
-BITS_PER_VALUE = 3.5   # stored, where nobody says otherwise
+BITS_PER_VALUE = 3.5   # stored, unless the caller says otherwise
 BLOCK = 4              # pixels
 OUTPUTS = 64           # values of a block, where it may be shorter
 TERMS = (64, 32, 16, 8, 4, 2)  # of a value, at most

@@ -69,7 +69,7 @@ def _picks(power: Floats, count: int, c: int, channels: int, sizes: Sequence[tup
 
 
 def _order(power: Floats, count: int, c: int, channels: int, most: tuple[int, int]) -> list[int]:
-    """Sources in the order in which they explain most of what is left of channel c."""
+    """Sources in the order in which they explain most of the remainder of channel c."""
     own = np.diag(power) + 1e-6 * count
     places = np.arange(len(power))
     distance = c - places % channels

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Codes of weights: tiles of a few channels, each decoded on its own where it is used.
 
-Loss is no matter of theirs: it is in the network (`rate_distortion`). `fit` finds the tables that
+The codes lose nothing: loss happens in the network (`rate_distortion`). `fit` finds the tables that
 the tiles of a network share.
 """
 

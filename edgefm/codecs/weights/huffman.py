@@ -87,7 +87,7 @@ def read_table(record: bytes) -> WeightTable:
     lengths[first:first + many] = own
     room = (2.0 ** -lengths[lengths > 0]).sum()
     if lengths.max() > LONGEST or not 0 < room <= 1:
-        raise BadContainer("a table of weights whose lengths are no code")
+        raise BadContainer("a table of weights whose lengths do not form a code")
     return WeightTable(lengths)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weights of three to six bits, packed: less small than Huffman codes, and three times as fast.
 
-Two bytes say how many bits a weight takes and which weight is the lowest; then come all weights
-above it, lowest bit first. native/src/weights/packed.c decodes the same bytes.
+Two bytes say how many bits a weight takes and which weight is the lowest; all weights above it
+follow, lowest bit first. native/src/weights/packed.c decodes the same bytes.
 """
 
 from __future__ import annotations

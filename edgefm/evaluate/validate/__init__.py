@@ -12,7 +12,7 @@ picture; its standard error (like every other, `…_error`) takes the picture as
 one are not independent. `changed` is the percentage of decisions that are not the judge's: classes,
 the judge's sure boxes, pixels. `kl` is the mean of KL(judge || ours) in nats: on the decision
 itself where the caller knows the graph (`rate_distortion.divergence`), else on outputs, where
-scores that are no probabilities pass a softmax and each probability is at least 1e-5. Bytes are
+scores that are not probabilities pass a softmax and each probability is at least 1e-5. Bytes are
 means per inference. `images_per_second` is what one worker does: read, preprocess and run, the
 judges' time not counted. `maps` says what crossed for each stored map.
 """

@@ -65,7 +65,7 @@ def _mean(found: Sequence[Evidence], judge: str, top: int = 1) -> float | None:
 
 
 def class_scores(output: Array, scale: float, zero_point: int) -> Array:
-    """Real scores [classes], background dropped; BadInput when the output is no class vector."""
+    """Real scores [classes], background dropped; BadInput when the output is not a class vector."""
     if output.size != max(output.shape, default=0) or output.size < 2:
         raise BadInput(f"validate needs one score per class; the network's first output is "
                        f"{output.dtype} {list(output.shape)}")
@@ -87,7 +87,7 @@ def divergence(judge: Array, ours: Array) -> float:
 
 
 def _probabilities(scores: Array) -> Array:
-    """Scores that are no probabilities yet pass a softmax; none is left below the floor."""
+    """Scores that are not probabilities yet pass a softmax; none stays below the floor."""
     if scores.min() < 0 or not 0.5 <= scores.sum() <= 1.5:
         scores = np.exp(scores - scores.max())
     floored = np.maximum(scores / scores.sum(), _FLOOR)

@@ -120,7 +120,7 @@ def _read(path: Path, preprocess: Preprocess | None, runtime: Runtime, unit: Uni
     """A file as input; boxes and masks need a picture, to be mapped back to."""
     target = runtime.inputs[0]
     if unit.views > 1:
-        picture_size(tuple(target.shape))  # refuses what is no picture
+        picture_size(tuple(target.shape))  # refuses other shapes
     if unit.task == "classify":
         return _File(load_image(path, preprocess, target), None, views(unit.views))
     image = load_picture(path)

@@ -31,7 +31,7 @@ _LEAST_WEIGHT = 0.05  # of the mean channel's, so that loud channels do not deci
 _LEAST_COST = 0.05    # of the mean channel's: what samples did not show
 _LEAST_SCORE = 0.1    # the same for classes
 _DAMPING = 0.005      # of the mean variance
-_FEW = 1 / 3          # of the taps: so many positions show half of a covariance
+_FEW = 1 / 3          # of the taps: this many positions show half of a covariance
 _TINY = 1e-12
 
 
@@ -76,8 +76,8 @@ def measure_layers(graph: Graph, samples: Sequence[Array],
 
 
 def adjustable(graph: Graph) -> list[int]:
-    """The linear operators whose int8 weights no other one has, by number, but for those with so
-    many inputs that their covariance is too large."""
+    """The linear operators whose int8 weights no other one has, by number, except those whose
+    covariance is too large because they have many inputs."""
     uses = [t for node in graph.nodes for t in node.inputs]
     return [i for i, node in enumerate(graph.nodes)
             if node.op in LINEAR and uses.count(node.inputs[1]) == 1

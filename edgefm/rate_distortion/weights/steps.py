@@ -3,9 +3,9 @@
 
 An output channel whose weights are rounded to a step D loses g v D^2 / 12 nats per weight (g and
 the variance v are `statistics`'s) and saves log2(D) bits. At a price of `slope` nats per bit that
-is least at D^2 = 6 slope / (g v ln 2). Rounding hands each weight's error on to later ones, the
-bias makes up for what is left on average, and multipliers absorb the new step: kernels and files
-are those of any quantized network.
+is least at D^2 = 6 slope / (g v ln 2). Rounding passes each weight's error on to later ones, the
+bias cancels the average of the remaining error, and multipliers absorb the new step: kernels and
+files are those of any quantized network.
 """
 
 from __future__ import annotations

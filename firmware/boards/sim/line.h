@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 typedef struct efm_line {
-    int in, out;      /* -1: nobody is there now */
+    int in, out;      /* -1: no client is there now */
     int listener;     /* TCP only, else -1: a new client takes the place of the one before */
-    bool gone;        /* nobody will come any more */
+    bool gone;        /* no client will come any more */
 } efm_line;
 
 enum { EFM_LINE_NAME_BYTES = 64 };

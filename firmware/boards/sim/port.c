@@ -49,7 +49,7 @@ static void fail(const char *what)
     exit(2);
 }
 
-/* Memory that is the file `path` (grown to `bytes` of `fill`), or nobody's when `path` is null. */
+/* Memory backed by the file `path` (grown to `bytes` of `fill`), or by no file when `path` is null. */
 static uint8_t *map_memory(const char *path, uint32_t bytes, uint8_t fill)
 {
     int fd = path == NULL ? -1 : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);

@@ -111,7 +111,7 @@ class _Http(ThreadingHTTPServer):
             self.connections.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that went away in the middle is no news."""
+        """Say nothing when a browser goes away in the middle."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -140,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._late.cancel()
         parts = urlsplit(self.path)
         if self.headers.get("Content-Length") or self.headers.get("Transfer-Encoding"):
-            self.close_connection = True  # nobody reads what would follow
+            self.close_connection = True  # what follows would not be read
         if not self._is_for_us():
             self._answer(HTTPStatus.FORBIDDEN, "text/plain", b"not under this name")
         elif parts.path in FILES:
@@ -158,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet: the terminal has a table."""
 
     def _is_for_us(self) -> bool:
-        """The name in the request is that of this machine, or everybody was let in."""
+        """The name in the request is that of this machine, or any name is allowed."""
         name = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
         return self.server.anyone or name in (LOCAL, "localhost", "[::1]")
 

@@ -39,8 +39,8 @@ enum {
 };
 
 /* CONV: for each pixel p and channel o of the tile
- *     sum = sum over i of x[i] * (w[o][i] - weight_zero),  x = in[p * runs] .. in[p * runs + runs - 1], one behind
- *                                                          the other, run_bytes of each: tile.depth in all
+ *     sum = sum over i of x[i] * (w[o][i] - weight_zero),  x = in[p * runs] .. in[p * runs + runs - 1], one after
+ *                                                          another, run_bytes of each: tile.depth in all
  *     out[p][o] = requantize(o, sum + bias[o])             of table.h */
 typedef struct efm_conv_call {
     efm_tile tile;

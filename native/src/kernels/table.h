@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The requantization table of a tile: a head for all channels, then a record for each. Every byte pattern means
- * something and nothing that it says can overflow, so that nobody has to check it. */
+ * something and nothing that it says can overflow, so that it needs no check. */
 #ifndef EFM_TABLE_H
 #define EFM_TABLE_H
 

@@ -13,7 +13,7 @@ enum {
     MUL_PARAMS = MUL_CLAMP + 2
 };
 
-/* What is left to do here is little where the processor's own way does the most. */
+/* Little work is left here where the processor's own kernels do most of it. */
 #if EFM_ELEMENTS_VECTORS || EFM_ELEMENTS_DSP
 static __attribute__((noinline)) int32_t scaled(int32_t x, const efm_factor *factor)
 #else

@@ -14,7 +14,7 @@ typedef struct entry {
     uint32_t row;
 } entry;
 
-/* Entry i of the tables, which are one behind the other: rows, pixels, places. */
+/* Entry i of the tables, which are stored one after another: rows, pixels, places. */
 static entry entry_at(const efm_op_args *args, uint32_t i)
 {
     const uint8_t *at = args->weights + (size_t)i * ENTRY_BYTES;

@@ -26,7 +26,7 @@ typedef struct decoder {
     int8_t *to, *end;
 } decoder;
 
-/* Two values to `to`; returns the bits of their codes, or more than PAIR when one is no plain value. */
+/* Two values to `to`; returns the bits of their codes, or more than PAIR when one is not a plain value. */
 static inline uint32_t decode_pair(const uint16_t *table, const uint8_t *coded, uint32_t at, int8_t *to)
 {
     uint32_t word = efm_load_le32(coded + at / 8) >> at % 8;

@@ -23,7 +23,7 @@ efm_status efm_weights_build_table(const uint8_t *record, uint32_t bytes, uint16
 /* Refuses a ready table that decoding could not use safely. */
 efm_status efm_weights_check_table(const uint16_t *table);
 
-/* Writes `count` values, or at most so many and EFM_BAD_CODEC when the code is not exactly used up or is what no
+/* Writes `count` values, or at most that number and EFM_BAD_CODEC when the code is not exactly used up or is what no
  * encoder writes; reads at most `bytes`. `table` is a built or checked one; only EFM_WEIGHTS_HUFFMAN reads it.
  * EFM_BAD_FEATURE for a code that this build does not have. */
 efm_status efm_weights_decode(uint32_t code, const uint16_t *table, const uint8_t *coded, uint32_t bytes, int8_t *to,

@@ -40,7 +40,7 @@ def test_runs_of_a_float_network_are_counted_up_to_the_total(tmp_path: Path, fil
         done for done, _, what in told if what.startswith("quantize")]
     assert len(totals) == 1 and told[-1] == (*totals, *totals, "done")
     assert [now[0] for now in told] == sorted(now[0] for now in told)
-    assert quantizing == list(range(len(quantizing)))  # never held back: the total is no guess
+    assert quantizing == list(range(len(quantizing)))  # never held back: the total is not a guess
     assert len(quantizing) > max(totals) / 3
 
 

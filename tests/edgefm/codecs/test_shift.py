@@ -35,9 +35,9 @@ def test_no_map_takes_more_than_its_cap_and_all_come_back_coarser(codec, zero_po
                 for last in range(first + 1, len(lengths) + 1):
                     assert sum(lengths[first:last]) <= cap.most_bytes(last - first, shape.values)
             back = decode_map(codec, tables, shape, stored)
-            for row, code, met in zip(rows, stored, back, strict=True):
+            for row, code, got in zip(rows, stored, back, strict=True):
                 shift = code[0] & 15
-                assert np.array_equal(met, unshifted(shifted(row, zero_point, shift), zero_point,
+                assert np.array_equal(got, unshifted(shifted(row, zero_point, shift), zero_point,
                                                      shift))
 
 
@@ -57,8 +57,8 @@ def test_a_shift_moves_values_to_the_nearest_multiple_around_the_zero_point():
         for shift in range(9):
             low, high = lattice(zero_point, shift)
             assert 1 <= high - low + 1 <= 1 << (8 - shift)
-            met = unshifted(shifted(row, zero_point, shift), zero_point, shift).astype(int)
-            error = np.abs(met - row)
+            got = unshifted(shifted(row, zero_point, shift), zero_point, shift).astype(int)
+            error = np.abs(got - row)
             inside = (row >= zero_point + low * 2**shift) & (row <= zero_point + high * 2**shift)
             assert error[inside].max(initial=0) <= 1 << shift >> 1
             assert error.max() < 1 << shift

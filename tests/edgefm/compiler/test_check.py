@@ -27,7 +27,7 @@ def network() -> Graph:
 
 
 def saved(tmp_path: Path, *wrong: int) -> Path:
-    """The network as a file, in which some operators are others that nobody knows."""
+    """The network as a file, in which some operators are replaced by unknown ones."""
     graph = network()
     tensors, operators = write_operators(graph)
     for place in wrong:

@@ -83,7 +83,7 @@ def test_no_picture_takes_more_than_the_budget(build: Build, tmp_path: Path, cod
     assert 0.95 * budget < plan.most_map_bytes <= budget
     assert rate.map_bytes <= plan.most_map_bytes and rate.byte_budget == budget
     most = max(crossed(compiled, picture) for picture in adversaries())
-    assert 0.8 * plan.most_map_bytes < most <= plan.most_map_bytes  # the promise is no idle one
+    assert 0.8 * plan.most_map_bytes < most <= plan.most_map_bytes  # the promise is not an idle one
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -116,17 +116,17 @@ def test_a_quantized_file_is_its_own_graph(model: Path) -> None:
 # -- what is refused -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("options", "met"), [
+@pytest.mark.parametrize(("options", "got"), [
     (CompileOptions(cut="ops", codec="zip"), "codec 'zip': expected lossless or one of raw"),
     (CompileOptions(cut="ops", codec="context"), "calibration files are needed; expected --calib"),
     (CompileOptions(objective="speed"), "objective 'speed': expected one of cost, maps"),
     (CompileOptions(target="nowhere"), "target 'nowhere': no such file"),
     (CompileOptions(cut="nothing"), "--cut names 'nothing', which no operator makes")])
 def test_options_that_make_no_sense_are_one_clear_line(model: Path, options: CompileOptions,
-                                                       met: str) -> None:
+                                                       got: str) -> None:
     with pytest.raises(BadInput) as error:
         compile_model(model, options)
-    assert met in str(error.value)
+    assert got in str(error.value)
     assert "\n" not in str(error.value)
 
 

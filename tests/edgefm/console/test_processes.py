@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes that are started while a signal comes: none is left that nobody knows of."""
+"""Processes that are started while a signal comes: none that is unknown stays behind."""
 
 import os
 import signal

@@ -58,8 +58,8 @@ def test_a_budget_that_holds_is_written_into_the_package(
     assert [one.met for one in check.rounds] == [True]
     one = check.rounds[0]
     samples = [np.load(file.path) for file in files]
-    met = divergences(scores(compiled.uncompressed, samples), scores(compiled.graph, samples))
-    assert one.kl == pytest.approx(met.mean()) and one.map_bytes > 0
+    got = divergences(scores(compiled.uncompressed, samples), scores(compiled.graph, samples))
+    assert one.kl == pytest.approx(got.mean()) and one.map_bytes > 0
     rate = read_info(compiled.package).rate
     assert rate is not None and rate["check"]["kl"] == one.kl and rate["check"]["files"] == 12
 

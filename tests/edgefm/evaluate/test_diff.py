@@ -142,9 +142,9 @@ def test_a_changed_weight_is_found_where_it_is(cut: str, numpy_only: None) -> No
     assert found is not None
     assert (found.operator, found.tensor) == ("conv2d_1", "t6")
     assert found.index[-1] == 4  # the last weight belongs to the last channel
-    assert found.expected != found.met
+    assert found.expected != found.got
     assert 0 < found.differing <= 9 * 12
-    assert result.max_abs_diff >= abs(found.expected - found.met)
+    assert result.max_abs_diff >= abs(found.expected - found.got)
     json.dumps(result.to_json())
 
 

@@ -114,7 +114,7 @@ def pooled(x: Array, attrs: dict[str, Any], average: bool) -> Array:
     """A pool as torch and onnxruntime define it, window by window, on a map [H, W].
 
     A window starts in the map or the padding before it, and the one before it has not yet reached
-    the end of the padding. It is cut off at that end: what is left of it are the cells that count.
+    the end of the padding. It is cut off at that end: the cells that remain are those that count.
     """
     (top, left, bottom, right), (kh, kw) = attrs["pads"], attrs["kernel_shape"]
     (sh, sw), ceil = attrs["strides"], attrs.get("ceil_mode", 0)

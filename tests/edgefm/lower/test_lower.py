@@ -395,20 +395,20 @@ def _regular_suppression(net: Net) -> Sequence[int]:
     return detector(net, use_regular_nms=True)
 
 
-@pytest.mark.parametrize(("make", "met"), [
+@pytest.mark.parametrize(("make", "got"), [
     (_constants, "two constant operands"), (_moved_batch, "batch of 1"),
     (_thirds, "multiple of 1/256"),
     (_float_weights, "weights 't2' are float32"), (_groups, "4 input channels"),
     (_batch, "batch of 1"), (_unknown, "no such operator"), (_softmax_scale, "1/256"),
     (_pool_in_padding, "inside the map"), (_regular_suppression, "fast suppression")])
-def test_what_cannot_run_is_named(make: Callable[[Net], Sequence[int]], met: str) -> None:
+def test_what_cannot_run_is_named(make: Callable[[Net], Sequence[int]], got: str) -> None:
     net = Net()
     outputs = make(net)
     with pytest.raises(UnsupportedModel) as caught:
         net.lower(*outputs)
     assert str(caught.value).startswith("net: ")
     assert repr(net.nodes[-1].name) in str(caught.value)
-    assert met in str(caught.value)
+    assert got in str(caught.value)
 
 
 def test_a_constant_output_is_refused() -> None:

@@ -72,7 +72,7 @@ class Judge:
 
     def chain_agrees(self, x: Tensor, *steps: tuple[str, tuple[int, ...], Mapping[str, Any]]
                      ) -> None:
-        """The same for operators of one input, one behind the other: (op, shape, attributes)."""
+        """The same for operators of one input, one after another: (op, shape, attributes)."""
         every = [Tensor(f"t{k}", tuple(shape), x.dtype, x.quant)
                  for k, shape in enumerate((x.shape, *(step[1] for step in steps)))]
         nodes = tuple(Node(op, f"n{k}", (k,), (k + 1,), attrs)

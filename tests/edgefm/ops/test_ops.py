@@ -76,15 +76,15 @@ def test_run_graph_holds_inputs_and_computed_tensors_but_no_constants(judge: Any
     assert set(run_graph(graph, [data])) == {0, 2}
 
 
-@pytest.mark.parametrize("inputs, met", [
+@pytest.mark.parametrize("inputs, got", [
     ([], "got 0 inputs, expected 1"),
     ([np.zeros((1, 5), np.int8)], "int8(1, 5), expected int8(1, 4)"),
     ([np.zeros((1, 4), np.uint8)], "uint8(1, 4), expected int8(1, 4)")])
 def test_run_graph_refuses_inputs_that_do_not_fit(judge: Any, inputs: list[Array],
-                                                  met: str) -> None:
+                                                  got: str) -> None:
     with pytest.raises(BadInput) as error:
         run_graph(_chain(judge), inputs)
-    assert met in str(error.value)
+    assert got in str(error.value)
 
 
 def test_run_graph_names_an_unknown_operator(judge: Any) -> None:

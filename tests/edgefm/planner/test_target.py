@@ -26,7 +26,7 @@ def test_a_file_sets_what_it_names_and_leaves_the_rest(tmp_path: Path) -> None:
                                             external_cost=2.5)
 
 
-@pytest.mark.parametrize(("text", "met"), [
+@pytest.mark.parametrize(("text", "got"), [
     ("speed = 3", "unknown key 'speed'"),
     ("alignment = 0", "alignment = 0 is out of range; expected 1 to 4096"),
     ("alignment = 5000", "alignment = 5000 is out of range"),
@@ -45,12 +45,12 @@ def test_a_file_sets_what_it_names_and_leaves_the_rest(tmp_path: Path) -> None:
     ("\xff\x00", "not a text file"),
 ])
 def test_a_file_that_says_something_else_is_one_clear_line(tmp_path: Path, text: str,
-                                                           met: str) -> None:
+                                                           got: str) -> None:
     path = tmp_path / "board.toml"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(BadInput) as error:
         load_target(str(path))
-    assert met in str(error.value)
+    assert got in str(error.value)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
 

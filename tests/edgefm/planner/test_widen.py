@@ -12,7 +12,7 @@ from edgefm.planner.within import Case, Solution, case_for
 
 
 def smallest_with(seed: int, spare: int) -> tuple[Case, Solution]:
-    """The smallest plan of a network, and the case with so many bytes more."""
+    """The smallest plan of a network, and the case with `spare` bytes more."""
     layout = analyze(lower(random_network(seed)))
     case = case_for(layout, Target(external_bytes=0), "cost", None)
     found = smallest(case)

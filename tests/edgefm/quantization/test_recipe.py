@@ -132,8 +132,8 @@ def test_channels_of_tiny_weights_still_give_their_bias(size: float, bias: float
     result = made(graph, [x])
     values = run_graph(result, [quantized(x, result.tensors[0])])[3]
     assert lower(result).ops
-    met = dequantized(values, result.tensors[3])
-    np.testing.assert_allclose(met, run_graph(graph, [x])[3], atol=2 * result.tensors[3].scale)
+    got = dequantized(values, result.tensors[3])
+    np.testing.assert_allclose(got, run_graph(graph, [x])[3], atol=2 * result.tensors[3].scale)
 
 
 @pytest.mark.parametrize("low, high", [(-9, -3.1), (-3.2, -2.9), (-1e-3, 1e-3), (-2, 40)])
@@ -150,8 +150,8 @@ def test_a_hard_swish_has_an_output_that_its_kernel_takes(low: float, high: floa
     with Reference(export_tflite(result)) as oracle:
         np.testing.assert_array_equal(oracle.outputs([steps])[0], run_graph(result, [steps])[2])
     for t in (1, 2):
-        met = dequantized(run_graph(result, [steps])[t], result.tensors[t])
-        np.testing.assert_allclose(met, run_graph(graph, [x])[t],
+        got = dequantized(run_graph(result, [steps])[t], result.tensors[t])
+        np.testing.assert_allclose(got, run_graph(graph, [x])[t],
                                    atol=2 * max(u.scale for u in result.tensors))
 
 

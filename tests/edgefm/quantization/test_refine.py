@@ -22,8 +22,8 @@ def errors(graph: Graph, integer: Graph, tensor: int, samples: list[Array]) -> A
     gaps = []
     for sample in samples:
         steps = quantized(sample, integer.tensors[integer.inputs[0]])
-        met = dequantized(run_graph(integer, [steps])[tensor], integer.tensors[tensor])
-        gap = met - run_graph(graph, [sample])[tensor]
+        got = dequantized(run_graph(integer, [steps])[tensor], integer.tensors[tensor])
+        gap = got - run_graph(graph, [sample])[tensor]
         gaps.append(gap.reshape(-1, gap.shape[-1]))
     return np.concatenate(gaps)
 

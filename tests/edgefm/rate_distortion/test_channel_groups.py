@@ -66,7 +66,7 @@ def test_bottlenecks_are_stages_that_convolutions_widen_and_hold_what_those_read
 
 
 def test_an_order_of_channels_changes_no_bit(bottlenecks: Graph, sample: Array) -> None:
-    """A permutation rounds nothing anew where the largest weight of each row is 127."""
+    """A permutation rounds nothing again where the largest weight of each row is 127."""
     group = stage_of(bottlenecks, 3, True)
     whole = transformed(bottlenecks, group, np.eye(6), kept(bottlenecks, group), {})
     order = np.eye(6)[[3, 1, 5, 0, 2, 4]]

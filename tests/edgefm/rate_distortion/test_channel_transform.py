@@ -50,8 +50,8 @@ def test_other_coordinates_alone_cost_little(bottlenecks: Graph, photos: list[Ar
                                              transform: str) -> None:
     base = in_good_coordinates(bottlenecks, stored(bottlenecks), photos, transform)
     assert base.changed and base.costs
-    met = divergences(scores(bottlenecks, photos), scores(base.graph, photos))
-    assert met.mean() < 1e-3
+    got = divergences(scores(bottlenecks, photos), scores(base.graph, photos))
+    assert got.mean() < 1e-3
 
 
 def test_channels_that_reach_the_cap_keep_their_step(bottlenecks: Graph,
@@ -92,8 +92,8 @@ def test_readers_of_several_sizes_share_a_map(photos: list[Array]) -> None:
     graph = net.graph(net.dense(net.mean(both), 4))
     base = in_good_coordinates(graph, {x: 1000}, photos, "channels")
     assert base.changed == (graph.tensors[x].name,)
-    met = divergences(scores(graph, photos), scores(base.graph, photos))
-    assert met.mean() < 1e-3
+    got = divergences(scores(graph, photos), scores(base.graph, photos))
+    assert got.mean() < 1e-3
 
 
 def test_networks_without_derivatives_stay(photos: list[Array]) -> None:

@@ -68,8 +68,8 @@ def test_derivatives_foretell_small_changes(graph: Graph) -> None:
     for _ in range(3):
         way = random.standard_normal(entry.shape).astype(np.float32)
         step = 0.5 * entry.scale
-        met = (at(real + step * way) - at(real - step * way)) / (2 * step)
-        assert met == pytest.approx(float((slope * way).sum()), rel=0.1, abs=0.1 * float(
+        got = (at(real + step * way) - at(real - step * way)) / (2 * step)
+        assert got == pytest.approx(float((slope * way).sum()), rel=0.1, abs=0.1 * float(
             np.linalg.norm(slope)))
 
 

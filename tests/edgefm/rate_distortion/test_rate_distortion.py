@@ -48,8 +48,8 @@ def test_a_kl_budget_is_kept_on_held_out_samples(build: Build, samples: list[Arr
     rate = compiled.rate
     assert rate is not None and 0.005 < rate.kl <= 0.02 and rate.kl_budget == 0.02
     held = [*samples[1:5], *samples[6:]]
-    met = divergences(scores(compiled.uncompressed, held), scores(compiled.graph, held))
-    assert (rate.images, rate.kl) == (7, pytest.approx(met.mean()))
+    got = divergences(scores(compiled.uncompressed, held), scores(compiled.graph, held))
+    assert (rate.images, rate.kl) == (7, pytest.approx(got.mean()))
     share = changed(scores(compiled.uncompressed, held), scores(compiled.graph, held))
     assert share is not None
     assert rate.points == toll_of([Changes(rate.kl, share, 7)]).points(rate.kl)

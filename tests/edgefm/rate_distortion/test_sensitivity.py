@@ -22,9 +22,9 @@ def test_costs_predict_divergences_within_a_small_factor(
     assert [s.group for s in found] == list(wanted)
     reference = scores(classifier, samples)
     factors = {s.group[0]: 0.8 * s.deviation for s in found}
-    met = scores(requantize(classifier, factors), samples)
+    got = scores(requantize(classifier, factors), samples)
     predicted = sum(s.cost * factors[s.group[0]] ** 2 for s in found)
-    assert 0.08 < predicted / float(divergences(reference, met).mean()) < 5
+    assert 0.08 < predicted / float(divergences(reference, got).mean()) < 5
 
 
 def test_deviation_is_counted_in_steps(classifier: Graph, samples: list[Array],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may be lent to C besides arrays, and that it is a copy where somebody could change it."""
+"""What may be lent to C besides arrays, and that it is a copy where other code could change it."""
 
 import numpy as np
 import pytest

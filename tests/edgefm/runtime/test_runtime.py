@@ -86,7 +86,7 @@ def test_coded_maps_give_the_same_bits(seed: int, target: Target, codec: str) ->
 
 
 def test_a_map_that_lowering_invented_is_stored_raw() -> None:
-    """A rescaled part of a concat is no tensor of the graph: there are no taps to learn from."""
+    """A rescaled part of a concat is not a tensor of the graph: there are no taps to learn from."""
     net = Network(4)
     x = net.input(1, 9, 11, 3)
     first, second = net.conv(x, 4), net.conv(x, 4)
@@ -260,7 +260,7 @@ def test_several_runtimes_run_at_once() -> None:
 # -- what is refused -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("change", "met"), [
+@pytest.mark.parametrize(("change", "got"), [
     (lambda x: [], "0 inputs given, expected 1"),
     (lambda x: [x, x], "2 inputs given, expected 1"),
     (lambda x: [x[:, :8]], r"input 't0' is int8 \[1, 8, 11, 3\], expected int8 \[1, 9, 11, 3\]"),
@@ -274,12 +274,12 @@ def test_several_runtimes_run_at_once() -> None:
     (lambda x: {0: x}, "inputs are of type dict, expected a list"),
     (lambda x: iter([x]), "inputs are of type list_iterator, expected a list"),
     (lambda x: [x[0]], r"is int8 \[9, 11, 3\]")])
-def test_inputs_of_another_kind_are_refused_with_one_line(change: object, met: str) -> None:
+def test_inputs_of_another_kind_are_refused_with_one_line(change: object, got: str) -> None:
     assert callable(change)
     graph = network()
     (x,) = random_inputs(graph, 0)
     with Runtime(build(graph).package, "small.efm") as runtime, \
-            pytest.raises(BadInput, match=met) as error:
+            pytest.raises(BadInput, match=got) as error:
         runtime.run(change(x))
     assert "\n" not in str(error.value)
 

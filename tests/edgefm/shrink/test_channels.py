@@ -87,7 +87,7 @@ def test_the_constants_that_went_are_what_the_source_has_there() -> None:
 
 
 def test_a_constant_that_padding_does_not_have_stays() -> None:
-    """Behind SAME padding a channel that is not the zero point is no constant."""
+    """After SAME padding a channel that is not the zero point is not constant."""
     net = Network(5)
     x = net.conv(net.input(1, 6, 5, 3), 6, kernel=1)
     padded = killed(net.graph(net.conv(x, 4, kernel=3)), 0, [2], -DEAD)

@@ -45,10 +45,10 @@ def test_torch_codes_as_the_codec_does(shared: list[bool], zero: int) -> None:
     if paired:
         back = back.reshape(-1, 7, 2, 4).transpose(0, 2, 1, 3).reshape(-1, 7, 4)[:5]
     values = torch.from_numpy(levels - zero).float().permute(2, 0, 1)[None]
-    met = one(values)[0].permute(1, 2, 0).numpy() + zero
+    got = one(values)[0].permute(1, 2, 0).numpy() + zero
     kept = [0, 2, 3]
-    assert np.allclose(met[..., kept], back[..., kept], atol=1e-3)
-    assert np.abs(met[..., 1] - back[..., 1]).max() <= 1  # a constant in whole levels
+    assert np.allclose(got[..., kept], back[..., kept], atol=1e-3)
+    assert np.abs(got[..., 1] - back[..., 1]).max() <= 1  # a constant in whole levels
 
 
 def test_gradients_pass_where_nothing_is_cut_off_and_reach_the_reach() -> None:

@@ -134,7 +134,7 @@ def test_an_integer_network_keeps_the_ranges_that_no_code_touches(calib: Path, t
 def test_a_map_that_is_none_is_named(calib: Path, capsys: pytest.CaptureFixture[str],
                                      tmp_path: Path) -> None:
     assert training.main(options(calib, "--maps", "conv1", "-o", str(tmp_path))) == 2
-    assert "map 'conv1' is no bottleneck; expected one of features" in capsys.readouterr().err
+    assert "map 'conv1' is not a bottleneck; expected one of features" in capsys.readouterr().err
 
 
 def test_a_network_without_bottlenecks_is_refused(calib: Path, tmp_path: Path,

@@ -23,14 +23,14 @@ def one_thread() -> None:
 
 
 def single_image(seed: int) -> Graph | None:
-    """A random float network of one input whose first output is no place of a maximum."""
+    """A random float network of one input whose first output is not the place of a maximum."""
     graph = dequantized_graph(random_network(seed))
     ends = {node.op for node in graph.nodes if graph.outputs[0] in node.outputs}
     return graph if len(graph.inputs) == 1 and not ends & {"argmax", "softmax"} else None
 
 
 def test_maps_are_those_of_the_graph() -> None:
-    met, refused = set(), set()
+    got, refused = set(), set()
     for graph in filter(None, map(single_image, range(SEEDS))):
         x = np.random.default_rng(2).normal(size=graph.tensors[graph.inputs[0]].shape)
         expected = run_graph(graph, [x.astype(np.float32)])
@@ -53,9 +53,9 @@ def test_maps_are_those_of_the_graph() -> None:
             np.testing.assert_allclose(rows.numpy(), expected[t], rtol=1e-3, atol=1e-4)
         last = expected[graph.outputs[0]]
         assert said.shape == (1, last.size)
-        met.update(node.op for node in graph.nodes)
+        got.update(node.op for node in graph.nodes)
     assert refused <= {"pad", "transpose", "resize_bilinear", "resize_nearest", "argmax"}
-    assert met >= {"conv2d", "depthwise_conv2d", "add", "mul", "concat", "max_pool",
+    assert got >= {"conv2d", "depthwise_conv2d", "add", "mul", "concat", "max_pool",
                    "average_pool", "mean"}
 
 

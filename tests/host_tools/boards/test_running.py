@@ -102,7 +102,7 @@ def test_another_users_process_is_not_a_board(boards, monkeypatch):
 def test_a_forged_file_is_named_and_ends_nothing(boards, text, monkeypatch):
     boards.mkdir()
     (boards / "b-7.json").write_text(text, encoding="latin-1")
-    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("somebody was signalled"))
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("a process was signaled"))
     with pytest.raises(BadInput, match=r"b-7\.json: .* remove it") as caught:
         running.running()
     assert str(caught.value).isprintable()

@@ -309,7 +309,7 @@ def test_a_full_store_is_told_with_need_and_have(start, fails, edgefm, net, tmp_
     (("cp", "a", "b"), "neither a nor b is on the device"),
     (("cp", "a", "b", ":c"), "2 files do not go into one, :c"),
     (("cp", "missing", ":"), "missing: no such file"),
-    (("rm", ":"), "is no name for a file on a device"),
+    (("rm", ":"), "is not a name for a file on a device"),
     (("cp", __file__, ":" + 33 * "x"), "expected 1 to 32 bytes"),
     (("connect", "/dev/null-and-void"), "cannot be opened")])
 def test_mistakes_are_one_line(start, fails, edgefm, net, line, said):

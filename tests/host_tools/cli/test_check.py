@@ -29,7 +29,7 @@ def check(capfd: pytest.CaptureFixture[str]) -> Edgefm:
 
 
 def _wrong(model: Path, tmp_path: Path, *places: int) -> Path:
-    """The model with operators that nobody knows."""
+    """The model with unknown operators."""
     graph = load_tflite(model)
     tensors, operators = write_operators(graph)
     for place in places:

@@ -26,7 +26,7 @@ BAD_NAMES = ("", ".", "..", "../x", "a/b", "/x", "a\\b", "C:x", "x\0", "a\nb", "
 
 @pytest.mark.parametrize("name", BAD_NAMES)
 def test_a_name_that_is_more_than_a_name_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(BadInput, match="is no name for a file on this machine"):
+    with pytest.raises(BadInput, match="is not a name for a file on this machine"):
         place_in(tmp_path, name)
 
 
@@ -61,7 +61,7 @@ def test_a_copy_stays_in_its_folder(tmp_path: Path, name: str, edgefm_error: Edg
                                     edgefm: Edgefm) -> None:
     out = tmp_path / "a" / "b" / "out"
     out.mkdir(parents=True)
-    assert "is no name for a file" in edgefm_error("cp", f":{name}", out)
+    assert "is not a name for a file" in edgefm_error("cp", f":{name}", out)
     edgefm("cp", f":{name}", out / "named")  # its name is the user's here
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [out / "named"]
     assert (out / "named").read_bytes() == b"from the device"

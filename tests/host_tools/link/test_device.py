@@ -153,10 +153,10 @@ def test_many_runs_are_asked_for_in_parts(board, liar, info, monkeypatch):
 def test_names_that_no_store_takes_are_refused_unsent(board, liar, name):
     for call in (lambda: board.get(name), lambda: board.remove(name), lambda: board.sha256(name),
                  lambda: board.put(name, b""), lambda: board.outline(name)):
-        with pytest.raises(BadInput, match="is no name for a file on a device"):
+        with pytest.raises(BadInput, match="is not a name for a file on a device"):
             call()
     if name:
-        with pytest.raises(BadInput, match="is no name"):
+        with pytest.raises(BadInput, match="is not a name"):
             board.run("net.efm", None, stored=name)
     assert liar.runs == 0
 

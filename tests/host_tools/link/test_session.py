@@ -260,16 +260,16 @@ def test_a_store_that_fails_in_the_middle_ends_the_transfer(device):
     assert device.files["f"] == DATA
 
 
-def test_a_device_that_starts_anew_is_noticed(device):
+def test_a_device_that_restarts_is_noticed(device):
     session = connect(device)
     device.reset()
-    with pytest.raises(LinkLost, match="started anew"):
+    with pytest.raises(LinkLost, match="restarted"):
         session.request(REVERSE)
 
 
-def test_a_device_that_starts_anew_in_a_transfer_is_noticed(device):
+def test_a_device_that_restarts_in_a_transfer_is_noticed(device):
     session = connect(device, frame=512)
-    with pytest.raises(LinkLost, match="started anew"):
+    with pytest.raises(LinkLost, match="restarted"):
         session.put("f", DATA, lambda done, total: device.reset() if done > 5000 else None)
     connect(device).put("f", DATA)
     assert device.files["f"] == DATA

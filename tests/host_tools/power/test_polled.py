@@ -13,7 +13,7 @@ from host_tools.recording.chunks import Column
 
 
 class Time:
-    """A clock that moves when somebody sleeps."""
+    """A clock that moves when the code sleeps."""
 
     def __init__(self):
         self.now = 10**9

@@ -91,7 +91,7 @@ def test_every_lost_word_is_counted_where_it_was(rate):
         number = board.number + np.arange(count)
         words = board.words(count)
         keep = random.random(count) >= rate
-        keep[-24:] = True  # what is lost at the very end nobody can know yet
+        keep[-24:] = True  # a loss at the very end cannot be seen yet
         dropped.extend(number[~keep].tolist())
         return words[keep].tobytes()
 

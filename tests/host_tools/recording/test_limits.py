@@ -92,7 +92,7 @@ def test_the_next_chunk_is_not_searched_for_without_end(recorded, monkeypatch):
     with Recording(recorded) as recording:
         assert recording.samples["ppk2"].count > 0
         missing = (40 << 30) - len(sound)
-        assert any(f"last {missing} bytes are no whole chunk" in p for p in recording.problems)
+        assert any(f"last {missing} bytes are not a whole chunk" in p for p in recording.problems)
     assert time.process_time() - began < 2
 
 

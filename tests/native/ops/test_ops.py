@@ -505,7 +505,7 @@ def packed(rng: np.random.Generator) -> Graph:
 
 
 def chain(rng: np.random.Generator, x: Tensor, *steps: tuple[str, tuple[int, ...], Any]) -> Graph:
-    """Operators one behind the other; all tensors are of one type and scale."""
+    """Operators one after another; all tensors are of one type and scale."""
     every = [replace(x, name="t0")]
     nodes = []
     for k, (op, shape, attrs) in enumerate(steps):

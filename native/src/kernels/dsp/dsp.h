@@ -45,7 +45,7 @@ typedef struct efm_dsp_block {
 } efm_dsp_block;
 
 /* Of groups of EFM_DSP_ACROSS pixels, and of one. For sums of groups of one, `end` is `x` again: there is one group,
-   of at[1] pairs of channels whose weights lie one behind the other: [pair][2]. */
+   of at[1] pairs of channels whose weights lie one after another: [pair][2]. */
 void efm_dsp_pairs_across(const efm_dsp_block *block);
 void efm_dsp_pairs_single(const efm_dsp_block *block);
 void efm_dsp_halves_across(const efm_dsp_block *block);

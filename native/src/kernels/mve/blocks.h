@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inner loops of CONV, in assembly: four output channels of a list of pixels, three at a time or one by one. A
  * sum begins with its channel's bias; then the runs of a pixel are added, 16 products an instruction, and the last
- * instructions of a run take what is left of it: no byte behind a pixel or a weight row is read. */
+ * instructions of a run take the rest of it: no byte behind a pixel or a weight row is read. */
 #ifndef EFM_MVE_BLOCKS_H
 #define EFM_MVE_BLOCKS_H
 

@@ -49,7 +49,7 @@ static uint32_t correction(const efm_conv_call *call, uint32_t p, int32_t zero)
     return (uint32_t)(-zero * sum);
 }
 
-/* How many of `left` runs from `in` on lie one behind the other, in as many pixels. */
+/* How many of `left` runs from `in` on lie one after another, in as many pixels. */
 static uint32_t join_runs(const efm_conv_call *call, const int8_t *const *in, uint32_t left, uint32_t count)
 {
     const int8_t *const *b = in + (count > 1 ? call->runs : 0), *const *c = b + (count > 1 ? call->runs : 0);

@@ -3,7 +3,7 @@
  * them are added there before pairs go to sums of 32 bits, or four, where pack() found that weights are small enough:
  * of 32 * 16 products by 16 pixels and channels 96 or 80 instructions in registers, 12 loads and 5 more.
  *
- *     [steps][4 channels][32], then [4][16] and [4][16 or 8] of what is left, then a byte for each step. */
+ *     [steps][4 channels][32], then [4][16] and [4][16 or 8] of the rest, then a byte for each step. */
 #include "four.h"
 #include "multiply.h"
 

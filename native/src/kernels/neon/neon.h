@@ -105,7 +105,7 @@ EFM_INLINE EFM_NEON int8x16_t efm_neon_part(const int8_t *from, uint32_t count)
     return vld1q_s8(all);
 }
 
-/* Sums of packages that nobody checked: they wrap. */
+/* Sums of packages that were not checked: they wrap. */
 EFM_INLINE EFM_NEON int32x4_t efm_neon_wrapping_sum(int32x4_t a, int32x4_t b)
 {
     return vreinterpretq_s32_u32(vaddq_u32(vreinterpretq_u32_s32(a), vreinterpretq_u32_s32(b)));

@@ -36,7 +36,7 @@ EFM_VECTOR void flip16(const int8_t *x, uint8_t *to)
     _mm_storeu_si128((__m128i *)(void *)to, _mm_xor_si128(v, _mm_set1_epi8((char)EFM_OWN_FLIP)));
 }
 
-/* What is left of more than 16, or 8, comes with some that were there before. */
+/* The rest after blocks of 16, or 8, comes with some that were there before. */
 EFM_VECTOR void bring(const int8_t *x, uint32_t n, uint8_t *to)
 {
     uint32_t i = 0;

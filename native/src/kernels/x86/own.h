@@ -57,7 +57,7 @@ typedef struct efm_own_head {
     efm_own_block block[];
 } efm_own_head;
 
-/* Constants of a vector of L lanes, one behind the other; finish.h says what they mean. */
+/* Constants of a vector of L lanes, one after another; finish.h says what they mean. */
 enum {
     EFM_OWN_START,     /* i32[L]: of sums */
     EFM_OWN_BIASED,    /* i32[L]: of sums, with the bias */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tiles of packing ROWS with AVX2: what every x86 kernel does with a model that nobody prepared, and with sums that
+/* Tiles of packing ROWS with AVX2: what every x86 kernel does with a model that was not prepared, and with sums that
  * its quick formulas do not cover. */
 #ifndef EFM_X86_ROWS_H
 #define EFM_X86_ROWS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inner loops of CONV: up to EFM_TILE pixels by a block of channels, whose sums stay in registers. There is a
- * function for each number of pixels and of vectors, so that no pixel is made that nobody wants. The file that includes
+ * function for each number of pixels and of vectors, so that no unneeded pixel is computed. The file that includes
  * this has EFM_VECTORS, the vectors of a block at most, EFM_WEIGHTS, the bytes of a vector's weights for a dword of
  * inputs, and load_weights(). */
 #ifndef EFM_X86_TILE_H

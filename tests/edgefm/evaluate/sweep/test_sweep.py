@@ -73,7 +73,7 @@ def test_points_are_in_order_and_cost_less_and_less(curve: Curve) -> None:
 
 
 class _Counting(Executor):
-    """Runs at once in the caller, counts, and gives up after so many units."""
+    """Runs at once in the caller, counts, and gives up after `most` units."""
 
     def __init__(self, most: int = 1 << 30) -> None:
         self.ran, self._most = 0, most

@@ -52,7 +52,7 @@ def test_a_growing_recording_is_read_once_and_goes_on_after_a_reset(tmp_path):
         with Recording(tmp_path / "r") as recording:
             follower = Follower(recording)
             assert follower.look()["last"] is None
-            for begin, first in ((0.1, 1), (1.1, 1)):  # the second time the device began anew
+            for begin, first in ((0.1, 1), (1.1, 1)):  # the second time the device restarted
                 found, _ = device_events(2, (0.02, 0.01), 0.05, begin=begin, first=first)
                 for at, payload in found:
                     device.append(round(at * 1e9), payload)

@@ -65,7 +65,7 @@ def test_it_draws_follows_and_survives_a_reset(browser, live):
     browser.wait_for(f"{RUNS} === '1' && {POINTS} > 20")
     device.run(2)
     browser.wait_for(f"{RUNS} === '2'")
-    device.run(1)  # the device began anew and counts from one
+    device.run(1)  # the device restarted and counts from one
     browser.wait_for(f"{RUNS} === '3'")
     rows = browser.value("[...document.querySelectorAll('#stages tbody tr')].map(r => r.cells[0]"
                          ".textContent)")

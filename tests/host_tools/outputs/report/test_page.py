@@ -23,7 +23,7 @@ def page_of(*folders, **options):
 
 
 def parsed(text):
-    """The page as a tree, its own script taken out (it is no XML)."""
+    """The page as a tree, its own script taken out (it is not XML)."""
     assert text.count(SCRIPT) == 1
     return ElementTree.fromstring(text.replace(SCRIPT, "").partition("\n")[2])
 

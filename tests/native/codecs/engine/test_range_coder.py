@@ -61,7 +61,7 @@ def written(native, steps, capacity):
 
 
 def test_a_code_fits_wherever_its_digits_do(native):
-    """Also where zeros that are no part of it would not, and where a carry comes or goes there."""
+    """Also where zeros that are not part of it would not fit, and where a carry comes or goes."""
     rng, spared = np.random.default_rng(1), 0
     for _ in range(4000):
         steps = decisions(rng)
