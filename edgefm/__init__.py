@@ -9,10 +9,10 @@
         result = net.run("cat.jpg")                         # or an array, a list, a dict by name
         print(result.outputs[0].argmax(), result.counters)
 
-`plan` says what a network takes of each memory, `diff` and `validate` whether it is right, `Device`
-is a board, and `Interpreter` has the methods of tflite_runtime's.
+`plan` says how much memory a network needs and how many bytes it moves. `diff` and `validate` check
+that it is right. `Device` is a board. `Interpreter` has the methods of tflite_runtime's class.
 
-Names are loaded when they are first used, so that `import edgefm` costs nothing.
+Modules are imported when a name is first used, so `import edgefm` costs nothing.
 """
 
 from __future__ import annotations

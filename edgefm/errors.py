@@ -9,14 +9,14 @@ EdgefmError                 one clear line; the command line prints it and exits
 ├── MissingTool             an optional package or program is not installed
 ├── RuntimeFault            the C runtime stopped with a status other than EFM_OK
 ├── DeviceError             a device answered a request with a status other than OK
-└── LinkError               the line to a device does not do its work
+└── LinkError               the connection to a device does not work
     ├── LinkTimeout         nothing came in time
     ├── LinkLost            the port, the process or the session is gone
     └── BadMessage          a frame arrived whole, but is not what the protocol says
 
-InputWarning                work goes on, with a consequence that the message names
-├── CalibrationWarning      ... for what is calibrated
-└── ClippingWarning         ... because values lie outside of what an input can hold
+InputWarning                work continues; the message names the consequence
+├── CalibrationWarning      ... for calibration
+└── ClippingWarning         ... because values lie outside the range of an input
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pathlib import Path
 
 
 class EdgefmError(Exception):
-    """Root of everything edgefm raises on purpose; its text is one line for a person."""
+    """Base class of everything edgefm raises on purpose; its text is one line for a person."""
 
 
 class BadInput(EdgefmError):
@@ -43,7 +43,7 @@ class BadContainer(BadInput):
 
 
 class Infeasible(EdgefmError):
-    """No plan fits; `smallest` is the least fast memory (bytes) that does, `operator` sets it."""
+    """No plan fits; one needs `smallest` bytes of fast memory or more, because of `operator`."""
 
     def __init__(self, message: str, smallest: int, operator: str) -> None:
         super().__init__(message)
@@ -72,7 +72,7 @@ class DeviceError(EdgefmError):
 
 
 class LinkError(EdgefmError):
-    """The line to a device cannot be opened, or delivers what it should not."""
+    """The connection to a device cannot be opened, or delivers something wrong."""
 
 
 class LinkTimeout(LinkError):
@@ -89,7 +89,7 @@ class BadMessage(LinkError):
 
 @contextmanager
 def naming(file: Path | None, name: str) -> Iterator[None]:
-    """Errors that begin with a network's name, which is a tool's choice, begin with its file."""
+    """Errors that begin with a network's name begin with its file's name instead."""
     try:
         yield
     except EdgefmError as error:
@@ -100,12 +100,12 @@ def naming(file: Path | None, name: str) -> Iterator[None]:
 
 
 class InputWarning(UserWarning):
-    """Files that can be used, but not well; the message names the consequence in one line."""
+    """Files that work, but not well; the message names the consequence in one line."""
 
 
 class CalibrationWarning(InputWarning):
-    """Calibration files that can be used, but not well."""
+    """Calibration files that work, but not well."""
 
 
 class ClippingWarning(InputWarning):
-    """Files whose values lie outside of what a network's input can hold."""
+    """Files whose values lie outside the range of a network's input."""

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `import edgefm` shows: open, compile, plan, a device, and tflite_runtime's interpreter."""
+"""What `import edgefm` offers: open, compile, plan, a device, and tflite_runtime's interpreter."""

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`edgefm.compile`, `edgefm.plan` and `edgefm.diff`: a model, and keywords that say what is wanted.
-"""
+"""`edgefm.compile`, `edgefm.plan` and `edgefm.diff`: they take a model and keyword arguments."""
 
 from __future__ import annotations
 
@@ -31,9 +30,9 @@ def compile(model: PathLike, *, progress: Progress | None = None,
                     **keywords: Unpack[CompileKeywords]) -> Compiled:
     """Compile a .tflite, .onnx or .npz file to a package: `.package` (bytes), `.save("net.efm")`.
 
-    `progress(done, total, what)` is called whenever something happened: `done` of `total` steps are
-    done, `what` is under way. A step is a run of a float network while it is quantized, and all
-    that follows is one more. What `progress` raises ends the compilation.
+    `progress(done, total, what)` is called after every step: `done` of `total` steps are done, and
+    `what` runs now. Each run of a float network during quantization is a step; everything after
+    quantization is one more step. An exception from `progress` ends the compilation.
 
     Raises BadInput or UnsupportedModel for a file or an argument that cannot be used, Infeasible
     when no plan fits the memory.
@@ -50,15 +49,16 @@ def compile(model: PathLike, *, progress: Progress | None = None,
 @in_keywords()
 def plan(net: Source, *, progress: Progress | None = None,
                  **keywords: Unpack[CompileKeywords]) -> PlanSummary:
-    """What a model would take, or what a package takes: every stage, map and byte.
+    """The memory and traffic that a model would need, or that a package needs.
 
-    `net` is a model's path, or a package: an .efm, its bytes, or what `edgefm.compile` gave; a
-    package takes no keywords. `progress` and errors are as of `edgefm.compile`.
+    `net` is the path of a model, or a package: the path of an .efm, its bytes, or the result of
+    `edgefm.compile`. A package takes no keywords. `progress` and errors are those of
+    `edgefm.compile`.
     """
     if not is_model(net):
         if keywords:
-            raise BadInput(f"edgefm.plan: got {', '.join(keywords)} for a package, whose plan is "
-                           "made; expected a model")
+            raise BadInput(f"edgefm.plan: got {', '.join(keywords)} for a package, which is "
+                           "already planned; expected a model")
         data, name = package_bytes(net)
         info = read_info(data, name or "package")
         return PlanSummary(info, {**info.plan, **package_fields(info.plan)})
@@ -73,11 +73,11 @@ def plan(net: Source, *, progress: Progress | None = None,
 @in_keywords()
 def diff(model: PathLike, inputs: Sequence[Sequence[Array]] | int = 1,
                  **keywords: Unpack[CompileKeywords]) -> DiffResult:
-    """Compile a model and compare every tensor with TFLite's reference kernels (or with NumPy,
-    where they are not installed): `.first_difference` is None when all bits are the same.
+    """Compile a model and compare every tensor with TFLite's reference kernels (or with NumPy, if
+    they are not installed). `.first_difference` is None when all bits are the same.
 
-    `inputs` are lists of arrays as the package takes them, or how many random ones are tried.
-    Errors are as of `edgefm.compile`.
+    `inputs` is a sequence of inputs, each a list of arrays that the package takes, or the number of
+    random inputs to try. Errors are those of `edgefm.compile`.
     """
     path = model_path(model)
 

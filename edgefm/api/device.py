@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`edgefm.Device`: a board with edgefm firmware, its packages, and runs on it.
 
-The only place in this package that looks up: the host's end of the link is in `host_tools`, which
-stands above `edgefm`, and is imported by name when a device is opened.
+This is the only module of `edgefm` that uses a package above it: the host's end of the link is in
+`host_tools`, which is imported by name when a device is opened.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class StoredFile(Protocol):
 
 
 class DeviceRun(Protocol):
-    """What a run on a device gave: how it ended, and outputs, None where there was no room."""
+    """The result of a run on a device: how it ended, and its outputs (None where the device had no
+    room for them)."""
 
     @property
     def end(self) -> Any: ...
@@ -43,7 +44,7 @@ class DeviceRun(Protocol):
 
 
 class DeviceLink(Protocol):
-    """host_tools.link.device.Device, as far as it is used here."""
+    """The part of host_tools.link.device.Device that is used here."""
 
     @property
     def info(self) -> Any: ...
@@ -60,7 +61,7 @@ class DeviceLink(Protocol):
 
 
 class ConnectedDevice:
-    """A board that is connected or runs here; a context manager.
+    """A board that is connected, or emulated on this machine; a context manager.
 
         with edgefm.Device("sim") as device:
             device.put("net.efm")
@@ -69,10 +70,10 @@ class ConnectedDevice:
     """
 
     def __init__(self, board: str | os.PathLike[str] | None = None) -> None:
-        """Connect to a board by its name ("sim"), by a port ("/dev/ttyACM0",
-        "/dev/ttyUSB0@921600", "socket://host:port", "exec:COMMAND"), or to the only one there.
+        """Connect to a board by its name ("sim") or by a port ("/dev/ttyACM0",
+        "/dev/ttyUSB0@921600", "socket://host:port", "exec:COMMAND"). None: the only board found.
 
-        Raises BadInput when there is none or several, LinkError when it does not answer.
+        Raises BadInput when there is no board or several, LinkError when it does not answer.
         """
         open_board = import_module("host_tools.boards.connect").open_board
         runs = import_module("host_tools.link.device").Device
@@ -81,7 +82,7 @@ class ConnectedDevice:
         self._name = link.name
 
     def __enter__(self) -> Self:
-        self.link  # noqa: B018  # raises when it is closed
+        self.link  # noqa: B018  # raises when this device is closed
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
@@ -94,32 +95,32 @@ class ConnectedDevice:
 
     @property
     def link(self) -> DeviceLink:
-        """The host's end of the link, which can more. Raises BadInput when it is closed."""
+        """The host's end of the link, which can do more. Raises BadInput when it is closed."""
         if self._link is None:
             raise BadInput(f"{self._name}: this device is closed; open it again")
         return self._link
 
     @property
     def info(self) -> Any:
-        """What the board says of itself: `board`, `fast_bytes`, `external_bytes`, …"""
+        """What the board reports about itself: `board`, `fast_bytes`, `external_bytes`, …"""
         return self.link.info
 
     @property
     def memory(self) -> Memory:
-        """What it has, for `edgefm.compile(…, memory=device.memory)`."""
+        """The board's memory, for `edgefm.compile(…, memory=device.memory)`."""
         return Memory(self.info.fast_bytes, self.info.external_bytes)
 
     def files(self) -> list[StoredFile]:
-        """What is stored there, each with `name` and `bytes`."""
+        """The stored files, each with `name` and `bytes`."""
         return list(self.link.files())
 
     def put(self, package: Source, name: str | None = None, *, replace: bool = False,
             progress: Callable[[int, int], object] | None = None) -> str:
-        """Store a package, and give its name there: by default its file's.
+        """Store a package and return its name on the device: by default the name of its file.
 
-        `replace`: where there is no room for both, an old one of that name goes first.
-        `progress(done, total)` is told the bytes that are over. Raises Infeasible where there is no
-        room, BadInput for data that is not a package or has no name.
+        With `replace`, the old package of that name is removed first if both do not fit.
+        `progress(done, total)` gets the number of bytes that are copied. Raises Infeasible when the
+        package does not fit, BadInput for data that is not a package or has no name.
         """
         data, path = package_bytes(package)
         if name is None and path is None:
@@ -134,22 +135,22 @@ class ConnectedDevice:
         return wanted
 
     def remove(self, name: str) -> None:
-        """Take a file away. Raises DeviceError when there is none of that name."""
+        """Remove a file. Raises DeviceError when there is no file of that name."""
         self.link.remove(name)
 
     def open(self, name: str) -> StoredPackage:
-        """A stored package, to be run there. Raises DeviceError when there is none of that name."""
+        """Open a stored package to run it there. Raises DeviceError when it is not there."""
         return StoredPackage(self, name, self.link.outline(name))
 
     def close(self) -> None:
-        """Give the line back."""
+        """Close the connection."""
         link, self._link = self._link, None
         if link is not None:
             link.close()
 
 
 class StoredPackage:
-    """A package on a device; `inputs` and `outputs` are as of an open package here."""
+    """A package on a device; `inputs` and `outputs` are those of an `OpenPackage`."""
 
     def __init__(self, device: ConnectedDevice, name: str, outline: Outline) -> None:
         self._device, self._name, self._outline = device, name, outline
@@ -159,7 +160,7 @@ class StoredPackage:
 
     @property
     def info(self) -> PackageInfo:
-        """What the package says about itself."""
+        """The package's description of itself."""
         return self._outline.info
 
     @property
@@ -173,11 +174,11 @@ class StoredPackage:
         return self.info.outputs
 
     def run(self, inputs: Given, *, times: int = 1, quantize: bool = False) -> DeviceRun:
-        """Run there, `times` times, on what `edgefm.open(…).run` takes.
+        """Run on the device, `times` times, with the inputs that `edgefm.open(…).run` takes.
 
         The result has `outputs` (None where the board has no room to keep them) and `end`: ticks,
-        and the bytes that crossed each memory. Raises BadInput for inputs that do not fit,
-        DeviceError when the board stops, LinkError when it is gone.
+        and the bytes that crossed each memory port. Raises BadInput for inputs that do not fit,
+        DeviceError when the board stops the run, LinkError when the connection is lost.
         """
         given = read_inputs(inputs, self.info, f":{self._name}", quantize)
         result = self._device.link.run(self._name, self._outline.stream(given.arrays), times=times,
@@ -187,4 +188,4 @@ class StoredPackage:
         return result
 
 
-Device = ConnectedDevice  # what people call it; the link's own class of that name is another
+Device = ConnectedDevice  # the public name; the link has another class named Device

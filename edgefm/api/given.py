@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a caller hands to `run`, made into the arrays that a package takes.
+"""Converts the inputs that a caller passes to `run` into the arrays that a package takes.
 
 | given for an input of shape [1, H, W, C] | becomes |
 |---|---|
 | array of that shape and dtype | itself |
-| array [H, W, C] of that dtype | itself; if all inputs come so, outputs lose their batch too |
+| array [H, W, C] of that dtype | itself; if all inputs have no batch, outputs have none either |
 | floats, with `quantize` | real values, rounded to the input's scale and zero point |
-| file name, or a picture of Pillow's | what the package's own preprocessing makes of it |
+| file name or Pillow image | the result of the package's own preprocessing |
 
-Several inputs come as a list or tuple in order, or as a dict by name.
+Several inputs are a list or tuple in order, or a dict by name.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ _QUANTIZED = ("int8", "uint8")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inputs:
-    """Arrays with the shapes and dtypes of a package's inputs; `batched` False: the caller's had
-    no batch dimension."""
+    """Arrays with the shapes and dtypes of a package's inputs; `batched` is False when the
+    caller's arrays had no batch dimension."""
 
     arrays: list[Array]
     batched: bool
 
 
 def read_inputs(given: Given, info: PackageInfo, where: str, quantize: bool = False) -> Inputs:
-    """Arrays of what is given, one per input of the package.
+    """The given inputs as arrays, one per input of the package.
 
-    Raises BadInput, beginning with `where`, for another number of inputs, an unknown name, another
+    Raises BadInput, beginning with `where`, for a wrong number of inputs, an unknown name, a wrong
     shape or dtype, and a picture that cannot be read.
     """
     found: list[Array] = []
@@ -67,12 +67,12 @@ def read_inputs(given: Given, info: PackageInfo, where: str, quantize: bool = Fa
 
 
 def without_batch(array: Array) -> Array:
-    """An output without its batch dimension, where it has one of 1."""
+    """An output without its batch dimension, if that is 1."""
     return array[0] if array.shape[:1] == (1,) else array
 
 
 def dequantized(array: Array, end: TensorInfo) -> Array:
-    """The float32 values that the elements of a quantized tensor stand for; others as they are."""
+    """The float32 values that quantized elements stand for; other arrays as they are."""
     if end.dtype not in _QUANTIZED or not end.scale:
         return array
     real: Array = (array.astype(np.float32) - np.float32(end.zero_point)) * np.float32(end.scale)
@@ -102,7 +102,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _picture(given: Any, info: PackageInfo, end: TensorInfo, name: str) -> Array | None:
-    """The input made of a file or a picture; None for an array."""
+    """The input that a file or a picture becomes; None for an array."""
     if isinstance(given, (str, os.PathLike)):
         return load_image(Path(given), info.preprocess, end)
     if isinstance(given, Image.Image):
@@ -144,7 +144,7 @@ def _expected(end: TensorInfo) -> str:
 
 
 def _advice(array: Array, end: TensorInfo, quantize: bool) -> str:
-    """What helps against the mistake that was made, if it is a usual one."""
+    """How to fix a common mistake."""
     if array.dtype.kind == "f" and end.dtype in _QUANTIZED and not quantize:
         return (f"; the input is quantized (scale {end.scale:.6g}, zero point {end.zero_point}): "
                 "quantize=True rounds real values to it, and a picture or its file is preprocessed")

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`edgefm.Interpreter`: the methods of tflite_runtime's, so that scripts written for it run.
+"""`edgefm.Interpreter`: the methods of tflite_runtime's Interpreter, so that its scripts run.
 
     from edgefm import Interpreter      # instead of tflite_runtime.interpreter
 
-An .efm is opened, a quantized .tflite is compiled in memory first. Indices of tensors are those of
-the .tflite file, as there; in an .efm, which does not know them, inputs and then outputs are
-counted from 0. Only inputs and outputs can be seen: a plan keeps no other tensor whole. It has no
-free dimension either: `shape_signature` is the shape.
+It opens an .efm, or compiles a quantized .tflite in memory. Tensors have the indices of the .tflite
+file, as in tflite_runtime. An .efm does not have these indices: its inputs and then its outputs are
+numbered from 0. Only inputs and outputs are visible, because a plan keeps no other tensor whole. No
+dimension is free: `shape_signature` is the shape.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from edgefm.runtime.lending import frozen_bytes
 
 
 class BadCall(BadInput, ValueError, RuntimeError):
-    """A call that cannot be answered; also what tflite_runtime raises in its place."""
+    """A call that cannot be answered; also an instance of what tflite_runtime raises for it."""
 
 
 class Interpreter:
-    """A network with tensors that are set, invoked and got. Not to be shared between threads."""
+    """A network: set its inputs, invoke it, get its outputs. Do not share one between threads."""
 
     def __init__(self, model_path: str | os.PathLike[str] | None = None,
                  model_content: bytes | None = None,
@@ -45,7 +45,7 @@ class Interpreter:
         """Open a package, or compile a quantized .tflite, from a file or from its bytes.
 
         `num_threads` is accepted and has no effect, as are other `experimental_…` options.
-        Raises BadCall (a ValueError) for neither or both, for delegates, and for a float network.
+        Raises BadCall (a ValueError) for no model or two, for delegates, and for a float network.
         Files that cannot be read or run raise BadInput, UnsupportedModel or BadContainer.
         """
         strange = [name for name in experimental if not name.startswith("experimental_")]
@@ -68,12 +68,12 @@ class Interpreter:
         return f"<Interpreter of {self._runtime!r}>"
 
     def allocate_tensors(self) -> None:
-        """Make room for inputs and outputs, which are 0 until they are set."""
+        """Allocate inputs and outputs; they are 0 until they are set."""
         if not self._values:
             self._values = {i: np.zeros(end.shape, end.dtype) for i, end in self._infos.items()}
 
     def get_input_details(self) -> list[dict[str, Any]]:
-        """A dictionary for each input, with the keys and types of tflite_runtime's."""
+        """A dictionary for each input, with the keys and types of tflite_runtime."""
         return [_details(i, self._infos[i]) for i in self._inputs]
 
     def get_output_details(self) -> list[dict[str, Any]]:
@@ -81,11 +81,11 @@ class Interpreter:
         return [_details(i, self._infos[i]) for i in self._outputs]
 
     def get_tensor_details(self) -> list[dict[str, Any]]:
-        """The same for all tensors that can be seen: inputs and outputs."""
+        """The same for all visible tensors: inputs and outputs."""
         return [_details(i, end) for i, end in sorted(self._infos.items())]
 
     def set_tensor(self, tensor_index: int, value: Any) -> None:
-        """Copy a value into an input. Raises BadCall for another index, dtype or shape."""
+        """Copy a value into an input. Raises BadCall for a wrong index, dtype or shape."""
         end = self._known(tensor_index)
         array = np.asarray(value)
         if tensor_index not in self._inputs:
@@ -98,13 +98,13 @@ class Interpreter:
         self._value(tensor_index)[...] = array
 
     def get_tensor(self, tensor_index: int) -> Array:
-        """A copy of an input's or output's value. Raises BadCall for another index."""
+        """A copy of an input's or output's value. Raises BadCall for a wrong index."""
         self._known(tensor_index)
         return self._value(tensor_index).copy()
 
     def tensor(self, tensor_index: int) -> Callable[[], Array]:
-        """A function that gives the tensor itself: what is written into an input is run, and an
-        output changes with every `invoke`."""
+        """A function that returns the tensor itself: `invoke` reads what was written into an input,
+        and changes an output."""
         self._known(tensor_index)
         return lambda: self._value(tensor_index)
 
@@ -116,7 +116,7 @@ class Interpreter:
 
     def resize_tensor_input(self, input_index: int, tensor_size: Sequence[int],
                             strict: bool = False) -> None:
-        """Accept the size that an input has; another raises BadCall: a plan is made for one size.
+        """Accept the present size of an input; raise BadCall for another, as a plan has one size.
         """
         end = self._known(input_index)
         wanted = [int(n) for n in tensor_size]
@@ -126,7 +126,7 @@ class Interpreter:
                           "one picture at a time")
 
     def reset_all_variables(self) -> None:
-        """Nothing: networks with variables are refused when they are compiled."""
+        """Do nothing: the compiler refuses networks with variables."""
 
     def get_signature_list(self) -> Mapping[str, object]:
         """No signatures: {}."""
@@ -146,7 +146,7 @@ class Interpreter:
 
 
 def _source(path: str | os.PathLike[str] | None, content: object) -> tuple[bytes, str]:
-    """The file's bytes, and what messages call it."""
+    """The file's bytes, and its name for messages."""
     if (path is None) == (content is None):
         raise BadCall(f"Interpreter: got {'neither' if path is None else 'both'}, expected "
                       "model_path or model_content")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The keyword arguments of `compile`, `plan` and `diff`, made into the compiler's options."""
+"""Converts the keyword arguments of `compile`, `plan` and `diff` into the compiler's options."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ PathLike = str | os.PathLike[str]
 
 
 class CompileKeywords(TypedDict, total=False):
-    """How a model becomes a package; everything may be left out.
+    """How a model becomes a package; every keyword is optional.
 
-    `fast` and `external`: memory as bytes or "96K"; or `memory`, which has a target too. `calib`: a
-    folder of typical pictures or .npy files, for float networks, learned codecs and budgets.
-    `preprocess`: raw, tf, torchvision, caffe or "mean=…,std=…,order=…" (pixel units);
-    `geometry`: crop, stretch or letterbox. `codec`: of maps in external memory, raw, lossless or an
-    id. `objective`: cost or maps. `cut`: auto, ops, blocks, or names of tensors. `budget`,
-    `quality` and `temporal`: what may be lost. `tables`: an .npz of trained codecs. `names`: of
-    classes, a file with one per line or a list. `input_shape`: of an ONNX file that leaves sizes
-    open, in the file's order.
+    `fast`, `external`: sizes of memory in bytes or as "96K". `memory`: the same, with a target.
+    `calib`: a folder of typical pictures or .npy files, for float networks, learned codecs and
+    budgets. `preprocess`: raw, tf, torchvision, caffe or "mean=…,std=…,order=…" (pixel units).
+    `geometry`: crop, stretch or letterbox. `codec`: for maps in external memory: raw, lossless or
+    an id. `objective`: cost or maps. `cut`: auto, ops, blocks, or names of tensors. `budget`,
+    `quality`, `temporal`: what may be lost. `tables`: an .npz of trained codecs. `names`: the
+    classes, as a list or a file with one per line. `input_shape`: the shape of an ONNX input whose
+    sizes the file leaves open, in the file's order.
     """
 
     fast: int | str | None
@@ -53,10 +53,10 @@ class CompileKeywords(TypedDict, total=False):
 
 
 def read_options(model: Path, given: CompileKeywords, pictures: bool = True) -> CompileOptions:
-    """The options that the keywords stand for; a model of the zoo fills gaps with its own.
+    """The compiler's options for these keywords; a model of the zoo has its own defaults.
 
-    Without `pictures` no preprocessing is asked for. Raises TypeError for an unknown
-    keyword, as Python does, and BadInput for a value of another kind or out of range.
+    Without `pictures` no preprocessing is required. Raises TypeError for an unknown keyword, as
+    Python does, and BadInput for a value of the wrong kind or out of range.
     """
     unknown = [name for name in given if name not in CompileKeywords.__annotations__]
     if unknown:
@@ -74,7 +74,7 @@ def read_options(model: Path, given: CompileKeywords, pictures: bool = True) -> 
 
 
 def model_path(model: object) -> Path:
-    """A model's path. Raises BadInput for anything else than one."""
+    """The path of a model. Raises BadInput for anything else."""
     if not isinstance(model, (str, os.PathLike)):
         raise BadInput(f"model: got {type(model).__name__}, expected the path of a .tflite, .onnx "
                        "or .npz file")
@@ -124,7 +124,7 @@ def _group(given: object, name: str, kind: type[Group]) -> Group | None:
 
 
 def _whole(size: int | str | None) -> int | None:
-    """A size that its group has read."""
+    """A size that `Memory` has already parsed."""
     return None if size is None else int(size)
 
 
@@ -167,7 +167,7 @@ def _shape(given: Sequence[int] | None) -> tuple[int, ...] | None:
 
 
 def shows_keywords(function: Function) -> Function:
-    """Give `help` and notebooks the names of the keywords, and what they mean."""
+    """Show `help` and notebooks the names and meanings of the keywords."""
     shown = inspect.signature(function)
     plain = [one for one in shown.parameters.values() if one.kind != one.VAR_KEYWORD]
     named = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`edgefm.open`: a package that is run on arrays, pictures or files."""
+"""`edgefm.open`: a package that runs on arrays, pictures or files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MODELS = (".tflite", ".onnx", ".npz")
 
 @runtime_checkable
 class HasPackage(Protocol):
-    """What a compilation gives."""
+    """The result of a compilation."""
 
     @property
     def package(self) -> bytes: ...
@@ -30,7 +30,7 @@ Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | H
 
 
 def open(source: Source) -> OpenPackage:
-    """Open an .efm: a path, its bytes, or what `edgefm.compile` gave.
+    """Open an .efm: its path, its bytes, or the result of `edgefm.compile`.
 
     Raises BadContainer when it is damaged or too new, BadInput when there is no such file.
     """
@@ -39,7 +39,7 @@ def open(source: Source) -> OpenPackage:
 
 
 def package_bytes(source: Source) -> tuple[bytes, str | None]:
-    """A package's bytes, and its file's name where it is one. Raises BadInput."""
+    """A package's bytes, and the name of its file if it has one. Raises BadInput."""
     if isinstance(source, HasPackage):
         return source.package, None
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -55,10 +55,10 @@ def package_bytes(source: Source) -> tuple[bytes, str | None]:
 
 
 class OpenPackage(Runtime):
-    """An open package; a context manager, for one thread at a time.
+    """An open package; a context manager. Only one thread may use it at a time.
 
     `inputs` and `outputs` are records with `name`, `shape`, `dtype`, `scale` and `zero_point`
-    (real = scale * (element - zero_point); scale 0: not quantized); `info` has the rest.
+    (real = scale * (element - zero_point); scale 0: not quantized); `info` has everything else.
     """
 
     def run(self, inputs: Given, taps: bool = False, frame: int = 0, *,
@@ -66,14 +66,14 @@ class OpenPackage(Runtime):
         """Run once: `run(array)`, `run("cat.jpg")`, `run(picture)`, `run([a, b])` or
         `run({"name": a, …})`.
 
-        Arrays have exactly the dtype of their input and its shape, with the batch dimension or
-        without; outputs come accordingly. With `quantize`, floats are real values for a quantized
-        input; with `dequantize`, quantized outputs come as the float32 values they stand for.
-        `frame` counts the pictures of a stream (those after 0 may be coded against the one
-        before), `taps` asks for every stream of the plan.
+        An array has exactly the dtype and shape of its input, with or without the batch dimension;
+        outputs have the batch dimension if the inputs have it. With `quantize`, floats are real
+        values for a quantized input. With `dequantize`, quantized outputs become the float32 values
+        that they stand for. `frame` is the number of the picture in a stream: the package may code
+        pictures after number 0 against the one before. `taps` returns every stream of the plan.
 
-        Raises BadInput for inputs that do not fit (with what was got and what is expected), for a
-        package that is closed or busy in another thread, and RuntimeFault when C stops.
+        Raises BadInput for inputs that do not fit ("got X, expected Y") and for a package that is
+        closed or busy in another thread, and RuntimeFault when the C runtime stops.
         """
         self._still_open()
         given = read_inputs(inputs, self.info, self._where, quantize)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far a compilation is, told to a callback that also learns how much there is to do."""
+"""Reports the progress of a compilation to a callback, with the total number of steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Progress: TypeAlias = "Callable[[int, int, str], object]"
 
 
 def quantizing_runs(model: Path, options: CompileOptions) -> int:
-    """At most how often a float network is run while it is quantized; 0 for a quantized one.
+    """The most runs that quantizing a float network takes; 0 for a quantized one.
 
     Raises BadInput for a model or a folder that cannot be read.
     """
@@ -27,7 +27,7 @@ def quantizing_runs(model: Path, options: CompileOptions) -> int:
 
 
 class Steps:
-    """Steps of a compilation: `runs` to quantize, and one for all that follows."""
+    """Steps of a compilation: `runs` to quantize, and one for everything after that."""
 
     def __init__(self, progress: Progress | None, runs: int) -> None:
         self._progress = progress or (lambda done, total, what: None)
@@ -42,12 +42,12 @@ class Steps:
         self._tell(min(self._ran, self._runs) if quantizing else self._runs)
 
     def plan(self) -> None:
-        """The network is quantized; it is planned, and its maps are coded."""
+        """The network is quantized; planning and coding of its maps begin."""
         self._what, self._ran = "plan and code", 0
         self._tell(self._runs)
 
     def end(self) -> None:
-        """All is done."""
+        """Everything is done."""
         self._what, self._ran = "done", 0
         self._tell(self._total)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plan as a person looks at it: totals, stages and maps."""
+"""A plan in a readable form: totals, stages and maps."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _STAGE_BYTES = ("fast_bytes", "external_read_bytes", "external_write_bytes", "we
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PlanSummary:
-    """What a network takes of each memory, per inference; sizes in bytes.
+    """The memory and traffic of a network, per inference; sizes in bytes.
 
-    `fields` is what `edgefm plan --json` prints, but for its hashes and schema.
+    `fields` is what `edgefm plan --json` prints, without hashes and schema.
     """
 
     info: PackageInfo
     fields: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """Hashes, totals, stages and maps as plain data, as `edgefm plan --json` has them."""
+        """Hashes, totals, stages and maps as plain data, as `edgefm plan --json` prints them."""
         rate = {"rate": self.info.rate} if self.info.rate else {}
         return {"model_sha256": self.info.model_sha256, "plan_sha256": self.info.plan_sha256,
                 **self.fields, **rate}
@@ -84,7 +84,7 @@ class PlanSummary:
         return tuple(self.fields["maps"])
 
     def totals(self) -> dict[str, str]:
-        """The totals as a person reads them."""
+        """The totals in a readable form."""
         return {word: size_text(self.fields[name]) for word, name in TOTALS.items()}
 
     def __repr__(self) -> str:

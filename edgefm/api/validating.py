@@ -31,13 +31,14 @@ def validate(net: Source, images: PathLike, labels: PathLike, *, task: str | Non
                      views: int = 1, limit: int | None = None, workers: int | None = None,
                      progress: Progress | None = None, **keywords: Unpack[CompileKeywords]
                      ) -> Validation:
-    """Judge a package, or a model that is compiled for it, on the files of a folder.
+    """Measure the accuracy of a package, or of a model that it compiles first, on labeled files.
 
-    `labels` is a CSV file (file,label), or boxes or masks as docs/DESIGN.md says; `task` is
-    classify, detect or segment (by default what the outputs are). Every file is judged in `views`
-    views, at most `limit` files are, spread evenly, by `workers` processes (one per core). A model
-    is compared with TFLite and with the float network, a package is not. `progress(done, total,
-    what)` is told the files that are judged.
+    `images` is the folder of the files. `labels` is a CSV file (file,label), or boxes or masks as
+    docs/DESIGN.md describes them. `task` is classify, detect or segment (default: the one that the
+    outputs fit). Every file is run in `views` views. `limit` takes that many files at most, spread
+    evenly. `workers` is the number of processes (default: one per core). A model is also compared
+    with TFLite and with the float network; a package is not. `progress(done, total, what)` gets the
+    number of files that are done.
 
     Raises BadInput for files, labels or arguments that cannot be used.
     """
@@ -67,13 +68,13 @@ def validate(net: Source, images: PathLike, labels: PathLike, *, task: str | Non
 
 def _judged(net: Source, progress: Progress | None, keywords: CompileKeywords
             ) -> tuple[bytes, str, Judges]:
-    """The package, what messages call it, and what it is compared with."""
+    """The package, its name for messages, and what to compare it with."""
     if is_model(net):
         path = model_path(net)
         compiled = compile(path, progress=progress, **keywords)
         return compiled.package, str(path), judges_of(compiled, path)
     if keywords:
         raise BadInput(f"edgefm.validate: got {', '.join(keywords)} for a package, which is "
-                       "compiled; expected a model")
+                       "already compiled; expected a model")
     data, name = package_bytes(net)
     return data, name or "package", Judges()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors that name options of the command line, in the words of Python's callers."""
+"""Translates options of the command line in error messages into keyword arguments of Python."""
 
 from __future__ import annotations
 

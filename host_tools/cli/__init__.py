@@ -10,9 +10,9 @@ from host_tools.cli.line import run_line
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; its exit status, as edgefm/console/command.py has them.
+    """Run one command line and return its exit status; edgefm/console/command.py lists them.
 
-    Without `argv` it is the process: it takes its words, hears of signals, and does not return.
+    Without `argv` it runs the process's own command line, handles signals, and does not return.
     """
     if argv is None:
         command.run(lambda: _main(None))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m host_tools.cli`, where the command itself is not on the path."""
+"""`python -m host_tools.cli`, for when the command itself is not on the path."""
 
 from host_tools.cli import main
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The board of one command line, and `:names` of files on it. Imports nothing that talks to it."""
+"""The board of one command line, and `:names` of its files. Imports no code that talks to it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from edgefm.errors import EdgefmError
 if TYPE_CHECKING:
     from host_tools.link.store import Store
 
-VARIABLE = "EDGEFM_BOARD"   # names the board where no `connect` does
+VARIABLE = "EDGEFM_BOARD"   # names the board unless `connect` does
 
 
 class Board:
-    """Which board is meant, None for the only one there, and its store once a verb opened it.
+    """The board to use (None: the only one found), and its store once a verb has opened it.
 
     A context manager that closes the store.
     """
@@ -35,7 +35,7 @@ class Board:
         self.close()
 
     def close(self) -> None:
-        """Give the line back."""
+        """Close the connection."""
         if self.opened is not None:
             with suppress(EdgefmError):
                 self.opened.close()
@@ -43,6 +43,6 @@ class Board:
 
 
 def on_device(path: str | Path) -> str | None:
-    """The name of a file on the device, written `:name`; None for a file of this machine."""
+    """The name of a file on the device, written `:name`; None for a file on this machine."""
     text = str(path)
     return text[1:] if text.startswith(":") else None

@@ -15,12 +15,12 @@ EXAMPLE = "edgefm cat :notes.txt"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `cat`."""
     parser.add_argument("names", nargs="+", metavar=":NAME",
-                        help="a file on the device; a terminal is shown text only, a pipe or a "
-                             "file gets the bytes as they are")
+                        help="a file on the device; a terminal shows only text, a pipe or a file "
+                             "gets the bytes as they are")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write one after the other; the first that is not there ends it."""
+    """Write the files in order; stop at the first one that does not exist."""
     names = [refuse_local(name, "cat") for name in arguments.names]
     for name in names:
         if not say_bytes(store_of(arguments.board).get(name)):

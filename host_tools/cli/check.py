@@ -22,12 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help=".tflite, .onnx or .npz")
     add_json(parser)
     parser.add_argument("--input-shape", type=shape, metavar="N,C,H,W",
-                        help="shape of the one input of an .onnx file that leaves sizes open "
-                             "(default: the file's)")
+                        help="shape of the input of an .onnx file that leaves sizes open (default: "
+                             "the file's)")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Look at every layer and print; an error line ends it where some cannot run."""
+    """Check every layer and print; end with an error if some layers cannot run."""
     checked = check_model(arguments.model, arguments.input_shape)
     if arguments.json:
         print_json({"name": checked.name, "layers": checked.layers,
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
         _print(checked.problems)
     if checked.problems:
         count = len(checked.problems)
-        behind = f" ({checked.unseen} more behind them were not looked at)" * (checked.unseen > 0)
+        behind = f" ({checked.unseen} more after them were not checked)" * (checked.unseen > 0)
         raise UnsupportedModel(f"{arguments.model}: {count} problem{'s' * (count != 1)} in "
                                f"{checked.layers} layers{behind}, listed above; expected none")
     if not arguments.json:
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _print(problems: Sequence[Problem]) -> None:
-    """Layers with the same reason stand together."""
+    """Print layers with the same reason together."""
     for reason, remedy in dict.fromkeys((one.reason, one.remedy) for one in problems):
         alike = [one.where for one in problems if (one.reason, one.remedy) == (reason, remedy)]
         say(reason)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `run --video` does and prints: the frames of a clip in order, and what each takes."""
+"""`run --video`: run the frames of a clip in order and print the bytes that each one moves."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _COUNTED = (*COUNTERS, "coded_bytes", "coded_values", "raw_rows", "reference_byt
 
 
 def run_clip(arguments: argparse.Namespace, runtime: Runtime) -> None:
-    """Run the frames of a clip in order; print what each says and takes, and the mean."""
+    """Run the frames of a clip in order; print each answer, its bytes, and their mean."""
     info = runtime.info
     if len(info.inputs) != 1:
-        raise BadInput(f"{arguments.net}: --video is for networks of one input, this one has "
+        raise BadInput(f"{arguments.net}: --video needs a network with one input, this one has "
                        f"{len(info.inputs)}")
     found: list[dict[str, Any]] = []
     crossed = []
@@ -62,7 +62,7 @@ def _bits(counted: dict[str, Any]) -> str:
 
 
 def _brief(info: PackageInfo, outputs: Sequence[Array], threshold: float) -> str:
-    """A frame's answer in few words."""
+    """A short form of a frame's answer."""
     kind = answers.kind([output.shape for output in outputs], tuple(info.inputs[0].shape))
     if kind == "scores":
         tensor = info.outputs[0]

@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `codecs`."""
     parser.add_argument("model", type=Path, metavar="MODEL", help=".tflite, .onnx or .npz")
     parser.add_argument("--images", type=Path, required=True, metavar="DIR",
-                        help="folder of files to measure on; tables are learned on --calib, or "
-                             "on every other one of these")
+                        help="folder of files to measure on; codecs learn their tables from "
+                             "--calib, or from every other file of this folder")
     parser.add_argument("--limit", type=count, default=4, metavar="N",
                         help="measure on N files, evenly spread (default: 4)")
     parser.add_argument("--fit", type=count, default=8, metavar="N",
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _inputs(arguments: argparse.Namespace, compiled: Compiled) -> tuple[list[Array], list[Array]]:
-    """What tables are learned on, and what is measured: never the same files."""
+    """The files to learn tables from and the files to measure: never the same ones."""
 
     def read(folder: Path, most: int) -> list[Array]:
         return calibration_inputs(compiled.graph, compiled.preprocess, folder, most)
@@ -72,12 +72,12 @@ def _print(result: Measurement) -> None:
                   f"{100 * c.tables_share:.2f} %", _error(c), c.state_bytes, c.buffer_bytes,
                   f"{100 * c.raw_rows:.1f} %", c.encode_ns_per_value, c.decode_ns_per_value)
                  for c in result.codecs])
-    say(f"(all tables together may take {result.table_limit:,} bytes; error: mean squared, in "
-        "steps, of codecs that lose;\nstate and code buffer of the largest cursor, in bytes; ns "
-        "per value on this machine)")
+    say(f"(all tables together may take {result.table_limit:,} bytes; error: mean squared error of "
+        "lossy codecs, in steps;\nstate and code buffer of the largest cursor, in bytes; ns per "
+        "value on this machine)")
     for c in result.codecs:
         if c.raw_maps:
-            say(f"({c.codec} does not take {c.raw_maps} of these maps; they count as raw)")
+            say(f"({c.codec} cannot code {c.raw_maps} of these maps; they count as raw)")
     say()
     say("Bits per value of each map")
     print_table(("map", "values", "transfers", *(c.codec for c in result.codecs)),

@@ -26,17 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("first", type=Path, metavar="RUN", help="folder or zip of a recording")
     parser.add_argument("second", type=Path, metavar="RUN", help="folder or zip of the other")
     parser.add_argument("--validation", type=Path, action="append", default=[], metavar="FILE",
-                        help="what `edgefm validate --json` printed; may be given several times "
-                             "(default: none)")
+                        help="a saved output of `edgefm validate --json`; may be given several "
+                             "times (default: none)")
     parser.add_argument("--costs", type=Path, metavar="FILE",
-                        help="joules per byte and operation (TOML) where there is no meter "
+                        help="joules per byte and operation (TOML), used without a meter "
                              "(default: published costs)")
     parser.add_argument("--json", action="store_true",
                         help="print one JSON object and nothing else (default: text)")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Sum both up and print the table."""
+    """Summarize both and print the table."""
     costs, judged = load_costs(arguments.costs), [read_validation(p) for p in arguments.validation]
     found = []
     for path in (arguments.first, arguments.second):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of a compilation, and the way from them to a compiled package."""
+"""Options of a compilation, and the code that compiles a package with them."""
 
 from __future__ import annotations
 
@@ -21,70 +21,71 @@ from host_tools.cli.progress import progress_bar
 
 
 def add_compile_options(parser: argparse.ArgumentParser, *also: str) -> None:
-    """Everything that says how a model becomes a package; `also` are other words for --calib."""
+    """Add the options that say how a model becomes a package; `also` are aliases of --calib."""
     group = parser.add_argument_group("compilation")
     group.add_argument("--calib", *also, type=Path, metavar="DIR",
-                       help="folder of typical pictures or .npy files that float models and codecs "
-                            "are calibrated with (default: none)")
+                       help="folder of typical pictures or .npy files to calibrate float models "
+                            "and codecs with (default: none)")
     group.add_argument("--fast", type=size, metavar="SIZE",
-                       help="fast memory in bytes, e.g. 64K (default: as much as is useful)")
+                       help="fast memory in bytes, e.g. 64K (default: as much as helps)")
     group.add_argument("--external", type=size, metavar="SIZE",
                        help="external memory in bytes, e.g. 16M (default: the target's); with 0 "
-                            "and a codec or a budget, maps that do not fit are kept in a page "
-                            "pool")
+                            "and a codec or a budget, a page pool in fast memory keeps maps that "
+                            "do not fit")
     group.add_argument("--codec", metavar="raw|lossless|ID",
-                       help="coding of feature maps in external memory (default: raw, or context "
+                       help="codec for feature maps in external memory (default: raw, or context "
                             "under a budget)")
     group.add_argument("--tables", type=Path, metavar="FILE.npz",
-                       help="codecs and tables for some maps, as training wrote them; those maps "
-                            "are stored with them (default: none)")
+                       help="file of trained codecs and tables, used for the maps that it names "
+                            "(default: none)")
     group.add_argument("--tolerance", type=steps, default=0, metavar="STEPS",
-                       help="with --codec temporal: take a part of a map from the frame before "
-                            "where no value differs by more than STEPS quantization steps, 0 to "
-                            "255 (default: 0, nothing is lost)")
+                       help="with --codec temporal: reuse a part of a map from the previous frame "
+                            "if no value differs by more than STEPS quantization steps, 0 to 255 "
+                            "(default: 0, lossless)")
     group.add_argument("--refresh", type=times, default=0, metavar="FRAMES",
-                       help="with --codec temporal: code every FRAMES-th frame without the one "
-                            "before it (default: 0, only the first)")
+                       help="with --codec temporal: code every FRAMES-th frame without reference "
+                            "to the previous one (default: 0, only the first)")
     budget = group.add_mutually_exclusive_group()
     budget.add_argument("--kl-budget", type=positive, metavar="NATS",
-                        help="coarser steps (of what, --coarsen says), up to this mean KL "
-                             "divergence, in nats, from the network without them; measured on "
-                             "held-out files of --calib (default: no loss)")
+                        help="make steps coarser (see --coarsen) up to this mean KL divergence, in "
+                             "nats, from the network without them; measured on held-out files of "
+                             "--calib (default: no loss)")
     budget.add_argument("--accuracy-budget", type=positive, metavar="POINTS",
-                        help="the same for percentage points of top-1, estimated from decisions "
-                             "that change on these files and not checked (default: no loss)")
+                        help="the same, up to this loss of top-1 in percentage points; estimated "
+                             "from the decisions that change on these files, not measured "
+                             "(default: no loss)")
     budget.add_argument("--byte-budget", type=size, metavar="SIZE",
-                        help="coarser steps and caps, so that stored maps take at most SIZE bytes "
-                             "per inference, written and read, whatever the picture (default: no "
-                             "limit)")
+                        help="make steps coarser and cap maps, so that stored maps move at most "
+                             "SIZE bytes per inference, written and read, for any picture "
+                             "(default: no limit)")
     budget.add_argument("--mean-byte-budget", type=size, metavar="SIZE",
-                        help="coarser steps until they take at most SIZE bytes on average; single "
-                             "pictures may take more (default: no limit)")
+                        help="make steps coarser until maps move at most SIZE bytes on average; "
+                             "single pictures may move more (default: no limit)")
     group.add_argument("--coarsen", choices=COARSENED, default="maps",
-                       help="what gets coarser steps under a budget for loss: stored maps "
-                            "(default), weights, or both at one price of a bit")
+                       help="what gets coarser steps under a loss budget: stored maps (default), "
+                            "weights, or both at the same price per bit")
     group.add_argument("--points", type=Path, metavar="sweep.json",
-                       help="percentage points per nat as `edgefm sweep` measured them on this "
-                            "network (default: estimated from decisions that change)")
+                       help="top-1 points lost per nat, as `edgefm sweep` measured them on this "
+                            "network (default: estimated from the decisions that change)")
     group.add_argument("--rate-rule", choices=RULES, default="slope",
-                       help="slope: equal loss per byte everywhere (default); otherwise steps in "
-                            "proportion to each map's standard deviation")
+                       help="slope: equal loss per byte everywhere (default); otherwise steps "
+                            "proportional to each map's standard deviation")
     group.add_argument("--transform", choices=TRANSFORMS, default="channels",
-                       help="under a budget: a step per channel where the operators around a map "
-                            "absorb it (default), channels mixed as well where nothing rectifies "
-                            "between (klt), or one step per map (none)")
+                       help="under a budget: one step per channel where the operators around a map "
+                            "can absorb it (default); also mix channels of maps without an "
+                            "activation (klt); or one step per map (none)")
     group.add_argument("--quality", choices=QUALITIES, default="even",
                        help="where in a stored map steps may be coarser: nowhere (even, default), "
-                            "in rows or tiles that count little (rows, static), below calm tiles "
+                            "in rows or tiles that matter little (rows, static), below calm tiles "
                             "(derived), in calm tiles (signalled)")
     group.add_argument("--tile", type=times, default=TILE, metavar="N",
                        help=f"width of a tile of --quality in pixels (default: {TILE}; 0: whole "
                             "rows)")
     group.add_argument("--target", metavar="FILE|NAME",
-                       help="memories of a board: a TOML file or a known name (default: none)")
+                       help="a board's memories: a TOML file or a known name (default: none)")
     group.add_argument("--packing", metavar="NAME",
-                       help="how weights lie for the target's kernels (default: in the fewest "
-                            "bytes)")
+                       help="layout of weights for the target's kernels (default: the one with the "
+                            "fewest bytes)")
     group.add_argument("--objective", choices=("cost", "maps"), default="cost",
                        help="minimize the cost of all bytes (default), or feature-map bytes first")
     group.add_argument("--cut", default="auto", metavar="auto|ops|blocks|TENSOR,…",
@@ -95,17 +96,17 @@ def add_compile_options(parser: argparse.ArgumentParser, *also: str) -> None:
     group.add_argument("--geometry", choices=("crop", "stretch", "letterbox"),
                        help="how a picture is fitted to the input (default: the zoo's, or crop)")
     group.add_argument("--input-shape", type=shape, metavar="N,C,H,W",
-                       help="shape of the one input of an .onnx file that leaves sizes open, or "
-                            "another batch than 1, in the file's order (default: the file's)")
+                       help="shape of the input of an .onnx file that leaves sizes open or has a "
+                            "batch other than 1, in the file's order (default: the file's)")
     group.add_argument("--names", type=Path, metavar="FILE",
                        help="class names, one per line (default: the zoo's, or none)")
 
 
 def compile_options(arguments: argparse.Namespace, model: Path,
                     pictures: bool = True) -> CompileOptions:
-    """The options of a command line; for a model of the zoo its own defaults fill the gaps.
+    """The options of a command line; a model of the zoo has its own defaults.
 
-    Without `pictures` the package is not for pictures, and no preprocessing is asked for.
+    Without `pictures` the package is not for pictures, and no preprocessing is required.
     """
     names = read_names(arguments.names) if arguments.names else ()
     options = CompileOptions(
@@ -127,14 +128,14 @@ def compile_options(arguments: argparse.Namespace, model: Path,
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package and, when it was compiled just now, what it was compiled from."""
+    """A package and, if it was just compiled, its compilation."""
 
     data: bytes = field(repr=False)
     compiled: Compiled | None
 
 
 def load_package(arguments: argparse.Namespace, path: Path, pictures: bool = True) -> Package:
-    """An .efm as it is; any other model compiled as `compile_options` says."""
+    """Load an .efm as it is; compile any other model with `compile_options`."""
     if is_package(path):
         return Package(read_bytes(path), None)
     options = compile_options(arguments, path, pictures)

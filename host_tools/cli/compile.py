@@ -33,20 +33,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                help="the package to write")
     add_json(parser)
     add_compile_options(parser, "--images")
-    group = parser.add_argument_group("check of a budget")
+    group = parser.add_argument_group("check a budget")
     group.add_argument("--check", type=Path, metavar="DIR",
                        help="measure the package on this folder of labeled files, and tighten the "
-                            "budget until they keep it (default: not checked)")
+                            "budget until the files keep it (default: not checked)")
     group.add_argument("--labels", type=Path, metavar="CSV|DIR",
                        help="labels of the files of --check, as for validate (default: none)")
     group.add_argument("--views", type=count, default=1, metavar="N",
-                       help="judge every file N times, mirrored and moved (default: 1)")
+                       help="run every file N times, mirrored and shifted (default: 1)")
     group.add_argument("--workers", type=count, metavar="N",
-                       help="processes that judge (default: one per core)")
+                       help="processes that run files (default: one per core)")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Compile and write; the file appears whole or not at all."""
+    """Compile and write; the file appears complete or not at all."""
     if (arguments.check is None) != (arguments.labels is None):
         raise BadInput("compile: --check and --labels belong together; expected both or neither")
     package, check = _checked(arguments) if arguments.check else (
@@ -81,7 +81,7 @@ def _checked(arguments: argparse.Namespace) -> tuple[bytes, Check]:
 
 
 def _print_check(check: Check) -> None:
-    """Every round; the last is the package that was written."""
+    """Print every round; the last one is the package that was written."""
     say()
     say(f"Checked on {check.files} labeled files, {check.views} view(s) of each; points of "
         f"{check.figure}")

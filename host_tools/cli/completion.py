@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Print a script that completes edgefm's words in a shell.
+"""Print a script for a shell's tab completion of edgefm commands.
 
-The script knows all verbs and options, so that the tab key starts no Python.
+The script contains all verbs and options, so the tab key does not start Python.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ EXAMPLE = "edgefm completion bash > ~/.local/share/bash-completion/completions/e
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `completion`."""
-    parser.add_argument("shell", choices=SHELLS, help="the shell that is to complete them")
+    parser.add_argument("shell", choices=SHELLS, help="the shell to print the script for")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Name the board of the verbs that follow."""
+"""Select the board for the verbs that follow."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Open the line and greet the device."""
+    """Open the connection and start a session."""
     connect(arguments.board, arguments.port)

@@ -30,17 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sources", nargs="+", metavar="FILE",
                         help="a file here, or `:name` on the device")
     parser.add_argument("target", metavar="TARGET",
-                        help="a file or folder here, `:name` on the device, or `:`, the device, "
-                             "under the same name")
+                        help="a file or folder here, `:name` on the device, or `:` for the same "
+                             "name on the device")
     parser.add_argument("--replace", action="store_true",
-                        help="where there is no room beside the old file of that name, remove it "
-                             "first: a power cut then loses both (default: refuse)")
+                        help="if the old file of that name leaves no room for the new one, remove "
+                             "it first: a power cut then loses both (default: refuse)")
     parser.add_argument("-f", "--force", action="store_true",
-                        help="send a file also when the device has the same (default: skip it)")
+                        help="send a file even if the device already has it (default: skip it)")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Copy one after the other."""
+    """Copy the files in order."""
     target = on_device(arguments.target)
     if len(arguments.sources) > 1 and (target or (
             target is None and not Path(arguments.target).is_dir())):
@@ -64,19 +64,19 @@ def _fetch(arguments: argparse.Namespace, name: str) -> bytes:
 
 
 def _place(source: str, target: Path) -> tuple[str, Path]:
-    """The name of a file on the device, and where it goes on this machine. Raises BadInput."""
+    """The name of a file on the device, and its place on this machine. Raises BadInput."""
     name = on_device(source)
     if name is None:
-        raise BadInput(f"cp: neither {source} nor {target} is on the device; its files are written "
-                       ":name")
+        raise BadInput(f"cp: neither {source} nor {target} is on the device; write files on the "
+                       "device as :name")
     path = place_in(target, name) if target.is_dir() else target
     check_file(path)
     return name, path
 
 
 def upload(arguments: argparse.Namespace, source: str, data: bytes, name: str) -> None:
-    """Store `data`, which is `source`'s. Refused before it is sent when the device cannot run it,
-    skipped when it is there, hashed there afterwards."""
+    """Store `data`, the contents of `source`, and compare its SHA-256 on the device. Refuse a
+    package that the device cannot run, before sending it. Skip a file that is already there."""
     device = store_of(arguments.board)
     digest = hashlib.sha256(data).hexdigest()
     _check(device, source, data)
@@ -94,13 +94,13 @@ def upload(arguments: argparse.Namespace, source: str, data: bytes, name: str) -
 
 
 def _check(device: Store, source: str, data: bytes) -> None:
-    if data[:len(MAGIC)] == MAGIC:  # room is put()'s to judge: an old file may go
+    if data[:len(MAGIC)] == MAGIC:  # put() checks the room: an old file may go
         info = replace(device.info, largest_package=max(device.info.store_bytes, len(data)))
         check_fit(read_needs(data, source), info, source)
 
 
 class _bar:
-    """A progress bar as the `progress(done, total)` of a transfer."""
+    """A progress bar to pass as `progress(done, total)` of a transfer."""
 
     def __init__(self, what: str) -> None:
         self._context = progress_bar(what, unit="B")

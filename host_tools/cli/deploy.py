@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compile a model for the board that is there, and copy it there."""
+"""Compile a model for the connected board, and copy it there."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Without --fast and --external the plan may use what the board has."""
+    """Compile and copy; without --fast and --external the plan may use all memory of the board."""
     info = store_of(arguments.board).info
     if not is_package(arguments.model):
         if arguments.fast is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The board as a device that runs packages: its store, opened, and more."""
+"""The board as a device that runs packages: its opened store, and more."""
 
 from __future__ import annotations
 

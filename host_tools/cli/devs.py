@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""List the boards that are there: those that run here, and USB serial ports."""
+"""List the boards: those that run on this machine, and USB serial ports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Look, without opening anything."""
+    """Look for boards without opening anything."""
     boards = found()
     if arguments.json:
         print_json({"boards": [{"name": board.name, "url": board.url,

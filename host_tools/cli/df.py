@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Ask and print; `largest` is what one more file may have."""
+    """Ask and print; `largest` is the largest file that still fits."""
     space = store_of(arguments.board).space()
     if arguments.json:
         print_json(asdict(space))

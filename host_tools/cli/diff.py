@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     inputs.add_argument("--random", type=count, default=1, metavar="N",
                         help="compare on N random inputs (default: 1)")
     inputs.add_argument("--images", type=Path, metavar="DIR",
-                        help="compare on the pictures or .npy files of a folder (default: on "
-                             "random inputs)")
+                        help="compare on the pictures or .npy files of a folder (default: random "
+                             "inputs)")
     parser.add_argument("--limit", type=count, default=8, metavar="N",
                         help="at most N files of --images, evenly spread (default: 8)")
     add_json(parser)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Show what the device is: board, build, memories, operators, codecs."""
+"""Describe the device: board, build, memories, operators, codecs."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ def run(arguments: argparse.Namespace) -> None:
         "results": size_text(info.results_bytes), "timer": timer,
         "package format": f"{info.format_major}.{info.format_minor}",
         "packings": ", ".join(p.name.lower() for p in Packing if info.packings >> p & 1),
-        "kernels": info.kernels or "not told", "target": info.target or "none of its own",
+        "kernels": info.kernels or "not reported", "target": info.target or "none of its own",
         "operators": f"{info.operators.bit_count()} kinds", "codecs": ", ".join(codecs)})

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def print_summary(info: PackageInfo) -> None:
-    """What a person wants to know first."""
+    """Print the most important facts."""
     fields: dict[str, object] = {}
     for word, tensors in (("input", info.inputs), ("output", info.outputs)):
         for number, tensor in enumerate(tensors):
@@ -60,7 +60,7 @@ def print_summary(info: PackageInfo) -> None:
     fields["needs"] = ", ".join(feature_names(info.features)) or "no feature"
     if info.version:
         fields["version"] = info.version
-    fields["preprocess"] = info.preprocess or "none: takes .npy files, no pictures"
+    fields["preprocess"] = info.preprocess or "none: takes .npy files, not pictures"
     fields["class names"] = len(info.labels) or "none"
     fields["fast memory"] = size_text(info.plan["fast_bytes"])
     fields["external memory"] = size_text(info.plan["external_bytes"])
@@ -80,7 +80,7 @@ def print_summary(info: PackageInfo) -> None:
 
 
 def quality_text(stored: Mapping[str, Any]) -> str:
-    """The quality map of one of the plan's maps in a word or two."""
+    """The quality map of one of the plan's maps, in a few words."""
     if not stored.get("quality"):
         return "even"
     tile = stored.get("tile")
@@ -88,7 +88,7 @@ def quality_text(stored: Mapping[str, Any]) -> str:
 
 
 def removed_fields(removed: Sequence[Mapping[str, Any]]) -> dict[str, object]:
-    """How many channels a network lost that it did not need."""
+    """How many unneeded channels were removed from a network."""
     if not removed:
         return {}
     gone, of = (sum(one[key] for one in removed) for key in ("channels", "of"))
@@ -108,7 +108,7 @@ def rate_fields(rate: Mapping[str, Any]) -> dict[str, object]:
                                       f"{rate['images']} held-out files)",
         **(checked_fields(rate["check"]) if rate.get("check") else {
             "top-1 points lost": f"{low:.2f} to {high:.2f}{_slopes(rate)}, estimated, not "
-                                 "checked"}),
+                                 "measured"}),
         "map bytes per inference": size_text(rate["map_bytes"]) + " on average" + (
             f", {size_text(rate['most_map_bytes'])} at most" if rate.get("most_map_bytes") else "")}
 
@@ -120,7 +120,7 @@ def _slopes(rate: Mapping[str, Any]) -> str:
 
 
 def checked_fields(check: Mapping[str, Any]) -> dict[str, object]:
-    """What labeled files said of coarser steps."""
+    """The loss from coarser steps, measured on labeled files."""
     seen = f", {check['views']} views of each" if check["views"] > 1 else ""
     error = check["points_error"]
     return {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One line of `edgefm`: its verbs, parsed and run one after the other."""
+"""Parse one line of `edgefm` and run its verbs in order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from host_tools.cli.parsing import parse
 
 
 def run_line(argv: Sequence[str] | None = None) -> None:
-    """Run the commands of one line, one after the other. Raises what they raise."""
+    """Run the commands of one line in order. Raises what they raise."""
     with Board() as board:
         for command in _commands(sys.argv[1:] if argv is None else list(argv)):
             arguments = parse(command)
@@ -22,7 +22,7 @@ def run_line(argv: Sequence[str] | None = None) -> None:
 
 
 def _commands(words: list[str]) -> list[list[str]]:
-    """The commands of a line: parted by `+`, and behind `connect PORT`."""
+    """The commands of a line: `+` separates them, and another may follow `connect PORT`."""
     found: list[list[str]] = [[]]
     for word in words:
         named = len(found[-1]) == 2 and found[-1][0] == "connect"

@@ -19,12 +19,12 @@ EXAMPLE = "edgefm ls"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `ls`."""
     parser.add_argument("names", nargs="*", metavar=":NAME",
-                        help="list these only (default, and `:`: all; there are no folders)")
+                        help="list only these files (default, and `:`: all; there are no folders)")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Ask and print, a line each."""
+    """Ask and print one line per file."""
     files = _files(store_of(arguments.board), arguments.names)
     if arguments.json:
         print_json({"files": [{"name": one.name, "bytes": one.bytes} for one in files]})
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _files(store: Store, names: Sequence[str]) -> list[Stored]:
-    """All files, or those of these names. Raises DeviceError for one that is not there."""
+    """All files, or those of these names. Raises DeviceError for a missing one."""
     if not names or ":" in names:
         return store.files()
     return [store.stat(device_name(name)) for name in names]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""List the power meters that are plugged in and test each for a moment."""
+"""List the connected power meters and test each one briefly."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ EXAMPLE = "edgefm meters"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `meters`."""
     parser.add_argument("meters", nargs="*", metavar="KIND[:WHERE][,key=value…]",
-                        help="test these (default: all that are found; see docs/POWER.md)")
+                        help="meters to test (default: all that are found; see docs/POWER.md)")
     parser.add_argument("--seconds", type=positive, default=0.5, metavar="S",
-                        help="how long to measure with each, in seconds (default: 0.5)")
+                        help="seconds to measure with each meter (default: 0.5)")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Find, test, print. A meter that fails its test makes the verb fail when it was named."""
+    """Find, test, print. The verb fails when a meter that was named fails its test."""
     named = arguments.meters or [f"{found.kind}:{found.where}" for found in find_meters()]
     tested = [(text, _test(text, arguments.seconds)) for text in named]
     if arguments.json:

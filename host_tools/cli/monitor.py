@@ -39,21 +39,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(parser, "-o", "--output", check=check_recording, metavar="RUN",
                help="keep the recording: a new folder (default: a temporary one)")
     parser.add_argument("--meter", default="auto", metavar="KIND[:WHERE][,key=value…]",
-                        help="power meter: auto (default: the one that is plugged in), none, or a "
-                             "kind of docs/POWER.md")
+                        help="power meter: auto (default: the connected one), none, or a kind of "
+                             "docs/POWER.md")
     parser.add_argument("--host", default="127.0.0.1",
                         help="address to listen at (default: 127.0.0.1, this machine only)")
     parser.add_argument("--port", type=int, default=0,
-                        help="port to listen at (default: 0, any free one)")
+                        help="port to listen at (default: 0, any free port)")
     parser.add_argument("--no-browser", action="store_true",
-                        help="print the address of the page (default: open it as well)")
+                        help="only print the address of the page (default: open it too)")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="RUN | -- run :net.efm …",
-                        help="a recording that grows, or the device verb with its options; "
-                             "--repeat 0 goes on until Ctrl-C")
+                        help="a growing recording, or the device verb with its options; --repeat 0 "
+                             "runs until Ctrl-C")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Attach to a recording, or have the device run and record it; show both ways until the end."""
+    """Attach to a recording, or run the device and record it; show it until the end."""
     words = arguments.command
     if len(words) == 1 and Path(words[0]).exists():
         _attach(arguments, Path(words[0]))
@@ -88,16 +88,16 @@ def _record(arguments: argparse.Namespace) -> None:
 
 
 def _ended(thread: threading.Thread, recorder: RunRecorder) -> bool:
-    """Whether all was run; what was recorded of it can be shown then."""
+    """Whether all runs are done, so that their recording can be shown."""
     if thread.is_alive():
         return False
-    with suppress(OSError):  # the recorder says at its end that a disk was full
+    with suppress(OSError):  # the recorder reports a full disk at its end
         recorder.recorder.flush()
     return True
 
 
 class _Work:
-    """The device's runs, in a thread of their own; a device that comes back is taken up again."""
+    """The device's runs, in their own thread; reconnects to a device that comes back."""
 
     def __init__(self, arguments: argparse.Namespace, inner: argparse.Namespace, name: str,
                  recorder: RunRecorder) -> None:
@@ -107,7 +107,7 @@ class _Work:
         self.error: BaseException | None = None
 
     def go_on(self) -> None:
-        """Run as often as was asked, 0: until stopped."""
+        """Run the requested number of times; 0: until stopped."""
         left = getattr(self._inner, "repeat", 1) or sys.maxsize
         again = left == sys.maxsize
         while left and not self.stop.is_set():
@@ -131,7 +131,7 @@ class _Work:
             raise KeyboardInterrupt
 
     def _some(self, left: int) -> int:
-        """Runs until the line breaks; how many were made."""
+        """Run until the connection breaks; returns the number of runs."""
         device, made = device_of(self._board), 0
         outline, stream, stored = device_stream(self._inner, device, self._name)
         self._recorder.describe_model(outline.info, device.sha256(self._name))
@@ -148,7 +148,7 @@ class _Work:
 
 
 def _show(arguments: argparse.Namespace, recording: Recording, ended: Callable[[], bool]) -> None:
-    """The page and the table until `ended()` or Ctrl-C."""
+    """Show the page and the table until `ended()` or Ctrl-C."""
     follower = Follower(recording)
     drawer = Drawer(sys.stdout)
     with Server(follower, arguments.host, arguments.port) as server:

@@ -12,7 +12,7 @@ from edgefm.network.names import short
 
 SCHEMA = 1
 COUNTERS = ("external_read_bytes", "external_write_bytes", "weight_read_bytes",
-            "input_read_bytes", "output_write_bytes")  # of every run that is told as JSON
+            "input_read_bytes", "output_write_bytes")  # of every run that is printed as JSON
 
 
 def print_json(fields: Mapping[str, Any]) -> None:
@@ -21,12 +21,12 @@ def print_json(fields: Mapping[str, Any]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy scalars and arrays as JSON knows them."""
+    """NumPy scalars and arrays as JSON types."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print columns aligned: text to the left, numbers to the right."""
+    """Print aligned columns: text to the left, numbers to the right."""
     texts = [[_cell(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *texts, strict=True)]
     numeric = [all(isinstance(row[i], (int, float, type(None))) for row in rows)
@@ -38,7 +38,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
 
 
 def print_maps(maps: Sequence[Mapping[str, Any]]) -> None:
-    """Print what crossed for each stored map, as `MapTraffic.to_json` has it."""
+    """Print the traffic of each stored map, as `MapTraffic.to_json` gives it."""
     capped = any(one["capped_rows"] for one in maps)
     print_table(("stored map", "codec", "raw", "written", "read", "bits/value", "rows stored raw",
                  *(("rows made coarser", "largest shift") if capped else ())),
@@ -63,6 +63,6 @@ def _cell(value: object) -> str:
         return f"{value:,.2f}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return plain(value)  # as wide as it will be
+    return plain(value)  # as wide as it will be printed
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From words to a verb's arguments, and help; only the chosen verb's module is imported."""
+"""Parses a verb's arguments and prints help; imports only the chosen verb's module."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaint is one line, and names the option that may be meant."""
+    """A parser whose error is one line that also suggests the nearest option."""
 
     _words: Sequence[str] = ()
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse's; what is parsed is kept for error()."""
+        """Parse as argparse does; keep the words for error()."""
         self._words = list(args or ())
         return super().parse_known_args(args, namespace)
 
@@ -54,7 +54,7 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def fill(parser: argparse.ArgumentParser, name: str) -> None:
-    """Give a parser what a verb takes."""
+    """Add a verb's arguments to a parser."""
     verb = load(name)
     verb.add_arguments(parser)
     parser.description = VERBS[name]
@@ -71,7 +71,7 @@ def verb_parser(name: str) -> Parser:
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """One command's arguments; `run` is what does it. Raises BadInput, or ends with a line."""
+    """One command's arguments; `run` is its function. Raises BadInput, or ends with a line."""
     name, rest = find(words)
     return verb_parser(name).parse_args(rest)
 
@@ -83,9 +83,9 @@ def help_text() -> str:
     for title, verbs in GROUPS.items():
         lines += [f"{title}:", *(f"  {name:<11} {text}" for name, text in verbs.items()), ""]
     lines += [
-        "edgefm VERB --help says what a verb takes. Verbs may be chained with +. A name that",
-        "begins with : is a file on the device. Device verbs talk to the board that `connect PORT`",
-        "names, else to that of the environment variable EDGEFM_BOARD, else to the only one.", "",
-        f"For users of mpremote: fs {'|'.join(FILE_VERBS)}, sha256sum, soft-reset work as there.",
+        "edgefm VERB --help explains a verb. + chains verbs. A name that begins with : is a file",
+        "on the device. Device verbs use the board that `connect PORT` selects, or else the",
+        "environment variable EDGEFM_BOARD, or else the only board that is found.", "",
+        f"As in mpremote: fs {'|'.join(FILE_VERBS)}, sha256sum, soft-reset.",
         "", "example:", "  edgefm plan net.tflite --fast 96K"]
     return "\n".join(lines)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plan a model into a memory budget: stages, placements, exact bytes per memory."""
+"""Plan a model for a memory budget: stages, placements, exact bytes per memory."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _point_row(point: BudgetPlan) -> tuple[object, ...]:
 
 
 def _moved_texts(plan: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, str]:
-    """Bytes of maps, coded and raw, and of weights, and what the other objective makes of them."""
+    """Bytes of maps, coded and raw, and of weights, and the same for the other objective."""
     texts = {"maps moved": _both(plan)[0], "maps and weights": size_text(sum(
         plan[name] for name in MOVED))}
     if more.get("coded_values"):
@@ -127,15 +127,15 @@ def _moved_texts(plan: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, 
 
 
 def _hint(compiled: Compiled | None, cut: str, more: Mapping[str, Any]) -> dict[str, str]:
-    """The command for the other objective, where its plan was not made but may differ."""
+    """The option for the other objective, if its plan may differ and was not made."""
     if compiled is None or cut != "auto" or "other_objective" in more or not compiled.plan.maps:
         return {}
     wanted = next(name for name in OBJECTIVES if name != compiled.plan.objective)
-    return {f"--objective {wanted}": "may give another plan; not made here, as it takes long"}
+    return {f"--objective {wanted}": "may give another plan; not made here, as it takes time"}
 
 
 def _both(plan: Mapping[str, Any]) -> tuple[str, str]:
-    """Bytes of maps, written and read, and of weights, as a person reads them."""
+    """Bytes of maps, written and read, and of weights, in a readable form."""
     moved: int = plan["external_read_bytes"] + plan["external_write_bytes"]
     return size_text(moved), size_text(plan["weight_read_bytes"])
 
@@ -151,7 +151,7 @@ def _print_stages(stages: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _print_buffers(stages: Sequence[Mapping[str, Any]]) -> None:
-    """Rings and maps in fast memory, each once, in order of address within the order of stages."""
+    """Rings and maps in fast memory, each once, sorted by stage and then by address."""
     buffers = {(b["first_stage"], b["offset"], b["name"]): b
                for stage in stages for b in stage["buffers"]}
     say()
@@ -175,7 +175,7 @@ def _codec_text(told: Mapping[str, Any]) -> str:
 
 
 def _print_pool(plan: Mapping[str, Any]) -> None:
-    """The page pool, and what each map in it takes at most, whatever the picture."""
+    """The page pool, and the most that each map in it takes, for any picture."""
     pool = plan.get("pool")
     if pool:
         say()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a package on the device; say what each stage took, in time and bytes."""
+"""Run a package on the device; show the time and bytes of each stage."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("net", metavar=":net.efm", help="a package on the device")
     parser.add_argument("inputs", nargs="*", metavar="INPUT",
                         help="a picture or an .npy file for each input, or one `:file` on the "
-                             "device that holds them (default: noise)")
+                             "device with all of them (default: noise)")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Run once with an event per stage; print."""
+    """Run once with an event per stage and print."""
     name = refuse_local(arguments.net, "profile")
     device = device_of(arguments.board)
     outline, stream, stored = device_stream(arguments, device, name)
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def profile_fields(board: Info, info: PackageInfo, profile: Profile) -> dict[str, Any]:
-    """The JSON of a profile: `board` is what the device says of itself, `info` the package."""
+    """The JSON of a profile: `board` describes the device, `info` the package."""
     plan = info.plan
     names = [stage["name"] for stage in plan["stages"]]
     stages = [{"name": names[first.stage] if first.stage < len(names) else str(first.stage),

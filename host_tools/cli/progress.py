@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A progress bar on the terminal, while something takes long."""
+"""A progress bar on the terminal during long work."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a device verb; record what the device and a power meter say meanwhile."""
+"""Run a device verb; record the device's events and a power meter's samples."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(parser, "-o", "--output", check=check_recording, required=True, metavar="RUN",
                help="the recording to write: a new folder, or a new .zip")
     parser.add_argument("--meter", default="auto", metavar="KIND[:WHERE][,key=value…]",
-                        help="power meter: auto (default: the one that is plugged in), none, or a "
-                             "kind of docs/POWER.md")
+                        help="power meter: auto (default: the connected one), none, or a kind of "
+                             "docs/POWER.md")
     parser.add_argument("--costs", type=Path, metavar="FILE",
-                        help="joules per byte and operation (TOML) where there is no meter "
+                        help="joules per byte and operation (TOML), used without a meter "
                              "(default: published costs)")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- run :net.efm INPUT …",
                         help="the device verb, with its own options")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Record while the verb runs, then say what was recorded and what each stage took."""
+    """Record while the verb runs, then print a summary and the energy of each stage."""
     inner, name, words = inner_verb(arguments, "record")
     device = device_of(arguments.board)
     outline = device.outline(name)
@@ -66,13 +66,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def check_recording(path: Path, inputs: Sequence[Path]) -> None:
-    """Check where a recording is to be made. Raises BadInput."""
+    """Check the place of a new recording. Raises BadInput."""
     check_target(path, inputs)
 
 
 def inner_verb(arguments: argparse.Namespace, outer: str
                ) -> tuple[argparse.Namespace, str, list[str]]:
-    """The verb that `outer` has the device do, the package there that it runs, its words."""
+    """The verb that `outer` runs on the device, its package there, and its words."""
     words = [word for at, word in enumerate(arguments.command) if at or word != "--"]
     if not words or words[0] not in RECORDED:
         raise BadInput(f"{outer}: expected -- {' or '.join(RECORDED)} :net.efm …, got "
@@ -82,8 +82,8 @@ def inner_verb(arguments: argparse.Namespace, outer: str
     inner.board = arguments.board
     name = on_device(inner.net)
     if not name:
-        raise BadInput(f"{outer}: {inner.net} runs here; it has to be on a device: write "
-                       f":{Path(inner.net).name}")
+        raise BadInput(f"{outer}: {inner.net} is on this machine, expected a package on a device: "
+                       f"write :{Path(inner.net).name}")
     return inner, name, words
 
 
@@ -122,7 +122,7 @@ def _measured(table: EnergyTable, names: list[str]) -> list[tuple[str, str, str,
 
 def _modeled(arguments: argparse.Namespace, recording: Recording, runs: list[RecordedRun],
               names: list[str]) -> list[tuple[str, str, str, str]]:
-    """Of the last whole run, by the table of costs."""
+    """The energy of the last whole run, from the table of costs."""
     costs = load_costs(arguments.costs)
     whole = [(run, run.end) for run in runs if run.stages and run.end]
     if not whole:

@@ -21,14 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `report`."""
     parser.add_argument("recordings", type=Path, nargs="+", metavar="RUN",
                         help="folders or zips of recordings")
-    add_output(parser, "-o", "--output", required=True, metavar="FILE.html", help="the page")
+    add_output(parser, "-o", "--output", required=True, metavar="FILE.html", help="page to write")
     parser.add_argument("--validation", type=Path, action="append", default=[], metavar="FILE",
-                        help="what `edgefm validate --json` printed for the same package or "
+                        help="a saved output of `edgefm validate --json` for the same package or "
                              "network; may be given several times (default: none)")
     parser.add_argument("--meter", metavar="NAME",
-                        help="whose power is shown (default: the first meter's)")
+                        help="meter whose power the page shows (default: the first one)")
     parser.add_argument("--costs", type=Path, metavar="FILE",
-                        help="joules per byte and operation (TOML) where there is no meter "
+                        help="joules per byte and operation (TOML), used without a meter "
                              "(default: published costs)")
     parser.add_argument("--title", default="edgefm recording",
                         help="title of the page (default: edgefm recording)")
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
                 say(f"{path}: {problem}", to=sys.stderr)
     for file, one in zip(arguments.validation, judged, strict=True):
         if not any(one is mine for mine in used):
-            say(f"{file}: of another network than any recording's; left out", to=sys.stderr)
+            say(f"{file}: its network is in none of the recordings; left out", to=sys.stderr)
     write_page(arguments.output, chapters, arguments.title)
     say(f"{arguments.output}: {len(chapters)} recordings" if len(chapters) > 1 else
         str(arguments.output))

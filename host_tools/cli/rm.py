@@ -13,10 +13,10 @@ EXAMPLE = "edgefm rm :net.efm"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `rm`."""
     parser.add_argument("names", nargs="+", metavar=":NAME",
-                        help="a file on the device; the colon may be left out")
+                        help="a file on the device; the colon is optional")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Remove one after the other; the first that is not there ends it."""
+    """Remove the files in order; stop at the first one that does not exist."""
     for text in arguments.names:
         store_of(arguments.board).remove(device_name(text))

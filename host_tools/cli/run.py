@@ -45,24 +45,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="a package here, or `:net.efm` on a device")
     parser.add_argument("inputs", type=Path, nargs="*", metavar="INPUT",
                         help="a picture or an .npy file for each input of the network; or one "
-                             "`:file` on the device that holds them")
+                             "`:file` on the device with all of them")
     add_output(parser, "--out", metavar="FILE",
                help="save the first output (.npy) or all of them (.npz) (default: not saved)")
     add_output(parser, "--draw", check=check_picture, metavar="PNG",
                help="save the picture with its boxes or its segmentation (default: not saved)")
     parser.add_argument("--threshold", type=float, default=0.5, metavar="SCORE",
-                        help="least score of a box, 0 to 1 (default: 0.5)")
+                        help="lowest score of a box, 0 to 1 (default: 0.5)")
     parser.add_argument("--repeat", type=times, default=1, metavar="N",
                         help="run N times on the device (default: 1; 0: until Ctrl-C)")
     parser.add_argument("--video", type=Path, metavar="CLIP",
-                        help="instead of INPUT: run the frames of a folder or of an .npy file in "
-                             "order, each on the one before, and say what each took (default: run "
-                             "INPUT once)")
+                        help="instead of INPUT: run the frames of a folder or an .npy file in "
+                             "order, each coded against the previous one, and show the bytes of "
+                             "each (default: run INPUT once)")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Load the inputs, run once, show what came out."""
+    """Load the inputs, run once, show the outputs."""
     name = on_device(arguments.net)
     if bool(arguments.inputs) == bool(arguments.video):
         raise BadInput(f"{arguments.net}: expected INPUT, or --video and no INPUT")
@@ -127,7 +127,7 @@ def _run_on_device(arguments: argparse.Namespace, name: str) -> None:
 
 
 def _caps(maps: Sequence[MapCounters] | None) -> dict[str, int | None]:
-    """What caps did on a device, which tells it map by map or not at all."""
+    """The effect of caps on a device, if the device reports traffic map by map."""
     if maps is None:
         return dict.fromkeys(_CAPS)
     return {"capped_rows": sum(m.capped_rows for m in maps),
@@ -136,7 +136,7 @@ def _caps(maps: Sequence[MapCounters] | None) -> dict[str, int | None]:
 
 def device_stream(arguments: argparse.Namespace, device: Device, name: str
                   ) -> tuple[Outline, bytes | None, str]:
-    """A stored package's Outline, and its inputs: bytes to send, or the name of a file there."""
+    """A stored package's Outline, and its inputs: bytes to send, or the name of a stored file."""
     outline = device.outline(name)
     if not arguments.inputs:
         return outline, outline.stream([_noise(tensor) for tensor in outline.info.inputs]), ""
@@ -149,7 +149,7 @@ def device_stream(arguments: argparse.Namespace, device: Device, name: str
 
 
 def _noise(tensor: TensorInfo) -> Array:
-    """The same for every run: numbers over the whole range of integers, 0 to 1 for floats."""
+    """The same noise for every run: the whole range for integers, 0 to 1 for floats."""
     random = np.random.default_rng(1)
     kind = np.dtype(tensor.dtype)
     if kind.kind == "f":
@@ -173,7 +173,7 @@ def _inputs(arguments: argparse.Namespace, info: PackageInfo, wanted: Sequence[T
 
 def _show(arguments: argparse.Namespace, info: PackageInfo, outputs: Sequence[Array]
           ) -> dict[str, Any]:
-    """Print (unless --json) and draw; gives the JSON fields."""
+    """Print (unless --json) and draw; returns the JSON fields."""
     shapes = [output.shape for output in outputs]
     kind = answers.kind(shapes, tuple(info.inputs[0].shape))
     if kind in ("boxes", "mask") and (arguments.inputs[0].suffix.lower() == ".npy"

@@ -28,7 +28,7 @@ def save_array(path: Path, arrays: Mapping[str, Array]) -> None:
 
 
 def _member(name: str, taken: Mapping[str, object]) -> str:
-    """A tensor's name as one in an .npz: no path, no word of savez(), no other tensor's."""
+    """A tensor's name in an .npz: not a path, a keyword of savez() or a name that is taken."""
     found = "".join(c if c.isprintable() and c not in "/\\:" else "_" for c in name) or "_"
     while found in taken or found in ("file", "allow_pickle"):
         found += "_"
@@ -41,7 +41,7 @@ PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}
 def check_picture(path: Path, inputs: Sequence[Path] = ()) -> None:
     """Check the name of a picture to write, as `check_file` does. Raises BadInput."""
     if path.suffix.lower() not in PICTURES:
-        raise BadInput(f"{path}: no name for a picture; expected one that ends in "
+        raise BadInput(f"{path}: not a name for a picture; expected one that ends in "
                        f"{', '.join(PICTURES)}")
     check_file(path, inputs)
 

@@ -14,7 +14,7 @@ EXAMPLE = "edgefm sha256 :net.efm"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `sha256`."""
     parser.add_argument("names", nargs="+", metavar=":NAME",
-                        help="a file on the device; the colon may be left out")
+                        help="a file on the device; the colon is optional")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The board's store, for verbs that run nothing: opened when the first of them needs it."""
+"""The board's store, for verbs that run no package; the first one that needs it opens it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ AGAIN_SECONDS = 0.1
 
 
 def store_of(board: Board) -> Store:
-    """The open store. Raises BadInput where it is not clear which board is meant, and LinkError."""
+    """The open store. Raises BadInput when it is unclear which board to use, and LinkError."""
     if board.opened is None:
         board.opened = open_board(board.named)
     return board.opened
 
 
 def connect(board: Board, named: str) -> None:
-    """Take this board from now on."""
+    """Use this board from now on."""
     board.close()
     board.named = named
     store_of(board)
@@ -45,12 +45,12 @@ def reset(board: Board) -> None:
 
 
 def device_name(text: str) -> str:
-    """A word that can only be a name on the device, with its colon or without. Raises BadInput."""
+    """A name that must be on the device, with or without its colon. Raises BadInput."""
     return check_name(text.removeprefix(":"))
 
 
 def refuse_local(path: str | Path, verb: str) -> str:
-    """The device's name in a `:name`. Raises BadInput for a file of this machine."""
+    """The name of a file on the device, from `:name`. Raises BadInput for a local file."""
     name = on_device(path)
     if not name:
         raise BadInput(f"{verb}: {path} is not a file on a device; write it :{Path(path).name}")

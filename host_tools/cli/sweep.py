@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure accuracy over the bytes of a network's maps: table, JSON and picture."""
+"""Measure accuracy against the bytes of a network's maps: table, JSON and chart."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `sweep`."""
     parser.add_argument("model", type=Path, metavar="MODEL", help=".tflite, .onnx or .npz")
     add_output(parser, "-o", "--output", check=check_folder, required=True, metavar="DIR",
-               help="folder for sweep.json, table.md, curve.svg, index.html, and units/ with the "
-                    "results of finished work: a sweep that was interrupted goes on")
+               help="folder for sweep.json, table.md, curve.svg, index.html, and units/ with "
+                    "finished results, from which an interrupted sweep continues")
     parser.add_argument("--budgets", type=_budgets, default=BUDGETS, metavar="NATS,…",
                         help=f"KL budgets in nats (default: {','.join(f'{b:g}' for b in BUDGETS)})")
     add_files(parser)

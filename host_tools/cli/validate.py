@@ -29,27 +29,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="a package, or .tflite, .onnx or .npz")
     add_files(parser)
     parser.add_argument("--no-reference", action="store_true",
-                        help="do not run the oracle and the float network (default: run them)")
+                        help="do not run the reference and the float network (default: run them)")
     add_json(parser)
     add_compile_options(parser)
 
 
 def add_files(parser: argparse.ArgumentParser) -> None:
-    """What is judged, how, and where."""
+    """Add the options for files, measurement and processes."""
     parser.add_argument("--images", type=Path, required=True, metavar="DIR",
-                        help="folder of pictures or .npy files to judge on")
+                        help="folder of pictures or .npy files to measure on")
     parser.add_argument("--labels", type=Path, required=True, metavar="CSV|DIR",
                         help="classes: CSV file,label; boxes: CSV file,class,left,top,right,bottom "
                              "or a folder with NAME.txt; masks: CSV file,mask or a folder with "
                              "NAME.png")
     parser.add_argument("--task", choices=TASKS,
-                        help="top-1, mAP at an overlap of 0.5, or mIoU (default: what the "
-                             "network's outputs are)")
+                        help="top-1, mAP at an overlap of 0.5, or mIoU (default: the one that the "
+                             "network's outputs fit)")
     parser.add_argument("--views", type=count, default=1, metavar="N",
-                        help="judge every picture N times, mirrored and moved by 1 to 3 pixels "
+                        help="run every picture N times, mirrored and shifted by 1 to 3 pixels "
                              "(default: 1, as it is)")
     parser.add_argument("--limit", type=count, metavar="N",
-                        help="judge N pictures, evenly spread over the list (default: all)")
+                        help="run N pictures, evenly spread over the list (default: all)")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--workers", type=count, metavar="N",
                        help="processes (default: one per core)")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hold packages against every checksum in them, here or on a device."""
+"""Check every checksum of packages, here or on a device."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ EXAMPLE = "edgefm verify net.efm"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `verify`."""
     parser.add_argument("packages", nargs="+", metavar="net.efm",
-                        help="packages; :NAME is one on the device, which is read back")
+                        help="packages; :NAME reads one back from the device")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Say that a package is whole, file by file; the first that is not ends it with its error."""
+    """Check file by file; the first damaged package ends the command with its error."""
     for text in arguments.packages:
         name = on_device(text)
         data = read_bytes(Path(text)) if name is None else store_of(arguments.board).get(name)
         tiles = sum(1 for _ in read_tiles(read_sections(data, text)))
-        with Runtime(data, text):  # the runtime takes it, too
+        with Runtime(data, text):  # the runtime accepts it, too
             say(f"{text}: {size_text(len(data))}, whole: its head, all of it, and {tiles} tiles")

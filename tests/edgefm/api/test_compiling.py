@@ -75,7 +75,7 @@ def test_a_plan_of_a_package_is_that_of_its_model(model: Path, package: Path,
     plans = [edgefm.plan(one) for one in (package, str(package), compiled, compiled.package)]
     assert {plan.fast_bytes for plan in plans} == {compiled.plan.fast_bytes}
     assert {len(plan.maps) for plan in plans} == {len(compiled.plan.maps)}
-    with pytest.raises(BadInput, match="got fast for a package, whose plan is made"):
+    with pytest.raises(BadInput, match="got fast for a package, which is already planned"):
         edgefm.plan(package, fast="4K")
 
 

@@ -228,5 +228,5 @@ def test_geometry_follows_the_task() -> None:
 def test_an_input_that_is_no_picture_has_no_preprocessing() -> None:
     graph = _graph((1, 640), "int8")
     assert choose_preprocess(graph, None, None) is None
-    with pytest.raises(BadInput, match="no picture"):
+    with pytest.raises(BadInput, match="not a picture"):
         choose_preprocess(graph, "tf", None)

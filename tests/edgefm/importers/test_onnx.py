@@ -328,7 +328,7 @@ REFUSED: list[tuple[str, list[Node], dict[str, Array], str]] = [
     ("cubic", [("Resize", ["x", "", "s"], ["y"], {"mode": "cubic"})],
      {"s": np.array([1, 1, 2, 2], np.float32)}, "expected nearest or linear"),
     ("odd scale", [("Resize", ["x", "", "s"], ["y"], {"mode": "linear"})],
-     {"s": np.array([1, 1, 1.3, 1.3], np.float32)}, "no whole pixels"),
+     {"s": np.array([1, 1, 1.3, 1.3], np.float32)}, "do not give whole pixels"),
     ("computed weights", [("Conv", ["x", "x"], ["y"], {})], {}, "expected a constant"),
     ("dilated pool", [("MaxPool", ["x"], ["y"], {"kernel_shape": [2, 2], "dilations": [2, 2],
                                                  "pads": [1, 1, 1, 1]})], {}, "dilated"),

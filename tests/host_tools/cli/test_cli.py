@@ -116,7 +116,7 @@ def test_a_budget_for_loss_is_kept_and_told(model: Path, photos: Path, tmp_path:
         "features", "pooled", "logits"]
     assert edgefm_json("inspect", net)["rate"] == edgefm_json("plan", net)["rate"] == rate
     for command in ("inspect", "plan"):
-        assert "estimated, not checked" in edgefm(command, net)
+        assert "estimated, not measured" in edgefm(command, net)
     assert edgefm_json("diff", model, *budget)["max_abs_diff"] == 0
     judged = edgefm_json("validate", model, "--images", photos, "--labels",
                          photos / "labels.csv", "--workers", "1", *budget)

@@ -85,7 +85,7 @@ def test_a_place_that_cannot_be_is_told_before_the_work(model: Path, tmp_path: P
     assert "no folder" in fails("run", net, picture, "--draw", away)
     assert "no folder" in fails("run", net, picture, "--out", away)
     assert "this command reads it" in fails("run", net, picture, "--draw", picture)
-    assert "no name for a picture" in fails("run", net, picture, "--draw", tmp_path / "a.txt")
+    assert "not a name for a picture" in fails("run", net, picture, "--draw", tmp_path / "a.txt")
     assert "a file is there" in fails("sweep", model, "--images", tmp_path, "--labels", net,
                                       "-o", net)
     assert "a file is there" in fails("record", "-o", net, "--", "run", ":net.efm")

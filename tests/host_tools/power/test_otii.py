@@ -139,7 +139,7 @@ def test_answers_that_are_none_are_refused(answer):
 
     threading.Thread(target=serve, daemon=True).start()
     connection = Connection(f"127.0.0.1:{server.getsockname()[1]}")
-    with pytest.raises(BadMessage, match="no JSON object"):
+    with pytest.raises(BadMessage, match="not a JSON object"):
         connection.ask("otii_get_devices")
     connection.close()
     server.close()

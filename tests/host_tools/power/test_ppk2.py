@@ -178,7 +178,7 @@ def test_another_answer_is_no_kit():
 def test_garbage_is_no_stream():
     random = np.random.default_rng(1)
     meter = meter_of(flat(1e-3), lambda board, count: random.bytes(4 * count))
-    with pytest.raises(BadMessage, match="no samples of a PPK2"):
+    with pytest.raises(BadMessage, match="not samples of a PPK2"):
         read_all(meter, 20)
 
 

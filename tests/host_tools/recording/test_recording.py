@@ -281,7 +281,7 @@ def test_a_value_that_is_none_is_refused(tmp_path):
     with Recorder(tmp_path) as recorder:
         meter = recorder.samples("meter", [Column("VDD", "amperes", 1e-9)], RATE)
         for wrong in ([np.nan], [np.inf], [1e300]):
-            with pytest.raises(ValueError, match="no number"):
+            with pytest.raises(ValueError, match="not a number"):
                 meter.append([wrong], 0, 0)
         with pytest.raises(ValueError, match="columns"):
             meter.append([[1], [2]], 0, 0)
