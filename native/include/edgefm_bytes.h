@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* Compilers merge the bytes into one load, but only after they have judged the function too large to inline. */
+/* Compilers merge these bytes into one load, but before that they judge the function too large to inline. */
 #if defined(__GNUC__)
 #define EFM_INLINE static inline __attribute__((always_inline))
 #else
@@ -42,7 +42,7 @@ static inline void efm_store_le32(uint8_t *p, uint32_t v)
 }
 
 /* CRC-32 (reflected polynomial EDB88320, initial and final value FFFFFFFF; "123456789" -> CBF43926).
-   Chain pieces by handing the previous result in; start with 0. */
+   To chain pieces, pass the previous result; start with 0. */
 uint32_t efm_crc32(uint32_t crc, const uint8_t *bytes, uint32_t count);
 
 #endif

@@ -103,7 +103,7 @@ def test_samples_that_are_no_numbers_end_the_channel_and_not_the_recording(tmp_p
         recording._thread.join(10)
         recording.stop()
     with Recording(tmp_path) as recording:
-        assert "not a number" in recording.samples["ppk2"].ended and "no number" in said[0]
+        assert "not a number" in recording.samples["ppk2"].ended and "not a number" in said[0]
         assert recording.meta["state"] == "complete"
 
 
