@@ -126,7 +126,7 @@ def find(name: str) -> Entry:
     for entry in ENTRIES:
         if entry.name == name:
             return entry
-    raise BadInput(f"zoo: no model {name!r}; there are {', '.join(e.name for e in ENTRIES)}")
+    raise BadInput(f"zoo: no model {name!r}; expected one of {', '.join(e.name for e in ENTRIES)}")
 
 
 def recognize(path: Path) -> Entry | None:

@@ -131,7 +131,7 @@ def _whole(size: int | str | None) -> int | None:
 def _text(given: CompileKeywords, name: str) -> str | None:
     value = given.get(name)
     if value is not None and not isinstance(value, str):
-        raise BadInput(f"{name}: got {value!r:.60}, expected a text")
+        raise BadInput(f"{name}: got {value!r:.60}, expected text")
     return value
 
 

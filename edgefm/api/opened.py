@@ -45,8 +45,8 @@ def package_bytes(source: Source) -> tuple[bytes, str | None]:
     if isinstance(source, (bytes, bytearray, memoryview)):
         return frozen_bytes(source, "package"), None
     if not isinstance(source, (str, os.PathLike)):
-        raise BadInput(f"edgefm.open: got {type(source).__name__}, expected a path, bytes or what "
-                       "edgefm.compile gave")
+        raise BadInput(f"edgefm.open: got {type(source).__name__}, expected a path, bytes or the "
+                       "result of edgefm.compile")
     path = Path(source)
     data = read_bytes(path)
     if path.suffix.lower() in _MODELS and data[:len(MAGIC)] != MAGIC:

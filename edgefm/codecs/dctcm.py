@@ -69,7 +69,7 @@ def start(tables: bytes, shape: RowShape) -> State:
     order = struct.unpack_from(f"<{shape.channels}H", tables, HEAD.size) if flags else ()
     if (max(steps) > MOST_STEP or max(orders) > MOST_ORDER or (mode == BYPASS and any(both))
             or any(c >= shape.channels for c in order)):
-        raise BadContainer("dctcm tables with a step, an order or a channel that there is not")
+        raise BadContainer("dctcm tables with an unknown step, order or channel")
     return State(shape, Tables(mode, steps, orders, order))
 
 

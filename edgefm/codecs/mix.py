@@ -79,7 +79,7 @@ def unpack(data: bytes, channels: int) -> Tables:
     beside = tuple(tuple(flat[c * each:(c + 1) * each]) for c in range(channels))
     for c, taps in enumerate(beside):
         if any(not 0 <= c + distance < channels for distance, _ in taps):
-            raise BadContainer(f"mix tables: a tap of channel {c} is of no channel")
+            raise BadContainer(f"mix tables: a tap of channel {c} refers to an unknown channel")
     return Tables(first, beside)
 
 

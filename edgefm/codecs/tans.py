@@ -50,7 +50,7 @@ def start(tables: bytes, shape: RowShape) -> State:
     flag = counts[0][ZERO] > 0
     if (any(sum(c) != STATES or not c[ESCAPE] or (c[ZERO] > 0) != flag for c in counts)
             or (flag and shape.zero_point != -128)):
-        raise BadContainer("tans tables with a distribution that is none")
+        raise BadContainer("tans tables with an invalid distribution")
     slots = tuple(spread(c) for c in counts)
     return State(shape, front, counts, slots, static.begin(front, shape))
 

@@ -78,8 +78,8 @@ class Capping:
         low, high = 0.0, max((m.slot_bytes / m.cap.per_row for m in usual.maps if m.cap),
                              default=1.0)
         if at(low).most_map_bytes > self.budget:
-            raise BadInput(f"the maps that this plan stores take {at(low).most_map_bytes} bytes at "
-                           f"most even where nothing is left of them; the budget is {self.budget}")
+            raise BadInput(f"the maps that this plan stores take up to {at(low).most_map_bytes} "
+                           f"bytes even with the tightest caps; the budget is {self.budget}")
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
             fits = at(middle).most_map_bytes <= self.budget

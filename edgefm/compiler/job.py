@@ -125,7 +125,7 @@ def _check(name: str, options: CompileOptions, target: Target) -> None:
         raise BadInput(f"{name}: got --coarsen {options.coarsen} without a budget for loss; "
                        "expected --kl-budget or --accuracy-budget as well")
     if not temporal and (options.tolerance or options.refresh):
-        raise BadInput(f"{name}: a tolerance and a refresh are for the codec temporal, "
+        raise BadInput(f"{name}: a tolerance or a refresh needs the codec temporal, "
                        f"got {options.map_codec}")
     if target.external_bytes == 0 and temporal:
         raise BadInput(f"{name}: temporal codes maps in external memory, and there is none")
@@ -133,5 +133,5 @@ def _check(name: str, options: CompileOptions, target: Target) -> None:
         raise BadInput(f"{options.tables}: tables are for maps in external memory, and there is "
                        "none")
     if _on_chip(options, target) and options.budget and not options.budget.of_loss:
-        raise BadInput(f"{name}: a budget in bytes is for external memory; without any, expected a "
+        raise BadInput(f"{name}: a budget in bytes needs external memory; without it, expected a "
                        "budget for loss, and --fast for the bytes")

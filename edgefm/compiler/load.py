@@ -119,8 +119,8 @@ def _expect_options(source: Graph, options: CompileOptions) -> None:
     lacks_both = options.calib is None and options.preprocess is None
     if options.pictures and lacks_both and is_picture(shape):
         raise BadInput(f"{source.name}: a float network is quantized with typical inputs: expected "
-                       "--calib DIR with .npy files, or with pictures and how they become numbers, "
-                       f"--preprocess {PREPROCESSES}")
+                       "--calib DIR with .npy files, or with pictures and --preprocess "
+                       f"{PREPROCESSES}, which says how they become numbers")
 
 
 def _needs_pictures(source: Graph, options: CompileOptions) -> bool:

@@ -57,7 +57,7 @@ def open_file(path: str | Path, most: int) -> BufferedReader:
     except OSError as error:
         raise unreadable(path, error) from None
     except ValueError as error:  # a NUL in the name
-        raise BadInput(f"{str(path)!r}: no file has such a name ({error})") from None
+        raise BadInput(f"{str(path)!r}: not a file name ({error})") from None
     try:
         _check(path, os.fstat(file.fileno()), most)  # it may have been exchanged meanwhile
     except BadInput:

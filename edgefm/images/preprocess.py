@@ -157,8 +157,8 @@ def choose_preprocess(graph: Graph, text: str | None, geometry: str | None,
     if text is None and source.dtype == "float32":
         if not needed and geometry is None:
             return None
-        raise BadInput(f"{graph.name}: input {source.name!r} is float, so how pictures become "
-                       f"numbers must be said: --preprocess {PREPROCESSES}")
+        raise BadInput(f"{graph.name}: input {source.name!r} is float; expected --preprocess "
+                       f"{PREPROCESSES}, which says how pictures become numbers")
     result = parse_preprocess(text or "raw", geometry or default_geometry(graph))
     if result.raw and source.dtype == "float32":
         return Preprocess(False, geometry=result.geometry)

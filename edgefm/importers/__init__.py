@@ -20,7 +20,7 @@ def load(path: str | Path, input_shape: tuple[int, ...] | None = None,
     path = Path(path)
     if path.suffix not in (".tflite", ".onnx", ".npz"):
         raise BadInput(f"{path}: unknown kind of model {path.suffix!r}, "
-                       ".tflite, .onnx or .npz is expected")
+                       "expected .tflite, .onnx or .npz")
     if path.suffix == ".onnx":
         from edgefm.importers.onnx import load_onnx
         return load_onnx(path, input_shape, faults)

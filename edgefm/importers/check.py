@@ -88,7 +88,7 @@ def _check_wiring(node: Node, tensors: Sequence[Tensor], known: set[int], where:
 def _check_tensor(tensor: Tensor, where: str) -> None:
     name = f"tensor {quoted(tensor.name)}"
     expect(all(d >= 1 for d in tensor.shape), where,
-           f"{name} has shape {tensor.shape}, sizes of at least 1 are expected")
+           f"{name} has shape {tensor.shape}, expected sizes of at least 1")
     expect(math.prod(tensor.shape) <= MOST_ELEMENTS, where,
            f"{name} of shape {tensor.shape} has more than {MOST_ELEMENTS} elements",
            UnsupportedModel)
@@ -107,7 +107,7 @@ def _check_quant(tensor: Tensor, quant: Quant, where: str) -> None:
     expect(axis is None or 0 <= axis < len(tensor.shape), where,
            f"quantized along dimension {axis} of {len(tensor.shape)}")
     slots = 1 if axis is None else tensor.shape[axis]
-    expect(count == slots, where, f"{count} scales, {slots} are expected")
+    expect(count == slots, where, f"{count} scales, expected {slots}")
     expect(len(quant.zero_point) == count, where,
            f"{len(quant.zero_point)} zero points for {count} scales")
     expect(all(0 < s < math.inf for s in quant.scale), where,

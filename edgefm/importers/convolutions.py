@@ -131,8 +131,8 @@ def _transposed(draft: Draft, node: Node) -> None:
     x, w, y = (draft.tensors[t] for t in (*node.inputs[:2], *node.outputs))
     expect(len(x.shape) == len(w.shape) == len(y.shape) == 4 and w.data is not None
            and min(*x.shape, *w.shape, *y.shape) >= 1, where,
-           f"{x.shape}, weights {w.shape} and output {y.shape}; maps and constant weights of four "
-           "dimensions are expected")
+           f"{x.shape}, weights {w.shape} and output {y.shape}; expected maps and constant weights "
+           "of four dimensions")
     stride, before = node.attrs["stride"], node.attrs["before"]
     taps = tuple(-(-k // s) for k, s in zip(w.shape[1:3], stride, strict=True))
     sizes = tuple((n - 1 + b) // s + 1

@@ -191,7 +191,7 @@ def _ceil_max_pool(sketch: _Sketch, name: str, x: int) -> int:
     """
     height, width, channels = _size(sketch, x)
     if min(height, width) < 3:
-        raise BadInput(f"layer {name!r} pools 3x3 but meets a map of {height}x{width}: "
+        raise BadInput(f"layer {name!r} pools 3x3 but gets a map of {height}x{width}: "
                        "the input size is too small")
     overhang = ((0, (height - 3) % 2), (0, (width - 3) % 2))
     shape = (1, height // 2, width // 2, channels)
@@ -217,7 +217,7 @@ def _window_shape(sketch: _Sketch, name: str, x: int, channels: int, kernel: int
     height, width, _ = _size(sketch, x)
     rows, columns = ((n + 2 * pad - kernel) // stride + 1 for n in (height, width))
     if rows < 1 or columns < 1:
-        raise BadInput(f"layer {name!r} has a {kernel}x{kernel} kernel but meets a map of "
+        raise BadInput(f"layer {name!r} has a {kernel}x{kernel} kernel but gets a map of "
                        f"{height}x{width}: the input size is too small")
     return 1, rows, columns, channels
 

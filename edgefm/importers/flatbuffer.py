@@ -86,8 +86,8 @@ class Table:
             return ()
         first, count = self.file.extent(at, 4)
         if count > MOST_TABLES:
-            raise BadInput(f"flatbuffer with {count} tables in one vector, at most {MOST_TABLES} "
-                           "are expected")
+            raise BadInput(f"flatbuffer with {count} tables in one vector, expected at most "
+                           f"{MOST_TABLES}")
         places = range(first, first + 4 * count, 4)
         return tuple(_table(self.file, p + self.file.offset("I", p)) for p in places)
 

@@ -37,7 +37,7 @@ def read_map(data: bytes) -> dict[str, int | float | bool]:
 def _entries(data: bytes, at: int, width: int) -> dict[str, int | float | bool]:
     count = _unsigned(data, at - width, width)
     if count > _MOST_OPTIONS:
-        raise BadInput(f"custom options name {count} entries, at most {_MOST_OPTIONS} are expected")
+        raise BadInput(f"custom options name {count} entries, expected at most {_MOST_OPTIONS}")
     key_width = _unsigned(data, at - 2 * width, width)
     keys = _back(data, at - 3 * width, width)
     found: dict[str, int | float | bool] = {}

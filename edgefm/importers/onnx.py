@@ -125,7 +125,7 @@ def _on_its_scales(path: Path, graph: Graph) -> Graph:
     try:
         return check_graph(integer_graph(graph))
     except UnsupportedModel as error:
-        warn(CalibrationWarning(f"{path}: {error}: the file's scales are left out, and the network "
+        warn(CalibrationWarning(f"{path}: {error}: the file's scales are ignored, and the network "
                                 "is quantized with --calib like a float one"), stacklevel=2)
         return float_graph(graph)
     except BadInput as error:

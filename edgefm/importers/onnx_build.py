@@ -95,9 +95,9 @@ class Build:
         """Count bytes of constants before they are made; beyond the limit UnsupportedModel."""
         self.left -= size
         if self.left < 0:
-            raise self.fail(call, "the constants made so far take too much memory, at most "
-                                  f"{_PER_BYTE} bytes per byte of the file and {_ALLOWANCE} more "
-                                  "are expected")
+            raise self.fail(call, "the constants made so far take too much memory, expected at "
+                                  f"most {_PER_BYTE} bytes per byte of the file and {_ALLOWANCE} "
+                                  "more")
 
     def constant(self, call: Call, name: str, data: Array, source: str = "",
                  axis: int | None = None) -> int:

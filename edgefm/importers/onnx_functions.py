@@ -33,7 +33,7 @@ def inlined(path: object, model: onnx.ModelProto) -> onnx.ModelProto:
         return inline_local_functions(model)
     except Exception as error:  # whatever ONNX makes of a hostile function
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise BadInput(f"{path}: its functions cannot be put in place: {line[:200]}") from error
+        raise BadInput(f"{path}: its functions cannot be inlined: {line[:200]}") from error
 
 
 def _size(path: object, bodies: Mapping[_Key, onnx.FunctionProto], known: dict[_Key, int],

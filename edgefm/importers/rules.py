@@ -78,7 +78,7 @@ class _Layer:
     def image(self) -> tuple[int, int, int]:
         """(height, width, channels) of input 0, which must have four dimensions."""
         shape = self.input(0).shape
-        self.expect(len(shape) == 4, f"input of shape {shape}, [1,H,W,C] is expected")
+        self.expect(len(shape) == 4, f"input of shape {shape}, expected [1,H,W,C]")
         return shape[1], shape[2], shape[3]
 
 
@@ -92,7 +92,7 @@ def output_shapes(node: Node, tensors: Sequence[Tensor], where: str) -> tuple[Sh
         raise UnsupportedModel(f"{where}: edgefm has no such operator")
     least, most = record.inputs
     ins = [tensors[t] if t >= 0 else None for t in node.inputs]
-    expect(least <= len(ins) <= most, where, f"{len(ins)} inputs, {least} to {most} are expected")
+    expect(least <= len(ins) <= most, where, f"{len(ins)} inputs, expected {least} to {most}")
     expect(len(node.outputs) == record.outputs, where,
            f"{len(node.outputs)} outputs, {record.outputs} expected")
     layer = _Layer(node, ins, [tensors[t] for t in node.outputs], where)
@@ -114,7 +114,7 @@ def _check_weights(layer: _Layer) -> tuple[Tensor, Tensor]:
         quant = w.quant or Quant((), ())
         layer.expect(quant.axis in (None, output_axis(op)),
                      f"weights are quantized along dimension {quant.axis}, "
-                     f"{output_axis(op)} is expected", UnsupportedModel)
+                     f"expected {output_axis(op)}", UnsupportedModel)
         layer.expect(w.dtype == "uint8" or not any(quant.zero_point),
                      "int8 weights with a zero point are not supported", UnsupportedModel)
     return x, w
@@ -126,10 +126,10 @@ def _check_bias(layer: _Layer, channels: int) -> None:
         return
     dtype = "float32" if layer.input(0).dtype == "float32" else "int32"
     layer.expect(bias.data is not None, "its bias is not constant", UnsupportedModel)
-    layer.expect(bias.dtype == dtype, f"bias is {bias.dtype}, {dtype} is expected",
+    layer.expect(bias.dtype == dtype, f"bias is {bias.dtype}, expected {dtype}",
                  UnsupportedModel)
     layer.expect(bias.shape == (channels,),
-                 f"bias has shape {bias.shape}, ({channels},) is expected")
+                 f"bias has shape {bias.shape}, expected ({channels},)")
     layer.expect(bias.quant is None or not any(bias.quant.zero_point),
                  "a bias with a zero point is not supported", UnsupportedModel)
 
@@ -153,7 +153,7 @@ def _window(layer: _Layer, kernel: tuple[int, int], dilation: tuple[int, int]) -
 
 def _conv2d(layer: _Layer) -> tuple[Shape, ...]:
     x, w = _check_weights(layer)
-    layer.expect(len(w.shape) == 4, f"weights have shape {w.shape}, [O,kh,kw,I] is expected")
+    layer.expect(len(w.shape) == 4, f"weights have shape {w.shape}, expected [O,kh,kw,I]")
     channels = layer.image()[2]
     layer.expect(w.shape[3] == channels,
                  f"weights of {w.shape[3]} channels on an input of {channels}", UnsupportedModel)
@@ -165,7 +165,7 @@ def _conv2d(layer: _Layer) -> tuple[Shape, ...]:
 def _depthwise(layer: _Layer) -> tuple[Shape, ...]:
     x, w = _check_weights(layer)
     layer.expect(len(w.shape) == 4 and w.shape[0] == 1,
-                 f"weights have shape {w.shape}, [1,kh,kw,C] is expected")
+                 f"weights have shape {w.shape}, expected [1,kh,kw,C]")
     channels, multiplier = layer.image()[2], layer.node.attrs["multiplier"]
     layer.expect(w.shape[3] == channels * multiplier,
                  f"{w.shape[3]} filters for {channels} channels times {multiplier}")
@@ -176,7 +176,7 @@ def _depthwise(layer: _Layer) -> tuple[Shape, ...]:
 
 def _fully_connected(layer: _Layer) -> tuple[Shape, ...]:
     x, w = _check_weights(layer)
-    layer.expect(len(w.shape) == 2, f"weights have shape {w.shape}, [O,I] is expected")
+    layer.expect(len(w.shape) == 2, f"weights have shape {w.shape}, expected [O,I]")
     outputs, inputs = w.shape
     _check_bias(layer, outputs)
     count = math.prod(x.shape)
@@ -244,13 +244,13 @@ def _unary(layer: _Layer) -> tuple[Shape, ...]:
     record = OPERATORS[layer.node.op]
     for name in record.attrs:
         value = float(layer.node.attrs[name])
-        layer.expect(math.isfinite(value), f"{name} is {value}, a finite number is expected")
+        layer.expect(math.isfinite(value), f"{name} is {value}, expected a finite number")
     scales = [t.quant.scale[0] for t in (layer.input(0), layer.outs[0])
               if t.dtype in BYTES and t.quant is not None]
     if len(scales) == 2:
         layer.expect(scales[1] > record.finest * scales[0],
-                     f"output scale {scales[1]:g} for an input scale {scales[0]:g}, more than "
-                     f"{record.finest:g} of it is expected", UnsupportedModel)
+                     f"output scale {scales[1]:g} for an input scale {scales[0]:g}, expected more "
+                     f"than {record.finest:g} of it", UnsupportedModel)
     return _elementwise(layer)
 
 
@@ -261,7 +261,7 @@ def _batch_matmul(layer: _Layer) -> tuple[Shape, ...]:
         operand = layer.input(k)
         layer.expect(operand.data is None, f"{quoted(operand.name)} is constant", UnsupportedModel)
         layer.expect(operand.dtype == layer.input(0).dtype and len(operand.shape) >= 2,
-                     f"{operand.dtype} {operand.shape}, matrices of one type are expected")
+                     f"{operand.dtype} {operand.shape}, expected matrices of one type")
         turned = (*operand.shape[:-2], operand.shape[-1], operand.shape[-2])
         shapes.append(turned if layer.node.attrs[name] else operand.shape)
     a, b = shapes
@@ -275,7 +275,7 @@ def _batch_matmul(layer: _Layer) -> tuple[Shape, ...]:
 
 def _softmax(layer: _Layer) -> tuple[Shape, ...]:
     layer.expect(0 < layer.node.attrs["beta"] < math.inf,
-                 f"beta is {layer.node.attrs['beta']}, a number above 0 is expected")
+                 f"beta is {layer.node.attrs['beta']}, expected a number above 0")
     return _elementwise(layer)
 
 
@@ -314,7 +314,7 @@ def _pack(layer: _Layer) -> tuple[Shape, ...]:
 def _resize(layer: _Layer) -> tuple[Shape, ...]:
     layer.same_type()
     channels, shape = layer.image()[2], layer.outs[0].shape
-    layer.expect(len(shape) == 4, f"output of shape {shape}, [1,H,W,C] is expected")
+    layer.expect(len(shape) == 4, f"output of shape {shape}, expected [1,H,W,C]")
     both = layer.node.attrs["align_corners"] and layer.node.attrs["half_pixel_centers"]
     layer.expect(not both, "align_corners excludes half_pixel_centers")
     return ((layer.input(0).shape[0], shape[1], shape[2], channels),)
@@ -332,7 +332,7 @@ def _detection(layer: _Layer) -> tuple[Shape, ...]:
     layer.types(*((x, "float32") for x in _MAPS))
     for part in (scores, anchors):
         layer.expect(part.dtype == boxes.dtype, f"{quoted(part.name)} is {part.dtype}, "
-                     f"{boxes.dtype} is expected", UnsupportedModel)
+                     f"expected {boxes.dtype}", UnsupportedModel)
     layer.expect(anchors.data is not None, "its anchors are not constant", UnsupportedModel)
     layer.expect(scores.data is None, "its scores are constant", UnsupportedModel)
     layer.expect(anchors.dtype == "float32" or anchors.quant is not None, "anchors need a scale")

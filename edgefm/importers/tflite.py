@@ -71,10 +71,10 @@ def parse_tflite(data: bytes, name: str, faults: Faults | None = None) -> Graph:
 def _read_model(model: Table, name: str, most: int, faults: Faults) -> Graph:
     version = model.number(ModelSlot.VERSION, "I")
     if version != VERSION:
-        raise BadInput(f"TFLite schema version {version}, {VERSION} is expected")
+        raise BadInput(f"TFLite schema version {version}, expected {VERSION}")
     subgraphs = model.tables(ModelSlot.SUBGRAPHS)
     if len(subgraphs) != 1:
-        raise UnsupportedModel(f"it has {len(subgraphs)} subgraphs, 1 is expected")
+        raise UnsupportedModel(f"it has {len(subgraphs)} subgraphs, expected 1")
     subgraph = subgraphs[0]
     buffers = [_read_buffer(b) for b in model.tables(ModelSlot.BUFFERS)]
     tables = subgraph.tables(SubgraphSlot.TENSORS)
@@ -232,7 +232,7 @@ def _read_options(table: Table, code: str) -> dict[str, Any]:
         return {}
     kind = table.number(OperatorSlot.OPTIONS_TYPE, "B")
     if kind not in (0, spec.kind):
-        raise BadInput(f"it has options of type {kind}, {spec.kind} is expected")
+        raise BadInput(f"it has options of type {kind}, expected {spec.kind}")
     found = table.table(OperatorSlot.OPTIONS) if kind else None
     if found is None:
         return {name: default for name, _, default in spec.fields}

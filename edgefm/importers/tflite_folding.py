@@ -39,7 +39,7 @@ def fold_layer(layer: Layer) -> Array | None:
 
 def _shape(layer: Layer) -> Array:
     if layer.outputs[0].dtype not in _INTEGERS:
-        raise BadInput(f"a shape of type {layer.outputs[0].dtype}, int32 or int64 is expected")
+        raise BadInput(f"a shape of type {layer.outputs[0].dtype}, expected int32 or int64")
     return np.array(layer.tensor(0).shape, layer.outputs[0].dtype)
 
 

@@ -46,7 +46,7 @@ class Layer:
         """The one integer of constant input i."""
         numbers = self.constant(i)
         if len(numbers) != 1:
-            raise BadInput(f"input {i} has {len(numbers)} elements, 1 is expected")
+            raise BadInput(f"input {i} has {len(numbers)} elements, expected 1")
         return numbers[0]
 
     def axis(self, axis: int, of: int = 0, more: int = 0) -> int:

@@ -22,8 +22,8 @@ def read_pad_with(layer: Layer) -> Attrs:
     """PADV2: the value has the input's type and scale."""
     x, value = layer.tensor(0), layer.tensor(2)
     if value.data is None or value.data.size != 1 or value.dtype != x.dtype:
-        raise UnsupportedModel(f"it pads with {value.dtype} {value.shape}, one constant "
-                               f"{x.dtype} is expected")
+        raise UnsupportedModel(f"it pads with {value.dtype} {value.shape}, expected one constant "
+                               f"{x.dtype}")
     return {"padding": _pairs(layer.constant(1)), "value": value.data.ravel()[0].item()}
 
 

@@ -40,7 +40,7 @@ def _window(layer: Layer, kernel: tuple[int, int], dilation: tuple[int, int]) ->
     if min(*kernel, *stride, *dilation) < 1 or len(shape) != 4:
         raise BadInput(f"kernel {kernel}, stride {stride}, dilation {dilation} on shape {shape}")
     if options["padding"] not in (Padding.SAME, Padding.VALID):
-        raise BadInput(f"padding {options['padding']}, 0 or 1 is expected")
+        raise BadInput(f"padding {options['padding']}, expected 0 or 1")
     padding = ((0, 0), (0, 0)) if options["padding"] == Padding.VALID else tuple(
         same_padding(*row) for row in zip(shape[1:3], kernel, stride, dilation, strict=True))
     return {"stride": stride, "padding": padding, "activation": layer.activation()}
@@ -49,7 +49,7 @@ def _window(layer: Layer, kernel: tuple[int, int], dilation: tuple[int, int]) ->
 def _conv(layer: Layer) -> Attrs:
     shape = layer.tensor(1).shape
     if len(shape) != 4:
-        raise BadInput(f"weights have shape {shape}, four dimensions are expected")
+        raise BadInput(f"weights have shape {shape}, expected four dimensions")
     dilation = layer.options["dilation_h"], layer.options["dilation_w"]
     return _window(layer, (shape[1], shape[2]), dilation) | {"dilation": dilation}
 
@@ -61,7 +61,7 @@ def _transpose_conv(layer: Layer) -> Reading:
     if len(weights) != 4 or len(output) != 4 or min(*stride, *weights, *output) < 1:
         raise BadInput(f"weights of shape {weights}, stride {stride} for an output of {output}")
     if layer.options["padding"] not in (Padding.SAME, Padding.VALID):
-        raise BadInput(f"padding {layer.options['padding']}, 0 or 1 is expected")
+        raise BadInput(f"padding {layer.options['padding']}, expected 0 or 1")
     before = (0, 0) if layer.options["padding"] == Padding.VALID else tuple(
         same_padding(n, k, s, 1)[0]
         for n, k, s in zip(output[1:3], weights[1:3], stride, strict=True))
@@ -140,7 +140,7 @@ def _detection(layer: Layer) -> Attrs:
         value = options.get(name)
         least = -_MOST_OPTION if name == "nms_score_threshold" else 0  # of scores of any sign
         if value is None or not least <= value < _MOST_OPTION or (kind is int and value < 1):
-            raise BadInput(f"option {name!r} is {value}, a number above 0 is expected")
+            raise BadInput(f"option {name!r} is {value}, expected a number above 0")
         attrs[name] = kind(value)
     return attrs
 

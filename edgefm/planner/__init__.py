@@ -146,7 +146,7 @@ def _fixed_plan(layout: Layout, target: Target, objective: str, cut: str,
     if target.fast_bytes is not None and plan.fast_bytes > target.fast_bytes:
         tallest = max(plan.stages, key=lambda s: s.fast_bytes)
         raise Infeasible(f"{layout.program.name}: cut at {cut!r}, the plan needs {plan.fast_bytes} "
-                         f"bytes of fast memory, {target.fast_bytes} are offered, set by the "
+                         f"bytes of fast memory, got {target.fast_bytes}; set by the "
                          f"stage up to {short(tallest.operators[-1], MOST_IN_A_SENTENCE)}",
                          plan.fast_bytes, tallest.name)
     return plan

@@ -236,8 +236,8 @@ class _Builder:
         cap, pooled = self.storage.cap_of(stream), self.choice.pooled
         if pooled and cap is None:
             raise Infeasible(f"{self.program.name}: "
-                             f"{short(s.name, MOST_IN_A_SENTENCE)} does not fit fast memory, and "
-                             "as it cannot be coded, not the page pool either", 0, "")
+                             f"{short(s.name, MOST_IN_A_SENTENCE)} does not fit into fast memory, "
+                             "and not into the page pool, as it cannot be coded", 0, "")
         rows, row_bytes = self.storage.rows(stream, s)
         slot = 0 if pooled else self.storage.slot_bytes(stream, s, self.target)
         return StoredMap(s.name, stream, 0, slot, rows, row_bytes, self.storage.codec_of(stream),
@@ -292,7 +292,7 @@ class _Builder:
         addresses, self.external_bytes = place(items) if items else ([], 0)
         if self.external_bytes > self.target.external_bytes:
             raise Infeasible(f"{self.program.name}: the plan needs {self.external_bytes} bytes of "
-                             f"external memory, {self.target.external_bytes} are offered", 0, "")
+                             f"external memory, got {self.target.external_bytes}", 0, "")
         for i, address in zip(outside, addresses, strict=True):
             self.maps[i] = replace(self.maps[i], address=address)
         for i, m in enumerate(self.maps):

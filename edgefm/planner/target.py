@@ -95,7 +95,7 @@ def _check_value(path: Path, key: str, value: object) -> None:
     shown = repr(value)[:60]
     if key in _TEXTS:
         if not isinstance(value, str):
-            raise BadInput(f"{path}: {key} = {shown}; expected a text")
+            raise BadInput(f"{path}: {key} = {shown}; expected text")
         if key == "kernels" and value not in KERNEL_SETS:
             raise BadInput(f"{path}: kernels = {shown}; expected one of {', '.join(KERNEL_SETS)}")
         return

@@ -157,7 +157,7 @@ def coarsen(graph: Graph, stored: Mapping[int, int], samples: Sequence[Array], b
     """
     if len(samples) < 2:
         raise BadInput(f"{graph.name}: one calibration file; expected at least two, so that the "
-                       "budget is measured on other files than the steps are fitted on")
+                       "budget is measured on files that the steps are not fitted to")
     transferred = _transferred(graph, stored) if how.maps else {}
     if not transferred and not how.weights:
         raise BadInput(f"{graph.name}: the plan stores no map whose step could change; a budget "

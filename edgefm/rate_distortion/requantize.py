@@ -139,7 +139,7 @@ def _spread(graph: Graph, steps: Mapping[int, float], least: float) -> dict[int,
         if not least <= factor < float("inf"):
             raise BadInput(f"{name}: step times {factor}; expected a factor of at least {least:g}")
         if t not in group_of:
-            raise BadInput(f"{name}: its scale is prescribed; expected a map inside the network")
+            raise BadInput(f"{name}: its scale is fixed; expected a map inside the network")
         for tied in group_of[t]:
             other = graph.tensors[tied]
             if factor < 1 and other.quant and other.zero_point != _LOWEST[other.dtype]:

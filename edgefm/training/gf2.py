@@ -113,8 +113,8 @@ def read_pupil(path: Path, options: argparse.Namespace) -> Pupil:
                            f"{', '.join(names) or 'none that it has'}")
     chosen = {names[name] for name in options.maps or names}
     if not chosen:
-        raise BadInput(f"{path}: no bottleneck maps, which convolutions read and make more "
-                       "channels of; nothing to code")
+        raise BadInput(f"{path}: got no bottleneck map, expected one that a convolution expands to "
+                       "more channels")
     return Pupil(graph, inputs, ranges, ranges.get(into.name, known),
                  {name: group for name, group in found.items() if name in chosen})
 

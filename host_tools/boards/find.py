@@ -47,7 +47,7 @@ def choose(named: str | None) -> str:
         return boards[0].url
     if not boards:
         raise BadInput("no board is connected or running; ./inv flash --board sim starts one, "
-                       "`edgefm connect PORT` or EDGEFM_BOARD names one")
+                       "`edgefm connect PORT` or EDGEFM_BOARD selects one")
     names = ", ".join(f"{board.name} ({board.url})" for board in boards)
-    raise BadInput(f"{len(boards)} boards are there: {names}; name one with `edgefm connect PORT` "
-                   "or EDGEFM_BOARD")
+    raise BadInput(f"found {len(boards)} boards: {names}; select one with `edgefm connect PORT` or "
+                   "EDGEFM_BOARD")

@@ -47,7 +47,7 @@ def _named(path: Path) -> Path:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     _check_owner(path, path.stat())
     if path.stat().st_mode & OTHERS_WRITE:
-        raise BadInput(f"{path}: others may write there; type: chmod go-w {path}")
+        raise BadInput(f"{path}: other users may write there; type: chmod go-w {path}")
     return path
 
 

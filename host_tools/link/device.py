@@ -114,9 +114,9 @@ class Device(Store):
         return read_run_end(self._sized(":run", RUN_END.size))
 
     def _ended(self, end: RunEnd, run: int) -> RunEnd:
-        """The end of a run that the device said went well. Raises DeviceError when it did not."""
+        """The end of a run. Raises DeviceError when the run failed."""
         if end.run != run:
-            raise BadMessage(f"{self._name}: tells how run {end.run} ended, expected run {run}")
+            raise BadMessage(f"{self._name}: reported the end of run {end.run}, expected run {run}")
         if end.status != Status.OK:
             raise DeviceError(f"{self._name}: run {run} ended with {status_text(end.status)}",
                               end.status)

@@ -151,16 +151,16 @@ class Requests:
         if name is not None:
             self._transport.write(LEAVE)
             raise LinkError(f"{self._transport.name}: {name} answers here, not edgefm's firmware; "
-                            "`mpremote` talks to it, ./inv flash brings edgefm to a board")
+                            "`mpremote` talks to it, ./inv flash installs edgefm on a board")
 
     def _check(self, vigil: Vigil, what: str) -> None:
-        """Raise what a device deserves that is silent, or answers and gets nowhere."""
+        """Raise an error for a device that is silent, or answers without progress."""
         if vigil.silent:
             raise LinkTimeout(f"{self._transport.name}: no answer to {what} in "
                               f"{vigil.timing.silence:g} s")
         if vigil.pointless:
-            raise BadMessage(f"{self._transport.name}: {vigil.idle} answers in a row, none of them "
-                             f"brings {what} forward")
+            raise BadMessage(f"{self._transport.name}: {vigil.idle} answers in a row without "
+                             f"progress in {what}")
 
     def _hello(self, frame: int) -> Line:
         nonce = secrets.randbits(32)

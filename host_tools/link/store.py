@@ -176,9 +176,9 @@ class Store:
         largest = self.space().largest
         if error.status == Status.REFUSED and size > largest and self.find(name):
             return Infeasible(
-                f"{self._name}: no room for {size} bytes beside the {name} that is there "
-                f"({largest} free in one piece); --replace takes the old one away first, and a "
-                "power cut then loses both", size, name)
+                f"{self._name}: no room for {size} bytes beside the stored {name} "
+                f"({largest} free in one piece); --replace removes the old file first, and a power "
+                "cut then loses both", size, name)
         return Infeasible(f"{self._name}: {name} needs {size} bytes of the store, the largest free "
                           f"piece has {largest}", size, name)
 

@@ -126,7 +126,7 @@ class Joulescope(Meter):
             for topic, message, _ in messages:
                 self._take(topic, message)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise BadMessage(f"{self._path}: a message that is none: {type(error).__name__} "
+            raise BadMessage(f"{self._path}: an invalid message: {type(error).__name__} "
                              f"{error}") from None
         return self._piece(messages[-1][2])
 

@@ -83,7 +83,7 @@ def open_meter(text: str) -> Meter | None:
     if not options.where and kind in (ppk2.KIND, lpm01a.KIND, hwmon.KIND):
         places = driver.find()
         if not places:
-            raise BadInput(f"meter {kind}: none is plugged in; {kind}:PLACE names one")
+            raise BadInput(f"meter {kind}: none is plugged in; {kind}:PLACE selects one")
         options = MeterOptions(places[0], options.values)
     meter: Meter = driver.open_meter(options)
     return meter

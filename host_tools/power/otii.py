@@ -62,7 +62,7 @@ class Connection:
             if answer.get("trans_id") == number and answer.get("type") != "progress":
                 break
         else:
-            raise BadMessage(f"{self.name}: {MOST_OTHERS} lines, none the answer to {command}")
+            raise BadMessage(f"{self.name}: {MOST_OTHERS} lines without the answer to {command}")
         if answer.get("type") == "error":
             raise DeviceError(f"{self.name}: {command}: "
                               f"{' '.join(str(answer.get('data', answer)).split())[:200]}", -1)
@@ -150,7 +150,7 @@ class Otii(Meter):
         try:
             return self._new(timeout)
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-            raise BadMessage(f"{self._connection.name}: an answer that is none: "
+            raise BadMessage(f"{self._connection.name}: an invalid answer: "
                              f"{type(error).__name__} {error}") from None
 
     def _new(self, timeout: float) -> Piece | None:

@@ -184,12 +184,12 @@ def open_files(path: Path) -> FolderFiles:
     if path.is_dir():
         files = FolderFiles(path)
         if not files.names() and not (path / META).is_file():
-            raise BadInput(f"{path}: no recording: neither {META} nor a channel in it")
+            raise BadInput(f"{path}: not a recording: neither {META} nor a channel in it")
         return files
     with open_file(path, MOST_FILE) as file:
         magic = file.read(4)
     if magic != b"PK\3\4":
-        raise BadInput(f"{path}: no recording: expected a folder or a zip of one")
+        raise BadInput(f"{path}: not a recording: expected a folder or a zip of one")
     return ZipFiles(path)
 
 

@@ -105,7 +105,7 @@ class Recording:
         if not isinstance(meta, dict):
             return {}
         if meta.get("format") != FORMAT or not isinstance(meta.get("version"), int):
-            raise BadInput(f"{self.path}: meta.json is not of a recording of edgefm")
+            raise BadInput(f"{self.path}: meta.json does not describe an edgefm recording")
         if meta["version"] > VERSION:
             raise BadInput(f"{self.path}: recorded by a newer edgefm (version {meta['version']}, "
                            f"this one reads {VERSION}); update edgefm")

@@ -107,7 +107,7 @@ def test_space_is_told_and_kept_up_to_date(sim):
 def test_a_file_that_does_not_fit_beside_its_old_self_needs_replace(sim):
     with sim("--flash-bytes", 65536) as device:
         device.put("a", bytes(40_000))
-        with pytest.raises(Infeasible, match="--replace takes the old one away first"):
+        with pytest.raises(Infeasible, match="--replace removes the old file first"):
             device.put("a", bytes(41_000))
         assert device.get("a") == bytes(40_000)
         device.put("a", bytes(41_000), replace=True)

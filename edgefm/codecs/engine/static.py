@@ -61,7 +61,7 @@ def unpack(tables: bytes, channels: int, middle: int, most: int) -> Front:
     if not 1 <= maps <= MAPS or len(tables) != end + middle + (channels if maps > 1 else 0):
         raise BadContainer(f"tables of {len(tables)} bytes do not fit {channels} channels")
     if tables[1] + tables[2] > ONE or max(tables[HEAD:end]) > most or any(w >= maps for w in which):
-        raise BadContainer("tables with taps, a class or a map that no table has")
+        raise BadContainer("tables with taps, a class or a map out of range")
     split = tuple(tables[HEAD + i * CLASSES:][:CLASSES] for i in range(maps))
     return Front((tables[1], tables[2]), tables[3], split, which)
 

@@ -49,7 +49,7 @@ def test_a_group_says_what_plain_keywords_say(model: Path) -> None:
     ({"budget": 0.3}, r"budget: got 0.3, expected edgefm.LossBudget\(…\)"),
     ({"quality": "good"}, "quality: got 'good', expected one of even, rows"),
     ({"quality": 3}, "quality: got 3, expected edgefm.Quality"), ({"calib": 3}, "calib: got 3"),
-    ({"objective": 3}, "objective: got 3, expected a text")])
+    ({"objective": 3}, "objective: got 3, expected text")])
 def test_what_makes_no_sense_is_one_clear_line(model: Path, given: CompileKeywords,
                                                words: str) -> None:
     with pytest.raises(BadInput, match=words):

@@ -45,5 +45,5 @@ def test_what_makes_no_sense_is_one_clear_line(package: Path, labels: Path) -> N
     for word in ("views", "limit", "workers"):
         with pytest.raises(BadInput, match=f"{word}: got 0, expected a whole number 1..1048576"):
             edgefm.validate(package, labels.parent, labels, **{word: 0})
-    with pytest.raises(BadInput, match="got fast for a package, which is compiled"):
+    with pytest.raises(BadInput, match="got fast for a package, which is already compiled"):
         edgefm.validate(package, labels.parent, labels, fast="4K")

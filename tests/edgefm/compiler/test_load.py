@@ -21,7 +21,7 @@ from edgefm.package.read import read_info
 @pytest.mark.parametrize(("inputs", "options", "text"), [
     ("x", CompileOptions(), r"expected --calib DIR with .* --preprocess raw\|tf"),
     ("x", CompileOptions(preprocess="raw"), "calibration files are needed; expected --calib DIR"),
-    ("x", CompileOptions(calib=Path()), r"must be said: --preprocess raw\|tf"),
+    ("x", CompileOptions(calib=Path()), r"is float; expected --preprocess raw\|tf"),
     ("xz", CompileOptions(), r"float network with 2 inputs \('x', 'z'\); expected one"),
     ("xz", CompileOptions(preprocess="raw", calib=Path()), r"2 inputs \('x', 'z'\); expected one")])
 def test_what_a_float_network_lacks_is_said_at_once_and_names_its_file(
@@ -91,7 +91,7 @@ def test_pictures_among_arrays_have_to_be_explained(tmp_path: Path) -> None:
     shape = (1, 4, 5, 3)
     model, calib = float_file(tmp_path, *shape), float_samples(tmp_path / "calib", shape)
     Image.new("RGB", (9, 9)).save(calib / "x.png")
-    with pytest.raises(BadInput, match="must be said: --preprocess"):
+    with pytest.raises(BadInput, match="is float; expected --preprocess"):
         compile_model(model, CompileOptions(calib=calib))
     with pytest.raises(BadInput, match=r"x\.png: nothing says how a picture becomes"):
         compile_model(model, CompileOptions(calib=calib, pictures=False))

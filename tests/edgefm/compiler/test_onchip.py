@@ -83,7 +83,7 @@ def test_with_room_for_everything_nothing_is_pooled(calib: Path) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_impossible_wishes_are_refused(calib: Path) -> None:
     model = Model(classifier(), classifier(), None, "")
-    with pytest.raises(BadInput, match="budget in bytes is for external memory"):
+    with pytest.raises(BadInput, match="budget in bytes needs external memory"):
         compile_loaded(model, options(calib, byte_budget=1000))
     for file in sorted(calib.glob("*.npy"))[3:]:
         file.unlink()

@@ -229,7 +229,7 @@ def test_a_network_with_operators_left_in_float_is_a_float_one(tmp_path: Path) -
     x = net.linear("Conv", x, (8, 4, 3, 3), 0.03)
     net.pair(net.node("Mul", (x, x)), 0.1, 0, "y")
     with pytest.warns(CalibrationWarning, match="stays in float, with no QuantizeLinear behind it: "
-                                                "the file's scales are left out") as told:
+                                                "the file's scales are ignored") as told:
         graph = loaded(tmp_path, model(net.nodes, net.constants))
     assert "\n" not in str(told[0].message) and "net.onnx" in str(told[0].message)
     assert [n.op for n in graph.nodes] == ["conv2d", "mul"] and graph.is_float()

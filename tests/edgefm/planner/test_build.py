@@ -135,7 +135,7 @@ def _meet_outside(plan: Plan, a: int, b: int) -> bool:
 
 def test_too_little_external_memory_says_what_is_needed() -> None:
     layout = analyze(lower(chain()))
-    with pytest.raises(Infeasible, match="needs 5120 bytes of external memory, 5119 are offered"):
+    with pytest.raises(Infeasible, match="needs 5120 bytes of external memory, got 5119"):
         by_hand(layout, 2, 5, target=Target(external_bytes=5119))
     assert by_hand(layout, 2, 5, target=Target(external_bytes=5120)).external_bytes == 5120
 

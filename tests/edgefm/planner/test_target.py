@@ -39,7 +39,7 @@ def test_a_file_sets_what_it_names_and_leaves_the_rest(tmp_path: Path) -> None:
     ("weight_cost = '3'", "weight_cost = '3'; expected a number"),
     ("fast_bytes = 1.5", "fast_bytes = 1.5; expected a whole number"),
     ("fast_bytes = true", "fast_bytes = True; expected a whole number"),
-    ("name = 3", "name = 3; expected a text"),
+    ("name = 3", "name = 3; expected text"),
     ("[memory]\nfast = 3", "unknown key 'memory'"),
     ("fast_bytes =", "not a TOML file"),
     ("\xff\x00", "not a text file"),

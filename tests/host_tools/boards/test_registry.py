@@ -105,7 +105,7 @@ def test_a_named_folder_in_which_others_may_write_is_refused(tmp_path, monkeypat
     monkeypatch.setenv("EDGEFM_BOARDS", str(tmp_path / "open"))
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(0o777)
-    with pytest.raises(BadInput, match="others may write there; type: chmod"):
+    with pytest.raises(BadInput, match="other users may write there; type: chmod"):
         registry.folder()
 
 

@@ -209,7 +209,7 @@ def test_the_environment_names_the_board_and_connect_another(start, edgefm, fail
     monkeypatch.setenv("EDGEFM_BOARD", "sim")
     assert "no board sim is running" in fails("ls")
     monkeypatch.setenv("EDGEFM_BOARD", "")
-    assert "2 boards are there" in fails("ls") and "EDGEFM_BOARD" in fails("ls")
+    assert "found 2 boards" in fails("ls") and "EDGEFM_BOARD" in fails("ls")
 
 
 def test_ls_takes_names_and_says_what_is_there_instead(start, edgefm, edgefm_json, fails, net):
@@ -239,7 +239,7 @@ def test_no_board_or_several_without_a_name_are_an_error(start, fails, edgefm):
     assert "no board is connected" in edgefm("devs")
     urls = start(name="one"), start(name="two")
     complaint = fails("ls")
-    assert "2 boards are there" in complaint and all(url in complaint for url in urls)
+    assert "found 2 boards" in complaint and all(url in complaint for url in urls)
 
 
 def test_what_the_device_cannot_run_is_refused_before_it_is_sent(start, fails, edgefm, net):
@@ -293,7 +293,7 @@ def test_a_full_store_is_told_with_need_and_have(start, fails, edgefm, net, tmp_
     complaint = fails("cp", tmp_path / "big", ":other")
     assert "other needs 20000 bytes of the store, the largest free piece has" in complaint
     (tmp_path / "big").write_bytes(bytes(21_000))
-    assert "--replace takes the old one away first" in fails("cp", tmp_path / "big", ":")
+    assert "--replace removes the old file first" in fails("cp", tmp_path / "big", ":")
     assert "read back" in edgefm("cp", "--replace", tmp_path / "big", ":")
 
 

@@ -123,7 +123,7 @@ def test_a_run_that_ended_with_an_error_is_one_however_the_reply_was(board, liar
 
 def test_the_end_of_another_run_is_refused(board, liar, info):
     liar.reads[":run"] = Read(RUN_END.pack(3, 77, 0, 0, 0, *[0] * 7, 0, 0, b"\0" * 32))
-    with pytest.raises(BadMessage, match="tells how run 77 ended, expected run 1"):
+    with pytest.raises(BadMessage, match="reported the end of run 77, expected run 1"):
         run(board, info)
 
 

@@ -152,7 +152,7 @@ def test_answers_that_never_end_are_refused():
     connection._socket = here
     threading.Thread(target=there.sendall, args=(b'{"type": "progress"}\r\n' * 2000,),
                      daemon=True).start()
-    with pytest.raises(BadMessage, match="1000 lines, none the answer"):
+    with pytest.raises(BadMessage, match="1000 lines without the answer"):
         connection.ask("otii_get_devices")
     connection.close()
     there.close()

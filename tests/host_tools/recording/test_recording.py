@@ -314,7 +314,7 @@ def test_a_recording_is_not_written_over(folder):
     lambda p: None])
 def test_what_is_no_recording_is_refused_in_one_line(tmp_path, make):
     make(tmp_path / "x")
-    with pytest.raises(BadInput, match="no recording|no such file") as error:
+    with pytest.raises(BadInput, match="not a recording|no such file") as error:
         Recording(tmp_path / "x")
     assert "\n" not in str(error.value)
 
