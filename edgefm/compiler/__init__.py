@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network becomes a package: `pipeline.py` lists the steps, `options.py` what they are told,
-`plan_fields.py` what is told of a plan; `external.py` and `onchip.py` are the strategies."""
+"""Compiles a network to a package. `pipeline.py` lists the steps, `options.py` has their options,
+`plan_fields.py` describes a plan; `external.py` and `onchip.py` are the strategies."""

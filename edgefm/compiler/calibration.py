@@ -19,8 +19,8 @@ CALIBRATION_IMAGES = 500  # how many files quantize a float network
 CODEC_IMAGES = 16         # how many codec tables are learned from
 POOL_IMAGES = 112         # how many a page pool takes: of seven, one fits tables and sensitivities,
 POOL_PARTS = 7            # two fit caps, four hold the budget
-FEW_FOR_TABLES = 4        # files below which tables are said to be poor
-FEW_FOR_BUDGET = 20       # the same for a budget, which is kept on four in five of them
+FEW_FOR_TABLES = 4        # fewer files give a warning about poor tables
+FEW_FOR_BUDGET = 20       # the same for a budget, which is measured on four in five of them
 
 
 def calibration_files(directory: Path | None, why: str) -> list[Path]:
@@ -59,14 +59,14 @@ def inputs_of(files: Sequence[Path], graph: Graph, preprocess: Preprocess | None
 
 
 def warn_of_few(directory: Path | None, got: int, few: int, consequence: str) -> None:
-    """Say what follows from a folder of fewer files than `few`."""
+    """Warn of the consequence when a folder has fewer files than `few`."""
     if got < few:
         warn(CalibrationWarning(f"{directory}: {got} calibration file{'s' * (got != 1)}, expected "
                                 f"at least {few}: {consequence}"), stacklevel=3)
 
 
 def _warn_of_small(files: Sequence[Path], preprocess: Preprocess | None, target: InputInfo) -> None:
-    """Say when the first picture has less than half the input's pixels on either side."""
+    """Warn when the first picture has less than half of the input's pixels on each side."""
     pictures = [path for path in files if path.suffix.lower() not in ARRAYS]
     if preprocess is None or not pictures:
         return

@@ -33,8 +33,8 @@ _ONE_IN, _CAPPING = 9, (1, 2)  # of nine calibration files two set caps
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Capping:
-    """What caps are made from: inputs that no table was learned on, the bytes that may cross the
-    port, both ways (None: caps that never act), and what chooses quality maps."""
+    """The inputs for making caps: samples that no table was learned from, the bytes that may cross
+    the port, both ways (None: caps that never act), and the chooser of quality maps."""
 
     samples: Sequence[Array]
     target: Target
@@ -47,7 +47,7 @@ class Capping:
         return self.chooser.neutral(stream, cap) if self.chooser else cap
 
     def usual(self, made: Deployed) -> Plan:
-        """The plan with the caps that the usual picture fits; without a budget as it is."""
+        """The plan with the caps that the usual picture fits; else the plan as it is."""
         plan = made.plan
         capped = {i: one for i, one in made.coded.items() if plan.maps[i].cap}
         if self.budget is None:
@@ -63,9 +63,9 @@ class Capping:
         return usual_cap(whole, min(DEPTH_ROWS, max(rows // _ROWS_PER_DEPTH, 1)))
 
     def widest(self, usual: Plan) -> Plan:
-        """The plan with its caps, all in one proportion, as wide as the budget lets them be.
+        """The plan with its caps scaled by one factor, as wide as the budget allows.
 
-        Raises BadInput when no proportion is small enough.
+        Raises BadInput when no factor is small enough.
         """
         if self.budget is None:
             return usual
@@ -88,12 +88,12 @@ class Capping:
 
 
 def with_caps(plan: Plan, caps: Mapping[str, Cap]) -> Plan:
-    """The same plan, its maps where they were, with the caps of those that have one."""
+    """The same plan with its maps at the same places, and the caps of those that have one."""
     return replace(plan, maps=tuple(replace(m, cap=caps.get(m.name, m.cap)) for m in plan.maps))
 
 
 def _with_sizes(plan: Plan, sizes: Mapping[str, Cap]) -> Plan:
-    """The same plan with caps of these sizes, which keep their quality maps."""
+    """The same plan with caps of these sizes; they keep their quality maps."""
     return with_caps(plan, {m.name: replace(m.cap, per_row=sizes[m.name].per_row,
                                             depth=sizes[m.name].depth)
                             for m in plan.maps if m.cap and m.name in sizes})
@@ -107,8 +107,8 @@ def usual_cap(lengths: Sequence[Sequence[int]], depth_rows: int = DEPTH_ROWS) ->
 
 
 def shared_out(samples: Sequence[Array]) -> tuple[list[Array], list[Array]]:
-    """The files that caps are set on, and those that steps are chosen and judged on. Raises
-    BadInput for too few."""
+    """The files for setting caps, and the files for choosing and measuring steps. Raises BadInput
+    for too few."""
     if len(samples) < 4:
         raise BadInput(f"{len(samples)} calibration files; expected 4 at least, for steps, caps "
                        "and to judge by")

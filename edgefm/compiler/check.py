@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a network can run, layer by layer: everything that stands in its way, at once.
+"""Checks layer by layer whether a network can run, and collects all problems.
 
-A model goes the way of a compilation up to the program, but nothing is calibrated or planned, and
-errors of single layers are kept. A float network is taken with stand-in ranges, because which
-operators it has does not depend on them.
+The check runs the steps of a compilation up to the program, without calibration and planning, and
+collects the errors of single layers. A float network gets placeholder ranges, because its operators
+do not depend on them.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A network's name, how many layers were looked at and how many could not be (shapes of what
-    they read are not known), and those that cannot run."""
+    """A network's name, the number of layers that were checked, the number that could not be
+    checked (the shapes of their inputs are not known), and the layers that cannot run."""
 
     name: str
     layers: int
@@ -56,7 +56,7 @@ class Checked:
 
 
 def check_model(path: Path, input_shape: tuple[int, ...] | None = None) -> Checked:
-    """Everything that stands in a model's way. Raises BadInput for a file that cannot be read."""
+    """All problems of a model. Raises BadInput for a file that cannot be read."""
     faults = Faults(kept=True)
     graph = importers.load(path, input_shape, faults)
     layers = len(graph.nodes) + len(faults.found)
@@ -81,7 +81,7 @@ def _with_ranges(graph: Graph, faults: Faults) -> Graph:
 
 
 def _without(text: str, path: Path, name: str) -> str:
-    """A message without the file's name, which stands above all of them."""
+    """A message without the file's name, which the list shows once."""
     for start in (str(path), path.name, name):
         text = text.removeprefix(f"{start}: ")
     return text

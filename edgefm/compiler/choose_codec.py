@@ -61,7 +61,7 @@ def _given(stream: Stream, one: MapTables, paired: bool) -> CodedMap:
 
 
 def with_tolerance(coded: Mapping[int, CodedMap], tolerance: int) -> dict[int, CodedMap]:
-    """The same, but values within `tolerance` steps of the frame before may be taken from there."""
+    """The same, but values within `tolerance` steps of the previous frame may be reused."""
     own = CODECS["temporal"].id
     return {i: CodedMap(own, temporal.with_tolerance(one.tables, tolerance))
             if one.codec == own else one for i, one in coded.items()}

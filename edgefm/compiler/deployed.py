@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every strategy gives: a network, where its maps go, and how they are coded there."""
+"""The result of every strategy: a network, the places of its maps, and their codecs."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs networks while a float one is quantized: LiteRT for floats, the C runtime for integers.
+"""Runs networks during quantization: float ones in LiteRT, integer ones in the C runtime.
 
-Both are a hundred times faster than NumPy, which stays the witness and stands in where LiteRT is
-not installed or an operator has no TFLite form. Large networks are shared out over all cores; the
-result does not depend on how many there are.
+Both are a hundred times faster than NumPy. NumPy stays the reference, and it is used when LiteRT is
+not installed or an operator has no TFLite form. Large networks are distributed over all cores; the
+result does not depend on the number of cores.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from edgefm.planner.storage import Storage
 from edgefm.quantization.engine import Engine, FloatRun, IntegerRun, Result, Work
 from edgefm.runtime import Runtime
 
-_WORTH_PROCESSES: Final = 2e10  # multiply-adds in all, from which starting them pays
+_WORTH_PROCESSES: Final = 2e10  # multiply-adds in total above which starting them pays
 _AHEAD: Final = 8               # works that wait for a free process
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""External memory: maps that do not stay in fast memory cross a port, coded, maybe within a budget.
+"""Strategy for external memory: maps that leave fast memory cross a port, coded, within a budget.
 
-The plan comes first and says which maps are stored; those get coarser steps, tables, and under a
-budget of bytes for any picture caps. A network whose steps changed is planned again only where it
-is lowered to other operators.
+Planning is first and decides which maps are stored. These maps get coarser steps and tables, and
+also caps if the budget limits the bytes of every picture. A network with new steps is planned again
+only if it is lowered to different operators.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def compile_external(job: Job) -> Deployed:
 
 @dataclass(slots=True, eq=False)
 class External:
-    """One compilation for external memory; `run` is the way in."""
+    """One compilation for external memory; call `run`."""
 
     job: Job
     capping: Capping | None = None
@@ -47,7 +47,7 @@ class External:
     made: dict[Graph, Deployed] = field(default_factory=dict)  # the last: learning takes long
 
     def run(self, samples: Sequence[Array]) -> Deployed:
-        """The network with steps as coarse as the budget allows, judged on `samples`."""
+        """The network with steps as coarse as the budget allows, measured on `samples`."""
         graph, budget, decided = self.job.graph, self.job.budget, None
         if self.job.chooser or (budget and budget.bytes):
             _check_codec(self.job.options.map_codec)
@@ -67,7 +67,7 @@ class External:
             decided, most_map_bytes=made.plan.most_map_bytes))
 
     def _deployed(self, graph: Graph) -> Deployed:
-        """A graph planned and coded, under caps as wide as the budget lets them be."""
+        """A graph planned and coded, under caps as wide as the budget allows."""
         made = self._coded(graph)
         return replace(made, plan=self.capping.widest(made.plan)) if self.capping else made
 
@@ -88,7 +88,7 @@ class External:
         return self.made[graph]
 
     def _planned(self, graph: Graph) -> tuple[Layout, Plan]:
-        """The graph's plan: that of the network as it is where only numbers differ."""
+        """The graph's plan: the plan of the original network if only numbers differ."""
         layout = self.job.layout(graph)
         if self.first is None:
             self.first = layout, self._plan(layout)
@@ -113,7 +113,7 @@ def _check_codec(codec: str) -> None:
 
 
 def _alike(a: Program, b: Program) -> bool:
-    """True when a plan of one program holds for the other: all but numbers is the same.
+    """True when a plan of one program is valid for the other: only numbers differ.
 
     Another scale rarely changes more than numbers: a table of 256 values that becomes the identity
     is lowered to a view.

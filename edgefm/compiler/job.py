@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a strategy has to do: a network, memories, and what the options say about both."""
+"""The input of a strategy: a network, memories, and the options for both."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ class Job:
 
 
 def job_for(model: Model, options: CompileOptions, tick: Callable[[], None]) -> Job:
-    """What the options ask for, with the calibration inputs that it takes.
+    """The job that the options describe, with its calibration inputs.
 
-    Raises BadInput where they contradict each other or the target, without calibration files, or
+    Raises BadInput when options contradict each other or the target, without calibration files, or
     for a file that is not an input.
     """
     target = load_target(options.target).with_budget(options.fast, options.external)
@@ -115,7 +115,7 @@ def _on_chip(options: CompileOptions, target: Target) -> bool:
 
 
 def _check(name: str, options: CompileOptions, target: Target) -> None:
-    """Refuse what the codec, the kernels or the memories cannot do."""
+    """Refuse options that the codec, the kernels or the memories do not allow."""
     packings = KERNEL_SETS[target.kernels].suits
     if options.packing is not None and options.packing not in packings:
         raise BadInput(f"{name}: --packing {options.packing!r}; the {target.kernels} kernels of "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model file to an integer network: imported, and quantized where it is float."""
+"""Imports a model file and quantizes it if it is float."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from edgefm.quantization.choose import (
 from edgefm.quantization.dequantize import dequantized_graph
 from edgefm.shrink.channels import Removed, shrunk
 
-FEW = 32  # calibration files below which a float network's ranges are hardly known
+FEW = 32  # with fewer calibration files, the ranges of a float network are uncertain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +58,7 @@ def load_model(path: Path, options: CompileOptions,
                tick: Callable[[], None] = lambda: None) -> Model:
     """Import a model file; a float network is quantized with the files of `options.calib`.
 
-    Raises BadInput or UnsupportedModel with one line, also when a float network has no calibration.
+    Raises BadInput or UnsupportedModel with one line, also for a float network without calibration.
     """
     source = importers.load(path, options.input_shape)
     with naming(path, source.name):
@@ -114,7 +114,7 @@ def _entered(graph: Graph, entry: Tensor) -> Graph:
 
 
 def _expect_options(source: Graph, options: CompileOptions) -> None:
-    """Name all that a float network lacks at once."""
+    """Name everything that is missing for a float network in one error."""
     shape = source.tensors[source.inputs[0]].shape
     lacks_both = options.calib is None and options.preprocess is None
     if options.pictures and lacks_both and is_picture(shape):

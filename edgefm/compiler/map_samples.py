@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stored maps of calibration files, out of the C runtime's row taps, as codecs see them."""
+"""The stored maps of calibration files, from the C runtime's row taps, in the form for codecs."""
 
 from __future__ import annotations
 

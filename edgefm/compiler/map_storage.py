@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the planner reserves for stored maps: which codecs may code each of them, at what state.
+"""The memory that the planner reserves for stored maps: their possible codecs, and codec state.
 
-It is what the most demanding of the codecs needs, so that the choice among them, which needs
+The planner reserves what the most demanding codec needs. So the choice of a codec, which needs
 calibration maps, can follow the plan.
 """
 
@@ -20,13 +20,13 @@ from edgefm.network.program import Program, Stream
 from edgefm.planner import Storage
 from edgefm.planner.arena import MAX_CODE_BYTES
 
-LOSSLESS = "lossless"  # the shortest of them all, map by map
+LOSSLESS = "lossless"  # the shortest of all lossless codecs, map by map
 LEARNED = frozenset(name for name, codec in CODECS.items() if codec.fit is not no_fit)
 _NONE: Mapping[str, MapTables] = MappingProxyType({})
 
 
 def codecs_to_try(codec: str) -> tuple[str, ...]:
-    """The codecs `--codec` leaves to choose from; none for raw. BadInput for an unknown one."""
+    """The codecs that `--codec` allows; none for raw. Raises BadInput for an unknown one."""
     if codec == LOSSLESS:
         return tuple(name for name in LOSSLESS_CODECS if name != "raw")
     if codec not in CODECS:
@@ -35,7 +35,7 @@ def codecs_to_try(codec: str) -> tuple[str, ...]:
 
 
 def needs_calibration(codec: str) -> bool:
-    """True when tables have to be learned."""
+    """True when the codecs learn tables."""
     return any(name in LEARNED for name in codecs_to_try(codec))
 
 
@@ -43,14 +43,14 @@ def storage_for(program: Program, codec: str,
                 cap_for: Callable[[Stream], Cap | None] | None = None,
                 pooled: bool = False, given: Mapping[str, MapTables] = _NONE,
                 refresh: int = 0, paired: bool = False) -> Storage:
-    """What the planner reserves: every map that a codec can take is coded.
+    """The reserved storage: every map that a codec accepts is coded.
 
-    Maps of `given` tables, by name, have the codec of those whatever `codec` is, and are coded in
-    pairs of rows if those are for pairs; the others are if `paired`, unless they refer to a frame.
+    A map with `given` tables, by name, gets the codec of these tables, and is coded in pairs of
+    rows if they are for pairs. The other maps are coded in pairs if `paired`, unless their codec
+    refers to the previous frame.
 
-    `cap_for` gives what each of them may take at most, where the codec loses nothing itself;
-    `pooled` allows them to be in the page pool. Codecs that refer to the frame before do not in
-    every `refresh`-th one.
+    `cap_for` gives the cap of each map with a lossless codec; `pooled` allows maps in the page
+    pool. Codecs that refer to the previous frame do not refer to it in every `refresh`-th frame.
     """
     names = codecs_to_try(codec)
 
@@ -89,16 +89,16 @@ def storage_for(program: Program, codec: str,
 
 
 def is_codable(stream: Stream, paired: bool = False) -> bool:
-    """Codecs take rows of int8 whose length fits the directory, and learn from the graph's tensors.
+    """True for int8 rows whose length fits the directory, of a map that is a tensor of the graph.
 
-    What lowering invented (the rescaled part of a concat) has no taps to learn from and stays raw.
+    Streams that lowering made (a rescaled part of a concat) have no taps to learn from: stay raw.
     """
     return (stream.dtype == "int8" and stream.tensor >= 0
             and stream.row_bytes * (1 + paired) <= MAX_CODE_BYTES)
 
 
 def why_raw(stream: Stream, codec: str) -> str:
-    """Why a stored map that no code was chosen for is as it is."""
+    """Why a stored map is raw."""
     if not codecs_to_try(codec):
         return "no --codec"
     if stream.dtype != "int8":

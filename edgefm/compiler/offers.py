@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What would make room where no plan fits: only what a plan was found for."""
+"""Suggestions for more room when no plan fits; each one is backed by a plan that does."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from edgefm.network.program import Stream
 from edgefm.planner import Layout, Plan, Storage, Target, find_plan, make_plan, slim_plan
 from edgefm.planner.arena import MAX_BYTES
 
-SHARE = 0.4                # of a raw row, what a cap leaves until calibration says better
-_CODEC = "context"         # the one that a budget for loss uses
+SHARE = 0.4                # of a raw row: the size of a cap until calibration gives a better one
+_CODEC = "context"         # the codec of a budget for loss
 _TIMES = 1, 1.5, 2         # what a row-by-row plan stores outside, until the objective fits
 
 
 def plan_or_offers(layout: Layout, target: Target, objective: str, cut: str,
                    storage: Storage) -> Plan:
-    """`make_plan`; where nothing fits, the error also says what would make it fit."""
+    """`make_plan`; when nothing fits, the error also says what would make room."""
     try:
         return make_plan(layout, target, objective, cut, storage)
     except Infeasible as error:
@@ -33,13 +33,13 @@ def plan_or_offers(layout: Layout, target: Target, objective: str, cut: str,
 
 
 def share_cap(stream: Stream, share: float) -> Cap:
-    """The cap of a map that is taken to need this share of its rows."""
+    """The cap of a map that is assumed to need this share of its raw rows."""
     rate = max(int(stream.row_bytes * share), 1)
     return Cap(rate, DEPTH_ROWS * rate)
 
 
 def _external(layout: Layout, target: Target, objective: str, storage: Storage) -> list[str]:
-    """The external memory that a plan within the fast memory takes, if it is more than there is."""
+    """The external memory of a plan that fits fast memory, if it is more than the target's."""
     plain = replace(storage.only(frozenset()), pooled=False)
     roomy = slim_plan(layout, target.with_budget(None, MAX_BYTES), plain)
     if roomy is None or roomy.external_bytes <= target.external_bytes:
@@ -50,7 +50,7 @@ def _external(layout: Layout, target: Target, objective: str, storage: Storage) 
 
 
 def _codec(layout: Layout, target: Target, storage: Storage) -> list[str]:
-    """Coding in fast memory, if nothing is coded there and coded rows of the usual share fit."""
+    """Suggest coding in fast memory, if nothing is coded there and rows of the usual share fit."""
     if target.external_bytes or storage.pooled:
         return []
     pooled = storage_for(layout.program, _CODEC, lambda s: share_cap(s, SHARE),

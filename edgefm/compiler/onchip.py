@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No external memory: what does not fit fast memory as it is, coded and capped in a page pool.
+"""Strategy without external memory: maps that do not fit are coded and capped in a page pool.
 
-Two numbers per map decide what the pool takes and what is lost: the step of its values (`rate`) and
-the cap of its rows. A cap is set where the usual calibration picture fits it; others lose bits in
-some of their rows. Steps are then as coarse as the budget allows, caps included: what is measured
-is what the package computes, on files that neither steps, tables nor caps were fitted on.
+Two numbers per map decide the size of the pool and the loss: the step of its values (`rate`) and
+the cap of its rows. The usual calibration picture fits the cap; others lose bits in some of their
+rows. Steps are then as coarse as the budget allows, with caps. The loss is measured on the
+package's own results, for files that were not used to fit steps, tables or caps.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ _SHARES = (SHARE, 0.3, 0.2)  # of a raw row, to find out which maps have to be s
 def compile_onchip(job: Job) -> Deployed:
     """The network with steps as coarse as the budget allows, its maps coded in the page pool.
 
-    Raises BadInput for too few calibration files, Infeasible where no pool is small enough.
+    Raises BadInput for too few calibration files, Infeasible when no pool is small enough.
     """
     return OnChip(job).run()
 
 
 @dataclass(slots=True, eq=False)
 class OnChip:
-    """One compilation into a page pool; `run` is the way in."""
+    """One compilation into a page pool; call `run`."""
 
     job: Job
     stored: set[str] = field(default_factory=set)
@@ -84,8 +84,8 @@ class OnChip:
 
     def _plan_or_least(self, graph: Graph, caps: Mapping[str, Cap],
                        share: float = _SHARES[0]) -> tuple[Layout, Plan]:
-        """The plan; where nothing fits, the smallest one while it stores maps whose caps are not
-        known yet. Only caps that were measured say what is too little."""
+        """The plan. If nothing fits, the smallest plan, as long as it stores maps without a known
+        cap: only measured caps prove that memory is too small."""
         layout, target, options = self.job.layout(graph), self.job.target, self.job.options
         storage = self._storage(layout.program, caps, share)
         if options.cut == "auto" and find_plan(layout, target, options.objective, storage) is None:

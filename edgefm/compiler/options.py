@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a compilation is told: memories, loss, quality, the codec and how pictures enter.
+"""The options of a compilation: memories, loss, quality, codec and preprocessing.
 
-The compiler reads the flat `CompileOptions`; people write the groups, which check what they get.
+The compiler reads the flat `CompileOptions`. Callers of the API write groups, which check their
+values.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ _MOST_COUNT = 65535
 
 @dataclass(frozen=True, slots=True)
 class CompileOptions:
-    """What the command line and the API say about a compilation; sizes in bytes, None: no limit.
+    """The options that the command line and the API give; sizes in bytes, None: no limit.
 
     At most one of `kl_budget` (nats), `accuracy_budget` (points of top-1), `byte_budget` (stored
-    feature maps per inference, both ways, whatever the picture) and `mean_byte_budget` (the same on
-    average) may be given; then stored maps, weights or both get coarser steps, as `coarsen` says.
-    `tolerance` (steps of a map) and
-    `refresh` (frames) are for the codec temporal. With `pictures` a float input that can be a
-    picture needs `preprocess`, unless all files of `calib` are arrays of numbers. `input_shape` is
-    that of an ONNX file which leaves it open, in the file's order.
+    feature maps per inference, both ways, for any picture) and `mean_byte_budget` (the same on
+    average) may be given. With a budget, stored maps, weights or both get coarser steps, as
+    `coarsen` says. `tolerance` (steps of a map) and `refresh` (frames) are for the codec temporal.
+    With `pictures`, a float input that can be a picture needs `preprocess`, unless all files of
+    `calib` are arrays of numbers. `input_shape` is the shape of an ONNX input whose sizes the file
+    leaves open, in the file's order.
     """
 
     fast: int | None = None
@@ -69,14 +70,14 @@ class CompileOptions:
 
     @property
     def how(self) -> How:
-        """What `rate_distortion.coarsen` does within the budget. Raises BadInput for words that do
-        not go together."""
+        """How `rate_distortion.coarsen` uses the budget. Raises BadInput for options that exclude
+        each other."""
         return How(self.rate_rule, self.transform, self.coarsen)
 
     @property
     def map_codec(self) -> str:
-        """The codec that was asked for; without a word on it raw, or context under a budget for
-        maps and for quality maps."""
+        """The codec that was asked for. The default is raw, or context under a budget for maps and
+        for quality maps."""
         coarser = self.budget is not None and self.how.maps
         return self.codec or ("context" if coarser or self.quality != "even" else "raw")
 
@@ -112,12 +113,12 @@ class Memory(_Group):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LossBudget(_Group):
-    """What coarser steps may lose or spend, exactly one of four.
+    """The budget of coarser steps: exactly one of four kinds.
 
-    `kl` in nats; `points` of top-1, estimated from decisions that change on calibration files (by
-    `measured`, the sweep.json of this network, where it is given); `bytes` of feature maps per
-    inference, whatever the picture, or `mean_bytes` on average, as numbers or "200K". `coarsen`
-    says of what steps get coarser: maps, weights or both; `rule` and `transform` how those of maps
+    `kl` in nats. `points` of top-1, estimated from the decisions that change on calibration files
+    (with `measured`, the sweep.json of this network, if it is given). `bytes` of feature maps per
+    inference, for any picture, or `mean_bytes` on average, as numbers or "200K". `coarsen` says
+    whose steps get coarser: maps, weights or both. `rule` and `transform` say how the steps of maps
     are chosen.
     """
 
@@ -163,8 +164,8 @@ class Quality(_Group):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Temporal(_Group):
-    """The codec temporal: parts of a map whose values are all within `tolerance` steps of the
-    frame before are taken from there; every `refresh` frames one refers to none (0: the first)."""
+    """The codec temporal. It reuses parts of a map whose values are all within `tolerance` steps of
+    the previous frame; one in `refresh` frames refers to no other (0: only the first)."""
 
     tolerance: int = 0
     refresh: int = 0

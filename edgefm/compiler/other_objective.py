@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a compilation would have given with the other objective."""
+"""The result that a compilation would have with the other objective."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from edgefm.planner import OBJECTIVES, Plan, find_plan, load_target
 
 
 def other_plan(compiled: Compiled, options: CompileOptions) -> Plan | None:
-    """What the other objective would give: with the stages of this one known it takes little time.
+    """The plan for the other objective, which takes little time with the stages of this one known.
 
-    None where it cannot differ, or would take long or another network: with all the memory that is
-    useful, fixed cuts, a page pool, tables or a budget.
+    None if it cannot differ, would take long, or needs another network: with as much memory as
+    helps, fixed cuts, a page pool, tables or a budget.
     """
     target = load_target(options.target).with_budget(options.fast, options.external)
     if (compiled.layout is None or (options.fast is None and target.fast_bytes is None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model file that says how pixels become its input, and what its classes are called, is heard."""
+"""Uses the preprocessing and the class names that a model file contains."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgefm.network.graph import Graph, Tensor
 
 
 def with_own_defaults(options: CompileOptions, source: Graph, said: Metadata) -> CompileOptions:
-    """The options, in which the file's own words fill gaps."""
+    """The options; the file's own values fill gaps."""
     entry = source.tensors[source.inputs[0]]
     labels = options.labels or _fitting(said.labels, source)
     if options.preprocess is not None or not said.mean or not is_picture(entry.shape):
@@ -28,7 +28,7 @@ def with_own_defaults(options: CompileOptions, source: Graph, said: Metadata) ->
 
 
 def _is_raw(entry: Tensor, said: Metadata) -> bool:
-    """True where every pixel becomes its own value: integer networks take pixels so anyway."""
+    """True if every pixel becomes its own value, which is the default of integer networks."""
     if entry.quant is None or len(set(said.mean)) > 1 or len(set(said.std)) > 1:
         return False
     pixels = np.arange(256)
@@ -38,7 +38,7 @@ def _is_raw(entry: Tensor, said: Metadata) -> bool:
 
 
 def _fitting(labels: tuple[str, ...], source: Graph) -> tuple[str, ...]:
-    """Labels that are as many as the network has classes, else none."""
+    """The labels if there is one for each class of the network, else none."""
     try:
         expect_names(labels, [source.tensors[t].shape for t in source.outputs])
     except BadInput:

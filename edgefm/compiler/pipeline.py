@@ -2,10 +2,11 @@
 """The steps of a compilation: model file -> network -> job -> strategy -> package.
 
 1. `load` imports the model file and quantizes a float network.
-2. `job` reads the options against the target: memories, codec tables, what the maps' steps are.
-3. A strategy plans, makes stored maps' steps coarser within a budget, learns their codecs and caps:
-   `external` for maps that cross a port, `onchip` for maps in a page pool. Both give `Deployed`.
-4. Its bytes are written with what the package says about itself.
+2. `job` checks the options against the target: memories, codec tables, steps of the maps.
+3. A strategy plans, makes the steps of stored maps coarser within a budget, and learns their codecs
+   and caps: `external` for maps that cross a port, `onchip` for maps in a page pool. Both return
+   `Deployed`.
+4. The package is written, with its description of itself.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ from edgefm.shrink.channels import Removed
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Compiled:
-    """A package with everything it was made from.
+    """A package and everything that it was made from.
 
     `source` is the graph before quantization, `uncompressed` the one before its stored maps got
-    coarser steps, `graph` the one in the package; `removed` says which channels of the file's
-    tensors both lack, `coded` how each of `plan.maps` is coded that is not raw.
+    coarser steps, `graph` the one in the package. `removed` says which channels of the file's
+    tensors both of them lack, `coded` how each of `plan.maps` is coded if it is not raw.
     """
 
     package: bytes
@@ -55,7 +56,7 @@ class Compiled:
     removed: Mapping[int, Removed] = field(default_factory=dict)
 
     def save(self, path: str | Path) -> Path:
-        """Write the package; the file appears whole or not at all. Raises BadInput."""
+        """Write the package; the file appears complete or not at all. Raises BadInput."""
         write_file(Path(path), self.package)
         return Path(path)
 
@@ -70,13 +71,13 @@ class Compiled:
 
 def compile_model(path: Path, options: CompileOptions,
                   tick: Callable[[], None] = lambda: None) -> Compiled:
-    """A model file to a package."""
+    """Compile a model file to a package."""
     return compile_loaded(load_model(path, options, tick), options, tick)
 
 
 def compile_loaded(model: Model, options: CompileOptions,
                    tick: Callable[[], None] = lambda: None) -> Compiled:
-    """An imported model to a package; raises Infeasible when no plan fits the memory."""
+    """Compile an imported model to a package. Raises Infeasible when no plan fits the memory."""
     with naming(model.path, model.graph.name):
         job = job_for(model, options, tick)
         made = compile_onchip(job) if job.on_chip else compile_external(job)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is told of a plan beside its own figures."""
+"""Facts about a plan in addition to its own figures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOVED = ("external_read_bytes", "external_write_bytes", "weight_read_bytes")
 
 
 def compiled_fields(compiled: Compiled, options: CompileOptions) -> dict[str, Any]:
-    """What only a compilation knows: expected bytes, why maps are raw, the other objective."""
+    """Facts that only a compilation has: expected bytes, why maps are raw, the other objective."""
     plan, streams = compiled.plan, compiled.program.streams
     share = COARSE_SHARE if compiled.rate else LOSSLESS_SHARE
     maps = [{**told, **({} if m.codec != "raw" else {
@@ -32,5 +32,5 @@ def compiled_fields(compiled: Compiled, options: CompileOptions) -> dict[str, An
 
 
 def package_fields(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """The same of a package, which says nothing of what it might have been."""
+    """The same for a package, which has no facts about alternatives."""
     return {} if plan.get("maps") else {"expected_map_bytes": 0, "coded_values": 0}

@@ -13,8 +13,8 @@ from edgefm.images.labels import read_names
 
 
 def with_zoo_defaults(options: CompileOptions, model: Path) -> CompileOptions:
-    """The options, in which a model of the zoo fills the gaps. Raises BadInput when the file cannot
-    be read."""
+    """The options; a model of the zoo fills gaps with its own values. Raises BadInput when the file
+    cannot be read."""
     entry = zoo.recognize(model)
     if entry is None:
         return options
@@ -24,7 +24,7 @@ def with_zoo_defaults(options: CompileOptions, model: Path) -> CompileOptions:
 
 
 def _names(entry: zoo.Entry) -> tuple[str, ...]:
-    """The entry's class names, if they are at hand without the network."""
+    """The entry's class names, if they are available without a download."""
     try:
         return read_names(zoo.get(replace(entry.labels, url=""))) if entry.labels else ()
     except BadInput:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A command and the terminal: text, warnings, signals, processes, and how it ends."""
+"""A command's terminal, warnings, signals and processes, and how it ends."""

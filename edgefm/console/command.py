@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a command ends: its exit status, one line of error, and soon after it is interrupted.
+"""How a command ends: with an exit status, with one line of error, and soon after an interrupt.
 
 Status 0: it worked, or the reader of a pipe went away. 2: after one line of error. 130, 143, 129:
-Ctrl-C, SIGTERM, SIGHUP. Signals raise an exception in the main thread, so that half files are taken
-away, boards told and workers ended. What does not return to Python in time, a long call into C,
-say, or a line that does not answer, is not waited for: a watcher ends the process.
+Ctrl-C, SIGTERM, SIGHUP. Signals raise an exception in the main thread, so that the command removes
+half-written files, stops boards and ends workers. If the main thread does not return to Python in
+time (a long call into C, or a line that does not answer), a watcher ends the process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from edgefm.console.terminal import OUTPUT, complain, drop, finish, prepare, say
 from edgefm.errors import EdgefmError
 from edgefm.files import write
 
-GRACE_SECONDS = 1.3     # from a signal to the end, whatever is in the way
+GRACE_SECONDS = 1.3     # from a signal to the end of the process, at most
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
                 if hasattr(signal, name))
 
@@ -33,7 +33,7 @@ _patient = 0  # blocks that may take longer
 
 
 class Terminated(KeyboardInterrupt):
-    """A signal other than Ctrl-C ends the command; `number` is the signal's."""
+    """A signal other than Ctrl-C ends the command; `number` is the signal's number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -41,7 +41,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def complete(work: Callable[[], object], program: str = "edgefm") -> int:
-    """Do the work of a command; the exit status, after one line of error where there was one."""
+    """Run the work of a command; print an error as one line and return the exit status."""
     try:
         prepare()
         with warnings.catch_warnings():
@@ -49,7 +49,7 @@ def complete(work: Callable[[], object], program: str = "edgefm") -> int:
             work()
         finish()
     except EdgefmError as error:
-        if _watcher is not None and _watcher.signal:  # what went wrong went wrong for that
+        if _watcher is not None and _watcher.signal:  # the signal caused the error
             return _tell(_watcher.signal, program)
         complain(error, program)
         return 2
@@ -68,7 +68,7 @@ def complete(work: Callable[[], object], program: str = "edgefm") -> int:
 
 
 def run(main: Callable[[], int], program: str = "edgefm") -> NoReturn:
-    """Be a process: run `main()` with signals as above, and exit with the status it gives."""
+    """Run `main()` as a process, with signals as above, and exit with its status."""
     global _watcher
     _open_missing_streams()
     sys.excepthook = _show_bug
@@ -99,7 +99,7 @@ def _leave(status: int) -> NoReturn:
     import gc
 
     with suppress(KeyboardInterrupt, AttributeError):
-        gc.collect()  # semaphores of pools are given back to the process that tracks them
+        gc.collect()  # returns semaphores of pools to the process that tracks them
         if tracking := sys.modules.get("multiprocessing.resource_tracker"):
             tracking._resource_tracker._stop()
     with suppress(OSError, ValueError, KeyboardInterrupt):
@@ -109,7 +109,7 @@ def _leave(status: int) -> NoReturn:
 
 @contextmanager
 def patient() -> Iterator[None]:
-    """A block that an interrupt does not cut short: it puts away what was measured."""
+    """A block that an interrupt does not cut short: it saves measurements."""
     global _patient
     _patient += 1
     try:
@@ -121,8 +121,8 @@ def patient() -> Iterator[None]:
 class _Watcher:
     """Turns signals into exceptions, and ends the process when they have no effect.
 
-    A thread of its own hears of signals through a pipe that the C handler writes to, also while
-    the main thread is in a call into C.
+    Its own thread reads signals from a pipe that the C handler writes to, even while the main
+    thread is in a call into C.
     """
 
     def __init__(self, program: str) -> None:
@@ -173,7 +173,7 @@ def _number(error: KeyboardInterrupt) -> int:
 
 
 def _tell(number: int, program: str) -> int:
-    """Say which signal ended the command, once; the exit status."""
+    """Print once which signal ended the command; returns the exit status."""
     if _watcher is None or not _watcher.told:
         if _watcher is not None:
             _watcher.told = True
@@ -184,7 +184,7 @@ def _tell(number: int, program: str) -> int:
 
 
 def _open_missing_streams() -> None:
-    """Where a standard stream was closed, its number is not given to the next file."""
+    """Open a closed standard stream, so that the next file does not get its number."""
     while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(opened)
@@ -194,14 +194,14 @@ def _open_missing_streams() -> None:
 
 
 def _drop_interrupts(what: sys.UnraisableHookArgs) -> None:
-    """An interrupt in a callback of Python's own, which swallows it: the watcher ends the process,
-    and no traceback is told."""
+    """Handle an interrupt in a callback of Python, which swallows it: the watcher ends the process,
+    without a traceback."""
     if not isinstance(what.exc_value, KeyboardInterrupt):
         sys.__unraisablehook__(what)
 
 
 def _show_bug(kind: type[BaseException], error: BaseException, trace: object) -> None:
-    """A traceback, whose text may hold names from outside."""
+    """Print a traceback, whose text may hold names from outside."""
     import traceback
 
     for part in traceback.format_exception(error):

@@ -12,7 +12,7 @@ from edgefm.errors import BadInput
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?", re.IGNORECASE | re.ASCII)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _MOST_SIZE = 1 << 40
-_MOST_SHOWN = 40  # characters of what was got
+_MOST_SHOWN = 40  # characters of a wrong value
 
 
 def read_size(given: int | str, name: str = "") -> int:
@@ -42,7 +42,7 @@ def _of_number(number: object) -> float | None:
 
 
 def size_text(size: int) -> str:
-    """Bytes as a person reads them: 66,416 B (64.9 KiB)."""
+    """Bytes in a readable form: 66,416 B (64.9 KiB)."""
     if size < 1024:
         return f"{size} B"
     unit, scale = ("MiB", 1 << 20) if size >= 1 << 20 else ("KiB", 1 << 10)

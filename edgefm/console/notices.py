@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Python's warnings as lines for a person."""
+"""Prints Python's warnings as plain lines."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from edgefm.errors import InputWarning
 
 
 def warnings_as_lines() -> None:
-    """From now on Python's warnings are one line each, without a place in the source; those about
-    files come once. `warnings.catch_warnings` ends it."""
+    """Print Python's warnings as one line each from now on, without their place in the source, and
+    those about files once. `warnings.catch_warnings` undoes it."""
     warnings.simplefilter("once", InputWarning)
     warnings.showwarning = _show
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Work units on all cores of this machine, in processes that end when their parent does."""
+"""Runs work units on all cores of this machine, in processes that end with their parent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 
 RETRIES = 3     # of a unit whose worker died, where an executor tries again
-_AHEAD = 64     # units handed over at a time: packages travel with them
+_AHEAD = 64     # units passed to workers at a time, with their packages
 
 
 def cores() -> int:
@@ -37,8 +37,8 @@ def cores() -> int:
 @contextmanager
 def process_pool(workers: int | None = None, alone: bool = False
                  ) -> Iterator[ProcessPoolExecutor]:
-    """Processes on all cores this process may use; an exception ends them at once. `alone` ones do
-    not load the program that started them, so any script may."""
+    """Processes on all cores that this process may use; an exception ends them immediately. With
+    `alone` they do not load the program that started them, so any script may start them."""
     context = Workers(alone)
     pool = ProcessPoolExecutor(workers or cores(), context, _begin)
     try:
@@ -54,14 +54,14 @@ def process_pool(workers: int | None = None, alone: bool = False
 
 
 def _begin() -> None:
-    """What a worker does first."""
+    """The first action of a worker."""
     end_with_parent()
     warnings_as_lines()
 
 
 def completed(pool: Executor, function: Callable[[Unit], Result], units: Iterable[Unit],
               ahead: int = _AHEAD) -> Iterator[tuple[Unit, Result]]:
-    """Every unit with its result, as they come; at most `ahead` of them are under way.
+    """Every unit with its result, in order of completion; at most `ahead` of them are under way.
 
     Raises what the function raises, and EdgefmError when workers die again and again.
     """

@@ -25,13 +25,13 @@ from typing import Any
 WORKERS_MISS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
                      if hasattr(signal, name))
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-END_SECONDS = 0.5       # from a polite word to the end
+END_SECONDS = 0.5       # from asking a process to end until killing it
 
 
 @contextmanager
 def deaf(*numbers: signal.Signals) -> Iterator[None]:
-    """Processes that are started in this block never hear of these signals, of Ctrl-C by default;
-    this one does, after it."""
+    """Processes that are started in this block never get these signals (by default Ctrl-C); this
+    process gets them after the block."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -80,7 +80,7 @@ def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
 
 
 def end(process: subprocess.Popen[Any]) -> None:
-    """End a process: politely, then by force."""
+    """End a process: ask first, then kill."""
     process.terminate()
     try:
         process.wait(END_SECONDS)
@@ -95,13 +95,13 @@ class _Worker(SpawnProcess):
     alone = False  # does not load the module __main__ of its parent
 
     def start(self) -> None:
-        """Start it, deaf: its parent ends it. It computes on one core, and leaves the others to
+        """Start it, deaf to Ctrl-C: its parent ends it. It uses one core and leaves the others to
         its siblings."""
         with deaf(*WORKERS_MISS), _one_core(), _without_main() if self.alone else nullcontext():
             super().start()
 
     def terminate(self) -> None:
-        """End it: a worker that is deaf is not asked."""
+        """Kill it: a deaf worker cannot be asked to end."""
         self.kill()
 
 
@@ -130,7 +130,7 @@ def _without_main() -> Iterator[None]:
 
 
 class Workers(SpawnContext):
-    """A multiprocessing context that knows the processes it has made."""
+    """A multiprocessing context that remembers the processes it has made."""
 
     def __init__(self, alone: bool = False) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ class Workers(SpawnContext):
 
 
 def end_with_parent() -> None:
-    """Have this worker end when its parent has, however that ended."""
+    """Make this worker end when its parent has ended, for any reason."""
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_await, args=(parent.sentinel,), daemon=True,
@@ -170,7 +170,7 @@ def _await(sentinel: int) -> None:
 
 
 def end_children() -> None:
-    """End every process that this one has started and still has, and theirs, where /proc tells."""
+    """End every live process that this one has started, and their children, as /proc lists them."""
     for pid in _descendants(os.getpid()):
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text for the terminal: all of it passes here, whatever names and messages from outside it holds.
+"""Prints all text to the terminal, including names and messages from outside.
 
-Characters that would move the cursor, change colors or direction are shown as escapes (`\\x1b`);
-what the terminal's encoding lacks becomes something like it (`…` three dots) or an escape.
+Characters that would move the cursor, change colors or direction are printed as escapes (`\\x1b`).
+Characters that the terminal's encoding lacks become similar text (`…` three dots) or an escape.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _JOINERS = "\u200c\u200d"    # shape letters and pictographs, and move nothing
 
 
 def plain(text: object, stream: IO[str] | None = None) -> str:
-    """One line as it may stand on the terminal: every character shows what it is.
+    """One line in a form that is safe for the terminal: every character is visible.
 
     `stream` is where it will be written; default: the standard output.
     """
@@ -42,7 +42,7 @@ def say(text: object = "", to: IO[str] | None = None, flush: bool = False) -> No
 
 
 def say_path(path: Path) -> None:
-    """Print a path that a shell may take on: its bytes as they are, unless a person reads them."""
+    """Print a path that a shell may use: its bytes as they are, unless the output is a terminal."""
     sys.stdout.flush()
     if sys.stdout.isatty() or not hasattr(sys.stdout, "buffer"):
         say(path)
@@ -52,7 +52,7 @@ def say_path(path: Path) -> None:
 
 
 def say_bytes(data: bytes) -> bool:
-    """Write bytes as they are for a pipe or a file, and text line by line for a person.
+    """Write bytes as they are to a pipe or a file, and as lines of text to a terminal.
 
     False, and nothing is written, where a person would get what is not text.
     """
@@ -74,14 +74,14 @@ def say_bytes(data: bytes) -> bool:
 
 
 def finish() -> None:
-    """Write what the standard output still holds. Raises OSError, naming it, where it cannot."""
+    """Flush the standard output. Raises OSError, with its name, when that fails."""
     if sys.stdout is not None:
         with _named(None):
             sys.stdout.flush()
 
 
 def complain(message: object, program: str = "edgefm") -> None:
-    """Print one line on the standard error, behind the program's name, if anybody reads it.
+    """Print one line on the standard error, after the program's name, if it is open.
 
     Progress bars stay whole: this process's are drawn again below the line, and the line takes the
     place of one that another process has drawn.
@@ -100,14 +100,14 @@ def complain(message: object, program: str = "edgefm") -> None:
 
 
 def drop(stream: IO[str]) -> None:
-    """Nothing more goes to a standard stream: what is buffered would fail once more at the end."""
+    """Write no more to a standard stream: its buffer would fail again at the end."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager
 def _named(stream: IO[str] | None) -> Iterator[None]:
-    """A full disk behind a stream does not say whose it is."""
+    """Add the stream's name to an error such as a full disk."""
     try:
         yield
     except BrokenPipeError:
@@ -118,7 +118,7 @@ def _named(stream: IO[str] | None) -> Iterator[None]:
 
 
 def prepare() -> None:
-    """Have the standard streams write something for every character that their encoding lacks."""
+    """Make the standard streams replace characters that their encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):  # no stream, or one of another kind
             stream.reconfigure(errors=HANDLER)  # type: ignore[union-attr]

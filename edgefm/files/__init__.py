@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files from outside, read within named limits; files for outside, checked first, written whole."""
+"""Reads files from outside within named limits; checks output files first, writes them whole."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Zip archives from outside: what one may unpack to is settled before a byte is unpacked.
+"""Reads zip archives from outside; limits what one may unpack to before unpacking a byte.
 
-A list of members is as long as its file says, a member as large as it likes, and Deflate makes a
-thousand bytes of one. So the list is limited before it is read, the members' sizes before they are
-unpacked, and a member that holds less or more than it declares is refused.
+A forged archive can list any number of members of any size, and Deflate can turn one byte into a
+thousand. So this module limits the list before reading it and the sizes of members before unpacking
+them, and refuses a member that holds less or more than it declares.
 """
 
 from __future__ import annotations

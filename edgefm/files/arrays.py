@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NumPy files from outside, `.npy` and `.npz`: a header is checked against the bytes in the file.
+"""Reads NumPy files from outside, `.npy` and `.npz`; checks a header against the file's bytes.
 
-Arrays of truth values, whole and real numbers are read, of either byte order. Nothing is reserved
-for a shape before the file is known to hold as much, and a header is not evaluated as Python.
+It reads arrays of booleans, integers and floats in either byte order. It allocates memory for a
+shape only after it knows that the file holds that many bytes, and does not evaluate headers as
+Python.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one way to read a file from outside: regular files only, each up to a named size.
+"""The one way to read files from outside: only regular files, each up to a named size.
 
-A FIFO waits for ever, a device may do something when it is opened, `/dev/zero` never ends: none of
-them is opened. Links to regular files are followed. What text, JSON and TOML may hold is limited
-too, so that every bad file becomes one line: the file, what was got, what is expected.
+A FIFO waits forever, opening a device may have effects, and `/dev/zero` never ends: this module
+opens none of them. It follows links to regular files. It also limits the contents of text, JSON and
+TOML, so that every bad file becomes one line: the file, what it got, what it expected.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ _BRACKETS: Final = re.compile(rb"[\[\]{}]")
 def open_file(path: str | Path, most: int) -> BufferedReader:
     """Open a regular file of at most `most` bytes for reading.
 
-    Raises BadInput, naming the file, when it is missing, unreadable, larger, or anything else than
-    a regular file; such a thing is not even opened.
+    Raises BadInput, naming the file, when it is missing, unreadable, larger, or not a regular file;
+    it does not open files of other kinds.
     """
     try:
         _check(path, os.stat(path), most)
@@ -67,13 +67,13 @@ def open_file(path: str | Path, most: int) -> BufferedReader:
 
 
 def one_line(error: BaseException) -> str:
-    """What a library's error says, as one line of printable characters, at most `MOST_SAID`."""
+    """A library's error message as one line of at most `MOST_SAID` printable characters."""
     text = " ".join(str(error).split())[:MOST_SAID] or type(error).__name__
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def unreadable(path: str | Path, error: OSError) -> BadInput:
-    """What the system says about a file, as the project's error."""
+    """An OSError about a file as a BadInput."""
     missing = isinstance(error, FileNotFoundError)
     return BadInput(f"{path}: " + ("no such file" if missing
                                    else f"cannot be read: {error.strerror or error}"))
@@ -88,7 +88,7 @@ def _check(path: str | Path, status: os.stat_result, most: int) -> None:
 
 
 def read_bytes(path: str | Path, most: int = MOST_MODEL) -> bytes:
-    """A regular file's bytes, as many as it had when it was opened. Raises BadInput."""
+    """A regular file's bytes, at its size when it was opened. Raises BadInput."""
     try:
         with open_file(path, most) as file:
             return file.read(os.fstat(file.fileno()).st_size)
@@ -113,7 +113,7 @@ def read_lines(path: str | Path) -> list[str]:
 
 
 def read_json(path: str | Path, most: int = MOST_JSON) -> Any:
-    """What a JSON file holds, as `parse_json` checks it. Raises BadInput."""
+    """The contents of a JSON file, checked by `parse_json`. Raises BadInput."""
     try:
         return parse_json(read_bytes(path, most))
     except ValueError as error:
@@ -121,7 +121,7 @@ def read_json(path: str | Path, most: int = MOST_JSON) -> Any:
 
 
 def parse_json(text: bytes) -> Any:
-    """What JSON text (UTF-8, a byte order mark may stand first) holds.
+    """The contents of JSON text (UTF-8, with or without a byte order mark).
 
     Raises ValueError with one line for anything else: more than `MOST_DEPTH` levels or
     `MOST_VALUES` values, a key that comes twice, NaN, infinities, and whole numbers of more than
@@ -136,7 +136,7 @@ def parse_json(text: bytes) -> Any:
 
 
 def _check_structure(text: bytes) -> None:
-    """Depth and number of values, before any of them takes memory."""
+    """Check depth and number of values before any of them takes memory."""
     text, depth = _STRING.sub(b"", text), 0
     if sum(map(text.count, (b",", b"[", b"{"))) >= MOST_VALUES:
         raise ValueError(f"more than {MOST_VALUES} values")
@@ -172,7 +172,7 @@ def _real(digits: str) -> float:
 
 
 def read_toml(path: str | Path, most: int = MOST_TOML) -> dict[str, Any]:
-    """What a TOML file holds. Raises BadInput."""
+    """The contents of a TOML file. Raises BadInput."""
     try:
         values = tomllib.loads(read_text(path, most))
         _check_numbers(values)
@@ -195,7 +195,7 @@ def _check_numbers(value: object) -> None:
 
 
 def files_in(folder: str | Path, suffixes: Collection[str]) -> list[Path]:
-    """What a folder holds under names with one of these suffixes (lower case), sorted by name.
+    """The files of a folder whose names have one of these suffixes (lower case), sorted by name.
 
     Raises BadInput when it is not a folder, cannot be read, or holds more than `MOST_FILES`.
     """

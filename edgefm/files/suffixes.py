@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a file's name says it holds: one list for everything that looks into folders."""
+"""File name suffixes and their contents: one list for all code that reads folders."""
 
 from __future__ import annotations
 

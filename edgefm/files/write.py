@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that edgefm writes: checked before the work begins, then whole or not at all.
+"""Writes files: it checks them before the work begins, then writes them completely or not at all.
 
-Every file is written beside its place under another name and moved there when it is complete. A
-link stays and its target is replaced; a replaced file keeps its permissions. Devices, pipes,
-sockets and the inputs of a command are never replaced.
+Every file is written next to its place under another name and renamed when it is complete. A link
+stays and its target is replaced; a replaced file keeps its permissions. Devices, pipes, sockets and
+the inputs of a command are never replaced.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _parts: set[Path] = set()  # of files that are being written
 
 
 def check_file(path: Path, inputs: Iterable[Path] = ()) -> Path:
-    """Where a file named `path` will be written: behind all links.
+    """The place where a file named `path` will be written, with all links resolved.
 
     Raises BadInput where it cannot be, or would destroy something: a folder, device, pipe or
     socket, what this command prints to, one of its `inputs` or a file of an input folder.
@@ -52,8 +52,8 @@ def check_file(path: Path, inputs: Iterable[Path] = ()) -> Path:
 
 
 def check_folder(path: Path, inputs: Iterable[Path] = ()) -> Path:
-    """Where a folder named `path` is or will be made. Raises BadInput where it cannot be, or where
-    it stands for one of the `inputs` that is a file."""
+    """The place where a folder named `path` is or will be made. Raises BadInput when that is not
+    possible, or when it is one of the `inputs` and a file."""
     place = Path(os.path.realpath(path))
     there = _stat(path)
     if there is not None and not stat.S_ISDIR(there.st_mode):
@@ -64,7 +64,7 @@ def check_folder(path: Path, inputs: Iterable[Path] = ()) -> Path:
 
 
 def place_in(folder: Path, name: str) -> Path:
-    """Where a file that calls itself `name`, on a device or in an archive, is written in a folder.
+    """The place in a folder for a file with the name `name`, from a device or an archive.
 
     Raises BadInput for a name that is a path, or that some system takes for something else.
     """
@@ -77,7 +77,7 @@ def place_in(folder: Path, name: str) -> Path:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those it lies in. Raises BadInput where it cannot be made."""
+    """Make a folder and its parents. Raises BadInput when that fails."""
     try:
         check_folder(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -86,7 +86,7 @@ def make_folder(path: Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that gets its name when the block ends well, and vanishes when it does not.
+    """A binary file that gets its name if the block succeeds and is removed if it fails.
 
     Raises BadInput, naming the file, where it cannot be written: a full disk, a missing folder.
     """
@@ -117,13 +117,13 @@ def writing_text(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
 
 
 def write_file(path: Path, data: bytes | str) -> None:
-    """Write bytes, or text as UTF-8, in one go. Raises what `writing` raises."""
+    """Write bytes, or text as UTF-8. Raises what `writing` raises."""
     with writing(path) as file:
         file.write(data.encode() if isinstance(data, str) else data)
 
 
 def abandon() -> None:
-    """Take away what is half written: the process ends now, and no block will."""
+    """Remove half-written files: the process ends now, without leaving its blocks."""
     for part in tuple(_parts):
         _discard(part)
 
@@ -140,7 +140,7 @@ def _discard(part: Path) -> None:
 
 
 def _keep_permissions(descriptor: int, place: Path) -> None:
-    """Mode and owner of the file that is replaced, as far as this user may give them."""
+    """Copy mode and owner of the replaced file, as far as this user may set them."""
     try:
         old = place.stat()
     except FileNotFoundError:
@@ -152,7 +152,7 @@ def _keep_permissions(descriptor: int, place: Path) -> None:
 
 
 def _stat(path: Path) -> os.stat_result | None:
-    """What is at the end of all links; None where nothing is yet."""
+    """The status of the file at the end of all links; None if there is none yet."""
     try:
         return path.stat()
     except FileNotFoundError:
