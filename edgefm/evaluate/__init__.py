@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is it right, how accurate, what does it cost: all that judges a compiled network."""
+"""Checks a compiled network: its bits, its accuracy and its cost."""

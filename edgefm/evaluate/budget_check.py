@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A budget for loss that is checked on labeled files, and tightened until they keep it.
+"""Checks a budget for loss on labeled files, and tightens it until the files keep it.
 
-Without a check, points are estimated. The check measures the package itself, coded maps and
-all, against the network without coarser maps. Where it loses more than was allowed, what was
-measured (points per nat on these files, or their KL) says how much less KL to allow, and the
-network is compiled again. After `ROUNDS` attempts the maps keep their steps, and only lossless
-coding remains.
-Stopping at the first budget that holds favors lucky ones a little: its loss is within its standard
-error of what other files will show, not below it for certain.
+Without a check, points are estimated. The check measures the package itself, with its coded maps,
+against the network without coarser maps. If it loses more than allowed, the measurement (points per
+nat on these files, or their KL) says how much less KL to allow, and the network is compiled again.
+After `ROUNDS` attempts the maps keep their steps, and only lossless coding remains.
+
+The check stops at the first budget that holds, which favors lucky ones a little. So the loss is
+within its standard error of the loss on other files, but may be higher.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _STEP = (0.2, 0.8)          # a new budget's share of the last one, least and mo
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One compilation and what labeled files say: `points` are lost (negative: gained), `met` is
+    """One compilation and its measurement: `points` are lost (negative: gained), `met` is
     None for a budget in bytes, which says nothing about loss."""
 
     kl_budget: float | None
@@ -62,7 +62,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The files of a check and how they are judged."""
+    """The files of a check and how they are measured."""
 
     files: tuple[Labeled, ...]
     task: str
@@ -71,7 +71,7 @@ class Judged:
 
 def compile_checked(model: Model, options: CompileOptions, judged: Judged, pool: Executor,
                     tick: Callable[[], None] = lambda: None) -> tuple[Compiled, Check]:
-    """Compile within a budget that holds on labeled files.
+    """Compile within a budget that labeled files keep.
 
     Raises BadInput when there is no budget to check, and what compiling and validating raise.
     """

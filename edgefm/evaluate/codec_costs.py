@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """All codecs on identical tensors: the maps that cross a plan's stage boundaries.
 
-The maps come out of the C runtime's row taps, the bytes out of its codecs; every map is decoded
-again and compared, or its error taken where the codec loses. A coded map counts with its directory
-of row lengths; tables are counted on their own, and those that are learned see other files than the
-ones that are measured.
+The C runtime's row taps give the maps, and its codecs give the bytes. Every map is decoded again
+and compared; for a lossy codec its error is measured. The size of a coded map includes its
+directory of row lengths. Tables are counted separately. They are learned from other files than
+those that are measured.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compare every tensor of a deployed plan, reassembled from row taps, with an independent witness.
+"""Compares every tensor of a deployed plan, reassembled from row taps, with an independent witness.
 
-The witness is TFLite's reference kernels where they are installed and the network can be shown to
-them (our own quantized networks are exported to .tflite for that), else the NumPy operators.
-Tensors are known by their index in the graph, which importers, lowering and the exporter keep;
-names are only shown.
+The witness is TFLite's reference kernels if they are installed and can run the network (networks
+that edgefm quantized are exported to .tflite for this), else the NumPy operators. Tensors are
+identified by their index in the graph, which importers, lowering and the exporter keep; names are
+only for display.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class DiffResult:
-    """What `diff` found over all inputs."""
+    """The result of `diff` over all inputs."""
 
     witness: str
     inputs: int
@@ -77,7 +77,7 @@ def random_inputs(graph: Graph, seed: int) -> list[Array]:
 
 def diff_model(path: Path, options: CompileOptions,
                inputs: Callable[[Compiled], Sequence[Sequence[Array]]]) -> DiffResult:
-    """Compile a model, run it on the inputs that `inputs` makes for it, compare every tensor."""
+    """Compile a model, run it on the inputs that `inputs` makes, and compare every tensor."""
     model = load_model(path, options)
     compiled = compile_loaded(model, options)
     shown = (path.suffix == ".tflite" and not model.source.is_float()
@@ -90,7 +90,7 @@ def diff_compiled(compiled: Compiled, inputs: Sequence[Sequence[Array]],
                   original: bytes | None = None) -> DiffResult:
     """Compare the compiled package with the witness; `original` is the .tflite it came from.
 
-    Raises BadInput where there is nothing to compare.
+    Raises BadInput when there is nothing to compare.
     """
     _refuse_loss(compiled)
     graph = compiled.graph

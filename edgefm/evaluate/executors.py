@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where work units run: processes of this machine, a Dask cluster, or any other Executor.
 
-A unit is a pure function of its description, so it may run anywhere and more than once; results
-come back in any order, each beside its unit.
+A unit is a pure function of its description, so it may run anywhere and more than once. Results
+come back in any order, each with its unit.
 """
 
 from __future__ import annotations

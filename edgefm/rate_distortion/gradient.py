@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Derivatives of an integer network's scores with respect to its maps, rounding left aside.
+"""Derivatives of an integer network's scores with respect to its maps, ignoring rounding.
 
-Where a value is clamped (by an activation or by its type) nothing passes. Everything is in real
-units: a map's derivative says what one unit of it changes, not what one step does.
+A clamped value (by an activation or by its type) has derivative 0. All values are in real units: a
+map's derivative is the change per unit, not per step.
 """
 
 from __future__ import annotations

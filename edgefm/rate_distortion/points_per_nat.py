@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From KL to points: how much accuracy a nat costs.
+"""Converts KL to points: how much accuracy a nat costs.
 
-It is a property of the network and of the task. Small errors change decisions in proportion to
-their size, that is to the root of KL, and how many they change is seen without labels, on the
-calibration files of that very network: 30 % per root of a nat on MobileNetV2, 70 % on MobileNetV1
-0.25. A change is a point lost only where it leaves the right class and finds no other right one:
-one in seven to ten, on every network measured (RESULTS.md, KL and points). `edgefm sweep` measures
-a network's own points on labeled files, and `compile --points curve/sweep.json` uses them instead.
+This depends on the network and the task. The share of decisions that small errors change is
+proportional to the size of the errors, and so to the root of KL. It can be measured without labels,
+on the calibration files of the network: 30 % per root of a nat on MobileNetV2, 70 % on MobileNetV1
+0.25. A changed decision loses a point only if it was right before and is wrong now: one in seven to
+ten, on every measured network (RESULTS.md, KL and points). `edgefm sweep` measures a network's own
+points on labeled files, and `compile --points curve/sweep.json` uses them instead.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def per_nat(measured: Sequence[tuple[float, float, float]]) -> tuple[float, floa
 
 
 def read_per_nat(path: Path) -> tuple[float, float]:
-    """The same from a sweep's JSON. Raises BadInput, naming the file, when it is none."""
+    """The same from a sweep's JSON. Raises BadInput, naming the file, for any other file."""
     try:
         points = read_json(path)["points"]
         rows = [(float(p["kl"]), -float(p["difference"]), float(p["difference_error"]))

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quality maps from calibration files: where in a map steps may be coarser than elsewhere.
+"""Quality maps from calibration files: the parts of a map whose steps may be coarser.
 
-An error in a tile costs the decision its mean squared derivative. A bit less of its values is worth
-what it is worth where derivatives are usual, and costs more than a coarser scale would, because
-values that are rounded already are rounded again: half of them are halves. So only tiles that count
-less than a quarter of the usual one get coarser. Places are known beforehand (`rows`, `static`) or
-told by activity (`derived`, `signalled`). Derivatives are those of the network before its steps
-were changed; steps, which the budget's search moves, only scale them.
+The cost of an error in a tile is proportional to the tile's mean squared derivative. One bit less
+per value saves the same in every tile. But it costs more than a coarser scale, because it rounds
+values that are already rounded: half of them lie halfway. So only tiles that count less than a
+quarter of the usual tile get coarser. Their places are known in advance (`rows`, `static`) or
+follow from activity (`derived`, `signalled`). Derivatives are those of the network before its steps
+changed; the steps, which the budget's search changes, only scale them.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Chooser:
 
 def chooser_for(graph: Graph, samples: Sequence[Array], quality: str, tile: int,
                 tick: Callable[[], None]) -> Chooser | None:
-    """What chooses quality maps; None for even steps. Raises BadInput for an unknown kind or an
+    """The chooser of quality maps; None for even steps. Raises BadInput for an unknown kind or an
     impossible tile."""
     if quality not in QUALITIES:
         raise BadInput(f"quality {quality!r}: expected one of {', '.join(QUALITIES)}")

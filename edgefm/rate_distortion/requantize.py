@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Coarser steps for chosen maps of an integer graph: the lossy part of coding, as a change of it.
+"""Gives chosen maps of an integer graph coarser steps: the lossy part of coding.
 
 A map's step is its scale. The operators that write and read the map absorb the new scale in their
 multipliers. So they compute with the stored values, nothing is rounded twice, and the result is an
@@ -24,9 +24,9 @@ _LOWEST = {"int8": -128, "uint8": 0}
 def groups(graph: Graph) -> list[tuple[int, ...]]:
     """The computed maps whose step may change, in groups that must change together.
 
-    Maps tied to a graph input or output, to a constant or to an operator whose scale is prescribed
-    are in none of them, nor are the two sides of a quantize that only moves codes, nor the input of
-    an operator whose output would be too fine for it. Groups are in order of their first tensor.
+    These maps are in no group: maps tied to a graph input or output, to a constant or to an
+    operator with a fixed scale; both sides of a quantize that only moves codes; the input of an
+    operator whose output would be too fine for it. Groups are in order of their first tensor.
     """
     group_of = {t: [t] for node in graph.nodes for t in (*node.inputs, *node.outputs) if t >= 0}
     for node in graph.nodes:
@@ -43,10 +43,10 @@ def groups(graph: Graph) -> list[tuple[int, ...]]:
 def requantize(graph: Graph, steps: Mapping[int, float], least: float = 1.0) -> Graph:
     """`graph` with the scale of each tensor in `steps` multiplied by a factor >= `least`.
 
-    Tensors tied to it change with it. The lowest code keeps its real value, so a map without
-    negative values keeps zero there; a factor below 1 is for such maps only and cuts off what the
-    highest code no longer reaches. Raises BadInput for a smaller factor, for tied tensors with
-    different factors, and for a tensor whose scale cannot change.
+    Tied tensors change together. The lowest code keeps its real value, so a map without negative
+    values keeps zero there. A factor below 1 is for such maps only; it cuts off values above the
+    new highest code. Raises BadInput for a smaller factor, for tied tensors with different factors,
+    and for a tensor whose scale cannot change.
     """
     factors = _spread(graph, steps, least)
     return with_quants(graph, {t: _coarser(graph.tensors[t], factor)
@@ -54,9 +54,9 @@ def requantize(graph: Graph, steps: Mapping[int, float], least: float = 1.0) -> 
 
 
 def with_quants(graph: Graph, quants: Mapping[int, Quant]) -> Graph:
-    """`graph` with other scales and zero points of maps, and the biases of their readers to match.
+    """`graph` with other scales and zero points of maps, and matching biases of their readers.
 
-    Maps that must have the scale of another are the caller's to keep together.
+    The caller must keep maps together that share a scale.
     """
     if not quants:
         return graph

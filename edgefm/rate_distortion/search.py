@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network of a family that keeps a budget, found by measuring on held-out samples."""
+"""Finds the network of a family that keeps a budget, by measuring on held-out samples."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class Family:
 class BudgetSearch:
     """Points of one family's curve, measured on held-out samples.
 
-    `deploy` makes the package of a network; with `capped` its own loss is what is measured.
-    `takes` says what a network takes of a budget in bytes.
+    `deploy` makes the package of a network; with `capped` the loss of this package is measured.
+    `takes` says how many bytes of a budget a network uses.
     """
 
     family: Family

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a coarser step of a map costs the network's output, and what it saves.
+"""The cost of a coarser step of a map for the network's output, and its saving.
 
-Rounding to a step D adds an error of variance D^2/12 to a map, and the divergence of the output
-from the original is quadratic in small errors: KL = cost * factor^2, where factor is D over the
-map's own step. Costs come from derivatives (`fisher`), and are corrected by a trial of each map
-(`tried`). Where an operator has none, two coarser steps are tried on each group of maps, and KL =
-floor + cost * factor^2 is fitted to them: the floor is what any change costs, since every later map
-of the integer network is then rounded differently.
+Rounding to a step D adds an error of variance D^2/12 to a map. The divergence of the output from
+the original is quadratic in small errors: KL = cost * factor^2, where factor is D over the map's
+own step. Costs come from derivatives (`fisher`), and a trial of each map corrects them (`tried`).
+If an operator has no derivative, two coarser steps are tried on each group of maps, and KL = floor
++ cost * factor^2 is fitted to them. The floor is the cost of any change, because every later map of
+the integer network is then rounded differently.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def measure(graph: Graph, transferred: Mapping[tuple[int, ...], int], samples: S
 def tried(graph: Graph, sensitivities: Sequence[Sensitivity], factors: Sequence[float],
           samples: Sequence[Array], reference: Scores, tick: Callable[[], None] = lambda: None
           ) -> list[Sensitivity]:
-    """Costs that were predicted, corrected by a trial of each map alone at its factor.
+    """Predicted costs, corrected by a trial of each map alone at its factor.
 
     Derivatives treat rounding errors as independent of each other. In a smooth map they are not:
     MobileNetV2's first bottleneck costs three to five times the prediction. A trial counts as far

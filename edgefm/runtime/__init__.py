@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The C runtime from Python; the only place that touches cffi."""
+"""The C runtime in Python; only this package uses cffi."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whole maps through the C codecs: the bytes that would cross the port, and the time they take."""
+"""Codes whole maps with the C codecs: the bytes that would cross the port, and the time."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def code_map(codec: int, tables: bytes, zero_point: int, values: Map,
     """Code a map int8 [H, W, C] row by row, decode it again, and check that nothing changed when
     the codec is `lossless`. `before` is the map of the frame before, for codecs that refer to it.
 
-    A row whose code would not be shorter is stored as it is. Raises BadInput for a codec this
-    build does not have, tables it refuses and maps of another type or shape, RuntimeFault when a
-    map does not come back.
+    A row whose code would not be shorter is stored as it is. Raises BadInput for a codec that this
+    build does not have, tables that it refuses and maps of a wrong type or shape, RuntimeFault when
+    a map comes back changed.
     """
     ffi, lib = native()
     where = f"codec {codec}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Python lends to C: checked before C sees it, and copied where other code could change it."""
+"""Checks data before C sees it, and copies data that other code could change."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The compiled extension module, or one clear line when it is not there."""
+"""Loads the compiled extension module, or raises one clear line when it is missing."""
 
 from __future__ import annotations
 

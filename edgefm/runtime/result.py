@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run gives back."""
+"""The result of a run."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ _CROSSED = {"external read": "external_read_bytes", "external written": "externa
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RunResult:
-    """Outputs in graph order; `maps` has what crossed for each stored map, in the plan's order.
+    """Outputs in graph order; `maps` has the traffic of each stored map, in the plan's order.
 
     `result[0]` and `result["scores"]` are outputs by position and by name, and a result can be
     iterated over and unpacked: `boxes, classes = result`.
 
-    If asked for, `streams` has what entered the ring of each stream of the plan, None for one that
-    carries no tensor of the graph, and `taps` the same by name of tensor.
+    With `taps=True`, `streams` has the rows that entered the ring of each stream of the plan (None
+    for a stream without a tensor of the graph), and `taps` has the same by name of tensor.
     """
 
     outputs: list[Array]

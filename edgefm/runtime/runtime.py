@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A package, opened and run by the same C code that runs on the device."""
+"""Opens and runs a package with the same C code that runs on the device."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _MOST_FRAMES = 0xFFFFFFFF
 class Runtime:
     """An opened package; a context manager.
 
-    One instance runs one inference at a time: a second run is refused while the first is under
-    way. Any number of instances run at once (the C code releases the interpreter lock).
+    One instance runs one inference at a time, and refuses a second run meanwhile. Any number of
+    instances may run at the same time (the C code releases the interpreter lock).
     """
 
     def __init__(self, package: bytes, name: str | None = None) -> None:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Channels that a quantized network does not need: found by exact bounds, and taken out."""
+"""Finds channels that a quantized network does not need, by exact bounds, and removes them."""

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Removing channels that are constant, or that no operator reads.
 
-Channels of maps that operators join one by one (depthwise, sums, pools, tables) go together:
-such maps form a *group*. A channel of a group is taken out when it is constant in every map of the
-group, and every convolution that reads it can take the constant into its bias, which padding
-forbids unless the constant is the zero point; or when all weights that meet it are zero. The first
-map of a group comes from convolutions and fully connected layers, which lose the rows of weights
-that made the channel.
+Maps that operators join channel by channel (depthwise, sums, pools, tables) form a *group*. A
+channel of a group is removed in two cases. In the first, it is constant in every map of the group,
+and every convolution that reads it can add the constant to its bias; with padding this needs a
+constant that is the zero point. In the second, all weights for the channel are zero. Convolutions
+and fully connected layers make the first map of a group. They lose the rows of weights that made
+the channel.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ UNREAD = -1 << 31
 
 
 def shrunk(graph: Graph) -> tuple[Graph, dict[int, Removed]]:
-    """The graph without the channels that it does not need, and what went, by tensor index.
+    """The graph without the channels that it does not need, and the removed ones, by tensor index.
 
     Tensors and nodes keep their numbers. Float graphs stay as they are.
     """

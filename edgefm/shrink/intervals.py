@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The least and the largest value of every channel of every map, over all possible inputs.
+"""The smallest and the largest value of every channel of every map, over all possible inputs.
 
-Bounds are those of interval arithmetic on integers: no input leaves them, not every input reaches
-them. What is not understood gets the whole range of its type.
+Bounds come from interval arithmetic on integers: no input exceeds them, but not every bound is
+reached. The output of an unknown operator gets the whole range of its type.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rate-accuracy curve: a network compiled for several KL budgets, each measured on labeled files.
 
-The work is cut into units: one per budget that compiles, then one per budget and 16 files that
-judges. A unit is a pure function of its description, and its result is kept under its key in the
-output folder: a sweep that was interrupted goes on where it was, a worker that died costs its unit,
-and the curve, merged by key, is the same.
+The work is divided into units: one compilation per budget, then one measurement per budget and 16
+files. A unit is a pure function of its description, and the output folder keeps its result under
+its key. So an interrupted sweep continues where it stopped, a worker that dies loses only its unit,
+and the curve, which is merged by key, stays the same.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredPoint:
-    """A point with what was measured: `bytes` cross the external port per inference, both ways."""
+    """A measured point: `bytes` cross the external port per inference, both ways."""
 
     point: Point
     bytes: int
@@ -91,7 +91,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to sweep: a model, how it is compiled, and what it is measured on."""
+    """A sweep to run: a model, how to compile it, and the files to measure it on."""
 
     model: Path
     options: CompileOptions

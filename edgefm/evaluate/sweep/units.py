@@ -99,7 +99,7 @@ def digest(data: bytes) -> str:
 
 
 class ResultStore:
-    """Results by key in a folder; each appears whole or not at all."""
+    """Results by key in a folder; each file appears complete or not at all."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

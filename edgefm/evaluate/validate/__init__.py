@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Accuracy, distance from the source network, traffic and speed on labeled files.
 
-The files are cut into units; any `concurrent.futures.Executor` may run them, in any order and more
-than once: a unit is a pure function of its description, and results are merged by file number.
+The files are divided into units. Any `concurrent.futures.Executor` may run them, in any order and
+more than once, because a unit is a pure function of its description. Results are merged by file
+number.
 
 Definitions. All figures are means over files and their views; percentages and points (of them) for
 accuracies. Equal scores rank by class index; a network with 1,001 outputs drops its background

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files with their labels, of whatever task."""
+"""Files with their labels, for every task."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edgefm.images.labels import read_labels, spread
 
 def labeled_files(labels: Path, images: Path, task: str, names: Sequence[str],
                    limit: int | None = None) -> tuple[Labeled, ...]:
-    """The files of a folder with their labels; boxes that are left out are said on stderr."""
+    """The files of a folder with their labels; a line on stderr names boxes that are left out."""
     if task == "segment":
         return spread(read_masks(labels, images), limit)
     if task == "classify":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a package is compared with while it is validated."""
+"""The networks that a validation compares a package with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgefm.rate_distortion.divergence import Decision, decision_of, package_of
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """What to compare a package with."""
+    """The networks to compare a package with."""
 
     oracle: bytes | None = field(default=None, repr=False)
     source: Path | None = None

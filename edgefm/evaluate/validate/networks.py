@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The networks that look at a file: our runtime, the oracle, the float source."""
+"""The networks that run on a file: the package, the reference, and the float source."""
 
 from __future__ import annotations
 

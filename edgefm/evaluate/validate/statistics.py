@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Standard errors of what is measured on pictures; a picture is the unit, its views are not."""
+"""Standard errors of measurements on pictures; the unit is a picture, not a view of it."""
 
 from __future__ import annotations
 

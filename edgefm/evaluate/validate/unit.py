@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One unit of a validation: some files, the networks that judge them, and what is kept of each."""
+"""One unit of a validation: some files, the networks to run, and the results for each file."""
 
 from __future__ import annotations
 

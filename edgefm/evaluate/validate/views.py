@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Views of a picture: mirrored and moved by 1 to 3 pixels, so that one photo is judged many times.
+"""Views of a picture: mirrored and shifted by 1 to 3 pixels, to measure one photo many times.
 
-A decision near the border between two classes turns with any small change; the mean over views says
-how near it was, and halves the standard error of a difference that a single view would give.
+Any small change can turn a decision near the border between two classes. The mean over views says
+how near it is, and halves the standard error of a difference compared to a single view.
 """
 
 from __future__ import annotations

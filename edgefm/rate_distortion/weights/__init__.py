@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Coarser weights: `statistics` says what an error costs, `steps` makes them of one slope, `bits`
-counts what they take coded, `signed` gives legacy networks the steps per channel that it takes."""
+"""Coarser weights. `statistics` gives the cost of an error, `steps` makes weights of one slope,
+`bits` counts their coded size, `signed` gives legacy networks the steps per channel they need."""

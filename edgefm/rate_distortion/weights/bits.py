@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the weights of a network take coded."""
+"""The coded size of a network's weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CodedSize:
 
 
 def bits_per_weight(graph: Graph) -> float:
-    """What a weight takes on average, in tiles of TILE bytes."""
+    """The mean bits of a weight, in tiles of TILE bytes."""
     return coded_size(tiles_of(graph)).bits
 
 
@@ -52,7 +52,7 @@ def tiles_of(graph: Graph, most: int = TILE) -> list[Weights]:
 
 
 def coded_size(tiles: Sequence[Weights]) -> CodedSize:
-    """What tiles take with the tables that suit them."""
+    """The size of tiles with the tables that fit them."""
     tables = fit_tables(tiles)
     return CodedSize(sum(map(len, tiles)), sum(len(encode_tile(t, tables).data) for t in tiles),
                      sum(len(table.record()) for table in tables))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A legacy network of uint8 as one of int8, whose weights may have a step per channel.
+"""Converts a legacy uint8 network to int8, so that its weights may have a step per channel.
 
-Values and zero points move by 128; inputs and outputs stay what they are, behind operators that
-only move codes. Weights lie on either side of their zero point: a channel that needs more than 127
-steps gets coarser ones.
+Values and zero points move by 128. Inputs and outputs keep their type; operators that only move
+codes connect them. Weights become signed around their zero point: a channel that needs more than
+127 steps gets coarser ones.
 """
 
 from __future__ import annotations

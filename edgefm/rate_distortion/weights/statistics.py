@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an error in a weight costs the decision, layer by layer, from derivatives on samples.
+"""The cost of an error in a weight for the decision, per layer, from derivatives on samples.
 
-An error d of an output channel's weights [K] moves its outputs by d' (x - m) once the bias has made
-up for the mean m of its inputs x, and the divergence of the decision by g d' C d: C is the
-covariance of the inputs, and g what white noise of variance 1 costs in that channel, both taken
-where the decision looks, that is weighted by squared derivatives of the outputs (clamped ones have
-none). g is the mean over random v (`fisher`) of 1/2 |dy' (x - m)|^2, y being the channel's outputs,
-over the trace of C. Random v say little of the layer that makes the scores, whose rows are many and
-each seldom likely; there g is 1/2 mean p (1 - p), exactly, and all inputs count alike.
+An error d of an output channel's weights [K] changes its outputs by d' (x - m), because the bias
+absorbs the mean m of its inputs x. The divergence of the decision grows by g d' C d. Here C is the
+covariance of the inputs, and g is the cost of white noise of variance 1 in that channel. Both are
+weighted by squared derivatives of the outputs (clamped outputs have derivative 0). g is the mean
+over random v (`fisher`) of 1/2 |dy' (x - m)|^2, with y the channel's outputs, over the trace of C.
+Random v say little about the layer that makes the scores: it has many rows, each seldom likely.
+There g is exactly 1/2 mean p (1 - p), and all inputs have the same weight.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights in steps of one slope: a bit less costs the same everywhere in the network.
+"""Gives weights steps of one slope: one bit less costs the same everywhere in the network.
 
 An output channel whose weights are rounded to a step D loses g v D^2 / 12 nats per weight (g and
 the variance v are `statistics`'s) and saves log2(D) bits. At a price of `slope` nats per bit that
@@ -30,7 +30,7 @@ _LEAST = 1e-300
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weights:
-    """What a layer has now, in real units: `rows` [blocks, rows, K], `steps` [blocks, rows]."""
+    """The weights of a layer, in real units: `rows` [blocks, rows, K], `steps` [blocks, rows]."""
 
     rows: Floats
     steps: Floats
