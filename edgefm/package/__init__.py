@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The .efm file: its records, writing, reading, outline; what maps moved; inputs that fit it."""
+"""The .efm file: records, writing, reading, outline, traffic of its maps, and checks of inputs."""

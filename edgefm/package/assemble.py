@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sections to the bytes of a package: header, head, checksums."""
+"""Assembles sections into the bytes of a package: header, head, checksums."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Blob:
 
 
 def assemble(plan: Plan, sections: Mapping[Section, bytes], version: int) -> bytes:
-    """Sections of records in front, which are the head, then all others."""
+    """The package: sections of records first, which form the head, then all others."""
     body, entries = Blob(bytearray(HEADER.size + SECTION_ENTRY.size * len(sections))), []
     head_bytes = 0
     for section, data in sorted(sections.items(), key=lambda s: (RECORD_BYTES[s[0]] == 1, s[0])):
@@ -81,5 +81,5 @@ def capped(plan: Plan) -> list[int]:
 
 
 def referring(plan: Plan) -> list[int]:
-    """Numbers of the stored maps that have the frame before."""
+    """Numbers of the stored maps that refer to the previous frame."""
     return [i for i, m in enumerate(plan.maps) if m.reference >= 0]

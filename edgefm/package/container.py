@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A package as header, sections and checksums, whatever the sections hold.
+"""A package as header, sections and checksums, without the contents of the sections.
 
 A host verifies every package that it reads: its head, all of it, and every tile.
 """
@@ -30,7 +30,7 @@ Entry = tuple[int, int, int]  # a section's id, offset and size
 
 
 def read_sections(package: bytes, name: str) -> dict[Section, bytes]:
-    """The known sections of a package that was verified whole.
+    """The known sections of a package, after verifying all of it.
 
     Raises BadContainer with one line that says what is wrong.
     """
@@ -66,7 +66,7 @@ def read_header(front: bytes, name: str) -> PackageHeader:
 def read_entries(front: bytes, name: str, size: int) -> list[Entry]:
     """Id, offset and size of every section, all inside a package of `size` bytes.
 
-    `front` is as much of the package as is there, at least its head.
+    `front` is the available part of the package, at least its head.
     """
     header = read_header(front, name)
     count = header.sections
@@ -86,7 +86,7 @@ def read_entries(front: bytes, name: str, size: int) -> list[Entry]:
 
 
 def check_head(front: bytes, header: PackageHeader, name: str) -> None:
-    """Hold the head, which `front` begins with, against its checksum. Raises BadContainer."""
+    """Compare the head, at the begin of `front`, with its checksum. Raises BadContainer."""
     if not HEADER.size <= header.head_bytes <= header.bytes:
         raise BadContainer(f"{name}: a head of {header.head_bytes} bytes, expected {HEADER.size} "
                            f"to {header.bytes}")
@@ -115,7 +115,7 @@ def _check_tiles(sections: Mapping[Section, bytes], name: str) -> None:
 
 
 def seal(package: bytes, tiles: bool = True) -> bytes:
-    """The same package with its checksums made right, also those of its tiles unless told not to.
+    """The same package with correct checksums, including those of its tiles if `tiles`.
 
     Data too short for a header stays as it is, and so do tiles whose bytes are not there.
     """

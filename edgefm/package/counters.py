@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the runtime counts for each stored map, here and on a device. Imports no NumPy."""
+"""The runtime's counters of each stored map, here and on a device. Imports no NumPy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MapCounters:
-    """What crossed for one stored map in one run; `efm_map_counters` of the runtime."""
+    """The traffic of one stored map in one run; `efm_map_counters` of the runtime."""
 
     write_bytes: int
     read_bytes: int

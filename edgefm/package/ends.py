@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A package's inputs and outputs, in words for `repr` and for notebooks."""
+"""Describes a package's inputs and outputs for `repr` and notebooks."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def ends_text(info: PackageInfo) -> str:
 
 
 def ends_fields(info: PackageInfo) -> dict[str, str]:
-    """What each input and output is, by kind and name."""
+    """A description of each input and output, by kind and name."""
     return {f"{kind} {short(end.name)}": end_text(end)
             for kind, ends in (("input", info.inputs), ("output", info.outputs)) for end in ends}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A caller's arrays, checked against what a package says about its inputs, and copied."""
+"""Checks a caller's arrays against a package's description of its inputs, and copies them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The META section: what a package says about itself to people and hosts, as one JSON object.
+"""The META section: a package's description of itself for people and hosts, as one JSON object.
 
-The device never reads it. A host checks it here against the kinds below, the keys of
-docs/FORMAT.md, so that nothing later meets a key that is missing or a value of another kind.
+Devices never read it. A host checks it here against the kinds below, the keys of docs/FORMAT.md, so
+that later code never finds a missing key or a value of the wrong kind.
 """
 
 from __future__ import annotations

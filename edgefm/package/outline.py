@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A package without its weights: what a host must know of one that lies elsewhere."""
+"""A package without its weights: what a host must know about a package on a device."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Outline:
 def read_outline(fetch: Callable[[int, int], bytes], size: int, name: str) -> Outline:
     """The outline of a package of `size` bytes of which `fetch(start, count)` gives some.
 
-    Only the head, names and META are asked for. Raises BadContainer with one line when they are
-    damaged, or when they, the ends or their rows are more than the limits above.
+    It fetches only the head, names and META. Raises BadContainer with one line when they are
+    damaged, or when they, the inputs and outputs, or their rows exceed the limits above.
     """
     def read(start: int, count: int) -> bytes:
         return fetch(start, count)[:count].ljust(count, b"\0")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A package's bytes to what it says about itself, or one line that says what is wrong with them."""
+"""Reads a package's description of itself, or raises one line that says what is wrong."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class SectionInfo:
 
 @dataclass(frozen=True, slots=True)
 class PackageInfo:
-    """What a package says about itself; `version` 0: none was given."""
+    """A package's description of itself; `version` 0: none was given."""
 
     name: str
     model_sha256: str
@@ -81,7 +81,7 @@ class PackageInfo:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a package asks of a device; sizes in bytes, operators, codecs, packings by number."""
+    """A package's demands on a device; sizes in bytes, operators, codecs, packings by number."""
 
     major: int
     bytes: int
@@ -95,7 +95,7 @@ class Needs:
 
 
 def read_info(package: bytes, name: str = "package") -> PackageInfo:
-    """What the package says about itself, verified whole.
+    """The package's description of itself, after verifying all of the package.
 
     Raises BadContainer with one line when it is damaged, of another format, or needs what this
     edgefm does not know.
@@ -107,7 +107,7 @@ def read_info(package: bytes, name: str = "package") -> PackageInfo:
 
 def describe(header: PackageHeader, sections: Mapping[Section, bytes], entries: Sequence[Entry],
              name: str) -> PackageInfo:
-    """`read_info` of a package of which only these sections are there."""
+    """`read_info` of a package with only these sections."""
     unknown = header.features & ~sum(Feature)
     if unknown:
         raise BadContainer(f"{name}: needs {', '.join(feature_names(unknown))}, which this edgefm "
@@ -129,7 +129,7 @@ def describe(header: PackageHeader, sections: Mapping[Section, bytes], entries: 
 
 
 def read_needs(package: bytes, name: str = "package") -> Needs:
-    """What a device must have to run the package. Raises BadContainer when it is damaged."""
+    """The demands of the package on a device. Raises BadContainer when it is damaged."""
     sections, header = read_sections(package, name), read_header(package, name)
     try:
         operators, maps = sections[Section.OPERATORS], sections[Section.MAPS]

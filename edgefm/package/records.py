@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The .efm package's numbers: records, sections and bits as docs/FORMAT.md has them.
+"""The numbers of the .efm package: records, sections and bits as in docs/FORMAT.md.
 
-Only this folder uses the records: no other Python knows a byte offset.
+Only this folder uses the records: no other Python code contains a byte offset.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Tile(NamedTuple):
 
 
 class Section(IntEnum):
-    """Section ids of docs/FORMAT.md; never renumbered."""
+    """Section ids of docs/FORMAT.md. Their numbers never change."""
 
     STREAMS = 1
     BUFFERS = 2
@@ -113,7 +113,7 @@ REQUIRED = 1  # section flag: a reader that does not know the section must refus
 
 
 class Feature(IntFlag):
-    """Bits of required_features that are known."""
+    """The known bits of required_features."""
 
     EXTERNAL = 1
     CODED = 2
@@ -124,7 +124,7 @@ class Feature(IntFlag):
 
 
 class ReservedFeature(IntFlag):
-    """Bits whose meaning is planned: refused, but by name."""
+    """Bits with a planned meaning: readers refuse them by name."""
 
     WEIGHT_PORT = 1 << 6
     WEIGHT_CODES = 1 << 7
@@ -140,7 +140,7 @@ class ReservedFeature(IntFlag):
 
 
 class ReservedSection(IntEnum):
-    """Section ids whose meaning is planned; SIGNATURE is among the known ones."""
+    """Section ids with a planned meaning; SIGNATURE is one of the known ids."""
 
     WEIGHT_TABLES = 18
     STATES = 19
@@ -149,7 +149,7 @@ class ReservedSection(IntEnum):
 
 
 class Packing(IntEnum):
-    """How weights lie in a tile."""
+    """The layout of weights in a tile."""
 
     ROWS = 0
     HALVES = 1
@@ -159,6 +159,6 @@ class Packing(IntEnum):
 
 
 def feature_names(bits: int) -> list[str]:
-    """The features of a bit mask by name, lowest first; those without a name by their bit."""
+    """The names of the features in a bit mask, lowest first; unknown ones by their bit."""
     known = {feature.value: feature.name for kind in (Feature, ReservedFeature) for feature in kind}
     return [known.get(1 << i) or f"bit {i}" for i in range(bits.bit_length()) if bits >> i & 1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packages whose weights are packed for one instruction set, as every reader reads them."""
+"""Converts packages with weights packed for one instruction set to a form for every reader."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stored maps, and what crossed for each: counted by the runtime, here or on a device.
+"""Stored maps and the traffic of each, which the runtime counts here or on a device.
 
-A *transfer* is a map once written, or once read by one reader. Bits per value are those of all
-transfers together, as in the counters of a whole run. Values of raw maps have the width of their
-type, and what rounding up to whole transfers adds.
+A *transfer* is one write of a map, or one read by one reader. Bits per value are the mean over all
+transfers, as in the counters of a whole run. Values of raw maps have the width of their type, plus
+the bits that rounding up to whole transfers adds.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class MapInfo:
 
 @dataclass(frozen=True, slots=True)
 class MapTraffic:
-    """A stored map and what crossed for it, a mean over runs; `largest_shift` is of all runs.
+    """A stored map and its traffic, a mean over runs; `largest_shift` is the largest of all runs.
 
     `transfers` counts writes and reads of the whole map, `values` those that all of them moved.
-    `bits_per_value` is None where nothing crossed.
+    `bits_per_value` is None without traffic.
     """
 
     name: str
@@ -70,9 +70,9 @@ def stored_maps(info: PackageInfo) -> tuple[MapInfo, ...]:
 
 def traffic(maps: Sequence[MapInfo], counted: Sequence[Sequence[MapCounters]], each: int = 1
             ) -> tuple[MapTraffic, ...]:
-    """What crossed for each map per run; `counted` are sums over `each` runs.
+    """The traffic of each map per run; `counted` are sums over `each` runs.
 
-    Those of another number of maps are left out.
+    Runs with a different number of maps are left out.
     """
     counted = [one for one in counted if len(one) == len(maps)]
     if not counted:

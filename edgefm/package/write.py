@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plan, its network and its tables to the bytes of a package."""
+"""Writes a plan, its network and its tables as the bytes of a package."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class CodedMap:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What the package carries for people and hosts beside the plan."""
+    """The package's description for people and hosts, in addition to the plan."""
 
     model_sha256: str
     preprocess: Preprocess | None = None
@@ -129,7 +129,7 @@ def _stream(program: Program, plan: Plan, index: int) -> bytes:
 
 
 def _tile(program: Program, placed: PlacedOp, weights: Blob) -> Tile | None:
-    """An operator's constant data in one piece, or None where it has none."""
+    """An operator's constant data in one piece, or None if it has none."""
     data = program.ops[placed.op].weights if placed.op >= 0 else b""
     if not data:
         return None

@@ -2,8 +2,9 @@
 """The planner: Program -> Plan. Pure functions of shapes, no files, no arithmetic on data.
 
 `layout` collects facts, `firing` simulates one stage, `stages` prices it, `search` chooses where to
-cut, `build` makes the schedule, `place` fills the arena, `within` finds the best plan for a budget
-and `smallest` the least budget, `widen` spends what that leaves, `target` says what memories cost.
+cut, `build` makes the schedule, and `place` fills the arena. `within` finds the best plan for a
+budget, `smallest` finds the smallest budget, and `widen` uses memory that remains. `target` has the
+sizes and costs of memories.
 """
 
 from __future__ import annotations
@@ -70,12 +71,12 @@ def make_plan(layout: Layout, target: Target, objective: str = "cost", cut: str 
 
 def find_plan(layout: Layout, target: Target, objective: str = "cost",
               storage: Storage | None = None) -> Plan | None:
-    """What `make_plan` finds, or None where it would go on with the smallest plan."""
+    """The result of `make_plan`, or None where it would continue with the smallest plan."""
     return _found_plan(case_for(layout, target, objective, storage))
 
 
 def slim_plan(layout: Layout, target: Target, storage: Storage | None = None) -> Plan | None:
-    """A plan that moves few bytes of maps but reads weights for every row, if one is soon found."""
+    """A plan that moves few bytes of maps but reads weights for every row, if one is quickly found."""
     return slim_within(case_for(layout, target, "maps", storage))
 
 
@@ -91,8 +92,8 @@ def smallest_plan(layout: Layout, target: Target, objective: str = "cost",
 
 
 def plan_storing(layout: Layout, target: Target, storage: Storage, streams: Sequence[int]) -> Plan:
-    """A plan without limits on fast memory that puts these streams into the page pool: what it
-    computes is what any plan computes that stores the same ones."""
+    """A plan without limits on fast memory that puts these streams into the page pool. It computes
+    the same as any plan that stores the same streams."""
     stored = {layout.group[s] for s in streams}
     choice = replace(everything_once(layout), fast=frozenset(layout.group) - stored, pooled=True)
     return build_plan(layout, choice, target.with_budget(1 << 30, 0), "cost", storage)
@@ -108,9 +109,9 @@ def _found_plan(case: Case) -> Plan | None:
 
 
 def _coded_where_it_fits(case: Case, coded: Solution | None) -> Solution | None:
-    """The best plan for maps that are stored as they are, with those of them coded whose codes and
-    codec states still fit the memory. A codec's state may cost a plan more than it saves. None
-    where `coded`, the best plan for coded maps, codes none."""
+    """The best plan for maps that are stored as they are, which then codes the maps whose codes and
+    codec states still fit. A codec's state may cost a plan more than it saves. None if `coded`, the
+    best plan for coded maps, codes none."""
     if coded is not None and all(m.codec == "raw" for m in coded[1].maps):
         return None
     found = best_within(case.storing(case.storage.only(frozenset())))
@@ -130,7 +131,7 @@ def _codes_that_fit(case: Case, raw: Solution) -> Case:
 
 
 def _expected(plan: Plan, case: Case) -> tuple[float, float]:
-    """What a plan is expected to cost, as the search prices choices, but of coded maps a share."""
+    """The expected cost of a plan, priced as in the search, but coded maps count only a share."""
     target, moved = case.target, plan.expected_map_bytes(case.storage.share)
     if plan.objective == "maps":
         return moved, plan.weight_read_bytes

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the runtime keeps in the arena, in bytes, and the limits of what it can count.
+"""Bytes that the runtime keeps in the arena, and the limits of its counters.
 
-docs/FORMAT.md, "The arena", has the reasons; a test holds these numbers to native/.
+docs/FORMAT.md, "The arena", has the reasons; a test compares these numbers with native/.
 """
 
 from __future__ import annotations

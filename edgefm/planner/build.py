@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a chosen chain of stages to a plan: the exact schedule, then the exact arena."""
+"""Builds a plan from a chosen chain of stages: the exact schedule, then the exact arena."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def build_plan(layout: Layout, choice: Choice, target: Target, objective: str,
 
 
 class _Builder:
-    """Holds the half-built plan; `build_plan` is the way in."""
+    """The plan during its construction; call `build_plan`."""
 
     def __init__(self, layout: Layout, choice: Choice, target: Target, objective: str,
                  storage: Storage) -> None:
@@ -244,7 +244,7 @@ class _Builder:
                          cap=cap, pooled=pooled, paired=self.storage.paired(stream))
 
     def _pool(self) -> None:
-        """Size the page pool by the rows that live at each firing."""
+        """Size the page pool for the rows that are live at each firing."""
         pooled = []
         for i, m in enumerate(self.maps):
             if m.pooled:
@@ -262,7 +262,7 @@ class _Builder:
             self.items.append(item)
 
     def _references(self) -> None:
-        """Maps that are coded against the frame before keep it in fast memory, from run to run."""
+        """Maps that are coded against the previous frame keep it in fast memory between runs."""
         for i, m in enumerate(self.maps):
             if self.storage.refers(m.stream):
                 last = max(k for k, op in enumerate(self.ops) if op.map == i)
@@ -327,7 +327,7 @@ class _Builder:
     def _place_scratch(self, offsets: Sequence[int], control: int, limit: int) -> int:
         """Give operators their scratch, more of it below `limit` where that helps and is free.
 
-        Returns where the highest ends.
+        Returns the end of the highest one.
         """
         most = {item: self.program.ops[self.ops[i].op].scratch_most
                 for i, item in self.scratch_items.items() if self.ops[i].op >= 0}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Static firing: in which order the operators of one stage produce their rows.
+"""Static firing: the order in which the operators of one stage produce their rows.
 
 A stage runs depth-first. Its last operator asks for its next strip of rows. Producers of missing
 rows fire first, going upstream, with exactly the rows that are missing (at most their strip).
@@ -63,7 +63,7 @@ def simulate(tasks: Sequence[Task], group_of: Sequence[int], height_of: Sequence
 
 
 class _Simulation:
-    """The state of one simulation; `simulate` is the way in."""
+    """The state of one simulation; call `simulate`."""
 
     def __init__(self, tasks: Sequence[Task], group_of: Sequence[int], height_of: Sequence[int],
                  ready: frozenset[int], kept: frozenset[int], watched: frozenset[int]) -> None:
@@ -128,7 +128,7 @@ class _Simulation:
                 self._fire(t, last - first + 1)
 
     def _make(self, stream: int, rows: int) -> None:
-        """Have the stream's producer fire until `rows` rows are there."""
+        """Make the stream's producer fire until `rows` rows are there."""
         t = self.producer[stream]
         task = self.tasks[t]
         self._advance(t, task.rows if task.accumulates else rows)
@@ -157,7 +157,7 @@ class _Simulation:
                 self._fire_ready(reader)
 
     def _note_live(self, groups: list[int]) -> None:
-        """During this firing what it read is still live and what it wrote is already."""
+        """Rows that this firing reads are still live, and rows that it writes are already live."""
         now = len(self.firings)
         for g in groups:
             top, low = self.top.get(g, 0), self._lowest(g)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""More scratch for operators that can use it, in bytes of the arena that nothing else has then."""
+"""Gives more scratch to operators that can use it, from bytes of the arena that are free then."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edgefm.planner.place import Item
 
 def grown(items: Sequence[Item], offsets: Sequence[int], most: Mapping[int, int],
           limit: int) -> dict[int, tuple[int, int]]:
-    """Where items with a `most` go instead, and how large they may be: offset and bytes each.
+    """New places of items with a `most`: offset and bytes of each.
 
     Each lives for single firings only, so it can have what all other items leave free at every one
     of them, below `limit`: the first gap of `most` bytes, or else the largest. Items that would not

@@ -87,7 +87,7 @@ def _rows(program: Program, op: Op) -> int:
 
 
 def _settle_ends(program: Program) -> tuple[Op, ...]:
-    """Inputs just before their first reader, outputs just after their maker: both live briefly."""
+    """Order inputs just before their first reader, outputs just after their producer."""
     inputs = {op.outputs[0]: op for op in program.ops if op.kind == OpKind.INPUT}
     outputs: dict[int, list[Op]] = {}
     for op in program.ops:

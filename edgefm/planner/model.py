@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a plan is: everything the container needs besides weights, and every byte it will cost."""
+"""The parts of a plan: all that the package needs besides weights, and the bytes that it moves."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ class PlacedOp:
 class StoredMap:
     """A whole feature map in external memory, one slot per row, or coded in the page pool.
 
-    A map in the pool has neither address nor slots, but a cap. One that is coded against the frame
-    before has that at `reference` in the arena (-1: none), row after row, and refers to none in
-    every `refresh`-th frame (0: in the first only). `release` is the LOAD
-    (index in Plan.ops) that is through with a row last: it gives pages back, and leaves the row to
-    the next frame. Rows of a `paired` map are pairs of the stream's.
+    A map in the pool has neither address nor slots, but a cap. For a map that is coded against the
+    previous frame, that frame is at `reference` in the arena (-1: none), row after row; every
+    `refresh`-th frame refers to none (0: only the first). `release` is the LOAD (index in Plan.ops)
+    that uses a row last: it returns pages to the pool, and leaves the row for the next frame. Rows
+    of a `paired` map are pairs of the stream's rows.
     """
 
     name: str
@@ -84,7 +84,7 @@ class StoredMap:
 
     @property
     def reference_bytes(self) -> int:
-        """Bytes of fast memory that the frame before takes."""
+        """Bytes of fast memory for the previous frame."""
         return self.rows * self.row_bytes if self.reference >= 0 else 0
 
     @property
@@ -94,7 +94,7 @@ class StoredMap:
 
     @property
     def most_bytes(self) -> int:
-        """The most bytes that the map can take, whatever the picture."""
+        """The most bytes that the map can take, for any picture."""
         if self.cap is None:
             return self.bytes
         if self.pooled:
@@ -159,7 +159,7 @@ class Plan:
         return fields_table("Plan", self.totals())
 
     def totals(self) -> dict[str, str]:
-        """The figures in bytes as a person reads them."""
+        """The figures in bytes, in a readable form."""
         return {word: size_text(getattr(self, name)) for word, name in TOTALS.items()}
 
     def totals_text(self) -> str:
@@ -171,7 +171,7 @@ class Plan:
     @property
     def most_map_bytes(self) -> int:
         """The most bytes of stored maps that can cross the port or the pool in one inference, both
-        ways, whatever the picture."""
+        ways, for any picture."""
         moves = [op.map for op in self.ops if op.kind in (OpKind.LOAD, OpKind.STORE)]
         return sum(self.maps[i].most_bytes for i in moves)
 
@@ -181,7 +181,7 @@ class Plan:
                    for i, m in enumerate(self.maps) if m.stream == stream)
 
     def expected_map_bytes(self, share: float) -> float:
-        """Bytes of stored maps that cross, if of coded ones this share does."""
+        """Bytes of stored maps that cross, if this share of coded ones does."""
         return sum((share if m.codec != "raw" else 1) * self.moved_bytes(m.stream)
                    for m in self.maps)
 

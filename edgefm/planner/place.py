@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where in the arena everything lies.
+"""Places everything in the arena.
 
-An item is a piece of memory that lives from one firing to another, and whose live bytes may slide:
-a whole feature map is written from its first byte to its last and given up in the same order. Two
-items may overlap as long as their *live* bytes never meet, so that a stage can write its output
-over the part of its input that it has already consumed. For two items only the difference of their
-offsets matters; the differences that would make them meet form an interval, which is computed
-exactly over all firings. Items are then placed lowest first, in several orders, best order wins.
+An item is a piece of memory that is live from one firing to another. Its live bytes may slide: a
+whole feature map is written from its first byte to its last and released in the same order. Two
+items may overlap as long as their *live* bytes never do. So a stage can write its output over the
+part of its input that it has already used. For two items only the difference of their offsets
+matters. The differences that would make live bytes overlap form an interval, which is computed
+exactly over all firings. Items are then placed as low as possible, in several orders; the best
+order wins.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ def solid(name: str, size: int, start: int, stop: int) -> Item:
 def place(items: Sequence[Item], enough: int = 0) -> tuple[list[int], int]:
     """Offsets of the items and the height of the whole, in bytes.
 
-    Tries a few orders, then climbs: what stands highest is moved forward in the order, with those
-    that pushed it up, until the height is at most `enough` or patience runs out. (The idea is the
-    hill climbing that Arm's Vela compiler allocates tensors with.)
+    It tries a few orders, then climbs: the highest item moves forward in the order, together with
+    the items that pushed it up, until the height is at most `enough` or a limit of rounds is
+    reached. (The idea is the hill climbing in the tensor allocation of Arm's Vela compiler.)
     """
     if not items:
         return [], 0
@@ -122,7 +123,7 @@ def _conflicts(items: Sequence[Item]) -> _Conflicts:
 
 
 def _forbidden(a: Item, b: Item) -> tuple[int, int] | None:
-    """The open interval of offset(b) - offset(a) in which live bytes meet; None when never."""
+    """The open interval of offset(b) - offset(a) in which live bytes overlap; None if never."""
     start, stop = max(a.start, b.start), min(a.stop, b.stop)
     low_a, high_a = a.low[start - a.start:stop - a.start], a.high[start - a.start:stop - a.start]
     low_b, high_b = b.low[start - b.start:stop - b.start], b.high[start - b.start:stop - b.start]

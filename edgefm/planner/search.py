@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where to cut: the cheapest chain of stages under a fast-memory budget.
+"""Chooses where to cut: the cheapest chain of stages within a fast-memory budget.
 
-Dynamic programming over cut positions. A state is a position and the set of live maps that are in
-fast memory there; a step is one stage (operators, strips) and a choice of memory for every map it
-leaves behind. What a step needs is estimated as the sum of its rings, scratch and live map bytes at
-the worst moment; `place.py` settles the truth afterwards.
+This is dynamic programming over cut positions. A state is a position and the set of live maps that
+are in fast memory there. A step is one stage (operators, strips) and a choice of memory for every
+map that it leaves behind. The memory of a step is estimated as the sum of its rings, scratch and
+live map bytes at the worst moment; `place.py` computes it exactly afterwards.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class _Node:
 
 
 class Search:
-    """The search over one layout; simulated stages are kept between budgets and searches."""
+    """The search over one layout; it caches simulated stages for other budgets and searches."""
 
     def __init__(self, layout: Layout, target: Target, objective: str,
                  cuts: Iterable[int] | None = None, storage: Storage | None = None) -> None:
@@ -82,7 +82,7 @@ class Search:
         self._excess: Mapping[Stage, int] = {}
 
     def with_storage(self, storage: Storage) -> Search:
-        """The same search for maps that are stored otherwise."""
+        """The same search for maps with another storage."""
         return Search(self.layout, self.target, self.objective, self.fixed, storage)
 
     def cost(self, stage: Stage) -> StageCost:
@@ -92,7 +92,7 @@ class Search:
         return self._costs[stage]
 
     def live(self, cut: int) -> frozenset[int]:
-        """Storage groups that exist as maps at a cut."""
+        """Storage groups that exist as whole maps at a cut."""
         if cut not in self._live:
             self._live[cut] = frozenset(self.layout.group[s] for s in self.layout.crossing(cut))
         return self._live[cut]
@@ -102,10 +102,10 @@ class Search:
              ) -> Choice | None:
         """The cheapest chain whose estimate fits `budget` bytes (None: no limit), or None.
 
-        `place` says where maps may be stored that do not stay in fast memory as they are: external,
-        pool, or nowhere. What the pool holds is coded and may lose something, so as little as
-        possible goes there, whatever the objective. `excess` are bytes to add to the estimates of
-        single stages. `slim` chains are walked row by row, which takes the least memory.
+        `place` says where maps go that do not stay in fast memory as they are: external memory, the
+        pool, or nowhere. Maps in the pool are coded and may lose information, so as little as
+        possible goes there, for every objective. `excess` are bytes to add to the estimates of
+        single stages. `slim` chains run row by row, which takes the least memory.
         """
         limit = float("inf") if budget is None else float(budget)
         self._excess = excess
@@ -120,7 +120,7 @@ class Search:
         return None if goal is None else self._trace_back(states, goal, place == POOL)
 
     def _worth_keeping(self, reached: dict[frozenset[int], _Node]) -> dict[frozenset[int], _Node]:
-        """States that no other beats in both price and bytes held, at most `_MOST_STATES`."""
+        """States that no other state beats in both price and bytes held, at most `_MOST_STATES`."""
         kept: dict[frozenset[int], _Node] = {}
         least = float("inf")
         for held, node in sorted(reached.items(), key=lambda item: item[1].price):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The least fast memory that a plan can be found for, and what sets it.
+"""Finds the smallest fast memory with a plan, and the operator that sets it.
 
-No chain of stages whose estimate exceeds the budget is ever placed, so below the smallest estimate
-of any chain the search finds nothing. Chains that are walked row by row suffice to find it, which
-takes little time. Where they are placed in no more than that, they are the smallest plan; where
-placement needs more, estimates between the two are tried.
+The search never places a chain of stages whose estimate exceeds the budget. So it finds nothing
+below the smallest estimate of any chain. Row-by-row chains are enough to find this estimate, which
+takes little time. If their placement needs no more than the estimate, they are the smallest plan.
+If it needs more, the search tries estimates between the two.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def _spread_out(case: Case, below: int, top: int) -> Solution | None:
 
 
 def roomier(case: Case, least: Solution) -> Solution:
-    """A plan for a budget that the search found none for, though the smallest plan needs less:
-    the first that fits with an estimate well below the budget, else the smallest."""
+    """A plan for a budget without a result of the search, although the smallest plan needs less:
+    the first one that fits with an estimate well below the budget, else the smallest plan."""
     estimates = (int(part * case.budget) for part in _PARTS)
     choices = (case.search.best(e, case.place) for e in estimates if e >= least[1].fast_bytes)
     return next((found for found in _placed(case, choices)
@@ -89,7 +89,7 @@ def roomier(case: Case, least: Solution) -> Solution:
 
 
 def slim_within(case: Case) -> Plan | None:
-    """A plan within the budget that is walked row by row, which takes little time to find."""
+    """A row-by-row plan within the budget, which takes little time to find."""
     choices = (case.search.best(int(part * case.budget), case.place, slim=True)
                for part in (1, *_PARTS))
     return next((plan for _, plan in _placed(case, choices) if plan.fast_bytes <= case.budget),
@@ -97,8 +97,8 @@ def slim_within(case: Case) -> Plan | None:
 
 
 def setting_operator(case: Case, least: Plan) -> str:
-    """What sets the smallest budget: the operator that needs most on its own, or where not every
-    map may be stored the neediest one of the plan's neediest stage."""
+    """The operator that sets the smallest budget: the one that needs most on its own, or, if not
+    every map may be stored, the one that needs most in the plan's largest stage."""
     for _, plan in _placed(case.within(1), [_all_stored(case)]):
         return max(plan.stages, key=lambda stage: stage.fast_bytes).name
     stage = max(least.stages, key=lambda stage: stage.fast_bytes)
@@ -112,8 +112,8 @@ def _own_bytes(plan: Plan, op: PlacedOp) -> int:
 
 
 def _least_estimate(case: Case, place: str, most: int) -> tuple[int, int] | None:
-    """An estimate that no chain has, and a little above it one that a chain has; None where no
-    chain has one of at most `most`."""
+    """An estimate that no chain has, and one slightly above it that a chain has; None if no chain
+    has an estimate of at most `most`."""
     below, enough = 0, min(_FIRST, most)
     while case.search.best(enough, place, slim=True) is None:
         if enough == most:
@@ -129,12 +129,12 @@ def _least_estimate(case: Case, place: str, most: int) -> tuple[int, int] | None
 
 
 def _all_stored(case: Case) -> Choice | None:
-    """Every operator a stage, if there is external memory."""
+    """Every operator as a stage, if there is external memory."""
     return row_by_row(case.layout, case.layout.cuts) if case.place == EXTERNAL else None
 
 
 def _placed(case: Case, choices: Iterable[Choice | None]) -> Iterator[Solution]:
-    """Those of the choices that the other memories have room for."""
+    """The choices that fit into the other memories."""
     for choice in choices:
         with suppress(Infeasible):
             if choice is not None:

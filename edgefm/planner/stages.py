@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What running operators [first, last) as one depth-first stage costs."""
+"""The cost of running operators [first, last) as one depth-first stage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GRAIN = 256  # bytes of rows that are worth a firing of their own
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Operators [first, last) of a layout, walked in about `strips` strips per map."""
+    """Operators [first, last) of a layout, run in about `strips` strips per map."""
 
     first: int
     last: int
@@ -28,7 +28,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """The streams with which a stage meets the others: read from before, read later."""
+    """The streams between a stage and the others: read from earlier ones, left for later ones."""
 
     loads: tuple[int, ...]
     stores: tuple[int, ...]
@@ -50,7 +50,7 @@ class StageCost:
     weight_bytes: int
 
     def inner_bytes(self) -> int:
-        """Fast memory that no choice of boundary placement saves: scratch and inner rings."""
+        """Fast memory for scratch and inner rings, whatever the places of boundary maps."""
         return self.scratch + sum(b for g, b in self.rings.items() if g not in self.live)
 
 

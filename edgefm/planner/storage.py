@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the planner is told of stored maps: how they are coded, and what a cap lets them take."""
+"""What the planner knows about stored maps: how they are coded, and the limits of caps."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CodecState = Callable[[str, int], int]
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Which codec each stored map uses (raw when left out), what its state takes, and its cap.
+    """The codec of each stored map (raw when left out), the size of its state, and its cap.
 
-    With `pooled`, maps that have a cap may be stored in the page pool instead of external memory.
-    Maps that `refers` says are coded against the frame before, which stays in fast memory;
-    not in every `refresh`-th frame, if that is not 0. Of `paired` maps a code is for two rows at
-    once; they are coded, have no cap and do not refer. `share` of a coded map's bytes is expected
-    to cross.
+    With `pooled`, maps with a cap may be stored in the page pool instead of external memory. Maps
+    for which `refers` is true are coded against the previous frame, which stays in fast memory; if
+    `refresh` is not 0, every `refresh`-th frame is not. In a `paired` map a code is for two rows;
+    such maps are coded, have no cap and do not refer. `share` of a coded map's bytes is expected to
+    cross.
     """
 
     codec_of: Callable[[int], str] = field(default=lambda stream: "raw")
@@ -46,19 +46,19 @@ class Storage:
         return shape.height, shape.row_bytes
 
     def raw_bytes(self, stream: int, shape: Stream, target: Target) -> int:
-        """What the map takes at the port when none of its rows has a shorter code."""
+        """The bytes of the map at the port when none of its rows has a shorter code."""
         rows, row_bytes = self.rows(stream, shape)
         return rows * target.transfer_bytes(row_bytes)
 
     def slot_bytes(self, stream: int, shape: Stream, target: Target) -> int:
-        """What a row of the map is given in external memory."""
+        """The bytes of a row's slot in external memory."""
         _, row_bytes = self.rows(stream, shape)
         cap = self.cap_of(stream)
         return target.transfer_bytes(
             min(row_bytes + HEAD_BYTES, cap.per_row + cap.depth) if cap else row_bytes)
 
     def outside_bytes(self, stream: int, shape: Stream, target: Target) -> int:
-        """What the map takes of external memory."""
+        """The bytes of the map in external memory."""
         rows, _ = self.rows(stream, shape)
         return spaced(rows * self.slot_bytes(stream, shape, target), target)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Target files: what a board's memories hold and what a byte through each of them costs."""
+"""Target files: the sizes of a board's memories and the cost of a byte through each of them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from edgefm.planner.arena import MAX_ALIGNMENT, MAX_BYTES, MAX_PAGE, MIN_PAGE
 @dataclass(frozen=True, slots=True)
 class Target:
     """Memories of a board. Costs are per byte, in any unit; only their ratios matter.
-
     `alignment` and `burst` (0 = no limit) are the external memory's: every transfer starts at and
     is rounded up to `alignment` bytes, and none is longer than `burst`. `buffers` is how many
     transfers a cursor keeps in flight: 1 waits for each, 2 overlap with computing. `page` is the
-    size of the page pool's pages. `kernels` names the processor's kernel set, which decides how
-    weights lie and what scratch a firing takes.
+    size of the page pool's pages. `kernels` names the processor's kernel set, which decides
+    the layout of weights and the scratch of a firing.
     """
 
     name: str = "generic"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Taller strips for a plan that is walked row by row, where its memory has room for them.
+"""Gives a row-by-row plan taller strips if its memory has room for them.
 
-Each firing reads an operator's weights, so what fires fewer times reads fewer bytes of them. Cuts
-and places of maps stay as they are; single stages get the fewest strips with which the arena fits.
+Each firing reads an operator's weights, so an operator with fewer firings reads fewer bytes of
+them. Cuts and places of maps do not change; single stages get the fewest strips for which the arena
+fits.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ _MOST_TRIALS = 24  # placements in all
 
 
 def widened(case: Case, found: Solution) -> Solution:
-    """The plan, which fits the budget, with its stages in as few strips as fit too: those that read
-    most bytes of weights first."""
+    """The plan, which fits the budget, with its stages in as few strips as still fit; the stages
+    that read the most bytes of weights come first."""
     trials = _MOST_TRIALS
     reads = [stage.weight_read_bytes for stage in found[1].stages]
     for i in sorted(range(len(reads)), key=lambda i: -reads[i]):
@@ -33,7 +34,7 @@ def widened(case: Case, found: Solution) -> Solution:
 
 
 def _with_stage(case: Case, found: Solution, at: int, stage: Stage) -> Solution | None:
-    """The plan with one stage walked otherwise, if that fits."""
+    """The plan with other strips in one stage, if that fits."""
     if case.search.cost(stage).inner_bytes() > case.budget:
         return None
     stages = found[0].stages

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The best plan within a budget: the search estimates, placement is exact, and both home in."""
+"""Finds the best plan within a budget, by turns of estimating search and exact placement."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _Arena = tuple[tuple[Stage, ...], frozenset[int], bool]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """A layout to be planned: for which board, by which measure, with maps stored how.
+    """A layout to plan, with its board, its objective and the storage of its maps.
 
-    `crowded` are placements that did not fit the budget they were made for. Every order was tried
-    for those, so they are what placement finds for any budget that they exceed.
+    `crowded` are placements that did not fit the budget they were made for. All orders were tried
+    for them, so placement finds nothing better for any budget that they exceed.
     """
 
     search: Search
@@ -36,12 +36,12 @@ class Case:
 
     @property
     def layout(self) -> Layout:
-        """What is planned."""
+        """The layout to plan."""
         return self.search.layout
 
     @property
     def storage(self) -> Storage:
-        """How maps are stored that leave fast memory."""
+        """The storage of maps that leave fast memory."""
         return self.search.storage
 
     @property
@@ -57,7 +57,7 @@ class Case:
 
     @property
     def inner(self) -> str:
-        """Where maps are stored that do not stay as they are, without external memory."""
+        """The place of maps that do not stay as they are, without external memory."""
         return POOL if self.storage.pooled else NOWHERE
 
     @property
@@ -70,11 +70,11 @@ class Case:
         return replace(self, target=self.target.with_budget(fast, None))
 
     def storing(self, storage: Storage) -> Case:
-        """The same with maps stored otherwise."""
+        """The same with another storage of maps."""
         return Case(self.search.with_storage(storage), self.target)
 
     def build(self, choice: Choice) -> Plan:
-        """The choice placed. Raises Infeasible when its external maps do not fit."""
+        """Build and place the choice. Raises Infeasible when its external maps do not fit."""
         arena = choice.stages, choice.fast, choice.pooled
         known = self.crowded.get(arena)
         if known is not None and known.fast_bytes > self.budget:
@@ -103,8 +103,8 @@ def everything_once(layout: Layout) -> Choice:
 
 
 def best_within(case: Case) -> Solution | None:
-    """The best plan within both memories; where external maps would not fit, one with a page pool
-    if there may be one, else one that stores nothing. None when the search finds none."""
+    """The best plan within both memories. If external maps do not fit, a plan with a page pool if
+    that is allowed, else a plan that stores nothing. None when the search finds none."""
     keep = everything_once(case.layout)
     once = case.build(keep)
     if case.target.fast_bytes is None or once.fast_bytes <= case.budget:
@@ -120,9 +120,9 @@ def best_within(case: Case) -> Solution | None:
 def _home_in(case: Case, place: str) -> Solution | None:
     """Search with an estimate of the fast memory, place exactly, and home in on the best estimate.
 
-    The estimate is optimistic where live bytes do not stack perfectly, so it is lowered by what was
-    lacking until the placement fits, then raised half-way back while that still finds better plans.
-    Raises Infeasible when the external maps do not fit.
+    The estimate is optimistic if live bytes do not stack perfectly. So its limit is lowered by the
+    missing bytes until the placement fits, then raised half-way while that still finds better
+    plans. Raises Infeasible when the external maps do not fit.
     """
     budget = case.budget
     best: Solution | None = None
@@ -149,8 +149,8 @@ def _home_in(case: Case, place: str) -> Solution | None:
 
 
 def _stage_by_stage(case: Case, place: str) -> Solution | None:
-    """Search with the whole budget; what a placed stage needs beyond it is added to the estimate of
-    that stage alone. For where one stage leaves no room for a smaller estimate of all."""
+    """Search with the whole budget, and add the missing bytes of a placed stage to the estimate of
+    that stage alone. This helps when one stage leaves no room for a smaller estimate of all."""
     excess: dict[Stage, int] = {}
     for _ in range(_ROUNDS):
         choice = case.search.best(case.budget, place, excess)
