@@ -76,7 +76,7 @@ def find_plan(layout: Layout, target: Target, objective: str = "cost",
 
 
 def slim_plan(layout: Layout, target: Target, storage: Storage | None = None) -> Plan | None:
-    """A plan that moves few bytes of maps but reads weights for every row, if one is quickly found."""
+    """A plan that moves few bytes of maps but reads weights for every row, if found quickly."""
     return slim_within(case_for(layout, target, "maps", storage))
 
 

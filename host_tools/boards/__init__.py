@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Boards: built, flashed, started, found and listed."""
+"""Builds, flashes, starts, finds and lists boards."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compile a board's firmware: firmware/boards/<name>/board.toml says with what, from which files.
+"""Compiles a board's firmware; firmware/boards/<name>/board.toml names the compiler and the files.
 
-Programs are kept under build/firmware/ by the SHA-256 of their sources and options, whose first
-eight bytes are the build id that the device tells.
+Programs are kept in build/firmware/ by the SHA-256 of their sources and options. Its first eight
+bytes are the build id that the device reports.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class BoardRecipe:
 
 
 def recipe(board: str) -> BoardRecipe:
-    """A board's recipe. Raises BadInput for a board that is not there, or a key not known."""
+    """A board's recipe. Raises BadInput for an unknown board or an unknown key."""
     if not BOARDS.is_dir():
         raise BadInput(f"board {board!r}: its firmware is in a checkout of edgefm, and this is an "
                        "installed package; flash from a checkout")
@@ -72,7 +72,7 @@ def recipe(board: str) -> BoardRecipe:
 
 
 def missing(made: BoardRecipe) -> str | None:
-    """What has to be typed before a board can be compiled here; None: nothing."""
+    """The command that installs the compiler of a board; None: nothing is missing."""
     if shutil.which(made.compiler) is not None:
         return None
     return f"sudo apt-get install {PACKAGES.get(made.compiler, made.compiler)}"
@@ -89,10 +89,10 @@ def sources(made: BoardRecipe) -> list[Path]:
 
 def build(board: str, defines: Mapping[str, Any] | None = None,
           flags: Sequence[str] = (), small: bool = False) -> Path:
-    """The firmware's program, compiled if this one is not there yet.
+    """The firmware's program, compiled if it does not exist yet.
 
     `defines` are further -D options (`{"EFM_WITH_EBPC": 0}`), `flags` any others;
-    `small` compiles all but kernels as the recipe has cold code compiled. Raises BadInput with the
+    `small` compiles everything but kernels like the recipe's cold code. Raises BadInput with the
     compiler's first complaint, MissingTool without a compiler.
     """
     made = recipe(board)
@@ -129,7 +129,7 @@ def _folders(made: BoardRecipe) -> list[str]:
 
 
 def _digest(made: BoardRecipe, defines: Mapping[str, Any]) -> str:
-    """SHA-256 of all that the program depends on, in hex."""
+    """SHA-256 of everything that the program depends on, in hex."""
     digest = hashlib.sha256(repr((made.compiler, made.flags, made.cold, made.hot, ONCE, made.link,
                                   ALWAYS, sorted(defines.items()))).encode())
     folders = {path.parent for path in sources(made)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The board that is meant, opened: its line, its session, its store."""
+"""Opens the selected board: its line, its session, its store."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which boards are there, and the one that is meant: by name, by line, or as the only one."""
+"""Finds boards, and selects one by its name or its line, or the only one."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def found() -> list[FoundBoard]:
 
 
 def choose(named: str | None) -> str:
-    """The line of the board that is meant: a board's name, a line, or None for the only one there.
+    """The line of the board to use: `named` is a board's name, a line, or None for the only board.
 
-    Raises BadInput that names what is there.
+    Raises BadInput that names the boards it found.
     """
     boards = found()
     if named is not None:

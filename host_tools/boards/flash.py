@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Put firmware on a board: which program does it, with which words ([flash] of board.toml)."""
+"""Flashes firmware on a board: the tools and their commands ([flash] of board.toml)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DRIVES = ("/media/*/{}", "/run/media/*/{}", "/Volumes/{}", "/mnt/{}")
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A program that flashes: what installs it, and the commands that it takes for a board.
+    """A program that flashes: how to install it, and its commands for a board.
 
     `commands(options, program, to)` writes the files that they need beside the program.
     """
@@ -76,7 +76,7 @@ def _ssh(options: Options, program: Path, to: str | None) -> list[Command]:
 
 
 def _drive(name: str) -> Path:
-    """Where the boot drive of that name is mounted."""
+    """The place where the boot drive of that name is mounted."""
     for pattern in DRIVES:
         for found in Path("/").glob(pattern.format(name).lstrip("/")):
             return found
@@ -97,7 +97,7 @@ QEMU = Tool(("qemu-system-arm",), "sudo apt-get install qemu-system-arm", lambda
 
 
 def missing(tool: str, options: Options) -> str | None:
-    """What has to be typed before a tool can be used here; None: nothing."""
+    """The command that installs a tool; None: nothing is missing."""
     if tool == "process":
         runner = options.get("runner")
         lacks = runner and shutil.which(str(runner[0])) is None
@@ -121,9 +121,9 @@ def choose(board: str, tools: Mapping[str, Options], wanted: str | None) -> str:
 
 def flash(board: str, tools: Mapping[str, Options], program: Path, *, tool: str | None = None,
           to: str | None = None, say: Callable[[str], None] = say) -> Running | None:
-    """Put the program on the board, or start the board with it; `say` is told every command.
+    """Flash the program on the board, or start an emulated board; `say` gets every command.
 
-    `to` is a probe's or device's serial number, a drive, or USER@HOST. Returns the board where it
+    `to` is a probe's or device's serial number, a drive, or USER@HOST. Returns the board if it
     is a process. Raises MissingTool, or EdgefmError with the tool's last line when it fails.
     """
     name = choose(board, tools, tool)

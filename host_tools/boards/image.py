@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Program files: what an ELF file puts where, and the UF2 file that a boot drive takes. No I/O."""
+"""Program files: the contents of an ELF file, and the UF2 file for a boot drive. No I/O."""
 
 from __future__ import annotations
 

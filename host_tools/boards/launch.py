@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start boards that are processes: QEMU with the firmware in it, or the firmware itself.
+"""Starts boards that are processes: QEMU with the firmware, or the firmware itself.
 
-A board that was started runs in the background until `running.stop()`.
+A started board runs in the background until `running.stop()`.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def qemu_command(options: Mapping[str, Any], program: Path, port: int, memory: P
                  pid: Path) -> list[str]:
     """The command that starts QEMU with a board's firmware, its UART at a TCP port.
 
-    `options`: machine, icount (the shift), where memory is shared also memory_bytes, and what
-    `more` QEMU is to be told.
+    `options`: machine, icount (the shift), memory_bytes if memory is shared, and `more` arguments
+    for QEMU.
     """
     machine, share = str(options["machine"]), []
     if "memory_bytes" in options:
@@ -49,7 +49,7 @@ def qemu_command(options: Mapping[str, Any], program: Path, port: int, memory: P
 
 def start_qemu(board: str, options: Mapping[str, Any], program: Path,
                say: Say = lambda line: None) -> Running:
-    """Start an emulated board and announce it; `say` is told the command.
+    """Start an emulated board and announce it; `say` gets the command.
 
     Raises MissingTool without QEMU, EdgefmError when it does not start.
     """
@@ -76,7 +76,7 @@ def start_qemu(board: str, options: Mapping[str, Any], program: Path,
 
 def start_process(board: str, options: Mapping[str, Any], program: Path,
                   say: Say = lambda line: None) -> Running:
-    """Start a board that is a program of this machine, or of one that qemu-user knows.
+    """Start a board that is a program for this machine, or for one that qemu-user emulates.
 
     `options`: runner (the emulator, or nothing) and memory_bytes of its external memory.
     """
@@ -93,7 +93,7 @@ def start_process(board: str, options: Mapping[str, Any], program: Path,
 
 
 def _announced(board: Running) -> Running:
-    """A board that others can find; one that they cannot is ended."""
+    """Announce a board, so that other commands find it; end it if that fails."""
     try:
         running.announce(board)
     except BaseException:
@@ -103,7 +103,7 @@ def _announced(board: Running) -> Running:
 
 
 def _first_line(board: str, line: Sequence[str]) -> tuple[subprocess.Popen[str], str]:
-    """Start a process that says where it listens."""
+    """Start a process that prints where it listens."""
     process = start(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None and process.stderr is not None

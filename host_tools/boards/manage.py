@@ -23,7 +23,7 @@ from host_tools.boards.tree import boards
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the words say; 0, or 2 after one line of error."""
+    """Run the command; returns 0, or 2 after one line of error."""
     parser = argparse.ArgumentParser(prog="boards", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(required=True, metavar="VERB")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the files of running boards are: each checkout has a folder that its user alone may enter.
+"""The folder for the files of running boards: one per checkout, which only its user may enter.
 
-It is `<tmp>/edgefm-<uid>/boards/<checkout>`, the same in every session of a user, be it of a
-desktop, ssh or cron. Packages that were installed without a checkout share `installed`.
+It is `<tmp>/edgefm-<uid>/boards/<checkout>`, the same in every session of a user (desktop, ssh or
+cron). Packages that were installed without a checkout share `installed`.
 EDGEFM_BOARDS names another folder.
 """
 
@@ -23,9 +23,9 @@ INSTALLED = "installed"
 
 
 def folder() -> Path:
-    """This checkout's registry; made when it is not there.
+    """This checkout's registry; created if it does not exist.
 
-    Raises BadInput for one that cannot be made, or that others than this user may change.
+    Raises BadInput if it cannot be created, or if other users may change it.
     """
     named = os.environ.get("EDGEFM_BOARDS")
     try:
@@ -36,7 +36,7 @@ def folder() -> Path:
 
 
 def checkout() -> str:
-    """The name of this checkout's folder: what it is called, and a hash of where it is."""
+    """The name of this checkout's folder: its own name, and a hash of its path."""
     if not BOARDS.is_dir():
         return INSTALLED
     plain = re.sub(r"[^A-Za-z0-9_-]+", "_", ROOT.name)[:32]

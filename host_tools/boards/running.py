@@ -6,9 +6,9 @@ The files lie in the checkout's registry (`registry.py`):
     {"board": "qemu-an386", "url": "socket://127.0.0.1:41234", "pid": 4711, "started": 81523,
      "memory": {"path": "…/qemu-an386-41234.memory", "offset": 0, "bytes": 8388608}}
 
-`started` is when the process began, in the system's ticks since boot, null where the system does
-not say: another process that was given the number `pid` since then is not the board. `memory` is
-there where the board's external memory is a file of this machine.
+`started` is the time when the process began, in the system's ticks since boot, or null if the
+system does not tell: a later process with the same `pid` is not the board. `memory` exists if the
+board's external memory is a file on this machine.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Running:
 
 
 def announce(board: Running) -> Path:
-    """Write a board's file, whole or not at all."""
+    """Write a board's file, completely or not at all."""
     said: dict[str, object] = {"board": board.board, "url": board.url, "pid": board.pid,
                                "started": _started(_process(board.pid))}
     if board.memory is not None:
@@ -58,9 +58,9 @@ def announce(board: Running) -> Path:
 
 
 def running() -> list[Running]:
-    """Every board of this checkout that runs; files of those that ended are taken away.
+    """Every running board of this checkout; removes the files of boards that have ended.
 
-    Raises BadInput for a file that is not what it should be.
+    Raises BadInput for a file with wrong contents.
     """
     found = []
     for path in sorted(folder().glob("*.json")):
@@ -73,7 +73,7 @@ def running() -> list[Running]:
 
 
 def stop(board: Running) -> None:
-    """End a board of this checkout, and take its files away; nothing else is ever ended.
+    """End a board of this checkout and remove its files; never ends any other process.
 
     Raises EdgefmError when its process does not end.
     """
@@ -108,7 +108,7 @@ def _read(path: Path) -> tuple[Running, int | None]:
 
 
 def _text(path: Path) -> str:
-    """What is in a small regular file. Raises OSError, ValueError."""
+    """The text of a small regular file. Raises OSError, ValueError."""
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_size > FILE_BYTES:
@@ -141,7 +141,7 @@ def _runs(pid: int, started: int | None) -> bool:
 
 
 def _process(pid: int) -> list[str]:
-    """What /proc says of a process from its state on; nothing where there is none."""
+    """The fields of a process in /proc from its state on; nothing without a process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(
             ")")[2].split()

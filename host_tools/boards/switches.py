@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Switches of native/src/config.h that leave out what one package does not use."""
+"""Switches of native/src/config.h that leave out the code that one package does not use."""
 
 from __future__ import annotations
 

@@ -3,15 +3,15 @@
 
 frames      bytes <-> frames and messages, no I/O
 transport   where the bytes go: serial port, socket, process, memory
-bulk        what of a transfer is there, on its way or lost, no I/O
-capability  what a device says it is and can do
-events      what a running device says unasked
-foreign     firmware that is not edgefm's, by its answers
+bulk        the chunks of a transfer that arrived, are on their way, or were lost, no I/O
+capability  a device's description of itself
+events      the events that a running device sends
+foreign     recognizes other firmware by its answers
 requests    requests that are carried out once
-session     the same, and bulk data that arrives whole
-answers     what a device answers about its store, typed and checked, no I/O
+session     the same, and bulk data that arrives complete
+answers     a device's answers about its store, typed and checked, no I/O
 runs        the same about a run, no I/O
-store       files of a device, and what it is
+store       files of a device, and its description
 device      the same, and its runs and its profiler
-fit         does a package run on a device
+fit         checks whether a package runs on a device
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a device answers about its store, typed and checked: files and room. No I/O."""
+"""A device's answers about its store, typed and checked: files and space. No I/O."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Bytes of the store; `erases` is of the block that was erased most often."""
+    """Bytes of the store; `erases` is the count of the block that was erased most often."""
 
     bytes: int
     free: int
@@ -34,7 +34,7 @@ class Space:
 
 
 def check_name(name: str) -> str:
-    """A name that the store takes. Raises BadInput."""
+    """Check that the store accepts a name. Raises BadInput."""
     good = bool(name) and name.isprintable()  # then it is UTF-8 too
     if not good or len(name.encode()) > NAME_MOST or name[0] == ":":
         raise BadInput(f"{name!r} is not a name for a file on a device: expected 1 to {NAME_MOST} "

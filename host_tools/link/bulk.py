@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bulk transfer as the host sees it: what is there, what is on its way, what is lost. No I/O."""
+"""The host's view of a bulk transfer: chunks that arrived, are in flight, or are lost. No I/O."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Timing:
 
 @dataclass(slots=True)
 class Vigil:
-    """When to give a device up: after `silence` seconds of waiting without an answer, or when
-    answers come and bring nothing forward, too many of them or for too long.
+    """Decides when to give up on a device: after `silence` seconds of waiting without an answer, or
+    after too many answers, or too long a time, without progress.
 
-    Only time spent waiting counts: a host that was stopped, or that is slow itself, has not heard
-    less of the device for that.
+    Only time spent waiting counts: a host that was stopped, or that is slow itself, does not blame
+    the device.
     """
 
     timing: Timing
@@ -47,7 +47,7 @@ class Vigil:
         self.stuck += seconds
 
     def heard(self, news: bool) -> None:
-        """An answer came; `news`: it brought something forward."""
+        """An answer came; `news`: it brought progress."""
         self.waited = 0.0
         self.stuck, self.idle = (0.0, 0) if news else (self.stuck, self.idle + 1)
 
@@ -58,14 +58,14 @@ class Vigil:
 
     @property
     def pointless(self) -> bool:
-        """Answers come, and lead nowhere."""
+        """Answers come, but without progress."""
         return self.idle >= MOST_IDLE or self.stuck >= IDLE_SILENCES * self.timing.silence
 
 
 @dataclass(slots=True)
 class Pace:
-    """How long to wait for an answer: a chunk's way there and back, with what waits for the line
-    before it, and four times the usual gap between answers; longer with every silence."""
+    """The time to wait for an answer: a chunk's round trip, including the bytes that wait for the
+    line before it, and four times the usual gap between answers; longer with every silence."""
 
     timing: Timing
     heard: float
@@ -88,11 +88,11 @@ class Pace:
         self.gaps = min(2 * self.gaps, self.timing.resend_most)
 
     def sent(self, number: int, now: float) -> None:
-        """A chunk was sent. When it is sent again its answer says nothing about the time."""
+        """A chunk was sent. The answer to a repeated chunk says nothing about the time."""
         self.left[number] = None if number in self.left else now
 
     def answered(self, now: float, number: int | None = None) -> None:
-        """An answer came, to this chunk. A gap in which all was sent again says nothing."""
+        """An answer to this chunk came. A gap in which everything was sent again says nothing."""
         began = self.left.pop(number, None) if number is not None else None
         if began is not None:
             self.trip += (now - began - self.trip) / 4
@@ -103,8 +103,8 @@ class Pace:
 
 @dataclass(slots=True)
 class Bulk:
-    """A transfer as the host sees it. A line keeps order: what was sent before something that
-    is answered, and is not there, is lost."""
+    """The host's view of a transfer. A line keeps order: a chunk that was sent before an answered
+    one, and has not arrived, is lost."""
 
     id: int
     chunk: int
@@ -129,7 +129,7 @@ class Bulk:
         return -(-(min(self.total, self.until) - self.start) // self.chunk)
 
     def done(self) -> bool:
-        """Is every chunk there?"""
+        """True when every chunk has arrived."""
         return self.next >= self.count
 
     def offset(self, number: int) -> int:
@@ -137,40 +137,40 @@ class Bulk:
         return min(self.start + number * self.chunk, self.total)
 
     def is_news(self) -> bool:
-        """Are more chunks there than ever when this was asked before?"""
+        """True when more chunks have arrived than at any earlier call."""
         there = self.next + len(self.have)
         before, self.most = self.most, max(self.most, there)
         return there > before
 
     def due(self) -> list[int]:
-        """Chunks inside the window that are neither there nor on their way."""
+        """Chunks inside the window that have not arrived and are not on their way."""
         flying = set(self.flying)
         return [number for number in self._missing() if number not in flying]
 
     def spare(self) -> list[int]:
-        """Chunks to send once more on a lossy line that would stand idle until the few on their way
-        are answered or missed: waiting costs more than they do."""
+        """Chunks to send again on a lossy line that would be idle until the few chunks on their way
+        are answered or missed: waiting costs more than sending them."""
         missing = self._missing()
         room = SPARE_BYTES // self.chunk - len(self.flying) if self.lost_count and missing else 0
         return [missing[i % len(missing)] for i in range(room)]
 
     def _missing(self) -> list[int]:
-        """Chunks inside the window that are not there."""
+        """Chunks inside the window that have not arrived."""
         window = self.window if self.answered else min(self.window, LOSSES_TO_SHRINK)
         return [number for number in range(self.next, min(self.next + window, self.count))
                 if number not in self.have]
 
     def sent(self, number: int) -> None:
-        """A chunk is on its way, or asked for."""
+        """A chunk was sent, or requested."""
         self.flying.append(number)
         self.sent_count += 1
 
     def unanswered(self) -> None:
         """Nothing came for long.
 
-        A line that loses chunks, or has not carried any yet, has lost all. Else the device may only
-        be busy, and must not find a heap of what it has already when it comes back: the chunk that
-        was sent last is sent once more, and what is answered next tells what is lost.
+        A line that loses chunks, or has not carried any yet, has lost all of them. Otherwise the
+        device may only be busy, and should not find many repeated chunks when it comes back. So
+        only the last chunk is sent again, and the next answer tells which chunks are lost.
         """
         self.silences += 1
         if self.answered and not self.lost_count:
@@ -180,12 +180,12 @@ class Bulk:
             self.flying.clear()
 
     def take_again(self) -> list[int]:
-        """What unanswered() would have sent once more; after that nothing."""
+        """The chunks that unanswered() wants to send again; clears the list."""
         again, self.again = self.again, []
         return again
 
     def should_shrink(self) -> bool:
-        """More than a third is lost, or nothing comes: shorter frames have a better chance."""
+        """True when more than a third is lost, or nothing comes: shorter frames may get through."""
         much = self.lost_count >= LOSSES_TO_SHRINK and 3 * self.lost_count > self.sent_count
         return self.chunk > SMALLEST_CHUNK and (much or self.silences >= SILENCES_TO_SHRINK)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The capability record: what a device says it is and can do. Bytes only, no I/O."""
+"""The capability record: a device's description of itself. Bytes only, no I/O."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNITS = ("instructions", "cycles", "us")
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What a device says it is and can do; the capability record of docs/PROTOCOL.md.
+    """A device's description of itself: the capability record of docs/PROTOCOL.md.
 
     `unit` is what a tick of its timer is, `ticks_per_second` is 0 where ticks are not time.
     `target` is a name for `compile --target`, empty where the device knows none.
@@ -44,7 +44,7 @@ class Info:
 
 
 def compile_for(info: Info) -> str:
-    """What to type for a package that the device can run, in words."""
+    """Advice on how to compile a package that the device can run."""
     target = ""
     if info.target:
         target = f" --target {info.target}"
@@ -54,7 +54,7 @@ def compile_for(info: Info) -> str:
 
 
 def write_info(info: Info) -> bytes:
-    """The capability record as a device keeps it."""
+    """The bytes of a capability record, as a device stores them."""
     return FIRST.pack(info.build, info.board.encode(), info.features, info.decoders, info.operators,
                       info.fast_bytes, info.external_bytes, info.store_bytes, info.largest_package,
                       info.format_major, info.format_minor, info.alignment, 0) + LATER.pack(
@@ -63,7 +63,7 @@ def write_info(info: Info) -> bytes:
 
 
 def read_info(record: bytes) -> Info:
-    """A capability record of 1.0, of this version, or of a later one, whose rest is skipped."""
+    """Read a capability record of 1.0, this version, or a later one, ignoring its extra bytes."""
     if len(record) < FIRST.size:
         raise BadMessage(f"capability record: {len(record)} bytes, expected {FIRST.size} or more")
     build, board, *numbers, _ = FIRST.unpack_from(record)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A device with edgefm firmware, typed: its runs and its profiler, besides its store.
+"""A device with edgefm firmware: its store, its runs and its profiler.
 
     with Device(open_transport("socket://127.0.0.1:5599")) as device:
         device.put("net.efm", package)
@@ -61,10 +61,10 @@ Tap = Callable[[Event], None]
 
 
 class Device(Store):
-    """A device whose packages are run. A context manager that owns its line: a transport, on which
-    it opens a session, or an open session. Raises what Session raises.
+    """A device that runs packages; a context manager. It owns its line: a transport, on which it
+    opens a session, or an open session. Raises what Session raises.
 
-    `memory` as for Store; `on_event` gets what the device says unasked.
+    `memory` is as for Store; `on_event` gets the events that the device sends.
     """
 
     def __init__(self, line: Transport | Session, *, timing: Timing | None = None,
@@ -85,7 +85,7 @@ class Device(Store):
         return cls(store._session, memory=store._memory)
 
     def outline(self, name: str) -> Outline:
-        """What a stored package says of itself."""
+        """The description of a stored package."""
         with self._stored(name) as known:
             size, _ = self._session.look(known, self._most())
             return read_outline(lambda start, count: self._session.get(known, start, count,
@@ -96,11 +96,11 @@ class Device(Store):
 
     def run(self, name: str, stream: bytes | None, *, stored: str = "", times: int = 1,
             outputs: Sequence[TensorInfo] = (), by_map: bool = False) -> Run:
-        """Run a stored package on `stream`, an Outline's, or on one that is `stored` there.
+        """Run a stored package on `stream` (of Outline.stream), or on a `stored` file.
 
-        Rows go over while the first stages run. `outputs` says how to read what comes out,
-        `by_map` has the device count map by map. When interrupted (KeyboardInterrupt) the run is
-        ended on the device too.
+        Rows are sent while the first stages run. `outputs` says how to read the outputs. With
+        `by_map` the device counts map by map. An interrupt (KeyboardInterrupt) also ends the run on
+        the device.
         """
         tells = (TELL_STAGES if self._tap else 0) | (self._tell_maps if self._tap or by_map else 0)
         most = min(MOST_TIMES, max(1, MOST_STREAM // max(1, len(stream or b""))))
@@ -110,7 +110,7 @@ class Device(Store):
         return Run(end, self._outputs(outputs, end), self._maps() if by_map else None)
 
     def last_run(self) -> RunEnd:
-        """How the last run ended."""
+        """The end of the last run."""
         return read_run_end(self._sized(":run", RUN_END.size))
 
     def _ended(self, end: RunEnd, run: int) -> RunEnd:
@@ -135,7 +135,7 @@ class Device(Store):
 
     @property
     def counts_maps(self) -> bool:
-        """True where the firmware can count what crosses map by map."""
+        """True when the firmware can count traffic map by map."""
         return self._session.minor >= MAPS_SINCE
 
     @property
@@ -153,9 +153,8 @@ class Device(Store):
             raise
 
     def watch(self, tap: Tap | None) -> None:
-        """Hand every event to `tap` as it comes, undecoded, and have all runs tell their stages.
-
-        Until watch(None).
+        """Pass every event to `tap` as it comes, undecoded, and request stage events for all runs,
+        until watch(None).
         """
         self._tap = tap
 
@@ -166,7 +165,7 @@ class Device(Store):
         return before, time.monotonic_ns()
 
     def _start(self, name: str, stream: bytes | None, stored: str, times: int, flags: int) -> int:
-        """Have it run; the number of the last run."""
+        """Start the run; returns the number of the last run."""
         package = check_name(name).encode()
         args = RUN_ARGS.pack(flags, times, len(package)) + package
         args += check_name(stored).encode() if stored else b""
@@ -185,7 +184,7 @@ class Device(Store):
         return int(run)
 
     def _outputs(self, tensors: Sequence[TensorInfo], end: RunEnd) -> list[Array] | None:
-        """All outputs, which must have the SHA-256 that the run ended with."""
+        """All outputs; their SHA-256 must be the one in the run's end."""
         found, digest = [], hashlib.sha256()
         for number, tensor in enumerate(tensors):
             try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a running device says unasked: the events of docs/PROTOCOL.md. Bytes only, no I/O."""
+"""The events that a running device sends (docs/PROTOCOL.md). Bytes only, no I/O."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAP_RECORD = struct.Struct("<QQ5I")  # follows MAPS, and makes up `:maps`
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Bytes since the run began, counted where they cross; `coded_values` are values."""
+    """Bytes since the run began, counted at each memory; `coded_values` counts values."""
 
     external_read_bytes: int
     external_write_bytes: int
@@ -31,7 +31,7 @@ class Counted:
     coded_values: int
 
     def since(self, before: Counted) -> Counted:
-        """What was added since `before`."""
+        """The difference to the counts `before`."""
         return Counted(*(getattr(self, field.name) - getattr(before, field.name)
                          for field in fields(Counted)))
 
@@ -75,7 +75,7 @@ class RunEnd:
 
 @dataclass(frozen=True, slots=True)
 class Maps:
-    """What crossed in a run for the stored maps `first`, `first` + 1, … of `maps`."""
+    """The traffic of the stored maps `first`, `first` + 1, … of `maps` in a run."""
 
     run: int
     first: int
@@ -94,7 +94,7 @@ EventMessage = RunBegin | StageBegin | RunEnd | Log | Maps
 
 
 def read_event(payload: bytes) -> EventMessage:
-    """One event. Raises BadMessage for a kind that is not known, or another size."""
+    """Read one event. Raises BadMessage for an unknown kind or a wrong size."""
     read = _READERS.get(payload[0]) if payload else None
     if read is None:
         raise BadMessage(f"event of an unknown kind: {payload[:1].hex() or 'empty'}")
@@ -121,7 +121,7 @@ def read_maps(data: bytes) -> tuple[MapCounters, ...]:
 
 
 def join_maps(messages: Sequence[Maps]) -> tuple[MapCounters, ...] | None:
-    """All maps of one run; None where some are missing, or nothing was said of any."""
+    """All maps of one run; None if some are missing, or none was reported."""
     found: list[MapCounters] = []
     for message in messages:
         if message.first != len(found):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Will this package run on that device? Answered before a byte of it is sent."""
+"""Checks whether a package runs on a device, before sending it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CODEC_NAMES = {codec.id: name for name, codec in CODECS.items()}
 
 
 def check_fit(needs: Needs, info: Info, name: str) -> None:
-    """Raises UnsupportedModel or Infeasible: what is needed, what is there, and what helps."""
+    """Raises UnsupportedModel or Infeasible, with what is needed, what is there, and what helps."""
     where = f"{name} on {info.board}"
     if needs.major != info.format_major:
         raise UnsupportedModel(f"{where}: package format {needs.major}, the device reads "

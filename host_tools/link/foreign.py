@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Firmware that is not edgefm's, by what it answers to a HELLO. Bytes only, no I/O.
+"""Recognizes other firmware by its answer to a HELLO. Bytes only, no I/O.
 
 To MicroPython's prompt the bytes of a HELLO are keys: Ctrl-D restarts it, Ctrl-A enters its raw
 REPL. So it answers with its banner, with the raw REPL's, or with another prompt.

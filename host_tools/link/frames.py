@@ -149,7 +149,7 @@ def decode_content(content: bytes) -> Frame | None:
 
 
 class FrameReader:
-    """Finds frames in whatever the line delivers, in pieces of any size.
+    """Finds frames in the bytes from the line, in pieces of any size.
 
     `damaged` counts pieces between delimiters that were not frames.
     """
@@ -171,7 +171,7 @@ class FrameReader:
         return found
 
     def _append(self, piece: bytes) -> None:
-        """Keep no more than shows that it is too long."""
+        """Keep just enough bytes to see that a frame is too long."""
         self._pending += piece[:self._longest + 1 - len(self._pending)]
 
     def _end(self) -> Iterator[Frame]:
@@ -205,7 +205,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """Answers chunk `number`: what the device has is every chunk below `next`, and `have`."""
+    """The answer to chunk `number`: the device has every chunk below `next`, and `have`."""
 
     status: int
     number: int
@@ -213,7 +213,7 @@ class Ack:
     have: int
 
     def numbers(self) -> Iterator[int]:
-        """The chunks from `next` on that are there."""
+        """The chunks from `next` on that have arrived."""
         return (self.next + i for i in range(WINDOW_MAX) if self.have >> i & 1)
 
 
@@ -229,12 +229,12 @@ def request(sequence: int, command: int, args: bytes = b"") -> Frame:
 
 
 def hello(sequence: int, nonce: int, frame: int) -> Frame:
-    """Open a session; `frame` is the largest frame (bytes) the host wants to meet."""
+    """Open a session; `frame` is the largest frame (bytes) that the host accepts."""
     return request(sequence, Command.HELLO, HELLO_ARGS.pack(MAJOR, MINOR, nonce, frame))
 
 
 def read_reply(frame: Frame) -> tuple[int, bytes]:
-    """Status and data of a reply."""
+    """Read status and data of a reply."""
     if not frame.payload:
         raise BadMessage("reply: no status")
     return frame.payload[0] - (frame.payload[0] >> 7 << 8), frame.payload[1:]
@@ -260,7 +260,7 @@ def read_chunk(frame: Frame) -> tuple[int, bytes]:
 
 
 def read_ack(frame: Frame) -> Ack:
-    """What the device has of a write."""
+    """Read which chunks of a write the device has."""
     return Ack(*_unpack(ACK, frame.payload, "acknowledgement"))
 
 

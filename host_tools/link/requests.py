@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that are answered once, over a line that may lose them.
+"""Requests that are carried out once, over a line that may lose them.
 
 The device only answers; every timer and every decision to send again is here and in session.py.
 """
@@ -30,7 +30,7 @@ FRAME_SECONDS = 0.25    # a frame should not block a slow line for longer
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a device says unasked; `missed` events before it were lost on the line."""
+    """An event of a device; `missed` events before it were lost on the line."""
 
     payload: bytes
     missed: int
@@ -72,17 +72,17 @@ class Requests:
         self.close()
 
     def close(self) -> None:
-        """Give the transport back."""
+        """Close the transport."""
         self._transport.close()
 
     @property
     def name(self) -> str:
-        """The line's."""
+        """The line's name."""
         return self._transport.name
 
     @property
     def bytes_per_second(self) -> float | None:
-        """The line's own limit, None where there is none worth knowing."""
+        """The line's own limit; None if there is no relevant one."""
         return self._transport.bytes_per_second
 
     def restart(self) -> None:
@@ -94,10 +94,10 @@ class Requests:
     # -- requests --------------------------------------------------------------------------------
 
     def request(self, command: int, args: bytes = b"", patience: float | None = None) -> bytes:
-        """Have a command carried out exactly once; return its reply's data.
+        """Carry out a command exactly once; return its reply's data.
 
-        `patience` is how long (seconds) a device may say that it is still working. None: for ever
-        where it runs or imports something, else BUSY_SECONDS.
+        `patience` is how long (seconds) a device may report that it is still working. None: forever
+        while it runs or imports something, else BUSY_SECONDS.
         """
         return self._ask(command, args, name_of(command), patience)
 
@@ -110,7 +110,7 @@ class Requests:
         return self._data(status, data, what)
 
     def _data(self, status: int, data: bytes, what: str) -> bytes:
-        """A reply's data, or the exception that its status stands for."""
+        """A reply's data; raises the exception for its status."""
         if status == Status.NO_SESSION:
             raise LinkLost(f"{self._transport.name}: the device restarted; connect again")
         if status == Status.BAD_SEQUENCE:
@@ -124,7 +124,7 @@ class Requests:
 
     def _exchange(self, message: Frame, is_reply: Callable[[Frame], bool], what: str,
                   patience: float | None) -> tuple[int, bytes]:
-        """Send a request until its reply comes; what else arrives is late and dropped."""
+        """Send a request until its reply comes; drop late replies to others."""
         wire, timing, clock = frames.encode_frame(message), self._timing, self._transport.clock
         started, pause, vigil = clock(), timing.resend, Vigil(timing)
         while True:
@@ -146,7 +146,7 @@ class Requests:
             pause = min(2 * pause, timing.resend_most)
 
     def _check_firmware(self) -> None:
-        """Raise LinkError where something other than edgefm's firmware has answered."""
+        """Raise LinkError if other firmware than edgefm's has answered."""
         name = foreign(bytes(self._unframed)) if self._unframed else None
         if name is not None:
             self._transport.write(LEAVE)
@@ -215,7 +215,7 @@ class Requests:
     def _receive(self, until: float) -> Frame | None:
         """The next frame that is not an event; None when none comes before the clock says `until`.
 
-        What is there already is looked at however late it is.
+        Frames that have already arrived are read even after that time.
         """
         late = False
         while True:
@@ -244,12 +244,12 @@ def _affordable(frame: int, bytes_per_second: float | None) -> int:
 
 
 def status_text(status: int) -> str:
-    """A status as messages name it, with its number."""
+    """A status for messages: its name and number."""
     known = status in Status.__members__.values()
     return f"{Status(status).name if known else 'unknown status'} ({status})"
 
 
 def name_of(command: int) -> str:
-    """What a command is called in messages."""
+    """A command's name for messages."""
     known = command in Command.__members__.values()
     return Command(command).name if known else f"command {command}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a device answers about a run, typed: its end and outputs, or every event of it. No I/O."""
+"""A device's answers about a run, typed: its end and outputs, or all its events. No I/O."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from host_tools.link.frames import Status
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """What a run gave; `outputs` is None where the device had no room to keep them.
+    """The result of a run; `outputs` is None if the device had no room to keep them.
 
-    `maps` is None where it was not asked to count by map, does not know how, or had no room.
+    `maps` is None if the device was not asked to count by map, cannot do so, or had no room.
     """
 
     end: RunEnd
@@ -28,7 +28,7 @@ class Run:
 class Profile:
     """One run's events: `stages` has one more than there are stages, its end.
 
-    `maps` is None where the device does not count by map, or had no room to.
+    `maps` is None if the device does not count by map or had no room.
     """
 
     begin: RunBegin
@@ -38,7 +38,7 @@ class Profile:
 
 
 def whole_profile(events: Sequence[EventMessage]) -> Profile | None:
-    """The profile that the events of one run make, if none of them is missing."""
+    """The profile from the events of one run, if none of them is missing."""
     begin = next((e for e in events if isinstance(e, RunBegin)), None)
     end = next((e for e in events if isinstance(e, RunEnd)), None)
     stages = tuple(e for e in events if isinstance(e, StageBegin))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that are answered, and bulk data that arrives whole, over a line that may not.
+"""Reliable requests and bulk data over an unreliable line.
 
     with Session(open_transport("/dev/ttyACM0")) as session:
         print(session.info.board)
@@ -33,9 +33,9 @@ class Session(Requests):
     # -- bulk data -------------------------------------------------------------------------------
 
     def put(self, name: str, data: bytes, progress: Progress = lambda done, total: None) -> None:
-        """Write `data` under a name. What an interrupted put() of the same left is not sent again.
+        """Write `data` under a name; after an interruption, put() of the same data continues.
 
-        `progress(done, total)` is told how many bytes the device has.
+        `progress(done, total)` gets the number of bytes that the device has.
         """
         size = self.line.chunk
         while True:
@@ -80,10 +80,10 @@ class Session(Requests):
         self._transport.write(frames.encode_frame(frames.chunk(bulk.id, number, piece)))
 
     def feed(self, command: int, args: bytes, name: str, data: bytes) -> bytes:
-        """Have a command carried out that takes `data`, written under `name`, while it works.
+        """Carry out a command and send its `data`, written under `name`, while it works.
 
-        Returns the reply's data. On an exception of the host (KeyboardInterrupt) the device is
-        left at work: restart() ends it.
+        Returns the reply's data. After an exception on the host (KeyboardInterrupt) the device
+        keeps working: restart() ends it.
         """
         size = self.line.chunk
         while not self._fill(bulk := self._open_write(name, data, size), data, name):
@@ -109,8 +109,8 @@ class Session(Requests):
     def _drive(self, command: int, args: bytes, bulk: Bulk, data: bytes) -> bytes:
         """Send a request and the rest of its data, until the reply comes.
 
-        In silence only the request is sent again: a device that computes answers it when it looks
-        at the line, and what was sent before that and is not answered is lost.
+        In silence only the request is sent again: a computing device answers it when it reads the
+        line, and earlier chunks without an answer are lost.
         """
         self._sequence = self._sequence + 1 & 255
         wire = frames.encode_frame(frames.request(self._sequence, command, args))
@@ -140,17 +140,17 @@ class Session(Requests):
             self._check(vigil, what)
 
     def _ask_again(self, bulk: Bulk, data: bytes) -> None:
-        """The device hears us: what it has not answered by now, or its answer, may be lost."""
+        """Ask again: the device answers, so unanswered chunks, or their answers, may be lost."""
         bulk.unanswered()
         if not (bulk.done() or bulk.due() or bulk.again):
             self._send_chunk(bulk, data, bulk.next)
 
     def get(self, name: str, start: int = 0, count: int | None = None,
             progress: Progress = lambda done, total: None, *, most: int = MOST_READ) -> bytes:
-        """Read what the device holds under a name, `count` bytes from byte `start` on, or all.
+        """Read the contents of a name on the device, `count` bytes from byte `start` on, or all.
 
-        Raises BadMessage when that is more than `most` bytes, LinkError when a whole read does not
-        have the checksum the device promised.
+        Raises BadMessage for more than `most` bytes, LinkError when a whole read does not have the
+        checksum that the device reported.
         """
         size, data, first = self.line.chunk, bytearray(), (-1, -1)
         while True:
@@ -189,9 +189,9 @@ class Session(Requests):
             raise LinkLost(f"{self._transport.name}: {name} changed while it was read")
 
     def look(self, name: str, most: int = MOST_READ) -> tuple[int, int]:
-        """Bytes and CRC-32 of what the device holds under a name, of which nothing is read.
+        """Size and CRC-32 of the contents of a name on the device, without reading them.
 
-        Raises BadMessage when that is more than `most` bytes.
+        Raises BadMessage for more than `most` bytes.
         """
         number, total, crc = self._open_read(name, 0, SMALLEST_CHUNK)
         self._check_read(name, (total, crc), (-1, -1), most)
@@ -219,7 +219,7 @@ class Session(Requests):
         return True
 
     def _heard(self, bulk: Bulk, pace: Pace, vigil: Vigil, what: str) -> bool:
-        """Wait for one answer about a transfer; silence means that all in flight is lost."""
+        """Wait for one answer about a transfer; silence means that everything in flight is lost."""
         frame = self._receive(self._transport.clock() + pace.pause)
         known = frame is not None and self._landed(bulk, frame, what)
         if frame is None:
@@ -238,7 +238,7 @@ class Session(Requests):
         return known
 
     def _landed(self, bulk: Bulk, frame: Frame, what: str) -> bool:
-        """Take what a frame says about a transfer; False when it says nothing."""
+        """Process a frame about a transfer; False if it is about something else."""
         if frame.sequence != bulk.id:
             return False
         if frame.type == FrameType.ACK:

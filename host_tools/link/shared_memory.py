@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A board's external memory that is a file of this machine."""
+"""A board's external memory that is a file on this machine."""
 
 from __future__ import annotations
 

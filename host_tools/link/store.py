@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a device keeps, and what it is: files listed, written, read, removed and hashed.
+"""The store of a device: lists, writes, reads, removes and hashes its files.
 
     with Store(Session(open_transport("socket://127.0.0.1:5599"))) as store:
         store.put("net.efm", package)
         print(store.files(), store.space().free)
 
-Device runs what is stored as well. This module imports no NumPy: `edgefm ls` answers at once.
+Device also runs stored packages. This module imports no NumPy, so `edgefm ls` answers immediately.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ WORTH_SHARING = 1 << 12  # bytes from which on shared memory is used where there
 class Store:
     """A context manager that owns its session. Raises what Session raises.
 
-    `memory` is the board's external memory where it is a file of this machine: large files are put
-    there and imported by the device, which checks them as ever.
+    `memory` is the board's external memory if it is a file on this machine: large files are written
+    there, and the device imports and checks them as usual.
     """
 
     def __init__(self, session: Session, memory: SharedMemory | None = None) -> None:
@@ -63,17 +63,17 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Give the transport back."""
+        """Close the transport."""
         self._session.close()
 
     @property
     def info(self) -> Info:
-        """What the device said of itself when it was asked last."""
+        """The device's last description of itself."""
         return self._session.info
 
     @property
     def name(self) -> str:
-        """The line it is on."""
+        """The name of its line."""
         return self._name
 
     def reset(self) -> None:
@@ -85,12 +85,12 @@ class Store:
     # -- the store -------------------------------------------------------------------------------
 
     def files(self) -> list[Stored]:
-        """What is stored, in order of place."""
+        """The stored files, in order of their place."""
         data = self._session.get(":list", most=MOST_FILES * RECORD.size)
         return read_list(data, self.info.store_bytes, self._name)
 
     def find(self, name: str) -> Stored | None:
-        """The stored file of a name; only this one is looked for."""
+        """The stored file of a name, without listing the others."""
         try:
             return Stored(name, *self._session.look(check_name(name), self._most()))
         except DeviceError as error:
@@ -99,7 +99,7 @@ class Store:
             raise
 
     def stat(self, name: str) -> Stored:
-        """The stored file of a name. Raises DeviceError where it is not there."""
+        """The stored file of a name. Raises DeviceError if it does not exist."""
         found = self.find(name)
         if found is None:
             raise self._missing(name)
@@ -107,7 +107,7 @@ class Store:
 
     @contextmanager
     def _stored(self, name: str) -> Iterator[str]:
-        """The name, checked; when the device lacks it, the error lists what it holds."""
+        """The checked name; if the device lacks it, the error lists the device's files."""
         try:
             yield check_name(name)
         except DeviceError as error:
@@ -127,15 +127,15 @@ class Store:
         return ", ".join(names) or "nothing"
 
     def space(self) -> Space:
-        """How full the store is."""
+        """The space of the store."""
         return read_space(self._session.request(Command.SPACE), self._name)
 
     def put(self, name: str, data: bytes, *, replace: bool = False,
             progress: Progress = lambda done, total: None) -> None:
-        """Store `data`; the file of that name stays until the new one is whole.
+        """Store `data`; the old file of that name stays until the new one is complete.
 
-        `replace`: where there is no room for both, the old one goes first. Raises Infeasible where
-        there is no room, DeviceError for a package that the device cannot run.
+        With `replace`, the old file is removed first if both do not fit. Raises Infeasible when the
+        file does not fit, DeviceError for a package that the device cannot run.
         """
         shared = self._memory
         if len(data) > MOST_READ:
@@ -188,18 +188,18 @@ class Store:
             return self._session.get(known, progress=progress, most=self._most())
 
     def _most(self) -> int:
-        """Bytes that a stored file has at most."""
+        """The most bytes of a stored file."""
         return min(self.info.store_bytes, MOST_READ)
 
     def _sized(self, name: str, size: int, progress: Progress = lambda done, total: None) -> bytes:
-        """What the device has under a name, which must be `size` bytes."""
+        """The contents of a name on the device, which must be `size` bytes."""
         data = self._session.get(name, progress=progress, most=min(size, MOST_READ))
         if len(data) != size:
             raise BadMessage(f"{self._name}: {name} of {len(data)} bytes, expected {size}")
         return data
 
     def remove(self, name: str) -> None:
-        """Take a file away."""
+        """Remove a file."""
         with self._stored(name) as known:
             self._session.request(Command.REMOVE, known.encode())
 

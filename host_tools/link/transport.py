@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the bytes of a link go: a serial port, a socket, a process, or memory."""
+"""The transport of a link: a serial port, a socket, a process, or memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BITS_PER_BYTE = 10  # a start bit, eight, a stop bit
 class Transport(Protocol):
     """Bytes to and from one device.
 
-    `bytes_per_second` is the line's own limit, None where there is none worth knowing.
+    `bytes_per_second` is the line's own limit; None if there is no relevant one.
     """
 
     name: str
@@ -36,13 +36,13 @@ class Transport(Protocol):
         """Send all of `data`. Raises LinkLost when the line is gone, LinkTimeout when stuck."""
 
     def read(self, timeout: float) -> bytes:
-        """What has come, b"" when nothing comes within `timeout` seconds. Raises LinkLost."""
+        """The received bytes, b"" if none come within `timeout` seconds. Raises LinkLost."""
 
     def clock(self) -> float:
-        """Seconds since some moment, as read() spends them."""
+        """Seconds since some moment; read() waits on this clock."""
 
     def close(self) -> None:
-        """Give the line back; a second time does nothing."""
+        """Close the line; a second call does nothing."""
 
 
 
@@ -73,7 +73,7 @@ class SerialTransport:
             raise LinkLost(f"{self.name}: gone while writing: {_reason(error)}") from None
 
     def read(self, timeout: float) -> bytes:
-        """What has come: wait for one byte, then take all that is there."""
+        """Wait for one byte, then return all that have arrived."""
         try:
             self._port.timeout = timeout
             data = self._port.read(1)
@@ -121,7 +121,7 @@ class ProcessTransport:
                 raise LinkLost(f"{self.name}: gone while writing: {_reason(error)}") from None
 
     def read(self, timeout: float) -> bytes:
-        """What the process has written."""
+        """The bytes that the process has written."""
         try:
             if not select.select([self._output], [], [], timeout)[0]:
                 return b""
@@ -148,9 +148,9 @@ class ProcessTransport:
 
 
 class MemoryTransport:
-    """A device that is a function: the bytes it is given to the bytes it answers.
+    """A device that is a function from the bytes it receives to the bytes it answers.
 
-    Nothing waits: a read of silence moves the clock by its timeout.
+    It never waits: a read without data moves the clock by its timeout.
     """
 
     def __init__(self, device: Callable[[bytes], bytes], name: str = "memory") -> None:
@@ -161,11 +161,11 @@ class MemoryTransport:
         self._seconds = 0.0
 
     def write(self, data: bytes) -> None:
-        """Hand `data` to the device and keep what it answers."""
+        """Pass `data` to the device and keep its answer."""
         self._pending += self._device(data)
 
     def read(self, timeout: float) -> bytes:
-        """All that the device has answered."""
+        """All answers of the device so far."""
         data = bytes(self._pending)
         self._pending.clear()
         if not data:
@@ -177,7 +177,7 @@ class MemoryTransport:
         return self._seconds
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing."""
 
 
 def open_transport(url: str, baud: int = 115200) -> Transport:
@@ -188,11 +188,11 @@ def open_transport(url: str, baud: int = 115200) -> Transport:
 
 
 def _send_at_once(line: int) -> None:
-    """Have a TCP connection send small pieces without waiting for what was acknowledged."""
+    """Make a TCP connection send small pieces without waiting for acknowledgements."""
     with socket.socket(fileno=os.dup(line)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, on one line."""
+    """The error's reason, as one line."""
     return " ".join(str(error).split()) or type(error).__name__
