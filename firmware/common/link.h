@@ -108,7 +108,7 @@ typedef struct efm_link_bulk {
     bool pulled;     /* open() sets it: what is written waits in the window for efm_link_pull() */
 } efm_link_bulk;
 
-/* What the firmware lends and supplies. Callbacks return an efm_status or an EFM_LINK_ status. */
+/* Memory and callbacks from the firmware. Callbacks return an efm_status or an EFM_LINK_ status. */
 typedef struct efm_link_config {
     uint8_t *receive, *transmit;  /* frame_bytes each */
     uint32_t frame_bytes;         /* EFM_LINK_FRAME_MIN..EFM_LINK_FRAME_MAX */

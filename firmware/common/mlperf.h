@@ -16,7 +16,7 @@
 
 enum { EFM_MLPERF_LINE = 80 }; /* bytes of a command before its '%' */
 
-/* What the firmware lends and supplies. Callbacks that return int return an efm_status or one of link.h. */
+/* Memory and callbacks from the firmware. Callbacks that return int return an efm_status or one of link.h. */
 typedef struct efm_mlperf_host {
     void *context;             /* of model, infer and result */
     void *line, *clock;        /* contexts of write and ticks */

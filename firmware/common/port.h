@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All that a board supplies: one filled-in efm_board. docs/PORTING.md says how to write it.
+/* Everything that a board supplies: one efm_board. docs/PORTING.md says how to write it.
  *
  *     static const efm_board board = {
  *         .name = "my-board", .unit = EFM_TICKS_CYCLES, .ticks_per_second = 168000000,
@@ -25,12 +25,12 @@ typedef enum efm_ticks_unit {
     EFM_TICKS_MICROSECONDS = 2
 } efm_ticks_unit;
 
-/* Memory-mapped memory for the model store. Erased bytes read 0xff; programming clears bits only.
-   erase() and program() return 0 when well; `context` is handed back. */
+/* Memory-mapped flash for the model store. Erased bytes read 0xff; programming only clears bits.
+   erase() and program() return 0 on success and get `context` as their first argument. */
 typedef struct efm_flash {
-    const uint8_t *at;      /* where it is read, aligned to 16 */
+    const uint8_t *at;      /* the address to read from, aligned to 16 */
     uint32_t bytes;         /* a multiple of erase_bytes */
-    uint32_t erase_bytes;   /* what erase() erases, a power of two */
+    uint32_t erase_bytes;   /* the unit of erase(), a power of two */
     uint32_t program_bytes; /* unit of program(): offsets and lengths are multiples; a power of two up to 256 */
     int32_t (*erase)(void *context, uint32_t offset);
     int32_t (*program)(void *context, uint32_t offset, const uint8_t *from, uint32_t bytes);
@@ -39,25 +39,26 @@ typedef struct efm_flash {
 
 typedef struct efm_board {
     const char *name;           /* up to 15 characters */
-    const char *target;         /* of `edgefm compile --target`, up to 16 characters; null where none is for it */
+    const char *target;         /* for `edgefm compile --target`, up to 16 characters; null: none */
     efm_ticks_unit unit;
     uint32_t ticks_per_second;  /* 0 under emulation: ticks do not measure time */
     uint8_t *arena;             /* fast memory for the runtime, aligned to 8 */
     uint32_t arena_bytes;
-    uint8_t *results;           /* where outputs of a run are kept for the host to read; need not be fast */
+    uint8_t *results;           /* keeps a run's outputs for the host; need not be fast */
     uint32_t results_bytes;
     efm_port external;          /* all null when there is none */
     uint32_t external_bytes;
-    uint32_t external_alignment; /* 1 where any address will do */
+    uint32_t external_alignment; /* 1 if any address works */
     efm_flash flash;
-    void *context;              /* handed to the functions below */
-    /* Bytes from the line: at most `room`, at least one when `wait`, else as many as are there, maybe 0.
-       Negative when the line is gone for good (boards that are processes). */
+    void *context;              /* the first argument of the functions below */
+    /* Reads at most `room` bytes from the line. With `wait` it waits for at least one; otherwise it returns the bytes
+       that have arrived, maybe 0. Returns a negative number when the line is closed for good (boards that are
+       processes). */
     int32_t (*read)(void *context, uint8_t *bytes, uint32_t room, bool wait);
     void (*write)(void *context, const uint8_t *bytes, uint32_t count);
     uint64_t (*ticks)(void *context); /* since some moment, never backwards */
     void (*mark)(void *context, uint32_t stage); /* marker pins, may be null; called where efm_host.event is */
-    void (*reset)(void *context);     /* restarts the firmware; returns only where that cannot be done */
+    void (*reset)(void *context); /* restarts the firmware; returns only if it cannot */
 } efm_board;
 
 /* Brings the board up; called once, first. */

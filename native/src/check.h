@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files that check a package share, and what each of them checks. */
+/* Shared by the files that check a package: the functions that check each part. */
 #ifndef EFM_CHECK_H
 #define EFM_CHECK_H
 

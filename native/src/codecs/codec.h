@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every codec is to the executor: a row in one const table.
+/* The interface of every codec: an entry in one const table.
  *
  * A map is coded row by row, in order. The executor keeps each coded row's length (2 bytes) in a
- * directory; a row whose code would not be shorter than the row itself is stored as it is, with
- * length == row bytes. So encode() may give up, decode() is never called for such a row, and
- * skip() lets the state see it. Where rows change their steps, recall() shows the last one again. */
+ * directory. A row whose code would not be shorter than the row itself is stored as it is, with
+ * length == row bytes. So encode() may give up. The executor never calls decode() for such a row,
+ * but skip(), which updates the state. When rows change their steps, it calls recall() with the
+ * row above in the new steps. */
 #ifndef EFM_CODEC_H
 #define EFM_CODEC_H
 
@@ -20,7 +21,7 @@ typedef struct efm_codec_args {
     uint32_t tables_bytes;
     uint8_t *state;          /* state_bytes(), 8-byte aligned; one per cursor; lives for one map */
     uint32_t y;              /* row number; 0 starts a map (the state holds anything then) */
-    const int8_t *reference; /* this row in the frame before, for codecs that refer to it; null: none */
+    const int8_t *reference; /* this row in the previous frame, for codecs that refer to it; null: none */
 } efm_codec_args;
 
 typedef struct efm_codec_class {
@@ -30,12 +31,12 @@ typedef struct efm_codec_class {
     uint32_t (*state_bytes)(const efm_codec_args *args);
     /* Writes at most `capacity` bytes; *bytes is the code's length, or 0 when it does not fit. */
     void (*encode)(const efm_codec_args *args, const int8_t *row, uint8_t *code, uint32_t capacity, uint32_t *bytes);
-    /* Reads at most `bytes`; writes a whole row whatever the code says; EFM_BAD_CODEC when the
-       code is not exactly used up or holds what no encoder writes. */
+    /* Reads at most `bytes`; writes a whole row for any code. Returns EFM_BAD_CODEC if the code is not used up exactly
+       or holds something that no encoder writes. */
     efm_status (*decode)(const efm_codec_args *args, const uint8_t *code, uint32_t bytes, int8_t *row);
-    /* The row was stored as it is (encoder side and decoder side alike). */
+    /* The row was stored as it is (called by encoder and decoder). */
     void (*skip)(const efm_codec_args *args, const int8_t *row);
-    /* The row above is to be taken for this one; what was learned stays (both sides, y > 0). */
+    /* Use this row as the row above; keep what was learned (called by both sides, y > 0). */
     void (*recall)(const efm_codec_args *args, const int8_t *row);
 } efm_codec_class;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every operator is to the executor: a row in one const table. */
+/* The interface of every operator: an entry in one const table. */
 #ifndef EFM_OP_H
 #define EFM_OP_H
 
