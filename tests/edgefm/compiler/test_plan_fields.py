@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is told of a plan beside its own figures."""
+"""Facts about a plan in addition to its own figures."""
 
 from pathlib import Path
 

@@ -144,7 +144,7 @@ def test_a_network_without_bottlenecks_is_refused(calib: Path, tmp_path: Path,
     (tmp_path / "plain.tflite").write_bytes(export_tflite(net.graph(net.mean(x))))
     assert training.main([str(tmp_path / "plain.tflite"), "--calib", str(calib), "--preprocess",
                           "tf", "-o", str(tmp_path)]) == 2
-    assert "no bottleneck maps" in capsys.readouterr().err
+    assert "got no bottleneck map" in capsys.readouterr().err
 
 
 def test_a_file_that_is_no_network_is_refused(calib: Path, tmp_path: Path,

@@ -69,7 +69,7 @@ def test_missing_and_impossible_samples_are_lost(driver, meter):
 def test_a_message_that_is_none_is_refused(driver, meter, wrong):
     topic = f"{driver.path}/s/i/!data"
     driver.functions[topic](topic, wrong)
-    with pytest.raises(BadMessage, match="a message that is none"):
+    with pytest.raises(BadMessage, match="an invalid message"):
         meter.read(0.1)
 
 

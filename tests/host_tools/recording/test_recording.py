@@ -320,7 +320,7 @@ def test_what_is_no_recording_is_refused_in_one_line(tmp_path, make):
 
 
 @pytest.mark.parametrize(("meta", "message"), [
-    ({"format": "other", "version": 1}, "not of a recording"),
+    ({"format": "other", "version": 1}, "not describe an edgefm recording"),
     ({"format": "edgefm-recording", "version": 2}, "newer edgefm"),
 ])
 def test_another_format_is_refused(folder, meta, message):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files with their labels, of whatever task."""
+"""Files with their labels, for every task."""
 
 from pathlib import Path
 
