@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arguments that several verbs share: sizes and counts, `--json`, and what a verb writes."""
+"""Arguments that several verbs share: sizes, counts, `--json` and output files."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def positive(text: str) -> float:
 
 
 def count(text: str) -> int:
-    """A whole number from 1 up."""
+    """A whole number, 1 or more."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a number from 1 up, got {text!r}")
     return int(text)
 
 
 def times(text: str) -> int:
-    """A whole number; 0 stands for no end."""
+    """A whole number; 0 means without end."""
     return 0 if text == "0" else count(text)
 
 
@@ -54,7 +54,7 @@ def steps(text: str) -> int:
 
 
 def shape(text: str) -> tuple[int, ...]:
-    """Sizes from 1 up, with commas between them: 1,3,224,224."""
+    """Sizes of 1 or more, separated by commas: 1,3,224,224."""
     sizes = text.split(",")
     if not all(one.isdecimal() and 0 < int(one) < 1 << 24 for one in sizes) or len(sizes) > 8:
         raise argparse.ArgumentTypeError("expected sizes from 1 up with commas between them, such "
@@ -64,13 +64,13 @@ def shape(text: str) -> tuple[int, ...]:
 
 def add_output(parser: argparse.ArgumentParser, *flags: str, check: Check = check_file,
                group: Any = None, **options: Any) -> None:
-    """An argument that names what the verb writes: `check`ed before the verb begins."""
+    """An argument that names an output file; `check` runs before the verb begins."""
     action = (group or parser).add_argument(*flags, type=Path, **options)
     parser.set_defaults(outputs={**(parser.get_default("outputs") or {}), action.dest: check})
 
 
 def check_outputs(arguments: argparse.Namespace) -> None:
-    """Check what a command line is to write; all other paths in it are inputs. Raises BadInput."""
+    """Check the output files of a command line; its other paths are inputs. Raises BadInput."""
     checks = getattr(arguments, "outputs", {})
     inputs = [path for name, value in vars(arguments).items() if name not in checks
               for path in _paths(value)]
@@ -83,7 +83,7 @@ def _paths(value: object) -> Iterator[Path]:
     for one in value if isinstance(value, list) else [value]:
         if isinstance(one, Path):
             yield one
-        elif isinstance(one, str) and Path(one).is_file():  # a file where a name may stand as well
+        elif isinstance(one, str) and Path(one).is_file():  # a file or a name
             yield Path(one)
 
 

@@ -27,18 +27,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kind.add_argument("--csv", action="store_true",
                       help="a folder of tables: samples, events, stages, energy")
     kind.add_argument("--chrome-trace", action="store_true",
-                      help="one JSON file: stages as slices with their energy, power and bytes as "
-                      "counters")
+                      help="one JSON file: stages are slices with their energy, power and bytes "
+                      "are counters")
     add_output(parser, "--c", group=kind, metavar="DIR", check=check_folder,
                help="a folder with the package and the runtime it needs as C, and a program")
     parser.add_argument("-o", "--output", type=Path, metavar="PATH",
                         help="what to write (default: the recording's name with -csv or "
                              ".trace.json)")
     parser.add_argument("--from", dest="start", type=float, default=float("-inf"), metavar="S",
-                        help="where the tables begin, in seconds of the recording (default: its "
+                        help="begin of the tables, in seconds of the recording (default: its "
                              "start)")
     parser.add_argument("--to", dest="stop", type=float, default=float("inf"), metavar="S",
-                        help="where they end, in seconds (default: its end)")
+                        help="end of the tables, in seconds (default: its end)")
     parser.add_argument("--points", type=count, default=20_000, metavar="N",
                         help="points of each power counter of the trace (default: 20000)")
 

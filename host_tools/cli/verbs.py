@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every verb: what it does in one line, and the module that does it, imported when it is chosen.
+"""Every verb: what it does in one line, and its module, which is imported when it is chosen.
 
-Words of mpremote that mean the same are aliases; what edgefm does otherwise is said in one line.
+mpremote commands with the same meaning are aliases; for others, one line says what edgefm does.
 """
 
 from __future__ import annotations
@@ -20,42 +20,42 @@ GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType({
     "networks": {
         "compile": "Compile a model file into one package (.efm) for the runtime.",
         "check": "List every layer of a model that cannot run, with the reason and what to do.",
-        "plan": "Plan a model into a memory budget: stages, placements, exact bytes per memory.",
+        "plan": "Plan a model for a memory budget: stages, placements, exact bytes per memory.",
         "inspect": "Show what a package holds: inputs, outputs, preprocessing, sections, memory.",
-        "verify": "Hold packages against every checksum in them, here or on a device.",
+        "verify": "Check every checksum of packages, here or on a device.",
         "run": "Run a package, here or on a device: top-5 classes, boxes, or a segmentation.",
         "diff": "Compare every tensor of the deployed plan with the reference, value by value.",
         "validate": "Measure accuracy, traffic and speed on labeled pictures.",
-        "sweep": "Measure accuracy over the bytes of a network's maps: table, JSON and picture.",
+        "sweep": "Measure accuracy against the bytes of a network's maps: table, JSON and chart.",
         "codecs": "Measure every codec on a network's own feature maps.",
         "zoo": "List public models, or fetch one into the cache and print where it is.",
     },
     "devices": {
-        "devs": "List the boards that are there: those that run here, and USB serial ports.",
-        "connect": "Name the board of the verbs that follow.",
-        "deploy": "Compile a model for the board that is there, and copy it there.",
+        "devs": "List the boards: those that run on this machine, and USB serial ports.",
+        "connect": "Select the board for the verbs that follow.",
+        "deploy": "Compile a model for the connected board, and copy it there.",
         "cp": "Copy files to, from and on the device.",
         "ls": "List the files on the device.",
         "cat": "Write files on the device to the standard output.",
         "rm": "Remove files from the device.",
         "df": "Show how full the device's store is.",
         "sha256": "Print the SHA-256 of files on the device, computed there.",
-        "info": "Show what the device is: board, build, memories, operators, codecs.",
+        "info": "Describe the device: board, build, memories, operators, codecs.",
         "reset": "Restart the device, and wait until it answers.",
-        "profile": "Run a package on the device; say what each stage took, in time and bytes.",
+        "profile": "Run a package on the device; show the time and bytes of each stage.",
     },
     "measurements": {
-        "record": "Run a device verb; record what the device and a power meter say meanwhile.",
+        "record": "Run a device verb; record the device's events and a power meter's samples.",
         "monitor": "Watch a running device, or a growing recording, in browser and terminal.",
         "report": "Write one HTML page about recordings, side by side.",
         "compare": "Compare two recordings: time, bytes, memory, energy, accuracy.",
         "export": "Turn a recording into tables or a trace for ui.perfetto.dev, a package into C.",
-        "meters": "List the power meters that are plugged in and test each for a moment.",
+        "meters": "List the connected power meters and test each one briefly.",
     },
     "this command": {
         "help": "Show all verbs, or the arguments of one.",
         "version": "Print the version of edgefm.",
-        "completion": "Print a script that completes edgefm's words in a shell.",
+        "completion": "Print a script for a shell's tab completion of edgefm commands.",
     },
 })
 VERBS: Mapping[str, str] = MappingProxyType(
@@ -71,23 +71,23 @@ ELSEWHERE: Mapping[str, str] = MappingProxyType({
     "exec": _PYTHON, "eval": _PYTHON, "repl": _PYTHON,
     "mip": "there are no Python packages; `edgefm zoo get NAME` fetches models, `edgefm deploy "
            "MODEL` compiles one and copies it",
-    "resume": "edgefm never restarts a device on its own; leave the word away, or `edgefm reset`",
-    "disconnect": "edgefm lets go of the line when a command ends; leave the word away",
+    "resume": "edgefm never restarts a device on its own; omit the word, or `edgefm reset`",
+    "disconnect": "edgefm closes the connection when a command ends; omit the word",
     "mount": _WHOLE, "umount": _WHOLE, "edit": _WHOLE, "touch": _WHOLE,
     "mkdir": _FLAT, "rmdir": _FLAT, "tree": "the store of a device has no folders; `edgefm ls`",
-    "bootloader": "./inv flash --board BOARD brings new firmware to a board",
-    "romfs": "packages are run where they lie in flash; `edgefm cp net.efm :` copies one there",
-    "rtc": "a device with edgefm keeps no time of day", "sleep": "`sleep` of the shell waits",
+    "bootloader": "./inv flash --board BOARD installs new firmware on a board",
+    "romfs": "packages run in place in flash; `edgefm cp net.efm :` copies one there",
+    "rtc": "a device with edgefm keeps no time of day", "sleep": "use the shell's `sleep`",
 })
 
 
 class Verb(Protocol):
-    """What a verb's module has; EXAMPLE is a line that works, and ends its help."""
+    """The contents of a verb's module; its help ends with EXAMPLE, a line that works."""
 
     EXAMPLE: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add what the verb takes."""
+        """Add the verb's arguments."""
 
     def run(self, arguments: argparse.Namespace) -> None:
         """Do it. Raises EdgefmError."""
@@ -99,7 +99,7 @@ def load(name: str) -> Verb:
 
 
 def find(words: Sequence[str]) -> tuple[str, list[str]]:
-    """The verb that words begin with, and the words behind it. Raises BadInput."""
+    """The verb at the beginning of the words, and the words after it. Raises BadInput."""
     first, *rest = words or ("",)
     if first == "fs":
         return _find_file_verb(rest)
@@ -125,6 +125,6 @@ def _find_file_verb(words: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean plan?` where a word is much like a known one, else nothing."""
+    """`; did you mean plan?` for a word that is close to a known one, else nothing."""
     like = get_close_matches(word, list(known), 1)
     return f"; did you mean {like[0]}?" if like else ""

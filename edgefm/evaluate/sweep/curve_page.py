@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A curve as Markdown, as a picture and as a page."""
+"""A curve as a Markdown table, a chart and a page."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def page(curve: Curve) -> str:
 
 
 def svg(curve: Curve) -> str:
-    """The picture as a file of its own."""
+    """The chart as a separate file."""
     return svg_file(drawing(curve), _MORE)
 
 
