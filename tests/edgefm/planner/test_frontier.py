@@ -5,13 +5,13 @@ import pytest
 from networks import random_network
 
 from edgefm.lower import lower
-from edgefm.planner import Layout, Target, analyse, make_plan, smallest_plan
+from edgefm.planner import Layout, Target, analyze, make_plan, smallest_plan
 from edgefm.planner.frontier import frontier
 
 
 @pytest.fixture(params=range(4))
 def layout(request: pytest.FixtureRequest) -> Layout:
-    return analyse(lower(random_network(request.param)))
+    return analyze(lower(random_network(request.param)))
 
 
 def test_more_memory_moves_fewer_bytes(layout: Layout) -> None:
