@@ -248,7 +248,7 @@ def test_zoo_lists_and_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edg
     (["plan", "MODEL", "--fast", "100"], "smallest feasible"),
     (["plan", "MODEL", "--cut", "nowhere"], "nowhere"),
     (["plan", "MODEL", "--codec", "nothing"], "nothing"),
-    (["plan", "MODEL", "--codec", "rle", "--tolerance", "1"], "for the codec temporal, got rle"),
+    (["plan", "MODEL", "--codec", "rle", "--tolerance", "1"], "needs the codec temporal, got rle"),
     (["plan", "MODEL", "--codec", "temporal", "--tolerance", "256"], "from 0 to 255"),
     (["run", "net.efm"], "net.efm: expected INPUT, or --video"),
     (["run", "net.efm", "--video", "clip", "--draw", "a.png"], "neither --out nor --draw"),
