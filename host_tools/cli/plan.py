@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help=".tflite, .onnx, .npz, or a package")
     add_json(parser)
     parser.add_argument("--frontier", action="store_true",
-                        help="plan every size of fast memory that changes anything, maps stored "
-                             "raw: memory against bytes moved")
+                        help="plan every size of fast memory that changes the result, with maps "
+                             "stored raw: memory against bytes moved (default: one plan)")
     add_output(parser, "-o", "--output", metavar="FILE.svg",
                help="with --frontier: the picture of it")
     add_compile_options(parser, "--images")
