@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="plan every size of fast memory that changes the result, with maps "
                              "stored raw: memory against bytes moved (default: one plan)")
     add_output(parser, "-o", "--output", metavar="FILE.svg",
-               help="with --frontier: the picture of it")
+               help="with --frontier: its chart (default: not saved)")
     add_compile_options(parser, "--images")
 
 

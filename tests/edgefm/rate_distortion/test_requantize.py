@@ -132,7 +132,7 @@ def test_nothing_to_change_changes_nothing(classifier: Graph, maps: dict[str, in
 
 @pytest.mark.parametrize("node, factor, message", [
     ("conv2d_0", 0.5, "at least 1"), ("conv2d_0", float("nan"), "at least 1"),
-    ("conv2d_0", float("inf"), "at least 1"), ("softmax_8", 2.0, "prescribed")])
+    ("conv2d_0", float("inf"), "at least 1"), ("softmax_8", 2.0, "scale is fixed")])
 def test_impossible_steps_are_refused(classifier: Graph, maps: dict[str, int], node: str,
                                       factor: float, message: str) -> None:
     name = next(name for name in maps if name.startswith(node.rsplit("_", 1)[0]))
