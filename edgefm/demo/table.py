@@ -72,14 +72,14 @@ def print_table(runs: Sequence[dict[str, Any]]) -> None:
     for line in lines:
         name, *figures = (cell.rjust(width) for cell, width in zip(line, widths, strict=True))
         say("  ".join((line[0].ljust(len(name)), *figures)))
-    for line in MEANING:
-        say(line)
+    for text in MEANING:
+        say(text)
 
 
 def _line(one: dict[str, Any]) -> tuple[str, ...]:
     judged = one["validate"]
-    outside = [moved["external_read_bytes"] + moved["external_write_bytes"]
-               for moved in (one["layer_by_layer"], one["plan"], judged)]
+    moved = (one["layer_by_layer"], one["plan"], judged)
+    outside = [each["external_read_bytes"] + each["external_write_bytes"] for each in moved]
     accuracies = [judged[name] for name in ("float_top1", "top1", "reference_top1")]
     return (one["name"], *(f"{count:,}" for count in (one["plan"]["fast_bytes"], *outside)),
             *("-" if value is None else f"{value:.2f}" for value in accuracies),
