@@ -69,7 +69,7 @@ int efm_has_codec(uint32_t id);
 /* Bit i is set if the build reads packing i of FORMAT.md, for at least one kind of convolution. */
 uint32_t efm_packings(void);
 
-/* The instruction set that this build has kernels for: "dsp", "x86", "portable". */
+/* The instruction set of the kernels that this processor uses, at most eight characters: "dsp", "avx2", "portable". */
 const char *efm_kernels(void);
 
 /* The number of sections that this version knows; the most inputs, and the most outputs, of a network. */

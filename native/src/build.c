@@ -28,7 +28,7 @@ uint32_t efm_packings(void)
 
 const char *efm_kernels(void)
 {
-    return EFM_KERNEL_X86 ? "x86" : EFM_KERNEL_NEON ? "neon" : EFM_KERNEL_DSP ? "dsp" : "portable";
+    return efm_kernel_choose()->name;
 }
 
 int efm_has_operator(uint32_t id)

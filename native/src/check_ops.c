@@ -106,7 +106,7 @@ static uint32_t packings_of(uint32_t kind)
 static efm_status check_compute(const efm_model *model, uint32_t index, const efm_op_view *op, const efm_op_args *args)
 {
     const efm_op_class *entry = efm_op_find(op->kind);
-    if (entry == NULL || op->packing > 31 || (packings_of(op->kind) >> op->packing & 1) == 0) {
+    if (entry == NULL || op->packing >= EFM_PACKING_OWN || (packings_of(op->kind) >> op->packing & 1) == 0) {
         return EFM_BAD_FEATURE;
     }
     if (op->n_in == 0 || op->n_out == 0) {

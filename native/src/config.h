@@ -101,9 +101,16 @@
 #define EFM_ELEMENTS_VECTORS (EFM_ELEMENTS_MVE || EFM_ELEMENTS_NEON || (EFM_KERNEL_ELEMENTS && EFM_KERNEL_X86))
 #define EFM_ELEMENTS_DSP     (EFM_KERNEL_ELEMENTS && EFM_KERNEL_DSP && !EFM_ELEMENTS_VECTORS)
 
+/* A kernel from outside the tree goes before all others where -DEFM_KERNEL_EXTRA=efm_kernel_<name> names it. */
+#ifdef EFM_KERNEL_EXTRA
+#define EFM_HAS_EXTRA 1
+#else
+#define EFM_HAS_EXTRA 0
+#endif
+
 /* efm_model_prepare(): on where a kernel has a packing of its own. */
 #ifndef EFM_WITH_PREPARE
-#define EFM_WITH_PREPARE (EFM_KERNEL_X86 || EFM_KERNEL_NEON)
+#define EFM_WITH_PREPARE (EFM_KERNEL_X86 || EFM_KERNEL_NEON || EFM_HAS_EXTRA)
 #endif
 
 /* The row tap of edgefm.h, for comparing with a PC. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The contract between operators and kernels. A kernel call is a firing: one weight tile applied to pixels of all
  * rows that an operator makes at once. Operators know geometry, padding and rings, and hand over lists of pointers
- * (which are never in the arena: a forged package can make anything there change); kernels know instructions. The portable kernel is the meaning: any other must give its bits, for any bytes in a
- * tile's table. A kernel reads and writes only what a call names: no byte past a pixel, a table or the weights. */
+ * (which are never in the arena: a forged package can make anything there change); kernels know instructions. The
+ * portable kernel is the meaning: any other must give its bits, for any bytes in a tile's table. A kernel reads and
+ * writes only what a call names: no byte past a pixel, a table or the weights. */
 #ifndef EFM_KERNEL_H
 #define EFM_KERNEL_H
 
@@ -47,7 +48,7 @@ typedef struct efm_conv_call {
     const int8_t *const *in; /* [pixels][runs] */
     int8_t *const *out;      /* [pixels]: the byte of the tile's first channel */
     int32_t *const *sums;    /* [pixels]: accumulators [tile.out]; may be null when no flag is set */
-    uint32_t pixels;
+    uint32_t pixels;         /* as the two below, and what a tile counts, at least 1 */
     uint32_t runs;
     uint32_t run_bytes;
     uint32_t flags;
@@ -90,9 +91,11 @@ typedef struct efm_scratch {
 } efm_scratch;
 
 typedef struct efm_kernel {
+    /* The instruction set, at most eight characters, as boards tell it. */
+    const char *name;
     /* Whether the processor has what the other functions use. */
     int (*usable)(void);
-    /* Bit 1 << packing for each packing of CONV, and of DEPTHWISE, that it reads. */
+    /* Bit 1 << packing for each packing of CONV, and of DEPTHWISE, that it reads from packages: not EFM_PACKING_OWN. */
     uint32_t conv_packings, depthwise_packings;
     /* What tile.table is a multiple of in packings other than ROWS, which may lie anywhere. */
     uint32_t alignment;
@@ -121,13 +124,9 @@ efm_scratch efm_portable_conv_scratch(const efm_tile *tile);
 uint32_t efm_portable_depthwise_scratch(const efm_depthwise_call *call);
 
 extern const efm_kernel efm_kernel_portable;
-extern const efm_kernel efm_kernel_avx512;
-extern const efm_kernel efm_kernel_avxvnni;
-extern const efm_kernel efm_kernel_avx2;
-extern const efm_kernel efm_kernel_dsp;
-extern const efm_kernel efm_kernel_mve;
-extern const efm_kernel efm_kernel_neon;
-extern const efm_kernel efm_kernel_neon_dot;
+#define EFM_KERNEL_ROW(name) extern const efm_kernel name;
+#include "list.h"
+#undef EFM_KERNEL_ROW
 
 /* The best kernel of this build for the processor that runs it. */
 const efm_kernel *efm_kernel_choose(void);

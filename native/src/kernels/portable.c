@@ -76,7 +76,8 @@ static int usable(void)
     return 1;
 }
 
-const efm_kernel efm_kernel_portable = {.usable = usable,
+const efm_kernel efm_kernel_portable = {.name = "portable",
+                                        .usable = usable,
                                         .conv_packings = 1u << EFM_PACKING_ROWS,
                                         .depthwise_packings = 1u << EFM_PACKING_ROWS,
                                         .alignment = 1,

@@ -95,7 +95,7 @@ static uint64_t packed_bytes(const efm_tile *tile)
 
 efm_status efm_tile_check(const efm_op_args *args, const efm_tile *tile, uint32_t packings, uint32_t alignment)
 {
-    if (tile->packing >= 32 || !(packings >> tile->packing & 1)) {
+    if (tile->packing >= EFM_PACKING_OWN || !(packings >> tile->packing & 1)) {
         return EFM_BAD_FEATURE;
     }
     if (tile->packing != EFM_PACKING_ROWS && (uintptr_t)tile->table % alignment != 0) {

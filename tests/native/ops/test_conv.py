@@ -3,6 +3,7 @@
 
 import random
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -69,9 +70,8 @@ const efm_kernel *efm_kernel_choose(void)
 }
 """
 SOURCES = ("ops/conv.c", "ops/depthwise.c", "ops/convolution.c", "kernels/portable.c")
-X86 = ("avx2", "avx512", "avxvnni", "own", "rows")
-KERNELS = {"chosen": (SOURCE, (*SOURCES, *(f"kernels/x86/{name}.c" for name in X86),
-                               "kernels/table.c")),
+NATIVE = Path(__file__).resolve().parents[3] / "native/src"
+KERNELS = {"chosen": (SOURCE, (*SOURCES[:-1], *sorted((NATIVE / "kernels").rglob("*.c")))),
            "portable": (SOURCE + PORTABLE, SOURCES)}
 BAD_OPERATOR, BAD_FEATURE = -9, -6
 GUARD = 0x5A

@@ -68,7 +68,8 @@ static int usable(void)
     return 1; /* the compiler was told that they are there */
 }
 
-const efm_kernel efm_kernel_dsp = {.usable = usable,
+const efm_kernel efm_kernel_dsp = {.name = "dsp",
+                                   .usable = usable,
                                    .conv_packings =
                                        1u << EFM_PACKING_ROWS | 1u << EFM_PACKING_HALVES | 1u << EFM_PACKING_PAIRS,
                                    .depthwise_packings = 1u << EFM_PACKING_ROWS,

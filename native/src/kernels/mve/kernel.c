@@ -9,7 +9,8 @@ static int usable(void)
     return 1; /* the compiler was told that they are there */
 }
 
-const efm_kernel efm_kernel_mve = {.usable = usable,
+const efm_kernel efm_kernel_mve = {.name = "mve",
+                                   .usable = usable,
                                    .conv_packings = 1u << EFM_PACKING_ROWS,
                                    .depthwise_packings = 1u << EFM_PACKING_ROWS,
                                    .alignment = 1,

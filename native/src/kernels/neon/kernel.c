@@ -60,7 +60,8 @@ static int usable(void)
 
 enum { PACKINGS = 1 << EFM_PACKING_ROWS };
 
-const efm_kernel efm_kernel_neon = {.usable = usable,
+const efm_kernel efm_kernel_neon = {.name = "neon",
+                                    .usable = usable,
                                     .conv_packings = PACKINGS,
                                     .depthwise_packings = PACKINGS,
                                     .alignment = 16,
@@ -105,7 +106,8 @@ static int dot_usable(void)
 #endif
 }
 
-const efm_kernel efm_kernel_neon_dot = {.usable = dot_usable,
+const efm_kernel efm_kernel_neon_dot = {.name = "neondot",
+                                        .usable = dot_usable,
                                         .conv_packings = PACKINGS,
                                         .depthwise_packings = PACKINGS,
                                         .alignment = 16,

@@ -125,7 +125,8 @@ void efm_avx2_depthwise(const efm_depthwise_call *call)
     }
 }
 
-const efm_kernel efm_kernel_avx2 = {.usable = efm_avx2_usable,
+const efm_kernel efm_kernel_avx2 = {.name = "avx2",
+                                    .usable = efm_avx2_usable,
                                     .conv_packings = EFM_X86_PACKINGS,
                                     .depthwise_packings = EFM_X86_PACKINGS,
                                     .alignment = EFM_OWN_ALIGNMENT,

@@ -76,6 +76,6 @@ static int usable(void)
            && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
 }
 
-const efm_kernel efm_kernel_avx512 = EFM_BYTES_KERNEL;
+const efm_kernel efm_kernel_avx512 = EFM_BYTES_KERNEL("avx512");
 
 #endif

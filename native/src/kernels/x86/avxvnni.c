@@ -105,6 +105,6 @@ static int usable(void)
     return efm_avx2_usable() && EFM_HAS_DOT; /* AVX2: the system saves the registers */
 }
 
-const efm_kernel efm_kernel_avxvnni = EFM_BYTES_KERNEL;
+const efm_kernel efm_kernel_avxvnni = EFM_BYTES_KERNEL("avxvnni");
 
 #endif

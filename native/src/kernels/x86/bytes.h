@@ -87,8 +87,9 @@ static void depthwise(const efm_depthwise_call *call)
     }
 }
 
-#define EFM_BYTES_KERNEL \
-    {.usable = usable, \
+#define EFM_BYTES_KERNEL(isa) \
+    {.name = isa, \
+     .usable = usable, \
      .conv_packings = EFM_X86_PACKINGS, \
      .depthwise_packings = EFM_X86_PACKINGS, \
      .alignment = EFM_OWN_ALIGNMENT, \
