@@ -36,6 +36,7 @@ typedef struct efm_inference {
     uint32_t output_end[EFM_MAX_ENDS]; /* byte behind each; the package may be gone when they are read */
     uint8_t package[8];    /* of the SHA-256 of the package `hashed` */
     efm_store_entry hashed;
+    bool unchanged;        /* nothing was committed to the store since the last model was prepared */
     efm_sha256 hash;
     uint8_t frame[EFM_LINK_HEAD_BYTES + EFM_RUN_END_BYTES + EFM_LINK_CRC_BYTES];
 } efm_inference;

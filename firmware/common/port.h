@@ -58,6 +58,10 @@ typedef struct efm_board {
     void (*write)(void *context, const uint8_t *bytes, uint32_t count);
     uint64_t (*ticks)(void *context); /* since some moment, never backwards */
     void (*mark)(void *context, uint32_t stage); /* marker pins, may be null; called where efm_host.event is */
+    /* May be null. A board with memory to spare calls efm_model_prepare() here for a model that is about to run, with
+       memory that nothing else uses. `again`: the package is that of the last call and unchanged, so that memory still
+       holds its weights. */
+    void (*prepare)(void *context, efm_model *model, bool again);
     void (*reset)(void *context); /* restarts the firmware; returns only if it cannot */
 } efm_board;
 

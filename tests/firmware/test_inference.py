@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs on the `sim` board: the host's bits, the plan's bytes, events, and every way to fail."""
 
+import dataclasses
 import hashlib
 import json
 from dataclasses import astuple
@@ -20,6 +21,7 @@ from edgefm.package.read import read_info
 from edgefm.package.records import FIRING, Section
 from edgefm.planner import Target
 from edgefm.runtime import Runtime
+from host_tools.boards import build as boards
 from host_tools.boards.build import build as build_firmware
 from host_tools.cli.profile import profile_fields
 from host_tools.link import frames
@@ -528,3 +530,79 @@ def test_profiles_as_the_command_line_prints_them(sim):
     assert sum(stage["weight_read_bytes"] for stage in fields["stages"]) \
         == fields["weight_read_bytes"] == built.plan.weight_read_bytes
     assert fields["outputs_sha256"] == digest(outputs).hex()
+
+
+# Its own packing is the tile with limits that make every result the number of times it packed.
+COUNTING_KERNEL = """
+#include <string.h>
+#include "KERNELS/kernel.h"
+#include "KERNELS/table.h"
+
+static int usable(void)
+{
+    return 1;
+}
+
+static uint32_t head(const efm_tile *tile)
+{
+    return EFM_TABLE_HEAD_BYTES + EFM_CHANNEL_BYTES * tile->out;
+}
+
+static uint32_t pack_bytes(const efm_tile *rows)
+{
+    return head(rows) + rows->out * rows->depth;
+}
+
+static void pack(const efm_tile *rows, uint8_t *to)
+{
+    static uint8_t times;
+    memcpy(to, rows->table, pack_bytes(rows));
+    to[EFM_TABLE_AT_LOW] = to[EFM_TABLE_AT_HIGH] = ++times;
+}
+
+static void conv(const efm_conv_call *call)
+{
+    efm_conv_call rows = *call;
+    if (call->tile.packing == EFM_PACKING_OWN) {
+        rows.tile.weights = (const int8_t *)call->tile.table + head(&call->tile);
+    }
+    efm_portable_conv(&rows);
+}
+
+const efm_kernel efm_kernel_counting = {
+    .name = "counting", .usable = usable, .conv_packings = 1, .depthwise_packings = 1,
+    .alignment = 1, .run_bytes = UINT32_MAX, .conv = conv, .depthwise = efm_portable_depthwise,
+    .conv_scratch = efm_portable_conv_scratch, .depthwise_scratch = efm_portable_depthwise_scratch,
+    .conv_pack_bytes = pack_bytes, .conv_pack = pack};
+"""
+
+
+@pytest.fixture
+def counting(root, need, tmp_path, monkeypatch):
+    """The `sim` board with a kernel from outside the tree."""
+    need("cc")
+    (tmp_path / "counting.c").write_text(
+        COUNTING_KERNEL.replace("KERNELS", str(root / "native/src/kernels")))
+    made = boards.recipe("sim")
+    with_kernel = dataclasses.replace(made, folders=(*made.folders, str(tmp_path)))
+    monkeypatch.setattr(boards, "recipe", lambda board: with_kernel)
+    return build_firmware("sim", {"EFM_KERNEL_EXTRA": "efm_kernel_counting"})
+
+
+def test_a_process_packs_weights_once_for_its_kernels_until_the_store_changes(root, counting):
+    package = (root / "tests/golden/good/example.efm").read_bytes()
+
+    def outputs(device):
+        result = device.run("n", stream, outputs=outline.info.outputs)
+        assert result.end.fast_high_water <= outline.info.plan["fast_bytes"]
+        return {int(value) for output in result.outputs for value in output.ravel()}
+
+    with Device(ProcessTransport([str(counting)])) as device:
+        assert device.info.kernels == "counting"
+        device.put("n", package)
+        outline = device.outline("n")
+        with Runtime(package) as runtime:
+            stream = outline.stream([np.zeros(i.shape, i.dtype) for i in runtime.inputs])
+        assert [outputs(device) for _ in range(2)] == [{1}, {1}]
+        device.put("other", b"any file")
+        assert outputs(device) == {2}

@@ -19,7 +19,7 @@
 #define EFM_BOARD_NAME "sim"
 #endif
 
-enum { FLIGHTS = 64, MIB = 1 << 20 };
+enum { FLIGHTS = 64, MIB = 1 << 20, WEIGHTS = 64 /* alignment of prepared ones */ };
 
 /* A timer for tests: LINE advances by 1 whenever it is read and by the bytes sent in between. */
 typedef enum clock_kind { REAL, LINE, STUCK } clock_kind;
@@ -37,6 +37,7 @@ typedef struct sim {
     int pin; /* the file that is its marker pin */
     bool restart;
     uint8_t *flash, *external;
+    uint8_t *prepared; /* the last model's weights as the kernels read them fastest, or null */
     flight flight[FLIGHTS];
     efm_board board;
 } sim;
@@ -178,6 +179,22 @@ static void mark(void *context, uint32_t stage)
     }
     if (write(s->pin, at, sizeof at) != (ssize_t)sizeof at) {
         fail("pin");
+    }
+}
+
+/* Memory enough for the last package's weights; without it they are read as they lie. */
+static void prepare(void *context, efm_model *model, bool again)
+{
+    sim *s = context;
+    if (again) {
+        model->prepared = s->prepared;
+        return;
+    }
+    uint32_t bytes = efm_model_prepare_bytes(model);
+    free(s->prepared);
+    s->prepared = bytes == 0 ? NULL : aligned_alloc(WEIGHTS, ((size_t)bytes + WEIGHTS - 1) / WEIGHTS * WEIGHTS);
+    if (s->prepared != NULL && efm_model_prepare(model, s->prepared, bytes) != EFM_OK) {
+        fail("weights");
     }
 }
 
@@ -344,7 +361,8 @@ static void make_board(sim *s, const options *o)
                            .read = read_line,
                            .write = write_line,
                            .ticks = ticks,
-                           .reset = reset};
+                           .reset = reset,
+                           .prepare = prepare};
     if (o->pin != NULL) {
         s->pin = open(o->pin, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
         if (s->pin < 0) {

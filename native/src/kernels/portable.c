@@ -41,9 +41,27 @@ static void dots(const int8_t *const x[EFM_PAIR], const int8_t *w, size_t stride
     }
 }
 
+/* efm_requantize where EFM_TABLE_PROVED holds and nothing is rounded once: only bits of a right shift are looked at,
+   and nothing saturates. */
+static inline int8_t requantize_proved(const efm_table *table, uint32_t o, int32_t sum)
+{
+    const uint8_t *at = table->channels + EFM_CHANNEL_BYTES * o;
+    const efm_channel c = efm_channel_read(table, o);
+    uint32_t v = (uint32_t)sum + (uint32_t)c.bias, right = ~efm_load_le32(at + EFM_CHANNEL_AT_SHIFT) >> 22 & 31;
+    int32_t high = (int32_t)(((int64_t)(int32_t)v * c.multiplier + (1 << 30)) >> 31);
+    v = (uint32_t)efm_round_shift(high, (int32_t)right) + (uint32_t)table->zero_point;
+    return (int8_t)efm_clamp((int32_t)v, table->low, table->high);
+}
+
 static void requantize(const efm_table *table, const int32_t *sums, uint32_t first, uint32_t count, int8_t *out)
 {
     const efm_table t = *table; /* a copy that out cannot alias */
+    if ((t.flags & (EFM_TABLE_PROVED | EFM_TABLE_ROUND_ONCE)) == EFM_TABLE_PROVED) {
+        for (uint32_t i = 0; i < count; i++) {
+            out[i] = requantize_proved(&t, first + i, sums[i]);
+        }
+        return;
+    }
     for (uint32_t i = 0; i < count; i++) {
         efm_channel c = efm_channel_read(&t, first + i);
         out[i] = efm_requantize(&t, &c, sums[i]);
