@@ -14,7 +14,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -49,6 +49,7 @@ from host_tools.link.transport import open_transport
 
 KIB = 1024
 BOARDS = ("qemu-an386", "qemu-an547", "sim", "raspberry-pi")
+PORTABLE = {f"EFM_KERNEL_{isa}": 0 for isa in ("DSP", "MVE", "NEON", "X86", "ELEMENTS")}
 COUNTED = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "input_read_bytes",
            "output_write_bytes")
 # Instructions per inference of TFLite Micro with CMSIS-NN on a Cortex-M4 (-O2), and with its
@@ -98,11 +99,15 @@ def main() -> None:
     arguments.add_argument("--codecs", nargs="+", default=["raw", "zvc"], metavar="NAME")
     arguments.add_argument("--models", nargs="+", default=[], metavar="NAME",
                            help="parts of names (default: all)")
+    arguments.add_argument("--portable", action="store_true",
+                           help="firmware without the kernels of instruction sets")
     options = arguments.parse_args()
     data = data_folder(options.data)
     chosen = networks(data, options.models)
     print_command()
-    with _started(options.boards if "runs" in options.tables else ["qemu-an386"]) as boards:
+    defines = PORTABLE if options.portable else {}
+    wanted = options.boards if "runs" in options.tables else ["qemu-an386"]
+    with _started(wanted, defines) as boards:
         if "size" in options.tables:
             print_sizes(chosen, data)
         if "peers" in options.tables:
@@ -110,29 +115,29 @@ def main() -> None:
         if "runs" in options.tables:
             cases = [Case(network, budget * KIB, codec) for network in chosen
                      for budget in options.budgets for codec in options.codecs]
-            print_runs(cases, data, boards)
+            print_runs(cases, data, boards, defines)
 
 
 @contextlib.contextmanager
-def _started(names: list[str]) -> Iterator[dict[str, Running]]:
+def _started(names: list[str], defines: Mapping[str, int]) -> Iterator[dict[str, Running]]:
     """Boards that nobody else has, ended in the end."""
     folder = tempfile.mkdtemp()
     os.environ["EDGEFM_BOARDS"] = folder
     try:
-        yield {name: _start(name) for name in names}
+        yield {name: _start(name, defines) for name in names}
     finally:
         for board in running.running():
             running.stop(board)
         shutil.rmtree(folder)
 
 
-def _start(name: str) -> Running:
+def _start(name: str, defines: Mapping[str, int]) -> Running:
     made = build.recipe(name)
     tool = "process" if "process" in made.flash else "qemu"
     options = made.flash[tool]
     if tool == "qemu":
         options = {**options, "more": ["-qmp", f"unix:{_qmp(name)},server=on,wait=off"]}
-    board = flash(name, {tool: options}, build.build(name), say=say)
+    board = flash(name, {tool: options}, build.build(name, defines), say=say)
     assert board is not None
     return board
 
@@ -195,7 +200,8 @@ def _is_filled(board: Running) -> bool:
         return memory.read(board.memory.bytes) == PATTERN * board.memory.bytes
 
 
-def print_runs(cases: list[Case], data: Path, boards: dict[str, Running]) -> None:
+def print_runs(cases: list[Case], data: Path, boards: dict[str, Running],
+               defines: Mapping[str, int]) -> None:
     """A row per package; packages that came before are left out."""
     wrong = 0
 
@@ -227,7 +233,8 @@ def print_runs(cases: list[Case], data: Path, boards: dict[str, Running]) -> Non
     print(f"\nBytes or counts that differ from this machine's or from the plan's: {wrong}.\n")
     for name in boards:
         if name != "qemu-an547" and _qmp(name).exists():  # behind a protection controller
-            used = stack_used(build.build(name), _qmp(name), registry.folder() / "stack")
+            firmware = build.build(name, defines)
+            used = stack_used(firmware, _qmp(name), registry.folder() / "stack")
             print(f"Stack of {name} after all runs: {used:,} bytes.")
 
 
