@@ -43,7 +43,7 @@ STORE, TAKE, LOAD, STORE_RESULT = 0, 1, 2, 3
 # the second part, between the pixels of the first:
 OPERAND, OUTPUT_TENSOR, PART = 13, 3, 4
 OUTPUT_RECORD = 8
-DEPTHWISE, LUT = 17, 23  # operator ids
+CONVOLUTION, DEPTHWISE, LUT = 16, 17, 23  # operator ids
 BOXES = 6  # the buffer of detector.efm's boxes
 INT32_MAX = 2**31 - 1
 THREE_SECTIONS = HEADER.size + 3 * SECTION_ENTRY.size
@@ -487,6 +487,16 @@ def _parameter(kind: int, number: int, value: int) -> Change:
     return _of(kind, 4 * number, struct.pack("<i", value), Section.PARAMS)
 
 
+CONVOLUTION_RULES = (
+    Rule("conv_of_floats", "EFM_BAD_OPERATOR",
+         chain(_stream(4, "I", 64), _stream(12, "B", 4), _stream(24, "I", 4), _tensor(8, "B", 2),
+               _tensor(28, "I", 64))),
+    Rule("conv_step_zero", "EFM_BAD_OPERATOR", _parameter(CONVOLUTION, 2, 0)),
+    Rule("conv_window_huge", "EFM_BAD_OPERATOR", _parameter(CONVOLUTION, 1, 1 << 16)),
+    Rule("depthwise_step_zero", "EFM_BAD_OPERATOR", _parameter(DEPTHWISE, 3, 0), "rings"),
+    Rule("depthwise_multiplier_zero", "EFM_BAD_OPERATOR", _parameter(DEPTHWISE, 8, 0), "rings"),
+)
+
 # The first GATHER of rearranged.efm makes 6 rows of 3 pixels of 6 from 4 rows of 3 pixels of 4 and
 # fills edges: entries of 6 bytes for 6 rows, 3 pixels and 3 places, then the needs.
 ROW, PIXEL = 6, 36
@@ -584,6 +594,5 @@ LARGE_RULES = (
 )
 
 BROKEN = (*HEADER_RULES, *SECTION_RULES, *BUFFER_RULES, *STREAM_RULES, *MAP_RULES, *POOL_RULES,
-          *TENSOR_RULES, *OPERATOR_RULES, *GATHER_RULES, *TILE_RULES, *CODEC_RULES,
-          *REFERENCE_RULES, *SCHEDULE_RULES)
-
+          *TENSOR_RULES, *OPERATOR_RULES, *CONVOLUTION_RULES, *GATHER_RULES, *TILE_RULES,
+          *CODEC_RULES, *REFERENCE_RULES, *SCHEDULE_RULES)
