@@ -25,7 +25,8 @@ from host_tools.boards.tree import BOARDS, ROOT, boards
 
 INCLUDES = ("native/include", "firmware/common")
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
-PACKAGES = {"cc": "gcc", "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+PACKAGES = {"cc": "gcc", "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
+            "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
             "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
             "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"}
 ALWAYS = ("-std=c11", "-ffp-contract=off", "-ffunction-sections", "-fdata-sections",

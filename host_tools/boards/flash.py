@@ -16,7 +16,7 @@ from edgefm.console.terminal import say
 from edgefm.errors import BadInput, EdgefmError, MissingTool
 from edgefm.files.write import write_file
 from host_tools.boards.image import flash_image, write_uf2
-from host_tools.boards.launch import start_process, start_qemu
+from host_tools.boards.launch import emulator_of, install_line, start_process, start_qemu
 from host_tools.boards.running import Running
 
 Options = Mapping[str, Any]
@@ -93,7 +93,6 @@ TOOLS: Mapping[str, Tool] = MappingProxyType({
 })
 STARTS: Mapping[str, Callable[..., Running]] = MappingProxyType(
     {"qemu": start_qemu, "process": start_process})
-QEMU = Tool(("qemu-system-arm",), "sudo apt-get install qemu-system-arm", lambda *_: [])
 
 
 def missing(tool: str, options: Options) -> str | None:
@@ -102,7 +101,9 @@ def missing(tool: str, options: Options) -> str | None:
         runner = options.get("runner")
         lacks = runner and shutil.which(str(runner[0])) is None
         return "sudo apt-get install qemu-user" if lacks else None
-    entry = QEMU if tool == "qemu" else TOOLS[tool]
+    if tool == "qemu":
+        return install_line(options) if shutil.which(emulator_of(options)) is None else None
+    entry = TOOLS[tool]
     return entry.install if any(shutil.which(name) is None for name in entry.needs) else None
 
 

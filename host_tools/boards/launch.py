@@ -25,6 +25,8 @@ from host_tools.link.shared_memory import SharedMemory
 
 TRIES = 3                # ports that others take between our look and QEMU's
 START_SECONDS = 10.0
+EMULATORS = {"qemu-system-arm": "qemu-system-arm",  # Debian's packages
+             "qemu-system-riscv32": "qemu-system-misc"}
 Say = Callable[[str], None]
 
 
@@ -32,19 +34,29 @@ def qemu_command(options: Mapping[str, Any], program: Path, port: int, memory: P
                  pid: Path) -> list[str]:
     """The command that starts QEMU with a board's firmware, its UART at a TCP port.
 
-    `options`: machine, icount (the shift), memory_bytes if memory is shared, and `more` arguments
-    for QEMU.
+    `options`: machine, icount (the shift), memory_bytes if memory is shared, `emulator` if it is not
+    Arm's, and `more` arguments for QEMU.
     """
     machine, share = str(options["machine"]), []
     if "memory_bytes" in options:
         machine += ",memory-backend=shared"
         share = ["-object", f"memory-backend-file,id=shared,size={options['memory_bytes']},"
                             f"mem-path={memory},share=on"]
-    return ["qemu-system-arm", "-M", machine, *share, "-display", "none", "-monitor", "none",
+    return [emulator_of(options), "-M", machine, *share, "-display", "none", "-monitor", "none",
             "-icount", f"shift={options['icount']}",
             "-serial", f"tcp:127.0.0.1:{port},server=on,wait=off,nodelay=on",
             *map(str, options.get("more", ())),
             "-daemonize", "-pidfile", str(pid), "-kernel", str(program)]
+
+
+def emulator_of(options: Mapping[str, Any]) -> str:
+    """QEMU's program for a board."""
+    return str(options.get("emulator", "qemu-system-arm"))
+
+
+def install_line(options: Mapping[str, Any]) -> str:
+    """What to type where it is missing."""
+    return f"sudo apt-get install {EMULATORS[emulator_of(options)]}"
 
 
 def start_qemu(board: str, options: Mapping[str, Any], program: Path,
@@ -53,9 +65,9 @@ def start_qemu(board: str, options: Mapping[str, Any], program: Path,
 
     Raises MissingTool without QEMU, EdgefmError when it does not start.
     """
-    if shutil.which("qemu-system-arm") is None:
-        raise MissingTool(f"{board}: qemu-system-arm is not installed; type: "
-                          "sudo apt-get install qemu-system-arm")
+    if shutil.which(emulator_of(options)) is None:
+        raise MissingTool(f"{board}: {emulator_of(options)} is not installed; type: "
+                          f"{install_line(options)}")
     reason = ""
     for _ in range(TRIES):
         port = _free_port()
@@ -124,7 +136,8 @@ def _first_line(board: str, line: Sequence[str]) -> tuple[subprocess.Popen[str],
 
 def _shared(options: Mapping[str, Any], memory: Path) -> SharedMemory | None:
     size = options.get("external_bytes", options.get("memory_bytes"))
-    return None if size is None else SharedMemory(memory, 0, int(size))
+    return None if size is None else SharedMemory(
+        memory, int(options.get("external_offset", 0)), int(size))
 
 
 def _free_port() -> int:

@@ -16,6 +16,7 @@ from edgefm.package.read import read_needs
 from edgefm.runtime import Runtime
 from host_tools.boards import build, running
 from host_tools.boards.flash import flash
+from host_tools.boards.launch import emulator_of
 from host_tools.boards.switches import only
 from host_tools.link.device import Device
 from host_tools.link.transport import open_transport
@@ -44,7 +45,7 @@ def start(need, boards_folder):
             made = build.recipe(name)
             tool = "process" if "process" in made.flash else "qemu"
             need(made.compiler)
-            need(*made.flash[tool].get("runner", ["qemu-system-arm"]))
+            need(*made.flash[tool].get("runner", [emulator_of(made.flash[tool])]))
             started[name] = flash(name, made.flash, build.build(name), tool=tool,
                                   say=lambda line: None)
         return started[name]
@@ -74,8 +75,8 @@ def check(device, path):
     return run.end
 
 
-@pytest.mark.parametrize("board", some(["qemu-an547", "qemu-pyboard", "raspberry-pi", "qemu-an500",
-                                        "raspberry-pi-32"], fast=3))
+@pytest.mark.parametrize("board", some(["qemu-an547", "qemu-pyboard", "raspberry-pi", "qemu-rv32",
+                                        "qemu-m0plus", "qemu-an500", "raspberry-pi-32"], fast=4))
 def test_a_board_gives_the_hosts_bytes_and_the_plans_counters(start, root, board):
     with Device(open_transport(start(board).url)) as device:
         assert device.info.board == board and device.info.timer_works
@@ -111,7 +112,7 @@ def answer_seconds(line):
 
 
 @pytest.mark.parametrize("board", ["sim", "qemu-an386", "qemu-an547", "qemu-pyboard",
-                                   "raspberry-pi"])
+                                   "qemu-rv32", "raspberry-pi"])
 def test_a_text_answer_does_not_wait_for_acknowledgements(start, board):
     url = start(board).url
     with Device(open_transport(url)) as device:
@@ -122,7 +123,7 @@ def test_a_text_answer_does_not_wait_for_acknowledgements(start, board):
     assert statistics.median(took) < 0.02  # 0.044 where TCP waits
 
 
-@pytest.mark.parametrize("board", ["qemu-an386", "qemu-an547", "qemu-pyboard"])
+@pytest.mark.parametrize("board", ["qemu-an386", "qemu-an547", "qemu-pyboard", "qemu-rv32"])
 def test_instructions_are_counted_alike_every_time(start, root, board):
     with Device(open_transport(start(board).url)) as device:
         assert device.info.unit == "instructions" and device.info.ticks_per_second == 0

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Arm's MPS2 board as QEMU has it. AN386 (Cortex-M4) and AN500 (Cortex-M7) differ in their processor and
- * in where PSRAM lies, which board.toml gives as MPS2_PSRAM. The lower half of PSRAM is the external port's,
+/* Arm's MPS2 board as QEMU has it. AN386 (Cortex-M4), AN500 (Cortex-M7) and AN385 differ in their
+ * processor and in where PSRAM lies; board.toml gives that as MPS2_PSRAM, and as MPS2_TARGET for which target packages
+ * are best compiled. The lower half of PSRAM is the external port's,
  * the upper half the model store's. */
 #include "cortex_m.h"
 #include "port.h"
@@ -48,7 +49,7 @@ static uint64_t ticks(void *context)
 
 static efm_board board = {
     .name = EFM_BOARD_NAME,
-    .target = "mps2-an386",
+    .target = MPS2_TARGET,
     .unit = EFM_TICKS_INSTRUCTIONS,
     .arena = arena,
     .arena_bytes = sizeof arena,

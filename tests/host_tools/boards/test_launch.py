@@ -65,6 +65,19 @@ def test_a_machine_without_shared_memory_says_so(boards, process, tmp_path):
     assert board.memory is None and "memory-backend" not in said[0]
 
 
+def test_a_board_of_another_kind_names_its_emulator_and_where_its_memory_begins(boards, process,
+                                                                                tmp_path):
+    options = {**OPTIONS, "emulator": "qemu-system-riscv32", "external_offset": 16,
+               "more": ["-bios", "none"]}
+    with pytest.raises(MissingTool, match="apt-get install qemu-system-misc"):
+        start_qemu("b", options, tmp_path / "f.elf")
+    program(tmp_path / "bin/qemu-system-riscv32", WITH_PID_FILE)
+    said = []
+    board = start_qemu("b", options, tmp_path / "f.elf", said.append)
+    assert said[0].startswith("qemu-system-riscv32 -M ") and " -bios none " in said[0]
+    assert board.memory is not None and (board.memory.offset, board.memory.bytes) == (16, 32)
+
+
 def test_qemu_that_does_not_start_is_quoted_and_leaves_nothing(boards, tmp_path):
     program(tmp_path / "bin/qemu-system-arm", "echo 'no such machine' >&2; exit 1")
     with pytest.raises(EdgefmError, match="b: QEMU does not start: no such machine"):
