@@ -19,7 +19,8 @@ APT = {
     "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross",
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
     "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
-    "qemu-system-riscv32": "qemu-system-misc", "qemu-arm": "qemu-user", "qemu-system-arm": "qemu-system-arm", "chromium": "chromium",
+    "qemu-system-riscv32": "qemu-system-misc",
+    "qemu-arm": "qemu-user", "qemu-system-arm": "qemu-system-arm", "chromium": "chromium",
 }
 
 

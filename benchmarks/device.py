@@ -10,12 +10,8 @@ the board in virtual time; they are not cycles. Aarch64 and the PC process have 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from _common import (
@@ -29,35 +25,26 @@ from _common import (
     print_table,
     say,
 )
+from _emulated import own_boards, qmp, qmp_words, run_on, start
 from _firmware import FirmwareSize, firmware_size, stack_used
 
 from edgefm.compiler.load import Model, load_model
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import Infeasible
-from edgefm.evaluate.diff import random_inputs
-from edgefm.package.outline import read_outline
 from edgefm.package.read import read_needs
-from edgefm.runtime import Runtime
-from host_tools.boards import build, registry, running, tree
-from host_tools.boards.flash import flash
+from host_tools.boards import build, registry, tree
 from host_tools.boards.running import Running
 from host_tools.boards.switches import switches
-from host_tools.link.device import Device
-from host_tools.link.events import RunEnd
-from host_tools.link.transport import open_transport
 
 KIB = 1024
 BOARDS = ("qemu-an386", "qemu-an547", "sim", "raspberry-pi")
 PORTABLE = {f"EFM_KERNEL_{isa}": 0 for isa in ("DSP", "MVE", "NEON", "X86", "ELEMENTS")}
-COUNTED = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "input_read_bytes",
-           "output_write_bytes")
 # Instructions per inference of TFLite Micro with CMSIS-NN on a Cortex-M4 (-O2), and with its
 # reference kernels, counted on the same emulated board (TFLM 90b983c2, gcc 12.2).
 PEERS = {"person_detect": (22_928_589, 95_660_876), "vww_96_int8": (24_102_102, 100_250_693),
          "pretrainedResnet_quant": (29_863_432, 107_404_967),
          "kws_ref_model": (7_699_960, 43_042_539), MOBILENET_V2: (797_084_606, 3_352_427_114)}
-PATTERN = b"\xa5"
 TARGET = "mps2-an386"  # of the board that peers were counted on
 
 
@@ -68,25 +55,6 @@ class Case:
     network: Network
     budget: int
     codec: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a board made of a package; `ticks` are instructions where `counts`."""
-
-    same_bytes: bool
-    same_counts: bool
-    untouched: bool
-    end: RunEnd
-    counts: bool
-
-    @property
-    def cell(self) -> object:
-        """For the table: the instructions, or yes, or what is wrong."""
-        wrong = [text for well, text in ((self.same_bytes, "OTHER BYTES"),
-                                         (self.same_counts, "OTHER COUNTS"),
-                                         (self.untouched, "TOUCHED")) if not well]
-        return " ".join(wrong) or (self.end.ticks if self.counts else "same")
 
 
 def main() -> None:
@@ -121,29 +89,8 @@ def main() -> None:
 @contextlib.contextmanager
 def _started(names: list[str], defines: Mapping[str, int]) -> Iterator[dict[str, Running]]:
     """Boards that nobody else has, ended in the end."""
-    folder = tempfile.mkdtemp()
-    os.environ["EDGEFM_BOARDS"] = folder
-    try:
-        yield {name: _start(name, defines) for name in names}
-    finally:
-        for board in running.running():
-            running.stop(board)
-        shutil.rmtree(folder)
-
-
-def _start(name: str, defines: Mapping[str, int]) -> Running:
-    made = build.recipe(name)
-    tool = "process" if "process" in made.flash else "qemu"
-    options = made.flash[tool]
-    if tool == "qemu":
-        options = {**options, "more": ["-qmp", f"unix:{_qmp(name)},server=on,wait=off"]}
-    board = flash(name, {tool: options}, build.build(name, defines), say=say)
-    assert board is not None
-    return board
-
-
-def _qmp(name: str) -> Path:
-    return registry.folder() / f"{name}.qmp"
+    with own_boards():
+        yield {name: start(name, defines, qmp_words(name)) for name in names}
 
 
 # -- runs ------------------------------------------------------------------------------------------
@@ -155,49 +102,6 @@ def compiled_within(model: Model, options: CompileOptions) -> Compiled:
         return compile_loaded(model, options)
     except Infeasible as error:
         return compile_loaded(model, replace(options, fast=error.smallest))
-
-
-def run_on(board: Running, compiled: Compiled) -> Outcome:
-    """Copy the package and its input, run, compare with this machine's run."""
-    inputs = random_inputs(compiled.graph, 0)
-    with Runtime(compiled.package) as runtime:
-        here = runtime.run(inputs)
-    digest = hashlib.sha256(b"".join(output.tobytes() for output in here.outputs)).digest()
-    package = compiled.package
-    stream = read_outline(lambda at, count: package[at:at + count], len(package),
-                          "package").stream(inputs)
-    with Device(open_transport(board.url), memory=board.memory) as device:
-        device.put("net", package)
-        device.put("input", stream)
-        _fill(board)
-        device.run("net", None, stored="input")
-        end = device.last_run()
-        unchanged = _is_filled(board)
-        device.remove("net")
-        device.remove("input")
-        counted = asdict(end.counted)
-        planned = compiled.plan if not counted["coded_bytes"] else here.counters
-        return Outcome(
-            same_bytes=end.outputs_sha256 == digest,
-            same_counts=all(counted[key] == getattr(here.counters, key) for key in counted)
-            and all(counted[key] == getattr(planned, key) for key in COUNTED),
-            untouched=unchanged or bool(read_needs(package).external_bytes),
-            end=end, counts=device.info.unit == "instructions")
-
-
-def _fill(board: Running) -> None:
-    if board.memory is not None:
-        with board.memory.path.open("r+b") as memory:
-            memory.seek(board.memory.offset)
-            memory.write(PATTERN * board.memory.bytes)
-
-
-def _is_filled(board: Running) -> bool:
-    if board.memory is None:
-        return True
-    with board.memory.path.open("rb") as memory:
-        memory.seek(board.memory.offset)
-        return memory.read(board.memory.bytes) == PATTERN * board.memory.bytes
 
 
 def print_runs(cases: list[Case], data: Path, boards: dict[str, Running],
@@ -232,9 +136,9 @@ def print_runs(cases: list[Case], data: Path, boards: dict[str, Running],
                  "weight bytes", *boards), rows())
     print(f"\nBytes or counts that differ from this machine's or from the plan's: {wrong}.\n")
     for name in boards:
-        if name != "qemu-an547" and _qmp(name).exists():  # behind a protection controller
+        if name != "qemu-an547" and qmp(name).exists():  # behind a protection controller
             firmware = build.build(name, defines)
-            used = stack_used(firmware, _qmp(name), registry.folder() / "stack")
+            used = stack_used(firmware, qmp(name), registry.folder() / "stack")
             print(f"Stack of {name} after all runs: {used:,} bytes.")
 
 
