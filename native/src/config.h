@@ -84,6 +84,15 @@
 #endif
 #endif
 
+/* Products of 32 bits are multiplied in halves where a longer one is a call: Cortex-M0, M0+, M23. */
+#ifndef EFM_PRODUCTS_OF_32_BITS
+#if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
+#define EFM_PRODUCTS_OF_32_BITS 1
+#else
+#define EFM_PRODUCTS_OF_32_BITS 0
+#endif
+#endif
+
 /* ADD, MUL and sums of pixels in the processor's own way: vectors, or upper halves of products. */
 #ifndef EFM_KERNEL_ELEMENTS
 #define EFM_KERNEL_ELEMENTS 1

@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "config.h"
+
 enum { EFM_SHIFT_MIN = -31, EFM_SHIFT_MAX = 30 };
 
 static inline int32_t efm_clamp(int32_t x, int32_t low, int32_t high)
@@ -49,6 +51,30 @@ static inline int32_t efm_requant_twice(int32_t x, int32_t multiplier, int32_t s
     int32_t left = shift > 0 ? shift : 0;
     int32_t right = shift > 0 ? 0 : -shift;
     return efm_round_shift(efm_multiply_high(efm_shift_left(x, left), multiplier), right);
+}
+
+/* a * b * 2^-31, rounded half up, for |a| < 2^30 and b < 2^31; other operands give any number. Processors whose product
+ * has 32 bits make it of halves: a = 2^16 ah + al, b alike, al and bl without sign. Then
+ *     floor(a * b / 2^16) = 2^16 ah bh + mid,   mid = ah bl + al bh + floor(al bl / 2^16)
+ * where mid + 2^14 + 2^30 lies in 0 .. 2^32 - 1, since ah bl >= -2^30 and ah bl < 2^30 - 2^14, al bh < 2^31 - 2^16. */
+static inline int32_t efm_multiply_high_small(int32_t a, uint32_t b)
+{
+#if EFM_PRODUCTS_OF_32_BITS
+    uint32_t ah = (uint32_t)(a >> 16), al = (uint32_t)a & 0xffff, bh = b >> 16, bl = b & 0xffff;
+    uint32_t mid = ah * bl + al * bh + (al * bl >> 16);
+    return (int32_t)(2 * (ah * bh) + ((mid + (1u << 14) + (1u << 30)) >> 15) - (1u << 15));
+#else
+    return (int32_t)(((int64_t)a * (int32_t)b + ((int64_t)1 << 30)) >> 31);
+#endif
+}
+
+/* efm_requant_twice(x, multiplier, -right) for |x| < 2^30, multiplier < 2^31 and right in 1 .. 31; other operands give
+ * any number. Half away from zero is half up of a number that is one less where it is negative. */
+static inline int32_t efm_requant_proved(int32_t x, uint32_t multiplier, uint32_t right)
+{
+    int32_t high = efm_multiply_high_small(x, multiplier);
+    uint32_t half = (uint32_t)1 << ((right - 1) & 31);
+    return (int32_t)((uint32_t)high + half + (uint32_t)(high >> 31)) >> (right & 31);
 }
 
 /* x times a 53-bit factor (high * 2^22 + low) * 2^(shift - 53), rounded half away from zero once:

@@ -3,6 +3,14 @@
 #define EFM_TARGET
 #include "by_taps.h"
 
+#if defined(__GNUC__)
+#define EFM_ALIGNED(at, bytes) __builtin_assume_aligned((at), (bytes))
+#else
+#define EFM_ALIGNED(at, bytes) (at)
+#endif
+
+enum { WORD = 4 };
+
 /* Four weight rows against two pixels: each value that is loaded is used at least twice. Sums that a call takes
    over may be anything: they wrap. */
 static inline void dots_by_four(const int8_t *restrict x0, const int8_t *restrict x1, const int8_t *restrict const w[4],
@@ -41,24 +49,30 @@ static void dots(const int8_t *const x[EFM_PAIR], const int8_t *w, size_t stride
     }
 }
 
-/* efm_requantize where EFM_TABLE_PROVED holds and nothing is rounded once: only bits of a right shift are looked at,
-   and nothing saturates. */
-static inline int8_t requantize_proved(const efm_table *table, uint32_t o, int32_t sum)
+/* Channels of a table whose flag says that they are proved, and that round twice. Compilers for processors that trap
+   on other addresses read words at once where `at` is known to be aligned. */
+static inline void requantize_proved(const efm_table *table, const int32_t *restrict sums, const uint8_t *restrict at,
+                                     uint32_t count, int8_t *restrict out)
 {
-    const uint8_t *at = table->channels + EFM_CHANNEL_BYTES * o;
-    const efm_channel c = efm_channel_read(table, o);
-    uint32_t v = (uint32_t)sum + (uint32_t)c.bias, right = ~efm_load_le32(at + EFM_CHANNEL_AT_SHIFT) >> 22 & 31;
-    int32_t high = (int32_t)(((int64_t)(int32_t)v * c.multiplier + (1 << 30)) >> 31);
-    v = (uint32_t)efm_round_shift(high, (int32_t)right) + (uint32_t)table->zero_point;
-    return (int8_t)efm_clamp((int32_t)v, table->low, table->high);
+    const int32_t zero = table->zero_point, low = table->low, high = table->high;
+    for (uint32_t i = 0; i < count; i++, at += EFM_CHANNEL_BYTES) {
+        uint32_t v = (uint32_t)sums[i] + efm_load_le32(at + EFM_CHANNEL_AT_BIAS);
+        uint32_t right = (uint32_t)-EFM_SHIFT_MIN - (efm_load_le32(at + EFM_CHANNEL_AT_SHIFT) >> 22 & 63);
+        int32_t scaled =
+            efm_requant_proved((int32_t)v, efm_load_le32(at + EFM_CHANNEL_AT_MULTIPLIER) & INT32_MAX, right);
+        out[i] = (int8_t)efm_clamp((int32_t)((uint32_t)scaled + (uint32_t)zero), low, high);
+    }
 }
 
 static void requantize(const efm_table *table, const int32_t *sums, uint32_t first, uint32_t count, int8_t *out)
 {
     const efm_table t = *table; /* a copy that out cannot alias */
+    const uint8_t *at = t.channels + EFM_CHANNEL_BYTES * first;
     if ((t.flags & (EFM_TABLE_PROVED | EFM_TABLE_ROUND_ONCE)) == EFM_TABLE_PROVED) {
-        for (uint32_t i = 0; i < count; i++) {
-            out[i] = requantize_proved(&t, first + i, sums[i]);
+        if ((uintptr_t)at % WORD == 0) {
+            requantize_proved(&t, sums, EFM_ALIGNED(at, WORD), count, out);
+        } else {
+            requantize_proved(&t, sums, at, count, out);
         }
         return;
     }
