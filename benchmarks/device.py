@@ -10,10 +10,12 @@ the board in virtual time; they are not cycles. Aarch64 and the PC process have 
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import _peers
 from _common import (
     MOBILENET_V2,
     Network,
@@ -25,7 +27,7 @@ from _common import (
     print_table,
     say,
 )
-from _emulated import own_boards, qmp, qmp_words, run_on, start
+from _emulated import own_boards, plugin_words, qmp, qmp_words, run_on, start
 from _firmware import FirmwareSize, firmware_size, stack_used
 
 from edgefm.compiler.load import Model, load_model
@@ -33,18 +35,18 @@ from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_loaded
 from edgefm.errors import Infeasible
 from edgefm.package.read import read_needs
-from host_tools.boards import build, registry, tree
+from host_tools.boards import build, registry, running, tree
 from host_tools.boards.running import Running
 from host_tools.boards.switches import switches
 
 KIB = 1024
+TABLES = ("counts", "size", "peers", "reads", "runs")
+STORE = (0x21800000, 0x22000000)  # of TARGET: where packages lie (firmware/boards/mps2)
 BOARDS = ("qemu-an386", "qemu-an547", "sim", "raspberry-pi")
 PORTABLE = {f"EFM_KERNEL_{isa}": 0 for isa in ("DSP", "MVE", "NEON", "X86", "ELEMENTS")}
-# Instructions per inference of TFLite Micro with CMSIS-NN on a Cortex-M4 (-O2), and with its
-# reference kernels, counted on the same emulated board (TFLM 90b983c2, gcc 12.2).
-PEERS = {"person_detect": (22_928_589, 95_660_876), "vww_96_int8": (24_102_102, 100_250_693),
-         "pretrainedResnet_quant": (29_863_432, 107_404_967),
-         "kws_ref_model": (7_699_960, 43_042_539), MOBILENET_V2: (797_084_606, 3_352_427_114)}
+PEERS = {"person_detect": "person_detect", "vww_96_int8": "vww_96",  # as peers.json calls them
+         "pretrainedResnet_quant": "resnet8", "kws_ref_model": "kws", MOBILENET_V2: "mobilenet_v2"}
+READER = "qemu-an386"  # whose reads are counted
 TARGET = "mps2-an386"  # of the board that peers were counted on
 
 
@@ -60,8 +62,7 @@ class Case:
 def main() -> None:
     """Print the tables that were asked for."""
     arguments = parser(__doc__)
-    arguments.add_argument("--tables", nargs="+", default=["size", "peers", "runs"],
-                           choices=("size", "peers", "runs"))
+    arguments.add_argument("--tables", nargs="+", default=list(TABLES), choices=TABLES)
     arguments.add_argument("--boards", nargs="+", default=list(BOARDS), metavar="NAME")
     arguments.add_argument("--budgets", type=int, nargs="+", default=[160, 96, 64], metavar="KIB")
     arguments.add_argument("--codecs", nargs="+", default=["raw", "zvc"], metavar="NAME")
@@ -76,10 +77,14 @@ def main() -> None:
     defines = PORTABLE if options.portable else {}
     wanted = options.boards if "runs" in options.tables else ["qemu-an386"]
     with _started(wanted, defines) as boards:
+        if "counts" in options.tables:
+            print("\n".join(_peers.lines()), end="\n\n")
         if "size" in options.tables:
             print_sizes(chosen, data)
         if "peers" in options.tables:
             print_peers([n for n in chosen if n.name in PEERS], data, boards["qemu-an386"])
+        if "reads" in options.tables:
+            print_reads([n for n in chosen if n.name in PEERS], data)
         if "runs" in options.tables:
             cases = [Case(network, budget * KIB, codec) for network in chosen
                      for budget in options.budgets for codec in options.codecs]
@@ -155,7 +160,8 @@ def print_peers(chosen: list[Network], data: Path, board: Running) -> None:
     def rows() -> Iterator[tuple[object, ...]]:
         for network in chosen:
             say(network.name)
-            fast, slow = PEERS[network.name]
+            others = _peers.peers("cortex-m4", PEERS[network.name])
+            fast, slow = others["TFLM + CMSIS-NN"], others["TFLM reference"]
             halves, pairs = (count(network, target=TARGET, packing=packing)
                              for packing in ("halves", "pairs"))
             ratio = halves / fast if isinstance(halves, int) else "-"
@@ -163,6 +169,31 @@ def print_peers(chosen: list[Network], data: Path, board: Running) -> None:
 
     print_table(("network", "edgefm, 160 KiB", f"for {TARGET}", "--packing pairs",
                  "TFLM + CMSIS-NN", "ratio", "TFLM reference"), rows())
+    print()
+
+
+def print_reads(chosen: list[Network], data: Path) -> None:
+    """Bytes that are read in the package, counted by a plugin, beside those that a plan charges."""
+    def rows() -> Iterator[tuple[object, ...]]:
+        with tempfile.TemporaryDirectory() as folder:
+            result = Path(folder) / "count"
+            program = build.build(READER)
+            board = start(READER, more=plugin_words(program, build.recipe(READER).compiler, result,
+                                                    STORE))
+            for network in chosen:
+                for budget, packing in ((160, "halves"), (64, "halves"), (160, "rows")):
+                    options = options_for(network, data, fast=budget * KIB, objective="maps",
+                                          target=TARGET, packing=packing)
+                    compiled = compiled_within(load_model(network.file, options), options)
+                    outcome = run_on(board, compiled)
+                    read = int(result.read_text(encoding="utf-8").split()[1])
+                    yield (network.name, f"{budget} KiB", packing,
+                           read if outcome.same_bytes else outcome.cell,
+                           compiled.plan.weight_read_bytes, len(compiled.package))
+            running.stop(board)
+
+    print_table(("network", "budget", "packing", "bytes read in the package", "weights, as planned",
+                 "package"), rows())
     print()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fill in what the documents say of the runtime's size, from the build itself.
+"""Fill in what the documents say of the runtime's size, from the build, and of its speed.
 
 A region of a document, from `<!-- generated: NAME -->` to `<!-- end -->`, is made here and nowhere
 else. Without an option the regions are written, with --check the documents that differ are named.
@@ -19,6 +19,9 @@ from functools import cache
 from pathlib import Path
 
 from size import FLAGS, ROOT, measure, sections, sources
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import _peers
 
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 REGION = re.compile(r"(<!-- generated: ([\w-]+) -->).*?(<!-- end -->)", re.DOTALL)
@@ -84,7 +87,7 @@ class Figures:
         """What makes each region."""
         return {"code-size": self.code_size, "code-totals": self.code_totals,
                 "switch-costs": self.switch_costs, "kernel-costs": self.kernel_costs,
-                "stack": self.stack, "agent-state": self.agent_state}
+                "stack": self.stack, "agent-state": self.agent_state, "counts": self.counts}
 
     def code_size(self) -> str:
         """README: the runtime for one network and for all."""
@@ -133,6 +136,10 @@ class Figures:
         subprocess.run([COMPILER, *FLAGS, *(f"-I{ROOT / path}" for path in INCLUDES), "-c",
                         str(source), "-o", str(target)], check=True)
         return f"takes {sum(sections(target)[1:]):,} bytes"
+
+    def counts(self) -> str:
+        """RESULTS: counts beside peers'; from counts.json, which a test holds."""
+        return "\n\n" + "".join(f"{line}\n" for line in _peers.lines()) + "\n"
 
     def _only(self, operators: frozenset[str]) -> int:
         off = {*listed("ops"), *listed("codecs"), *EXECUTOR} - operators

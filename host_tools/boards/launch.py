@@ -34,7 +34,7 @@ def qemu_command(options: Mapping[str, Any], program: Path, port: int, memory: P
                  pid: Path) -> list[str]:
     """The command that starts QEMU with a board's firmware, its UART at a TCP port.
 
-    `options`: machine, icount (the shift), memory_bytes if memory is shared, `emulator` if it is not
+    `options`: machine, icount (the shift), memory_bytes if memory is shared, emulator if it is not
     Arm's, and `more` arguments for QEMU.
     """
     machine, share = str(options["machine"]), []
