@@ -15,7 +15,7 @@ HERE = ROOT / "edgefm" / "runtime"
 
 def sources() -> list[str]:
     """C files of the runtime and the PC board, relative to the project's root."""
-    files = [*NATIVE.glob("src/**/*.c"), NATIVE / "ports/pc/pc.c"]
+    files = [*NATIVE.glob("src/**/*.c"), *NATIVE.glob("ports/pc/*.c")]
     return sorted(os.path.relpath(f, ROOT) for f in files)
 
 
@@ -39,8 +39,9 @@ def make_builder() -> FFI:
         sources=sources(),
         depends=headers(),
         include_dirs=["native/include", "native/src", "native/ports/pc"],
-        define_macros=[("EFM_WITH_TAP", "1")],
-        extra_compile_args=flags)
+        define_macros=[("EFM_WITH_TAP", "1"), ("EFM_WITH_WORKERS", "1")],
+        extra_compile_args=[*flags, "-pthread"],
+        extra_link_args=["-pthread"])
     return builder
 
 

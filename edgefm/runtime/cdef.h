@@ -38,6 +38,11 @@ typedef struct efm_late_port {
     ...;
 } efm_late_port;
 
+typedef struct efm_threads efm_threads;
+efm_threads *efm_threads_start(uint32_t count);
+uint32_t efm_threads_count(const efm_threads *threads);
+void efm_threads_stop(efm_threads *threads);
+
 typedef struct efm_pc {
     const efm_model *model;
     const uint8_t *const *inputs;
@@ -46,10 +51,14 @@ typedef struct efm_pc {
     efm_map_counters *maps;
     efm_late_port external;
     uint32_t frame;
+    efm_threads *threads;
+    uint8_t *scratch;
+    uint32_t scratch_bytes;
+    uint64_t *products;
     ...;
 } efm_pc;
 
-enum { EFM_OPEN_BYTES, EFM_ARENA_ALIGNMENT, EFM_CANARY_BYTES, EFM_CANARY, ... };
+enum { EFM_OPEN_BYTES, EFM_ARENA_ALIGNMENT, EFM_MAX_WORKERS, EFM_CANARY_BYTES, EFM_CANARY, ... };
 efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t bytes, uint8_t *arena,
                           uint32_t arena_bytes);
 uint32_t efm_packings(void);
@@ -57,6 +66,7 @@ uint32_t efm_model_prepare_bytes(const efm_model *model);
 efm_status efm_model_prepare(efm_model *model, uint8_t *memory, uint32_t bytes);
 uint32_t efm_model_arena_bytes(const efm_model *model);
 uint32_t efm_model_external_bytes(const efm_model *model);
+uint32_t efm_model_worker_bytes(const efm_model *model);
 uint32_t efm_model_maps(const efm_model *model);
 const char *efm_status_name(efm_status status);
 efm_status efm_pc_run(efm_pc *pc, uint8_t *arena, uint32_t arena_bytes, efm_counters *counters);

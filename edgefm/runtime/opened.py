@@ -14,9 +14,11 @@ from edgefm.network.graph import Array
 from edgefm.package.counters import MapCounters
 from edgefm.package.read import StreamInfo, read_info
 from edgefm.package.rows import in_rows
-from edgefm.runtime.lending import frozen_bytes
+from edgefm.runtime.guarded import Guarded
+from edgefm.runtime.lending import frozen_bytes, whole_number
 from edgefm.runtime.load import native
 from edgefm.runtime.result import Counters, RunResult
+from edgefm.runtime.workers import Workers
 
 _OK = 0
 _PREPARED_ALIGNMENT = 64
@@ -30,12 +32,13 @@ class Opened:
     `busy` is held while it runs; messages begin with `where`: the name given, or the network's.
     """
 
-    def __init__(self, package: bytes, given: str | None) -> None:
+    def __init__(self, package: bytes, given: str | None, threads: int = 1) -> None:
         """Raises BadContainer for a package that is damaged, too new or too large for this PC, and
-        BadInput for what is not bytes; what may change is copied."""
+        BadInput for what is not bytes or no number of threads; what may change is copied."""
         self._ffi, self._lib = native()
         self.busy = threading.Lock()
         name = given or "package"
+        threads = whole_number(threads, 1, self._lib.EFM_MAX_WORKERS, f"{name}: threads")
         package = frozen_bytes(package, name)
         self.info = read_info(package, name)
         self.where = given or self.info.name
@@ -46,16 +49,20 @@ class Opened:
         self._prepared = self._prepare()
         self._arena_bytes = int(self._lib.efm_model_arena_bytes(self._model))
         external_bytes = int(self._lib.efm_model_external_bytes(self._model))
-        canary, alignment = self._lib.EFM_CANARY_BYTES, self._lib.EFM_ARENA_ALIGNMENT
         try:
             self._external = np.zeros(max(external_bytes, 1), np.uint8)
-            guarded = np.empty(self._arena_bytes + 2 * canary + alignment, np.uint8)
+            self._arena = Guarded(1, self._arena_bytes, self._lib.EFM_ARENA_ALIGNMENT,
+                                  self._lib.EFM_CANARY_BYTES, self._lib.EFM_CANARY)
+            self._workers = (None if threads == 1 else
+                             Workers(self._ffi, self._lib, self._model, threads, self.where))
         except MemoryError:
             raise BadContainer(f"{name}: asks for {self._arena_bytes} bytes of fast and "
                                f"{external_bytes} of external memory") from None
-        start = canary + -(guarded.ctypes.data + canary) % alignment
-        self._guards = (guarded[:start], guarded[start + self._arena_bytes:])
-        self._arena = guarded[start:start + self._arena_bytes]
+
+    @property
+    def threads(self) -> int:
+        """Threads that compute a run."""
+        return self._workers.count if self._workers else 1
 
     def _open(self, size: int, name: str) -> None:
         ffi, lib = self._ffi, self._lib
@@ -97,23 +104,26 @@ class Opened:
         pc.external.memory = ffi.from_buffer("uint8_t[]", self._external)
         pc.external.bytes = self._external.size
         pc.frame = frame
+        products = self._workers.lend(pc) if self._workers else ()
         counters = ffi.new("efm_counters *")
         self._compute(pc, counters)
         streams = self._tap_result(tapped) if taps else ()
         return RunResult(outputs, _read(Counters, counters), streams, self._by_name(streams),
                          tuple(_read(MapCounters, one) for one in maps),
-                         tuple(output.name for output in self.info.outputs))
+                         tuple(output.name for output in self.info.outputs),
+                         tuple(int(one) for one in products))
 
     def _compute(self, pc: Any, counters: Any) -> None:
         """Run C between two canaries."""
-        for guard in self._guards:
-            guard[:] = self._lib.EFM_CANARY
-        arena = self._ffi.from_buffer("uint8_t[]", self._arena)
+        lent = [self._arena, *([self._workers.scratch] if self._workers else [])]
+        for memory in lent:
+            memory.arm()
+        arena = self._ffi.from_buffer("uint8_t[]", self._arena.memory)
         status = self._lib.efm_pc_run(pc, arena, self._arena_bytes, counters)
         if status != _OK:
             raise RuntimeFault(
                 f"{self.where}: the runtime stopped: {self._status_name(status)}", int(status))
-        if any((guard != self._lib.EFM_CANARY).any() for guard in self._guards):
+        if not all(memory.intact for memory in lent):
             raise RuntimeFault(f"{self.where}: the runtime wrote outside its arena", 0)
 
     def _tap_arrays(self) -> list[Array | None]:

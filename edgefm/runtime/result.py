@@ -43,7 +43,8 @@ class RunResult:
     """Outputs in graph order; `maps` has the traffic of each stored map, in the plan's order.
 
     `result[0]` and `result["scores"]` are outputs by position and by name, and a result can be
-    iterated over and unpacked: `boxes, classes = result`.
+    iterated over and unpacked: `boxes, classes = result`. `shares` are the multiply-adds of each
+    thread's part of the work, () where there is one thread.
 
     With `taps=True`, `streams` has the rows that entered the ring of each stream of the plan (None
     for a stream without a tensor of the graph), and `taps` has the same by name of tensor.
@@ -55,6 +56,7 @@ class RunResult:
     taps: Mapping[str, Array]
     maps: tuple[MapCounters, ...] = ()
     names: tuple[str, ...] = ()
+    shares: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.outputs)

@@ -26,12 +26,13 @@ class Runtime:
     instances may run at the same time (the C code releases the interpreter lock).
     """
 
-    def __init__(self, package: bytes, name: str | None = None) -> None:
-        """Check the package, which messages call `name`. Raises BadContainer when it is damaged or
-        too new, BadInput when it is not bytes. A bytearray or another buffer that may change is
-        copied."""
-        opened = Opened(package, name)
-        self._info, self._where = opened.info, opened.where
+    def __init__(self, package: bytes, name: str | None = None, threads: int = 1) -> None:
+        """Check the package, which messages call `name`; `threads` (1..32) share the work of each
+        run, whose results are the same bits. Raises BadContainer when it is damaged or too new,
+        BadInput when it is not bytes or for another number of threads. A bytearray or another
+        buffer that may change is copied."""
+        opened = Opened(package, name, threads)
+        self._info, self._where, self._threads = opened.info, opened.where, opened.threads
         self._opened: Opened | None = opened
 
     def __enter__(self) -> Runtime:
@@ -62,6 +63,12 @@ class Runtime:
     def info(self) -> PackageInfo:
         """What the package says about itself."""
         return self._info
+
+    @property
+    def threads(self) -> int:
+        """Threads that share the work of a run: fewer than asked for where the system gave fewer.
+        In a process that is forked off it is done by one."""
+        return self._threads
 
     @property
     def inputs(self) -> tuple[TensorInfo, ...]:

@@ -126,7 +126,24 @@ typedef struct efm_map_counters {
     uint32_t largest_shift; /* the most bits that a value of these rows lost */
 } efm_map_counters;
 
-/* What the caller provides for one run. `event`, `poll`, `tap` and `maps` may be null. */
+enum { EFM_MAX_WORKERS = 32 };
+
+/* Makes a part of a firing. */
+typedef void (*efm_work)(const void *job, uint32_t part);
+
+/* Threads that the caller lends for one run, to builds with EFM_WITH_WORKERS. A firing that is worth it is cut into
+   parts: each writes bytes of its own, and reads what none of them writes. share() calls work(job, part) once for each
+   part 0 .. parts - 1, on any threads and in any order, and returns when all these calls have. */
+typedef struct efm_workers {
+    uint32_t count;         /* parts at most, 1 .. EFM_MAX_WORKERS; one is for the caller's own thread */
+    void (*share)(void *context, uint32_t parts, efm_work work, const void *job);
+    void *context;
+    uint8_t *scratch;       /* [count][scratch_bytes], 8-byte aligned */
+    uint32_t scratch_bytes; /* a multiple of 8, at least efm_model_worker_bytes() */
+    uint64_t *products;     /* [count] where each part adds its multiply-adds, whole firings to [0]; or null */
+} efm_workers;
+
+/* What the caller provides for one run. `event`, `poll`, `tap`, `maps` and `workers` may be null. */
 typedef struct efm_host {
     void *context;
     int32_t (*input)(void *context, uint32_t input, uint32_t y, uint8_t *row, uint32_t bytes);
@@ -142,6 +159,7 @@ typedef struct efm_host {
        n promises that frame n - 1 was the last run and that nothing else has used the arena since. */
     uint32_t frame;
     efm_map_counters *maps; /* [efm_model_maps()], which the run fills: its counters, map by map */
+    const efm_workers *workers;
 } efm_host;
 
 /* Bytes that one run moved, per memory. */
@@ -191,6 +209,9 @@ uint32_t efm_model_external_bytes(const efm_model *model);
 
 /* Addresses and sizes of the port's transfers are multiples of this, in bytes. */
 uint32_t efm_model_alignment(const efm_model *model);
+
+/* Scratch of each part of a firing that is shared out; builds with EFM_WITH_WORKERS have it. */
+uint32_t efm_model_worker_bytes(const efm_model *model);
 
 uint32_t efm_model_inputs(const efm_model *model);
 uint32_t efm_model_outputs(const efm_model *model);

@@ -127,6 +127,11 @@
 #define EFM_WITH_TAP 0
 #endif
 
+/* Firings shared out among threads that the host lends, for hosts with several cores. */
+#ifndef EFM_WITH_WORKERS
+#define EFM_WITH_WORKERS 0
+#endif
+
 /* Hard caps, and the page pool of maps that stay coded in fast memory. */
 #ifndef EFM_WITH_CAPS
 #define EFM_WITH_CAPS 1

@@ -8,6 +8,7 @@
 #include "edgefm_bytes.h"
 #include "config.h"
 #include "memory/memory.h"
+#include "share.h"
 
 typedef struct run {
     const efm_model *model;
@@ -193,7 +194,7 @@ static efm_status compute(const run *r, const efm_op_view *op, uint32_t index, u
             }
         }
     }
-    entry->run(&args);
+    efm_share(r->host->workers, entry, &args);
     r->counters->weight_read_bytes += op->weights_bytes;
     return EFM_OK;
 }
@@ -294,7 +295,7 @@ static efm_status check_host(const efm_model *model, const efm_host *host, const
         && (host->port.begin_read == NULL || host->port.begin_write == NULL || host->port.wait == NULL)) {
         return EFM_BAD_ARGUMENT;
     }
-    return EFM_OK;
+    return efm_share_check(model, host->workers);
 }
 
 efm_status efm_run(const efm_model *model, const efm_host *host, uint8_t *arena, uint32_t arena_bytes,

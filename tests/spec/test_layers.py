@@ -43,7 +43,7 @@ NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("check.h", "cursor.h"),
     ("caps", "page_pool"),
     ("check_container", "check_memory", "check_maps", "check_ends", "check_ops"),
-    ("check", "memory"),
+    ("check", "memory", "share"),
     ("prepare", "run"),
     ("ports",),
 )

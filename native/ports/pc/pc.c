@@ -37,13 +37,20 @@ static void tap(void *context, uint32_t stream, uint32_t y, const uint8_t *row, 
 
 efm_status efm_pc_run(efm_pc *pc, uint8_t *arena, uint32_t arena_bytes, efm_counters *counters)
 {
+    const efm_workers workers = {.count = pc->threads == NULL ? 0 : efm_threads_count(pc->threads),
+                                 .share = efm_threads_share,
+                                 .context = pc->threads,
+                                 .scratch = pc->scratch,
+                                 .scratch_bytes = pc->scratch_bytes,
+                                 .products = pc->products};
     efm_host host = {.context = pc,
                      .input = give_input,
                      .output = take_output,
                      .tap = pc->taps == NULL ? NULL : tap,
                      .maps = pc->maps,
                      .port = {efm_late_read, efm_late_write, efm_late_wait, &pc->external},
-                     .frame = pc->frame};
+                     .frame = pc->frame,
+                     .workers = pc->threads == NULL ? NULL : &workers};
     memset(pc->external.flight, 0, sizeof pc->external.flight);
     return efm_run(pc->model, &host, arena, arena_bytes, counters);
 }

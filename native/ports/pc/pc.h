@@ -6,6 +6,7 @@
 #include "canary.h"
 #include "edgefm.h"
 #include "late_port.h"
+#include "threads.h"
 
 typedef struct efm_pc {
     const efm_model *model;
@@ -15,6 +16,10 @@ typedef struct efm_pc {
     efm_map_counters *maps;         /* [stored maps] to fill; or null */
     efm_late_port external;
     uint32_t frame;                 /* of a stream, as in efm_host */
+    efm_threads *threads;           /* that run it; or null: the caller alone */
+    uint8_t *scratch;               /* of efm_workers, with its scratch_bytes and products */
+    uint32_t scratch_bytes;
+    uint64_t *products;
 } efm_pc;
 
 /* Runs the model on whole arrays. Reentrant: everything is in the arguments. */

@@ -114,5 +114,7 @@ static void mul_rows(const efm_op_args *args)
     efm_pair_rows(args, mul_span, 0);
 }
 
-const efm_op_class efm_op_add = {.id = EFM_OP_ADD, .check = add_check, .need = efm_pair_need, .run = add_rows};
-const efm_op_class efm_op_mul = {.id = EFM_OP_MUL, .check = mul_check, .need = efm_pair_need, .run = mul_rows};
+const efm_op_class efm_op_add = {
+    .id = EFM_OP_ADD, .flags = EFM_OP_SHARES, .check = add_check, .need = efm_pair_need, .run = add_rows};
+const efm_op_class efm_op_mul = {
+    .id = EFM_OP_MUL, .flags = EFM_OP_SHARES, .check = mul_check, .need = efm_pair_need, .run = mul_rows};

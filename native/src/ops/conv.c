@@ -55,6 +55,27 @@ static uint32_t least_pixels(const efm_op_args *args)
     return out->height == 1 && out->width == 1 ? 1 : LEAST_PIXELS;
 }
 
+/* Where the firing begins in its first row, and how many pixels it makes. */
+static uint32_t first_pixel(const efm_op_args *args)
+{
+#if EFM_WITH_WORKERS
+    return args->x;
+#else
+    (void)args;
+    return 0;
+#endif
+}
+
+static uint32_t pixels_of(const efm_op_args *args)
+{
+#if EFM_WITH_WORKERS
+    if (args->pixels > 0) {
+        return args->pixels;
+    }
+#endif
+    return args->count * args->out[0].width;
+}
+
 static void conv_read(const efm_op_args *args, conv *c)
 {
     const efm_window *w = &c->window;
@@ -106,7 +127,7 @@ static efm_status conv_check(const efm_op_args *args)
    the firing. */
 static void share_out(conv *c)
 {
-    uint32_t pixels = c->args->count * c->args->out[0].width;
+    uint32_t pixels = pixels_of(c->args);
     uint32_t tile = c->kernel->pixels > LEAST_PIXELS ? c->kernel->pixels : LEAST_PIXELS;
     if (c->most >= pixels) {
         c->most = pixels;
@@ -245,7 +266,7 @@ static void conv_run(const efm_op_args *args)
     conv c;
     void *list[EFM_LIST];
     const uint32_t width = args->out[0].width;
-    uint32_t x = 0, y = args->first, left = args->count * width;
+    uint32_t x = first_pixel(args), y = args->first, left = pixels_of(args);
     efm_window_read(args, &c.window);
     conv_read(args, &c);
     share_out(&c);
@@ -266,4 +287,4 @@ static void conv_run(const efm_op_args *args)
 }
 
 const efm_op_class efm_op_conv = {
-    .id = EFM_OP_CONV, .check = conv_check, .need = efm_convolution_need, .run = conv_run};
+    .id = EFM_OP_CONV, .flags = EFM_OP_SHARES, .check = conv_check, .need = efm_convolution_need, .run = conv_run};

@@ -60,5 +60,8 @@ static void depthwise_run(const efm_op_args *args)
     efm_kernel_choose()->depthwise(&call);
 }
 
-const efm_op_class efm_op_depthwise = {
-    .id = EFM_OP_DEPTHWISE, .check = depthwise_check, .need = efm_convolution_need, .run = depthwise_run};
+const efm_op_class efm_op_depthwise = {.id = EFM_OP_DEPTHWISE,
+                                       .flags = EFM_OP_SHARES,
+                                       .check = depthwise_check,
+                                       .need = efm_convolution_need,
+                                       .run = depthwise_run};

@@ -56,4 +56,5 @@ static efm_status check(const efm_op_args *args)
     return EFM_OK;
 }
 
-const efm_op_class efm_op_matmul = {.id = EFM_OP_MATMUL, .check = check, .need = need, .run = run};
+const efm_op_class efm_op_matmul = {
+    .id = EFM_OP_MATMUL, .flags = EFM_OP_SHARES, .check = check, .need = need, .run = run};

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "../config.h"
 #include "../rows.h"
 #include "list.h"
 #include "edgefm_status.h"
@@ -26,9 +27,15 @@ typedef struct efm_op_args {
     uint32_t scratch_bytes;
     uint32_t first;          /* first row to produce; accumulating operators: first input row to take */
     uint32_t count;          /* rows, >= 1 */
+#if EFM_WITH_WORKERS
+    uint32_t x, pixels;      /* CONV: as many pixels from x of the first row on, 0: all of the rows */
+#endif
 } efm_op_args;
 
-enum { EFM_OP_ACCUMULATES = 1 };
+enum {
+    EFM_OP_ACCUMULATES = 1,
+    EFM_OP_SHARES = 2 /* several threads may make rows of a firing: no value of a map says where anything lies */
+};
 
 typedef struct efm_op_class {
     uint8_t id;

@@ -134,8 +134,15 @@ static void dequantize_rows(const efm_op_args *args)
     run_rows(args, dequantize);
 }
 
-const efm_op_class efm_op_lut = {.id = EFM_OP_LUT, .check = lut_check, .need = efm_need_same, .run = lut_rows};
-const efm_op_class efm_op_quantize = {
-    .id = EFM_OP_QUANTIZE, .check = quantize_check, .need = efm_need_same, .run = quantize_rows};
-const efm_op_class efm_op_dequantize = {
-    .id = EFM_OP_DEQUANTIZE, .check = dequantize_check, .need = efm_need_same, .run = dequantize_rows};
+const efm_op_class efm_op_lut = {
+    .id = EFM_OP_LUT, .flags = EFM_OP_SHARES, .check = lut_check, .need = efm_need_same, .run = lut_rows};
+const efm_op_class efm_op_quantize = {.id = EFM_OP_QUANTIZE,
+                                      .flags = EFM_OP_SHARES,
+                                      .check = quantize_check,
+                                      .need = efm_need_same,
+                                      .run = quantize_rows};
+const efm_op_class efm_op_dequantize = {.id = EFM_OP_DEQUANTIZE,
+                                        .flags = EFM_OP_SHARES,
+                                        .check = dequantize_check,
+                                        .need = efm_need_same,
+                                        .run = dequantize_rows};

@@ -152,5 +152,6 @@ static void average_rows(const efm_op_args *args)
 }
 
 const efm_op_class efm_op_average_pool = {
-    .id = EFM_OP_AVERAGE_POOL, .check = average_check, .need = need, .run = average_rows};
-const efm_op_class efm_op_max_pool = {.id = EFM_OP_MAX_POOL, .check = max_check, .need = need, .run = max_rows};
+    .id = EFM_OP_AVERAGE_POOL, .flags = EFM_OP_SHARES, .check = average_check, .need = need, .run = average_rows};
+const efm_op_class efm_op_max_pool = {
+    .id = EFM_OP_MAX_POOL, .flags = EFM_OP_SHARES, .check = max_check, .need = need, .run = max_rows};

@@ -152,7 +152,13 @@ static efm_status bilinear_check(const efm_op_args *args)
     return EFM_OK;
 }
 
-const efm_op_class efm_op_resize_bilinear = {
-    .id = EFM_OP_RESIZE_BILINEAR, .check = bilinear_check, .need = bilinear_need, .run = bilinear_rows};
-const efm_op_class efm_op_resize_nearest = {
-    .id = EFM_OP_RESIZE_NEAREST, .check = nearest_check, .need = nearest_need, .run = nearest_rows};
+const efm_op_class efm_op_resize_bilinear = {.id = EFM_OP_RESIZE_BILINEAR,
+                                             .flags = EFM_OP_SHARES,
+                                             .check = bilinear_check,
+                                             .need = bilinear_need,
+                                             .run = bilinear_rows};
+const efm_op_class efm_op_resize_nearest = {.id = EFM_OP_RESIZE_NEAREST,
+                                            .flags = EFM_OP_SHARES,
+                                            .check = nearest_check,
+                                            .need = nearest_need,
+                                            .run = nearest_rows};
