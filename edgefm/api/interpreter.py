@@ -28,7 +28,7 @@ from edgefm.network.graph import Array
 from edgefm.package.read import TensorInfo
 from edgefm.package.records import MAGIC
 from edgefm.runtime import Runtime
-from edgefm.runtime.lending import frozen_bytes
+from edgefm.runtime.lending import MOST_THREADS, frozen_bytes, whole_number
 
 
 class BadCall(BadInput, ValueError, RuntimeError):
@@ -44,7 +44,8 @@ class Interpreter:
                  num_threads: int | None = None, **experimental: object) -> None:
         """Open a package, or compile a quantized .tflite, from a file or from its bytes.
 
-        `num_threads` is accepted and has no effect, as are other `experimental_…` options.
+        `num_threads` threads share the work of each call (None, 0 or less: one; above 32: 32);
+        `experimental_…` options are accepted and have no effect.
         Raises BadCall (a ValueError) for no model or two, for delegates, and for a float network.
         Files that cannot be read or run raise BadInput, UnsupportedModel or BadContainer.
         """
@@ -55,7 +56,7 @@ class Interpreter:
             raise BadCall("Interpreter: got delegates, expected none: edgefm runs all operators")
         data, name = _source(model_path, model_content)
         package, indices = (data, None) if data[:len(MAGIC)] == MAGIC else _compiled(data, name)
-        self._runtime = Runtime(package, name)
+        self._runtime = Runtime(package, name, _threads(num_threads))
         ends = (*self._runtime.inputs, *self._runtime.outputs)
         known = indices or tuple(range(len(ends)))
         self._infos = dict(zip(known, ends, strict=True))
@@ -143,6 +144,11 @@ class Interpreter:
         if not self._values:
             raise BadCall(f"{self._name}: tensors are not allocated; call allocate_tensors() first")
         return self._values[index]
+
+
+def _threads(number: int | None) -> int:
+    """What tflite_runtime takes as a number of threads, as one of ours."""
+    return max(1, min(whole_number(number or 1, -1 << 31, 1 << 31, "num_threads"), MOST_THREADS))
 
 
 def _source(path: str | os.PathLike[str] | None, content: object) -> tuple[bytes, str]:

@@ -29,13 +29,14 @@ class HasPackage(Protocol):
 Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | HasPackage"
 
 
-def open(source: Source) -> OpenPackage:
-    """Open an .efm: its path, its bytes, or the result of `edgefm.compile`.
+def open(source: Source, threads: int = 1) -> OpenPackage:
+    """Open an .efm: its path, its bytes, or the result of `edgefm.compile`. `threads` (1..32) share
+    the work of each run; outputs are the same bits.
 
     Raises BadContainer when it is damaged or too new, BadInput when there is no such file.
     """
     data, name = package_bytes(source)
-    return OpenPackage(data, name)
+    return OpenPackage(data, name, threads)
 
 
 def package_bytes(source: Source) -> tuple[bytes, str | None]:

@@ -13,7 +13,7 @@ from edgefm.api.progress import Progress
 from edgefm.api.words import in_keywords
 from edgefm.errors import BadInput
 from edgefm.evaluate.executors import executor
-from edgefm.evaluate.validate import TASKS, Validation, make_units, task_of
+from edgefm.evaluate.validate import TASKS, Validation, divided, make_units, task_of
 from edgefm.evaluate.validate import validate as validate_units
 from edgefm.evaluate.validate.files import labeled_files
 from edgefm.evaluate.validate.judges import Judges, judges_of
@@ -29,16 +29,17 @@ _MOST = 1 << 20  # views, files and processes
 @in_keywords()
 def validate(net: Source, images: PathLike, labels: PathLike, *, task: str | None = None,
                      views: int = 1, limit: int | None = None, workers: int | None = None,
-                     progress: Progress | None = None, **keywords: Unpack[CompileKeywords]
-                     ) -> Validation:
+                     threads: int | None = None, progress: Progress | None = None,
+                     **keywords: Unpack[CompileKeywords]) -> Validation:
     """Measure the accuracy of a package, or of a model that it compiles first, on labeled files.
 
     `images` is the folder of the files. `labels` is a CSV file (file,label), or boxes or masks as
     docs/DESIGN.md describes them. `task` is classify, detect or segment (default: the one that the
     outputs fit). Every file is run in `views` views. `limit` takes that many files at most, spread
-    evenly. `workers` is the number of processes (default: one per core). A model is also compared
-    with TFLite and with the float network; a package is not. `progress(done, total, what)` gets the
-    number of files that are done.
+    evenly. `workers` is the number of processes (default: one per core), `threads` of threads of an
+    inference (default: one, or for few files all cores that have no process). A model is also
+    compared with TFLite and with the float network; a package is not. `progress(done, total, what)`
+    gets the number of files that are done.
 
     Raises BadInput for files, labels or arguments that cannot be used.
     """
@@ -52,8 +53,9 @@ def validate(net: Source, images: PathLike, labels: PathLike, *, task: str | Non
     kind = task or task_of([t.shape for t in info.outputs], info.inputs[0].shape)
     files = labeled_files(Path(labels), Path(images), kind, info.labels, limit)
     warn_of_clipped([file.path for file in files], info.inputs[0], Path(images))
+    shared = divided(len(files), workers, threads)
     units = make_units(files, data, judges.oracle, judges.source if kind == "classify" else None,
-                       kind, views, judges.decisions)
+                       kind, views, judges.decisions, shared.threads)
     done = 0
 
     def told(count: int) -> None:
@@ -62,7 +64,7 @@ def validate(net: Source, images: PathLike, labels: PathLike, *, task: str | Non
         if progress:
             progress(done, len(files), "validate")
 
-    with executor(None, workers) as pool:
+    with executor(None, shared.workers) as pool:
         return validate_units(units, pool, told, stored_maps(info))
 
 

@@ -11,11 +11,35 @@ import importlib
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from edgefm.console.pool import RETRIES, process_pool
+from edgefm.console.pool import RETRIES, cores, process_pool
 from edgefm.errors import BadInput, MissingTool
+from edgefm.runtime.lending import MOST_THREADS, whole_number
 
 _SECONDS = 10   # in which a scheduler answers
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """How work is divided among cores: processes, and threads for each inference of one."""
+
+    workers: int
+    threads: int
+
+    def __str__(self) -> str:
+        processes = f"{self.workers} process{'es' * (self.workers > 1)}"
+        return processes if self.threads == 1 else f"{processes}, {self.threads} threads each"
+
+
+def division(units: int, workers: int | None = None, threads: int | None = None) -> Division:
+    """Processes as far as there are units for them, since those share nothing; threads for cores
+    that would be idle then. What is given stays as it is. Raises BadInput for too many threads."""
+    if threads is not None:
+        whole_number(threads, 1, MOST_THREADS, "threads")
+    processes = workers or max(1, min(units, cores() // (threads or 1)))
+    idle = 1 if workers else cores() // processes
+    return Division(processes, threads or max(1, min(idle, MOST_THREADS)))
 
 
 @contextmanager

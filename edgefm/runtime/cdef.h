@@ -58,7 +58,7 @@ typedef struct efm_pc {
     ...;
 } efm_pc;
 
-enum { EFM_OPEN_BYTES, EFM_ARENA_ALIGNMENT, EFM_MAX_WORKERS, EFM_CANARY_BYTES, EFM_CANARY, ... };
+enum { EFM_OPEN_BYTES, EFM_ARENA_ALIGNMENT, EFM_CANARY_BYTES, EFM_CANARY, ... };
 efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t bytes, uint8_t *arena,
                           uint32_t arena_bytes);
 uint32_t efm_packings(void);

@@ -8,6 +8,8 @@ from typing import Any
 
 from edgefm.errors import BadInput
 
+MOST_THREADS = 32   # of one inference: EFM_MAX_WORKERS
+
 
 def frozen_bytes(data: Any, where: str) -> bytes:
     """`data` as bytes that cannot change; BadInput unless it is a buffer of bytes."""

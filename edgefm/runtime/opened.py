@@ -15,7 +15,7 @@ from edgefm.package.counters import MapCounters
 from edgefm.package.read import StreamInfo, read_info
 from edgefm.package.rows import in_rows
 from edgefm.runtime.guarded import Guarded
-from edgefm.runtime.lending import frozen_bytes, whole_number
+from edgefm.runtime.lending import MOST_THREADS, frozen_bytes, whole_number
 from edgefm.runtime.load import native
 from edgefm.runtime.result import Counters, RunResult
 from edgefm.runtime.workers import Workers
@@ -38,7 +38,7 @@ class Opened:
         self._ffi, self._lib = native()
         self.busy = threading.Lock()
         name = given or "package"
-        threads = whole_number(threads, 1, self._lib.EFM_MAX_WORKERS, f"{name}: threads")
+        threads = whole_number(threads, 1, MOST_THREADS, f"{name}: threads")
         package = frozen_bytes(package, name)
         self.info = read_info(package, name)
         self.where = given or self.info.name

@@ -26,7 +26,7 @@ from edgefm.package.outline import Outline
 from edgefm.package.read import PackageInfo, TensorInfo, read_info
 from edgefm.package.traffic import stored_maps, traffic
 from edgefm.runtime.runtime import Runtime
-from host_tools.cli.arguments import add_json, add_output, times
+from host_tools.cli.arguments import add_json, add_output, count, times
 from host_tools.cli.board import on_device
 from host_tools.cli.clip import run_clip
 from host_tools.cli.device import device_of
@@ -54,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="lowest score of a box, 0 to 1 (default: 0.5)")
     parser.add_argument("--repeat", type=times, default=1, metavar="N",
                         help="run N times on the device (default: 1; 0: until Ctrl-C)")
+    parser.add_argument("--threads", type=count, default=1, metavar="N",
+                        help="threads that share the work here, where several cores are idle: the "
+                             "same outputs (default: 1)")
     parser.add_argument("--video", type=Path, metavar="CLIP",
                         help="instead of INPUT: run the frames of a folder or an .npy file in "
                              "order, each coded against the previous one, and show the bytes of "
@@ -73,7 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     package = read_bytes(arguments.net)
     info = read_info(package, str(arguments.net))
-    with Runtime(package, str(arguments.net)) as runtime:
+    with Runtime(package, str(arguments.net), arguments.threads) as runtime:
         if arguments.video:
             run_clip(arguments, runtime)
             return
@@ -137,6 +140,9 @@ def _caps(maps: Sequence[MapCounters] | None) -> dict[str, int | None]:
 def device_stream(arguments: argparse.Namespace, device: Device, name: str
                   ) -> tuple[Outline, bytes | None, str]:
     """A stored package's Outline, and its inputs: bytes to send, or the name of a stored file."""
+    if getattr(arguments, "threads", 1) > 1:
+        raise BadInput(f"{arguments.net}: got --threads {arguments.threads}, expected none: they "
+                       "are for packages that run here")
     outline = device.outline(name)
     if not arguments.inputs:
         return outline, outline.stream([_noise(tensor) for tensor in outline.info.inputs]), ""

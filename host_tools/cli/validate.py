@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.evaluate.executors import executor
-from edgefm.evaluate.validate import TASKS, Validation, make_units, task_of, validate
+from edgefm.evaluate.validate import TASKS, Validation, divided, make_units, task_of, validate
 from edgefm.evaluate.validate.files import labeled_files
 from edgefm.evaluate.validate.judges import Judges, judges_of
 from edgefm.images.clipping import warn_of_clipped
@@ -28,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("net", type=Path, metavar="net.efm|MODEL",
                         help="a package, or .tflite, .onnx or .npz")
     add_files(parser)
+    parser.add_argument("--threads", type=count, metavar="N",
+                        help="threads of each inference (default: 1, or for few pictures all "
+                             "cores that have no process)")
     parser.add_argument("--no-reference", action="store_true",
                         help="do not run the reference and the float network (default: run them)")
     add_json(parser)
@@ -68,20 +71,23 @@ def run(arguments: argparse.Namespace) -> None:
     warn_of_clipped([file.path for file in files], info.inputs[0], arguments.images)
     judges = Judges() if arguments.no_reference else judges_of(package.compiled, arguments.net)
     source = judges.source if task == "classify" else None
+    shared = divided(len(files), arguments.workers,
+                     arguments.threads or (1 if arguments.scheduler else None))
     units = make_units(files, package.data, judges.oracle, source, task, arguments.views,
-                       judges.decisions)
-    with executor(arguments.scheduler, arguments.workers) as pool, \
+                       judges.decisions, shared.threads)
+    with executor(arguments.scheduler, shared.workers) as pool, \
             progress_bar("validate", len(files), "img") as bar:
         result = validate(units, pool, bar.update, stored_maps(info))
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
-                    **result.to_json()})
+                    **result.to_json(), "threads": shared.threads})
     else:
-        print_result(info.name, result)
+        where = arguments.scheduler or str(shared)
+        print_result(info.name, result, where)
 
 
-def print_result(name: str, result: Validation) -> None:
-    """A validation as two columns."""
+def print_result(name: str, result: Validation, where: str) -> None:
+    """A validation, and where it ran, as two columns."""
     figures = result.figures
     print_fields({
         "network": name, "pictures": result.n,
@@ -95,7 +101,7 @@ def print_result(name: str, result: Validation) -> None:
         "external bytes read": result.external_read_bytes,
         "external bytes written": result.external_write_bytes,
         "stored rows that caps made coarser": result.capped_rows,
-        "pictures per second and worker": result.images_per_second})
+        "pictures per second and worker": result.images_per_second, "ran on": where})
 
 
 def _classified(figures: Mapping[str, Any]) -> dict[str, object]:

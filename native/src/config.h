@@ -132,6 +132,11 @@
 #define EFM_WITH_WORKERS 0
 #endif
 
+/* Multiply-adds, and what equals them in time, that are worth a part of their own: a microsecond or more. */
+#ifndef EFM_LEAST_WORK
+#define EFM_LEAST_WORK 65536
+#endif
+
 /* Hard caps, and the page pool of maps that stay coded in fast memory. */
 #ifndef EFM_WITH_CAPS
 #define EFM_WITH_CAPS 1

@@ -11,8 +11,7 @@
 
 #if EFM_WITH_WORKERS
 
-/* Multiply-adds, and what equals them in time, that are worth another part: about a microsecond. */
-enum { LEAST_WORK = 1 << 16, WORK_OF_VALUE = 8 };
+enum { WORK_OF_VALUE = 8 /* of an output, besides its multiply-adds */ };
 
 typedef struct job {
     const efm_workers *workers;
@@ -46,7 +45,7 @@ static uint32_t parts_of(const efm_workers *workers, const efm_op_class *entry, 
 {
     const uint64_t pixels = (uint64_t)args->count * args->out[0].width;
     const uint64_t each = products_of(entry, args) + (uint64_t)WORK_OF_VALUE * args->out[0].channels;
-    const uint64_t worth = pixels * each / LEAST_WORK;
+    const uint64_t worth = pixels * each / EFM_LEAST_WORK;
     uint32_t parts = workers->count < units ? workers->count : units;
     return worth < parts ? (uint32_t)worth : parts;
 }

@@ -10,6 +10,7 @@
 #include "edgefm_bytes.h"
 #include "edgefm.h"
 #include "model.h"
+#include "backwards.h"
 #include "late_port.h"
 #include "seal.h"
 
@@ -188,7 +189,8 @@ static void execute(const efm_model *model)
                      .port = {begin_read, begin_write, wait, &b},
                      .maps = maps};
     efm_counters counters;
-    efm_status status = efm_run(model, &host, b.arena, b.arena_bytes, &counters);
+    efm_status status = b.arena_bytes / 8 % 2 == 0 ? backwards_run(model, &host, b.arena, b.arena_bytes, &counters)
+                                                   : efm_run(model, &host, b.arena, b.arena_bytes, &counters);
     look_at(&b, (const uint8_t *)efm_status_name(status), 6);
     compare_counts(model, maps, &counters);
     free(maps);

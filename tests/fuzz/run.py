@@ -95,7 +95,8 @@ def build(target: Target) -> Path:
                (NATIVE, "native/include", "native/ports/pc", COMMON, "tests/support")]
     binary = BUILD / f"fuzz_{target.name}"
     done = subprocess.run(
-        [clang, *FLAGS, *target.flags, "-DEFM_WITH_TAP=1", *folders, str(target.source), *along,
+        [clang, *FLAGS, *target.flags, "-DEFM_WITH_TAP=1", "-DEFM_WITH_WORKERS=1",
+         "-DEFM_LEAST_WORK=1", *folders, str(target.source), *along,
          "-o", str(binary)],
         capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -7,13 +7,14 @@
  *
  * Damaged is: cut short anywhere; each byte set to each other value (every STEP-th of those); each buffer
  * and each scratch moved to each other place of the arena, onto whatever is there. Package size and
- * checksum are mended. Meant for a build with sanitizers; a version that runs for more than SECONDS ends
+ * checksum are mended; every second one is run with workers. Meant for a build with sanitizers; a version that runs for more than SECONDS ends
  * the program. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "backwards.h"
 #include "late_port.h"
 #include "edgefm_bytes.h"
 #include "model.h"
@@ -61,6 +62,7 @@ static void *filled(size_t bytes)
 
 static efm_status run(const efm_model *model)
 {
+    static unsigned long runs;
     efm_counters counters;
     board b = {.external = {.bytes = efm_model_external_bytes(model)}};
     uint32_t arena_bytes = efm_model_arena_bytes(model);
@@ -73,7 +75,8 @@ static efm_status run(const efm_model *model)
                      .input = on_input,
                      .output = on_output,
                      .port = {efm_late_read, efm_late_write, efm_late_wait, &b.external}};
-    efm_status status = efm_run(model, &host, arena, arena_bytes, &counters);
+    efm_status status = ++runs % 2 == 0 ? backwards_run(model, &host, arena, arena_bytes, &counters)
+                                        : efm_run(model, &host, arena, arena_bytes, &counters);
     free(b.external.memory);
     free(arena);
     return status;

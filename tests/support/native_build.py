@@ -23,7 +23,11 @@ FLAGS = ("-std=c11", "-O2", "-g", "-ffp-contract=off", "-Wall", "-Wextra", "-Wer
          "-Wno-missing-field-initializers", "-fsanitize=undefined", "-fno-sanitize-recover=all")
 
 SANITIZED = ("-std=c11", "-D_POSIX_C_SOURCE=200809L", "-O1", "-g", "-Wall", "-Wextra", "-Werror",
-             "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+             "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+             "-DEFM_WITH_WORKERS=1", "-DEFM_LEAST_WORK=1")
+RACES = ("-std=c11", "-D_POSIX_C_SOURCE=200809L", "-O1", "-g", "-Wall", "-Wextra", "-Werror",
+         "-fsanitize=thread", "-pthread", "-DEFM_WITH_WORKERS=1", "-DEFM_LEAST_WORK=1",
+         "-DEFM_KERNEL_AVX512=0", "-DEFM_KERNEL_AVXVNNI=0")  # those take minutes to compile
 
 INCLUDES = tuple(f"-I{ROOT / name}" for name in ("native/include", "native/src",
                                                  "native/ports/pc", "tests/support"))
@@ -52,17 +56,19 @@ def native_lib(need: Callable[[str], str]) -> Build:
 
 
 @pytest.fixture(scope="session")
-def native_program(need: Callable[[str], str]) -> Callable[[str], Path]:
-    """`native_program("mutate")`: tests/native/mutate.c with the whole runtime, sanitized."""
+def native_program(need: Callable[[str], str]) -> Callable[..., Path]:
+    """`native_program("mutate")`: tests/native/mutate.c with the whole runtime, sanitized;
+    `native_program(name, RACES)` finds data races, and has the PC port as well."""
     compiler = need("cc")
 
-    def build(name: str) -> Path:
-        files = [ROOT / "tests" / "native" / f"{name}.c", *sorted(SOURCE.rglob("*.c"))]
-        target = CACHE / f"{name}_{_digest(name, '', files, SANITIZED)}"
+    def build(name: str, flags: tuple[str, ...] = SANITIZED) -> Path:
+        port = (ROOT / "native" / "ports" / "pc").glob("*.c") if flags == RACES else ()
+        files = [ROOT / "tests" / "native" / f"{name}.c", *sorted([*SOURCE.rglob("*.c"), *port])]
+        target = CACHE / f"{name}_{_digest(name, '', files, flags)}"
         if not target.exists():
             CACHE.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-                command = [compiler, *SANITIZED, *INCLUDES, *map(str, files), "-o",
+                command = [compiler, *flags, *INCLUDES, *map(str, files), "-o",
                            f"{folder}/program"]
                 built = subprocess.run(command, text=True, capture_output=True, check=False)
                 assert built.returncode == 0, built.stderr

@@ -29,6 +29,7 @@ from typing import Any
 
 from edgefm.console.pool import completed, process_pool
 from edgefm.errors import BadInput
+from edgefm.evaluate.executors import Division, division
 from edgefm.evaluate.validate import classify, detect, segment
 from edgefm.evaluate.validate.statistics import mean_and_error
 from edgefm.evaluate.validate.unit import TASKS, Labeled, Outcome, Unit, run_unit, task_of
@@ -36,7 +37,7 @@ from edgefm.package.counters import MapCounters
 from edgefm.package.traffic import MapInfo, MapTraffic, traffic
 from edgefm.rate_distortion.divergence import Decision
 
-__all__ = ["FIGURES", "TASKS", "Labeled", "Outcome", "Unit", "Validation", "make_units",
+__all__ = ["FIGURES", "TASKS", "Labeled", "Outcome", "Unit", "Validation", "divided", "make_units",
            "process_pool", "run_unit", "summarize", "task_of", "validate"]
 
 _UNIT = 16  # files: long enough to pay for opening the network, short enough to balance
@@ -82,11 +83,17 @@ class Validation:
 
 def make_units(files: tuple[Labeled, ...], package: bytes, oracle: bytes | None = None,
                source: Path | None = None, task: str = "classify", views: int = 1,
-               decisions: tuple[Decision, Decision] | None = None) -> Iterator[Unit]:
+               decisions: tuple[Decision, Decision] | None = None,
+               threads: int = 1) -> Iterator[Unit]:
     """Cut a validation into units that can run anywhere that sees the files."""
     for first in range(0, len(files), _UNIT):
         yield Unit(first, files[first:first + _UNIT], package, oracle, source, task, views,
-                   decisions)
+                   decisions, threads)
+
+
+def divided(files: int, workers: int | None = None, threads: int | None = None) -> Division:
+    """Processes for many files, threads for few, unless it is said."""
+    return division(-(-files // _UNIT), workers, threads)
 
 
 def validate(units: Iterable[Unit], executor: Executor,

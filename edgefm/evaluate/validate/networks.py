@@ -61,9 +61,9 @@ def is_package(model: bytes) -> bool:
     return model[:len(MAGIC)] == MAGIC
 
 
-def opened(model: bytes) -> AbstractContextManager[Runtime | Reference]:
-    """A Runtime or a Reference, by what the bytes are."""
-    return Runtime(model) if is_package(model) else Reference(model)
+def opened(model: bytes, threads: int = 1) -> AbstractContextManager[Runtime | Reference]:
+    """A Runtime, of so many threads, or a Reference, by what the bytes are."""
+    return Runtime(model, threads=threads) if is_package(model) else Reference(model)
 
 
 def as_judge(opened_model: Runtime | Reference, decision: Decision | None) -> PackageJudge | Oracle:

@@ -48,7 +48,8 @@ class Unit:
     `oracle` is the quantized network before any map got coarser steps, as .tflite for the reference
     kernels or as a package for ours (None: no oracle); `source` is the float network's file (None
     where the source is quantized). `decisions` says where our package and an oracle package hold
-    their decisions; divergence is then measured there, not on outputs.
+    their decisions; divergence is then measured there, not on outputs. Each inference of ours has
+    `threads` threads, on which no result depends.
     """
 
     first: int
@@ -59,6 +60,7 @@ class Unit:
     task: str = "classify"
     views: int = 1
     decisions: tuple[Decision, Decision] | None = field(default=None, repr=False)
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,9 @@ def run_unit(unit: Unit) -> tuple[Outcome, ...]:
     info = read_info(unit.package)
     ours_at, oracle_at = unit.decisions or (None, None)
     with ExitStack() as stack:
-        ours = PackageJudge(stack.enter_context(Runtime(unit.package)), ours_at)
-        oracle = (as_judge(stack.enter_context(opened(unit.oracle)), oracle_at)
+        ours = PackageJudge(stack.enter_context(
+            Runtime(unit.package, threads=unit.threads)), ours_at)
+        oracle = (as_judge(stack.enter_context(opened(unit.oracle, unit.threads)), oracle_at)
                   if unit.oracle else None)
         source = FloatNet.load(unit.source) if unit.source else None
         return tuple(_judge(unit, index, info.preprocess, ours, oracle, source)
