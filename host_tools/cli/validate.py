@@ -80,7 +80,8 @@ def run(arguments: argparse.Namespace) -> None:
         result = validate(units, pool, bar.update, stored_maps(info))
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
-                    **result.to_json(), "threads": shared.threads})
+                    **result.to_json(), "threads": shared.threads,
+                    "workers": None if arguments.scheduler else shared.workers})
     else:
         where = arguments.scheduler or str(shared)
         print_result(info.name, result, where)

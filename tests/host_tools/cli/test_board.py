@@ -99,6 +99,13 @@ def test_a_run_on_the_device_prints_what_a_run_here_prints(start, edgefm, net, p
     assert "class" in here
 
 
+def test_threads_are_for_packages_that_run_here(start, edgefm, edgefm_error, net, photos):
+    start()
+    edgefm("cp", net, ":")
+    assert "got --threads 2, expected none" in edgefm_error("run", ":net.efm", photos / "3.png",
+                                                            "--threads", "2")
+
+
 def test_json_of_a_run_has_the_hosts_digest(start, edgefm, edgefm_json, net, photos, tmp_path):
     start()
     edgefm("cp", net, ":")

@@ -146,6 +146,14 @@ def test_run_prints_the_best_classes_by_name(net: Path, photos: Path, edgefm: Ed
     assert fields["top5"][0]["name"] in edgefm("run", net, photos / "0.png").splitlines()[2]
 
 
+def test_run_on_several_threads_prints_the_same(net: Path, photos: Path, edgefm_json: Edgefm,
+                                                edgefm_error: Edgefm) -> None:
+    expected = edgefm_json("run", net, photos / "3.png")
+    assert edgefm_json("run", net, photos / "3.png", "--threads", "3") == expected
+    assert edgefm_error("run", net, photos / "3.png", "--threads", "33").endswith(
+        "threads: got 33, expected a whole number 1..32\n")
+
+
 def test_run_saves_the_output(net: Path, photos: Path, tmp_path: Path, edgefm: Edgefm) -> None:
     edgefm("run", net, photos / "0.png", "--out", tmp_path / "out.npy")
     edgefm("run", net, photos / "0.png", "--out", tmp_path / "out.npz")

@@ -21,7 +21,8 @@ Edgefm = Callable[..., Any]
 
 COMMON = {"task", "n", "views", "kl", "kl_error", "bits_per_value", "external_read_bytes",
           "external_write_bytes", "capped_rows", "images_per_second", "maps", "difference",
-          "difference_error", "changed", "model_sha256", "plan_sha256", "schema"}
+          "difference_error", "changed", "model_sha256", "plan_sha256", "schema", "threads",
+          "workers"}
 FIELDS = {
     "classify": {"top1", "top1_error", "top5", "reference_top1", "reference_top5", "float_top1",
                  "top1_agreement"},
@@ -94,6 +95,25 @@ def test_validate_of_a_package_has_no_judges(net: Path, photos: Path, edgefm: Ed
     fields = edgefm_json(*arguments)
     assert (fields["n"], fields["reference_top1"], fields["kl"]) == (5, None, None)
     assert "top-1 %" in edgefm(*arguments)
+
+
+def test_processes_are_for_many_pictures_and_threads_for_few(
+        net: Path, photos: Path, edgefm: Edgefm, edgefm_json: Edgefm,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgefm.evaluate.executors.cores", lambda: 4)
+    arguments = ("validate", net, "--images", photos, "--labels", photos / "labels.csv", "--limit")
+    few, told = edgefm_json(*arguments, "5"), edgefm_json(*arguments, "5", "--threads", "2")
+    assert (few["workers"], few["threads"]) == (1, 4)
+    assert (told["workers"], told["threads"]) == (1, 2)
+    assert "2 processes, 2 threads each" in edgefm(*arguments, "20")
+    timed = {"images_per_second", "threads"}
+    assert {**few, **dict.fromkeys(timed)} == {**told, **dict.fromkeys(timed)}
+
+
+def test_too_many_threads_are_one_line(net: Path, photos: Path, edgefm_error: Edgefm) -> None:
+    assert edgefm_error("validate", net, "--images", photos, "--labels", photos / "labels.csv",
+                        "--threads", "33").endswith(
+                            "threads: got 33, expected a whole number 1..32\n")
 
 
 def test_views_count_as_runs_and_not_as_pictures(model: Path, photos: Path,
