@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from edgefm import importers
 from edgefm.files.read import read_bytes
@@ -18,6 +20,8 @@ from edgefm.package.counters import MapCounters
 from edgefm.package.records import MAGIC
 from edgefm.rate_distortion.divergence import Decision, DecisionScores
 from edgefm.runtime import Counters, Runtime
+
+Net = TypeVar("Net")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +68,31 @@ def is_package(model: bytes) -> bool:
 def opened(model: bytes, threads: int = 1) -> AbstractContextManager[Runtime | Reference]:
     """A Runtime, of so many threads, or a Reference, by what the bytes are."""
     return Runtime(model, threads=threads) if is_package(model) else Reference(model)
+
+
+class OpenNetworks(threading.local):
+    """The network that this thread opened last for each purpose: the units of a validation have
+    the same ones, and opening one takes as long as several pictures."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[object, ExitStack, Any]] = {}
+
+    def get(self, purpose: str, what: object, make: Callable[[], AbstractContextManager[Net]]
+            ) -> Net:
+        """What `make` opens; once, as long as it is of the same `what`: its bytes and how it runs.
+        """
+        known = self._held.get(purpose)
+        if known is None or known[0] != what:
+            self.close(purpose)
+            stack = ExitStack()
+            known = self._held[purpose] = (what, stack, stack.enter_context(make()))
+        net: Net = known[2]
+        return net
+
+    def close(self, purpose: str) -> None:
+        """Give up what is open for a purpose."""
+        if purpose in self._held:
+            self._held.pop(purpose)[1].close()
 
 
 def as_judge(opened_model: Runtime | Reference, decision: Decision | None) -> PackageJudge | Oracle:

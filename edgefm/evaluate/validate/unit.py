@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +14,15 @@ import numpy as np
 
 from edgefm.errors import BadInput
 from edgefm.evaluate.validate import classify, detect, segment
-from edgefm.evaluate.validate.networks import FloatNet, Oracle, PackageJudge, Seen, as_judge, opened
+from edgefm.evaluate.validate.networks import (
+    FloatNet,
+    OpenNetworks,
+    Oracle,
+    PackageJudge,
+    Seen,
+    as_judge,
+    opened,
+)
 from edgefm.evaluate.validate.views import View, views
 from edgefm.images import answers
 from edgefm.images.annotations import BoxedFile, MaskedFile
@@ -30,7 +37,6 @@ from edgefm.images.preprocess import (
     placement_of,
 )
 from edgefm.network.graph import Array
-from edgefm.package.read import read_info
 from edgefm.package.traffic import total
 from edgefm.rate_distortion.divergence import Decision, divergence
 from edgefm.runtime.runtime import Runtime
@@ -39,6 +45,7 @@ TASKS = ("classify", "detect", "segment")
 Labeled = LabeledFile | BoxedFile | MaskedFile
 _COUNTED = ("external_read_bytes", "external_write_bytes", "coded_bytes", "coded_values",
             "capped_rows")
+_open = OpenNetworks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +95,20 @@ class _File:
 
 def run_unit(unit: Unit) -> tuple[Outcome, ...]:
     """Judge the files of one unit."""
-    info = read_info(unit.package)
     ours_at, oracle_at = unit.decisions or (None, None)
-    with ExitStack() as stack:
-        ours = PackageJudge(stack.enter_context(
-            Runtime(unit.package, threads=unit.threads)), ours_at)
-        oracle = (as_judge(stack.enter_context(opened(unit.oracle, unit.threads)), oracle_at)
-                  if unit.oracle else None)
-        source = FloatNet.load(unit.source) if unit.source else None
-        return tuple(_judge(unit, index, info.preprocess, ours, oracle, source)
-                     for index in range(len(unit.files)))
+    ours = PackageJudge(_open.get("ours", (unit.package, unit.threads), lambda: Runtime(
+        unit.package, threads=unit.threads)), ours_at)
+    oracle = _oracle(unit.oracle, unit.threads, oracle_at)
+    source = FloatNet.load(unit.source) if unit.source else None
+    return tuple(_judge(unit, index, ours.runtime.info.preprocess, ours, oracle, source)
+                 for index in range(len(unit.files)))
+
+
+def _oracle(model: bytes | None, threads: int, decision: Decision | None
+            ) -> PackageJudge | Oracle | None:
+    if model is None:
+        return None
+    return as_judge(_open.get("oracle", (model, threads), lambda: opened(model, threads)), decision)
 
 
 def _judge(unit: Unit, index: int, preprocess: Preprocess | None, ours: PackageJudge,

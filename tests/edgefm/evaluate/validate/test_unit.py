@@ -14,6 +14,7 @@ import pytest
 from edgefm.errors import BadInput
 from edgefm.evaluate.validate import Outcome, make_units, summarize, task_of, validate
 from edgefm.evaluate.validate import unit as module
+from edgefm.evaluate.validate.networks import OpenNetworks
 from edgefm.images.labels import LabeledFile
 from edgefm.images.preprocess import InputInfo
 from edgefm.network.graph import Array
@@ -59,12 +60,17 @@ def test_nothing_to_judge_is_refused() -> None:
         summarize([])
 
 
+class _Info:
+    preprocess = None
+
+
 @dataclass
 class _Runtime:
     """A network that names class `number of the file` of 20."""
 
     inputs = (InputInfo((1, 1), "int8"),)
     outputs = (InputInfo((1, 20), "int8"),)
+    info = _Info
 
     def __init__(self, package: bytes, threads: int) -> None:
         assert package == b"package" and threads == 1
@@ -97,15 +103,11 @@ class _Result:
     maps: tuple[MapCounters, ...] = (MapCounters(6, 6, 2, 2, 1, 0, 0),)
 
 
-class _Info:
-    preprocess = None
-
-
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[LabeledFile, ...]:
     """40 inputs: number i holds class i % 20; every fifth label is wrong."""
     monkeypatch.setattr(module, "Runtime", _Runtime)
-    monkeypatch.setattr(module, "read_info", lambda _: _Info)
+    monkeypatch.setattr(module, "_open", OpenNetworks())
     for number in range(40):
         np.save(tmp_path / f"{number}.npy", np.array([number % 20], np.int8))
     return tuple(LabeledFile(tmp_path / f"{n}.npy", (n % 20 + (n % 5 == 0)) % 20)
@@ -174,3 +176,24 @@ def test_an_autoencoder_has_no_task() -> None:
 def test_views_of_what_is_no_picture_are_refused(files: tuple[LabeledFile, ...]) -> None:
     with ThreadPoolExecutor(1) as pool, pytest.raises(BadInput, match="takes no picture"):
         validate(make_units(files, b"package", views=2), pool)
+
+
+def test_a_network_is_opened_once_for_all_its_units() -> None:
+    made: list[str] = []
+
+    class Net:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def __enter__(self) -> "Net":
+            made.append(self.name)
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            made.append(f"-{self.name}")
+
+    kept = OpenNetworks()
+    for what in ("a", "a", "b", "b", "a"):
+        assert kept.get("ours", (what.encode(), 1), lambda name=what: Net(name)).name == what
+    assert kept.get("oracle", (b"a", 1), lambda: Net("oracle")).name == "oracle"
+    assert made == ["a", "-a", "b", "-b", "a", "oracle"]
