@@ -7,7 +7,8 @@ inferences. On x86-64 there is a row for each kernel that the processor has, wit
 same instruction set beside it; kernels that it lacks are named and skipped. `portable C` is built
 without kernels, for any processor of the family and, on x86-64, for those with AVX2 (the compiler
 vectorizes both). Plans have all the memory they want, or 64 KiB. `validation` reads and
-preprocesses a photo for every inference, as `edgefm validate` does.
+preprocesses a photo for every inference, as `edgefm validate` does. Threads of one inference have
+a table of their own, of wall time: it means something where the cores are idle.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pathlib import Path
 from statistics import median
 
 import _older_cpu
+import _threads
 import numpy as np
 from _common import (
     MOBILENET_V2,
@@ -43,6 +45,7 @@ from _common import (
 from edgefm.compiler.calibration import calibration_files
 from edgefm.compiler.pipeline import compile_model
 from edgefm.images.preprocess import load_image
+from edgefm.network.graph import Array
 from edgefm.package.read import read_info
 from edgefm.runtime import Runtime
 
@@ -106,8 +109,11 @@ def main() -> None:
             assert engine.process.stdin is not None
             engine.process.stdin.close()
             engine.process.wait()
+        threads = _threads.rows(packages["unlimited"].read_bytes(),
+                                [_picture(packages["unlimited"], data)], 20 * options.rounds)
     print_command()
     _print(engines)
+    print_table(_threads.HEADER, threads)
 
 
 def _processor_flags() -> list[str]:
@@ -207,6 +213,12 @@ def _photos(data: Path) -> list[Path]:
     return calibration_files(data / "images" / "imagenet_val", "speed")[:50]
 
 
+def _picture(path: Path, data: Path) -> Array:
+    """A photo as the input of a package."""
+    info = read_info(path.read_bytes())
+    return load_image(_photos(data)[0], info.preprocess, info.inputs[0])
+
+
 def _open(path: Path, library: str) -> Runtime:
     """The runtime of another build of the extension; "-" is the installed one."""
     if library != "-":
@@ -220,8 +232,7 @@ def _open(path: Path, library: str) -> Runtime:
 
 def _runtime(path: Path, library: str, data: Path) -> Turn:
     runtime = _open(path, library)
-    picture = load_image(_photos(data)[0], read_info(path.read_bytes()).preprocess,
-                         runtime.inputs[0])
+    picture = _picture(path, data)
 
     def turn() -> None:
         runtime.run([picture])
