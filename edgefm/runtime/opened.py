@@ -18,7 +18,7 @@ from edgefm.runtime.guarded import Guarded
 from edgefm.runtime.lending import MOST_THREADS, frozen_bytes, whole_number
 from edgefm.runtime.load import native
 from edgefm.runtime.result import Counters, RunResult
-from edgefm.runtime.workers import Workers
+from edgefm.runtime.workers import LentThreads
 
 _OK = 0
 _PREPARED_ALIGNMENT = 64
@@ -54,7 +54,7 @@ class Opened:
             self._arena = Guarded(1, self._arena_bytes, self._lib.EFM_ARENA_ALIGNMENT,
                                   self._lib.EFM_CANARY_BYTES, self._lib.EFM_CANARY)
             self._workers = (None if threads == 1 else
-                             Workers(self._ffi, self._lib, self._model, threads, self.where))
+                             LentThreads(self._ffi, self._lib, self._model, threads, self.where))
         except MemoryError:
             raise BadContainer(f"{name}: asks for {self._arena_bytes} bytes of fast and "
                                f"{external_bytes} of external memory") from None

@@ -12,7 +12,7 @@ from edgefm.runtime.guarded import Guarded
 _CACHE_LINE = 64
 
 
-class Workers:
+class LentThreads:
     """Threads of C, the caller's among them; between runs they sleep.
 
     A process that is forked off has none of them: there the caller computes alone.
