@@ -36,7 +36,7 @@ def validate(net: Source, images: PathLike, labels: PathLike, *, task: str | Non
     `images` is the folder of the files. `labels` is a CSV file (file,label), or boxes or masks as
     docs/DESIGN.md describes them. `task` is classify, detect or segment (default: the one that the
     outputs fit). Every file is run in `views` views. `limit` takes that many files at most, spread
-    evenly. `workers` is the number of processes (default: one per core), `threads` of threads of an
+    evenly. `workers` is the number of processes (default: one per core), `threads` is for each
     inference (default: one, or for few files all cores that have no process). A model is also
     compared with TFLite and with the float network; a package is not. `progress(done, total, what)`
     gets the number of files that are done.
