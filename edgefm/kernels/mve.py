@@ -8,16 +8,26 @@ from dataclasses import replace
 from edgefm.network.program import Op, OpKind, Program
 
 RUN_BYTES = 16  # efm_kernel.run_bytes: the least channels of a pixel that is read in place
-PIXELS = 48     # of a CONV call, at most: half of EFM_LIST
+GATHERED = 12  # efm_kernel.gathered: fewest pixels of a call whose windows are gathered if they may
+LITTLE = 4096  # bytes of scratch for more of them
+PIXELS = 48    # of a CONV call, at most: half of EFM_LIST
 GROUP, LANES, ROWS = 64, 4, 4  # bytes of a group of rows in a column; sums in a vector
 PIECE = 56      # pixels of a row that are well worth their scratch
 
 
 def conv(program: Program, op: Op) -> Op:
-    """Windows that are gathered, for two pixels at least: better for all of a call."""
-    if op.scratch == 0 or program.streams[op.inputs[0]].channels >= RUN_BYTES:
+    """Windows that are gathered, for two pixels at least: better for all of a call.
+
+    Those of many channels, which the kernel can read in place, are better gathered as well, by a
+    dozen or as many as a little scratch holds.
+    """
+    if op.scratch == 0:
         return op
-    return replace(op, scratch=LANES * (op.scratch // 2), scratch_most=PIXELS * (op.scratch // 2))
+    window = op.scratch // 2
+    if program.streams[op.inputs[0]].channels >= RUN_BYTES:
+        pixels = min(PIXELS, max(GATHERED, LITTLE // window))
+        return replace(op, scratch_most=max(op.scratch, pixels * window))
+    return replace(op, scratch=LANES * window, scratch_most=PIXELS * window)
 
 
 def depthwise(program: Program, op: Op) -> Op:

@@ -158,6 +158,23 @@ static int pixels_are_well(void)
            && memcmp(most, largest, sizeof most) == 0;
 }
 
+/* All that was copied, and nothing else, has what it was copied from. */
+static int copies_are_well(void)
+{
+    enum { BYTES = 40, COUNT = 5 };
+    const uint32_t bytes = 1 + below(BYTES), count = below(COUNT + 1);
+    const size_t to_step = bytes + below(4), from_step = below(2) ? bytes : below(20);
+    int8_t from[20 * COUNT + BYTES * COUNT], to[(BYTES + 4) * COUNT + 2 * GUARD], before[sizeof to];
+    fill(from, sizeof from);
+    fill(before, sizeof before);
+    memcpy(to, before, sizeof to);
+    const uint32_t done = efm_copy_fast(to + GUARD, to_step, from, from_step, count, bytes);
+    for (uint32_t i = 0; i < done && done <= count; i++) {
+        memcpy(before + GUARD + i * to_step, from + i * from_step, bytes);
+    }
+    return done <= count && memcmp(to, before, sizeof to) == 0;
+}
+
 int main(void)
 {
     uint32_t wrong = 0, done, of_real = 0;
@@ -168,6 +185,7 @@ int main(void)
             wrong += !run_is_well(1, product, &done);
         }
         wrong += !pixels_are_well();
+        wrong += !copies_are_well();
     }
     printf("%s: %lu elements of real layers, %lu calls differ\n",
            EFM_ELEMENTS_VECTORS ? "vectors"

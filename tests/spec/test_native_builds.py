@@ -11,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cortex_m55 import run_on_cortex_m55
 from long_tests import some
 
 Need = Callable[[str], str]
 
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
 CORTEX_M4 = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft"]
-CORTEX_M55 = ["-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"]
 
 # What a board without a C library supplies, and one call that pulls everything in.
 BARE_BOARD = """
@@ -168,7 +168,11 @@ def test_the_chosen_kernel_gives_the_portable_ones_bits(
 
 def _alike(*command: str) -> str:
     """The name of the kernel that gave the portable one's bits."""
-    done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=300)
+    return _name_of(subprocess.run(command, text=True, capture_output=True, check=False,
+                                   timeout=300))
+
+
+def _name_of(done: subprocess.CompletedProcess[str]) -> str:
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.partition(":")[0]
 
@@ -226,17 +230,8 @@ def test_each_x86_kernel_gives_the_portable_ones_bits(root: Path, need: Need, tm
 
 def test_a_cortex_m55s_kernel_gives_the_portable_ones_bits(root: Path, need: Need,
                                                            tmp_path: Path) -> None:
-    program, boards = tmp_path / "kernels.elf", root / "firmware/boards"
-    _compile(root, need("arm-none-eabi-gcc"), *CORTEX_M55, "-std=gnu11", "-O2",
-             "-specs=nano.specs", "-specs=nosys.specs", "-nostartfiles",
-             "-Wl,--gc-sections,--wrap=main",
-             f"-I{boards / 'cortex_m'}", *_kernels_alike(root),
-             str(root / "tests/native/semihosting.c"), str(boards / "cortex_m/startup.c"),
-             f"-L{boards / 'cortex_m'}", "-T", str(boards / "qemu-an547/memory.ld"),
-             "-o", str(program))
-    machine = ["-M", "mps3-an547", "-display", "none", "-monitor", "none", "-serial", "none",
-               "-semihosting-config", "enable=on,target=native"]
-    assert _alike(need("qemu-system-arm"), *machine, "-kernel", str(program)) == "mve"
+    done = run_on_cortex_m55(root, need, tmp_path, _kernels_alike(root))
+    assert _name_of(done) == "mve"
 
 
 @pytest.mark.parametrize("flags", [("-Os",), ("-O0",), ("-O1", "-marm", "-march=armv6+fp")])

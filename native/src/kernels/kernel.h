@@ -102,6 +102,9 @@ typedef struct efm_kernel {
     /* CONV with a window larger than a pixel: fewest bytes of a run that the kernel would rather have in place, one
        for each pixel of the window, than gathered into one run by the operator. */
     uint32_t run_bytes;
+    /* The same: pixels of a call from which the kernel would rather have such windows gathered nevertheless, where
+       there is scratch for that; 0: never. */
+    uint32_t gathered;
     /* CONV: pixels that fill the registers, of which calls should have a multiple; 0: any number will do. */
     uint32_t pixels;
     void (*conv)(const efm_conv_call *call);

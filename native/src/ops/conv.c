@@ -7,7 +7,7 @@
  * Scratch: a pixel of padding or the gathered windows, then the kernel's own. */
 #include <string.h>
 
-#include "convolution.h"
+#include "windows.h"
 
 enum { PARAMS = EFM_WINDOW_PARAMS, LEAST_PIXELS = 2 };
 
@@ -94,13 +94,15 @@ static void conv_read(const efm_op_args *args, conv *c)
         return;
     }
     /* a window of one pixel that may lie outside the map is gathered: taps == 1 promises that it does not */
-    c->most = pixels == 1 || channels < c->kernel->run_bytes ? 0 : room(args, own, pixels, 0, channels);
-    if (c->most >= least_pixels(args)) {
+    uint32_t in_place = pixels == 1 || channels < c->kernel->run_bytes ? 0 : room(args, own, pixels, 0, channels);
+    uint32_t gathered = room(args, own, 1, c->call.run_bytes, 0), least = c->kernel->gathered;
+    if (in_place >= least_pixels(args) && (least == 0 || gathered < least)) {
+        c->most = in_place;
         c->taps = c->call.runs = pixels;
         c->call.run_bytes = channels;
     } else {
+        c->most = gathered;
         c->taps = 0;
-        c->most = room(args, own, 1, c->call.run_bytes, 0);
     }
 }
 
@@ -157,106 +159,37 @@ static void lay_out(conv *c, void *list[EFM_LIST])
         (uint32_t)(at - args->scratch) < args->scratch_bytes ? args->scratch_bytes - (uint32_t)(at - args->scratch) : 0;
 }
 
-/* One row of a window: kernel_w pixels from (y, x), which may lie outside the map. */
-static void gather_row(const conv *c, const uint8_t *row, int32_t x, int8_t *to)
+/* Inputs of pixels p .. p + n - 1 that begin `step` bytes apart. */
+static void list_steps(const conv *c, const int8_t *from, uint32_t step, uint32_t p, uint32_t n)
 {
-    const efm_rows *in = &c->args->in[0];
-    const efm_window *w = &c->window;
-    if (row && x >= 0 && w->dilation_w == 1 && in->pixel_stride == in->channels
-        && (uint32_t)x + w->kernel_w <= in->width) {
-        memmove(to, row + (uint32_t)x * in->pixel_stride, w->kernel_w * in->channels);
-        return;
-    }
-    for (uint32_t i = 0; i < w->kernel_w; i++, to += in->channels) {
-        uint32_t at = (uint32_t)x + i * w->dilation_w;
-        if (row && at < in->width) {
-            memmove(to, row + at * in->pixel_stride, in->channels);
-        } else {
-            memset(to, in->zero_point, in->channels);
-        }
-    }
-}
-
-static void list_row(const conv *c, const uint8_t *row, int32_t x, const int8_t **to)
-{
-    const efm_rows *in = &c->args->in[0];
-    const uint32_t step = c->window.dilation_w * in->pixel_stride,
-                   reach = (c->window.kernel_w - 1) * c->window.dilation_w;
-    if (row && x >= 0 && (uint32_t)x + reach < in->width) {
-        const int8_t *at = (const int8_t *)row + (uint32_t)x * in->pixel_stride;
-        for (uint32_t i = 0; i < c->window.kernel_w; i++, at += step) {
-            to[i] = at;
-        }
-        return;
-    }
-    for (uint32_t i = 0; i < c->window.kernel_w; i++) {
-        uint32_t at = (uint32_t)x + i * c->window.dilation_w;
-        to[i] = row && at < in->width ? (const int8_t *)row + at * in->pixel_stride : c->gathered;
-    }
-}
-
-/* What pixel p of the call, output pixel (y, x), sees through a window larger than a pixel. */
-static void see(const conv *c, uint32_t y, uint32_t x, uint32_t p)
-{
-    const efm_rows *in = &c->args->in[0];
-    const efm_window *w = &c->window;
-    int32_t top = (int32_t)(y * w->stride_h) - (int32_t)w->pad_top;
-    int32_t left = (int32_t)(x * w->stride_w) - (int32_t)w->pad_left;
-    const int8_t **list = c->in + p * c->call.runs;
-    int8_t *patch = c->gathered + p * c->call.run_bytes;
-    if (c->taps == 0) {
-        *list = patch;
-    }
-    for (uint32_t i = 0; i < w->kernel_h; i++) {
-        uint32_t at = (uint32_t)top + i * w->dilation_h;
-        const uint8_t *row = at < in->height ? efm_row(in, at) : 0;
-        if (c->taps == 0) {
-            gather_row(c, row, left, patch + i * w->kernel_w * in->channels);
-        } else {
-            list_row(c, row, left, list + i * w->kernel_w);
-        }
-    }
-}
-
-/* Whether the window of output pixel (y, x) and that of the one before it are all map. */
-static int are_inside(const conv *c, uint32_t y, uint32_t x)
-{
-    const efm_rows *in = &c->args->in[0];
-    const efm_window *w = &c->window;
-    uint32_t top = y * w->stride_h - w->pad_top, left = (x - 1) * w->stride_w - w->pad_left;
-    return top < in->height && (w->kernel_h - 1) * w->dilation_h < in->height - top && left < in->width
-           && (w->kernel_w - 1) * w->dilation_w + w->stride_w < in->width - left;
-}
-
-/* see() of a larger window where the list of the pixel before, one stride on, is right: other than 0. */
-static int see_next(const conv *c, uint32_t y, uint32_t x, uint32_t p)
-{
-    const uint32_t step = c->window.stride_w * c->args->in[0].pixel_stride;
-    const int8_t **list = c->in + p * c->call.runs;
-    if (c->taps == 0 || !are_inside(c, y, x)) {
-        return 0;
-    }
-    for (uint32_t i = 0; i < c->call.runs; i++) {
-        list[i] = (list - c->call.runs)[i] + step;
-    }
-    return 1;
-}
-
-/* Pixels p .. p + n - 1 of the call: output pixels (y, x) and on, of one row. */
-static void list_pixels(const conv *c, uint32_t y, uint32_t x, uint32_t p, uint32_t n)
-{
-    const efm_rows *in = &c->args->in[0], *out = &c->args->out[0];
-    const uint32_t step = c->window.stride_w * in->pixel_stride, out_step = out->pixel_stride;
-    int8_t *to = (int8_t *)efm_row(out, y) + x * out_step;
-    see(c, y, x, p);
-    for (const int8_t *from = c->in[p]; c->taps == 1 && n > 0; n--, p++, from += step, to += out_step) {
+    for (; n > 0; n--, p++, from += step) {
         c->in[p] = from;
-        c->out[p] = to;
     }
-    for (const uint32_t first = x; n > 0; n--, p++, x++, to += out_step) {
-        if (x > first && !see_next(c, y, x, p)) {
-            see(c, y, x, p);
-        }
+}
+
+/* Pixels p .. p + n - 1 of the call are output pixels (y, x) and on. */
+static void list_inputs(const conv *c, uint32_t y, uint32_t x, uint32_t p, uint32_t n)
+{
+    const efm_rows *in = &c->args->in[0];
+    const efm_window *w = &c->window;
+    if (c->taps == 0) {
+        int8_t *to = c->gathered + p * c->call.run_bytes;
+        efm_gather_windows(in, w, y, x, n, to);
+        list_steps(c, to, c->call.run_bytes, p, n);
+    } else if (c->taps == 1) {
+        const uint8_t *row = efm_row(in, y * w->stride_h);
+        const uint32_t step = w->stride_w * in->pixel_stride;
+        list_steps(c, (const int8_t *)row + x * step, step, p, n);
+    } else {
+        efm_list_windows(in, w, y, x, n, c->gathered, c->in + p * c->taps);
+    }
+}
+
+static void list_outputs(const conv *c, uint32_t y, uint32_t x, uint32_t p, uint32_t n)
+{
+    const efm_rows *out = &c->args->out[0];
+    int8_t *to = (int8_t *)efm_row(out, y) + x * out->pixel_stride;
+    for (; n > 0; n--, p++, to += out->pixel_stride) {
         c->out[p] = to;
     }
 }
@@ -275,7 +208,8 @@ static void conv_run(const efm_op_args *args)
         c.call.pixels = left < c.most ? left : c.most;
         for (uint32_t p = 0, n; p < c.call.pixels; p += n) {
             n = width - x < c.call.pixels - p ? width - x : c.call.pixels - p;
-            list_pixels(&c, y, x, p, n);
+            list_inputs(&c, y, x, p, n);
+            list_outputs(&c, y, x, p, n);
             x += n;
             if (x == width) {
                 x = 0;

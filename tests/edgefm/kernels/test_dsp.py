@@ -54,7 +54,8 @@ def run(root: Path, need: Callable[[str], str],
     subprocess.run([compiler, "-std=c11", "-O2", "-static", "-DEFM_KERNEL_NEON=0", f"-I{source}",
                     f"-I{root / 'native/include'}", str(root / "tests/native/conv_once.c"),
                     *map(str, (source / "kernels").rglob("*.c")), str(source / "ops/conv.c"),
-                    str(source / "ops/convolution.c"), "-o", str(program_file)], check=True)
+                    *(str(source / f"ops/{name}.c") for name in ("windows", "convolution")),
+                    "-o", str(program_file)], check=True)
 
     def once(program: Program, op: Op, x: bytes) -> tuple[int, bytes]:
         maps = [n for i in (*op.inputs, *op.outputs) for n in (

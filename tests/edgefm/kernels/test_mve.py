@@ -45,9 +45,10 @@ def test_depthwise_keeps_what_other_kernels_need() -> None:
     assert op.scratch == op.scratch_most == 5 * 960
 
 
-@pytest.mark.parametrize(("channels", "scratch"), [(3, (4 * 27, 48 * 27)), (16, (2 * 144, 0))])
-def test_few_channels_are_gathered_and_many_are_not(channels: int,
-                                                    scratch: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("channels", "scratch"), [
+    (3, (4 * 27, 48 * 27)), (16, (2 * 144, 28 * 144)), (64, (2 * 576, 12 * 576))])
+def test_windows_are_gathered_and_those_of_many_channels_only_where_there_is_room(
+        channels: int, scratch: tuple[int, int]) -> None:
     op = _suited(OpKind.CONV, (3, 3, 1, 1, 1, 1, 0, 0), channels, 9, 2 * 9 * channels)
     assert (op.scratch, op.scratch_most) == scratch
 

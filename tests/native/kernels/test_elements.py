@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cortex_m55 import run_on_cortex_m55
 
 SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
@@ -26,7 +27,18 @@ def test_what_the_processor_does_is_as_meant(root: Path, need: Callable[[str], s
                     f"-I{root / 'native/include'}", str(root / "tests/native/elements_alike.c"),
                     *map(str, sorted((source / "kernels/elements").glob("*.c"))),
                     "-o", str(program)], check=True)
-    done = subprocess.run([need(emulator), program], text=True, capture_output=True, check=False)
+    _check(subprocess.run([need(emulator), program], text=True, capture_output=True, check=False),
+           own)
+
+
+def test_a_cortex_m55s_vectors_are_as_meant(root: Path, need: Callable[[str], str],
+                                            tmp_path: Path) -> None:
+    elements = map(str, sorted((root / "native/src/kernels/elements").glob("*.c")))
+    _check(run_on_cortex_m55(root, need, tmp_path, [
+        str(root / "tests/native/elements_alike.c"), *elements]), "vectors")
+
+
+def _check(done: subprocess.CompletedProcess[str], own: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     name, elements = done.stdout.split(" elements")[0].split(": ")
     assert name == own

@@ -69,10 +69,39 @@ const efm_kernel *efm_kernel_choose(void)
     return &efm_kernel_portable;
 }
 """
-SOURCES = ("ops/conv.c", "ops/depthwise.c", "ops/convolution.c", "kernels/portable.c")
+# A kernel that reads windows in place, unless three and more can be gathered.
+EITHER = """
+#include "kernels/kernel.h"
+static uint32_t runs;
+static void conv(const efm_conv_call *call)
+{
+    runs = call->runs;
+    efm_portable_conv(call);
+}
+static int usable(void)
+{
+    return 1;
+}
+static const efm_kernel either = {
+    .usable = usable, .conv_packings = 1, .depthwise_packings = 1, .alignment = 1, .run_bytes = 1,
+    .gathered = 3, .conv = conv, .depthwise = efm_portable_depthwise,
+    .conv_scratch = efm_portable_conv_scratch,
+    .depthwise_scratch = efm_portable_depthwise_scratch};
+const efm_kernel *efm_kernel_choose(void)
+{
+    return &either;
+}
+static uint32_t runs_of_last(void)
+{
+    return runs;
+}
+"""
+SOURCES = ("ops/conv.c", "ops/windows.c", "ops/depthwise.c", "ops/convolution.c",
+           "kernels/portable.c")
 NATIVE = Path(__file__).resolve().parents[3] / "native/src"
 KERNELS = {"chosen": (SOURCE, (*SOURCES[:-1], *sorted((NATIVE / "kernels").rglob("*.c")))),
-           "portable": (SOURCE + PORTABLE, SOURCES)}
+           "portable": (SOURCE + PORTABLE, SOURCES),
+           "either": (SOURCE + EITHER, SOURCES)}
 BAD_OPERATOR, BAD_FEATURE = -9, -6
 GUARD = 0x5A
 TWICE, ONCE = 0, 1
@@ -355,6 +384,16 @@ def test_windows_far_outside_the_map_see_only_padding(bench: Bench) -> None:
 def test_a_padded_1x1_convolution_sees_padding(bench: Bench) -> None:
     case = plain(w=plain().w[:, :1, :1], pad=(1, 0), out_size=(6, 5), x_zero=-7)
     np.testing.assert_array_equal(bench.run(case, 2, 0, 0), expected(case))
+
+
+@pytest.mark.parametrize(("windows", "runs"), [(2, 9), (3, 1), (8, 1)])
+def test_windows_that_a_kernel_could_read_in_place_are_gathered_where_enough_of_them_fit(
+        native_lib: Any, windows: int, runs: int) -> None:
+    either = native_lib(CDEF + "uint32_t runs_of_last(void);", *KERNELS["either"])
+    case = plain(pad=(1, 1), out_size=(4, 5))
+    made = Bench(either, False).run(case, 2, 0, 0, scratch=windows * case.w[0].size + 7 & ~7)
+    np.testing.assert_array_equal(made, expected(case))
+    assert either.lib.runs_of_last() == runs
 
 
 def test_need_is_monotone_and_clamped(bench: Bench) -> None:

@@ -119,4 +119,12 @@ uint32_t efm_max_fast(int8_t *most, const int8_t *at, size_t stride, uint32_t pi
     return channels > 0 ? most_of(most, at, stride, pixels, channels) : 0;
 }
 
+#if EFM_ELEMENTS_MVE
+uint32_t efm_copy_fast(int8_t *to, size_t to_step, const int8_t *from, size_t from_step, uint32_t count, size_t bytes)
+{
+    copy(to, to_step, from, from_step, count, bytes);
+    return count;
+}
+#endif
+
 #endif
