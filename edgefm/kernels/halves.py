@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgefm.kernels.tile import CHANNEL, HEAD
+from edgefm.kernels.tile import CHANNEL, HEAD, split
 from edgefm.network.graph import Array
 
 PLAIN = 4          # flag of a table of HALVES: some blocks are rows
@@ -63,9 +63,8 @@ def unpack_pairs(tile: bytes, out: int, depth: int) -> bytes:
 
 def _split(tile: bytes, rows: int, channels: int | None = None) -> tuple[bytes, Array, Array]:
     """The table's head, records of channels, and int8 weights in `rows` rows."""
-    end = HEAD.size + CHANNEL.itemsize * (rows if channels is None else channels)
-    return (tile[:HEAD.size], np.frombuffer(tile[HEAD.size:end], CHANNEL).copy(),
-            np.frombuffer(tile[end:], np.int8).reshape(rows, -1))
+    table, weights = split(tile, rows if channels is None else channels, rows)
+    return table[:HEAD.size], np.frombuffer(table[HEAD.size:], CHANNEL).copy(), weights
 
 
 def _with_plain(table: bytes, plain: bool) -> bytes:

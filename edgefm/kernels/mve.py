@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edgefm.kernels.tile import split
 from edgefm.network.program import Op, OpKind, Program
 
 RUN_BYTES = 16  # efm_kernel.run_bytes: the least channels of a pixel that is read in place
@@ -19,8 +20,10 @@ def conv(program: Program, op: Op) -> Op:
     """Windows that are gathered, for two pixels at least: better for all of a call.
 
     Those of many channels, which the kernel can read in place, are better gathered as well, by a
-    dozen or as many as a little scratch holds.
+    dozen or as many as a little scratch holds. Of one channel small ones are depthwise.
     """
+    if _is_better_depthwise(program, op):
+        return depthwise(program, _as_depthwise(program, op))
     if op.scratch == 0:
         return op
     window = op.scratch // 2
@@ -28,6 +31,23 @@ def conv(program: Program, op: Op) -> Op:
         pixels = min(PIXELS, max(GATHERED, LITTLE // window))
         return replace(op, scratch_most=max(op.scratch, pixels * window))
     return replace(op, scratch=LANES * window, scratch_most=PIXELS * window)
+
+
+def _is_better_depthwise(program: Program, op: Op) -> bool:
+    """Whether a loop of native/src/kernels/mve/lines.c is made for such windows of one channel."""
+    source, output = (program.streams[i] for i in (op.inputs[0], op.outputs[0]))
+    kernel_h, kernel_w, _, stride, _, dilation = op.params[:6]
+    if source.channels != 1 or output.width < LANES or kernel_h > ROWS:
+        return False
+    return kernel_w == 3 and dilation == 1 if stride == 1 else 1 < kernel_w <= 4 and stride == 2
+
+
+def _as_depthwise(program: Program, op: Op) -> Op:
+    """A convolution of one channel, which all outputs share; [O][K] weights become [K][O]."""
+    out = program.streams[op.outputs[0]].channels
+    table, weights = split(op.weights, out, out)
+    return replace(op, kind=OpKind.DEPTHWISE, params=(*op.params, out),
+                   weights=table + weights.T.tobytes(), scratch=5 * out)
 
 
 def depthwise(program: Program, op: Op) -> Op:

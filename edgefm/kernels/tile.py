@@ -19,6 +19,12 @@ _SHIFT_AT = 22
 PROVED_SUM, INT32_SUM = 1 << 30, 1 << 31  # that sums stay below
 
 
+def split(tile: bytes, out: int, rows: int) -> tuple[bytes, Array]:
+    """The table of a tile of `out` channels, and what is behind it as int8 in `rows` rows."""
+    end = HEAD.size + CHANNEL.itemsize * out
+    return tile[:end], np.frombuffer(tile[end:], np.int8).reshape(rows, -1)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Requantization:
     """How the sums of a tile's output channels become int8.

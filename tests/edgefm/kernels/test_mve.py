@@ -12,6 +12,8 @@ from edgefm.compiler.pipeline import compile_model
 from edgefm.evaluate.diff import random_inputs
 from edgefm.exporters.tflite import export_tflite
 from edgefm.kernels.sets import suited
+from edgefm.kernels.tile import CHANNEL
+from edgefm.network.graph import Graph
 from edgefm.network.program import Op, OpKind, Program, Stream
 from edgefm.ops import run_graph
 from edgefm.runtime import Runtime
@@ -58,12 +60,42 @@ def test_a_window_of_one_pixel_needs_none() -> None:
     assert (op.scratch, op.scratch_most) == (0, 0)
 
 
+@pytest.mark.parametrize(("kernel", "stride", "width", "kind"), [
+    (3, 1, 9, OpKind.DEPTHWISE), (3, 2, 9, OpKind.DEPTHWISE), (4, 2, 9, OpKind.DEPTHWISE),
+    (4, 1, 9, OpKind.CONV), (5, 2, 9, OpKind.CONV), (3, 2, 3, OpKind.CONV)])
+def test_small_windows_of_one_channel_are_depthwise(kernel: int, stride: int, width: int,
+                                                    kind: OpKind) -> None:
+    weights = np.arange(2 * kernel * kernel, dtype=np.int8)
+    streams = Stream("in", 8, stride * width, 1), Stream("out", 8, width, 2)
+    params = (kernel, kernel, stride, stride, 1, 1, 0, 0)
+    table = bytes([128, 127, 0, 2, 0, 0, 0, 0]) + bytes(2 * CHANNEL.itemsize)
+    op = Op(OpKind.CONV, "op", (0,), (1,), params, table + weights.tobytes(), 2 * kernel * kernel)
+    suit = suited(Program("net", streams, (op,)), "mve").ops[0]
+    assert suit.kind == kind
+    if kind == OpKind.DEPTHWISE:
+        assert suit.params == (*params, 2)
+        assert suit.weights == table + weights.reshape(2, -1).T.tobytes()
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_convolution_of_one_channel_gives_the_same_as_a_depthwise_one(tmp_path: Path,
+                                                                        stride: int) -> None:
+    net = Network(5)
+    graph = net.graph(net.conv(net.input(1, 9, 11, 1), 6, stride=stride))
+    (tmp_path / "net.tflite").write_bytes(export_tflite(graph))
+    _runs_here(tmp_path / "net.tflite", graph)
+
+
 def test_a_package_for_it_runs_elsewhere_too(tmp_path: Path) -> None:
     net = Network(3)
     x = net.conv(net.input(1, 12, 12, 3), 8, stride=2)
     graph = net.graph(net.conv(net.depthwise(x), 5, kernel=1))
     (tmp_path / "net.tflite").write_bytes(export_tflite(graph))
-    package = compile_model(tmp_path / "net.tflite", CompileOptions(target="mps3-an547")).package
+    _runs_here(tmp_path / "net.tflite", graph)
+
+
+def _runs_here(model: Path, graph: Graph) -> None:
+    package = compile_model(model, CompileOptions(target="mps3-an547")).package
     inputs = random_inputs(graph, 1)
     with Runtime(package) as runtime:
         outputs = runtime.run(inputs).outputs
