@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the processor does of ADD, MUL, sums and the largest of pixels against their meaning: random calls of any size, for factors
- * of real layers and for any at all, with guard bytes around everything. Prints what is used and how many calls
- * differ; 0 is well. */
+/* What the processor does of elements against its meaning: random calls of any size, for factors of real layers and for
+ * any at all, with guard bytes around everything. Prints what is used and how many calls differ; 0 is well. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "edgefm_bytes.h"
 #include "fixed.h"
 #include "kernels/elements.h"
 
@@ -134,12 +134,16 @@ static int run_is_well(int wild, int product, uint32_t *done)
 
 static int pixels_are_well(void)
 {
-    enum { CHANNELS = 40, PIXELS = 9 };
-    const uint32_t channels = below(CHANNELS), pixels = 1 + below(PIXELS), stride = channels + below(3);
+    enum { CHANNELS = 40, PIXELS = 9, MANY = 600 };
+    const uint32_t channels = below(CHANNELS), pixels = 1 + below(below(20) ? PIXELS : MANY),
+                   stride = channels + below(3);
     const size_t bytes = (size_t)stride * (pixels - 1) + channels;
     int8_t *at = malloc(bytes + 1), most[CHANNELS], largest[CHANNELS];
     int32_t sums[CHANNELS], expected[CHANNELS];
     fill(at, (uint32_t)bytes);
+    if (below(8) == 0) {
+        memset(at, -128, bytes);
+    }
     fill(most, CHANNELS);
     memcpy(largest, most, sizeof most);
     for (uint32_t c = 0; c < CHANNELS; c++) {
@@ -156,6 +160,82 @@ static int pixels_are_well(void)
     free(at);
     return summed <= channels && compared <= channels && memcmp(sums, expected, sizeof sums) == 0
            && memcmp(most, largest, sizeof most) == 0;
+}
+
+/* As ops/sums.h has it; 64 bits hold every sum. */
+static int32_t average(int64_t sum, int32_t count, int up)
+{
+    int64_t half = count / 2;
+    return (int32_t)(up ? (sum + 128 * (int64_t)count + half) / count - 128
+                        : (sum > 0 ? sum + half : sum - half) / count);
+}
+
+static int means_are_well(void)
+{
+    enum { CHANNELS = 40 };
+    const int how = (int)below(3);
+    const uint32_t count = below(CHANNELS);
+    int32_t sums[CHANNELS];
+    int8_t out[CHANNELS], before[CHANNELS];
+    efm_elements limited;
+    limits(&limited);
+    efm_sums run = {.at = sums,
+                    .out = out,
+                    .count = count,
+                    .pixels = below(2) ? 1 + (int32_t)below(60) : 1 + (int32_t)below(1u << below(23)),
+                    .offset = byte(),
+                    .factor = factor(below(3) == 0, 0, 18),
+                    .zero = limited.zero,
+                    .low = limited.low,
+                    .high = limited.high};
+    fill(before, CHANNELS);
+    memcpy(out, before, sizeof out);
+    for (uint32_t c = 0; c < CHANNELS; c++) {
+        sums[c] = below(8) ? (int32_t)(draw() % (256 * (uint32_t)run.pixels)) - 128 * run.pixels : (int32_t)draw();
+        if (below(2)) { /* where quotients change */
+            sums[c] = run.pixels * ((int32_t)below(256) - 128) + run.pixels / 2 + (int32_t)below(3) - 1;
+        }
+    }
+    const uint32_t done = how == 2 ? efm_scale_fast(&run) : efm_divide_fast(&run, how);
+    for (uint32_t c = 0; c < done && done <= count; c++) {
+        int32_t sum = efm_clamp(sums[c], -128 * run.pixels, 127 * run.pixels), zero = how == 2 ? run.zero : 0;
+        int32_t v = how == 2 ? efm_requant_twice(sum - run.offset * run.pixels, run.factor.multiplier, run.factor.shift)
+                             : average(sum, run.pixels, how);
+        before[c] = (int8_t)(efm_clamp(v, run.low - zero, run.high - zero) + zero);
+    }
+    return done <= count && memcmp(out, before, sizeof out) == 0;
+}
+
+static int shares_are_well(void)
+{
+    enum { CHANNELS = 40, TABLE = 1024 };
+    const uint32_t count = below(CHANNELS), at = below(4);
+    uint8_t table[TABLE + 3];
+    int8_t from[CHANNELS], to[CHANNELS], before[CHANNELS];
+    fill((int8_t *)table, sizeof table);
+    for (uint32_t i = 0; i < TABLE; i += 4) {
+        table[at + i + 3] &= 127;
+    }
+    fill(from, CHANNELS);
+    fill(before, CHANNELS);
+    memcpy(to, before, sizeof to);
+    const efm_shares run = {.table = table + at,
+                            .from = from,
+                            .to = to,
+                            .count = count,
+                            .top = below(2) ? 127 : byte(),
+                            .scale = (int32_t)(draw() >> 1),
+                            .shift = 1 + (int32_t)below(32)};
+    uint32_t sum = draw(), expected = sum;
+    const uint32_t added = efm_exponentials_fast(run.table, from, run.top, count, &sum), done = efm_shares_fast(&run);
+    for (uint32_t c = 0; c < count; c++) {
+        const uint8_t *word = run.table + 4 * (run.top > from[c] ? run.top - from[c] : 0);
+        const int32_t v = efm_load_le32s(word);
+        const int64_t share = efm_multiply_high(run.scale, v), half = (int64_t)1 << (run.shift - 1);
+        expected += c < added ? (uint32_t)efm_round_shift(v, EFM_EXPONENTIAL_SHIFT) : 0;
+        before[c] = c < done ? (int8_t)efm_clamp((int32_t)((share + half) >> run.shift) - 128, -128, 127) : before[c];
+    }
+    return added <= count && done <= count && sum == expected && memcmp(to, before, sizeof to) == 0;
 }
 
 /* All that was copied, and nothing else, has what it was copied from. */
@@ -186,6 +266,8 @@ int main(void)
         }
         wrong += !pixels_are_well();
         wrong += !copies_are_well();
+        wrong += !means_are_well();
+        wrong += !shares_are_well();
     }
     printf("%s: %lu elements of real layers, %lu calls differ\n",
            EFM_ELEMENTS_VECTORS ? "vectors"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What ADD, MUL, MEAN and pools want of a processor, element by element. Each function does as many of the
+/* What ADD, MUL, MEAN, pools and SOFTMAX want of a processor, element by element. Each function does as many of the
  * first elements as it is good at, perhaps none, and says how many; the operator does the rest, and its loop is the
  * meaning: any parameters give its bits. Functions that no operator calls are not linked. */
 #ifndef EFM_ELEMENTS_H
@@ -57,7 +57,7 @@ uint32_t efm_mul_fast(const efm_elements *run);
 #endif
 
 /* Adds each of the first channels over pixels that lie `stride` bytes apart. */
-#if EFM_ELEMENTS_VECTORS
+#if EFM_ELEMENTS_VECTORS || EFM_ELEMENTS_DSP
 uint32_t efm_sum_fast(int32_t *sums, const int8_t *at, size_t stride, uint32_t pixels, uint32_t channels);
 #else
 #define efm_sum_fast(sums, at, stride, pixels, channels) 0u
@@ -75,6 +75,46 @@ uint32_t efm_copy_fast(int8_t *to, size_t to_step, const int8_t *from, size_t fr
 uint32_t efm_max_fast(int8_t *most, const int8_t *at, size_t stride, uint32_t pixels, uint32_t channels);
 #else
 #define efm_max_fast(most, at, stride, pixels, channels) 0u
+#endif
+
+/* Sums of channels over `pixels`, 1 .. 2^22 of them; others than those of int8 are made the nearest that is. */
+typedef struct efm_sums {
+    const int32_t *at;
+    int8_t *out;
+    uint32_t count;
+    int32_t pixels;
+    int32_t offset; /* efm_scale_fast(): of each pixel */
+    efm_factor factor; /* and of the sum less its offsets */
+    int32_t zero, low, high; /* of the result, as int8 */
+} efm_sums;
+
+/* Scaled, and divided by the pixels: rounded half away from zero, or up; `zero` does not count then. */
+#if EFM_ELEMENTS_VECTORS
+uint32_t efm_scale_fast(const efm_sums *run);
+uint32_t efm_divide_fast(const efm_sums *run, int up);
+#else
+#define efm_scale_fast(run)      ((void)(run), 0u)
+#define efm_divide_fast(run, up) ((void)(run), 0u)
+#endif
+
+/* Adds the exponentials of values less `top`, in a table of 256, Q0.31 and not negative, as Q12.19. */
+enum { EFM_EXPONENTIAL_SHIFT = 12 };
+
+/* What of all they are: products with a scale of Q0.31, shifted by 1 .. 32, from -128 on. */
+typedef struct efm_shares {
+    const uint8_t *table;
+    const int8_t *from;
+    int8_t *to;
+    uint32_t count;
+    int32_t top, scale, shift;
+} efm_shares;
+
+#if EFM_ELEMENTS_VECTORS
+uint32_t efm_exponentials_fast(const uint8_t *table, const int8_t *from, int32_t top, uint32_t count, uint32_t *sum);
+uint32_t efm_shares_fast(const efm_shares *run);
+#else
+#define efm_exponentials_fast(table, from, top, count, sum) 0u
+#define efm_shares_fast(run)                                ((void)(run), 0u)
 #endif
 
 #endif

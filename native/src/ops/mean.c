@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MEAN over all rows and pixels, which takes its input row by row, and ROW_MEAN over the pixels of each row. Also sums,
  * and a pool over the whole map. */
+#include "../kernels/elements.h"
 #include "sums.h"
 
 enum { MULTIPLIER, SHIFT, MODE, CLAMP, PARAMS = CLAMP + 2 };
@@ -22,7 +23,18 @@ static void finish(const efm_op_args *args, const int32_t *sums, int32_t count, 
     const int32_t zero = efm_param(args, MODE) == MULTIPLY ? out->zero_point : 0;
     const int32_t low = efm_param(args, CLAMP) - zero, high = efm_param(args, CLAMP + 1) - zero;
     int8_t *pixel = (int8_t *)to;
-    for (uint32_t c = 0; c < in->channels; c++) {
+    const int32_t mode = efm_param(args, MODE);
+    const efm_sums run = {.at = sums,
+                          .out = pixel,
+                          .count = in->channels,
+                          .pixels = count,
+                          .offset = in->zero_point,
+                          .factor = {efm_param(args, MULTIPLIER), efm_param(args, SHIFT)},
+                          .zero = zero,
+                          .low = efm_param(args, CLAMP),
+                          .high = efm_param(args, CLAMP + 1)};
+    uint32_t c = mode == MULTIPLY ? efm_scale_fast(&run) : efm_divide_fast(&run, mode == DIVIDE_UP);
+    for (; c < in->channels; c++) {
         pixel[c] = (int8_t)(efm_clamp(result(args, sums[c], count), low, high) + zero);
     }
 }

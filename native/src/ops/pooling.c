@@ -88,7 +88,8 @@ static void average_pixel(const efm_op_args *args, const window *at, int8_t *out
     for (uint32_t y = at->y0; y < at->y1; y++) {
         efm_sum_pixels(in, y, at->x0, at->x1, sums);
     }
-    for (uint32_t c = 0; c < channels; c++) {
+    const efm_sums run = {.at = sums, .out = out, .count = channels, .pixels = count, .low = low, .high = high};
+    for (uint32_t c = efm_divide_fast(&run, up); c < channels; c++) {
         out[c] = (int8_t)efm_clamp(efm_average(efm_possible_sum(sums[c], count), count, up), low, high);
     }
 }

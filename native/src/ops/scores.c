@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SOFTMAX, LOG_SOFTMAX and ARGMAX: what the channels of a pixel are to each other. */
+#include "../kernels/elements.h"
 #include "operand.h"
 
 enum { TABLE_BYTES = 4 * 256, CHANNELS_MAX = 4096 };
@@ -13,6 +14,26 @@ static int8_t largest(const int8_t *pixel, uint32_t channels, uint32_t *index)
         }
     }
     return pixel[*index];
+}
+
+/* The same, wherever it is: a vector of channels is compared with those behind it. */
+static int8_t largest_of(const int8_t *pixel, uint32_t channels)
+{
+    enum { SIDE = 16 };
+    int8_t most[SIDE], top = pixel[0];
+    if (!EFM_ELEMENTS_VECTORS) {
+        uint32_t index;
+        return largest(pixel, channels, &index);
+    }
+    memset(most, top, sizeof most);
+    uint32_t done = efm_max_fast(most, pixel, SIDE, channels / SIDE, SIDE) == SIDE ? channels / SIDE * SIDE : 0;
+    for (uint32_t i = 0; i < SIDE; i++) {
+        top = most[i] > top ? most[i] : top;
+    }
+    for (; done < channels; done++) {
+        top = pixel[done] > top ? pixel[done] : top;
+    }
+    return top;
 }
 
 /* e to the power of a difference to the largest, Q0.31. No value is larger, unless a broken package has
@@ -48,22 +69,23 @@ static int32_t bits_of(uint32_t x)
 static uint32_t sum_of(const uint8_t *table, const int8_t *from, uint32_t channels, int32_t top)
 {
     uint32_t sum = 0;
-    for (uint32_t c = 0; c < channels; c++) {
-        sum += (uint32_t)efm_round_shift(exponential(table, top, from[c]), 12);
+    for (uint32_t c = efm_exponentials_fast(table, from, top, channels, &sum); c < channels; c++) {
+        sum += (uint32_t)efm_round_shift(exponential(table, top, from[c]), EFM_EXPONENTIAL_SHIFT);
     }
     return sum;
 }
 
 static void softmax_pixel(const uint8_t *table, const int8_t *from, int8_t *to, uint32_t channels)
 {
-    uint32_t index;
-    const int32_t top = largest(from, channels, &index);
+    const int32_t top = largest_of(from, channels);
     const uint32_t sum = sum_of(table, from, channels, top);
     const int32_t bits = bits_of(sum); /* sum is in [2^(bits - 1), 2^bits) */
     const int32_t scale = reciprocal((int32_t)((sum << (32 - bits)) & INT32_MAX));
-    for (uint32_t c = 0; c < channels; c++) {
-        int64_t share = efm_multiply_high(scale, exponential(table, top, from[c]));
-        int32_t steps = (int32_t)((share + ((int64_t)1 << (bits + 2))) >> (bits + 3));
+    const int32_t shift = bits < 29 ? bits + 3 : 32; /* shares have 31 bits */
+    const efm_shares run = {table, from, to, channels, top, scale, shift};
+    for (uint32_t c = efm_shares_fast(&run); c < channels; c++) {
+        int32_t share = efm_multiply_high(scale, exponential(table, top, from[c]));
+        int32_t steps = ((share >> (shift - 1)) + 1) >> 1;
         to[c] = (int8_t)efm_clamp(steps - 128, -128, 127);
     }
 }
@@ -89,8 +111,7 @@ static int32_t logarithm(int32_t x)
 
 static void log_softmax_pixel(const uint8_t *table, const int8_t *from, int8_t *to, uint32_t channels)
 {
-    uint32_t index;
-    const int32_t top = largest(from, channels, &index);
+    const int32_t top = largest_of(from, channels);
     const int32_t sum = logarithm((int32_t)(sum_of(table, from, channels, top) & INT32_MAX));
     for (uint32_t c = 0; c < channels; c++) {
         int64_t y = (int64_t)exponential(table + TABLE_BYTES, top, from[c]) - sum;

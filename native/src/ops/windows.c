@@ -39,29 +39,28 @@ static uint32_t whole(const gathering *g, int32_t left, uint32_t count)
     return more < count ? more + 1 : count;
 }
 
-/* The pixels of one window's row that lie in the map, first .. end - 1. */
-static uint32_t clip(const gathering *g, int32_t left, uint32_t *end)
+/* Of `count` places `step` apart, the first of them `at`, those that lie in 0 .. width - 1: first .. end - 1. */
+static uint32_t clip(int32_t at, uint32_t step, uint32_t count, uint32_t width, uint32_t *end)
 {
-    const uint32_t kernel_w = g->window->kernel_w, dilation = g->window->dilation_w, width = g->in->width;
-    uint32_t first = left < 0 ? ((uint32_t)-left + dilation - 1) / dilation : 0, behind = 0;
-    if (left < (int32_t)width) {
-        behind = (uint32_t)((int32_t)width - 1 - left) / dilation + 1;
+    uint32_t first = at < 0 ? ((uint32_t)-at + step - 1) / step : 0, behind = 0;
+    if (at < (int32_t)width) {
+        behind = (uint32_t)((int32_t)width - 1 - at) / step + 1;
     }
-    *end = behind < kernel_w ? behind : kernel_w;
+    *end = behind < count ? behind : count;
     return first < *end ? first : *end;
 }
 
 static void gather_row(const gathering *g, const int8_t *row, int32_t left, int8_t *to)
 {
-    const uint32_t channels = g->in->channels, kernel_w = g->window->kernel_w;
-    uint32_t end = 0, first = row != 0 ? clip(g, left, &end) : 0;
+    const uint32_t channels = g->in->channels, kernel_w = g->window->kernel_w, dilation = g->window->dilation_w;
+    uint32_t end = 0, first = row != 0 ? clip(left, dilation, kernel_w, g->in->width, &end) : 0;
     memset(to, g->in->zero_point, first * channels);
     memset(to + end * channels, g->in->zero_point, (kernel_w - end) * channels);
     if (first == end) {
         return;
     }
-    const size_t pixel = g->in->pixel_stride, step = g->window->dilation_w * pixel;
-    const int8_t *from = row + (size_t)((uint32_t)left + first * g->window->dilation_w) * pixel;
+    const size_t pixel = g->in->pixel_stride, step = dilation * pixel;
+    const int8_t *from = row + (size_t)((uint32_t)left + first * dilation) * pixel;
     if (is_in_one_piece(g)) {
         copy_runs(to + first * channels, 0, from, 0, 1, (end - first) * channels);
     } else {
@@ -114,15 +113,29 @@ void efm_gather_windows(const efm_rows *in, const efm_window *w, uint32_t y, uin
     }
 }
 
+/* Pointers `taps` apart, to what lies `step` bytes apart; where the next one goes. */
+static const int8_t **list(const int8_t **to, uint32_t taps, const int8_t *from, size_t step, uint32_t count)
+{
+    for (; count > 0; count--, to += taps, from += step) {
+        *to = from;
+    }
+    return to;
+}
+
 void efm_list_windows(const efm_rows *in, const efm_window *w, uint32_t y, uint32_t x, uint32_t count,
                       const int8_t *padding, const int8_t **to)
 {
     const uint32_t taps = w->kernel_h * w->kernel_w;
+    const size_t pixel = in->pixel_stride;
     for (uint32_t tap = 0; tap < taps; tap++, to++) {
-        const int8_t *row = row_of(in, top_of(w, y) + tap / w->kernel_w * w->dilation_h), **list = to;
-        uint32_t at = (uint32_t)left_of(w, x) + tap % w->kernel_w * w->dilation_w;
-        for (uint32_t i = 0; i < count; i++, at += w->stride_w, list += taps) {
-            *list = row != 0 && at < in->width ? row + (size_t)at * in->pixel_stride : padding;
+        const int8_t *row = row_of(in, top_of(w, y) + tap / w->kernel_w * w->dilation_h), **at = to;
+        const int32_t left = left_of(w, x) + (int32_t)(tap % w->kernel_w * w->dilation_w);
+        uint32_t end = 0, first = row != 0 ? clip(left, w->stride_w, count, in->width, &end) : 0;
+        at = list(at, taps, padding, 0, first);
+        if (first < end) {
+            const int8_t *from = row + (size_t)((uint32_t)left + first * w->stride_w) * pixel;
+            at = list(at, taps, from, w->stride_w * pixel, end - first);
         }
+        list(at, taps, padding, 0, count - end);
     }
 }

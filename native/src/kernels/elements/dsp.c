@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ADD and MUL with the multiplications of Cortex-M4 and others that keep the upper half. */
+/* ADD and MUL with the multiplications of Cortex-M4 and others that keep the upper half; sums and the largest of
+ * pixels with what adds and compares several bytes at once. */
 #include "../elements.h"
 
 #include <string.h>
@@ -155,6 +156,46 @@ uint32_t efm_max_fast(int8_t *most, const int8_t *at, size_t stride, uint32_t pi
         memcpy(most, &v, 4);
     }
     return channels;
+}
+
+/* sum + the bytes 0 and 2 of v, each to a half; and the bytes 1 and 3. */
+static inline uint32_t add_even(uint32_t sum, uint32_t v)
+{
+    __asm("sxtab16 %0, %0, %1" : "+r"(sum) : "r"(v));
+    return sum;
+}
+
+static inline uint32_t add_odd(uint32_t sum, uint32_t v)
+{
+    __asm("sxtab16 %0, %0, %1, ror #8" : "+r"(sum) : "r"(v));
+    return sum;
+}
+
+enum { SUMS = 4, PIXELS_MOST = 255 /* whose sum is a half */ };
+
+static void sum_of_halves(int32_t *sums, const int8_t *at, size_t stride, uint32_t pixels)
+{
+    uint32_t even = 0, odd = 0;
+    for (; pixels > 0; pixels--, at += stride) {
+        uint32_t v = load(at);
+        even = add_even(even, v);
+        odd = add_odd(odd, v);
+    }
+    sums[0] = (int32_t)((uint32_t)sums[0] + (uint32_t)(int16_t)even);
+    sums[1] = (int32_t)((uint32_t)sums[1] + (uint32_t)(int16_t)odd);
+    sums[2] = (int32_t)((uint32_t)sums[2] + (uint32_t)((int32_t)even >> 16));
+    sums[3] = (int32_t)((uint32_t)sums[3] + (uint32_t)((int32_t)odd >> 16));
+}
+
+uint32_t efm_sum_fast(int32_t *sums, const int8_t *at, size_t stride, uint32_t pixels, uint32_t channels)
+{
+    for (uint32_t n; pixels > 0; pixels -= n, at += n * stride) {
+        n = pixels < PIXELS_MOST ? pixels : PIXELS_MOST;
+        for (uint32_t c = 0; c + SUMS <= channels; c += SUMS) {
+            sum_of_halves(sums + c, at + c, stride, n);
+        }
+    }
+    return channels & ~(SUMS - 1u);
 }
 
 #endif

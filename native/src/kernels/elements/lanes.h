@@ -7,7 +7,11 @@
  * scaled           efm_requant_twice of anything
  * scaled_right     the same where the shift is below 0, `before` is 0, and what is scaled lies within 2^30
  * lanes_limits     zero point and clamp of bytes
- * load, store      LANES bytes; store adds the zero point to what may be anything, and clamps */
+ * load, store      LANES bytes; store adds the zero point to what may be anything, and clamps
+ * shifted          to the right, by 0 .. 31, with the sign
+ * upper            the upper halves of unsigned products
+ * within           clamped
+ * look_up          a word of a table of words, wherever it lies, for each lane */
 #ifndef EFM_LANES_H
 #define EFM_LANES_H
 
@@ -20,5 +24,11 @@
 #else
 #include "lanes_avx2.h"
 #endif
+
+/* How many of `count` elements vectors of `size` can do. */
+static inline uint32_t whole(uint32_t count, uint32_t size)
+{
+    return usable() ? count - count % size : 0;
+}
 
 #endif

@@ -115,6 +115,28 @@ static inline EFM_TARGET lanes scaled(lanes v, const lanes_factor *f)
     return _mm256_sub_epi32(_mm256_srav_epi32(v, f->right), up);
 }
 
+static inline EFM_TARGET lanes shifted(lanes v, int32_t bits)
+{
+    return _mm256_sra_epi32(v, _mm_cvtsi32_si128(bits));
+}
+
+static inline EFM_TARGET lanes upper(lanes v, uint32_t by)
+{
+    const __m256i twice = all((int32_t)by);
+    __m256i even = _mm256_mul_epu32(v, twice), odd = _mm256_mul_epu32(_mm256_srli_epi64(v, 32), twice);
+    return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+}
+
+static inline EFM_TARGET lanes within(lanes v, int32_t low, int32_t high)
+{
+    return _mm256_min_epi32(_mm256_max_epi32(v, all(low)), all(high));
+}
+
+static inline EFM_TARGET lanes look_up(const uint8_t *table, lanes index)
+{
+    return _mm256_i32gather_epi32((const int *)(const void *)table, index, 4);
+}
+
 typedef __m128i bytes;
 
 static inline EFM_TARGET bytes load_bytes(const int8_t *from)

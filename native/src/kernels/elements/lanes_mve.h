@@ -4,6 +4,8 @@
 
 #include <arm_mve.h>
 
+#include "edgefm_bytes.h"
+
 #define EFM_TARGET
 enum { LANES = 4, BYTES = 16 };
 
@@ -98,6 +100,35 @@ static inline lanes scaled(lanes v, const lanes_factor *f)
 {
     v = vqrdmulhq_n_s32(vshlq_r_s32(v, f->left), f->multiplier);
     return vrshlq_n_s32(vaddq_s32(v, vshrq_n_s32(vandq_s32(v, f->sign), 31)), f->right);
+}
+
+static inline lanes shifted(lanes v, int32_t bits)
+{
+    return vshlq_r_s32(v, -bits);
+}
+
+static inline lanes upper(lanes v, uint32_t by)
+{
+    return vreinterpretq_s32_u32(vmulhq_u32(vreinterpretq_u32_s32(v), vdupq_n_u32(by)));
+}
+
+static inline lanes within(lanes v, int32_t low, int32_t high)
+{
+    return vminq_s32(vmaxq_s32(v, vdupq_n_s32(low)), vdupq_n_s32(high));
+}
+
+static inline lanes look_up(const uint8_t *table, lanes index)
+{
+    int32_t at[LANES];
+    if ((uintptr_t)table % 4 == 0) {
+        const int32_t *words = (const int32_t *)(const void *)table;
+        return vldrwq_gather_shifted_offset_s32(words, vreinterpretq_u32_s32(index));
+    }
+    vst1q_s32(at, index);
+    for (uint32_t i = 0; i < LANES; i++) {
+        at[i] = efm_load_le32s(table + 4 * (size_t)at[i]);
+    }
+    return vld1q_s32(at);
 }
 
 typedef int8x16_t bytes;

@@ -4,6 +4,8 @@
 
 #include <arm_neon.h>
 
+#include "edgefm_bytes.h"
+
 #define EFM_TARGET
 enum { LANES = 8, BYTES = 16 };
 
@@ -112,6 +114,45 @@ static inline int32x4_t scaled_four(int32x4_t v, const lanes_factor *f)
 static inline lanes scaled(lanes v, const lanes_factor *f)
 {
     return (lanes){scaled_four(v.low, f), scaled_four(v.high, f)};
+}
+
+static inline lanes shifted(lanes v, int32_t bits)
+{
+    const int32x4_t by = vdupq_n_s32(-bits);
+    return (lanes){vshlq_s32(v.low, by), vshlq_s32(v.high, by)};
+}
+
+static inline int32x4_t upper_four(int32x4_t v, uint32_t by)
+{
+    const uint32x4_t u = vreinterpretq_u32_s32(v);
+    const uint32x2_t twice = vdup_n_u32(by);
+    return vreinterpretq_s32_u32(vcombine_u32(vshrn_n_u64(vmull_u32(vget_low_u32(u), twice), 32),
+                                              vshrn_n_u64(vmull_u32(vget_high_u32(u), twice), 32)));
+}
+
+static inline lanes upper(lanes v, uint32_t by)
+{
+    return (lanes){upper_four(v.low, by), upper_four(v.high, by)};
+}
+
+static inline int32x4_t within_four(int32x4_t v, int32_t low, int32_t high)
+{
+    return vminq_s32(vmaxq_s32(v, vdupq_n_s32(low)), vdupq_n_s32(high));
+}
+
+static inline lanes within(lanes v, int32_t low, int32_t high)
+{
+    return (lanes){within_four(v.low, low, high), within_four(v.high, low, high)};
+}
+
+static inline lanes look_up(const uint8_t *table, lanes index)
+{
+    int32_t at[LANES];
+    store_sums(at, index);
+    for (uint32_t i = 0; i < LANES; i++) {
+        at[i] = efm_load_le32s(table + 4 * (size_t)at[i]);
+    }
+    return load_sums(at);
 }
 
 typedef int8x16_t bytes;

@@ -5,12 +5,6 @@
 #if EFM_ELEMENTS_VECTORS
 #include "lanes.h"
 
-/* How many of `count` elements vectors of `size` can do. */
-static inline uint32_t whole(uint32_t count, uint32_t size)
-{
-    return usable() ? count - count % size : 0;
-}
-
 /* An operand of ADD, scaled; all bits flipped, or none, for the sign. */
 static inline EFM_TARGET lanes term(const efm_operand *o, uint32_t i, const lanes_factor *f, lanes sign)
 {
