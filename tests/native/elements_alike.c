@@ -224,7 +224,7 @@ static int shares_are_well(void)
                             .to = to,
                             .count = count,
                             .top = below(2) ? 127 : byte(),
-                            .scale = (int32_t)(draw() >> 1),
+                            .scale = (int32_t)(draw() >> 1 | (below(4) ? 1u << 30 : 0)),
                             .shift = 1 + (int32_t)below(32)};
     uint32_t sum = draw(), expected = sum;
     const uint32_t added = efm_exponentials_fast(run.table, from, run.top, count, &sum), done = efm_shares_fast(&run);

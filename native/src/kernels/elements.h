@@ -89,11 +89,14 @@ typedef struct efm_sums {
 } efm_sums;
 
 /* Scaled, and divided by the pixels: rounded half away from zero, or up; `zero` does not count then. */
-#if EFM_ELEMENTS_VECTORS
+#if EFM_ELEMENTS_VECTORS || EFM_ELEMENTS_DSP
 uint32_t efm_scale_fast(const efm_sums *run);
+#else
+#define efm_scale_fast(run) ((void)(run), 0u)
+#endif
+#if EFM_ELEMENTS_VECTORS
 uint32_t efm_divide_fast(const efm_sums *run, int up);
 #else
-#define efm_scale_fast(run)      ((void)(run), 0u)
 #define efm_divide_fast(run, up) ((void)(run), 0u)
 #endif
 
@@ -109,7 +112,7 @@ typedef struct efm_shares {
     int32_t top, scale, shift;
 } efm_shares;
 
-#if EFM_ELEMENTS_VECTORS
+#if EFM_ELEMENTS_VECTORS || EFM_ELEMENTS_DSP
 uint32_t efm_exponentials_fast(const uint8_t *table, const int8_t *from, int32_t top, uint32_t count, uint32_t *sum);
 uint32_t efm_shares_fast(const efm_shares *run);
 #else

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "edgefm_bytes.h"
 #include "../../fixed.h"
 
 #if EFM_ELEMENTS_DSP
@@ -196,6 +197,57 @@ uint32_t efm_sum_fast(int32_t *sums, const int8_t *at, size_t stride, uint32_t p
         }
     }
     return channels & ~(SUMS - 1u);
+}
+
+uint32_t efm_scale_fast(const efm_sums *run)
+{
+    const efm_elements bytes = {
+        .out = run->out, .factor = run->factor, .zero = run->zero, .low = run->low, .high = run->high};
+    const int32_t offset = run->offset * run->pixels, least = -128 * run->pixels, most = 127 * run->pixels;
+    int8_t *out = run->out;
+    result r;
+    if (!result_of(&bytes, &r)) {
+        return 0;
+    }
+    for (const int32_t *at = run->at, *end = at + run->count; at != end; at++) {
+        put(&out, byte_of(efm_clamp(*at, least, most) - offset, &r));
+    }
+    return clamped(&bytes, run->count);
+}
+
+static inline int32_t exponential(const uint8_t *table, const int8_t **at, int32_t top)
+{
+    const int32_t less = top - next(at);
+    return efm_load_le32s(table + 4 * (less > 0 ? less : 0));
+}
+
+uint32_t efm_exponentials_fast(const uint8_t *table, const int8_t *from, int32_t top, uint32_t count, uint32_t *sum)
+{
+    uint32_t added = *sum;
+    for (const int8_t *end = from + count; from != end;) {
+        added +=
+            ((uint32_t)exponential(table, &from, top) + (1u << (EFM_EXPONENTIAL_SHIFT - 1))) >> EFM_EXPONENTIAL_SHIFT;
+    }
+    *sum = added;
+    return count;
+}
+
+/* Twice the scale is less 2^32, as in byte_of(). */
+uint32_t efm_shares_fast(const efm_shares *run)
+{
+    const int32_t twice = (int32_t)((uint32_t)run->scale << 1);
+    const int8_t *from = run->from;
+    int8_t *to = run->to;
+    if (run->scale < 1 << 30) {
+        return 0;
+    }
+    for (const int8_t *end = from + run->count; from != end;) {
+        int32_t v = exponential(run->table, &from, run->top), byte;
+        v = multiply_add(v, twice, v) >> (run->shift - 1);
+        __asm("ssat %0, #8, %1" : "=r"(byte) : "r"(((v + 1) >> 1) - 128));
+        put(&to, byte);
+    }
+    return run->count;
 }
 
 #endif
