@@ -63,11 +63,11 @@ uint32_t efm_sum_fast(int32_t *sums, const int8_t *at, size_t stride, uint32_t p
 #define efm_sum_fast(sums, at, stride, pixels, channels) 0u
 #endif
 
-/* Copies `bytes` from each of `count` places that lie `from_step` apart. Bytes of places that overlap become anything. */
+/* Copies `size` bytes from each of `count` places that lie `from_step` apart. Bytes of places that overlap become anything. */
 #if EFM_ELEMENTS_MVE
-uint32_t efm_copy_fast(int8_t *to, size_t to_step, const int8_t *from, size_t from_step, uint32_t count, size_t bytes);
+uint32_t efm_copy_fast(int8_t *to, size_t to_step, const int8_t *from, size_t from_step, uint32_t count, size_t size);
 #else
-#define efm_copy_fast(to, to_step, from, from_step, count, bytes) 0u
+#define efm_copy_fast(to, to_step, from, from_step, count, size) 0u
 #endif
 
 /* Keeps the largest of each of the first channels over such pixels, and of what `most` holds. */

@@ -149,10 +149,10 @@ static inline bytes larger(bytes a, bytes b)
 }
 
 /* Copies of a vector at most, each in six instructions; longer ones 16 bytes after the other. */
-static inline void copy(int8_t *to, size_t to_step, const int8_t *from, size_t from_step, uint32_t count, size_t bytes)
+static inline void copy(int8_t *to, size_t to_step, const int8_t *from, size_t from_step, uint32_t count, size_t size)
 {
-    if (bytes <= BYTES && count > 0) {
-        __asm volatile("vctp.8 %[bytes]\n"
+    if (size <= BYTES && count > 0) {
+        __asm volatile("vctp.8 %[size]\n"
                        "dls lr, %[count]\n"
                        "1: vpstt\n"
                        "vldrbt.u8 q0, [%[from]]\n"
@@ -161,20 +161,20 @@ static inline void copy(int8_t *to, size_t to_step, const int8_t *from, size_t f
                        "add %[to], %[to], %[to_step]\n"
                        "le lr, 1b\n"
                        : [to] "+r"(to), [from] "+r"(from)
-                       : [to_step] "r"(to_step), [from_step] "r"(from_step), [count] "r"(count), [bytes] "r"(bytes)
+                       : [to_step] "r"(to_step), [from_step] "r"(from_step), [count] "r"(count), [size] "r"(size)
                        : "lr", "q0", "cc", "memory");
         return;
     }
     for (; count > 0; count--, to += to_step, from += from_step) {
         int8_t *t = to;
         const int8_t *f = from;
-        __asm volatile("wlstp.8 lr, %[bytes], 2f\n"
+        __asm volatile("wlstp.8 lr, %[size], 2f\n"
                        "1: vldrb.u8 q0, [%[from]], #16\n"
                        "vstrb.8 q0, [%[to]], #16\n"
                        "letp lr, 1b\n"
                        "2:\n"
                        : [to] "+r"(t), [from] "+r"(f)
-                       : [bytes] "r"(bytes)
+                       : [size] "r"(size)
                        : "lr", "q0", "cc", "memory");
     }
 }

@@ -114,9 +114,9 @@ uint32_t efm_max_fast(int8_t *most, const int8_t *at, size_t stride, uint32_t pi
 }
 
 #if EFM_ELEMENTS_MVE
-uint32_t efm_copy_fast(int8_t *to, size_t to_step, const int8_t *from, size_t from_step, uint32_t count, size_t bytes)
+uint32_t efm_copy_fast(int8_t *to, size_t to_step, const int8_t *from, size_t from_step, uint32_t count, size_t size)
 {
-    copy(to, to_step, from, from_step, count, bytes);
+    copy(to, to_step, from, from_step, count, size);
     return count;
 }
 #endif
