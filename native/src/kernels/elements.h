@@ -63,7 +63,7 @@ uint32_t efm_sum_fast(int32_t *sums, const int8_t *at, size_t stride, uint32_t p
 #define efm_sum_fast(sums, at, stride, pixels, channels) 0u
 #endif
 
-/* Copies `size` bytes from each of `count` places that lie `from_step` apart. Bytes of places that overlap become anything. */
+/* Copies `size` bytes from each of `count` places that lie `from_step` apart. Bytes that overlap become anything. */
 #if EFM_ELEMENTS_MVE
 uint32_t efm_copy_fast(int8_t *to, size_t to_step, const int8_t *from, size_t from_step, uint32_t count, size_t size);
 #else
