@@ -17,7 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NATIVE = ROOT / "native" / "src"
-SOURCES = (*(NATIVE / "ops" / name for name in ("conv.c", "depthwise.c", "convolution.c")),
+SOURCES = (*(NATIVE / "ops" / name for name in ("conv.c", "windows.c", "depthwise.c",
+                                                "convolution.c")),
            *sorted((NATIVE / "kernels").rglob("*.c")))
 KERNELS = {"best": (), "portable": ("-DEFM_KERNEL_X86=0",)}
 BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),

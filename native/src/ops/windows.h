@@ -5,7 +5,7 @@
 
 #include "convolution.h"
 
-/* What the windows of `count` output pixels of a row, (y, x) and on, see, to `to`, one behind the other:
+/* What the windows of `count` output pixels of a row, (y, x) and on, see, to `to`, one after another:
    [kernel_h][kernel_w][in channels] each. Outside the map it is the zero point. */
 void efm_gather_windows(const efm_rows *in, const efm_window *w, uint32_t y, uint32_t x, uint32_t count, int8_t *to);
 

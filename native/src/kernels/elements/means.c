@@ -23,7 +23,7 @@ uint32_t efm_scale_fast(const efm_sums *run)
     return count > 0 ? scale(run, count) : 0;
 }
 
-/* A quotient of less than 2^8 is that many 2^32ths of the divisor, rounded up, for any that is no larger. */
+/* Of divisors up to this one: a quotient below 2^8 is the upper half of a product with 2^32 / divisor, rounded up. */
 enum { DIVISOR_MOST = 1 << 12 };
 
 /* Sums that are made positive before and less again after it: by the sign, or by 128 for each pixel. */
