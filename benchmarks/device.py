@@ -76,7 +76,7 @@ def main() -> None:
     print_command()
     defines = PORTABLE if options.portable else {}
     wanted = options.boards if "runs" in options.tables else ["qemu-an386"]
-    with _started(wanted, defines) as boards:
+    with started(wanted, defines) as boards:
         if "counts" in options.tables:
             print("\n".join(_peers.lines()), end="\n\n")
         if "size" in options.tables:
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def _started(names: list[str], defines: Mapping[str, int]) -> Iterator[dict[str, Running]]:
+def started(names: list[str], defines: Mapping[str, int]) -> Iterator[dict[str, Running]]:
     """Boards that nobody else has, ended in the end."""
     with own_boards():
         yield {name: start(name, defines, qmp_words(name)) for name in names}

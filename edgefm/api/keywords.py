@@ -11,8 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
+from edgefm.compiler.coded_weights import RAW
 from edgefm.compiler.options import CompileOptions, LossBudget, Memory, Quality, Temporal
 from edgefm.compiler.zoo_defaults import with_zoo_defaults
+from edgefm.console.notation import read_size
 from edgefm.errors import BadInput
 from edgefm.images.labels import read_names
 from edgefm.rate_distortion.points_per_nat import read_per_nat
@@ -29,7 +31,8 @@ class CompileKeywords(TypedDict, total=False):
     `calib`: a folder of typical pictures or .npy files, for float networks, learned codecs and
     budgets. `preprocess`: raw, tf, torchvision, caffe or "mean=…,std=…,order=…" (pixel units).
     `geometry`: crop, stretch or letterbox. `codec`: for maps in external memory: raw, lossless or
-    an id. `objective`: cost or maps. `cut`: auto, ops, blocks, or names of tensors. `budget`,
+    an id. `weight_codec`: for weights: raw, auto, huffman or packed. `package`: the most bytes of
+    the package. `objective`: cost or maps. `cut`: auto, ops, blocks, or names of tensors. `budget`,
     `quality`, `temporal`: what may be lost. `tables`: an .npz of trained codecs. `names`: the
     classes, as a list or a file with one per line. `input_shape`: the shape of an ONNX input whose
     sizes the file leaves open, in the file's order.
@@ -42,6 +45,8 @@ class CompileKeywords(TypedDict, total=False):
     preprocess: str | None
     geometry: str | None
     codec: str | None
+    weight_codec: str
+    package: int | str | None
     objective: str
     cut: str | Sequence[str]
     budget: LossBudget | None
@@ -65,6 +70,7 @@ def read_options(model: Path, given: CompileKeywords, pictures: bool = True) -> 
     options = CompileOptions(
         calib=_path(given, "calib"), preprocess=_text(given, "preprocess"),
         geometry=_text(given, "geometry"), codec=_text(given, "codec"),
+        weight_codec=_text(given, "weight_codec") or RAW, package=_package(given),
         objective=_text(given, "objective") or "cost", cut=_cut(given.get("cut")),
         tables=_path(given, "tables"), labels=_names(given.get("names")), pictures=pictures,
         input_shape=_shape(given.get("input_shape")))
@@ -126,6 +132,11 @@ def _group(given: object, name: str, kind: type[Group]) -> Group | None:
 def _whole(size: int | str | None) -> int | None:
     """A size that `Memory` has already parsed."""
     return None if size is None else int(size)
+
+
+def _package(given: CompileKeywords) -> int | None:
+    size = given.get("package")
+    return None if size is None else read_size(size, "package")
 
 
 def _text(given: CompileKeywords, name: str) -> str | None:

@@ -119,7 +119,8 @@ def _alike(a: Program, b: Program) -> bool:
     is lowered to a view.
     """
     def shape(program: Program) -> object:
-        return ([(op.kind, op.inputs, op.outputs, op.scratch) for op in program.ops],
+        return ([(op.kind, op.inputs, op.outputs, op.scratch, op.coding is None)
+                 for op in program.ops],
                 [replace(stream, zero_point=0) for stream in program.streams])
 
     return shape(a) == shape(b)

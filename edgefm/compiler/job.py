@@ -17,10 +17,11 @@ from edgefm.compiler.calibration import (
     calibration_inputs,
     warn_of_few,
 )
+from edgefm.compiler.coded_weights import RAW, WEIGHT_CODECS, with_coding
 from edgefm.compiler.load import Model
 from edgefm.compiler.options import CompileOptions
 from edgefm.errors import BadInput
-from edgefm.kernels.sets import KERNEL_SETS, suited
+from edgefm.kernels.sets import KERNEL_SETS, ROWS_NAME, suited
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph
 from edgefm.planner import Target, load_target
@@ -60,7 +61,11 @@ class Job:
 
     def layout(self, graph: Graph) -> Layout:
         """The graph as a program for the target's kernels, ready to be planned."""
-        return analyze(suited(lower(graph), self.target.kernels, self.options.packing))
+        program, codec = lower(graph), self.options.weight_codec
+        packed = suited(program, self.target.kernels, self.options.packing)
+        if codec == RAW:
+            return analyze(packed)
+        return analyze(with_coding(suited(program, self.target.kernels, ROWS_NAME), packed, codec))
 
     @property
     def on_chip(self) -> bool:
@@ -120,6 +125,9 @@ def _check(name: str, options: CompileOptions, target: Target) -> None:
     if options.packing is not None and options.packing not in packings:
         raise BadInput(f"{name}: --packing {options.packing!r}; the {target.kernels} kernels of "
                        f"target {target.name} read {', '.join(packings)}")
+    if options.weight_codec not in WEIGHT_CODECS:
+        raise BadInput(f"{name}: --weight-codec {options.weight_codec!r:.60}; expected one of "
+                       f"{', '.join(WEIGHT_CODECS)}")
     temporal = options.map_codec == "temporal"
     if options.how.weights and not (options.budget and options.budget.of_loss):
         raise BadInput(f"{name}: got --coarsen {options.coarsen} without a budget for loss; "

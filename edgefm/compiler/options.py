@@ -29,7 +29,9 @@ class CompileOptions:
     At most one of `kl_budget` (nats), `accuracy_budget` (points of top-1), `byte_budget` (stored
     feature maps per inference, both ways, for any picture) and `mean_byte_budget` (the same on
     average) may be given. With a budget, stored maps, weights or both get coarser steps, as
-    `coarsen` says. `tolerance` (steps of a map) and `refresh` (frames) are for the codec temporal.
+    `coarsen` says. `package` bounds the bytes of the package: weights are then coded, and get the
+    coarser steps if coding is not enough. `tolerance` (steps of a map) and `refresh` (frames) are
+    for the codec temporal.
     With `pictures`, a float input that can be a picture needs `preprocess`, unless all files of
     `calib` are arrays of numbers. `input_shape` is the shape of an ONNX input whose sizes the file
     leaves open, in the file's order.
@@ -42,6 +44,8 @@ class CompileOptions:
     cut: str = "auto"
     target: str | None = None
     packing: str | None = None
+    weight_codec: str = "raw"
+    package: int | None = None
     calib: Path | None = None
     preprocess: str | None = None
     geometry: str | None = None

@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgefm.compiler.deployed import Deployed
@@ -21,13 +21,15 @@ from edgefm.compiler.job import job_for
 from edgefm.compiler.load import Model, load_model
 from edgefm.compiler.onchip import compile_onchip
 from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.package_size import attempts, why_not
 from edgefm.console.notation import size_text
-from edgefm.errors import naming
+from edgefm.errors import BadInput, naming
 from edgefm.files.write import write_file
 from edgefm.html.notebook import fields_table
 from edgefm.images.preprocess import Preprocess
 from edgefm.network.graph import Graph
 from edgefm.network.program import Program
+from edgefm.package.weight_tiles import with_tile_bytes
 from edgefm.package.write import CodedMap, Description
 from edgefm.planner import Layout, Plan
 from edgefm.rate_distortion import Rate
@@ -77,11 +79,23 @@ def compile_model(path: Path, options: CompileOptions,
 
 def compile_loaded(model: Model, options: CompileOptions,
                    tick: Callable[[], None] = lambda: None) -> Compiled:
-    """Compile an imported model to a package. Raises Infeasible when no plan fits the memory."""
+    """Compile an imported model to a package. Raises Infeasible when no plan fits the memory,
+    BadInput for a package that is larger than it may be."""
     with naming(model.path, model.graph.name):
-        job = job_for(model, options, tick)
-        made = compile_onchip(job) if job.on_chip else compile_external(job)
-        return _packed(model, options, made)
+        if options.package is None:
+            return _compiled(model, options, tick)
+        for attempt in attempts(options):
+            compiled = _compiled(model, attempt, tick)
+            if len(compiled.package) <= options.package:
+                return compiled
+        raise BadInput(f"{model.graph.name}: {why_not(options, len(compiled.package))}")
+
+
+def _compiled(model: Model, options: CompileOptions, tick: Callable[[], None]) -> Compiled:
+    job = job_for(model, options, tick)
+    made = compile_onchip(job) if job.on_chip else compile_external(job)
+    exact = with_tile_bytes(made.layout.program, made.plan)
+    return _packed(model, options, replace(made, plan=exact))
 
 
 def _packed(model: Model, options: CompileOptions, made: Deployed) -> Compiled:

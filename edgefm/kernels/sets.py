@@ -13,6 +13,7 @@ from edgefm.kernels import dsp, mve
 from edgefm.network.program import Op, OpKind, Program
 
 ROWS = 0  # ids of packings, as in docs/FORMAT.md
+ROWS_NAME = "rows"  # which every set has
 
 Suit = Callable[[Program, Op], Op]
 """An operator with weights of packing ROWS and the portable kernel's scratch, made to suit."""

@@ -83,6 +83,17 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class Coding:
+    """How the weights of a CONV or DEPTHWISE are coded where that makes them shorter: in `codes`
+    (ids of docs/FORMAT.md), one of which may use the table of `record`. `bytes` is about what all
+    of the operator's constant data takes then."""
+
+    codes: tuple[int, ...]
+    record: bytes
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Op:
     """One executable operator.
 
@@ -91,7 +102,7 @@ class Op:
     (or block of rows) and takes its inputs row by row into its state: it is fired once per strip
     of *input* rows, and `needs` then has one entry per input row. `scratch` is the least fast
     memory that a firing takes and `scratch_most` all that it can use. `packing` says how the
-    weights lie.
+    weights lie, `coding` that they are decoded into fast memory, tile by tile.
     """
 
     kind: OpKind
@@ -106,6 +117,7 @@ class Op:
     macs: int = 0
     scratch_most: int = 0
     packing: int = 0
+    coding: Coding | None = None
 
 
 @dataclass(frozen=True, slots=True)

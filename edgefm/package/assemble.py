@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from edgefm.package.container import seal
+from edgefm.package.container import read_tiles, seal
 from edgefm.package.records import (
     HEADER,
     MAGIC,
@@ -49,7 +49,8 @@ def assemble(plan: Plan, sections: Mapping[Section, bytes], version: int) -> byt
         entries.append(SECTION_ENTRY.pack(section, flags, at, len(data),
                                           len(data) // RECORD_BYTES[section]))
     header = PackageHeader(
-        MAGIC, MAJOR, MINOR, len(body.data), head_bytes, 0, 0, _features(plan), len(sections),
+        MAGIC, MAJOR, MINOR, len(body.data), head_bytes, 0, 0, _features(plan, sections),
+        len(sections),
         plan.fast_bytes, plan.control_bytes, plan.external_bytes, plan.io_bytes, plan.alignment,
         plan.port_buffers, plan.burst, max(len(op.inputs) + len(op.outputs) for op in plan.ops),
         plan.pool_offset, plan.pool_pages, plan.page_bytes, version)
@@ -58,7 +59,7 @@ def assemble(plan: Plan, sections: Mapping[Section, bytes], version: int) -> byt
     return seal(bytes(body.data))
 
 
-def _features(plan: Plan) -> Feature:
+def _features(plan: Plan, sections: Mapping[Section, bytes]) -> Feature:
     features = Feature(0)
     if any(not m.pooled for m in plan.maps):
         features |= Feature.EXTERNAL
@@ -72,6 +73,10 @@ def _features(plan: Plan) -> Feature:
         features |= Feature.PAIRED
     if any(m.cap and m.cap.quality for m in plan.maps):
         features |= Feature.QUALITY
+    if any(tile.code for tile in read_tiles(sections)):
+        features |= Feature.WEIGHT_CODES
+    if any(len(op.tiles) > 1 for op in plan.ops):
+        features |= Feature.WEIGHT_TILES
     return features
 
 

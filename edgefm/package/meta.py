@@ -26,11 +26,13 @@ MAP = {"name": str, "address": int, "bytes": int, "rows": int, "row_bytes": int,
        "most_bytes": (None, int),  # optional, from "pooled" on: only with a cap
        "reference": (None, int), "refresh": (None, int),  # optional: only with a reference
        "quality": (None, str), "tile": (None, int)}  # optional: only with a quality map
+CODED_WEIGHTS = {"operators": int, "tiles": int, "kept": int}
 POOL = {"offset": int, "pages": int, "page_bytes": int}
 PLAN = {"fast_bytes": int, "control_bytes": int, "io_bytes": int, "external_bytes": int,
         "external_read_bytes": int, "external_write_bytes": int, "input_read_bytes": int,
         "output_write_bytes": int, "weight_read_bytes": int, "macs": int, "objective": str,
-        "stages": [STAGE], "maps": [MAP], "pool": (None, POOL)}  # "pool" may be left out
+        "stages": [STAGE], "maps": [MAP],
+        "coded_weights": (None, CODED_WEIGHTS), "pool": (None, POOL)}  # these two may be left out
 STREAM = (TENSOR_NAME, int, int, int, ELEMENT_TYPE)  # name, rows, pixels, channels, type
 PREPROCESS = {"raw": bool, "mean": [float], "std": [float], "order": str, "geometry": str}
 MAP_STEP = {"name": str, "scale": float, "factor": float}

@@ -97,6 +97,7 @@ class Section(IntEnum):
     CAPS = 15
     REFERENCES = 16
     TILES = 17
+    WEIGHT_TABLES = 18
 
 
 RECORD_BYTES = {
@@ -104,10 +105,12 @@ RECORD_BYTES = {
     Section.OPERANDS: 2, Section.PARAMS: 4, Section.WEIGHTS: 1, Section.FIRINGS: FIRING.size,
     Section.STAGES: STAGE.size, Section.MAPS: MAP.size, Section.TABLES: 1,
     Section.TENSORS: TENSOR.size, Section.NAMES: 1, Section.META: 1, Section.SIGNATURE: 1,
-    Section.CAPS: CAP.size, Section.REFERENCES: REFERENCE.size, Section.TILES: TILE.size}
+    Section.CAPS: CAP.size, Section.REFERENCES: REFERENCE.size, Section.TILES: TILE.size,
+    Section.WEIGHT_TABLES: 1}
 
 IN_HEAD = frozenset(section for section, size in RECORD_BYTES.items() if size > 1)
 
+KEPT = 1      # flag of a tile: decoded at its operator's first firing only
 PAIRED = 1    # flag of a map: its rows are pairs of the stream's
 REQUIRED = 1  # section flag: a reader that does not know the section must refuse the package
 
@@ -121,14 +124,14 @@ class Feature(IntFlag):
     TEMPORAL = 8
     PAIRED = 16
     QUALITY = 32
+    WEIGHT_CODES = 128
+    WEIGHT_TILES = 256
 
 
 class ReservedFeature(IntFlag):
     """Bits with a planned meaning: readers refuse them by name."""
 
     WEIGHT_PORT = 1 << 6
-    WEIGHT_CODES = 1 << 7
-    WEIGHT_TILES = 1 << 8
     SLICES = 1 << 9
     ACCUMULATE = 1 << 10
     RECOMPUTE = 1 << 11
@@ -142,7 +145,6 @@ class ReservedFeature(IntFlag):
 class ReservedSection(IntEnum):
     """Section ids with a planned meaning; SIGNATURE is one of the known ids."""
 
-    WEIGHT_TABLES = 18
     STATES = 19
     REMOVED = 20
     MODIFIERS = 21

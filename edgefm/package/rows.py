@@ -42,9 +42,10 @@ def _tiles_of_convolutions(package: bytes, sections: dict[int, tuple[int, int]]
     for op in OPERATOR.iter_unpack(package[start:start + size]):
         if op[0] == OpKind.CONV:
             window = struct.unpack_from("<2i", package, params + 4 * op[5])
-            at = tiles + TILE.size * op[7]
-            tile = Tile._make(TILE.unpack_from(package, at))
-            yield at, window[0] * window[1] * tile.inner
+            for at in range(tiles + TILE.size * op[7], tiles + TILE.size * (op[7] + op[8]),
+                            TILE.size):
+                tile = Tile._make(TILE.unpack_from(package, at))
+                yield at, window[0] * window[1] * tile.inner
 
 
 def _unpack(data: bytearray, at: int, weights: tuple[int, int], depth: int) -> None:

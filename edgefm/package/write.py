@@ -21,6 +21,7 @@ from edgefm.package.records import (
     BUFFER,
     CAP,
     FIRING,
+    KEPT,
     MAP,
     MAX_ENDS,
     OPERATOR,
@@ -35,6 +36,7 @@ from edgefm.package.records import (
     Section,
     Tile,
 )
+from edgefm.package.weight_tiles import StoredTile, is_kept, stored_tiles
 from edgefm.planner.model import PlacedOp, Plan
 
 
@@ -94,11 +96,11 @@ def _plan_sections(graph: Graph, program: Program, plan: Plan,
                    coded: Mapping[int, CodedMap]) -> dict[Section, bytes]:
     names, params, weights, tables = Blob(), Blob(), Blob(), Blob()
     operands, operators, tiles = Blob(), Blob(), Blob()
+    records = _table_offsets(program, plan)
     for placed in plan.ops:
-        tile = _tile(program, placed, weights)
-        first = tiles.append(TILE.pack(*tile) if tile else b"") // TILE.size
-        run = (first, int(tile is not None))
-        operators.append(_operator(program, placed, operands, params, run))
+        own = _tiles(program, placed, weights, records)
+        first = tiles.append(b"".join(TILE.pack(*tile) for tile in own)) // TILE.size
+        operators.append(_operator(program, placed, operands, params, (first, len(own))))
     maps = b"".join(_map(plan, i, coded.get(i), tables) for i in range(len(plan.maps)))
     caps = b"".join(_cap(plan, i, tables) for i in capped(plan))
     tensors = b"".join(_tensor(graph, program, t, kind, k, names)
@@ -117,8 +119,9 @@ def _plan_sections(graph: Graph, program: Program, plan: Plan,
         Section.NAMES: bytes(names.data), Section.TILES: bytes(tiles.data)}
     references = b"".join(REFERENCE.pack(i, plan.maps[i].reference, plan.maps[i].release,
                                          plan.maps[i].refresh) for i in referring(plan))
-    return sections | ({Section.CAPS: caps} if caps else {}) | (
-        {Section.REFERENCES: references} if references else {})
+    optional = {Section.CAPS: caps, Section.REFERENCES: references,
+                Section.WEIGHT_TABLES: b"".join(records)}
+    return sections | {section: data for section, data in optional.items() if data}
 
 
 def _stream(program: Program, plan: Plan, index: int) -> bytes:
@@ -128,19 +131,36 @@ def _stream(program: Program, plan: Plan, index: int) -> bytes:
                        placed.producer, 0, placed.offset, placed.pixel_stride, s.zero_point)
 
 
-def _tile(program: Program, placed: PlacedOp, weights: Blob) -> Tile | None:
-    """An operator's constant data in one piece, or None if it has none."""
-    data = program.ops[placed.op].weights if placed.op >= 0 else b""
-    if not data:
-        return None
-    at = weights.append(data, TILE_ALIGNMENT)
-    tile = Tile(at, len(data), len(data), zlib.crc32(data))
-    if placed.kind not in (OpKind.CONV, OpKind.DEPTHWISE):
-        return tile
-    op = program.ops[placed.op]
-    wide = placed.kind == OpKind.CONV
-    return tile._replace(packing=op.packing, out=program.streams[op.outputs[0]].channels,
-                         inner=program.streams[op.inputs[0]].channels if wide else 1)
+def _stored(program: Program, placed: PlacedOp) -> tuple[StoredTile, ...]:
+    return stored_tiles(program, program.ops[placed.op], placed.tiles) if placed.op >= 0 else ()
+
+
+def _table_offsets(program: Program, plan: Plan) -> dict[bytes, int]:
+    """Where the record of each table is in WEIGHT_TABLES, in order."""
+    offsets: dict[bytes, int] = {}
+    for placed in plan.ops:
+        for tile in _stored(program, placed):
+            if tile.record:
+                offsets.setdefault(tile.record, sum(map(len, offsets)))
+    return offsets
+
+
+def _tiles(program: Program, placed: PlacedOp, weights: Blob, tables: Mapping[bytes, int]
+           ) -> list[Tile]:
+    """An operator's constant data, piece by piece."""
+    found = []
+    for stored in _stored(program, placed):
+        at = weights.append(stored.data, TILE_ALIGNMENT)
+        tile = Tile(at, len(stored.data), stored.raw_bytes, zlib.crc32(stored.data),
+                    code=stored.code, flags=KEPT * is_kept(placed, stored),
+                    table=tables[stored.record] + 1 if stored.record else 0)
+        if placed.kind in (OpKind.CONV, OpKind.DEPTHWISE):
+            op = program.ops[placed.op]
+            wide = placed.kind == OpKind.CONV
+            tile = tile._replace(packing=op.packing, first_out=stored.first, out=stored.out,
+                                 inner=program.streams[op.inputs[0]].channels if wide else 1)
+        found.append(tile)
+    return found
 
 
 def _operator(program: Program, placed: PlacedOp, operands: Blob, params: Blob,
@@ -148,7 +168,7 @@ def _operator(program: Program, placed: PlacedOp, operands: Blob, params: Blob,
     refs = placed.inputs + placed.outputs
     refs_at = operands.append(struct.pack(f"<{len(refs)}H", *refs)) // 2
     values: Sequence[int] = ()
-    link = max(placed.map, 0)
+    link = max(placed.map, placed.buffer, 0)
     if placed.op >= 0:
         op = program.ops[placed.op]
         if placed.kind in (OpKind.INPUT, OpKind.OUTPUT):

@@ -36,6 +36,16 @@ from edgefm.planner.stages import (
 )
 from edgefm.planner.storage import Storage, spaced
 from edgefm.planner.target import Target
+from edgefm.planner.weight_tiles import (
+    Decoding,
+    buffer_bytes,
+    buffer_item,
+    enlarge,
+    firing_bytes,
+    scratch_bytes,
+    scratch_most,
+    shape_of,
+)
 
 _FAST = -1                 # stage number of a buffer that outlives its stage
 
@@ -78,6 +88,7 @@ class _Builder:
         self.buffer_keys: dict[tuple[int, int], int] = {}
         self.items: list[Item] = []
         self.scratch_items: dict[int, int] = {}  # op index -> item
+        self.decoding: dict[int, Decoding] = {}  # the same
         self.pool_pages = 0
         self.pool_at = -1                        # its item
         self.reference_items: dict[int, int] = {}  # map -> item
@@ -112,14 +123,16 @@ class _Builder:
         self._scratch()
         enough = (self.target.fast_bytes or 1 << 62) - control
         offsets, height = place(self.items, enough)
-        height = max(height, self._place_scratch(
-            offsets, control, enough if self.target.fast_bytes else height))
+        limit = enough if self.target.fast_bytes else height
+        top = self._place_scratch(offsets, control, limit)
+        tiles = self._place_tiles(offsets, control, limit, len(buffers))
+        height = max([height, top, *(b.offset + b.bytes - control for b in tiles)])
         for i, item in self.reference_items.items():
             self.maps[i] = replace(self.maps[i], reference=control + offsets[item])
         placed = [Buffer(b.name, control + offsets[i], b.slot_bytes, b.slots, b.first_stage,
                          b.last_stage) for i, b in enumerate(buffers)]
         pool_offset = control + offsets[self.pool_at] if self.pool_pages else 0
-        return self._finish(placed, control, control + height, pool_offset)
+        return self._finish(placed + tiles, control, control + height, pool_offset)
 
     # -- buffers ---------------------------------------------------------------------------------
 
@@ -209,7 +222,7 @@ class _Builder:
                 i = run.stage.last - len(run.tasks) + t
                 op = self.program.ops[i]
                 self.ops.append(PlacedOp(op.kind, op.name, i, inputs, outputs, task.rows,
-                                         0, op.scratch))
+                                         0, scratch_bytes(self.program, op)))
 
     def _place_cursor(self, kind: OpKind, stream: int, inputs: tuple[int, ...],
                       outputs: tuple[int, ...], index: int) -> None:
@@ -313,6 +326,7 @@ class _Builder:
                 times.setdefault(t, []).append(run.start + n)
             for t, when in times.items():
                 op = self.ops[base + t]
+                self._buffer_of_tiles(base + t, when)
                 if op.scratch_bytes == 0:
                     continue
                 start, stop = when[0], when[-1] + 1
@@ -324,17 +338,45 @@ class _Builder:
                                        np.zeros(stop - start, np.int32), high))
             base += len(run.tasks)
 
-    def _place_scratch(self, offsets: Sequence[int], control: int, limit: int) -> int:
+    def _buffer_of_tiles(self, index: int, when: Sequence[int]) -> None:
+        """The buffer that an operator decodes into, in the smallest tiles."""
+        placed = self.ops[index]
+        op = self.program.ops[placed.op] if placed.op >= 0 else None
+        if op is not None and op.coding is not None:
+            self.decoding[index] = Decoding(op, shape_of(self.program, op), len(self.items), when)
+            name = f"{op.name.partition(';')[0]}, weights"
+            self.items.append(buffer_item(name, buffer_bytes(self.program, op), when))
+
+    def _place_tiles(self, offsets: list[int], control: int, limit: int, first: int
+                     ) -> list[Buffer]:
+        """Cut coded weights into as few tiles as buffers have room for; buffers from `first` on."""
+        kept = enlarge(self.items, offsets, self.decoding, limit)
+        buffers: list[Buffer] = []
+        for index, one in self.decoding.items():
+            item = self.items[one.item]
+            stage = next(k for k, run in enumerate(self.runs) if one.when[0] < run.stop)
+            self.ops[index] = replace(
+                self.ops[index], tiles=one.shape.cut(item.size // one.shape.each),
+                buffer=first + len(buffers), kept=kept[index])
+            buffers.append(Buffer(item.name, control + offsets[one.item], item.size, 1, stage,
+                                  stage))
+        return buffers
+
+    def _place_scratch(self, offsets: list[int], control: int, limit: int) -> int:
         """Give operators their scratch, more of it below `limit` where that helps and is free.
 
         Returns the end of the highest one.
         """
-        most = {item: self.program.ops[self.ops[i].op].scratch_most
+        most = {item: scratch_most(self.program, self.program.ops[self.ops[i].op])
                 for i, item in self.scratch_items.items() if self.ops[i].op >= 0}
         larger = grown(self.items, offsets, {item: n for item, n in most.items() if n}, limit)
         end = 0
         for i, item in self.scratch_items.items():
             at, size = larger.get(item, (offsets[item], self.ops[i].scratch_bytes))
+            before = self.items[item]
+            self.items[item] = replace(before, size=size,
+                                       high=np.where(before.high > 0, size, 0))
+            offsets[item] = at
             self.ops[i] = replace(self.ops[i], scratch_offset=control + at, scratch_bytes=size)
             end = max(end, at + size)
         return end
@@ -371,7 +413,7 @@ class _Builder:
     def _stage(self, k: int, run: _Run, base: int, buffers: list[Buffer],
                pool_offset: int) -> PlacedStage:
         ops = self.program.ops[run.stage.first:run.stage.last]
-        weights = sum(len(self.program.ops[op.op].weights) for op in
+        weights = sum(firing_bytes(self.program.ops[op.op]) for op in
                       (self.ops[base + t] for t, _ in run.trace.firings) if op.op >= 0)
         top = max((b.offset + b.bytes for b in buffers if b.first_stage <= k <= b.last_stage),
                   default=0)

@@ -43,7 +43,8 @@ class PlacedStream:
 
 @dataclass(frozen=True, slots=True)
 class PlacedOp:
-    """An operator with its operands (indices in Plan.streams) and its scratch in the arena."""
+    """An operator with its operands (indices in Plan.streams), its scratch in the arena, and the
+    tiles that its coded weights are cut into."""
 
     kind: OpKind
     name: str
@@ -54,6 +55,9 @@ class PlacedOp:
     scratch_offset: int = 0
     scratch_bytes: int = 0
     map: int = -1      # LOAD and STORE: index in Plan.maps
+    tiles: tuple[int, ...] = ()  # output channels of each tile where weights are coded
+    buffer: int = -1   # index in Plan.buffers, which they are decoded into
+    kept: bool = False  # only at the first firing
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +204,11 @@ class Plan:
              **({"reference": m.reference, "refresh": m.refresh} if m.reference >= 0 else {}),
              **({"quality": m.cap.quality.kind.name.lower(), "tile": m.cap.quality.tile}
                 if m.cap and m.cap.quality else {})} for m in self.maps]
+        decoding = [op for op in self.ops if op.tiles]
+        if decoding:
+            figures["coded_weights"] = {
+                "operators": len(decoding), "tiles": sum(len(op.tiles) for op in decoding),
+                "kept": sum(op.kept for op in decoding)}
         if self.pool_pages:
             figures["pool"] = {"offset": self.pool_offset, "pages": self.pool_pages,
                                "page_bytes": self.page_bytes}

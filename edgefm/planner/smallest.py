@@ -107,7 +107,8 @@ def setting_operator(case: Case, least: Plan) -> str:
 
 
 def _own_bytes(plan: Plan, op: PlacedOp) -> int:
-    buffers = {plan.streams[s].buffer for s in (*op.inputs, *op.outputs)}
+    buffers = {plan.streams[s].buffer for s in (*op.inputs, *op.outputs)} | (
+        {op.buffer} if op.buffer >= 0 else set())
     return op.scratch_bytes + sum(plan.buffers[b].bytes for b in buffers)
 
 

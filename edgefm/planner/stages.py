@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgefm.network.program import Op
+from edgefm.network.program import Op, Program
 from edgefm.planner.arena import round_up
 from edgefm.planner.firing import Rows, Task, Trace, simulate
 from edgefm.planner.layout import Layout
 from edgefm.planner.target import Target
+from edgefm.planner.weight_tiles import firing_bytes, working_bytes
 
 _GRAIN = 256  # bytes of rows that are worth a firing of their own
 
@@ -117,11 +118,12 @@ def evaluate(layout: Layout, stage: Stage, target: Target) -> StageCost:
             live[g] = high * row
     ops = layout.program.ops[stage.first:stage.last]
     fired = np.bincount([t for t, _ in trace.firings], minlength=len(tasks))[-len(ops):]
-    weights = sum(int(n) * len(op.weights) for n, op in zip(fired, ops, strict=True))
-    return StageCost(stage, boundary, rings, live, scratch_bytes(ops), weights)
+    weights = sum(int(n) * firing_bytes(op) for n, op in zip(fired, ops, strict=True))
+    return StageCost(stage, boundary, rings, live, scratch_bytes(layout.program, ops), weights)
 
 
-def scratch_bytes(ops: Sequence[Op]) -> int:
-    """Working memory of a stage: the largest passing scratch and every accumulator's state."""
-    passing = max((op.scratch for op in ops if not op.accumulates), default=0)
-    return round_up(passing) + sum(round_up(op.scratch) for op in ops if op.accumulates)
+def scratch_bytes(program: Program, ops: Sequence[Op]) -> int:
+    """Working memory of a stage: the largest that passes, buffers of weights included, and every
+    accumulator's state."""
+    passing = max((working_bytes(program, op) for op in ops if not op.accumulates), default=0)
+    return passing + sum(round_up(op.scratch) for op in ops if op.accumulates)

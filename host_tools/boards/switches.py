@@ -16,13 +16,14 @@ OWN = frozenset({OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE})  # the
 
 
 def switches(needs: Needs) -> Mapping[str, int]:
-    """`{"EFM_WITH_CONV": 1, "EFM_WITH_PAD": 0, …}` for operators, codecs, caps
-    and quality maps."""
+    """`{"EFM_WITH_CONV": 1, "EFM_WITH_PAD": 0, …}` for operators, codecs, caps,
+    quality maps and coded weights."""
     operators = {f"EFM_WITH_{kind.name}": int(kind in needs.operators)
                  for kind in OpKind if kind not in OWN}
     codecs = {f"EFM_WITH_{codec.name.upper()}": int(codec.id in needs.codecs)
               for codec in CODECS.values() if codec.id != 0}
-    caps = {"EFM_WITH_CAPS": Feature.CAPPED, "EFM_WITH_TILES": Feature.QUALITY}
+    caps = {"EFM_WITH_CAPS": Feature.CAPPED, "EFM_WITH_TILES": Feature.QUALITY,
+            "EFM_WITH_WEIGHT_CODES": Feature.WEIGHT_CODES | Feature.WEIGHT_TILES}
     return {**operators, **codecs, **{name: int(bool(needs.features & feature))
                                       for name, feature in caps.items()}}
 

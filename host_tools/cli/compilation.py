@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgefm.api.progress import quantizing_runs
+from edgefm.compiler.coded_weights import RAW, WEIGHT_CODECS
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_model
 from edgefm.compiler.zoo_defaults import with_zoo_defaults
@@ -86,6 +87,14 @@ def add_compile_options(parser: argparse.ArgumentParser, *also: str) -> None:
     group.add_argument("--packing", metavar="NAME",
                        help="layout of weights for the target's kernels (default: the one with the "
                             "fewest bytes)")
+    group.add_argument("--weight-codec", choices=WEIGHT_CODECS, default=RAW,
+                       help="code of weights, which are then decoded into fast memory where they "
+                            "are used: raw (as they are, read in place; default), huffman, packed, "
+                            "or auto, tile by tile the shortest")
+    group.add_argument("--package", type=size, metavar="SIZE",
+                       help="the most bytes of the package, e.g. 1750000: weights are coded, and "
+                            "where that is not enough get coarser steps within a budget for loss "
+                            "(default: no limit)")
     group.add_argument("--objective", choices=("cost", "maps"), default="cost",
                        help="minimize the cost of all bytes (default), or feature-map bytes first")
     group.add_argument("--cut", default="auto", metavar="auto|ops|blocks|TENSOR,…",
@@ -112,7 +121,8 @@ def compile_options(arguments: argparse.Namespace, model: Path,
     options = CompileOptions(
         fast=arguments.fast, external=arguments.external, codec=arguments.codec,
         objective=arguments.objective, cut=arguments.cut, target=arguments.target,
-        packing=arguments.packing,
+        packing=arguments.packing, weight_codec=arguments.weight_codec,
+        package=arguments.package,
         calib=arguments.calib, preprocess=arguments.preprocess, geometry=arguments.geometry,
         labels=names,
         kl_budget=arguments.kl_budget, accuracy_budget=arguments.accuracy_budget,

@@ -71,6 +71,7 @@ def print_summary(info: PackageInfo) -> None:
     kinds = sorted({quality_text(m) for m in info.plan["maps"]} - {"even"})
     if kinds:
         fields["quality of stored maps"] = ", ".join(kinds)
+    fields.update(coded_weights_fields(info.plan))
     fields.update(removed_fields(info.removed))
     if info.rate:
         fields.update(rate_fields(info.rate))
@@ -133,3 +134,11 @@ def checked_fields(check: Mapping[str, Any]) -> dict[str, object]:
 def _tensor(tensor: object) -> dict[str, object]:
     names = ("name", "shape", "dtype", "scale", "zero_point")
     return {name: getattr(tensor, name) for name in names}
+
+
+def coded_weights_fields(plan: Mapping[str, Any]) -> dict[str, str]:
+    """Of a plan whose weights are coded: how many operators decode them, and how often."""
+    coded = plan.get("coded_weights")
+    return {} if not coded else {"coded weights": (
+        f"{coded['operators']} operators decode {coded['tiles']} tiles, {coded['kept']} of them "
+        "once per run, the others at each firing")}

@@ -29,7 +29,12 @@ from host_tools.cli.compilation import (
     is_package,
     load_package,
 )
-from host_tools.cli.inspect import quality_text, rate_fields, removed_fields
+from host_tools.cli.inspect import (
+    coded_weights_fields,
+    quality_text,
+    rate_fields,
+    removed_fields,
+)
 from host_tools.cli.output import print_fields, print_json, print_table
 from host_tools.cli.progress import progress_bar
 
@@ -68,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     print_fields({"network": info.name, "objective": plan["objective"],
                   **{word: size_text(plan[name]) for word, name in TOTALS.items()},
-                  **_moved_texts(plan, more),
+                  **coded_weights_fields(plan), **_moved_texts(plan, more),
                   **_hint(package.compiled, arguments.cut, more), "multiply-adds": plan["macs"],
                   **removed_fields(info.removed),
                   **(rate_fields(info.rate) if info.rate else {})})

@@ -52,7 +52,9 @@ enum {
     EFM_FEATURE_TEMPORAL = 8,
     EFM_FEATURE_PAIRED = 16,
     EFM_FEATURE_QUALITY = 32,
-    EFM_FEATURES = 63
+    EFM_FEATURE_WEIGHT_CODES = 128,
+    EFM_FEATURE_WEIGHT_TILES = 256,
+    EFM_FEATURES = 447
 };
 
 /* The features of this build. EXTERNAL also needs a port; CODED and PAIRED also need a codec. */
@@ -73,7 +75,7 @@ uint32_t efm_packings(void);
 const char *efm_kernels(void);
 
 /* The number of sections that this version knows; the most inputs, and the most outputs, of a network. */
-enum { EFM_SECTIONS = 18, EFM_MAX_ENDS = 32 };
+enum { EFM_SECTIONS = 19, EFM_MAX_ENDS = 32 };
 
 typedef struct efm_section {
     const uint8_t *at; /* null if the package has no such section */

@@ -15,7 +15,8 @@ const char *efm_version(void)
 uint32_t efm_features(void)
 {
     uint32_t without = (EFM_WITH_CAPS ? 0u : EFM_FEATURE_CAPPED) | (EFM_WITH_TILES ? 0u : EFM_FEATURE_QUALITY)
-                       | (EFM_HAS(TEMPORAL) ? 0u : EFM_FEATURE_TEMPORAL);
+                       | (EFM_HAS(TEMPORAL) ? 0u : EFM_FEATURE_TEMPORAL)
+                       | (EFM_WITH_WEIGHT_CODES ? 0u : EFM_FEATURE_WEIGHT_CODES | EFM_FEATURE_WEIGHT_TILES);
 
     return EFM_FEATURES & ~without;
 }

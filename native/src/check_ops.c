@@ -5,18 +5,25 @@
 #include "edgefm_bytes.h"
 #include "check.h"
 #include "kernels/kernel.h"
+#include "tiles/tiles.h"
 
-/* Tiles are raw and mapped; the packing is the operator's to judge. */
+/* Tiles are mapped; the packing of raw ones is the operator's to judge. */
 static efm_status check_tile(const efm_model *model, uint32_t index)
 {
     const uint8_t *at = efm_model_record(model, EFM_SECTION_TILES, index);
     uint32_t place = efm_load_le32(at + EFM_TILE_AT_MEMORY), packing = (uint32_t)at[EFM_TILE_AT_PACKING] << 8;
     uint32_t offset = efm_load_le32(at + EFM_TILE_AT_OFFSET), bytes = efm_load_le32(at + EFM_TILE_AT_BYTES);
-    if (place != packing || efm_load_le32(at + EFM_TILE_AT_TABLE) != 0) {
+    if (EFM_WITH_WEIGHT_CODES && at[EFM_TILE_AT_CODE] != EFM_WEIGHTS_RAW) {
+        efm_status status = efm_check_code(model, index);
+        if (status != EFM_OK) {
+            return status;
+        }
+    } else if (place != packing || efm_load_le32(at + EFM_TILE_AT_TABLE) != 0) {
         return EFM_BAD_FEATURE;
+    } else if (efm_load_le32(at + EFM_TILE_AT_RAW_BYTES) != bytes) {
+        return EFM_BAD_OPERATOR;
     }
-    if (offset % EFM_TILE_ALIGNMENT != 0 || efm_load_le32(at + EFM_TILE_AT_RAW_BYTES) != bytes
-        || !fits(offset, bytes, model->section[EFM_SECTION_WEIGHTS].bytes)) {
+    if (offset % EFM_TILE_ALIGNMENT != 0 || !fits(offset, bytes, model->section[EFM_SECTION_WEIGHTS].bytes)) {
         return EFM_BAD_OPERATOR;
     }
     return EFM_OK;
@@ -39,7 +46,7 @@ static efm_status check_op_ranges(const efm_model *model, uint32_t index)
         || !fits(efm_load_le32(at + EFM_OPERATOR_AT_TILES), tiles, efm_model_count(model, EFM_SECTION_TILES))) {
         return EFM_BAD_OPERATOR;
     }
-    if (tiles > 1) {
+    if (tiles > 1 && !EFM_WITH_WEIGHT_CODES) {
         return EFM_BAD_FEATURE;
     }
     uint32_t scratch = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH),
@@ -77,23 +84,6 @@ static efm_status check_mover(const efm_model *model, uint32_t index, const efm_
     return efm_check_cursor(model, index, op, rows);
 }
 
-/* A tile has all channels of its operator, or none where constants do not go by channel. */
-static int tile_fits(const efm_model *model, uint32_t index, uint32_t kind, const efm_op_args *args)
-{
-    const uint8_t *at = efm_model_record(model, EFM_SECTION_OPERATORS, index);
-    efm_tile_view tile;
-    uint32_t out = 0, in = 0;
-    if (kind == EFM_OP_CONV || kind == EFM_OP_DEPTHWISE) {
-        out = args->out->channels;
-        in = kind == EFM_OP_CONV ? args->in->channels : 1;
-    }
-    if (tiles_of(model, index) == 0) {
-        return 1;
-    }
-    efm_model_tile(model, efm_load_le32(at + EFM_OPERATOR_AT_TILES), &tile);
-    return (tile.first_out | tile.first_in) == 0 && tile.out == out && tile.in == in;
-}
-
 /* Bit i: packing i is one that this processor's kernels read; other operators know no packings. */
 static uint32_t packings_of(uint32_t kind)
 {
@@ -112,12 +102,11 @@ static efm_status check_compute(const efm_model *model, uint32_t index, const ef
     if (op->n_in == 0 || op->n_out == 0) {
         return EFM_BAD_OPERATOR;
     }
-    efm_status status = entry->check(args);
+    efm_status status = efm_check_tiles(model, index, entry, args);
     if (status != EFM_OK) {
         return status;
     }
-    if (!tile_fits(model, index, op->kind, args)
-        || op->rows != ((entry->flags & EFM_OP_ACCUMULATES) ? args->in : args->out)[0].height) {
+    if (op->rows != ((entry->flags & EFM_OP_ACCUMULATES) ? args->in : args->out)[0].height) {
         return EFM_BAD_OPERATOR;
     }
     if (entry->flags & EFM_OP_ACCUMULATES) {

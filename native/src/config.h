@@ -147,7 +147,7 @@
 #define EFM_WITH_TILES EFM_WITH_CAPS
 #endif
 
-/* Weights that are coded, beside those that are stored as they are. */
+/* Weights that are coded or in several tiles, beside those that are one tile and read in place. */
 #ifndef EFM_WITH_WEIGHT_CODES
 #define EFM_WITH_WEIGHT_CODES 1
 #endif

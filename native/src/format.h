@@ -62,7 +62,8 @@ enum {
     EFM_SECTION_SIGNATURE = 14,
     EFM_SECTION_CAPS = 15,
     EFM_SECTION_REFERENCES = 16,
-    EFM_SECTION_TILES = 17
+    EFM_SECTION_TILES = 17,
+    EFM_SECTION_WEIGHT_TABLES = 18
 };
 
 /* Record sizes of FORMAT.md, in bytes. */
@@ -140,6 +141,11 @@ enum {
     EFM_TILE_AT_FLAGS = 35,
     EFM_TILE_AT_TABLE = 36,
     EFM_TILE_AT_RESERVED = 38,
+};
+
+/* Flag of a tile. */
+enum {
+    EFM_TILE_KEPT = 1 /* decoded at its operator's first firing only */
 };
 
 enum {

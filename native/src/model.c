@@ -22,7 +22,8 @@ static const uint8_t RECORD_BYTES[EFM_SECTIONS] = {[EFM_SECTION_STREAMS] = EFM_S
                                                    [EFM_SECTION_SIGNATURE] = 1,
                                                    [EFM_SECTION_CAPS] = EFM_CAP_BYTES,
                                                    [EFM_SECTION_REFERENCES] = EFM_REFERENCE_BYTES,
-                                                   [EFM_SECTION_TILES] = EFM_TILE_BYTES};
+                                                   [EFM_SECTION_TILES] = EFM_TILE_BYTES,
+                                                   [EFM_SECTION_WEIGHT_TABLES] = EFM_WITH_WEIGHT_CODES};
 
 uint32_t efm_model_record_bytes(uint32_t section)
 {

@@ -19,6 +19,9 @@ typedef struct efm_tile_view {
     uint32_t first_out, out;  /* channels; 0 of operators without */
     uint32_t first_in, in;
     uint32_t packing;
+    uint32_t code;            /* EFM_WEIGHTS_* */
+    uint32_t flags;
+    uint32_t table;           /* 0, or one more than where its code's table is in WEIGHT_TABLES */
 } efm_tile_view;
 
 typedef struct efm_op_view {
@@ -129,6 +132,9 @@ static inline void efm_model_tile(const efm_model *model, uint32_t index, efm_ti
     tile->first_in = efm_load_le32(at + EFM_TILE_AT_FIRST_IN);
     tile->in = efm_load_le32(at + EFM_TILE_AT_IN);
     tile->packing = at[EFM_TILE_AT_PACKING];
+    tile->code = at[EFM_TILE_AT_CODE];
+    tile->flags = at[EFM_TILE_AT_FLAGS];
+    tile->table = efm_load_le16(at + EFM_TILE_AT_TABLE);
 }
 
 /* True when the map has a cap; without EFM_WITH_CAPS no package that is open has any. */

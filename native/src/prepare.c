@@ -6,6 +6,7 @@
 #include "edgefm_bytes.h"
 #include "model.h"
 #include "ops/convolution.h"
+#include "tiles/tiles.h"
 
 enum { TILE_ALIGNMENT = 64 };
 
@@ -19,8 +20,9 @@ static uint32_t own_tile(const efm_model *model, uint32_t index, uint8_t *to)
 {
     efm_op_view op;
     efm_rows rows[2];
+    efm_tiles tiles = efm_tiles_of(model, index);
     efm_model_op(model, index, &op);
-    if (op.kind != EFM_OP_CONV && op.kind != EFM_OP_DEPTHWISE) {
+    if ((op.kind != EFM_OP_CONV && op.kind != EFM_OP_DEPTHWISE) || efm_has_parts(model, &tiles)) {
         return 0;
     }
     for (uint32_t i = 0; i < 2; i++) {

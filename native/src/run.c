@@ -9,6 +9,7 @@
 #include "config.h"
 #include "memory/memory.h"
 #include "share.h"
+#include "tiles/tiles.h"
 
 typedef struct run {
     const efm_model *model;
@@ -194,9 +195,13 @@ static efm_status compute(const run *r, const efm_op_view *op, uint32_t index, u
             }
         }
     }
+#if EFM_WITH_WEIGHT_CODES
+    return efm_run_tiles(r->model, index, entry, r->host->workers, r->arena, &args, r->counters);
+#else
     efm_share(r->host->workers, entry, &args);
     r->counters->weight_read_bytes += op->weights_bytes;
     return EFM_OK;
+#endif
 }
 
 #if EFM_WITH_TAP

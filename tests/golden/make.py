@@ -22,6 +22,7 @@ import numpy as np
 from edgefm.codecs import CODECS
 from edgefm.codecs.quality import QualityKind, QualityMap, class_table, static_table
 from edgefm.codecs.shift import Cap
+from edgefm.codecs.weights import WeightCode
 from edgefm.compiler.choose_codec import code_maps
 from edgefm.compiler.map_storage import storage_for
 from edgefm.lower import lower
@@ -29,6 +30,7 @@ from edgefm.network.graph import Array, Graph, Node, Quant
 from edgefm.network.program import Stream
 from edgefm.ops import run_graph
 from edgefm.package.records import MAP, Section
+from edgefm.package.weight_tiles import with_tile_bytes
 from edgefm.package.write import Description, write_package
 from edgefm.planner import Plan, analyze, load_target, make_plan
 from edgefm.planner.build import build_plan
@@ -38,10 +40,12 @@ from edgefm.planner.stages import Stage
 from edgefm.runtime import Runtime
 from tests.golden.edit import Change, chain, header, record, replace, table
 from tests.golden.rules import BROKEN
+from tests.support.coded import calmed, coded, tiles_of
 from tests.support.networks import Network
 
 GOLDEN = Path(__file__).resolve().parent
 SEED = 1
+LEAST_TILE = 8  # bytes of weights, so that small networks have several
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,9 @@ class Good:
     page: int = 16
     refresh: int = 0
     paired: bool = False
+    weights: WeightCode = WeightCode.RAW
+    small_tiles: bool = False
     change: Change = lambda package: package
-
 
     @property
     def cap_for(self) -> Callable[[Stream], Cap] | None:
@@ -143,6 +148,20 @@ def sparse(width: int = 10, height: int = 12) -> Graph:
     """A map without zero points and one with many, which codecs are made for."""
     net = Network(7, name="sparse")
     return net.graph(net.conv(net.input(1, height, width, 3), 8, activation="relu"))
+
+
+def calm() -> Graph:
+    """Weights near zero, in convolutions whose channels make no even tiles."""
+    net = Network(11, name="calm")
+    x = net.conv(net.input(1, 9, 8, 3), 7, kernel=3, stride=2)
+    deep = net.depthwise(net.conv(x, 10, kernel=1), multiplier=2, activation="relu6")
+    return calmed(net.graph(net.dense(net.flat(net.conv(deep, 5)), 6), x))
+
+
+def parted() -> Graph:
+    """The same as small as it gets, for packages that break a rule."""
+    net = Network(12, name="parted")
+    return calmed(net.graph(net.conv(net.conv(net.input(1, 2, 2, 1), 2), 5, kernel=1)))
 
 
 def halved() -> Graph:
@@ -314,19 +333,24 @@ GOOD: Mapping[str, Good] = {
     "pairs": Good(lambda: sparse(height=11), cut="ops", codec="context", target="qspi-psram",
                   paired=True),
     "gf2_pairs": Good(sparse, cut="ops", codec="gf2", paired=True),
+    "tiles": Good(calm, one_stage=True, weights=WeightCode.HUFFMAN),
+    "tiles_few": Good(parted, one_stage=True, weights=WeightCode.HUFFMAN, small_tiles=True),
+    "tiles_packed": Good(calm, one_stage=True, weights=WeightCode.PACKED, small_tiles=True),
 }
 
 
 def compile_golden(good: Good) -> bytes:
     """The package; codecs learn from the very input that the golden is run on."""
     graph = good.graph()
-    layout = analyze(lower(graph))
-    plan = _plan(layout, good)
+    program = lower(graph)
+    layout = analyze(coded(program, good.weights) if good.weights else program)
+    with tiles_of(LEAST_TILE, grow=not good.small_tiles):
+        plan = with_tile_bytes(layout.program, _plan(layout, good))
     roomy = write_package(graph, layout.program, make_plan(layout, load_target(None)), {},
                           Description(""))
     samples = [[made_up(graph.tensors[t].shape, graph.tensors[t].dtype) for t in graph.inputs]]
-    coded = code_maps(layout.program, plan, good.codec, roomy, samples)
-    return good.change(write_package(graph, layout.program, plan, coded, Description("")))
+    maps = code_maps(layout.program, plan, good.codec, roomy, samples)
+    return good.change(write_package(graph, layout.program, plan, maps, Description("")))
 
 
 def _plan(layout: Layout, good: Good) -> Plan:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgefm.package.container import seal
@@ -17,9 +18,11 @@ from edgefm.package.records import (
     STREAM,
     TENSOR,
     TILE,
+    Feature,
     PackageHeader,
     ReservedFeature,
     Section,
+    Tile,
 )
 from tests.golden.edit import (
     Change,
@@ -197,7 +200,7 @@ HEADER_RULES = (
     Rule("checksum", "EFM_BAD_CHECKSUM", _unsealed(IO_BYTES, "I", 77)),
     Rule("weights_damaged", "EFM_BAD_CHECKSUM", _damaged(Section.WEIGHTS), when="verify"),
     Rule("names_damaged", "EFM_BAD_CHECKSUM", _damaged(Section.NAMES), when="verify"),
-    Rule("feature_reserved", "EFM_BAD_FEATURE", header("features", ReservedFeature.WEIGHT_TILES)),
+    Rule("feature_reserved", "EFM_BAD_FEATURE", header("features", ReservedFeature.SLICES)),
     Rule("feature_unknown", "EFM_BAD_FEATURE", header("features", 1 << 31)),
     Rule("header_reserved_set", "EFM_BAD_FEATURE", lambda p: put(p, HEADER.size - 4, "I", 1)),
     Rule("alignment_zero", "EFM_BAD_FEATURE", header("alignment", 0)),
@@ -468,6 +471,102 @@ TILE_RULES = (
 )
 
 
+def _op_of(several: bool, kind: int = CONVOLUTION) -> Callable[[bytes], int]:
+    """The number of the first operator of a kind with several tiles, or with one."""
+
+    def find(package: bytes) -> int:
+        rows = OPERATOR.iter_unpack(table(package)[Section.OPERATORS][1])
+        return next(i for i, row in enumerate(rows) if row[0] == kind and (row[8] > 1) == several)
+
+    return find
+
+
+def _parts(offset: int, kind: str, value: int, several: bool = True, tile: int = 0) -> Change:
+    """Replace a field of a tile of the first CONV with several tiles, or with one."""
+
+    def change(package: bytes) -> bytes:
+        operators = table(package)[Section.OPERATORS][1]
+        row = list(OPERATOR.iter_unpack(operators))[_op_of(several)(package)]
+        return _tile(offset, kind, value, row[7] + tile)(package)
+
+    return change
+
+
+def _parted(offset: int, value: int, several: bool = True) -> Change:
+    """The same of the operator."""
+    return lambda p: _operator(_op_of(several)(p), offset, "I", value)(p)
+
+
+def _tiles_buffer(offset: int, value: int) -> Change:
+    """The same of the buffer that it decodes into."""
+
+    def change(package: bytes) -> bytes:
+        operators = list(OPERATOR.iter_unpack(table(package)[Section.OPERATORS][1]))
+        return record(Section.BUFFERS, operators[_op_of(True)(package)][12], offset, "I", value)(
+            package)
+
+    return change
+
+
+def _features(value: int) -> Change:
+    return header("features", value)
+
+
+def _cut_short(package: bytes) -> bytes:
+    """The last byte of a tile's code is missing."""
+    sections = table(package)
+    row = list(OPERATOR.iter_unpack(sections[Section.OPERATORS][1]))[_op_of(True)(package)]
+    tile = Tile._make(list(TILE.iter_unpack(sections[Section.TILES][1]))[row[7]])
+    return _parts(4, "I", tile.bytes - 1)(package)
+
+
+BOTH = Feature.WEIGHT_CODES | Feature.WEIGHT_TILES
+WEIGHT_RULES = (
+    Rule("huffman_without_table", "EFM_BAD_CODEC", _parts(36, "H", 0), "tiles_few"),
+    Rule("tiles_with_a_gap", "EFM_BAD_OPERATOR", _parts(16, "I", 5, tile=1), "tiles_few"),
+    Rule("huffman_code_refused", "EFM_BAD_CODEC", _cut_short, "tiles_few", "run"),
+)
+MORE_WEIGHT_RULES = (  # alike; their tests build them
+    Rule("codes_without_feature", "EFM_BAD_FEATURE", _features(Feature.WEIGHT_TILES), "tiles_few"),
+    Rule("code_unknown", "EFM_BAD_FEATURE", _parts(34, "B", 3), "tiles_few"),
+    Rule("huffman_table_is_no_code", "EFM_BAD_CODEC",
+         replace(Section.WEIGHT_TABLES, lambda d: d[:5] + bytes([0x11]) * (len(d) - 5)),
+         "tiles_few"),
+    Rule("tile_shorter_than_its_table", "EFM_BAD_OPERATOR", _parts(4, "I", 8), "tiles_few"),
+    Rule("tiles_buffer_unknown", "EFM_BAD_OPERATOR", _parted(36, 1000), "tiles_few"),
+    Rule("tiles_buffer_too_small", "EFM_BAD_OPERATOR", _tiles_buffer(4, 4), "tiles_few"),
+    Rule("tiles_scratch_without_table", "EFM_BAD_OPERATOR", _parted(28, 2047), "tiles_few"),
+    Rule("tiles_without_feature", "EFM_BAD_FEATURE", _features(Feature.WEIGHT_CODES), "tiles_few"),
+    Rule("code_of_packing_halves", "EFM_BAD_FEATURE", _parts(33, "B", 1), "tiles_few"),
+    Rule("code_in_unknown_memory", "EFM_BAD_FEATURE", _parts(32, "B", 1), "tiles_few"),
+    Rule("code_with_unknown_flag", "EFM_BAD_FEATURE", _parts(35, "B", 2), "tiles_few"),
+    Rule("code_reserved_set", "EFM_BAD_FEATURE", _parts(38, "H", 1), "tiles_few"),
+    Rule("packed_with_table", "EFM_BAD_FEATURE", _parts(36, "H", 1), "tiles_packed"),
+    Rule("code_of_a_lut", "EFM_BAD_FEATURE",
+         chain(_features(BOTH), lambda p: _tile(34, "B", 2, _lut_tile(p))(p)), "operators"),
+    Rule("huffman_table_past_section", "EFM_BAD_CODEC", _parts(36, "H", 1000), "tiles_few"),
+    Rule("huffman_table_cut_short", "EFM_BAD_CODEC",
+         replace(Section.WEIGHT_TABLES, lambda d: d[:-1]), "tiles_few"),
+    Rule("huffman_tables_missing", "EFM_BAD_CODEC", without(Section.WEIGHT_TABLES), "tiles_few"),
+    Rule("coded_tile_past_section", "EFM_BAD_OPERATOR", _parts(0, "I", 1 << 16), "tiles_few"),
+    Rule("coded_tile_of_other_raw_bytes", "EFM_BAD_OPERATOR", _parts(8, "I", 1000), "tiles_few"),
+    Rule("kept_tile_of_several", "EFM_BAD_OPERATOR", _parts(35, "B", 1), "tiles_packed"),
+    Rule("tiles_of_more_outputs", "EFM_BAD_OPERATOR", _parts(20, "I", 2, tile=1), "tiles_few"),
+    Rule("tiles_of_fewer_outputs", "EFM_BAD_OPERATOR", _parted(20, 1), "tiles_few"),
+    Rule("tiles_of_later_inputs", "EFM_BAD_OPERATOR", _parts(24, "I", 1), "tiles_few"),
+    Rule("tiles_of_fewer_inputs", "EFM_BAD_OPERATOR", _parts(28, "I", 1), "tiles_few"),
+    Rule("tiles_buffer_of_two_slots", "EFM_BAD_OPERATOR",
+         chain(_tiles_buffer(8, 2), header("arena_bytes", 1 << 16)), "tiles_few"),
+    Rule("huffman_scratch_without_table", "EFM_BAD_OPERATOR", _parted(28, 2047, False),
+         "tiles_few"),
+)
+
+
+def _lut_tile(package: bytes) -> int:
+    rows = OPERATOR.iter_unpack(table(package)[Section.OPERATORS][1])
+    return int(next(row[7] for row in rows if row[0] == LUT))
+
+
 def _of(kind: int, offset: int, value: bytes, section: Section = Section.WEIGHTS) -> Change:
     """Replace bytes of the first operator of a kind: in its tile, or its parameters."""
 
@@ -591,8 +690,10 @@ LARGE_RULES = (
          replace(Section.CAPS, lambda d: d[:CAP.size] * 65536), "pool"),
     Rule("operators_too_many", "EFM_BAD_SECTION",
          replace(Section.OPERATORS, lambda d: d[:OPERATOR.size] * 65536)),
+    *MORE_WEIGHT_RULES,
 )
 
 BROKEN = (*HEADER_RULES, *SECTION_RULES, *BUFFER_RULES, *STREAM_RULES, *MAP_RULES, *POOL_RULES,
           *TENSOR_RULES, *OPERATOR_RULES, *CONVOLUTION_RULES, *GATHER_RULES, *TILE_RULES,
+          *WEIGHT_RULES,
           *CODEC_RULES, *REFERENCE_RULES, *SCHEDULE_RULES)

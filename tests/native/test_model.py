@@ -26,7 +26,8 @@ Program = Callable[[str], Path]
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SAMPLED = {"outside": 7, "rings": 101, "mixed": 101, "ends": 29, "detector": 601, "float": 41,
            "operators": 211, "overlapped": 101, "context": 31, "lossless": 101, "ebpc": 31,
-           "rle": 31, "zvc": 31}  # every 31st change, say
+           "rle": 31, "zvc": 31, "tiles": 31,
+           "tiles_packed": 31}  # every 31st change, say
 
 
 def good(name: str) -> bytes:
@@ -94,10 +95,11 @@ def test_thirty_two_inputs_are_not_too_many(native_program: Program, tmp_path: P
 # -- damage ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["example", "tiles_few"])
 def test_every_truncation_and_every_single_byte_change_of_a_small_package_is_safe(
-        native_program: Program, tmp_path: Path) -> None:
-    package = without(Section.META)(good("example"))
-    [line] = run(native_program("mutate"), 1, stored(tmp_path, {"example": package}))
+        name: str, native_program: Program, tmp_path: Path) -> None:
+    package = without(Section.META)(good(name))
+    [line] = run(native_program("mutate"), 1, stored(tmp_path, {"a": package}))
     refused, stopped, ran = map(int, line.split())
     assert refused + stopped + ran > 255 * len(package)
     assert refused > ran > stopped > 0  # all three ends were met

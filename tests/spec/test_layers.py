@@ -41,9 +41,10 @@ NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("edgefm.h",),
     ("model", "build"),
     ("check.h", "cursor.h"),
-    ("caps", "page_pool"),
+    ("caps", "page_pool", "share"),
+    ("tiles",),
     ("check_container", "check_memory", "check_maps", "check_ends", "check_ops"),
-    ("check", "memory", "share"),
+    ("check", "memory"),
     ("prepare", "run"),
     ("ports",),
 )
@@ -178,7 +179,7 @@ def test_native_includes_point_down(root: Path) -> None:
 
 def _native_names(path: Path) -> tuple[str, ...]:
     """What a native file may be called in the table: its room, or its name and its stem."""
-    rooms = ("kernels", "codecs", "ops", "ports", "weights")
+    rooms = ("kernels", "codecs", "ops", "ports", "weights", "tiles")
     inside = path.parts[len(path.parts) - path.parts[::-1].index("native"):]
     room = next((name for name in rooms if name in inside), None)
     return (room,) if room else (path.name, path.stem)

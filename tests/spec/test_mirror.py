@@ -105,6 +105,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "tests/native/kernels/test_elements.py": ("native/src/kernels/elements/*",),
     "tests/native/memory/test_memory.py": (
         "native/src/memory/*", "native/src/codecs/shift.*", "native/src/codecs/tiles.*"),
+    "tests/edgefm/package/test_weight_tiles.py": ("native/src/tiles/*",),
     "tests/native/test_model.py": ("native/src/check*.*",),
     "tests/spec/test_format.py": ("edgefm/package/records.py", "edgefm/planner/arena.py",
                                   "native/src/format.h"),

@@ -17,6 +17,9 @@ typedef struct efm_op_args {
     const uint8_t *weights;  /* the operator's weight section; any alignment */
     uint32_t weights_bytes;
     uint32_t packing;        /* of those weights: EFM_PACKING_* */
+#if EFM_WITH_WEIGHT_CODES
+    const int8_t *decoded;   /* where the weights are that are not behind their table, or null */
+#endif
     const uint8_t *own;      /* or the tile in the kernel's own packing, where efm_model_prepare() made one */
     const efm_rows *in;      /* [n_in] */
     uint32_t n_in;

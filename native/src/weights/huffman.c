@@ -14,7 +14,7 @@
 
 enum { PAIR = 2 * EFM_WEIGHTS_LONGEST, TOO_LONG = 31, WORD = 32 };
 enum { AHEAD = 6 };   /* bytes from a bit's byte that two words from there and PAIR bits on may touch */
-enum { MASK = EFM_WEIGHTS_ENTRIES - 1, ESCAPED_BITS = 8 };
+enum { MASK = EFM_WEIGHTS_ENTRIES - 1, LENGTH = 31, ESCAPED_BITS = 8 };
 enum { NO_CODE, ESCAPE, RUN_8, RUN_32, RUN_128, SPECIALS = RUN_128 };
 enum { SPECIAL_LENGTHS = 0, FIRST_VALUE = 2, VALUES = 3, FORM = 4, HEAD = 5, MIRRORED = 1 };   /* bytes of a record */
 
@@ -33,7 +33,7 @@ static inline uint32_t decode_pair(const uint16_t *table, const uint8_t *coded, 
     uint32_t first = table[word & MASK], second;
 
     to[0] = (int8_t)first;
-    second = table[word >> (first >> 8) & MASK];
+    second = table[word >> (first >> 8 & LENGTH) & MASK];
     to[1] = (int8_t)second;
     return (first >> 8) + (second >> 8);
 }
@@ -88,8 +88,8 @@ static int decode_symbol(decoder *d)
         return 1;
     }
     length = entry & 15;
-    run = runs[kind];
-    if (kind == NO_CODE || run > (uint32_t)(d->end - d->to)) {
+    run = kind <= SPECIALS ? runs[kind] : 0;
+    if (run == 0 || run > (uint32_t)(d->end - d->to)) {
         return 0;
     }
     memset(d->to, kind == ESCAPE ? (int)(word >> length & 255) : 0, run);
@@ -132,14 +132,29 @@ static uint32_t entry_of(const uint8_t *record, uint32_t i, uint32_t length)
                         : length << 8 | ((record[FIRST_VALUE] + i - SPECIALS) & 255);
 }
 
+/* Lengths of values that a record has. */
+static uint32_t stored_of(const uint8_t *record)
+{
+    return record[FORM] == MIRRORED ? (record[VALUES] + 1u) / 2 + 1 : record[VALUES] + 1u;
+}
+
+uint32_t efm_weights_record_bytes(const uint8_t *record, uint32_t most)
+{
+    uint32_t bytes = most < HEAD ? 0 : HEAD + (stored_of(record) + 1) / 2;
+
+    return bytes <= most ? bytes : 0;
+}
+
 /* The number of symbols, or 0 for a record of another size or form, or whose values pass 127. */
 static uint32_t symbols_of(const uint8_t *record, uint32_t bytes)
 {
-    uint32_t values = bytes < HEAD ? 0 : record[VALUES] + 1u;
-    uint32_t mirrored = values != 0 && record[FORM] == MIRRORED, stored = mirrored ? values / 2 + 1 : values;
+    if (bytes == 0 || bytes != efm_weights_record_bytes(record, bytes)) {
+        return 0;
+    }
+    uint32_t values = record[VALUES] + 1u, mirrored = record[FORM] == MIRRORED, stored = stored_of(record);
 
-    if (values == 0 || bytes != HEAD + (stored + 1) / 2 || (record[FIRST_VALUE] ^ 128u) + values > 256
-        || (stored % 2 != 0 && record[bytes - 1] >> 4 != 0) || (mirrored ? values % 2 == 0 : record[FORM] != 0)) {
+    if ((record[FIRST_VALUE] ^ 128u) + values > 256 || (stored % 2 != 0 && record[bytes - 1] >> 4 != 0)
+        || (mirrored ? values % 2 == 0 : record[FORM] != 0)) {
         return 0;
     }
     return SPECIALS + values;
@@ -161,6 +176,13 @@ static int count_lengths(const uint8_t *record, uint32_t symbols, uint32_t *coun
         count[length]++;
     }
     return room < EFM_WEIGHTS_ENTRIES;
+}
+
+efm_status efm_weights_check_record(const uint8_t *record, uint32_t bytes)
+{
+    uint32_t symbols = symbols_of(record, bytes), count[16] = {0};
+
+    return symbols != 0 && count_lengths(record, symbols, count) ? EFM_OK : EFM_BAD_CODEC;
 }
 
 static uint32_t reversed(uint32_t code, uint32_t bits)
@@ -218,6 +240,18 @@ efm_status efm_weights_check_table(const uint16_t *table)
 }
 
 #else
+
+uint32_t efm_weights_record_bytes(const uint8_t *record, uint32_t most)
+{
+    (void)record, (void)most;
+    return 0;
+}
+
+efm_status efm_weights_check_record(const uint8_t *record, uint32_t bytes)
+{
+    (void)record, (void)bytes;
+    return EFM_BAD_FEATURE;
+}
 
 efm_status efm_weights_build_table(const uint8_t *record, uint32_t bytes, uint16_t *table)
 {

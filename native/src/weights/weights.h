@@ -17,6 +17,12 @@ enum {
     EFM_WEIGHTS_MOST_BYTES = 1 << 26                  /* of a tile, coded or not */
 };
 
+/* Bytes of the record that begins at `record`, of which `most` are there; 0 when they are too few. */
+uint32_t efm_weights_record_bytes(const uint8_t *record, uint32_t most);
+
+/* Refuses a record that no encoder writes. */
+efm_status efm_weights_check_record(const uint8_t *record, uint32_t bytes);
+
 /* Fills table[EFM_WEIGHTS_ENTRIES] from a record of code lengths; EFM_BAD_CODEC for one that no encoder writes. */
 efm_status efm_weights_build_table(const uint8_t *record, uint32_t bytes, uint16_t *table);
 

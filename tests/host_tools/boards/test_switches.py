@@ -10,7 +10,7 @@ from edgefm.errors import BadInput
 from edgefm.package.read import read_needs
 from host_tools.boards.switches import only, switches
 
-NOT_CHOSEN = {"EFM_WITH_TAP", "EFM_WITH_PREPARE", "EFM_WITH_WEIGHT_CODES", "EFM_WITH_WORKERS"}
+NOT_CHOSEN = {"EFM_WITH_TAP", "EFM_WITH_PREPARE", "EFM_WITH_WORKERS"}
 
 
 def test_every_operator_and_codec_of_the_runtime_has_its_switch(root):

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tiles.h"
+
+#include <string.h>
+
+#include "../kernels/table.h"
+#include "../share.h"
+
+#if EFM_WITH_WEIGHT_CODES
+
+uint32_t efm_tile_head(const efm_tile_view *tile)
+{
+    return EFM_TABLE_HEAD_BYTES + EFM_CHANNEL_BYTES * tile->out;
+}
+
+/* Rows of `count` channels from channel `first` on. */
+static void take_channels(efm_rows *rows, uint32_t first, uint32_t count)
+{
+    rows->base = rows->base == NULL ? NULL : rows->base + first;
+    rows->channels = count;
+}
+
+void efm_part_of(const efm_op_args *whole, const efm_op_class *entry, const efm_tile_view *tile, uint32_t table,
+                 efm_part *part)
+{
+    uint32_t multiplier = whole->out->channels / whole->in->channels;
+    part->args = *whole;
+    part->in = *whole->in;
+    part->out = *whole->out;
+    part->args.in = &part->in;
+    part->args.out = &part->out;
+    part->args.weights = tile->at;
+    part->args.weights_bytes = tile->raw_bytes;
+    part->args.packing = tile->packing;
+    part->args.scratch = whole->scratch == NULL ? NULL : whole->scratch + table;
+    part->args.scratch_bytes -= table;
+    take_channels(&part->out, tile->first_out, tile->out);
+    if (entry->id == EFM_OP_DEPTHWISE && multiplier != 0) {
+        take_channels(&part->in, tile->first_out / multiplier, tile->out / multiplier);
+    }
+}
+
+/* A firing of an operator that has parts. */
+typedef struct parts {
+    const efm_model *model;
+    const efm_op_class *entry;
+    const efm_op_args *args;
+    const efm_workers *workers;
+    uint8_t *arena;
+    efm_tiles tiles;
+    uint32_t built; /* the tile's `table` that is in scratch, 0: none */
+} parts;
+
+static efm_status build_table(parts *p, uint32_t number)
+{
+    const efm_section *tables = &p->model->section[EFM_SECTION_WEIGHT_TABLES];
+    const uint8_t *record = tables->at + number - 1;
+    if (number == p->built) {
+        return EFM_OK;
+    }
+    p->built = number;
+    return efm_weights_build_table(record, efm_weights_record_bytes(record, tables->bytes - (number - 1)),
+                                   (uint16_t *)(void *)p->args->scratch);
+}
+
+static efm_status decode(parts *p, const efm_tile_view *tile, int8_t *to)
+{
+    uint32_t head = efm_tile_head(tile);
+    efm_status status = tile->code == EFM_WEIGHTS_HUFFMAN ? build_table(p, tile->table) : EFM_OK;
+    if (status != EFM_OK) {
+        return status;
+    }
+    return efm_weights_decode(tile->code, (const uint16_t *)(const void *)p->args->scratch, tile->at + head,
+                              tile->bytes - head, to, tile->raw_bytes - head);
+}
+
+/* Runs the kernel on one tile; *read becomes the bytes of it that were read. Not inlined, so that operators without
+   parts do without its stack. */
+static __attribute__((noinline)) efm_status fire_part(parts *p, uint32_t index, uint32_t *read)
+{
+    efm_status status = EFM_OK;
+    efm_tile_view tile;
+    efm_part part;
+    efm_model_tile(p->model, index, &tile);
+    efm_part_of(p->args, p->entry, &tile, efm_tiles_table(&p->tiles), &part);
+    *read = tile.bytes;
+    if (tile.code != EFM_WEIGHTS_RAW) {
+        int8_t *to =
+            (int8_t *)p->arena
+            + efm_load_le32(efm_model_record(p->model, EFM_SECTION_BUFFERS, p->tiles.buffer) + EFM_BUFFER_AT_OFFSET);
+        part.args.decoded = to;
+        if ((tile.flags & EFM_TILE_KEPT) && p->args->first > 0) {
+            *read = efm_tile_head(&tile);
+        } else {
+            status = decode(p, &tile, to);
+        }
+    }
+    if (status == EFM_OK) {
+        efm_share(p->workers, p->entry, &part.args);
+    }
+    return status;
+}
+
+efm_status efm_run_tiles(const efm_model *model, uint32_t op, const efm_op_class *entry, const efm_workers *workers,
+                         uint8_t *arena, const efm_op_args *args, efm_counters *counters)
+{
+    parts p = {model, entry, args, workers, arena, efm_tiles_of(model, op), 0};
+    if (!efm_has_parts(model, &p.tiles)) {
+        efm_share(workers, entry, args);
+        counters->weight_read_bytes += args->weights_bytes;
+        return EFM_OK;
+    }
+    efm_status status = EFM_OK;
+    for (uint32_t i = 0, read; status == EFM_OK && i < p.tiles.count; i++) {
+        status = fire_part(&p, p.tiles.first + i, &read);
+        counters->weight_read_bytes += read;
+    }
+    return status;
+}
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operators and their tiles. Where these are more than one, or coded, each is the operator over again, for its output
+ * channels. */
+#ifndef EFM_TILES_H
+#define EFM_TILES_H
+
+#include "../model.h"
+#include "../weights/weights.h"
+
+enum { EFM_WEIGHT_TABLE_BYTES = 2 * EFM_WEIGHTS_ENTRIES /* of scratch, to decode huffman */ };
+
+/* Tiles first .. first + count - 1 of TILES, and the number of the buffer that coded ones are decoded into. */
+typedef struct efm_tiles {
+    uint32_t first, count;
+    uint32_t buffer;
+} efm_tiles;
+
+static inline efm_tiles efm_tiles_of(const efm_model *model, uint32_t op)
+{
+    const uint8_t *at = efm_model_record(model, EFM_SECTION_OPERATORS, op);
+    return (efm_tiles){efm_load_le32(at + EFM_OPERATOR_AT_TILES), efm_load_le32(at + EFM_OPERATOR_AT_N_TILES),
+                       efm_load_le32(at + EFM_OPERATOR_AT_LINK)};
+}
+
+/* False for an operator without a tile or with one that is read in place. */
+static inline int efm_has_parts(const efm_model *model, const efm_tiles *tiles)
+{
+    return tiles->count > 1
+           || (tiles->count == 1
+               && efm_model_record(model, EFM_SECTION_TILES, tiles->first)[EFM_TILE_AT_CODE] != EFM_WEIGHTS_RAW);
+}
+
+/* Bytes at the front of an operator's scratch that are not its kernel's. A single tile is decoded before the kernel
+   needs any. */
+static inline uint32_t efm_tiles_table(const efm_tiles *tiles)
+{
+    return tiles->count > 1 ? EFM_WEIGHT_TABLE_BYTES : 0;
+}
+
+/* Whether tiles are ranges of output channels. */
+static inline int efm_goes_by_channel(const efm_op_class *entry)
+{
+    return entry->id == EFM_OP_CONV || entry->id == EFM_OP_DEPTHWISE;
+}
+
+/* A CONV or DEPTHWISE as it is for one of its tiles; `args` refers to the rows beside it. */
+typedef struct efm_part {
+    efm_op_args args;
+    efm_rows in, out;
+} efm_part;
+
+/* `table` of efm_tiles_table(), which scratch has room for. */
+void efm_part_of(const efm_op_args *whole, const efm_op_class *entry, const efm_tile_view *tile, uint32_t table,
+                 efm_part *part);
+
+/* Bytes in front of a tile's weights. */
+uint32_t efm_tile_head(const efm_tile_view *tile);
+
+/* Fires an operator, tile by tile where it has parts, and counts what is read of them. */
+EFM_MUST_CHECK efm_status efm_run_tiles(const efm_model *model, uint32_t op, const efm_op_class *entry,
+                                        const efm_workers *workers, uint8_t *arena, const efm_op_args *args,
+                                        efm_counters *counters);
+
+#endif
