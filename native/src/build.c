@@ -16,7 +16,8 @@ uint32_t efm_features(void)
 {
     uint32_t without = (EFM_WITH_CAPS ? 0u : EFM_FEATURE_CAPPED) | (EFM_WITH_TILES ? 0u : EFM_FEATURE_QUALITY)
                        | (EFM_HAS(TEMPORAL) ? 0u : EFM_FEATURE_TEMPORAL)
-                       | (EFM_WITH_WEIGHT_CODES ? 0u : EFM_FEATURE_WEIGHT_CODES | EFM_FEATURE_WEIGHT_TILES);
+                       | (EFM_WITH_WEIGHT_CODES ? 0u : EFM_FEATURE_WEIGHT_CODES | EFM_FEATURE_WEIGHT_TILES)
+                       | (EFM_HAS_CODECS ? 0u : EFM_FEATURE_CODED | EFM_FEATURE_PAIRED | EFM_FEATURE_CAPPED);
 
     return EFM_FEATURES & ~without;
 }

@@ -94,7 +94,7 @@ efm_status efm_check_cursor(const efm_model *model, uint32_t index, const efm_op
     if (!are_rows_of(model, &map, rows) || (op->kind == EFM_OP_STORE && map.store != index)) {
         return EFM_BAD_OPERATOR;
     }
-    return map.codec == 0 ? EFM_OK : check_codec(model, op, &map, rows);
+    return efm_model_is_coded(&map) ? check_codec(model, op, &map, rows) : EFM_OK;
 }
 
 /* A map in external memory; rows of a capped one may be stored in less than they have. */
@@ -185,7 +185,7 @@ static efm_status check_map(const efm_model *model, uint32_t index)
     }
     efm_map_view map;
     efm_model_map(model, index, &map);
-    if (map.flags & ~(uint32_t)EFM_MAP_PAIRED) {
+    if ((map.flags & ~(uint32_t)EFM_MAP_PAIRED) != 0 || (!EFM_HAS_CODECS && (map.codec | map.flags) != 0)) {
         return EFM_BAD_FEATURE;
     }
     if (efm_model_is_paired(&map) && (map.codec == 0 || map.cap != 0 || map.reference != 0)) {
@@ -204,7 +204,7 @@ static efm_status check_map(const efm_model *model, uint32_t index)
     if (efm_model_is_pooled(model, &map) ? map.address != 0 || map.slot_bytes != 0 : !fits_outside(model, &map)) {
         return EFM_BAD_OPERATOR;
     }
-    if (map.codec != 0
+    if (efm_model_is_coded(&map)
         && (map.directory < efm_model_states_end(model)
             || !fits(map.directory, 2 * map.rows, efm_model_control_bytes(model)))) {
         return EFM_BAD_CODEC;

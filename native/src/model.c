@@ -236,12 +236,6 @@ uint32_t efm_model_code_buffers(const efm_model *model, const efm_map_view *map)
     return efm_model_is_pooled(model, map) ? 1 : efm_model_port_buffers(model);
 }
 
-int efm_model_is_pooled(const efm_model *model, const efm_map_view *map)
-{
-    return efm_model_is_capped(map)
-           && efm_model_record(model, EFM_SECTION_CAPS, map->cap - 1)[EFM_CAP_AT_PLACE] == EFM_PLACE_POOL;
-}
-
 /* -- inputs and outputs ----------------------------------------------------------------------- */
 
 static uint32_t count_kind(const efm_model *model, uint32_t kind)

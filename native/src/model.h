@@ -6,6 +6,7 @@
 #include "edgefm.h"
 #include "edgefm_bytes.h"
 #include "codecs/codec.h"
+#include "codecs/list.h"
 #include "config.h"
 #include "format.h"
 #include "ops/op.h"
@@ -137,10 +138,16 @@ static inline void efm_model_tile(const efm_model *model, uint32_t index, efm_ti
     tile->table = efm_load_le16(at + EFM_TILE_AT_TABLE);
 }
 
+/* True when rows of the map are coded; in a build without codecs no package that is open has such a map. */
+static inline int efm_model_is_coded(const efm_map_view *map)
+{
+    return EFM_HAS_CODECS && map->codec != EFM_CODEC_RAW;
+}
+
 /* True when the map has a cap; without EFM_WITH_CAPS no package that is open has any. */
 static inline int efm_model_is_capped(const efm_map_view *map)
 {
-    return EFM_WITH_CAPS && map->cap != 0;
+    return EFM_WITH_CAPS && EFM_HAS_CODECS && map->cap != 0;
 }
 
 /* True when the map is coded against the frame before; likewise with EFM_HAS(TEMPORAL). */
@@ -152,7 +159,7 @@ static inline int efm_model_refers(const efm_map_view *map)
 /* True when a row of the map is a pair of the stream's, side by side in each pixel. */
 static inline int efm_model_is_paired(const efm_map_view *map)
 {
-    return (map->flags & EFM_MAP_PAIRED) != 0;
+    return EFM_HAS_CODECS && (map->flags & EFM_MAP_PAIRED) != 0;
 }
 
 /* True when tiles of the cap's map have shifts of their own. */
@@ -167,7 +174,11 @@ static inline uint32_t efm_cap_tile(const efm_cap_view *cap, uint32_t width)
     return cap->tile != 0 ? cap->tile : width;
 }
 
-/* True when the map's rows are in the page pool. */
-int efm_model_is_pooled(const efm_model *model, const efm_map_view *map);
+/* True when the map's rows are in the page pool: only those of capped maps are. */
+static inline int efm_model_is_pooled(const efm_model *model, const efm_map_view *map)
+{
+    return efm_model_is_capped(map)
+           && efm_model_record(model, EFM_SECTION_CAPS, map->cap - 1)[EFM_CAP_AT_PLACE] == EFM_PLACE_POOL;
+}
 
 #endif

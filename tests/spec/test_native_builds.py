@@ -14,6 +14,11 @@ import pytest
 from cortex_m55 import run_on_cortex_m55
 from long_tests import some
 
+from edgefm.codecs import CODECS
+from edgefm.package.read import read_needs
+from edgefm.package.records import Feature
+from tests.golden.edit import header
+
 Need = Callable[[str], str]
 
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
@@ -125,6 +130,24 @@ def expected(root: Path, need: Need, tmp_path_factory: pytest.TempPathFactory) -
     report = _report(root, str(_selfcheck(root, need("gcc"), target)))
     assert all(line.startswith("EFM_OK ") for line in report.splitlines()), report
     return report
+
+
+def test_a_build_without_codecs_refuses_coded_maps_and_runs_the_rest(
+        root: Path, need: Need, tmp_path: Path, expected: str) -> None:
+    off = [f"-DEFM_WITH_{codec.name.upper()}=0" for codec in CODECS.values() if codec.id != 0]
+    target = _selfcheck(root, need("gcc"), tmp_path / "raw", "-g", *off,
+                        "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    packages = sorted((root / "tests/golden/good").glob("*.efm"))
+    features = [read_needs(package.read_bytes()).features for package in packages]
+    wanted = ["EFM_BAD_FEATURE" if needs & Feature.CODED else line
+              for needs, line in zip(features, expected.splitlines(), strict=True)]
+    assert _report(root, str(target)).splitlines() == wanted
+    hidden = tmp_path / "hidden.efm"  # coded or paired maps of which the header does not tell
+    for package, needs in zip(packages, features, strict=True):
+        if needs & Feature.CODED:
+            hidden.write_bytes(header("features", 0)(package.read_bytes()))
+            done = subprocess.run([target, hidden], text=True, capture_output=True, check=True)
+            assert done.stdout == "EFM_BAD_FEATURE\n", package.name
 
 
 @pytest.mark.parametrize("compiler", some(["clang", "gcc"], fast=1))

@@ -27,4 +27,9 @@ enum {
 #undef EFM_ID
 };
 
+/* Whether this build has any codec. */
+#define EFM_OR(id, name, class) || EFM_HAS(name)
+enum { EFM_HAS_CODECS = 0 EFM_CODECS(EFM_OR) };
+#undef EFM_OR
+
 #endif

@@ -72,7 +72,7 @@ static uint8_t *length_at(const efm_cursor *c, uint32_t y)
 
 static uint32_t row_length(const efm_cursor *c, uint32_t y)
 {
-    if (c->map.codec == 0) {
+    if (!efm_model_is_coded(&c->map)) {
         return c->map.row_bytes;
     }
     uint32_t bytes = efm_load_le16(length_at(c, y)),
@@ -143,7 +143,7 @@ static void add_to_run(const efm_cursor *c, int reads)
     if (!pooled) {
         *(reads ? &all->external_read_bytes : &all->external_write_bytes) += moved->bytes;
     }
-    if (c->map.codec == 0) { /* never in the pool */
+    if (!efm_model_is_coded(&c->map)) { /* never in the pool */
         return;
     }
     *(pooled ? &all->pool_bytes : &all->coded_bytes) += moved->bytes;
@@ -225,7 +225,7 @@ static int join(const efm_cursor *c, uint32_t y)
 
 static efm_status begin_row(const efm_cursor *c, uint32_t y)
 {
-    uint8_t *at = c->map.codec == 0 ? efm_row(c->rows, y) : code_buffer(c, y);
+    uint8_t *at = efm_model_is_coded(&c->map) ? code_buffer(c, y) : efm_row(c->rows, y);
     uint32_t bytes = row_length(c, y);
     return bytes == 0 ? EFM_BAD_CODEC : transfer(c, 1, y, at, bytes); /* directories of forged maps overlap */
 }
@@ -262,7 +262,7 @@ static efm_status load_row(const efm_cursor *c, uint32_t y, int ahead)
     if (status == EFM_OK && ahead && y + 1 < c->map.rows) {
         status = begin_row(c, y + 1);
     }
-    if (status == EFM_OK && c->map.codec != 0) {
+    if (status == EFM_OK && efm_model_is_coded(&c->map)) {
         status = decode_row(c, y);
     }
     return status;
@@ -344,12 +344,13 @@ static efm_status give_row(const efm_cursor *c, uint32_t y)
 static efm_status store_row(const efm_cursor *c, uint32_t y, int overlap)
 {
     efm_status status = EFM_OK;
-    if (c->map.codec != 0) {
+    if (efm_model_is_coded(&c->map)) {
         encode_row(c, y);
     }
     status = wait_pending(c);
     if (status == EFM_OK) {
-        status = transfer(c, 0, y, c->map.codec == 0 ? efm_row(c->rows, y) : code_buffer(c, y), row_length(c, y));
+        status =
+            transfer(c, 0, y, efm_model_is_coded(&c->map) ? code_buffer(c, y) : efm_row(c->rows, y), row_length(c, y));
     }
     if (status == EFM_OK && (!overlap || y + 1 == c->map.rows)) {
         status = wait_pending(c);
