@@ -40,7 +40,7 @@ static uint64_t products_of(const efm_op_class *entry, const efm_op_args *args)
     return channels * w.kernel_h * w.kernel_w * (entry->id == EFM_OP_CONV ? args->in[0].channels : 1);
 }
 
-/* How many parts a firing of so many units is worth. */
+/* How many parts a firing of `units` rows or pixels is worth. */
 static uint32_t parts_of(const efm_workers *workers, const efm_op_class *entry, const efm_op_args *args, uint32_t units)
 {
     const uint64_t pixels = (uint64_t)args->count * args->out[0].width;

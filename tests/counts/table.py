@@ -61,7 +61,7 @@ class Packages:
         self._made: dict[tuple[object, ...], Compiled] = {}
 
     def get(self, network: Counted, arena: int, processor: Processor) -> Compiled:
-        """The network for a processor and an arena of so many bytes."""
+        """The network for a processor and an arena of `arena` bytes."""
         key = network.name, arena, processor.target, processor.packing
         if key not in self._made:
             if network.name not in self._models:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From reset to main() on a RISC-V without an operating system: stack, .data and .bss. Interrupts are never taken; a
- * pending one ends the processor's sleep. A trap stops the firmware: the host is told that nobody answers. */
+ * pending one ends the processor's sleep. A trap stops the firmware: the host gets no answer. */
 #include <string.h>
 
 #include "riscv.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Part i belongs to thread i, so that the rows of one map that a thread has made are in its cache when it reads them
  * for the next. A part that its thread has not begun when the caller is done with its own, the caller takes over: a
- * thread that sleeps, or that the system has no time for, holds nobody up. Who waits spins for a while, because the
+ * thread that sleeps, or that the system has no time for, holds no other up. A thread that waits spins for a while, because the
  * next firing is about to come, and then sleeps. */
 #define _GNU_SOURCE
 #include "threads.h"
@@ -30,7 +30,7 @@ typedef struct helper {
 } helper;
 
 struct efm_threads {
-    _Atomic uint32_t open; /* bit i: nobody has begun part i of the job */
+    _Atomic uint32_t open; /* bit i: part i of the job is not begun */
     _Atomic uint32_t left; /* parts that are not made, of those after the first */
     _Atomic int ends;
     efm_work work;        /* the job; stays while parts are left */
@@ -76,7 +76,7 @@ static int spin(const efm_threads *t, condition *is_so, uint32_t part)
     return 0;
 }
 
-/* Whoever sleeps has said so before looking once more; whoever changes the condition looks for sleepers after it. */
+/* A thread says that it sleeps, then looks once more; the thread that changes the condition looks for sleepers after it. */
 static void wait_until(efm_threads *t, gate *g, condition *is_so, uint32_t part)
 {
     if (spin(t, is_so, part)) {
@@ -118,7 +118,7 @@ static int is_made(const efm_threads *t, uint32_t part)
     return atomic_load(&t->left) == 0;
 }
 
-/* Makes a part unless somebody has begun it. */
+/* Makes a part unless another thread has begun it. */
 static void make(efm_threads *t, uint32_t part)
 {
     if ((atomic_load(&t->open) & bit(part)) == 0 || (atomic_fetch_and(&t->open, ~bit(part)) & bit(part)) == 0) {
@@ -224,7 +224,7 @@ uint32_t efm_threads_count(const efm_threads *threads)
 void efm_threads_stop(efm_threads *threads)
 {
     if (threads == NULL || threads->process != getpid()) {
-        return; /* what a forked process has of them is nobody's */
+        return; /* a forked process has the memory but not the threads */
     }
     atomic_store(&threads->ends, 1);
     wake(&threads->posted);

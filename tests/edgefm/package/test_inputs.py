@@ -27,7 +27,8 @@ def test_a_subclass_cannot_pretend_another_shape() -> None:
 @pytest.mark.parametrize("data", [
     None, [[1, 2], [3, 4]], 5, "ab", b"abcd", memoryview(b"abcd"), np.int8(1),
     np.zeros((2, 3), np.int8), np.zeros((2, 2), np.uint8), np.zeros((2, 2), object),
-    np.zeros((2, 2), ">i4"), np.zeros((2, 2, 1), np.int8), np.zeros((), np.int8)], ids=repr)
+    np.zeros((2, 2), ">i4"), np.zeros((2, 2, 1), np.int8), np.zeros((), np.int8)],
+    ids=lambda given: f"{type(given).__name__}-{np.shape(given)}")
 def test_other_types_and_shapes_are_refused(data: object) -> None:
     with pytest.raises(BadInput, match=r"^x is .*, expected .*int8 \[2, 2\]$"):
         own_array(data, (2, 2), "int8", "x")

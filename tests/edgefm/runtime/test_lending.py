@@ -22,7 +22,8 @@ def test_a_buffer_that_may_change_is_copied() -> None:
 
 
 @pytest.mark.parametrize("data", [None, "efm", 3, [101], (101,), object(),
-                                  np.zeros(3, "datetime64[s]")], ids=repr)
+                                  np.zeros(3, "datetime64[s]")],
+                         ids=lambda data: type(data).__name__)
 def test_what_is_no_buffer_of_bytes_is_refused(data: object) -> None:
     with pytest.raises(BadInput, match=r"^x\.efm: got \w+, expected bytes$"):
         frozen_bytes(data, "x.efm")
