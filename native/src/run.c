@@ -11,13 +11,7 @@
 #include "share.h"
 #include "tiles/tiles.h"
 
-typedef struct run {
-    const efm_model *model;
-    const efm_host *host;
-    efm_counters *counters;
-    uint8_t *arena;
-    efm_rows *window; /* operands of the firing under way, in the arena */
-} run;
+typedef efm_running run;
 
 _Static_assert(sizeof(efm_rows) <= EFM_WINDOW_BYTES, "the control region's window is too small");
 
@@ -196,7 +190,7 @@ static efm_status compute(const run *r, const efm_op_view *op, uint32_t index, u
         }
     }
 #if EFM_WITH_WEIGHT_CODES
-    return efm_run_tiles(r->model, index, entry, r->host->workers, r->arena, &args, r->counters);
+    return efm_run_tiles(r, index, entry, &args);
 #else
     efm_share(r->host->workers, entry, &args);
     r->counters->weight_read_bytes += op->weights_bytes;

@@ -66,7 +66,7 @@ def is_package(model: bytes) -> bool:
 
 
 def opened(model: bytes, threads: int = 1) -> AbstractContextManager[Runtime | Reference]:
-    """A Runtime, of so many threads, or a Reference, by what the bytes are."""
+    """A Runtime, of `threads` threads, or a Reference, by what the bytes are."""
     return Runtime(model, threads=threads) if is_package(model) else Reference(model)
 
 

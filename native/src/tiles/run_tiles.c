@@ -42,18 +42,16 @@ void efm_part_of(const efm_op_args *whole, const efm_op_class *entry, const efm_
 
 /* A firing of an operator that has parts. */
 typedef struct parts {
-    const efm_model *model;
+    const efm_running *run;
     const efm_op_class *entry;
     const efm_op_args *args;
-    const efm_workers *workers;
-    uint8_t *arena;
     efm_tiles tiles;
     uint32_t built; /* the tile's `table` that is in scratch, 0: none */
 } parts;
 
 static efm_status build_table(parts *p, uint32_t number)
 {
-    const efm_section *tables = &p->model->section[EFM_SECTION_WEIGHT_TABLES];
+    const efm_section *tables = &p->run->model->section[EFM_SECTION_WEIGHT_TABLES];
     const uint8_t *record = tables->at + number - 1;
     if (number == p->built) {
         return EFM_OK;
@@ -81,13 +79,13 @@ static __attribute__((noinline)) efm_status fire_part(parts *p, uint32_t index, 
     efm_status status = EFM_OK;
     efm_tile_view tile;
     efm_part part;
-    efm_model_tile(p->model, index, &tile);
+    efm_model_tile(p->run->model, index, &tile);
     efm_part_of(p->args, p->entry, &tile, efm_tiles_table(&p->tiles), &part);
     *read = tile.bytes;
     if (tile.code != EFM_WEIGHTS_RAW) {
-        int8_t *to =
-            (int8_t *)p->arena
-            + efm_load_le32(efm_model_record(p->model, EFM_SECTION_BUFFERS, p->tiles.buffer) + EFM_BUFFER_AT_OFFSET);
+        int8_t *to = (int8_t *)p->run->arena
+                     + efm_load_le32(efm_model_record(p->run->model, EFM_SECTION_BUFFERS, p->tiles.buffer)
+                                     + EFM_BUFFER_AT_OFFSET);
         part.args.decoded = to;
         if ((tile.flags & EFM_TILE_KEPT) && p->args->first > 0) {
             *read = efm_tile_head(&tile);
@@ -96,24 +94,23 @@ static __attribute__((noinline)) efm_status fire_part(parts *p, uint32_t index, 
         }
     }
     if (status == EFM_OK) {
-        efm_share(p->workers, p->entry, &part.args);
+        efm_share(p->run->host->workers, p->entry, &part.args);
     }
     return status;
 }
 
-efm_status efm_run_tiles(const efm_model *model, uint32_t op, const efm_op_class *entry, const efm_workers *workers,
-                         uint8_t *arena, const efm_op_args *args, efm_counters *counters)
+efm_status efm_run_tiles(const efm_running *run, uint32_t op, const efm_op_class *entry, const efm_op_args *args)
 {
-    parts p = {model, entry, args, workers, arena, efm_tiles_of(model, op), 0};
-    if (!efm_has_parts(model, &p.tiles)) {
-        efm_share(workers, entry, args);
-        counters->weight_read_bytes += args->weights_bytes;
+    parts p = {run, entry, args, efm_tiles_of(run->model, op), 0};
+    if (!efm_has_parts(run->model, &p.tiles)) {
+        efm_share(run->host->workers, entry, args);
+        run->counters->weight_read_bytes += args->weights_bytes;
         return EFM_OK;
     }
     efm_status status = EFM_OK;
     for (uint32_t i = 0, read; status == EFM_OK && i < p.tiles.count; i++) {
         status = fire_part(&p, p.tiles.first + i, &read);
-        counters->weight_read_bytes += read;
+        run->counters->weight_read_bytes += read;
     }
     return status;
 }

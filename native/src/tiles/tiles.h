@@ -56,9 +56,17 @@ void efm_part_of(const efm_op_args *whole, const efm_op_class *entry, const efm_
 /* Bytes in front of a tile's weights. */
 uint32_t efm_tile_head(const efm_tile_view *tile);
 
+/* A run under way: the model, and what the caller lends. */
+typedef struct efm_running {
+    const efm_model *model;
+    const efm_host *host;
+    efm_counters *counters;
+    uint8_t *arena;
+    efm_rows *window; /* operands of the firing under way, in the arena */
+} efm_running;
+
 /* Fires an operator, tile by tile where it has parts, and counts what is read of them. */
-EFM_MUST_CHECK efm_status efm_run_tiles(const efm_model *model, uint32_t op, const efm_op_class *entry,
-                                        const efm_workers *workers, uint8_t *arena, const efm_op_args *args,
-                                        efm_counters *counters);
+EFM_MUST_CHECK efm_status efm_run_tiles(const efm_running *run, uint32_t op, const efm_op_class *entry,
+                                        const efm_op_args *args);
 
 #endif
