@@ -37,6 +37,7 @@ typedef struct efm_op_args {
     uint32_t scratch_bytes;
     uint32_t first;
     uint32_t count;
+    ...;
 } efm_op_args;
 int32_t check(int depthwise, const efm_op_args *args);
 void need(int depthwise, const efm_op_args *args, uint32_t y, uint32_t *low, uint32_t *high);

@@ -25,7 +25,7 @@ typedef struct { const uint8_t *params; uint32_t n_params; const uint8_t *weight
                  uint32_t weights_bytes, packing; const uint8_t *own;
                  const efm_rows *in; uint32_t n_in;
                  const efm_rows *out;
-                 uint32_t n_out; uint8_t *scratch; uint32_t scratch_bytes, first, count;
+                 uint32_t n_out; uint8_t *scratch; uint32_t scratch_bytes, first, count; ...;
                } efm_op_args;
 int op_check(uint32_t id, const efm_op_args *args);
 int op_accumulates(uint32_t id);
