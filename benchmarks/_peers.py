@@ -19,6 +19,9 @@ HEADER = ("processor", "network", "arena", "instructions", "external bytes", "we
           "package bytes", "peer", "ours / peer's")
 ROW = re.compile(r"(?P<processor>.+): (?P<network>\w+) in (?P<arena>\d+ KiB)")
 CYCLES = "cycles"
+BEST = "TFLM + CMSIS-NN"
+HEADLINE = {"mobilenet_v2": "MobileNetV2 1.0 224", "vww_96": "VWW-96",
+            "person_detect": "person detection", "resnet8": "ResNet-8", "kws": "keyword spotting"}
 
 Cells = tuple[object, ...]
 
@@ -44,6 +47,20 @@ def rows() -> Iterator[Cells]:
                row["external_bytes"], row["weight_bytes"], row["package_bytes"],
                ", ".join(f"{who} {value:,}" for who, value in others.items()) or "-",
                f"{row['instructions'] / best:.2f}" if best else "-")
+
+
+def headline() -> Iterator[str]:
+    """Millions of instructions on two processors, ours and a peer's, for people in a hurry."""
+    table = json.loads(COUNTS.read_text(encoding="utf-8"))["rows"]
+    yield ("| million instructions, 160 KiB | Cortex-M4 | TFLM + CMSIS-NN | Cortex-M55 | "
+           "TFLM + CMSIS-NN |")
+    yield "|---|---:|---:|---:|---:|"
+    for network, words in HEADLINE.items():
+        cells = (f"{value / 1e6:,.{0 if value > 5e7 else 1}f}"
+                 for processor in ("cortex-m4", "cortex-m55")
+                 for value in (table[f"{processor}: {network} in 160 KiB"]["instructions"],
+                               peers(processor, network)[BEST]))
+        yield f"| {words} | " + " | ".join(cells) + " |"
 
 
 def _published() -> tuple[str, ...]:

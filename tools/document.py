@@ -87,7 +87,8 @@ class Figures:
         """What makes each region."""
         return {"code-size": self.code_size, "code-totals": self.code_totals,
                 "switch-costs": self.switch_costs, "kernel-costs": self.kernel_costs,
-                "stack": self.stack, "agent-state": self.agent_state, "counts": self.counts}
+                "stack": self.stack, "agent-state": self.agent_state,
+                "counts": self.counts, "headline": self.headline}
 
     def code_size(self) -> str:
         """README: the runtime for one network and for all."""
@@ -140,6 +141,10 @@ class Figures:
     def counts(self) -> str:
         """RESULTS: counts beside peers'; from counts.json, which a test holds."""
         return "\n\n" + "".join(f"{line}\n" for line in _peers.lines()) + "\n"
+
+    def headline(self) -> str:
+        """README: the same of few networks on two processors."""
+        return "\n\n" + "".join(f"{line}\n" for line in _peers.headline()) + "\n"
 
     def _only(self, operators: frozenset[str]) -> int:
         off = {*listed("ops"), *listed("codecs"), *EXECUTOR} - operators
