@@ -47,8 +47,10 @@ def listed(name: str) -> tuple[str, ...]:
 class Build:
     """The runtime for a Cortex-M4 with any switches; a file is compiled again where they show."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *flags: str) -> None:
+        """`flags` are options of the compiler besides those of the size budgets."""
         self._folder = folder
+        self._flags = flags
 
     def linked(self, defines: Defines) -> int:
         """Bytes of code and constants that a program gets: unused sections are gone."""
@@ -62,10 +64,10 @@ class Build:
 
     def _object(self, source: Path, defines: Defines) -> Path:
         """A file's object, by what the preprocessor makes of it."""
-        options = [*FLAGS, f"-I{ROOT / 'native/include'}",
+        options = [*FLAGS, *self._flags, f"-I{ROOT / 'native/include'}",
                    *(f"-DEFM_{name}={value}" for name, value in defines.items())]
         text = self._run(*options, "-E", "-P", str(source))
-        digest = hashlib.sha256(f"{source}\n{text}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{source}\n{self._flags}\n{text}".encode()).hexdigest()
         target = self._folder / f"{digest}.o"
         if not target.exists():
             self._run(*options, "-c", str(source), "-o", str(target))
@@ -81,7 +83,8 @@ class Figures:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._build = Build(folder)
-        self._linked = cache(lambda off: self._build.linked({f"WITH_{name}": 0 for name in off}))
+        self._whole = Build(folder, "-flto")
+        self._linked = cache(lambda off: self._build.linked(_switched_off(off)))
 
     def regions(self) -> dict[str, Callable[[], str]]:
         """What makes each region."""
@@ -100,7 +103,8 @@ class Figures:
         return (f"\nEverything on is {self._linked(()):,} bytes with the compiler's soft-float "
                 f"helpers; everything off (container check and\nexecutor) "
                 f"{self._only(frozenset()):,}; the operators of MobileNetV2 without codecs "
-                f"{self._only(MOBILENET_V2):,}.\n")
+                f"{self._only(MOBILENET_V2):,}, with `-flto` "
+                f"{self._whole.linked(_switched_off(_all_but(MOBILENET_V2))):,}.\n")
 
     def switch_costs(self) -> str:
         """PORTING: what each switch takes with it, in columns."""
@@ -147,8 +151,15 @@ class Figures:
         return "\n\n" + "".join(f"{line}\n" for line in _peers.headline()) + "\n"
 
     def _only(self, operators: frozenset[str]) -> int:
-        off = {*listed("ops"), *listed("codecs"), *EXECUTOR} - operators
-        return self._linked(tuple(sorted(off)))
+        return self._linked(_all_but(operators))
+
+
+def _all_but(operators: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted({*listed("ops"), *listed("codecs"), *EXECUTOR} - operators))
+
+
+def _switched_off(names: tuple[str, ...]) -> Defines:
+    return {f"WITH_{name}": 0 for name in names}
 
 
 def _kb(size: int) -> str:

@@ -100,6 +100,23 @@ def test_the_default_board_runs_every_golden_package(start, root):
     assert not {"rice", "tans", "pairwise", "vectors"} & {*ran}  # left out for 64 KiB
 
 
+@pytest.mark.long
+def test_firmware_linked_as_one_gives_the_hosts_bytes(need, root, tmp_path, monkeypatch):
+    """-flto is what docs/PORTING.md has the smallest sizes with."""
+    monkeypatch.setenv("EDGEFM_BOARDS", str(tmp_path))
+    made = build.recipe("qemu-an386")
+    need(made.compiler)
+    need(emulator_of(made.flash["qemu"]))
+    board = flash(made.name, made.flash, build.build(made.name, flags=("-flto",)), tool="qemu",
+                  say=lambda line: None)
+    try:
+        with Device(open_transport(board.url)) as device:
+            for name in SMOKE:
+                check(device, root / f"tests/golden/good/{name}.efm")
+    finally:
+        running.stop(board)
+
+
 def answer_seconds(line):
     """How long a text command's answer takes; it ends with `m-ready`."""
     begin, got = time.monotonic(), b""
