@@ -4,6 +4,7 @@
 import importlib.util
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """The one marker: a test that a developer can wait for CI to run."""
     config.addinivalue_line("markers", "long: takes long and finds little that shorter tests miss")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell that starts tests behind it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

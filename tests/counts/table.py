@@ -66,7 +66,7 @@ class Packages:
         if key not in self._made:
             if network.name not in self._models:
                 self._models[network.name] = network.load()
-            options = CompileOptions(fast=arena, objective="maps", target=processor.target,
+            options = CompileOptions(fast=arena, target=processor.target,
                                      packing=processor.packing)
             self._made[key] = compile_loaded(self._models[network.name], options)
         return self._made[key]
