@@ -115,7 +115,7 @@ def native(native_lib: Callable[..., ModuleType]) -> ModuleType:
     sources = [path for path in sorted((ROOT / "native/src").rglob("*.c"))
                if path.parts[-2:] != ("kernels", "table.c")]
     return native_lib(CDEF, SOURCE,
-                      [*sources, ROOT / "native/ports/pc/pc.c"])
+                      [*sources, ROOT / "native/ports/pc/pc.c", ROOT / "native/ports/pc/threads.c"])
 
 
 def aligned(size: int) -> Any:

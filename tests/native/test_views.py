@@ -27,7 +27,7 @@ typedef struct { uint8_t *base; uint32_t row_stride, capacity, pixel_stride, hei
 typedef struct { uint32_t rows, row_bytes, type, scale_bits; int32_t zero_point; uint32_t rank;
                  uint32_t shape[4]; const uint8_t *name; uint32_t name_bytes; } efm_tensor;
 typedef struct { const uint8_t *at; uint32_t bytes, raw_bytes, crc, first_out, out, first_in, in,
-                 packing; } efm_tile_view;
+                 packing; ...; } efm_tile_view;
 void tile_of(const efm_model *model, uint32_t index, efm_tile_view *tile);
 void efm_model_op(const efm_model *model, uint32_t index, efm_op_view *op);
 void efm_model_map(const efm_model *model, uint32_t index, efm_map_view *map);

@@ -85,7 +85,10 @@ static inline EFM_TARGET void efm_conv_block(const efm_conv_call *call, const ef
 static inline EFM_TARGET void efm_conv_by_rows(const efm_conv_call *call, efm_dots *dots,
                                                efm_requantize_function *requantize)
 {
-    const efm_table table = efm_table_read(call->tile.table);
+    efm_table table = efm_table_read(call->tile.table);
+    if (call->flags & EFM_SUMS_TAKE) {
+        table.flags &= ~(uint32_t)EFM_TABLE_PROVED; /* sums that are taken over may be anything */
+    }
     for (uint32_t first = 0; first < call->tile.out; first += EFM_BLOCK) {
         uint32_t rows = call->tile.out - first < EFM_BLOCK ? call->tile.out - first : EFM_BLOCK;
         for (uint32_t p = 0; p < call->pixels; p += EFM_PAIR) {

@@ -91,13 +91,14 @@ def test_fewer_strips_need_larger_rings(layout: Layout) -> None:
     assert sizes == sorted(sizes) and sizes[0] < sizes[-1]
 
 
-def test_passing_scratch_is_shared_and_states_add_up() -> None:
+def test_passing_scratch_is_shared_and_states_add_up(layout: Layout) -> None:
     def op(scratch: int, accumulates: bool = False) -> Op:
         return Op(OpKind.CONV, "", (), (), scratch=scratch, accumulates=accumulates)
 
-    assert scratch_bytes([]) == 0
-    assert scratch_bytes([op(10), op(30), op(4)]) == 32
-    assert scratch_bytes([op(10), op(30, True), op(4, True)]) == 16 + 32 + 8
+    program = layout.program
+    assert scratch_bytes(program, []) == 0
+    assert scratch_bytes(program, [op(10), op(30), op(4)]) == 32
+    assert scratch_bytes(program, [op(10), op(30, True), op(4, True)]) == 16 + 32 + 8
 
 
 @pytest.mark.parametrize(("count", "multiple", "rounded"), [(0, 8, 0), (1, 8, 8), (8, 8, 8),
