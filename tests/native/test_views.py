@@ -12,7 +12,7 @@ from tests.support.document import layout, table
 
 CDEF = """
 typedef struct { const uint8_t *at; uint32_t bytes, count; } efm_section;
-typedef struct { const uint8_t *package; uint32_t bytes; efm_section section[18];
+typedef struct { const uint8_t *package; uint32_t bytes; efm_section section[19];
                  const uint8_t *prepared; } efm_model;
 typedef struct { uint16_t kind, packing; uint32_t n_in, n_out; const uint8_t *operands;
                  const uint8_t *params; uint32_t n_params; const uint8_t *weights;
