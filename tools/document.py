@@ -31,7 +31,7 @@ INCLUDES = ("native/include", "firmware/common")
 ROOTS = ("efm_run", "efm_model_open")
 MOBILENET_V2 = frozenset({"VIEW", "CONV", "DEPTHWISE", "ADD", "MEAN", "SOFTMAX"})
 EXECUTOR = ("CAPS", "TILES", "WEIGHT_CODES")  # switches of config.h
-PATH = ("run.c:efm_run", "ops/conv.c:conv_run", "kernels/dsp/conv.c:efm_dsp_conv",
+PATH = ("run.c:efm_run", "run.c:fire", "ops/conv.c:conv_run", "kernels/dsp/conv.c:efm_dsp_conv",
         "kernels/dsp/conv.c:make_channels")
 COLUMNS = 3
 

@@ -53,7 +53,7 @@ static efm_status check_codec(const efm_model *model, const efm_op_view *op, con
         return status;
     }
     uint32_t code = efm_model_code_bytes(model, map) * efm_model_code_buffers(model, map);
-    uint32_t state = codec->state_bytes(&args), left = op->scratch_bytes - EFM_CURSOR_BYTES;
+    uint32_t state = codec->state_bytes(&args), left = op->args.scratch_bytes - EFM_CURSOR_BYTES;
     uint32_t more = efm_model_is_paired(map) ? map->row_bytes : 0;
     if (efm_model_is_capped(map)) {
         efm_cap_view cap;
@@ -85,8 +85,8 @@ static int are_rows_of(const efm_model *model, const efm_map_view *map, const ef
 efm_status efm_check_cursor(const efm_model *model, uint32_t index, const efm_op_view *op, const efm_rows *rows)
 {
     const uint8_t *stream = efm_model_record(model, EFM_SECTION_STREAMS, efm_load_le16(op->operands));
-    if (op->link >= efm_model_count(model, EFM_SECTION_MAPS) || op->scratch_bytes < EFM_CURSOR_BYTES || !is_packed(rows)
-        || efm_load_le32(stream + EFM_STREAM_AT_OFFSET) != 0) {
+    if (op->link >= efm_model_count(model, EFM_SECTION_MAPS) || op->args.scratch_bytes < EFM_CURSOR_BYTES
+        || !is_packed(rows) || efm_load_le32(stream + EFM_STREAM_AT_OFFSET) != 0) {
         return EFM_BAD_OPERATOR;
     }
     efm_map_view map;

@@ -34,7 +34,7 @@ static uint32_t tiles_of(const efm_model *model, uint32_t op)
     return efm_load_le32(efm_model_record(model, EFM_SECTION_OPERATORS, op) + EFM_OPERATOR_AT_N_TILES);
 }
 
-static efm_status check_op_ranges(const efm_model *model, uint32_t index)
+static __attribute__((noinline)) efm_status check_op_ranges(const efm_model *model, uint32_t index)
 {
     const uint8_t *at = efm_model_record(model, EFM_SECTION_OPERATORS, index);
     uint32_t operands = (uint32_t)at[EFM_OPERATOR_AT_N_IN] + at[EFM_OPERATOR_AT_N_OUT];
@@ -67,14 +67,14 @@ static efm_status check_end(const efm_model *model, const efm_op_view *op, const
     if (status != EFM_OK || is_packed(rows)) {
         return status;
     }
-    return op->kind == EFM_OP_OUTPUT && op->scratch_bytes >= row_bytes(rows) ? EFM_OK : EFM_BAD_OPERATOR;
+    return op->kind == EFM_OP_OUTPUT && op->args.scratch_bytes >= row_bytes(rows) ? EFM_OK : EFM_BAD_OPERATOR;
 }
 
 /* The executor's own operators have one operand, no parameters, and no tiles. */
 static efm_status check_mover(const efm_model *model, uint32_t index, const efm_op_view *op, const efm_rows *rows)
 {
     int makes = op->kind == EFM_OP_INPUT || op->kind == EFM_OP_LOAD;
-    if (op->n_in != (makes ? 0u : 1u) || op->n_out != (makes ? 1u : 0u) || op->n_params != 0
+    if (op->args.n_in != (makes ? 0u : 1u) || op->args.n_out != (makes ? 1u : 0u) || op->args.n_params != 0
         || tiles_of(model, index) != 0 || op->rows != rows->height) {
         return EFM_BAD_OPERATOR;
     }
@@ -93,13 +93,14 @@ static uint32_t packings_of(uint32_t kind)
                                       : 1u << EFM_PACKING_ROWS;
 }
 
-static efm_status check_compute(const efm_model *model, uint32_t index, const efm_op_view *op, const efm_op_args *args)
+static efm_status check_compute(const efm_model *model, uint32_t index, const efm_op_view *op)
 {
+    const efm_op_args *args = &op->args;
     const efm_op_class *entry = efm_op_find(op->kind);
-    if (entry == NULL || op->packing >= EFM_PACKING_OWN || (packings_of(op->kind) >> op->packing & 1) == 0) {
+    if (entry == NULL || args->packing >= EFM_PACKING_OWN || (packings_of(op->kind) >> args->packing & 1) == 0) {
         return EFM_BAD_FEATURE;
     }
-    if (op->n_in == 0 || op->n_out == 0) {
+    if (args->n_in == 0 || args->n_out == 0) {
         return EFM_BAD_OPERATOR;
     }
     efm_status status = efm_check_tiles(model, index, entry, args);
@@ -110,7 +111,7 @@ static efm_status check_compute(const efm_model *model, uint32_t index, const ef
         return EFM_BAD_OPERATOR;
     }
     if (entry->flags & EFM_OP_ACCUMULATES) {
-        for (uint32_t i = 0; i < op->n_out; i++) {
+        for (uint32_t i = 0; i < args->n_out; i++) {
             if (args->out[i].capacity < args->out[i].height) {
                 return EFM_BAD_OPERATOR;
             }
@@ -127,15 +128,15 @@ static efm_status check_op(const efm_model *model, uint32_t index, efm_rows *row
     }
     efm_op_view op;
     efm_model_op(model, index, &op);
-    if (op.n_in + op.n_out == 0) {
+    if (op.args.n_in + op.args.n_out == 0) {
         return EFM_BAD_OPERATOR;
     }
-    for (uint32_t i = 0; i < op.n_in + op.n_out; i++) {
+    for (uint32_t i = 0; i < op.args.n_in + op.args.n_out; i++) {
         uint32_t stream = efm_load_le16(op.operands + 2 * i);
         if (stream >= efm_model_count(model, EFM_SECTION_STREAMS)) {
             return EFM_BAD_OPERATOR;
         }
-        if (i >= op.n_in && efm_model_producer(model, stream) != index) {
+        if (i >= op.args.n_in && efm_model_producer(model, stream) != index) {
             return EFM_BAD_OPERATOR;
         }
         efm_model_rows(model, stream, NULL, &rows[i]);
@@ -143,30 +144,22 @@ static efm_status check_op(const efm_model *model, uint32_t index, efm_rows *row
     if (op.kind >= EFM_OP_INPUT && op.kind <= EFM_OP_STORE) {
         return check_mover(model, index, &op, rows);
     }
-    efm_op_args args = {.params = op.params,
-                        .n_params = op.n_params,
-                        .weights = op.weights,
-                        .weights_bytes = op.weights_bytes,
-                        .packing = op.packing,
-                        .in = rows,
-                        .n_in = op.n_in,
-                        .out = rows + op.n_in,
-                        .n_out = op.n_out,
-                        .scratch_bytes = op.scratch_bytes};
-    return check_compute(model, index, &op, &args);
+    op.args.in = rows;
+    op.args.out = rows + op.args.n_in;
+    return check_compute(model, index, &op);
 }
 
 /* Every stream is among its producer's outputs, so that no operator waits for a stream that is never made. */
-static efm_status check_producers(const efm_model *model)
+static __attribute__((noinline)) efm_status check_producers(const efm_model *model)
 {
     for (uint32_t i = 0; i < efm_model_count(model, EFM_SECTION_STREAMS); i++) {
         efm_op_view op;
         efm_model_op(model, efm_model_producer(model, i), &op);
-        uint32_t k = op.n_in;
-        while (k < op.n_in + op.n_out && efm_load_le16(op.operands + 2 * k) != i) {
+        uint32_t k = op.args.n_in;
+        while (k < op.args.n_in + op.args.n_out && efm_load_le16(op.operands + 2 * k) != i) {
             k++;
         }
-        if (k == op.n_in + op.n_out) {
+        if (k == op.args.n_in + op.args.n_out) {
             return EFM_BAD_STREAM;
         }
     }

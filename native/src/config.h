@@ -117,6 +117,21 @@
 #define EFM_HAS_EXTRA 0
 #endif
 
+/* Where the compiler optimizes for size, it calls a function of a header that it does not inline in the one file that
+   defines EFM_SHARED_HERE; and one function of a file, EFM_SPLIT, serves calls of which each has else a copy. */
+#if defined(__OPTIMIZE_SIZE__) || defined(EFM_SHARED_HERE)
+#define EFM_SHARED inline
+#else
+#define EFM_SHARED static inline
+#endif
+#if !defined(__GNUC__)
+#define EFM_SPLIT static
+#elif defined(__OPTIMIZE_SIZE__)
+#define EFM_SPLIT static __attribute__((noinline))
+#else
+#define EFM_SPLIT static inline __attribute__((always_inline))
+#endif
+
 /* efm_model_prepare(): on where a kernel has a packing of its own. */
 #ifndef EFM_WITH_PREPARE
 #define EFM_WITH_PREPARE (EFM_KERNEL_X86 || EFM_KERNEL_NEON || EFM_HAS_EXTRA)

@@ -17,27 +17,27 @@ static inline int32_t efm_clamp(int32_t x, int32_t low, int32_t high)
 }
 
 /* x * 2^shift modulo 2^32 */
-static inline int32_t efm_shift_left(int32_t x, int32_t shift)
+EFM_SHARED int32_t efm_shift_left(int32_t x, int32_t shift)
 {
     return (int32_t)((uint32_t)x << shift);
 }
 
 /* x * 2^shift, saturating; 0 <= shift <= 31 */
-static inline int32_t efm_shift_left_saturating(int32_t x, int32_t shift)
+EFM_SHARED int32_t efm_shift_left_saturating(int32_t x, int32_t shift)
 {
     int64_t wide = (int64_t)x * ((int64_t)1 << shift);
     return wide > INT32_MAX ? INT32_MAX : wide < INT32_MIN ? INT32_MIN : (int32_t)wide;
 }
 
 /* a * b * 2^-31, rounded half up; saturates only for INT32_MIN * INT32_MIN */
-static inline int32_t efm_multiply_high(int32_t a, int32_t b)
+EFM_SHARED int32_t efm_multiply_high(int32_t a, int32_t b)
 {
     int64_t wide = ((int64_t)a * b + ((int64_t)1 << 30)) >> 31;
     return wide > INT32_MAX ? INT32_MAX : (int32_t)wide;
 }
 
 /* x * 2^-shift, rounded half away from zero; 0 <= shift <= 31 */
-static inline int32_t efm_round_shift(int32_t x, int32_t shift)
+EFM_SHARED int32_t efm_round_shift(int32_t x, int32_t shift)
 {
     int32_t mask = (int32_t)(((uint32_t)1 << shift) - 1);
     int32_t rest = x & mask;
@@ -46,7 +46,7 @@ static inline int32_t efm_round_shift(int32_t x, int32_t shift)
 }
 
 /* TFLite's MultiplyByQuantizedMultiplier: rounds in the product, and again in the shift. */
-static inline int32_t efm_requant_twice(int32_t x, int32_t multiplier, int32_t shift)
+EFM_SHARED int32_t efm_requant_twice(int32_t x, int32_t multiplier, int32_t shift)
 {
     int32_t left = shift > 0 ? shift : 0;
     int32_t right = shift > 0 ? 0 : -shift;

@@ -93,26 +93,26 @@ uint32_t efm_model_maps(const efm_model *model)
 void efm_model_op(const efm_model *model, uint32_t index, efm_op_view *op)
 {
     const uint8_t *at = efm_model_record(model, EFM_SECTION_OPERATORS, index);
+    efm_op_args *args = &op->args;
+    *args = (efm_op_args){0};
     op->kind = at[EFM_OPERATOR_AT_KIND];
-    op->n_in = at[EFM_OPERATOR_AT_N_IN];
-    op->n_out = at[EFM_OPERATOR_AT_N_OUT];
+    op->rows = efm_load_le32(at + EFM_OPERATOR_AT_ROWS);
+    op->link = efm_load_le32(at + EFM_OPERATOR_AT_LINK);
+    op->scratch = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH);
     op->operands = efm_model_record(model, EFM_SECTION_OPERANDS, efm_load_le32(at + EFM_OPERATOR_AT_OPERANDS));
-    op->params = efm_model_record(model, EFM_SECTION_PARAMS, efm_load_le32(at + EFM_OPERATOR_AT_PARAMS));
-    op->n_params = efm_load_le32(at + EFM_OPERATOR_AT_N_PARAMS);
-    op->weights = model->section[EFM_SECTION_WEIGHTS].at;
-    op->weights_bytes = 0;
-    op->packing = 0;
+    args->n_in = at[EFM_OPERATOR_AT_N_IN];
+    args->n_out = at[EFM_OPERATOR_AT_N_OUT];
+    args->params = efm_model_record(model, EFM_SECTION_PARAMS, efm_load_le32(at + EFM_OPERATOR_AT_PARAMS));
+    args->n_params = efm_load_le32(at + EFM_OPERATOR_AT_N_PARAMS);
+    args->scratch_bytes = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH_BYTES);
+    args->weights = model->section[EFM_SECTION_WEIGHTS].at;
     if (efm_load_le32(at + EFM_OPERATOR_AT_N_TILES) != 0) {
         efm_tile_view tile;
         efm_model_tile(model, efm_load_le32(at + EFM_OPERATOR_AT_TILES), &tile);
-        op->weights = tile.at;
-        op->weights_bytes = tile.raw_bytes;
-        op->packing = (uint16_t)tile.packing;
+        args->weights = tile.at;
+        args->weights_bytes = tile.raw_bytes;
+        args->packing = tile.packing;
     }
-    op->scratch = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH);
-    op->scratch_bytes = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH_BYTES);
-    op->rows = efm_load_le32(at + EFM_OPERATOR_AT_ROWS);
-    op->link = efm_load_le32(at + EFM_OPERATOR_AT_LINK);
 }
 
 uint32_t efm_model_op_rows(const efm_model *model, uint32_t index)
@@ -238,7 +238,7 @@ uint32_t efm_model_code_buffers(const efm_model *model, const efm_map_view *map)
 
 /* -- inputs and outputs ----------------------------------------------------------------------- */
 
-static uint32_t count_kind(const efm_model *model, uint32_t kind)
+static __attribute__((noinline)) uint32_t count_kind(const efm_model *model, uint32_t kind)
 {
     uint32_t found = 0;
     for (uint32_t i = 0; i < efm_model_count(model, EFM_SECTION_OPERATORS); i++) {

@@ -26,19 +26,12 @@ typedef struct efm_tile_view {
 } efm_tile_view;
 
 typedef struct efm_op_view {
-    uint16_t kind;
-    uint16_t packing;         /* of the weights */
-    uint32_t n_in;
-    uint32_t n_out;
-    const uint8_t *operands;  /* u16 stream indices, inputs first */
-    const uint8_t *params;
-    uint32_t n_params;
-    const uint8_t *weights;   /* raw bytes of its tile */
-    uint32_t weights_bytes;
-    uint32_t scratch;         /* arena offset */
-    uint32_t scratch_bytes;
+    uint32_t kind;
     uint32_t rows;            /* fired in all */
     uint32_t link;            /* tensor index of INPUT and OUTPUT, map index of LOAD and STORE */
+    uint32_t scratch;         /* arena offset */
+    const uint8_t *operands;  /* u16 stream indices, inputs first */
+    efm_op_args args;         /* what the package says; weights: the raw bytes of its tile */
 } efm_op_view;
 
 typedef struct efm_map_view {

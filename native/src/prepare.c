@@ -28,16 +28,9 @@ static uint32_t own_tile(const efm_model *model, uint32_t index, uint8_t *to)
     for (uint32_t i = 0; i < 2; i++) {
         efm_model_rows(model, efm_load_le16(op.operands + 2 * i), NULL, &rows[i]);
     }
-    efm_op_args args = {.params = op.params,
-                        .n_params = op.n_params,
-                        .weights = op.weights,
-                        .weights_bytes = op.weights_bytes,
-                        .packing = op.packing,
-                        .in = rows,
-                        .n_in = 1,
-                        .out = rows + 1,
-                        .n_out = 1};
-    return efm_own_tile(&args, op.kind == EFM_OP_DEPTHWISE, to);
+    op.args.in = rows;
+    op.args.out = rows + 1;
+    return efm_own_tile(&op.args, op.kind == EFM_OP_DEPTHWISE, to);
 }
 
 /* Lays tiles out from `memory` on, or only counts where it is null; 0 when nothing is to be done. */

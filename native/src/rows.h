@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "config.h"
+
 typedef struct efm_rows {
     uint8_t *base;         /* first element of slot 0 (a concat part's channel offset is already added) */
     uint32_t row_stride;   /* bytes from slot to slot */
@@ -17,7 +19,7 @@ typedef struct efm_rows {
     int32_t zero_point;    /* of int8 rows */
 } efm_rows;
 
-static inline uint8_t *efm_row(const efm_rows *rows, uint32_t y)
+EFM_SHARED uint8_t *efm_row(const efm_rows *rows, uint32_t y)
 {
     return rows->base + (y % rows->capacity) * rows->row_stride;
 }

@@ -15,7 +15,7 @@ typedef efm_running run;
 
 _Static_assert(sizeof(efm_rows) <= EFM_WINDOW_BYTES, "the control region's window is too small");
 
-static uint32_t next_row(const run *r, uint32_t op)
+EFM_INLINE uint32_t next_row(const run *r, uint32_t op)
 {
     return efm_load_le16(r->arena + EFM_COUNTER_BYTES * op);
 }
@@ -24,13 +24,13 @@ static uint32_t next_row(const run *r, uint32_t op)
 static int has_rows(const run *r, uint32_t stream, const efm_rows *rows, uint32_t low, uint32_t high)
 {
     uint32_t producer = efm_model_producer(r->model, stream), made = next_row(r, producer);
-    efm_op_view op;
-    efm_model_op(r->model, producer, &op);
-    const efm_op_class *entry = efm_op_find(op.kind);
+    const uint8_t *at = efm_model_record(r->model, EFM_SECTION_OPERATORS, producer);
+    uint32_t all = efm_load_le32(at + EFM_OPERATOR_AT_ROWS), kind = at[EFM_OPERATOR_AT_KIND];
+    const efm_op_class *entry = efm_op_find(kind);
     if (entry != NULL && (entry->flags & EFM_OP_ACCUMULATES)) {
-        made = made == op.rows ? rows->height : 0;
+        made = made == all ? rows->height : 0;
     }
-    uint32_t ahead = op.kind == EFM_OP_LOAD && made < op.rows ? efm_model_port_buffers(r->model) - 1 : 0;
+    uint32_t ahead = kind == EFM_OP_LOAD && made < all ? efm_model_port_buffers(r->model) - 1 : 0;
     return low <= high && high < made && made + ahead - low <= rows->capacity;
 }
 
@@ -45,10 +45,7 @@ static uint32_t bytes_of(const efm_rows *rows)
 static void flip_signs(uint8_t *row, uint32_t bytes)
 {
     for (; bytes >= 4; bytes -= 4, row += 4) {
-        uint32_t word;
-        memcpy(&word, row, 4);
-        word ^= 0x80808080;
-        memcpy(row, &word, 4);
+        efm_store_le32(row, efm_load_le32(row) ^ 0x80808080);
     }
     for (; bytes > 0; bytes--, row++) {
         *row ^= 0x80;
@@ -57,10 +54,8 @@ static void flip_signs(uint8_t *row, uint32_t bytes)
 
 static int is_uint8(const run *r, const efm_op_view *op)
 {
-    efm_tensor tensor;
-    efm_status status = op->kind == EFM_OP_INPUT ? efm_model_input(r->model, op->link, &tensor)
-                                                 : efm_model_output(r->model, op->link, &tensor);
-    return status == EFM_OK && tensor.type == EFM_TYPE_UINT8;
+    uint32_t tensor = op->link + (op->kind == EFM_OP_OUTPUT ? efm_model_inputs(r->model) : 0);
+    return efm_model_record(r->model, EFM_SECTION_TENSORS, tensor)[EFM_TENSOR_AT_TYPE] == EFM_TYPE_UINT8;
 }
 
 static efm_status take_input(const run *r, const efm_op_view *op, const efm_rows *rows, uint32_t y)
@@ -142,7 +137,7 @@ static efm_status move_rows(const run *r, const efm_op_view *op, uint32_t index,
 /* A STORE may still be writing the row before the first. */
 static efm_status check_mover_rows(const run *r, const efm_op_view *op, uint32_t first, uint32_t count)
 {
-    if (op->n_out == 1) {
+    if (op->args.n_out == 1) {
         return count <= r->window[0].capacity ? EFM_OK : EFM_BAD_SCHEDULE;
     }
     uint32_t held = op->kind == EFM_OP_STORE && first > 0 ? efm_model_port_buffers(r->model) - 1 : 0;
@@ -157,43 +152,36 @@ static const uint8_t *own_tile(const efm_model *model, uint32_t index)
     return at > 0 ? model->prepared + at : NULL;
 }
 
-static efm_status compute(const run *r, const efm_op_view *op, uint32_t index, uint32_t first, uint32_t count)
+static efm_status compute(const run *r, efm_op_view *op, uint32_t index, uint32_t first, uint32_t count)
 {
     const efm_op_class *entry = efm_op_find(op->kind);
-    efm_op_args args = {.params = op->params,
-                        .n_params = op->n_params,
-                        .weights = op->weights,
-                        .weights_bytes = op->weights_bytes,
-                        .packing = op->packing,
-                        .own = own_tile(r->model, index),
-                        .in = r->window,
-                        .n_in = op->n_in,
-                        .out = r->window + op->n_in,
-                        .n_out = op->n_out,
-                        .scratch = r->arena + op->scratch,
-                        .scratch_bytes = op->scratch_bytes,
-                        .first = first,
-                        .count = count};
-    for (uint32_t i = 0; i < op->n_in; i++) {
+    efm_op_args *args = &op->args;
+    args->own = own_tile(r->model, index);
+    args->in = r->window;
+    args->out = r->window + args->n_in;
+    args->scratch = r->arena + op->scratch;
+    args->first = first;
+    args->count = count;
+    for (uint32_t i = 0; i < args->n_in; i++) {
         uint32_t low, high, unused;
-        entry->need(&args, i, first, &low, &unused);
-        entry->need(&args, i, first + count - 1, &unused, &high);
+        entry->need(args, i, first, &low, &unused);
+        entry->need(args, i, first + count - 1, &unused, &high);
         if (!has_rows(r, efm_load_le16(op->operands + 2 * i), &r->window[i], low, high)) {
             return EFM_BAD_SCHEDULE;
         }
     }
     if (!(entry->flags & EFM_OP_ACCUMULATES)) {
-        for (uint32_t i = 0; i < op->n_out; i++) {
-            if (count > args.out[i].capacity) {
+        for (uint32_t i = 0; i < args->n_out; i++) {
+            if (count > args->out[i].capacity) {
                 return EFM_BAD_SCHEDULE;
             }
         }
     }
 #if EFM_WITH_WEIGHT_CODES
-    return efm_run_tiles(r, index, entry, &args);
+    return efm_run_tiles(r, index, entry, args);
 #else
-    efm_share(r->host->workers, entry, &args);
-    r->counters->weight_read_bytes += op->weights_bytes;
+    efm_share(r->host->workers, entry, args);
+    r->counters->weight_read_bytes += args->weights_bytes;
     return EFM_OK;
 #endif
 }
@@ -206,11 +194,11 @@ static void tap_rows(const run *r, const efm_op_view *op, uint32_t first, uint32
     if (r->host->tap == NULL || (accumulates && first + count != op->rows)) {
         return;
     }
-    for (uint32_t i = 0; i < op->n_out; i++) {
-        const efm_rows *rows = &r->window[op->n_in + i];
+    for (uint32_t i = 0; i < op->args.n_out; i++) {
+        const efm_rows *rows = &r->window[op->args.n_in + i];
         uint32_t from = accumulates ? 0 : first, to = accumulates ? rows->height : first + count;
         for (uint32_t y = from; y < to; y++) {
-            r->host->tap(r->host->context, efm_load_le16(op->operands + 2 * (op->n_in + i)), y, efm_row(rows, y),
+            r->host->tap(r->host->context, efm_load_le16(op->operands + 2 * (op->args.n_in + i)), y, efm_row(rows, y),
                          rows->pixel_stride);
         }
     }
@@ -219,7 +207,8 @@ static void tap_rows(const run *r, const efm_op_view *op, uint32_t first, uint32
 #define tap_rows(r, op, first, count) ((void)0)
 #endif
 
-static efm_status fire(const run *r, uint32_t index, uint32_t count)
+/* Not inlined: what a run keeps has a frame of its own. */
+static __attribute__((noinline)) efm_status fire(const run *r, uint32_t index, uint32_t count)
 {
     efm_op_view op;
     efm_model_op(r->model, index, &op);
@@ -227,7 +216,7 @@ static efm_status fire(const run *r, uint32_t index, uint32_t count)
     if (first > op.rows || count > op.rows - first) {
         return EFM_BAD_SCHEDULE;
     }
-    for (uint32_t i = 0; i < op.n_in + op.n_out; i++) {
+    for (uint32_t i = 0; i < op.args.n_in + op.args.n_out; i++) {
         efm_model_rows(r->model, efm_load_le16(op.operands + 2 * i), r->arena, &r->window[i]);
     }
     efm_status status;
@@ -268,14 +257,13 @@ static efm_status run_stage(const run *r, uint32_t stage)
 static efm_status finish(const run *r, efm_status status)
 {
     for (uint32_t i = 0; i < r->model->section[EFM_SECTION_OPERATORS].count; i++) {
-        efm_op_view op;
-        efm_model_op(r->model, i, &op);
-        uint32_t fired = next_row(r, i);
-        if (fired == op.rows) {
+        const uint8_t *at = efm_model_record(r->model, EFM_SECTION_OPERATORS, i);
+        uint32_t fired = next_row(r, i), kind = at[EFM_OPERATOR_AT_KIND];
+        if (fired == efm_load_le32(at + EFM_OPERATOR_AT_ROWS)) {
             continue;
         }
-        if ((op.kind == EFM_OP_LOAD || op.kind == EFM_OP_STORE) && fired > 0) {
-            (void)efm_memory_settle(&r->host->port, r->arena + op.scratch);
+        if ((kind == EFM_OP_LOAD || kind == EFM_OP_STORE) && fired > 0) {
+            (void)efm_memory_settle(&r->host->port, r->arena + efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH));
         }
         if (status == EFM_OK) {
             status = EFM_BAD_SCHEDULE;

@@ -110,8 +110,8 @@ uint32_t efm_model_worker_bytes(const efm_model *model)
         efm_op_view op;
         efm_model_op(model, i, &op);
         const efm_op_class *entry = efm_op_find(op.kind);
-        if (entry != NULL && entry->flags & EFM_OP_SHARES && op.scratch_bytes > most) {
-            most = op.scratch_bytes;
+        if (entry != NULL && entry->flags & EFM_OP_SHARES && op.args.scratch_bytes > most) {
+            most = op.args.scratch_bytes;
         }
     }
     return efm_scratch_part(most);

@@ -118,16 +118,16 @@ static uint64_t lesser(uint64_t a, uint64_t b)
 static uint64_t row_work(const efm_model *model, const efm_op_view *op)
 {
     uint64_t widest = 0, cost = 64;
-    for (uint32_t i = 0; i < op->n_in + op->n_out; i++) {
+    for (uint32_t i = 0; i < op->args.n_in + op->args.n_out; i++) {
         efm_rows rows;
         efm_model_rows(model, efm_load_le16(op->operands + 2 * i), NULL, &rows);
         uint64_t values = (uint64_t)rows.width * rows.channels, map = values * rows.height;
         widest = values > widest ? values : widest;
-        if (op->n_params >= 2) { /* a window, and never more of it than there is map */
-            cost += lesser((uint64_t)efm_load_le32(op->params) * efm_load_le32(op->params + 4), map);
+        if (op->args.n_params >= 2) { /* a window, and never more of it than there is map */
+            cost += lesser((uint64_t)efm_load_le32(op->args.params) * efm_load_le32(op->args.params + 4), map);
         }
-        if (i >= op->n_in) {
-            cost += op->weights_bytes / rows.channels;
+        if (i >= op->args.n_in) {
+            cost += op->args.weights_bytes / rows.channels;
         }
     }
     return widest * cost;

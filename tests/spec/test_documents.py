@@ -72,3 +72,9 @@ def test_sizes_are_what_the_build_gives(root: Path, need: Callable[[str], str]) 
     if done.returncode == 2:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, f"{done.stdout}./inv document writes what the build gives"
+
+
+def test_mobilenet_v2s_runtime_fits_20_kib_of_a_cortex_m4(root: Path) -> None:
+    said = re.search(r"operators of MobileNetV2 without codecs ([\d,]+)",
+                     (root / "docs/PORTING.md").read_text(encoding="utf-8"))
+    assert said and int(said[1].replace(",", "")) <= 20 * 1024  # the test above holds the figure

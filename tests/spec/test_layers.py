@@ -35,7 +35,7 @@ HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
 NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("switches.h",),
     ("edgefm_status.h", "edgefm_bytes.h", "config.h", "format.h", "switch.h"),
-    ("bits", "fixed", "crc32", "rows.h"),
+    ("bits", "fixed", "crc32", "rows"),
     ("kernels",),
     ("codecs", "ops", "weights"),
     ("edgefm.h",),

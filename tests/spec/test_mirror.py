@@ -97,7 +97,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "host_tools/power/hwmon.py", "host_tools/power/pmic.py"),
     "tests/host_tools/recording/test_recording.py": ("host_tools/recording/*.py",),
     # C: operators and codecs are tried through their tables, each against its Python twin
-    "tests/native/ops/test_ops.py": ("native/src/ops/*", "native/src/rows.h"),
+    "tests/native/ops/test_ops.py": ("native/src/ops/*", "native/src/rows.*"),
     "tests/native/codecs/test_codecs.py": ("native/src/codecs/*.[ch]",
                                            "native/src/codecs/engine/*.h"),
     "tests/native/weights/test_weights.py": ("native/src/weights/*",),

@@ -167,8 +167,10 @@ def test_other_machines_give_the_same_bytes(root: Path, need: Need, tmp_path: Pa
 
 
 def _kernels_alike(root: Path) -> list[str]:
-    kernels = sorted(str(path) for path in (root / "native/src/kernels").rglob("*.c"))
-    return [f"-I{root / 'native/src'}", str(root / "tests/native/kernels_alike.c"), *kernels]
+    source = root / "native/src"
+    kernels = sorted(map(str, (source / "kernels").rglob("*.c")))
+    return [f"-I{source}", str(root / "tests/native/kernels_alike.c"), *kernels,
+            *(str(source / f"{name}.c") for name in ("fixed", "rows"))]  # of builds for size
 
 
 # With and without SDOT.

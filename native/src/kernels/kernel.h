@@ -77,7 +77,7 @@ typedef struct efm_depthwise_call {
 } efm_depthwise_call;
 
 /* Input row i of the window of output row first + r, or null above and below the map. */
-static inline const int8_t *efm_depthwise_row(const efm_depthwise_call *call, uint32_t r, uint32_t i)
+EFM_SHARED const int8_t *efm_depthwise_row(const efm_depthwise_call *call, uint32_t r, uint32_t i)
 {
     uint32_t y = (call->first + r) * call->stride_h - call->pad_top + i * call->dilation_h;
     return y < call->in->height ? (const int8_t *)efm_row(call->in, y) : 0;

@@ -33,19 +33,16 @@ static int is_pointwise(const efm_op_args *args, const efm_window *w)
 
 /* How many pixels the list and scratch have room for when a window is `runs` pointers, and `gathered` bytes of
    scratch; `padding` is what all of them share. */
-static uint32_t room(const efm_op_args *args, efm_scratch own, uint32_t runs, uint32_t gathered, uint32_t padding)
+static __attribute__((noinline)) uint32_t room(const efm_op_args *args, efm_scratch own, uint32_t runs,
+                                               uint32_t gathered, uint32_t padding)
 {
-    uint64_t each = (uint64_t)gathered + own.each, fixed = (uint64_t)efm_scratch_part(padding) + own.fixed;
-    uint32_t listed = EFM_LIST / (runs + 1);
-    fixed += gathered > 0 && own.each > 0 ? 8 : 0; /* to round one part up */
-    if (args->scratch_bytes < fixed) {
+    uint32_t each = gathered + own.each, listed = EFM_LIST / (runs + 1), left = args->scratch_bytes;
+    uint32_t shared = efm_scratch_part(padding) + (gathered > 0 && own.each > 0 ? 8 : 0); /* to round one part up */
+    if (left < own.fixed || left - own.fixed < shared) {
         return 0;
     }
-    uint32_t rest = args->scratch_bytes - (uint32_t)fixed;
-    if (each * listed <= rest) {
-        return listed;
-    }
-    return each > rest ? 0 : rest / (uint32_t)each;
+    uint32_t most = each > 0 ? (left - own.fixed - shared) / each : listed;
+    return most < listed ? most : listed;
 }
 
 /* Pixels that there must be room for. */
@@ -159,29 +156,26 @@ static void lay_out(conv *c, void *list[EFM_LIST])
         (uint32_t)(at - args->scratch) < args->scratch_bytes ? args->scratch_bytes - (uint32_t)(at - args->scratch) : 0;
 }
 
-/* Inputs of pixels p .. p + n - 1 that begin `step` bytes apart. */
-static void list_steps(const conv *c, const int8_t *from, uint32_t step, uint32_t p, uint32_t n)
-{
-    for (; n > 0; n--, p++, from += step) {
-        c->in[p] = from;
-    }
-}
-
 /* Pixels p .. p + n - 1 of the call are output pixels (y, x) and on. */
 static void list_inputs(const conv *c, uint32_t y, uint32_t x, uint32_t p, uint32_t n)
 {
     const efm_rows *in = &c->args->in[0];
     const efm_window *w = &c->window;
-    if (c->taps == 0) {
-        int8_t *to = c->gathered + p * c->call.run_bytes;
-        efm_gather_windows(in, w, y, x, n, to);
-        list_steps(c, to, c->call.run_bytes, p, n);
-    } else if (c->taps == 1) {
-        const uint8_t *row = efm_row(in, y * w->stride_h);
-        const uint32_t step = w->stride_w * in->pixel_stride;
-        list_steps(c, (const int8_t *)row + x * step, step, p, n);
-    } else {
+    const int8_t *from;
+    uint32_t step = c->call.run_bytes;
+    if (c->taps > 1) {
         efm_list_windows(in, w, y, x, n, c->gathered, c->in + p * c->taps);
+        return;
+    }
+    if (c->taps == 1) {
+        step = w->stride_w * in->pixel_stride;
+        from = (const int8_t *)efm_row(in, y * w->stride_h) + x * step;
+    } else {
+        from = c->gathered + p * step;
+        efm_gather_windows(in, w, y, x, n, c->gathered + p * step);
+    }
+    for (const int8_t **to = c->in + p; n > 0; n--, from += step) {
+        *to++ = from;
     }
 }
 

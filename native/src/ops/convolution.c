@@ -5,21 +5,17 @@
 #include "../fixed.h"
 #include "../kernels/table.h"
 
-static uint32_t param(const efm_op_args *args, uint32_t i)
-{
-    return efm_load_le32(args->params + 4 * i);
-}
-
 void efm_window_read(const efm_op_args *args, efm_window *w)
 {
-    w->kernel_h = param(args, 0);
-    w->kernel_w = param(args, 1);
-    w->stride_h = param(args, 2);
-    w->stride_w = param(args, 3);
-    w->dilation_h = param(args, 4);
-    w->dilation_w = param(args, 5);
-    w->pad_top = param(args, 6);
-    w->pad_left = param(args, 7);
+    const uint8_t *at = args->params;
+    w->kernel_h = efm_load_le32(at);
+    w->kernel_w = efm_load_le32(at + 4);
+    w->stride_h = efm_load_le32(at + 8);
+    w->stride_w = efm_load_le32(at + 12);
+    w->dilation_h = efm_load_le32(at + 16);
+    w->dilation_w = efm_load_le32(at + 20);
+    w->pad_top = efm_load_le32(at + 24);
+    w->pad_left = efm_load_le32(at + 28);
 }
 
 void efm_tile_read(const efm_op_args *args, uint32_t depth, efm_tile *tile)
@@ -57,7 +53,8 @@ uint32_t efm_own_tile(const efm_op_args *args, int depthwise, uint8_t *to)
 }
 
 /* One axis; parameters that were negative are huge here. */
-static int axis_fits(uint32_t kernel, uint32_t stride, uint32_t dilation, uint32_t pad, uint32_t out)
+static __attribute__((noinline)) int axis_fits(uint32_t kernel, uint32_t stride, uint32_t dilation, uint32_t pad,
+                                               uint32_t out)
 {
     return kernel - 1 < EFM_WINDOW_MAX && stride - 1 < INT32_MAX && dilation - 1 < INT32_MAX
            && kernel - 1 <= EFM_WINDOW_MAX / dilation && pad <= EFM_WINDOW_MAX && out - 1 <= EFM_START_MAX / stride;

@@ -26,16 +26,10 @@ static inline int efm_has_operands(const efm_op_args *args, uint32_t n_in, uint3
 }
 
 /* Parameters i, i + 1 are a fixed-point factor. */
-static inline int efm_is_factor(const efm_op_args *args, uint32_t i)
-{
-    return efm_param_within(args, i, 0, INT32_MAX) && efm_param_within(args, i + 1, EFM_SHIFT_MIN, EFM_SHIFT_MAX);
-}
+int efm_is_factor(const efm_op_args *args, uint32_t i);
 
 /* Parameters i, i + 1 are the int8 limits of a result, the lower one first. */
-static inline int efm_is_clamp(const efm_op_args *args, uint32_t i)
-{
-    return efm_param_within(args, i, -128, 127) && efm_param_within(args, i + 1, efm_param(args, i), 127);
-}
+int efm_is_clamp(const efm_op_args *args, uint32_t i);
 
 static inline int efm_same_shape(const efm_rows *a, const efm_rows *b)
 {

@@ -43,7 +43,7 @@ static uint32_t share(uint32_t left, uint32_t most)
     return (groups + strips - 1) / strips * EFM_DSP_ACROSS;
 }
 
-static strip lay_out(const efm_conv_call *call, const efm_table *table)
+static __attribute__((noinline)) strip lay_out(const efm_conv_call *call, const efm_table *table)
 {
     strip s = {.call = call, .table = *table, .steps = efm_dsp_steps(call->tile.depth)};
     uint32_t p = 0, *to = (uint32_t *)(void *)call->scratch;

@@ -71,7 +71,7 @@ static inline void pair_up(quad *q, size_t at, uint32_t a, uint32_t b)
 }
 
 /* What row i of the weights adds to the sums when all of it lies on padding. */
-static void add_padding(quad *q, const int8_t *w)
+EFM_SPLIT void add_padding(quad *q, const int8_t *w)
 {
     const efm_depthwise_call *call = q->call;
     for (uint32_t c = 0; c < EFM_DSP_LANES; c++) {
@@ -119,7 +119,7 @@ static void read_filters(quad *q, uint32_t missing)
 /* -- Records ---------------------------------------------------------------------------------------------- */
 
 /* Column x of the three rows, to column `at` of `words`. */
-static inline void column(const quad *q, const line *l, int32_t x, uint32_t words[3][2], uint32_t at)
+EFM_SPLIT void column(const quad *q, const line *l, int32_t x, uint32_t words[3][2], uint32_t at)
 {
     const efm_rows *in = q->call->in;
     if (l->in[0] != 0 && (uint32_t)x < in->width) {

@@ -81,8 +81,7 @@ _Static_assert(offsetof(efm_dsp_block, sums) == 60 && sizeof(efm_dsp_block) == 6
 #define HALVES_FIRST W2 X3 APPLY(FIRST3, "r5", T) "sxtb16 r5, r5\n" APPLY(FIRST3, "r5", S) HALVES_REST
 #define HALVES_STEP  W2 X3 APPLY(THREE, "r5", T) "sxtb16 r5, r5\n" APPLY(THREE, "r5", S) HALVES_REST
 
-#define EIGHT(step) step step step step step step step step
-#define FOUR(step)  step step step step
+#define FOUR(step) step step step step
 
 /* 256 * second + first, less the first; the second is 256 times itself from here on. */
 #define SPLIT3 "sub r11, r11, r8\nsub r12, r12, r9\nsub lr, lr, r10\n"
@@ -125,9 +124,9 @@ _Static_assert(offsetof(efm_dsp_block, sums) == 60 && sizeof(efm_dsp_block) == 6
     "bne 1b\n" \
     "b 4b\n"
 
-#define ACROSS(plan, first, steps, split, shift, twice) \
+#define ACROSS(bytes, first, steps, split, shift, twice) \
     __asm( \
-        ENTER plan \
+        ENTER PLAN("2", "3", bytes) \
         "1:\n" \
         EFM_DSP_LOAD_TWO("r1", "r7", "32", "36") first \
         "ldr pc, [sp, #60]\n" \
@@ -153,12 +152,12 @@ _Static_assert(offsetof(efm_dsp_block, sums) == 60 && sizeof(efm_dsp_block) == 6
 
 EFM_DSP_ASM void efm_dsp_pairs_across(const efm_dsp_block *block)
 {
-    ACROSS(PLAN("2", "3", PAIRS_BYTES), PAIRS_FIRST, FOUR(PAIRS_STEP), "", "", "lsl #1");
+    ACROSS(PAIRS_BYTES, PAIRS_FIRST, FOUR(PAIRS_STEP), "", "", "lsl #1");
 }
 
 EFM_DSP_ASM void efm_dsp_halves_across(const efm_dsp_block *block)
 {
-    ACROSS(PLAN("3", "7", HALVES_BYTES), HALVES_FIRST, EIGHT(HALVES_STEP), SPLIT3, SHIFT3, "asr #7");
+    ACROSS(HALVES_BYTES, HALVES_FIRST, FOUR(HALVES_STEP), SPLIT3, SHIFT3, "asr #7");
 }
 
 /* -- One pixel -------------------------------------------------------------------------------------------- */

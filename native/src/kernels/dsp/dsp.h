@@ -75,10 +75,10 @@ efm_scratch efm_dsp_conv_scratch(const efm_tile *tile);
 void efm_dsp_depthwise(const efm_depthwise_call *call);
 uint32_t efm_dsp_depthwise_scratch(const efm_depthwise_call *call);
 
-static inline uint32_t efm_dsp_load(const void *p)
+EFM_SHARED uint32_t efm_dsp_load(const void *p)
 {
     uint32_t v; /* words may lie anywhere: those processors read them so */
-    memcpy(&v, p, 4);
+    __builtin_memcpy(&v, p, 4);
     return v;
 }
 
@@ -115,7 +115,7 @@ static inline int efm_dsp_proved(const efm_table *table)
 }
 
 /* Whether the short formula can do channel o's shift; what it takes. */
-static inline int efm_dsp_channel_read(const efm_table *table, uint32_t o, efm_dsp_channel *to)
+EFM_SHARED int efm_dsp_channel_read(const efm_table *table, uint32_t o, efm_dsp_channel *to)
 {
     const uint8_t *at = table->channels + EFM_CHANNEL_BYTES * o;
     uint32_t shift = 31 - (efm_dsp_load(at + EFM_CHANNEL_AT_SHIFT) >> 22 & 63);

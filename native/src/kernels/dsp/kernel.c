@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define EFM_SHARED_HERE
 #include "dsp.h"
 
 #if EFM_KERNEL_DSP
+
+/* Those functions of the header that a build for size does not inline. */
+extern inline uint32_t efm_dsp_load(const void *p);
+extern inline int efm_dsp_channel_read(const efm_table *table, uint32_t o, efm_dsp_channel *to);
 
 /* efm_requant_once; where the low word of the product is shifted out, nothing but its carry counts. */
 static inline int32_t scale_once(int32_t v, const efm_channel *c)
@@ -56,7 +61,7 @@ void efm_dsp_clamp(int8_t *bytes, uint32_t count, const efm_table *table)
     for (; count >= 4; count -= 4, bytes += 4) {
         uint32_t v = efm_dsp_load(bytes);
         clamp_word(&v, low, high);
-        memcpy(bytes, &v, 4);
+        __builtin_memcpy(bytes, &v, 4);
     }
     for (; count > 0; count--, bytes++) {
         *bytes = (int8_t)efm_clamp(*bytes, table->low, table->high);

@@ -178,15 +178,16 @@ EFM_DSP_ASM static void make_rows(const rows_block *block)
 static void start_sums(const efm_conv_call *call, uint32_t p, uint32_t n, int32_t zero, int32_t *start)
 {
     const int8_t *const *in = call->in + (size_t)p * call->runs;
-    memset(start, 0, 4 * n);
-    for (uint32_t i = 0; zero != 0 && i < n * call->runs; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         int32_t sum = 0;
-        for (uint32_t k = 0; k < call->run_bytes; k++) {
-            sum += in[i][k];
+        for (uint32_t run = 0; zero != 0 && run < call->runs; run++, in++) {
+            for (uint32_t k = 0; k < call->run_bytes; k++) {
+                sum += (*in)[k];
+            }
         }
-        start[i / call->runs] -= zero * sum;
+        start[i] = -zero * sum;
     }
-    start[n] = n % 2 > 0 ? start[n - 1] : 0; /* the last pixel, which is made twice */
+    start[n] = start[n - 1]; /* the last pixel is made twice where their number is odd */
 }
 
 static __attribute__((noinline)) void settle(const efm_conv_call *call, const efm_table *table, rows_block *block,

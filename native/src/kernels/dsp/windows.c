@@ -25,40 +25,27 @@ static inline void add_tap(uint32_t x, uint32_t w, uint32_t zero, int32_t sums[E
     __asm("smlatt %0, %1, %2, %0" : "+r"(sums[3]) : "r"(xo), "r"(wo));
 }
 
-static void make_four(const window *at, uint32_t first)
-{
-    const efm_depthwise_call *call = at->call;
-    const int8_t *w = call->tile.weights + first;
-    uint32_t zero = (uint16_t)at->table.weight_zero * 0x10001u, padding = (uint8_t)call->in->zero_point * 0x1010101u;
-    int32_t sums[EFM_DSP_LANES] = {0, 0, 0, 0};
-    for (uint32_t i = 0; i < call->kernel_h; i++) {
-        const int8_t *row = efm_depthwise_row(call, at->row, i);
-        uint32_t x = at->left;
-        for (uint32_t j = 0; j < call->kernel_w; j++, x += call->dilation_w, w += call->tile.out) {
-            int inside = row != 0 && x < call->in->width;
-            add_tap(inside ? efm_dsp_load(row + (size_t)x * call->in->pixel_stride + first) : padding, efm_dsp_load(w),
-                    zero, sums);
-        }
-    }
-    efm_dsp_requantize(&at->table, sums, first, EFM_DSP_LANES, at->out + first);
-}
-
-static void make_one(const window *at, uint32_t o)
+/* Output channels o .. o + n - 1, n = EFM_DSP_LANES where channels are not repeated, or 1. */
+EFM_SPLIT void make_channels(const window *at, uint32_t o, uint32_t n)
 {
     const efm_depthwise_call *call = at->call;
     const int8_t *w = call->tile.weights + o;
-    uint32_t from = o / call->multiplier;
-    int32_t sum = 0;
+    const uint32_t padding = (uint8_t)call->in->zero_point * 0x1010101u, from = o / call->multiplier;
+    int32_t sums[EFM_DSP_LANES] = {0}, zero = at->table.weight_zero;
     for (uint32_t i = 0; i < call->kernel_h; i++) {
         const int8_t *row = efm_depthwise_row(call, at->row, i);
         uint32_t x = at->left;
         for (uint32_t j = 0; j < call->kernel_w; j++, x += call->dilation_w, w += call->tile.out) {
             int inside = row != 0 && x < call->in->width;
-            int32_t value = inside ? row[(size_t)x * call->in->pixel_stride + from] : (int8_t)call->in->zero_point;
-            sum += value * (*w - at->table.weight_zero);
+            const int8_t *values = inside ? row + (size_t)x * call->in->pixel_stride + from : (const int8_t *)&padding;
+            if (n > 1) {
+                add_tap(efm_dsp_load(values), efm_dsp_load(w), (uint16_t)zero * 0x10001u, sums);
+            } else {
+                sums[0] += *values * (*w - zero);
+            }
         }
     }
-    efm_dsp_requantize(&at->table, &sum, o, 1, at->out + o);
+    efm_dsp_requantize(&at->table, sums, o, n, at->out + o);
 }
 
 static void make_pixel(const window *at)
@@ -66,11 +53,11 @@ static void make_pixel(const window *at)
     uint32_t o = 0, out = at->call->tile.out;
     if (at->call->multiplier == 1) {
         for (; o + EFM_DSP_LANES <= out; o += EFM_DSP_LANES) {
-            make_four(at, o);
+            make_channels(at, o, EFM_DSP_LANES);
         }
     }
     for (; o < out; o++) {
-        make_one(at, o);
+        make_channels(at, o, 1);
     }
 }
 

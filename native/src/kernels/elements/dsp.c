@@ -141,7 +141,7 @@ static inline uint32_t larger(uint32_t a, uint32_t b)
 static inline uint32_t load(const int8_t *at)
 {
     uint32_t v;
-    memcpy(&v, at, 4);
+    __builtin_memcpy(&v, at, 4);
     return v;
 }
 
@@ -154,7 +154,7 @@ uint32_t efm_max_fast(int8_t *most, const int8_t *at, size_t stride, uint32_t pi
         for (uint32_t left = pixels; left > 0; left--, from += stride) {
             v = larger(v, load(from));
         }
-        memcpy(most, &v, 4);
+        __builtin_memcpy(most, &v, 4);
     }
     return channels;
 }
@@ -215,7 +215,7 @@ uint32_t efm_scale_fast(const efm_sums *run)
     return clamped(&bytes, run->count);
 }
 
-static inline int32_t exponential(const uint8_t *table, const int8_t **at, int32_t top)
+EFM_INLINE int32_t exponential(const uint8_t *table, const int8_t **at, int32_t top)
 {
     const int32_t less = top - next(at);
     return efm_load_le32s(table + 4 * (less > 0 ? less : 0));
