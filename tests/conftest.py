@@ -26,8 +26,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """The one marker: a test that a developer can wait for CI to run."""
     config.addinivalue_line("markers", "long: takes long and finds little that shorter tests miss")
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell that starts tests behind it
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, usual in ((signal.SIGINT, signal.default_int_handler),
+                          (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:  # as a shell starts what it puts behind it
+            signal.signal(number, usual)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
