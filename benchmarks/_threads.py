@@ -17,8 +17,10 @@ TURNS = 3   # inferences that follow each other: threads are awake from the seco
 
 
 def rows(package: bytes, inputs: Sequence[Array], rounds: int) -> list[tuple[object, ...]]:
-    """A row for each number of threads; they take turns, and the least of all times counts. Without
-    a core for each thread there is no time; the shares of multiply-adds are exact anyway."""
+    """A row for each number of threads. They take turns, and the shortest time of each counts.
+
+    More threads than this machine has cores are not timed. The shares of multiply-adds are exact.
+    """
     runtimes = {count: Runtime(package, threads=count) for count in COUNTS}
     shares = {count: runtime.run(inputs).shares for count, runtime in runtimes.items()}
     least = dict.fromkeys((count for count in COUNTS if count <= cores()), float("inf"))

@@ -20,7 +20,7 @@ from edgefm.planner.model import Plan
 from edgefm.planner.search import OBJECTIVES, block_cuts, named_cuts
 from edgefm.planner.smallest import roomier, setting_operator, slim_within, smallest
 from edgefm.planner.storage import Storage
-from edgefm.planner.target import Target, load_target
+from edgefm.planner.target import Target, is_built_in, load_target
 from edgefm.planner.widen import widened
 from edgefm.planner.within import (
     Case,
@@ -32,7 +32,7 @@ from edgefm.planner.within import (
 )
 
 __all__ = ["OBJECTIVES", "Layout", "Plan", "Storage", "Target", "analyze", "find_plan",
-           "load_target", "make_plan", "plan_storing", "slim_plan", "smallest_plan"]
+           "is_built_in", "load_target", "make_plan", "plan_storing", "slim_plan", "smallest_plan"]
 
 
 def make_plan(layout: Layout, target: Target, objective: str = "cost", cut: str = "auto",

@@ -61,6 +61,11 @@ _LEAST = {"page": MIN_PAGE}
 _MOST = {"alignment": MAX_ALIGNMENT, "buffers": 2, "page": MAX_PAGE}
 
 
+def is_built_in(name: str) -> bool:
+    """True for a target that has no file."""
+    return name in BUILT_IN
+
+
 def load_target(name_or_file: str | None) -> Target:
     """A built-in target by name, or a TOML file whose keys are Target's fields.
 

@@ -6,9 +6,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edgefm.planner import is_built_in
 from host_tools.cli.compilation import add_compile_options, is_package, load_package
 from host_tools.cli.cp import upload
 from host_tools.cli.store import device_name, store_of
+from host_tools.link.capability import Info
 
 EXAMPLE = "edgefm deploy net.tflite"
 
@@ -25,13 +27,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Compile and copy; without --fast and --external the plan may use all memory of the board."""
+    """Compile and copy."""
     info = store_of(arguments.board).info
     if not is_package(arguments.model):
-        if arguments.fast is None:
-            arguments.fast = info.fast_bytes
-        if arguments.external is None and arguments.target is None:
-            arguments.external = info.external_bytes
+        suit(arguments, info)
     data = load_package(arguments, arguments.model).data
     name = device_name(arguments.name or arguments.model.with_suffix(".efm").name)
     upload(arguments, str(arguments.model), data, name)
+
+
+def suit(arguments: argparse.Namespace, info: Info) -> None:
+    """Fill in what the command line leaves open: all memory of the board, and the target that it
+    names, for the packings that its kernels read fastest."""
+    if arguments.fast is None:
+        arguments.fast = info.fast_bytes
+    if arguments.target is None:
+        if arguments.external is None:
+            arguments.external = info.external_bytes
+        if is_built_in(info.target):
+            arguments.target = info.target

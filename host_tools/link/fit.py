@@ -16,7 +16,8 @@ _CODEC_NAMES = {codec.id: name for name, codec in CODECS.items()}
 
 
 def check_fit(needs: Needs, info: Info, name: str) -> None:
-    """Raises UnsupportedModel or Infeasible, with what is needed, what is there, and what helps."""
+    """Raises UnsupportedModel or Infeasible: what the package needs, what the device has, and a
+    remedy."""
     where = f"{name} on {info.board}"
     if needs.major != info.format_major:
         raise UnsupportedModel(f"{where}: package format {needs.major}, the device reads "

@@ -13,6 +13,7 @@ from long_tests import some
 from edgefm.errors import DeviceError
 from edgefm.package.outline import read_outline
 from edgefm.package.read import read_needs
+from edgefm.planner import load_target
 from edgefm.runtime import Runtime
 from host_tools.boards import build, running
 from host_tools.boards.flash import flash
@@ -79,9 +80,11 @@ def check(device, path):
                                         "qemu-m0plus", "qemu-an500", "raspberry-pi-32"], fast=4))
 def test_a_board_gives_the_hosts_bytes_and_the_plans_counters(start, root, board):
     with Device(open_transport(start(board).url)) as device:
-        assert device.info.board == board and device.info.timer_works
+        info = device.info
+        assert info.board == board and info.timer_works
+        assert not info.target or load_target(info.target).kernels == info.kernels
         for name in SMOKE:
-            if device.info.external_bytes or name == "example":
+            if info.external_bytes or name == "example":
                 check(device, root / f"tests/golden/good/{name}.efm")
 
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The device verbs against the firmware on `sim`: what they print, skip and refuse."""
 
+import argparse
 import functools
 import hashlib
 import json
 import socket
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from edgefm.runtime import Runtime
 from host_tools.boards.running import Running, announce
 from host_tools.cli import main
 from host_tools.cli.board import Board, on_device
+from host_tools.cli.deploy import suit
 from host_tools.cli.store import connect, device_name, store_of
 from host_tools.link.session import Session
 
@@ -171,6 +174,18 @@ def test_deploy_compiles_for_the_board(start, edgefm, edgefm_json, model, net):
     assert edgefm_json("profile", ":small.efm")["fast_bytes"] == plan["fast_bytes"]
     assert "there already" in edgefm("deploy", model, ":small.efm")
     assert "read back" in edgefm("deploy", model, ":other", "--fast", "1900")
+
+
+@pytest.mark.parametrize(("named", "given", "expected"), [
+    ("mps2-an386", {}, (2048, 512, "mps2-an386")),
+    ("", {}, (2048, 512, None)),
+    ("a later board", {}, (2048, 512, None)),
+    ("mps2-an386", {"target": "generic"}, (2048, None, "generic")),
+    ("mps2-an386", {"fast": 1024, "external": 0}, (1024, 0, "mps2-an386"))])
+def test_deploy_takes_from_the_board_what_the_command_line_leaves_open(named, given, expected):
+    asked = argparse.Namespace(**{"fast": None, "external": None, "target": None, **given})
+    suit(asked, SimpleNamespace(fast_bytes=2048, external_bytes=512, target=named))
+    assert (asked.fast, asked.external, asked.target) == expected
 
 
 def test_a_package_is_deployed_as_it_is(start, edgefm, net):
