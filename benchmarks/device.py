@@ -47,7 +47,7 @@ PORTABLE = {f"EFM_KERNEL_{isa}": 0 for isa in ("DSP", "MVE", "NEON", "X86", "ELE
 PEERS = {"person_detect": "person_detect", "vww_96_int8": "vww_96",  # as peers.json calls them
          "pretrainedResnet_quant": "resnet8", "kws_ref_model": "kws", MOBILENET_V2: "mobilenet_v2"}
 READER = "qemu-an386"  # whose reads are counted
-TARGET = "mps2-an386"  # of the board that peers were counted on
+TARGET = "cortex-m4"  # of the board that peers were counted on
 
 
 @dataclass(frozen=True, slots=True)

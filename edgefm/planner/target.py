@@ -51,8 +51,8 @@ BUILT_IN = {
     # Quad-SPI PSRAM on a Cortex-M: chip-select time limits a burst, DMA overlaps with computing,
     # weights are read in place from memory-mapped flash of about the same speed.
     "qspi-psram": Target(name="qspi-psram", alignment=4, page=1024, burst=256, buffers=2),
-    "mps2-an386": Target(name="mps2-an386", alignment=4, kernels="dsp"),
-    "mps3-an547": Target(name="mps3-an547", alignment=4, kernels="mve"),
+    "cortex-m4": Target(name="cortex-m4", alignment=4, kernels="dsp"),    # M7 and M33, too
+    "cortex-m55": Target(name="cortex-m55", alignment=4, kernels="mve"),  # and M85
 }
 
 _TEXTS = ("name", "kernels")

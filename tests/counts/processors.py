@@ -52,12 +52,12 @@ class Processor:
 
 
 PROCESSORS = {one.name: one for one in (
-    Processor("cortex-m4", "qemu-an386", "mps2-an386"),
-    Processor("cortex-m4, pairs", "qemu-an386", "mps2-an386", "pairs", long=True),
+    Processor("cortex-m4", "qemu-an386", "cortex-m4"),
+    Processor("cortex-m4, pairs", "qemu-an386", "cortex-m4", "pairs", long=True),
     Processor("cortex-m4, portable", "qemu-an386",
               defines={"EFM_KERNEL_DSP": 0, "EFM_KERNEL_ELEMENTS": 0}, long=True),
-    Processor("cortex-m7", "qemu-an500", "mps2-an386", long=True),
-    Processor("cortex-m55", "qemu-an547", "mps3-an547"),
+    Processor("cortex-m7", "qemu-an500", "cortex-m4", long=True),
+    Processor("cortex-m55", "qemu-an547", "cortex-m55"),
     Processor("cortex-m0plus", "qemu-m0plus"),
     Processor("rv32imac", "qemu-rv32"),
     Processor("aarch64, SDOT", "raspberry-pi", runner=("qemu-aarch64", "-cpu", "cortex-a76")),

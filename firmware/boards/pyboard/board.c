@@ -206,6 +206,7 @@ static int32_t program(void *context, uint32_t offset, const uint8_t *from, uint
 
 static efm_board board = {
     .name = EFM_BOARD_NAME,
+    .target = "cortex-m4",
     .unit = EFM_TICKS_CYCLES,
     .ticks_per_second = 168000000,
     .arena = arena,

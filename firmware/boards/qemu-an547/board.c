@@ -47,7 +47,7 @@ static uint64_t ticks(void *context)
 
 static efm_board board = {
     .name = "qemu-an547",
-    .target = "mps3-an547",
+    .target = "cortex-m55",
     .unit = EFM_TICKS_INSTRUCTIONS,
     .arena = arena,
     .arena_bytes = sizeof arena,

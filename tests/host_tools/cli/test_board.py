@@ -177,11 +177,11 @@ def test_deploy_compiles_for_the_board(start, edgefm, edgefm_json, model, net):
 
 
 @pytest.mark.parametrize(("named", "given", "expected"), [
-    ("mps2-an386", {}, (2048, 512, "mps2-an386")),
+    ("cortex-m4", {}, (2048, 512, "cortex-m4")),
     ("", {}, (2048, 512, None)),
     ("a later board", {}, (2048, 512, None)),
-    ("mps2-an386", {"target": "generic"}, (2048, None, "generic")),
-    ("mps2-an386", {"fast": 1024, "external": 0}, (1024, 0, "mps2-an386"))])
+    ("cortex-m4", {"target": "generic"}, (2048, None, "generic")),
+    ("cortex-m4", {"fast": 1024, "external": 0}, (1024, 0, "cortex-m4"))])
 def test_deploy_takes_from_the_board_what_the_command_line_leaves_open(named, given, expected):
     asked = argparse.Namespace(**{"fast": None, "external": None, "target": None, **given})
     suit(asked, SimpleNamespace(fast_bytes=2048, external_bytes=512, target=named))
