@@ -92,8 +92,9 @@ def format(context: Context) -> None:
 
 @task(help={"seconds": "how long each fuzzer runs (default 600)"})
 def fuzz(context: Context, seconds: int = 600) -> None:
-    """Fuzz the package loader, the executor and every decoder with libFuzzer."""
+    """Fuzz loader, executor, firmware and decoders with libFuzzer; other processors' kernels."""
     _run(context, f"{PYTHON} tests/fuzz/run.py --seconds {seconds}")
+    _run(context, f"{PYTHON} tests/fuzz/processors.py --seconds {seconds}")
 
 
 @task

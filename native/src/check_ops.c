@@ -51,9 +51,8 @@ static __attribute__((noinline)) efm_status check_op_ranges(const efm_model *mod
     }
     uint32_t scratch = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH),
              scratch_bytes = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH_BYTES);
-    if (scratch_bytes != 0
-        && (scratch % 8 != 0 || scratch < efm_model_control_bytes(model)
-            || !fits(scratch, scratch_bytes, efm_model_arena_bytes(model)))) {
+    if (!fits(scratch, scratch_bytes, efm_model_arena_bytes(model))
+        || (scratch_bytes != 0 && (scratch % 8 != 0 || scratch < efm_model_control_bytes(model)))) {
         return EFM_BAD_OPERATOR;
     }
     return EFM_OK;

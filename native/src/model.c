@@ -129,7 +129,7 @@ void efm_model_map(const efm_model *model, uint32_t index, efm_map_view *map)
     map->row_bytes = efm_load_le32(at + EFM_MAP_AT_ROW_BYTES);
     map->codec = efm_load_le16(at + EFM_MAP_AT_CODEC);
     map->flags = efm_load_le16(at + EFM_MAP_AT_FLAGS);
-    map->tables = model->section[EFM_SECTION_TABLES].at + efm_load_le32(at + EFM_MAP_AT_TABLES);
+    map->tables = efm_model_at(model, EFM_SECTION_TABLES, efm_load_le32(at + EFM_MAP_AT_TABLES));
     map->tables_bytes = efm_load_le32(at + EFM_MAP_AT_TABLES_BYTES);
     map->directory = efm_load_le32(at + EFM_MAP_AT_DIRECTORY);
     map->store = efm_load_le32(at + EFM_MAP_AT_STORE);
@@ -156,7 +156,7 @@ void efm_model_cap(const efm_model *model, uint32_t index, efm_cap_view *cap)
     cap->place = at[EFM_CAP_AT_PLACE];
     cap->quality = at[EFM_CAP_AT_QUALITY];
     cap->tile = efm_load_le16(at + EFM_CAP_AT_TILE);
-    cap->table = model->section[EFM_SECTION_TABLES].at + efm_load_le32(at + EFM_CAP_AT_TABLE);
+    cap->table = efm_model_at(model, EFM_SECTION_TABLES, efm_load_le32(at + EFM_CAP_AT_TABLE));
 }
 
 uint32_t efm_model_pool_pages(const efm_model *model)
@@ -272,7 +272,7 @@ efm_status efm_model_tensor(const efm_model *model, uint32_t index, efm_tensor *
     for (uint32_t i = 0; i < 4; i++) {
         tensor->shape[i] = efm_load_le32(at + EFM_TENSOR_AT_SHAPE + 4 * i);
     }
-    tensor->name = model->section[EFM_SECTION_NAMES].at + efm_load_le32(at + EFM_TENSOR_AT_NAME);
+    tensor->name = efm_model_at(model, EFM_SECTION_NAMES, efm_load_le32(at + EFM_TENSOR_AT_NAME));
     tensor->name_bytes = efm_load_le32(at + EFM_TENSOR_AT_NAME_BYTES);
     return EFM_OK;
 }

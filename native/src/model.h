@@ -114,10 +114,16 @@ void efm_model_codec_args(const efm_map_view *map, const efm_rows *rows, efm_cod
 uint32_t efm_model_code_bytes(const efm_model *model, const efm_map_view *map);
 uint32_t efm_model_code_buffers(const efm_model *model, const efm_map_view *map);
 
+/* Byte `offset` of a section. The package may be unchecked: the offset is then anything, and nobody reads there. */
+static inline const uint8_t *efm_model_at(const efm_model *model, uint32_t section, uint32_t offset)
+{
+    return (const uint8_t *)((uintptr_t)model->section[section].at + offset);
+}
+
 static inline void efm_model_tile(const efm_model *model, uint32_t index, efm_tile_view *tile)
 {
     const uint8_t *at = efm_model_record(model, EFM_SECTION_TILES, index);
-    tile->at = model->section[EFM_SECTION_WEIGHTS].at + efm_load_le32(at + EFM_TILE_AT_OFFSET);
+    tile->at = efm_model_at(model, EFM_SECTION_WEIGHTS, efm_load_le32(at + EFM_TILE_AT_OFFSET));
     tile->bytes = efm_load_le32(at + EFM_TILE_AT_BYTES);
     tile->raw_bytes = efm_load_le32(at + EFM_TILE_AT_RAW_BYTES);
     tile->crc = efm_load_le32(at + EFM_TILE_AT_CRC);
