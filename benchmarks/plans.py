@@ -26,9 +26,9 @@ from _common import (
 from edgefm.compiler.load import Model, load_model
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_loaded
+from edgefm.console.names import short
 from edgefm.errors import Infeasible
 from edgefm.evaluate.diff import random_inputs
-from edgefm.network.names import short
 from edgefm.runtime import Runtime
 
 COUNTED = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "input_read_bytes",

@@ -61,12 +61,12 @@ def plan(net: Source, *, progress: Progress | None = None,
                            "already planned; expected a model")
         data, name = package_bytes(net)
         info = read_info(data, name or "package")
-        return PlanSummary(info, {**info.plan, **package_fields(info.plan)})
+        return PlanSummary(info, {**info.plan, **package_fields(info.plan)}, data)
     path = model_path(net)
     options = read_options(path, keywords, pictures=False)
     compiled = _compiled(path, options, progress)
     return PlanSummary(read_info(compiled.package, str(path)), {
-        **compiled.plan.to_json(), **compiled_fields(compiled, options)})
+        **compiled.plan.to_json(), **compiled_fields(compiled, options)}, compiled.package)
 
 
 @shows_keywords

@@ -4,28 +4,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from edgefm.compiler.drawn_plan import drawn_plan
 from edgefm.console.notation import size_text
-from edgefm.html.markup import join
-from edgefm.html.notebook import fields_table, rows_table
-from edgefm.network.names import short
+from edgefm.html.plan_page import plan_cell, plan_page
+from edgefm.html.plan_parts import Drawn
 from edgefm.package.read import PackageInfo
 from edgefm.planner.model import TOTALS
-
-_STAGE_BYTES = ("fast_bytes", "external_read_bytes", "external_write_bytes", "weight_read_bytes")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PlanSummary:
     """The memory and traffic of a network, per inference; sizes in bytes.
 
-    `fields` is what `edgefm plan --json` prints, without hashes and schema.
+    `fields` is what `edgefm plan --json` prints, without hashes and schema, `package` the package.
     """
 
     info: PackageInfo
     fields: Mapping[str, Any]
+    package: bytes = field(repr=False, default=b"")
 
     def to_json(self) -> dict[str, Any]:
         """Hashes, totals, stages and maps as plain data, as `edgefm plan --json` prints them."""
@@ -94,8 +93,11 @@ class PlanSummary:
                 f"weights read {size_text(self.weight_read_bytes)}>")
 
     def _repr_html_(self) -> str:
-        rows = [(i, short(s["first"]), short(s["last"]), *(f"{s[name]:,}" for name in _STAGE_BYTES))
-                for i, s in enumerate(self.stages)]
-        header = ("#", "first operator", "last operator", "fast", "ext. read", "ext. written",
-                  "weights")
-        return join(fields_table(f"Plan of {self.name}", self.totals()), rows_table(header, rows))
+        return plan_cell(self._drawn())
+
+    def to_html(self, other: PlanSummary | None = None) -> str:
+        """A page with pictures of the plan, beside those of another plan if one is given."""
+        return plan_page(self._drawn(), other=other._drawn() if other else None)
+
+    def _drawn(self) -> Drawn:
+        return drawn_plan(self.package, self.fields, self.name)

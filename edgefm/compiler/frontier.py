@@ -10,8 +10,21 @@ from pathlib import Path
 from edgefm.compiler.job import job_for
 from edgefm.compiler.load import load_model
 from edgefm.compiler.options import CompileOptions
+from edgefm.compiler.pipeline import Compiled
 from edgefm.errors import BadInput, naming
+from edgefm.planner import load_target
 from edgefm.planner.frontier import BudgetPlan, frontier
+
+
+def frontier_around(compiled: Compiled, options: CompileOptions,
+                    tick: Callable[[int, int], None] = lambda done, total: None
+                    ) -> tuple[BudgetPlan, ...]:
+    """The frontier of a compilation's network, maps stored raw: what other sizes of fast memory
+    would give. Empty where the compilation kept no layout."""
+    if compiled.layout is None:
+        return ()
+    target = load_target(options.target).with_budget(None, options.external or None)
+    return frontier(compiled.layout, target, options.objective, tick)
 
 
 def compile_frontier(path: Path, options: CompileOptions,

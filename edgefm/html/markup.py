@@ -8,7 +8,7 @@ import re
 
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PARTS = re.compile("([/_]+)")
-_VOID = frozenset(("meta",))
+_VOID = frozenset(("meta", "input"))
 
 
 class Markup(str):
@@ -41,14 +41,9 @@ def text(child: str | int) -> Markup:
     return Markup(html.escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", str(child))))
 
 
-def short(name: str) -> str:
-    """A tensor's own name: TFLite joins those of all operators it has fused with semicolons."""
-    return name.partition(";")[0]
-
-
 def breakable(name: str) -> str:
-    """A tensor's own name that may be broken between its parts, and better nowhere else."""
-    return _PARTS.sub("\\1\u200b", short(name))
+    """A name that may be broken between its parts, and better nowhere else."""
+    return _PARTS.sub("\\1\u200b", name)
 
 
 def size(count: float | None) -> str:

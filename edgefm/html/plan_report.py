@@ -20,10 +20,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgefm.console.names import distinct
 from edgefm.files.write import write_file
+from edgefm.html.arena import memory
+from edgefm.html.bars import bars, plain
 from edgefm.html.document import document
-from edgefm.html.markup import Markup, join, number, short, size, tag
-from edgefm.html.pictures import Bar, bars, memory, memory_key
+from edgefm.html.markup import Markup, breakable, join, number, size, tag
+from edgefm.html.plan_parts import stage_names
+from edgefm.html.tables import Cell, folded, table
 
 RunJson = Mapping[str, Any]
 
@@ -129,45 +133,44 @@ def _chapter(run: RunJson) -> Markup:
     """Everything about one run."""
     plan, name = run["plan"], str(run["name"])
     return tag("section", tag("h2", name), _traffic(run), _memory(plan),
-               tag("h3", "Stages"), _stages(plan["stages"]), _codecs(run.get("codecs")))
+               tag("h3", "Stages"), _stages(plan), _codecs(run.get("codecs")))
 
 
 def _traffic(run: RunJson) -> Markup | None:
     """This plan's external bytes against layer-by-layer execution."""
     if not run.get("layer_by_layer"):
         return None
-    rows = [Bar(name, _external(plan), size(_external(plan)), soft) for name, plan, soft in
+    rows = [plain(name, _external(plan), size(_external(plan)), soft) for name, plan, soft in
             (("layer by layer", run["layer_by_layer"], True), ("this plan", run["plan"], False))]
     return join(tag("h3", "Feature maps through external memory, per inference"),
                 bars(rows, "External bytes, layer by layer and with this plan"))
 
 
 def _memory(plan: Mapping[str, Any]) -> Markup:
-    """The picture of fast memory and its key."""
-    return join(tag("h3", "Fast memory over the stages"), memory_key(),
-                memory(plan["stages"], int(plan["fast_bytes"])))
+    """The picture of fast memory and its table."""
+    return join(tag("h3", "Fast memory over the stages"),
+                tag("div", memory(plan["stages"], int(plan["fast_bytes"]))))
 
 
 STAGE_COLUMNS = ("operators", "rings", "held maps", "fast memory", "read", "written",
                  "weights read")
 
 
-def _stages(stages: Sequence[Mapping[str, Any]]) -> Markup:
+def _stages(plan: Mapping[str, Any]) -> Markup:
     """One line per stage, sizes in bytes, and the sums of what is moved."""
-    lines = [tag("tr", tag("td", i), tag("td", _span(stage), class_="name"),
-                 *(tag("td", number(value), class_="n") for value in _stage_figures(i, stage)))
-             for i, stage in enumerate(stages)]
+    stages = plan["stages"]
     figures = [_stage_figures(i, stage) for i, stage in enumerate(stages)]
+    lasts = distinct(str(stage["last"]) for stage in stages)
+    rows: list[tuple[Cell, ...]] = [
+        (breakable(name), breakable(lasts[str(stage["last"])]), *line)
+        for name, stage, line in zip(stage_names(plan), stages, figures, strict=True)]
     sums = [sum(column) for column in zip(*figures, strict=True)] or [0] * len(STAGE_COLUMNS)
-    shown = (None if name in ("rings", "held maps", "fast memory") else number(value)
+    shown = ("" if name in ("rings", "held maps", "fast memory") else value
              for name, value in zip(STAGE_COLUMNS, sums, strict=True))
-    lines.append(tag("tr", tag("td"), tag("td", "all stages"),
-                     *(tag("td", value, class_="n") for value in shown), class_="sum"))
-    header = (tag("th", "#"), tag("th", "stage"),
-              *(tag("th", name, class_="n") for name in STAGE_COLUMNS))
     note = ("Sizes in bytes. Read and written: feature maps in external memory. Rings that are "
             "never in use together share addresses: a stage may need less than their sum.")
-    return join(_table(header, lines), tag("p", note, class_="note"))
+    return join(table(("stage", "last operator", *STAGE_COLUMNS), rows,
+                      ("all stages", "", *shown)), tag("p", note, class_="note"))
 
 
 def _stage_figures(index: int, stage: Mapping[str, Any]) -> list[int]:
@@ -180,19 +183,13 @@ def _stage_figures(index: int, stage: Mapping[str, Any]) -> list[int]:
             stage["weight_read_bytes"]]
 
 
-def _span(stage: Mapping[str, Any]) -> str:
-    """The stage by its first and last operator."""
-    first, last = short(str(stage["first"])), short(str(stage["last"]))
-    return first if first == last else f"{first} → {last}"
-
-
 def _codecs(measured: Mapping[str, Any] | None) -> Markup | None:
     """Bits per value of each codec over all maps, then map by map."""
     if not measured:
         return None
     rows = sorted(measured["codecs"], key=lambda row: -float(row["bits_per_value"]))
-    drawn = [Bar(str(row["codec"]), float(row["bits_per_value"]),
-                 _codec_caption(row), row["codec"] == "raw") for row in rows]
+    drawn = [plain(str(row["codec"]), float(row["bits_per_value"]),
+                   _codec_caption(row), row["codec"] == "raw") for row in rows]
     names = [str(row["codec"]) for row in rows]
     return join(tag("h3", "Bits per value, all side information counted"),
                 bars(drawn, "Bits per value of each codec"),
@@ -209,13 +206,10 @@ def _maps(maps: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Markup | N
     """Bits per value of every map, folded away on the screen."""
     if not maps:
         return None
-    header = (tag("th", "map"), tag("th", "values", class_="n"),
-              *(tag("th", name, class_="n") for name in names))
-    lines = [tag("tr", tag("td", short(str(one["name"])), class_="name"),
-                 tag("td", number(one["values"]), class_="n"),
-                 *(tag("td", number(one["bits_per_value"].get(name), 2), class_="n")
-                   for name in names)) for one in maps]
-    return tag("details", tag("summary", f"Map by map ({len(maps)})"), _table(header, lines))
+    told = distinct(str(one["name"]) for one in maps)
+    rows = [(breakable(told[str(one["name"])]), int(one["values"]),
+             *(one["bits_per_value"].get(name) for name in names)) for one in maps]
+    return folded(f"Map by map ({len(maps)})", table(("map", "values", *names), rows))
 
 
 def _table(header: Sequence[Markup], lines: Sequence[Markup]) -> Markup:

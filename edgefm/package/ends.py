@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from edgefm.console.names import distinct
 from edgefm.console.notation import tensor_text
-from edgefm.network.names import short
 from edgefm.package.read import PackageInfo, TensorInfo
 
 
@@ -21,5 +21,6 @@ def ends_text(info: PackageInfo) -> str:
 
 def ends_fields(info: PackageInfo) -> dict[str, str]:
     """A description of each input and output, by kind and name."""
-    return {f"{kind} {short(end.name)}": end_text(end)
+    told = distinct(end.name for end in (*info.inputs, *info.outputs))
+    return {f"{kind} {told[end.name]}": end_text(end)
             for kind, ends in (("input", info.inputs), ("output", info.outputs)) for end in ends}

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from edgefm.console.names import MOST_IN_A_SENTENCE, short
 from edgefm.errors import BadInput, Infeasible
-from edgefm.network.names import MOST_IN_A_SENTENCE, short
 from edgefm.planner.build import build_plan
 from edgefm.planner.layout import Layout, analyze
 from edgefm.planner.model import Plan

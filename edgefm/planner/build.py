@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from edgefm.console.names import MOST_IN_A_SENTENCE, short
 from edgefm.errors import Infeasible
-from edgefm.network.names import MOST_IN_A_SENTENCE, short
 from edgefm.network.program import ELEMENT_BYTES, OpKind
 from edgefm.planner.arena import (
     COUNTER_BYTES,

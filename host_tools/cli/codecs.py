@@ -8,11 +8,11 @@ from pathlib import Path
 
 from edgefm.compiler.calibration import calibration_inputs
 from edgefm.compiler.pipeline import Compiled, compile_model
+from edgefm.console.names import distinct
 from edgefm.console.terminal import say
 from edgefm.errors import naming
 from edgefm.evaluate.codec_costs import CodecCost, Measurement, measure_codecs
 from edgefm.network.graph import Array
-from edgefm.network.names import short
 from edgefm.package.read import read_info
 from host_tools.cli.arguments import add_json, count
 from host_tools.cli.compilation import add_compile_options, compile_options
@@ -80,8 +80,9 @@ def _print(result: Measurement) -> None:
             say(f"({c.codec} cannot code {c.raw_maps} of these maps; they count as raw)")
     say()
     say("Bits per value of each map")
+    told = distinct(m.name for m in result.maps)
     print_table(("map", "values", "transfers", *(c.codec for c in result.codecs)),
-                [(short(m.name), m.values, m.transfers, *m.bits_per_value.values())
+                [(told[m.name], m.values, m.transfers, *m.bits_per_value.values())
                  for m in result.maps])
 
 

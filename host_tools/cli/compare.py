@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from edgefm.console.names import distinct
 from edgefm.console.terminal import say
-from edgefm.network.names import short
 from host_tools.cli.output import print_json, print_table
 from host_tools.measurement.about import recorded_maps
 from host_tools.measurement.costs import load_costs
@@ -49,20 +50,21 @@ def run(arguments: argparse.Namespace) -> None:
                     "lines": [_plain(line) for line in lines],
                     "maps": [_plain(line) for line in maps]})
         return
-    print_table(("", found[0].name, found[1].name, "difference", ""), [_row(one) for one in lines])
+    print_table(("", found[0].name, found[1].name, "difference", ""), _rows(lines))
     if maps:
         say()
         print_table(("bits per value of stored map", found[0].name, found[1].name, "difference",
-                     ""), [_row(one) for one in maps])
+                     ""), _rows(maps))
     for side in found:
         if side.no_maps and recorded_maps(side.meta):
             say(f"{side.name}: {side.no_maps}")
     say("± is the uncertainty of a figure; a difference marked = is not larger than it")
 
 
-def _row(line: Comparison) -> tuple[str, ...]:
-    return (short(line.name), _shown(line.first, line.unit), _shown(line.second, line.unit),
-            _shown(line.difference, line.unit, "+"), _percent(line))
+def _rows(lines: Sequence[Comparison]) -> list[tuple[str, ...]]:
+    told = distinct(line.name for line in lines)
+    return [(told[line.name], _shown(line.first, line.unit), _shown(line.second, line.unit),
+             _shown(line.difference, line.unit, "+"), _percent(line)) for line in lines]
 
 
 def _plain(line: Comparison) -> dict[str, Any]:

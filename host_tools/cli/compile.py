@@ -18,9 +18,15 @@ from edgefm.files.write import write_file
 from edgefm.images.answers import expect_names
 from edgefm.package.read import read_info
 from host_tools.cli.arguments import add_json, add_output, count
-from host_tools.cli.compilation import add_compile_options, compile_options, load_package
+from host_tools.cli.compilation import (
+    Package,
+    add_compile_options,
+    compile_options,
+    load_package,
+)
 from host_tools.cli.inspect import print_summary
 from host_tools.cli.output import print_json, print_table
+from host_tools.cli.plan_page import write_page
 from host_tools.cli.progress import progress_bar
 
 EXAMPLE = "edgefm compile net.tflite -o net.efm --fast 96K --calib photos"
@@ -31,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help=".tflite, .onnx or .npz")
     add_output(parser, "-o", "--output", required=True, metavar="net.efm",
                help="the package to write")
+    add_output(parser, "--report", metavar="FILE.html",
+               help="write a page with pictures of the plan (default: none)")
     add_json(parser)
     add_compile_options(parser, "--images")
     group = parser.add_argument_group("check a budget")
@@ -49,11 +57,15 @@ def run(arguments: argparse.Namespace) -> None:
     """Compile and write; the file appears complete or not at all."""
     if (arguments.check is None) != (arguments.labels is None):
         raise BadInput("compile: --check and --labels belong together; expected both or neither")
-    package, check = _checked(arguments) if arguments.check else (
-        load_package(arguments, arguments.model).data, None)
+    made, check = _checked(arguments) if arguments.check else (
+        load_package(arguments, arguments.model), None)
+    package = made.data
     info = read_info(package)
     expect_names(info.labels, [tensor.shape for tensor in info.outputs])
     write_file(arguments.output, package)
+    if arguments.report:
+        write_page(arguments.report, made, arguments.model,
+                   compile_options(arguments, arguments.model))
     if arguments.json:
         print_json({"model_sha256": info.model_sha256, "plan_sha256": info.plan_sha256,
                     "output": str(arguments.output), "bytes": len(package),
@@ -62,11 +74,13 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         say(f"{arguments.output}: {size_text(len(package))}")
         print_summary(info)
+        if arguments.report:
+            say(f"pictures: {arguments.report}")
         if check:
             _print_check(check)
 
 
-def _checked(arguments: argparse.Namespace) -> tuple[bytes, Check]:
+def _checked(arguments: argparse.Namespace) -> tuple[Package, Check]:
     options = compile_options(arguments, arguments.model)
     with progress_bar(f"compile {arguments.model.name}") as bar, \
             executor(None, arguments.workers) as pool:
@@ -77,7 +91,7 @@ def _checked(arguments: argparse.Namespace) -> tuple[bytes, Check]:
         files = labeled_files(arguments.labels, arguments.check, task, options.labels)
         judged = Judged(files, task, arguments.views)
         compiled, check = compile_checked(model, options, judged, pool, lambda: bar.update())
-    return compiled.package, check
+    return Package(compiled.package, compiled), check
 
 
 def _print_check(check: Check) -> None:

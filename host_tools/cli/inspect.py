@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgefm.console.names import distinct
 from edgefm.console.notation import size_text, tensor_text
 from edgefm.console.terminal import say
 from edgefm.files.read import read_bytes
-from edgefm.network.names import short
 from edgefm.package.container import read_header
 from edgefm.package.read import PackageInfo, read_info
 from edgefm.package.records import feature_names
@@ -100,7 +100,8 @@ def removed_fields(removed: Sequence[Mapping[str, Any]]) -> dict[str, object]:
 def rate_fields(rate: Mapping[str, Any]) -> dict[str, object]:
     """What coarser steps cost and save, as rows of a summary."""
     low, high = rate["points"]
-    maps = [f"{short(s['name'])} x{s['factor']:.2f}" for s in rate["steps"]]
+    told = distinct(s["name"] for s in rate["steps"])
+    maps = [f"{told[s['name']]} x{s['factor']:.2f}" for s in rate["steps"]]
     bits = rate.get("weight_bits")
     return {
         **({"coarser maps": ", ".join(maps)} if maps or bits is None else {}),

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgefm.console.names import distinct
 from edgefm.console.terminal import plain, say
-from edgefm.network.names import short
 
 SCHEMA = 1
 COUNTERS = ("external_read_bytes", "external_write_bytes", "weight_read_bytes",
@@ -40,9 +40,10 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
 def print_maps(maps: Sequence[Mapping[str, Any]]) -> None:
     """Print the traffic of each stored map, as `MapTraffic.to_json` gives it."""
     capped = any(one["capped_rows"] for one in maps)
+    told = distinct(one["name"] for one in maps)
     print_table(("stored map", "codec", "raw", "written", "read", "bits/value", "rows stored raw",
                  *(("rows made coarser", "largest shift") if capped else ())),
-                [(short(one["name"]), one["codec"] + ", pooled" * one["pooled"], one["raw_bytes"],
+                [(told[one["name"]], one["codec"] + ", pooled" * one["pooled"], one["raw_bytes"],
                   round(one["write_bytes"]), round(one["read_bytes"]), one["bits_per_value"],
                   round(one["raw_rows"]),
                   *((round(one["capped_rows"]), one["largest_shift"]) if capped else ()))

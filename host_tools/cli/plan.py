@@ -11,13 +11,13 @@ from typing import Any
 from edgefm.compiler.frontier import compile_frontier
 from edgefm.compiler.pipeline import Compiled
 from edgefm.compiler.plan_fields import MOVED, compiled_fields, package_fields
+from edgefm.console.names import distinct
 from edgefm.console.notation import size_text
 from edgefm.console.terminal import say
 from edgefm.errors import BadInput
 from edgefm.files.write import write_file
 from edgefm.html.frontier import LOOKS, drawing
 from edgefm.html.pictures import svg_file
-from edgefm.network.names import short
 from edgefm.package.read import read_info
 from edgefm.planner import OBJECTIVES
 from edgefm.planner.frontier import BudgetPlan
@@ -36,6 +36,7 @@ from host_tools.cli.inspect import (
     removed_fields,
 )
 from host_tools.cli.output import print_fields, print_json, print_table
+from host_tools.cli.plan_page import write_page
 from host_tools.cli.progress import progress_bar
 
 EXAMPLE = "edgefm plan net.tflite --fast 96K"
@@ -51,18 +52,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              "stored raw: memory against bytes moved (default: one plan)")
     add_output(parser, "-o", "--output", metavar="FILE.svg",
                help="with --frontier: its chart (default: not saved)")
+    add_output(parser, "--html", metavar="FILE.html",
+               help="write a page with pictures of the plan; with --frontier also of what other "
+                    "sizes of fast memory would give (default: none)")
+    parser.add_argument("--against", type=Path, metavar="net.efm",
+                        help="with --html: a package whose plan is shown beside (default: none)")
     add_compile_options(parser, "--images")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Plan and print."""
-    if arguments.output and not arguments.frontier:
-        raise BadInput("-o draws the frontier; expected --frontier beside it")
-    if arguments.frontier:
+    if arguments.output and (arguments.html or not arguments.frontier):
+        raise BadInput("-o draws the frontier; expected --frontier beside it, and no --html")
+    if arguments.against and not arguments.html:
+        raise BadInput("--against compares on a page; expected --html FILE.html beside it")
+    if arguments.frontier and is_package(arguments.net):
+        raise BadInput(f"{arguments.net}: a package has one plan; --frontier takes the model that "
+                       "it was compiled from")
+    if arguments.frontier and not arguments.html:
         _frontier(arguments)
         return
     package = load_package(arguments, arguments.net, pictures=False)
     info = read_info(package.data, str(arguments.net))
+    if arguments.html:
+        write_page(arguments.html, package, arguments.net,
+                   compile_options(arguments, arguments.net, pictures=False),
+                   arguments.frontier, arguments.against)
     plan: Mapping[str, Any] = package.compiled.plan.to_json() if package.compiled else info.plan
     more = package_fields(plan) if package.compiled is None else compiled_fields(
         package.compiled, compile_options(arguments, arguments.net, pictures=False))
@@ -81,13 +96,13 @@ def run(arguments: argparse.Namespace) -> None:
     _print_buffers(plan["stages"])
     _print_maps([m for m in more.get("maps", plan.get("maps", ())) if not m.get("pooled")])
     _print_pool(plan)
+    if arguments.html:
+        say()
+        say(f"pictures: {arguments.html}")
 
 
 def _frontier(arguments: argparse.Namespace) -> None:
     """Plan every size of fast memory; print the table, draw the picture."""
-    if is_package(arguments.net):
-        raise BadInput(f"{arguments.net}: a package has one plan; --frontier takes the model that "
-                       "it was compiled from")
     options = compile_options(arguments, arguments.net, pictures=False)
     with progress_bar(f"plan {arguments.net.name}", None, "plan") as bar:
 
@@ -149,9 +164,10 @@ def _print_stages(stages: Sequence[Mapping[str, Any]]) -> None:
     say()
     say("Stages (bytes)")
     names = ("fast_bytes", "external_read_bytes", "external_write_bytes", "weight_read_bytes")
+    told = distinct(s[end] for s in stages for end in ("first", "last"))
     print_table(("#", "first operator", "last operator", "ops", "strips", "firings", "fast",
                  "ext. read", "ext. written", "weights"),
-                [(number, short(s["first"]), short(s["last"]), len(s["operators"]), s["strips"],
+                [(number, told[s["first"]], told[s["last"]], len(s["operators"]), s["strips"],
                   s["firings"], *(s[name] for name in names)) for number, s in enumerate(stages)])
 
 
@@ -159,19 +175,21 @@ def _print_buffers(stages: Sequence[Mapping[str, Any]]) -> None:
     """Rings and maps in fast memory, each once, sorted by stage and then by address."""
     buffers = {(b["first_stage"], b["offset"], b["name"]): b
                for stage in stages for b in stage["buffers"]}
+    told = distinct(b["name"] for b in buffers.values())
     say()
     say("Buffers in fast memory")
     print_table(("name", "offset", "bytes", "rows", "stages"),
-                [(short(b["name"]), b["offset"], b["bytes"], b["slots"],
+                [(told[b["name"]], b["offset"], b["bytes"], b["slots"],
                   f"{b['first_stage']}-{b['last_stage']}") for _, b in sorted(buffers.items())])
 
 
 def _print_maps(maps: Sequence[Mapping[str, Any]]) -> None:
     if maps:
+        told = distinct(m["name"] for m in maps)
         say()
         say("Maps in external memory")
         print_table(("name", "address", "bytes", "at most", "rows", "codec", "quality"),
-                    [(short(m["name"]), m["address"], m["bytes"], m.get("most_bytes", m["bytes"]),
+                    [(told[m["name"]], m["address"], m["bytes"], m.get("most_bytes", m["bytes"]),
                       m["rows"], _codec_text(m), quality_text(m)) for m in maps])
 
 
@@ -183,10 +201,11 @@ def _print_pool(plan: Mapping[str, Any]) -> None:
     """The page pool, and the most that each map in it takes, for any picture."""
     pool = plan.get("pool")
     if pool:
+        told = distinct(m["name"] for m in plan["maps"])
         say()
         say(f"Page pool at {pool['offset']}: {pool['pages']} pages of {pool['page_bytes']} "
             "bytes; its maps take at most")
         print_table(("name", "bytes", "per row", "borrowed", "rows", "raw", "codec", "quality"),
-                    [(short(m["name"]), m["most_bytes"], m["rate"], m["depth"], m["rows"],
+                    [(told[m["name"]], m["most_bytes"], m["rate"], m["depth"], m["rows"],
                       m["rows"] * m["row_bytes"], m["codec"], quality_text(m))
                      for m in plan["maps"] if m.get("pooled")])

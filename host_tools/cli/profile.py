@@ -8,8 +8,8 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
+from edgefm.console.names import stage_labels
 from edgefm.console.terminal import say
-from edgefm.network.names import short
 from edgefm.package.read import PackageInfo
 from edgefm.package.traffic import stored_maps, traffic
 from host_tools.cli.arguments import add_json
@@ -66,12 +66,13 @@ def profile_fields(board: Info, info: PackageInfo, profile: Profile) -> dict[str
 
 
 def _print(fields: dict[str, Any], unit: str) -> None:
+    names = stage_labels([stage["name"] for stage in fields["stages"]])
     print_table(("stage", unit, "%", "external read", "external written", "coded",
                  "weights read"),
-                [(short(stage["name"]), stage["ticks"],
+                [(name, stage["ticks"],
                   100 * stage["ticks"] / max(fields["total"], 1), stage["external_read_bytes"],
                   stage["external_write_bytes"], stage["coded_bytes"], stage["weight_read_bytes"])
-                 for stage in fields["stages"]])
+                 for name, stage in zip(names, fields["stages"], strict=True)])
     if fields["maps"]:
         say()
         print_maps(fields["maps"])

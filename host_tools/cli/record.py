@@ -11,9 +11,9 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TextIO
 
+from edgefm.console.names import stage_labels
 from edgefm.console.terminal import complain, say
 from edgefm.errors import BadInput
-from edgefm.network.names import short
 from host_tools.cli.arguments import add_output, check_outputs
 from host_tools.cli.board import on_device
 from host_tools.cli.device import device_of
@@ -96,7 +96,7 @@ def _summary(arguments: argparse.Namespace, recorder: RunRecorder, out: TextIO) 
         for channel in recording.samples.values():
             say(f"  {channel.name}: {channel.count:,} samples, {channel.lost:,} lost"
                 + (f"; ended: {channel.ended}" if channel.ended else ""), to=out)
-        table, names = energy_by_stage(recording), stage_names(recording.meta)
+        table, names = energy_by_stage(recording), stage_labels(stage_names(recording.meta))
         rows = _measured(table, names) if table else _modeled(arguments, recording, runs, names)
     if rows:
         _print_to(out, rows)
@@ -111,7 +111,7 @@ def _summary(arguments: argparse.Namespace, recorder: RunRecorder, out: TextIO) 
 def _name(stage: int, names: list[str]) -> str:
     if stage < 0:
         return "whole run"
-    return short(names[stage]) if stage < len(names) else f"stage {stage}"
+    return names[stage] if stage < len(names) else f"stage {stage}"
 
 
 def _measured(table: EnergyTable, names: list[str]) -> list[tuple[str, str, str, str]]:

@@ -14,9 +14,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from edgefm.console.names import stage_labels
 from edgefm.errors import BadInput
 from edgefm.files.read import read_json
-from edgefm.html.markup import short
 from edgefm.package.counters import MapCounters
 from edgefm.package.traffic import MapInfo, MapTraffic, total, traffic
 from host_tools.link.events import Counted
@@ -194,7 +194,7 @@ def _stages(recording: Recording, runs: Sequence[RecordedRun], table: EnergyTabl
         return []
     count = len(runs[-1].stages)
     runs = [run for run in runs if len(run.stages) == count]
-    names, plan = stage_names(recording.meta), plan_of(recording.meta)
+    names, plan = stage_labels(stage_names(recording.meta)), plan_of(recording.meta)
     planned = listing(plan.get("stages"))
     per_second = whole_number(mapping(recording.meta.get("device")).get("ticks_per_second")) or 0
     found = []
@@ -202,7 +202,7 @@ def _stages(recording: Recording, runs: Sequence[RecordedRun], table: EnergyTabl
         ticks = [float(run.stages[i + 1].ticks - run.stages[i].ticks) for run in runs]
         moved = [run.stages[i + 1].counted.since(run.stages[i].counted) for run in runs]
         own = mapping(planned[i]) if i < len(planned) else {}
-        name = short(names[i]) if i < len(names) else f"stage {i}"
+        name = names[i] if i < len(names) else f"stage {i}"
         found.append(_summary(i, name, ticks, moved, own, per_second,
                               _energy(i, table, costs, moved, 0)))
     ends = [run.end for run in runs if run.end]

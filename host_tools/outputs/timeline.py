@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgefm.html.markup import short
+from edgefm.console.names import short
 from host_tools.measurement.align import Stages
 from host_tools.measurement.runs import read_runs
 from host_tools.recording.channels import EventChannel

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from edgefm.html.markup import short
+from edgefm.console.names import distinct, short, stage_labels
 from edgefm.package.traffic import traffic
 from host_tools.measurement.about import (
     listing,
@@ -125,7 +125,8 @@ class Follower:
         assert run.end
         meta = self._recording.meta
         per_second = whole_number(mapping(meta.get("device")).get("ticks_per_second")) or 0
-        plan, names, maps = plan_of(meta), stage_names(meta), recorded_maps(meta)
+        plan, maps = plan_of(meta), recorded_maps(meta)
+        names, told = stage_labels(stage_names(meta)), distinct(one.name for one in maps)
         planned = listing(plan.get("stages"))
         stages = []
         for i, (a, b) in enumerate(zip(run.stages, run.stages[1:], strict=False)):
@@ -138,7 +139,7 @@ class Follower:
                                   asdict(run.end.counted), plan),
                 "modeled": modeled(self._costs, run.end.counted, macs).value,
                 "outputs": run.end.outputs_sha256.hex(),
-                "maps": [{**one.to_json(), "name": short(one.name)}
+                "maps": [{**one.to_json(), "name": told[one.name]}
                          for one in traffic(maps, [run.maps] if run.maps else [])],
                 "no_maps": why_no_maps(meta) if maps and not run.maps else ""}
 
@@ -185,6 +186,6 @@ def _numbers(values: np.ndarray) -> Sequence[float | None]:
 def _figures(name: str, ticks: int, per_second: int, moved: dict[str, int],
              planned: Mapping[str, Any]) -> dict[str, Any]:
     raw = [whole_number(planned.get(key)) for key in PLANNED]
-    return {"name": short(name), "ticks": ticks,
+    return {"name": name, "ticks": ticks,
             "seconds": ticks / per_second if per_second else None, **moved,
             "raw_read": raw[0], "raw_write": raw[1]}

@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from edgefm.console.names import distinct, short
 from edgefm.files.write import write_file
+from edgefm.html.arena import memory
+from edgefm.html.bars import bars, plain
 from edgefm.html.document import document
-from edgefm.html.markup import Markup, breakable, join, number, short, size, tag
-from edgefm.html.pictures import Bar, bars, memory, memory_key
+from edgefm.html.markup import Markup, breakable, join, number, size, tag
 from edgefm.package.traffic import MapTraffic
 from host_tools.measurement.about import mapping, recorded_maps, whole_number
 from host_tools.measurement.align import align
@@ -99,7 +101,7 @@ Figure = tuple[str, Callable[[Summary], str]]
 FIGURES: Sequence[tuple[str, Sequence[Figure]]] = (
     ("What ran", (
         ("board", lambda s: str(mapping(s.meta.get("device")).get("board", "–"))),
-        ("network", lambda s: breakable(str(mapping(s.meta.get("model")).get("name", "–")))),
+        ("network", lambda s: breakable(short(str(mapping(s.meta.get("model")).get("name", "–"))))),
         ("codecs", lambda s: _codecs(s)),
         ("whole runs", lambda s: number(s.runs)))),
     ("Per inference", (
@@ -249,11 +251,11 @@ def _traffic(summary: Summary) -> Markup | None:
     for name, raw, key in (("maps read", total.raw_read, "external_read_bytes"),
                            ("maps written", total.raw_write, "external_write_bytes")):
         if raw is not None and raw != moved[key]:
-            rows.append(Bar(f"{name}, raw", raw, size(raw), True))
-        rows.append(Bar(f"{name}, coded" if raw not in (None, moved[key]) else name, moved[key],
+            rows.append(plain(f"{name}, raw", raw, size(raw), True))
+        rows.append(plain(f"{name}, coded" if raw not in (None, moved[key]) else name, moved[key],
                         size(moved[key])))
-    rows += [Bar("weights read", moved["weight_read_bytes"], size(moved["weight_read_bytes"])),
-             Bar("input rows", moved["input_read_bytes"], size(moved["input_read_bytes"]))]
+    rows += [plain("weights read", moved["weight_read_bytes"], size(moved["weight_read_bytes"])),
+             plain("input rows", moved["input_read_bytes"], size(moved["input_read_bytes"]))]
     return join(tag("h3", "Bytes per inference, counted on the device"),
                 bars(rows, "Bytes through each memory"))
 
@@ -267,8 +269,8 @@ def _memory(summary: Summary) -> Markup | None:
         return None
     high = "" if summary.high_water is None else \
         f" The device touched {number(summary.high_water)} of {number(fast)} bytes."
-    return join(tag("h3", "Fast memory over the stages"), memory_key(),
-                memory(stages, fast),
+    return join(tag("h3", "Fast memory over the stages"),
+                tag("div", memory(stages, fast)),
                 tag("p", f"As planned.{high}", class_="note"))
 
 
@@ -321,7 +323,7 @@ def _energy(summary: Summary) -> Markup | None:
     drawn = []
     for at in range(len(summary.stages[0].energy) if summary.stages else 0):
         rail = summary.stages[0].energy[at]
-        rows = [Bar(stage.name, max(stage.energy[at].amount.value, 0.0),
+        rows = [plain(stage.name, max(stage.energy[at].amount.value, 0.0),
                     with_error(stage.energy[at].amount, rail.unit)) for stage in summary.stages]
         drawn.append(bars(rows, f"Energy of each stage, {rail.rail}"))
     if not drawn:
@@ -344,7 +346,8 @@ def _maps(summary: Summary) -> Markup | None:
     if summary.maps:
         return join(tag("h3", "Stored maps"), _map_table(summary.maps),
                     tag("p", MAP_NOTE, class_="note"), _map_bars(summary.maps))
-    lines = [tag("tr", tag("td", breakable(one.name), class_="name"), tag("td", one.codec),
+    told = distinct(one.name for one in described)
+    lines = [tag("tr", tag("td", breakable(told[one.name]), class_="name"), tag("td", one.codec),
                  _figure(one.rows), _figure(one.bytes)) for one in described]
     return join(tag("h3", "Stored maps"), _sortable(("map", *MAP_HEADS[:3]), lines),
                 tag("p", summary.no_maps, class_="note"), _stage_bars(summary))
@@ -357,15 +360,15 @@ MAP_NOTE = ("Means over the runs, counted on the device: what crossed into exter
 
 def _map_table(maps: Sequence[MapTraffic]) -> Markup:
     capped = any(one.capped_rows for one in maps)
-    lines = []
+    lines, told = [], distinct(one.name for one in maps)
     for one in maps:
         figures = [_figure(one.rows), _figure(one.raw_bytes), _figure(one.write_bytes),
                    _figure(one.read_bytes), _figure(one.bits_per_value, 2), _figure(one.raw_rows)]
         if capped:
             figures += [_figure(one.capped_rows), _figure(one.largest_shift)]
         codec = f"{one.codec}, page pool" if one.pooled else one.codec
-        lines.append(tag("tr", tag("td", breakable(one.name), class_="name"), tag("td", codec),
-                         *figures))
+        lines.append(tag("tr", tag("td", breakable(told[one.name]), class_="name"),
+                         tag("td", codec), *figures))
     crossed = sum(one.write_bytes + one.read_bytes for one in maps)
     values = sum(one.values for one in maps)
     sums = [_figure(None), *(_figure(sum(getattr(one, name) for one in maps))
@@ -382,7 +385,8 @@ def _map_table(maps: Sequence[MapTraffic]) -> Markup:
 def _map_bars(maps: Sequence[MapTraffic]) -> Markup | None:
     if all(one.codec == "raw" for one in maps):
         return None
-    drawn = [Bar(short(one.name), one.bits_per_value, f"{one.bits_per_value:.2f} bits",
+    told = distinct(one.name for one in maps)
+    drawn = [plain(told[one.name], one.bits_per_value, f"{one.bits_per_value:.2f} bits",
                  one.codec == "raw") for one in maps if one.bits_per_value is not None]
     return join(tag("h3", "Bits per value of each stored map"),
                 bars(drawn, "Bits per value of each stored map"))
@@ -390,7 +394,7 @@ def _map_bars(maps: Sequence[MapTraffic]) -> Markup | None:
 
 def _stage_bars(summary: Summary) -> Markup | None:
     """Where single maps are not counted: what each stage moved coded, whatever the map."""
-    coded = [Bar(stage.name, found, f"{found:.2f} bits") for stage in summary.stages
+    coded = [plain(stage.name, found, f"{found:.2f} bits") for stage in summary.stages
              if (found := bits(stage.moved)) is not None]
     return join(tag("h3", "Bits per value of the coded maps that each stage reads and writes"),
                 bars(coded, "Bits per value")) if coded else None
@@ -402,7 +406,8 @@ def _maps_overview(summaries: Sequence[Summary]) -> Markup | None:
         return None
     found = [{one.name: one for one in summary.maps} for summary in summaries]
     names = dict.fromkeys(name for maps in found for name in maps)
-    lines = [tag("tr", tag("td", breakable(name), class_="name"),
+    told = distinct(names)
+    lines = [tag("tr", tag("td", breakable(told[name]), class_="name"),
                  *(_figure(maps[name].bits_per_value if name in maps else None, 2)
                    for maps in found)) for name in names]
     lines.append(tag("tr", tag("td", "all coded maps"),

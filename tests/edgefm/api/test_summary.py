@@ -10,8 +10,16 @@ def test_a_plan_is_short_in_a_terminal_and_a_table_in_a_notebook(model: Path) ->
     plan = edgefm.plan(model, fast="4K")
     assert repr(plan).startswith("<PlanSummary net: ") and "fast memory" in repr(plan)
     page = plan._repr_html_()
-    assert page.count("<table>") == 2 and page.count("<tr>") == len(plan.stages) + 1 + len(
-        plan.totals())
+    tables = page.split("<table")[1:]
+    assert tables[-1].count("<tr>") == len(plan.stages) + 1 and "<script" not in page
+    assert f"{plan.fast_bytes:,}" in tables[0] and page.startswith('<div class="edgefm"><style>')
+
+
+def test_a_plan_becomes_a_page_alone_and_beside_another(model: Path) -> None:
+    small, roomy = edgefm.plan(model, fast="4K"), edgefm.plan(model)
+    assert "Against the other plan" not in small.to_html()
+    page = small.to_html(roomy)
+    assert "Against the other plan" in page and f"{roomy.fast_bytes:,}" in page
 
 
 def test_figures_are_those_of_the_json(model: Path) -> None:

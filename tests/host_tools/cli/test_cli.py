@@ -71,6 +71,23 @@ def test_a_package_is_exported_as_c(net: Path, tmp_path: Path, edgefm: Edgefm) -
     assert (tmp_path / "c" / "edgefm" / "include" / "edgefm.h").is_file()
 
 
+def test_a_plan_becomes_a_page_with_the_frontier_and_another_plan(
+        model: Path, net: Path, tmp_path: Path, edgefm: Edgefm) -> None:
+    page = tmp_path / "plan.html"
+    printed = edgefm("plan", model, "--fast", "4K", "--html", page, "--frontier", "--against", net)
+    text = page.read_text(encoding="utf-8")
+    assert printed.splitlines()[-1] == f"pictures: {page}"
+    assert "you are here" in text and "Against the other plan" in text
+    edgefm("plan", net, "--html", page)
+    assert "Memory against bytes" not in page.read_text(encoding="utf-8")
+
+
+def test_a_compilation_reports_its_plan(model: Path, tmp_path: Path, edgefm: Edgefm) -> None:
+    page = tmp_path / "plan.html"
+    edgefm("compile", model, "-o", tmp_path / "net.efm", "--fast", "4K", "--report", page)
+    assert "Where maps live, and why" in page.read_text(encoding="utf-8")
+
+
 def test_plan_prints_aligned_tables(model: Path, edgefm: Edgefm) -> None:
     lines = edgefm("plan", model, "--cut", "ops").splitlines()
     assert any(line.startswith("fast memory") for line in lines)
@@ -251,6 +268,10 @@ def test_zoo_lists_and_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edg
     (["plan", "none.tflite", "-o", "none.svg"], "expected --frontier beside it"),
     (["export", "none.efm", "--c", "c"], "none.efm: no such file"),
     (["plan", "none.efm", "--frontier"], "a package has one plan"),
+    (["plan", "none.efm", "--frontier", "--html", "a.html"], "a package has one plan"),
+    (["plan", "MODEL", "--against", "MODEL"], "expected --html FILE.html"),
+    (["plan", "MODEL", "--html", "a.html", "--against", "MODEL"], "not an .efm package"),
+    (["plan", "MODEL", "--html", "a.html", "--frontier", "-o", "a.svg"], "and no --html"),
     (["plan", "none.efm"], "none.efm: no such file"),
     (["plan", "MODEL", "--fast", "many"], "expected a size"),
     (["plan", "MODEL", "--fast", "100"], "smallest feasible"),

@@ -107,9 +107,9 @@ def test_every_stored_map_has_its_bits_per_value(tmp_path):
     assert cells(tree, "pooled c")[1:] == ["zvc, page pool", "4", "200", "75", "75", "3.00", "0",
                                            "3", "2"]
     assert cells(tree, "all maps")[3:7] == ["1,320", "795", "1,195", "4.63"]
-    bars = next(svg for svg in tree.iter("svg")
-                if svg[0].text == "Bits per value of each stored map")
-    assert words(bars).endswith("map <a>4.00 bitsmap & b8.00 bitspooled c3.00 bits")
+    bars = next(one for one in tree.iter("ul")
+                if one.get("aria-label") == "Bits per value of each stored map")
+    assert words(bars) == "map <a>4.00 bitsmap & b8.00 bitspooled c3.00 bits"
 
 
 def test_maps_of_several_recordings_stand_side_by_side(tmp_path):
