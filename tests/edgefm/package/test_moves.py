@@ -16,11 +16,10 @@ from edgefm.package.moves import map_moves
 OPTIONS = CompileOptions(pictures=False)
 
 
-@pytest.fixture(params=["auto", "ops", "blocks"])
+@pytest.fixture(params=["ops", "blocks"])
 def compiled(tmp_path: Path, request: pytest.FixtureRequest) -> Compiled:
     (tmp_path / "net.tflite").write_bytes(export_tflite(small_classifier()))
-    fast = 3000 if request.param == "auto" else None
-    return compile_model(tmp_path / "net.tflite", replace(OPTIONS, fast=fast, cut=request.param))
+    return compile_model(tmp_path / "net.tflite", replace(OPTIONS, cut=request.param))
 
 
 def test_bytes_of_a_stage_are_those_of_the_maps_that_it_moves(compiled: Compiled) -> None:
