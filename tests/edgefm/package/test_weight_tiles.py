@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tiles hold what the operator had, however they are cut, and a plan reads what is counted."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -11,13 +12,14 @@ from edgefm.kernels.tile import CHANNEL, HEAD
 from edgefm.lower import lower
 from edgefm.network.graph import Graph
 from edgefm.network.program import Op, OpKind, Program
+from edgefm.package import weight_tiles
 from edgefm.package.container import read_sections
 from edgefm.package.records import OPERATOR, TILE, Feature, Section, Tile
 from edgefm.package.weight_tiles import StoredTile, stored_tiles, with_tile_bytes
 from edgefm.package.write import Description, write_package
 from edgefm.planner import Plan, Target, analyze, make_plan
 from edgefm.runtime import Runtime
-from tests.support.coded import calmed, coded, tiles_of
+from tests.support.coded import calmed, coded, table_for, tiles_of
 from tests.support.networks import Network
 
 CODES = WeightCode.HUFFMAN, WeightCode.PACKED
@@ -68,6 +70,29 @@ def test_outputs_are_those_of_raw_weights_and_the_plan_reads_what_is_counted(
     assert all(np.array_equal(a, b) for a, b in zip(result.outputs, outputs, strict=True))
     assert result.counters.weight_read_bytes == plan.weight_read_bytes
     assert sum(s.weight_read_bytes for s in plan.stages) == plan.weight_read_bytes
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tiles_of_an_operator_may_have_codes_of_their_own(seed: int,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing writes such packages yet; readers take them."""
+    by_operator, other = weight_tiles._coded, table_for(np.arange(-9, 10, dtype=np.int8))
+
+    def alternating(op: Op, cut: tuple[int, ...]) -> tuple[StoredTile, ...]:
+        assert op.coding is not None
+        even = by_operator(op, cut)
+        odd = by_operator(replace(op, coding=replace(op.coding, record=other.record())), cut)
+        return tuple(pair[i % 2] for i, pair in enumerate(zip(even, odd, strict=True)))
+
+    monkeypatch.setattr(weight_tiles, "_coded", alternating)
+    program, plan = planned(network(seed), 50, False, codes=(WeightCode.HUFFMAN,))
+    records = [{tile.record for tile in stored_tiles(program, program.ops[op.op], op.tiles)}
+               for op in plan.ops if op.tiles]
+    assert any(len(own - {b""}) > 1 for own in records)
+    inputs, outputs = expected(seed)
+    with Runtime(write_package(network(seed), program, plan, {}, Description(""))) as runtime:
+        result = runtime.run(inputs)
+    assert all(np.array_equal(a, b) for a, b in zip(result.outputs, outputs, strict=True))
 
 
 def test_what_is_kept_is_read_once_and_its_table_at_every_firing() -> None:
