@@ -54,6 +54,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType({
     },
     "this command": {
         "help": "Show all verbs, or the arguments of one.",
+        "doctor": "Say what is installed and connected, what is missing, and what to type.",
         "version": "Print the version of edgefm.",
         "completion": "Print a script for a shell's tab completion of edgefm commands.",
     },
