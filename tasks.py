@@ -79,9 +79,9 @@ def test(context: Context, all: bool = False, args: str = "") -> None:
 
 @task
 def lint(context: Context) -> None:
-    """Check style with ruff and clang-format, types with mypy --strict, and the English."""
+    """Check style with ruff and clang-format, types with mypy --strict, English and links."""
     _run(context, f"{PYTHON} -m ruff check . && {PYTHON} -m mypy && {PYTHON} tools/c_style.py "
-                  f"&& {PYTHON} tools/words.py")
+                  f"&& {PYTHON} tools/words.py && {PYTHON} tools/docs.py")
 
 
 @task
@@ -101,6 +101,12 @@ def fuzz(context: Context, seconds: int = 600) -> None:
 def size(context: Context) -> None:
     """Measure code and stack of the runtime on a Cortex-M4 and compare with the budgets."""
     _run(context, f"{PYTHON} tools/size.py")
+
+
+@task
+def docs(context: Context) -> None:
+    """Build the docs site into dist/docs, which opens from disk without network."""
+    _run(context, f"{PYTHON} -m tools.docsite.build")
 
 
 @task

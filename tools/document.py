@@ -21,6 +21,7 @@ from pathlib import Path
 from size import FLAGS, ROOT, measure, sections, sources
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
+import _fits
 import _peers
 
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -91,7 +92,7 @@ class Figures:
         return {"code-size": self.code_size, "code-totals": self.code_totals,
                 "switch-costs": self.switch_costs, "kernel-costs": self.kernel_costs,
                 "stack": self.stack, "agent-state": self.agent_state,
-                "counts": self.counts, "headline": self.headline}
+                "counts": self.counts, "headline": self.headline, "fits": self.fits}
 
     def code_size(self) -> str:
         """README: the runtime for one network and for all."""
@@ -149,6 +150,10 @@ class Figures:
     def headline(self) -> str:
         """README: the same of few networks on two processors."""
         return "\n\n" + "".join(f"{line}\n" for line in _peers.headline()) + "\n"
+
+    def fits(self) -> str:
+        """README: what fits into which device; from fits.json, which benchmarks/fits.py writes."""
+        return "\n\n" + "".join(f"{line}\n" for line in _fits.lines(_fits.stored())) + "\n"
 
     def _only(self, operators: frozenset[str]) -> int:
         return self._linked(_all_but(operators))

@@ -58,6 +58,7 @@ def installed(checkout):
 
 @pytest.mark.parametrize(("words", "packages"), [
     ((), ["build"]), (("boards",), ["build"]), (("demo",), ["build", "scikit-learn"]),
+    (("docs",), ["build,docs"]),
     (("test", "--all"), ["dev"]), (("lint",), ["dev"]), (("demo", "test"), ["dev"])])
 def test_a_task_gets_what_it_needs_and_only_once(inv, installed, words, packages):
     for _ in range(2):

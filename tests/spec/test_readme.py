@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What README.md shows in Python and C works as it stands there."""
+"""What README.md and the pages of docs show in Python and C works as it stands there."""
 
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +10,22 @@ import numpy as np
 import pytest
 from networks import Network
 from PIL import Image
+from recorded import record_run
 
 import edgefm
 from edgefm.exporters.tflite import export_tflite
 from host_tools.outputs.c_project import c_project, write_c_project
+from tools import docs
 
 
-def blocks(root: Path, language: str = "python") -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", (root / "README.md").read_text("utf-8"),
-                      re.MULTILINE | re.DOTALL)
+def blocks(path: Path, language: str) -> list[str]:
+    return [block.text for block in docs.blocks(path) if block.language == language]
+
+
+def having(language: str) -> list[str]:
+    """The documents with a block in a language."""
+    return [str(path.relative_to(docs.ROOT)) for path in docs.documents()
+            if blocks(path, language)]
 
 
 def small() -> bytes:
@@ -29,29 +35,43 @@ def small() -> bytes:
     return export_tflite(net.graph(net.softmax(net.dense(net.mean(net.conv(x, 8)), 10))))
 
 
+@pytest.mark.parametrize("name", having("c"))
 def test_every_c_block_compiles_beside_an_exported_package(
-        root: Path, tmp_path: Path, need: Callable[[str], str]) -> None:
+        root: Path, name: str, tmp_path: Path, need: Callable[[str], str]) -> None:
     (tmp_path / "net.tflite").write_bytes(small())
     package = edgefm.compile(tmp_path / "net.tflite").package
     write_c_project(c_project(package, "net.efm", "net"), tmp_path)
-    found = blocks(root, "c")
-    assert found
-    for block in found:
+    for block in blocks(root / name, "c"):
         (tmp_path / "block.c").write_text(block)
         subprocess.run([need("gcc"), "-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
                         "-I.", "-Iedgefm/include", "block.c"], cwd=tmp_path, check=True)
 
 
-def test_every_python_block_runs(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                 capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with what the documents speak of, which is the current one."""
     (tmp_path / "net.tflite").write_bytes(small())
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)).save(
         tmp_path / "cat.jpg")
+    record_run(tmp_path / "run1")
     monkeypatch.chdir(tmp_path)
-    found, names = blocks(root), dict[str, Any]()
-    assert len(found) >= 2
-    for number, block in enumerate(found):
-        exec(compile(block, f"README.md, Python block {number}", "exec"), names)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", having("python"))
+def test_every_python_block_runs(root: Path, name: str, files: Path) -> None:
+    names = dict[str, Any]()
+    for number, block in enumerate(blocks(root / name, "python")):
+        exec(compile(block, f"{name}, Python block {number}", "exec"), names)
+
+
+def test_what_the_readme_prints_is_what_it_says(root: Path, files: Path,
+                                                capsys: pytest.CaptureFixture[str]) -> None:
+    names = dict[str, Any]()
+    found = blocks(root / "README.md", "python")
+    assert len(found) >= 2 and {"README.md"} < set(having("c"))
+    for block in found:
+        exec(block, names)
     printed = capsys.readouterr().out.splitlines()
-    assert (tmp_path / "net.efm").read_bytes()[:4] == b"EFM1"
+    assert (files / "net.efm").read_bytes()[:4] == b"EFM1"
     assert printed[0].startswith("<PlanSummary net: ") and len(printed) == 3
