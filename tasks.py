@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent
 PYTHON = shlex.quote(sys.executable)
 BOARDS = sorted(path.parent.name for path in ROOT.glob("firmware/boards/*/board.toml"))
 BENCHMARKS = sorted(path.stem for path in ROOT.glob("benchmarks/[!_]*.py"))
+MPY_ARCHITECTURES = ("armv6m", "armv7m", "armv7emsp", "armv7emdp", "x64", "rv32imc")
 APT = {
     "gcc": "gcc", "g++": "g++", "clang": "clang",
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
@@ -140,6 +141,21 @@ def flash(context: Context, board: str = "", tool: str = "", to: str = "", only:
                "tool": tool, "to": to, "only": only}
     words = " ".join(f"--{name} {shlex.quote(word)}" for name, word in options.items() if word)
     _run(context, f"{PYTHON} -m host_tools.boards.manage flash {words}")
+
+
+@task(help={"micropython": "required: a checkout of MicroPython (default: MICROPY_DIR)",
+            "arch": f"one of {', '.join(MPY_ARCHITECTURES)} (default: armv7emsp)",
+            "only": "a package (.efm): leave out every operator and codec that it does not use",
+            "out": "a folder (default: build/micropython/ARCH)"})
+def mpy(context: Context, micropython: str = "", arch: str = "armv7emsp", only: str = "",
+        out: str = "") -> None:
+    """Build edgefm.mpy for MicroPython, which `mpremote mip install` puts on a device."""
+    where = _required("mpy: --micropython", micropython or os.environ.get("MICROPY_DIR", ""),
+                      "a checkout of MicroPython")
+    options = {"only": only, "out": out}
+    words = " ".join(f"--{name} {shlex.quote(word)}" for name, word in options.items() if word)
+    _run(context, f"{PYTHON} -m host_tools.micropython.build {shlex.quote(where)} "
+                  f"{shlex.quote(arch)} {words}")
 
 
 @task(help={"board": f"one that runs, of {', '.join(BOARDS)} (default: all that run)"})

@@ -28,7 +28,7 @@ PYTHON_FLOORS: tuple[tuple[str, ...], ...] = (
 HOST_TOOLS_FLOORS: tuple[tuple[str, ...], ...] = (
     ("link", "recording"),
     ("boards", "power"),
-    ("measurement",),
+    ("measurement", "micropython"),
     ("outputs",),
     ("cli",),
 )

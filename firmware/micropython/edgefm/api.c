@@ -18,6 +18,15 @@ mp_obj_t efm_mp_import(qstr module, qstr name)
     return mp_load_attr(mp_import_name(module, mp_const_none, MP_OBJ_NEW_SMALL_INT(0)), name);
 }
 
+mp_obj_t efm_mp_text(const char *from)
+{
+    size_t length = 0;
+    while (from[length] != 0) { /* a .mpy has no strlen() */
+        length++;
+    }
+    return mp_obj_new_str(from, length);
+}
+
 mp_obj_t efm_mp_int(uint64_t value)
 {
     mp_uint_t low = (mp_uint_t)value;

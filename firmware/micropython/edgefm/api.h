@@ -44,8 +44,9 @@ mp_obj_t efm_mp_clock(void);
 void efm_mp_poll(void);
 void efm_mp_poll_stage(void);
 
-/* An int of any size. */
+/* An int of any size, and a str. */
 mp_obj_t efm_mp_int(uint64_t value);
+mp_obj_t efm_mp_text(const char *from);
 
 MP_NORETURN void efm_mp_value_error(const char *format, ...);
 MP_NORETURN void efm_mp_os_error(void);

@@ -12,6 +12,13 @@ static mp_obj_t enter(mp_obj_t self)
     return self;
 }
 
+/* The instruction set of the kernels: what deploying a package asks. */
+static mp_obj_t kernels(void)
+{
+    return efm_mp_text(efm_kernels());
+}
+
+static MP_DEFINE_CONST_FUN_OBJ_0(kernels_object, kernels);
 static MP_DEFINE_CONST_FUN_OBJ_KW(predict_object, 1, efm_mp_predict);
 static MP_DEFINE_CONST_FUN_OBJ_1(plan_object, efm_mp_plan);
 static MP_DEFINE_CONST_FUN_OBJ_1(profile_object, efm_mp_profile);
@@ -52,7 +59,8 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
     MP_DYNRUNTIME_INIT_ENTRY
     make_type();
     mp_store_global(MP_QSTR_Model, MP_OBJ_FROM_PTR(&efm_mp_model_type));
-    mp_store_global(MP_QSTR___version__, mp_obj_new_str(EFM_VERSION, sizeof EFM_VERSION - 1));
+    mp_store_global(MP_QSTR_kernels, MP_OBJ_FROM_PTR(&kernels_object));
+    mp_store_global(MP_QSTR___version__, efm_mp_text(EFM_VERSION));
     MP_DYNRUNTIME_INIT_EXIT
 }
 
@@ -77,6 +85,7 @@ static const mp_rom_map_elem_t global_table[] = {
     {MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_edgefm)},
     {MP_ROM_QSTR(MP_QSTR___version__), MP_ROM_PTR(&version)},
     {MP_ROM_QSTR(MP_QSTR_Model), MP_ROM_PTR(&model_type)},
+    {MP_ROM_QSTR(MP_QSTR_kernels), MP_ROM_PTR(&kernels_object)},
 };
 static MP_DEFINE_CONST_DICT(globals, global_table);
 

@@ -14,15 +14,6 @@ void efm_mp_tensor(const efm_mp_model *self, uint32_t end, efm_tensor *tensor)
     }
 }
 
-static mp_obj_t text(const char *from)
-{
-    size_t length = 0;
-    while (from[length] != 0) { /* a .mpy has no strlen() */
-        length++;
-    }
-    return mp_obj_new_str(from, length);
-}
-
 static const char *type_name(uint32_t type)
 {
     switch (type) {
@@ -58,7 +49,7 @@ char efm_mp_typecode(uint32_t type)
 /* collections.namedtuple(name, fields): fields are separated by spaces. */
 static mp_obj_t named_tuple(const char *name, const char *fields)
 {
-    mp_obj_t args[2] = {text(name), text(fields)};
+    mp_obj_t args[2] = {efm_mp_text(name), efm_mp_text(fields)};
     args[1] = efm_mp_call(args[1], MP_QSTR_split, 0, NULL);
     return mp_call_function_n_kw(efm_mp_import(MP_QSTR_collections, MP_QSTR_namedtuple), 2, 0, args);
 }
@@ -88,7 +79,7 @@ static mp_obj_t scale_of(const efm_tensor *tensor)
 static mp_obj_t describe(const efm_tensor *tensor, mp_obj_t class)
 {
     mp_obj_t fields[5] = {mp_obj_new_str((const char *)tensor->name, tensor->name_bytes), shape_of(tensor),
-                          text(type_name(tensor->type)), mp_const_none, mp_obj_new_int(tensor->zero_point)};
+                          efm_mp_text(type_name(tensor->type)), mp_const_none, mp_obj_new_int(tensor->zero_point)};
     if (tensor->scale_bits != 0) {
         fields[3] = scale_of(tensor);
     }
@@ -117,7 +108,7 @@ mp_obj_t efm_mp_ends(efm_mp_model *self, bool outputs)
 
 static void put(mp_obj_t dict, const char *name, mp_obj_t value)
 {
-    mp_obj_dict_store(dict, text(name), value);
+    mp_obj_dict_store(dict, efm_mp_text(name), value);
 }
 
 static void put_int(mp_obj_t dict, const char *name, uint64_t value)
@@ -127,7 +118,7 @@ static void put_int(mp_obj_t dict, const char *name, uint64_t value)
 
 static void put_memory(mp_obj_t dict, const char *name, const efm_mp_memory *memory, const char *borrowed)
 {
-    put(dict, name, text(memory->block != NULL ? "heap" : borrowed));
+    put(dict, name, efm_mp_text(memory->block != NULL ? "heap" : borrowed));
 }
 
 mp_obj_t efm_mp_plan(mp_obj_t object)
@@ -143,7 +134,7 @@ mp_obj_t efm_mp_plan(mp_obj_t object)
     put_memory(plan, "fast_in", &self->fast, "place");
     put_int(plan, "stages", efm_model_stages(&self->model));
     put_int(plan, "maps", efm_model_maps(&self->model));
-    put(plan, "kernels", text(efm_kernels()));
+    put(plan, "kernels", efm_mp_text(efm_kernels()));
     return plan;
 }
 
