@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -53,6 +54,27 @@ def build_mpy(micropython: Path, architecture: str, folder: Path,
     return folder / "edgefm.mpy"
 
 
+def missing(architecture: str) -> str | None:
+    """What this machine lacks to build for an architecture; None: nothing."""
+    for tool in ("make", COMPILERS[architecture]):
+        if shutil.which(tool) is None:
+            return tool
+    if architecture == "rv32imc" and not _has_library(COMPILERS[architecture]):
+        return "a C library for RISC-V (sudo apt-get install picolibc-riscv64-unknown-elf)"
+    return None
+
+
+def _has_library(compiler: str) -> bool:
+    """Whether a compiler has standard headers: MicroPython's Makefile finds those of picolibc."""
+    specs = subprocess.run([compiler, "-print-file-name=picolibc.specs"], capture_output=True,
+                           text=True, check=False).stdout.strip()
+    words = shlex.split(os.environ.get("CFLAGS_EXTRA", ""))
+    if os.path.isabs(specs):
+        words.append(f"-specs={specs}")
+    probe = [compiler, *words, "-E", "-x", "c", "-include", "math.h", os.devnull]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+
 def _check(micropython: Path, architecture: str) -> None:
     if not (micropython / "py" / "dynruntime.mk").is_file():
         raise BadInput(f"{micropython} is not a checkout of MicroPython: it has no "
@@ -60,9 +82,9 @@ def _check(micropython: Path, architecture: str) -> None:
     if architecture not in COMPILERS:
         raise BadInput(f"architecture: got {architecture!r}, expected one of "
                        f"{', '.join(COMPILERS)}")
-    for tool in ("make", COMPILERS[architecture]):
-        if shutil.which(tool) is None:
-            raise MissingTool(f"edgefm.mpy for {architecture} needs {tool}, which is not installed")
+    lacks = missing(architecture)
+    if lacks:
+        raise MissingTool(f"edgefm.mpy for {architecture} needs {lacks}")
 
 
 def _complaint(printed: str) -> str:

@@ -94,8 +94,8 @@ def _is_about(said: Any) -> bool:
 def put(device: Mpremote, data: bytes, path: str, rom_bytes: int, replace: bool) -> None:
     """Copy a package to `path`, or into ROMFS below /rom/, and compare its SHA-256 there.
 
-    ROMFS is written as a whole: unless `replace`, other files in it are a BadInput. Raises LinkError
-    when what arrived differs: `mpremote romfs deploy` may succeed and write nothing.
+    ROMFS is written as a whole: unless `replace`, other files in it are a BadInput. Raises
+    LinkError when what arrived differs: `mpremote romfs deploy` may succeed and write nothing.
     """
     if path.startswith(ROM):
         _put_rom(device, data, path.removeprefix(ROM), rom_bytes, replace)

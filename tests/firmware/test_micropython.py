@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The module `edgefm` in the real MicroPython: in firmware and as a native .mpy, on this machine and
-on emulated boards, with the real mpremote. Needs a checkout: MICROPY_DIR."""
+"""The module `edgefm` in the real MicroPython: in firmware and as a native .mpy, on this machine
+and on emulated boards, with the real mpremote. Needs a checkout: MICROPY_DIR."""
 
 import hashlib
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from micropython_port import (
+    BOARDS,
     board_port,
     checkout,
     mpremote,
@@ -22,7 +23,7 @@ from micropython_port import (
 import edgefm
 from host_tools.boards.switches import only
 from host_tools.cli import main
-from host_tools.micropython.build import COMPILERS
+from host_tools.micropython.build import COMPILERS, missing
 from host_tools.micropython.romfs import romfs_image
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -141,7 +142,8 @@ def test_packages_come_from_a_path_a_buffer_a_region_or_an_open_file(unix) -> No
 import io, uctypes
 path = {str(GOOD / 'example.efm')!r}
 data = open(path, 'rb').read()
-for source in (path, data, (uctypes.addressof(data), len(data)), open(path, 'rb'), io.BytesIO(data)):
+region = uctypes.addressof(data), len(data)
+for source in (path, data, region, open(path, 'rb'), io.BytesIO(data)):
     model = edgefm.Model(source)
     print(digest(model.predict(bytes_for(model.inputs[0]))), model.plan()['package_in'])
 """)
@@ -185,8 +187,9 @@ edgefm.Model({str(GOOD)!r} + '/example.efm', fast=bytearray(1200))
     lines = [line.rpartition("/")[2] for line in printed.splitlines()]
     assert lines[0] == f"example.efm: need {golden} bytes of fast memory, have 1000"
     assert lines[1] == lines[0]
-    assert lines[2:] == [f"external.efm: need {outside} bytes of external memory (external=), "
-                         "have 0", f"external.efm: need {outside} bytes of external memory, have 10"]
+    assert lines[2:] == [
+        f"external.efm: need {outside} bytes of external memory (external=), have 0",
+        f"external.efm: need {outside} bytes of external memory, have 10"]
 
 
 def test_damaged_packages_are_value_errors(unix, tmp_path: Path) -> None:
@@ -337,7 +340,7 @@ print(abs(free() - before) < 20000)
     assert printed.splitlines() == ["True", "True"]
 
 
-# -- boards in QEMU -----------------------------------------------------------------------------------
+# -- boards in QEMU --------------------------------------------------------------------------------
 
 BOARD_RUN = RUN + """
 import time
@@ -350,7 +353,8 @@ def measure(path):
     took = time.ticks_diff(time.ticks_us(), start)
     print(path, digest(out), model.plan()['package_in'], took, model.profile()['us'])
 """
-MACHINES = {"MPS2_AN385": "armv7m", "MPS2_AN500": "armv7emsp"}
+MACHINES = (("MPS2_AN385", "armv6m"), ("MPS2_AN385", "armv7m"), ("MPS2_AN500", "armv7emsp"),
+            ("VIRT_RV32", "rv32imc"))
 ON_BOARDS = ("example", "external", "lossless", "zvc")
 
 
@@ -365,6 +369,13 @@ def boards(need: Callable[[str], str], need_module: Callable[[str], None]) -> No
     need("qemu-system-arm")
     need_module("mpremote")
     need_module("elftools")
+
+
+def need_compiler(architecture: str) -> None:
+    """Skips the test where this machine lacks a compiler, or its C library."""
+    lacks = missing(architecture)
+    if lacks:
+        pytest.skip(f"needs {lacks}")
 
 
 def measured(tmp_path: Path, names: Sequence[str]) -> Path:
@@ -407,10 +418,13 @@ def test_predict_on_boards_gives_the_hosts_bytes_for_little_more_than_the_c_call
     assert int(stages) <= int(took) <= int(stages) * (1 + OVERHEAD)
 
 
-@pytest.mark.parametrize("board", ["MPS2_AN385", "MPS2_AN500"])
-def test_the_native_module_runs_on_unmodified_boards(board: str, boards: None,
-                                                     tmp_path: Path) -> None:
-    folder = native_module(MACHINES[board]).parent
+@pytest.mark.parametrize(("board", "architecture"), MACHINES)
+def test_the_native_module_runs_on_unmodified_boards(
+        board: str, architecture: str, boards: None, tmp_path: Path,
+        need: Callable[[str], str]) -> None:
+    need(BOARDS[board].emulator)
+    need_compiler(architecture)
+    folder = native_module(architecture).parent
     with running(board, board_port(board, False), golden_files(), tmp_path) as port:
         check_golden(mpremote(port, "mount", str(folder), "run",
                               str(measured(tmp_path, ON_BOARDS))))
@@ -459,8 +473,8 @@ def test_deploy_notices_that_nothing_was_written(boards: None, tmp_path: Path,
 
 @pytest.mark.parametrize("architecture", list(COMPILERS))
 def test_the_native_module_links_for_every_architecture(
-        architecture: str, need: Callable[[str], str], need_module: Callable[[str], None]) -> None:
-    need(COMPILERS[architecture])
+        architecture: str, need_module: Callable[[str], None]) -> None:
+    need_compiler(architecture)
     need_module("elftools")
     module = native_module(architecture)
     assert module.read_bytes()[:2] == b"M\x06"
@@ -469,9 +483,8 @@ def test_the_native_module_links_for_every_architecture(
 
 
 def test_a_module_for_one_network_is_small(data_dir: Path, tmp_path: Path,
-                                           need: Callable[[str], str],
                                            need_module: Callable[[str], None]) -> None:
-    need(COMPILERS["armv7emsp"])
+    need_compiler("armv7emsp")
     need_module("elftools")
     net = tmp_path / "net.efm"
     edgefm.compile(data_dir / "models" / VWW,

@@ -129,7 +129,8 @@ static void lend_object(efm_mp_external *external, mp_obj_t object, uint32_t ali
     mp_obj_t size = MP_OBJ_NEW_SMALL_INT(alignment > PIECE ? (mp_int_t)alignment : PIECE);
     mp_buffer_info_t buffer;
     if (!has(object, MP_QSTR_readinto) || !has(object, MP_QSTR_write)) {
-        mp_raise_TypeError(MP_ERROR_TEXT("external: expected a buffer, (address, bytes) or an object with readinto and write"));
+        mp_raise_TypeError(
+            MP_ERROR_TEXT("external: expected a buffer, (address, bytes) or an object with readinto and write"));
     }
     external->object = object;
     external->is_file = has(object, MP_QSTR_seek);

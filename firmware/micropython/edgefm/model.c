@@ -63,11 +63,10 @@ static void take_figures(efm_mp_model *self)
 mp_obj_t efm_mp_model_make(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args)
 {
     enum { SOURCE, FAST, EXTERNAL, VERIFY, ARGUMENTS };
-    const mp_arg_t allowed[ARGUMENTS] = {
-        {MP_QSTR_source, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_obj = mp_const_none}},
-        {MP_QSTR_fast, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_obj = mp_const_none}},
-        {MP_QSTR_external, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_obj = mp_const_none}},
-        {MP_QSTR_verify, MP_ARG_KW_ONLY | MP_ARG_BOOL, {.u_bool = true}}};
+    const mp_arg_t allowed[ARGUMENTS] = {{MP_QSTR_source, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_obj = mp_const_none}},
+                                         {MP_QSTR_fast, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_obj = mp_const_none}},
+                                         {MP_QSTR_external, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_obj = mp_const_none}},
+                                         {MP_QSTR_verify, MP_ARG_KW_ONLY | MP_ARG_BOOL, {.u_bool = true}}};
     mp_arg_val_t values[ARGUMENTS];
     mp_arg_parse_all_kw_array(n_args, n_kw, args, ARGUMENTS, allowed, values);
     efm_mp_model *self = m_malloc(sizeof *self);

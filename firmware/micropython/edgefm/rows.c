@@ -111,8 +111,7 @@ static mp_obj_t new_output(const efm_tensor *tensor)
 {
     const char code = efm_mp_typecode(tensor->type);
     mp_obj_t bytes = mp_obj_new_int_from_uint((mp_uint_t)tensor_bytes(tensor));
-    mp_obj_t args[2] = {mp_obj_new_str(&code, 1),
-                        mp_call_function_n_kw(mp_load_name(MP_QSTR_bytearray), 1, 0, &bytes)};
+    mp_obj_t args[2] = {mp_obj_new_str(&code, 1), mp_call_function_n_kw(mp_load_name(MP_QSTR_bytearray), 1, 0, &bytes)};
     return mp_call_function_n_kw(efm_mp_import(MP_QSTR_array, MP_QSTR_array), 2, 0, args);
 }
 
