@@ -143,7 +143,7 @@ def flash(context: Context, board: str = "", tool: str = "", to: str = "", only:
     _run(context, f"{PYTHON} -m host_tools.boards.manage flash {words}")
 
 
-@task(help={"micropython": "required: a checkout of MicroPython (default: MICROPY_DIR)",
+@task(help={"micropython": "a checkout of MicroPython (default: what MICROPY_DIR names)",
             "arch": f"one of {', '.join(MPY_ARCHITECTURES)} (default: armv7emsp)",
             "only": "a package (.efm): leave out every operator and codec that it does not use",
             "out": "a folder (default: build/micropython/ARCH)"})

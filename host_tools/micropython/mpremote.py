@@ -27,7 +27,7 @@ class Mpremote:
         self._program = _program()
 
     def call(self, *words: str, moved: int = 0) -> str:
-        """Run one command line of mpremote's that moves so many bytes; what it printed.
+        """Run one command line of mpremote's that moves `moved` bytes; what it printed.
 
         Raises LinkError with its last line, LinkTimeout.
         """

@@ -17,7 +17,7 @@ typedef struct efm_mp_external {
     size_t part_bytes;
 } efm_mp_external;
 
-/* Takes what the caller lends, for a package that needs so many bytes. Raises MemoryError, TypeError. */
+/* Takes what the caller lends, for a package that needs `need` bytes. Raises MemoryError, TypeError. */
 void efm_mp_external_lend(efm_mp_external *external, mp_obj_t lent, size_t need, uint32_t alignment, const char *where);
 
 /* The port, for one run. */

@@ -8,7 +8,7 @@
 #include "api.h"
 
 typedef struct efm_mp_memory {
-    mp_obj_t owner; /* whose buffer it is; MP_OBJ_NULL: nobody's */
+    mp_obj_t owner; /* whose buffer it is; MP_OBJ_NULL without an object */
     uint8_t *block; /* of the heap, which the garbage collector finds by this pointer; or null */
     uint8_t *at;
     size_t bytes;

@@ -14,7 +14,7 @@ from host_tools.micropython import build
 def checkout(tmp_path: Path) -> Path:
     """A folder that looks like MicroPython."""
     (tmp_path / "py").mkdir()
-    (tmp_path / "py" / "dynruntime.mk").write_text("$(error Error: this is no MicroPython)\n")
+    (tmp_path / "py" / "dynruntime.mk").write_text("$(error Error: not MicroPython)\n")
     return tmp_path
 
 
@@ -37,6 +37,6 @@ def test_a_missing_compiler_is_named(checkout: Path, monkeypatch: pytest.MonkeyP
 def test_a_failing_build_is_its_first_complaint(checkout: Path) -> None:
     if build.missing("x64"):
         pytest.skip(f"needs {build.missing('x64')}")
-    with pytest.raises(BadInput, match="edgefm.mpy for x64: .*this is no MicroPython"):
+    with pytest.raises(BadInput, match="edgefm.mpy for x64: .*not MicroPython"):
         build.build_mpy(checkout, "x64", checkout / "out")
     assert not (checkout / "out").exists()

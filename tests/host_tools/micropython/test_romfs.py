@@ -8,6 +8,7 @@ from romfs_reader import files
 from edgefm.errors import BadInput
 from host_tools.micropython.romfs import ALIGNMENT, romfs_image
 
+
 @pytest.mark.parametrize("length", range(1, 40))
 def test_every_file_is_whole_and_aligned(length: int) -> None:
     content = {"n" * length: bytes(range(length)), "m" * length: b"", "net.efm": b"1" * 3 * length,
