@@ -108,7 +108,7 @@ def _overview(runs: Sequence[RunJson]) -> Markup:
                       *(tag("td", show(run), class_="n") for run in runs))
                   for name, show in figures]
     names = (tag("th", str(run["name"]), class_="n", scope="col") for run in runs)
-    return _table((tag("th"), *names), lines)
+    return _overview_table((tag("th"), *names), lines)
 
 
 def _judged(run: RunJson, field: str) -> float | None:
@@ -212,7 +212,6 @@ def _maps(maps: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Markup | N
     return folded(f"Map by map ({len(maps)})", table(("map", "values", *names), rows))
 
 
-def _table(header: Sequence[Markup], lines: Sequence[Markup]) -> Markup:
-    """A table that scrolls by itself where the page is narrow."""
-    return tag("div", tag("table", tag("thead", tag("tr", *header)), tag("tbody", *lines)),
-               class_="wide")
+def _overview_table(header: Sequence[Markup], lines: Sequence[Markup]) -> Markup:
+    """Runs side by side; on a narrow screen each figure's name gets a line of its own."""
+    return tag("table", tag("thead", tag("tr", *header)), tag("tbody", *lines), class_="overview")

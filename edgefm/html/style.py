@@ -32,7 +32,15 @@ tr.here > * { background: var(--here); }
 .folding { width: 100%; } .folding td { overflow-wrap: break-word; }
 .folding th.n { min-width: 0; } .folding th + th, .folding td + td { padding-left: .9rem; }
 .folding th, .folding td { padding-right: 0; }
+@media (max-width: 64rem) { .overview td.n { white-space: normal; overflow-wrap: anywhere; }
+  .overview thead th.n { min-width: 0; } }
 @media (max-width: 44rem) {
+  .overview, .overview thead, .overview tbody { display: block; }
+  .overview tr { display: flex; flex-wrap: wrap; border-bottom: 1px solid var(--line); }
+  .overview tr > * { flex: 1 1 0; min-width: 0; border: 0; padding: .1rem .3rem .1rem 0; }
+  .overview th[scope=row], .overview .part th { flex: 0 0 100%; color: var(--soft); }
+  .overview td.n, .overview th.n { text-align: left; padding: .1rem .3rem .3rem 0; }
+  .overview thead th:empty { display: none; }
   .folding thead { position: absolute; clip-path: inset(50%); width: 1px; overflow: hidden; }
   .folding tbody tr { display: block; padding: .45rem 0; border-bottom: 1px solid var(--line); }
   .folding tbody td { display: flex; justify-content: space-between; gap: 1rem; border: 0;

@@ -57,7 +57,6 @@ table.sortable thead th { cursor: pointer; } th[aria-sort=ascending]::after { co
 th[aria-sort=descending]::after { content: " ▼"; }
 .problem { border-left: 4px solid var(--map-line); padding-left: .8rem; }
 table.dense { font-size: .8rem; } table.dense td.n { padding-left: .7rem; }
-@media (max-width: 36rem) { .overview td.n { white-space: normal; overflow-wrap: anywhere; } }
 thead th.id { font-family: ui-monospace, monospace; font-size: .68rem; max-width: 8.5rem; }
 """
 

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Browser, find_browser
+from browser import Browser
 from looks import COVERED, MISFITS, PALE
 
 from edgefm.html.plan_page import plan_cell, plan_page
@@ -122,17 +121,6 @@ def test_hostile_names_stay_text_on_the_page_and_in_a_notebook() -> None:
 def test_an_empty_plan_still_makes_a_page() -> None:
     nothing = {**drawn(2).plan, "stages": [], "maps": [], "fast_bytes": 0}
     assert "No map exists as a whole" in plan_page(Drawn("net", nothing, ()))
-
-
-@pytest.fixture(scope="module")
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    need: Callable[[str], str] = request.getfixturevalue("need")
-    need("chromium")
-    program = find_browser()
-    assert program
-    with Browser(program) as found:
-        yield found
-        assert found.errors == []
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import Browser
+from looks import MISFITS, PALE
 
 from edgefm.html.plan_report import plan_report, write_plan_report
 
@@ -147,3 +149,14 @@ def test_empty_plan_and_no_runs_still_make_a_page(tmp_path: Path) -> None:
     for name in ("one.html", "none.html"):
         page = (tmp_path / name).read_text(encoding="utf-8")
         assert page.startswith("<!DOCTYPE html>\n<html lang=\"en\">") and texts(page)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [360, 768, 1280, 1920])
+def test_it_fits_every_screen_and_is_readable(browser: Browser, tmp_path: Path, width: int,
+                                              dark: bool) -> None:
+    write_plan_report(tmp_path / "page.html", [make_run(), make_run("other")])
+    browser.open((tmp_path / "page.html").as_uri(), width, dark=dark)
+    browser.wait_for("document.readyState == 'complete'")
+    assert browser.value(MISFITS) == []
+    assert browser.value(PALE) == []
