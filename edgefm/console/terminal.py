@@ -13,6 +13,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
@@ -20,6 +21,7 @@ from typing import IO
 LIKE = MappingProxyType({"…": "...", "–": "-", "—": "-", "−": "-", "×": "x", "±": "+-", "→": "->",
                          "·": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "µ": "u", "\xa0": " "})
 OUTPUT = "standard output"
+_QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 _CLEAR = "\r\x1b[K"         # the line that the cursor is on
 HANDLER = "edgefm.console.terminal"  # of what an encoding lacks
 _JOINERS = "\u200c\u200d"    # shape letters and pictographs, and move nothing
@@ -33,6 +35,16 @@ def plain(text: object, stream: IO[str] | None = None) -> str:
     shown = "".join(c if c == " " or _shows(c) else _escape(c) for c in str(text))
     encoding = getattr(stream or sys.stdout, "encoding", None) or "utf-8"
     return shown.encode(encoding, HANDLER).decode(encoding)
+
+
+def be_quiet(quiet: bool) -> None:
+    """Show no progress from now on, or show it again."""
+    _QUIET.set(quiet)
+
+
+def shows_progress() -> bool:
+    """True where progress is shown: on a terminal, and unless the user wants none."""
+    return sys.stderr is not None and sys.stderr.isatty() and not _QUIET.get()
 
 
 def say(text: object = "", to: IO[str] | None = None, flush: bool = False) -> None:

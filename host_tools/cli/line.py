@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from edgefm.console.terminal import be_quiet
 from host_tools.cli.arguments import check_outputs
 from host_tools.cli.board import Board
 from host_tools.cli.parsing import parse
@@ -18,6 +19,7 @@ def run_line(argv: Sequence[str] | None = None) -> None:
             arguments = parse(command)
             arguments.board = board
             check_outputs(arguments)
+            be_quiet(arguments.quiet)
             arguments.run(arguments)
 
 

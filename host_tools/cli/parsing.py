@@ -57,6 +57,8 @@ def fill(parser: argparse.ArgumentParser, name: str) -> None:
     """Add a verb's arguments to a parser."""
     verb = load(name)
     verb.add_arguments(parser)
+    parser.add_argument("--quiet", action="store_true",
+                        help="show no progress (default: a bar, on a terminal)")
     parser.description = VERBS[name]
     parser.epilog = f"example:\n  {verb.EXAMPLE}"
     parser.formatter_class = argparse.RawDescriptionHelpFormatter

@@ -10,12 +10,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from edgefm.console.terminal import plain
+from edgefm.console.terminal import plain, shows_progress
 
 
 @contextmanager
 def progress_bar(what: str, total: int | None = None, unit: str = "it") -> Iterator[Any]:
     """A bar on stderr while work lasts, on a terminal only; `.update(n)` moves it."""
     with tqdm(desc=plain(what, sys.stderr), total=total, unit=unit, file=sys.stderr, leave=False,
-              disable=not sys.stderr.isatty()) as bar:
+              disable=not shows_progress()) as bar:
         yield bar

@@ -77,7 +77,6 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "tests/host_tools/cli/test_report.py": ("host_tools/cli/compare.py",),
     "tests/host_tools/cli/test_names.py": (
         "host_tools/cli/output.py", "host_tools/cli/saving.py"),
-    "tests/edgefm/console/test_notices.py": ("host_tools/cli/progress.py",),
     "tests/host_tools/cli/test_validate.py": ("host_tools/cli/sweep.py",),
     "tests/host_tools/boards/test_flash.py": (
         "host_tools/boards/build.py", "host_tools/boards/tree.py"),
