@@ -17,18 +17,22 @@ MOST_LONG = 0.05  # of a document's sentences
 STILL_LONG = {"README.md": 0.07, "CHANGELOG.md": 0.07, "CODECS.md": 0.17, "DESIGN.md": 0.09,
               "FORMAT.md": 0.18, "PERFORMANCE.md": 0.19, "PORTING.md": 0.11, "POWER.md": 0.11,
               "PROTOCOL.md": 0.18, "RECORDING.md": 0.08, "RESULTS.md": 0.23, "STORE.md": 0.11}
-_FENCE = re.compile(r"^ *```(\S*)[^\n]*\n(.*?)^ *```\s*?$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"(?:^<!-- tried: (\S+) -->\n+)?^ *```(\S*)[^\n]*\n(.*?)^ *```\s*?$",
+                    re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ +(.+?)\s*$", re.MULTILINE)
 
 
 class Block(NamedTuple):
-    """A block of code of a document; `language` is empty for drawings and what is printed."""
+    """A block of code of a document; `language` is empty for drawings and what is printed. `test`
+    is the file that a comment before the block names (`<!-- tried: tests/x/test_y.py -->`): that
+    test tries the block, and those of tests/spec leave it alone."""
 
     path: Path
     line: int
     language: str
     text: str
+    test: str = ""
 
 
 def documents(root: Path = ROOT) -> list[Path]:
@@ -40,7 +44,8 @@ def blocks(path: Path) -> Iterator[Block]:
     """The blocks of code between fences."""
     text = path.read_text(encoding="utf-8")
     for found in _FENCE.finditer(text):
-        yield Block(path, text.count("\n", 0, found.start()) + 1, found[1], found[2])
+        yield Block(path, text.count("\n", 0, found.start(2)) + 1, found[2], found[3],
+                    found[1] or "")
 
 
 def prose(text: str) -> str:
@@ -84,11 +89,16 @@ def dead_links(path: Path) -> Iterator[str]:
 
 
 def untried(path: Path) -> Iterator[str]:
-    """Blocks in a language that no test tries."""
+    """Blocks that no test tries: neither that of their language nor one that speaks of the file."""
     for block in blocks(path):
-        if block.language not in ("", "text", *TRIED):
+        test = ROOT / block.test
+        if block.test and not (test.is_file() and path.name in test.read_text(encoding="utf-8")):
+            yield (f"{path.relative_to(ROOT)}:{block.line}: got {block.test}, expected a test that "
+                   f"tries {path.name}")
+        elif not block.test and block.language not in ("", "text", *TRIED):
             yield (f"{path.relative_to(ROOT)}:{block.line}: got a block of {block.language}, "
-                   f"expected one of {', '.join(TRIED)}, or no language for what is not code")
+                   f"expected one of {', '.join(TRIED)}, no language for what is not code, or the "
+                   "test that tries it before the block: <!-- tried: tests/x/test_y.py -->")
 
 
 def long_sentences(path: Path) -> Iterator[str]:

@@ -18,14 +18,15 @@ from tools import docs
 from tools.docsite import drawings
 
 ROOT = Path(__file__).resolve().parents[2]
-SHELL = {"pip", "git", "cd", ".", "./inv", "edgefm", "cmake", "make", "mpremote", "python", "sudo"}
+SHELL = {"pip", "git", "cd", ".", "./inv", "edgefm", "cmake", "make", "mpremote", "python", "sudo",
+         "export", "printf", "socat"}
 NAMES = [str(path.relative_to(ROOT)) for path in docs.documents()]
 
 
 def lines(path: Path) -> Iterator[str]:
     """The commands of a document, in blocks for the shell and in indented ones."""
     for block in docs.blocks(path):
-        if block.language == "sh":
+        if block.language == "sh" and not block.test:
             yield from block.text.replace("\\\n", " ").splitlines()
     text = re.sub(r"\n {6,}", " ", path.read_text(encoding="utf-8"))
     for line in text.splitlines():
@@ -44,6 +45,8 @@ def test_the_documents_have_no_finding(root: Path) -> None:
     ("![a](none.svg)", "dead link none.svg"),
     ("[a](#not-there)", "no heading for #not-there"),
     ("```rust\nfn a() {}\n```", "got a block of rust"),
+    ("<!-- tried: tests/none.py -->\n```python\nx\n```", "got tests/none.py, expected a test"),
+    ("<!-- tried: README.md -->\n```python\nx\n```", "got README.md, expected a test that tries a"),
     ("One. " + "Word " * 31 + "end.", "1 of 2 sentences have over 30 words"),
 ])
 def test_a_fault_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str,
@@ -66,6 +69,9 @@ def test_what_is_right_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
                     "```\n\n```python\nx\n```\n", encoding="utf-8")
     monkeypatch.setattr(docs, "ROOT", tmp_path)
     assert [*docs.dead_links(path), *docs.untried(path), *docs.long_sentences(path)] == []
+    (tmp_path / "test_a.py").write_text("README.md", encoding="utf-8")
+    path.write_text("<!-- tried: test_a.py -->\n```rust\nx\n```\n", encoding="utf-8")
+    assert list(docs.untried(path)) == [] and [b.test for b in docs.blocks(path)] == ["test_a.py"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,7 +96,7 @@ def test_commands_are_those_that_there_are(root: Path, name: str) -> None:
 def test_data_can_be_read(root: Path, name: str) -> None:
     readers = {"toml": tomllib.loads, "json": json.loads}
     for block in docs.blocks(root / name):
-        if block.language in readers:
+        if block.language in readers and not block.test:
             readers[block.language](block.text)
 
 

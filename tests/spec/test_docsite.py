@@ -14,9 +14,7 @@ from edgefm.network.operators import OPERATORS
 from host_tools.boards.tree import boards
 from host_tools.cli.verbs import VERBS
 from tools.docsite import reference
-from tools.docsite.build import assemble, loads
-
-NOT_PAGES = {"index.md"}
+from tools.docsite.build import assemble, loads, more
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +25,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_page_is_in_the_navigation_and_every_entry_is_a_page(root: Path, pages: Path) -> None:
-    named = re.findall(r": (\S+\.md)$", (root / "docs/mkdocs.yml").read_text("utf-8"),
-                       re.MULTILINE)
+    (pages / "guide/new.md").write_text("# New\n", encoding="utf-8")
+    text = (root / "docs/mkdocs.yml").read_text("utf-8") + more(pages)
+    named = re.findall(r"^ +- (?:.*: )?(\S+\.md)$", text, re.MULTILINE)
     there = [path.relative_to(pages).as_posix() for path in pages.rglob("*.md")]
-    assert sorted(named) == sorted(there)
+    assert sorted(named) == sorted(there) and "  - More:\n" in text
 
 
 def test_links_between_pages_lead_somewhere(pages: Path) -> None:

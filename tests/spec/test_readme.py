@@ -19,7 +19,8 @@ from tools import docs
 
 
 def blocks(path: Path, language: str) -> list[str]:
-    return [block.text for block in docs.blocks(path) if block.language == language]
+    return [block.text for block in docs.blocks(path)
+            if block.language == language and not block.test]
 
 
 def having(language: str) -> list[str]:

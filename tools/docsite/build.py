@@ -16,6 +16,7 @@ from tools.docsite.reference import PAGES
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "build" / "docs"  # where the pages are put together; mkdocs.yml names it
 SITE = ROOT / "dist" / "docs"
+SETTINGS = ROOT / "docs" / "mkdocs.yml"
 _LINK = re.compile(r"(!?\[[^\]]*\])\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 _ELSEWHERE = re.compile(r"<(?:script|link|img|iframe)\b[^>]*(?:src|href)=\"?(?:https?:)?//[^>]*>")
 
@@ -26,8 +27,10 @@ def main() -> int:
         print("docs: needs MkDocs; pip install 'edgefm[docs]'", file=sys.stderr)
         return 2
     assemble(SOURCES)
+    settings = ROOT / "build" / "mkdocs.yml"
+    settings.write_text(SETTINGS.read_text(encoding="utf-8") + more(SOURCES), encoding="utf-8")
     done = subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f",
-                           str(ROOT / "docs" / "mkdocs.yml")], check=False)
+                           str(settings)], check=False)
     if done.returncode:
         return 1
     (SITE / "404.html").unlink(missing_ok=True)  # of a server; here its links lead nowhere
@@ -47,6 +50,15 @@ def assemble(folder: Path) -> None:
         (folder / name).write_text(make(), encoding="utf-8")
     for path in folder.rglob("*.md"):
         path.write_text(_linked(path.read_text(encoding="utf-8"), path, folder), encoding="utf-8")
+
+
+def more(folder: Path) -> str:
+    """Lines for the end of the navigation: pages that it lacks, by their titles."""
+    text = SETTINGS.read_text(encoding="utf-8")
+    named = set(re.findall(r": (\S+\.md)$", text, re.MULTILINE))
+    there = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.md"))
+    lines = [f"      - {name}\n" for name in there if name not in named]
+    return "".join(["  - More:\n", *lines]) if lines else ""
 
 
 def _linked(text: str, path: Path, folder: Path) -> str:
