@@ -25,6 +25,7 @@ from host_tools.boards.switches import only
 from host_tools.cli import main
 from host_tools.micropython.build import COMPILERS, missing
 from host_tools.micropython.romfs import romfs_image
+from tools import docs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOOD = ROOT / "tests" / "golden" / "good"
@@ -115,6 +116,44 @@ for name in {PACKAGES!r}:
         name, whole, by_rows = line.split()
         assert whole == by_rows == host_digest(GOOD / f"{name}.efm"), name
     assert len(printed.splitlines()) == len(PACKAGES)
+
+
+# What the guide's code speaks of: pixels, and SPI RAM of which the first four bytes are a command.
+GUIDE = """
+import os
+
+class Spi:
+    def __init__(self):
+        self.memory, self.at = bytearray(1 << 17), -1
+    def write(self, data):
+        if self.at < 0:
+            self.at = data[1] << 16 | data[2] << 8 | data[3]
+        else:
+            self.memory[self.at:self.at + len(data)] = data
+    def readinto(self, buffer):
+        buffer[:] = self.memory[self.at:self.at + len(buffer)]
+
+def cs(level):
+    spi.at = -1
+
+spi = Spi()
+os.chdir(FOLDER)
+pixels = bytes_for(edgefm.Model('net.efm', external=bytearray(1 << 17)).inputs[0])
+"""
+
+
+def test_the_guides_code_runs(unix, tmp_path: Path) -> None:
+    blocks = [block.text for block in docs.blocks(ROOT / "docs/MICROPYTHON.md")
+              if block.language == "python"]
+    assert len(blocks) == 2
+    (tmp_path / "net.efm").write_bytes((GOOD / "example.efm").read_bytes())
+    unix(GUIDE.replace("FOLDER", repr(str(tmp_path))) + blocks[0])
+    (tmp_path / "net.efm").write_bytes((GOOD / "external.efm").read_bytes())
+    assert '"/rom/net.efm"' in blocks[1]
+    printed = unix(GUIDE.replace("FOLDER", repr(str(tmp_path)))
+                   + blocks[1].replace("/rom/net.efm", "net.efm") + "\nprint(digest("
+                   "model.predict(*[bytes_for(tensor) for tensor in model.inputs])))\n")
+    assert printed.split() == [host_digest(GOOD / "external.efm")]
 
 
 def test_external_memory_is_a_buffer_a_region_an_object_or_a_file(unix) -> None:
