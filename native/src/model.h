@@ -114,7 +114,7 @@ void efm_model_codec_args(const efm_map_view *map, const efm_rows *rows, efm_cod
 uint32_t efm_model_code_bytes(const efm_model *model, const efm_map_view *map);
 uint32_t efm_model_code_buffers(const efm_model *model, const efm_map_view *map);
 
-/* Byte `offset` of a section. The package may be unchecked: the offset is then anything, and nobody reads there. */
+/* Byte `offset` of a section. The package may be unchecked: the offset is then anything, and nothing is read there. */
 static inline const uint8_t *efm_model_at(const efm_model *model, uint32_t section, uint32_t offset)
 {
     return (const uint8_t *)((uintptr_t)model->section[section].at + offset);

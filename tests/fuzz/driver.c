@@ -2,7 +2,7 @@
 /* What libFuzzer is to a fuzzer, for processors that have none: `driver SECONDS FOUND FILE...`.
  *
  * Runs every file, then changed ones until the time is over, always the same ones in the same order. Each piece of
- * memory lies between two pages that nobody may touch and ends less than eight bytes before the second; those bytes
+ * memory lies between two pages that may not be touched and ends less than eight bytes before the second; those bytes
  * are compared when it is freed. An input that crashes, hangs or writes there goes to the file FOUND. */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 """Fuzzes kernels of other processors under emulation: `python tests/fuzz/processors.py`.
 
 No libFuzzer runs there, so that nothing guides the changes: `driver.c` makes the same ones each
-time, and pages that nobody may touch lie around every piece of memory. Inputs are those of the
+time, and pages that may not be touched lie around every piece of memory. Inputs are those of the
 fuzzer `model` and small networks in every packing that the kernel reads.
 """
 
