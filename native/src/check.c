@@ -18,7 +18,7 @@ static efm_status check_schedule(const efm_model *model)
     for (uint32_t i = 0; i < efm_model_stages(model); i++) {
         const uint8_t *at = efm_model_record(model, EFM_SECTION_STAGES, i);
         if (efm_load_le32(at + EFM_STAGE_AT_FIRST) != next
-            || !fits(next, efm_load_le32(at + EFM_STAGE_AT_FIRINGS), efm_model_count(model, EFM_SECTION_FIRINGS))) {
+            || !efm_fits(next, efm_load_le32(at + EFM_STAGE_AT_FIRINGS), efm_model_count(model, EFM_SECTION_FIRINGS))) {
             return EFM_BAD_SCHEDULE;
         }
         next += efm_load_le32(at + EFM_STAGE_AT_FIRINGS);

@@ -5,17 +5,17 @@
 
 #include "model.h"
 
-static inline int fits(uint32_t offset, uint32_t bytes, uint32_t total)
+static inline int efm_fits(uint32_t offset, uint32_t bytes, uint32_t total)
 {
     return offset <= total && bytes <= total - offset;
 }
 
-static inline uint32_t row_bytes(const efm_rows *rows)
+static inline uint32_t efm_gapless_bytes(const efm_rows *rows)
 {
     return rows->width * rows->channels * rows->element;
 }
 
-static inline int is_packed(const efm_rows *rows)
+static inline int efm_is_gapless(const efm_rows *rows)
 {
     return rows->pixel_stride == rows->channels * rows->element;
 }

@@ -51,7 +51,7 @@ static efm_status read_section(efm_model *model, const uint8_t *entry)
     uint32_t id = efm_load_le16(entry + EFM_SECTION_AT_ID), offset = efm_load_le32(entry + EFM_SECTION_AT_OFFSET),
              bytes = efm_load_le32(entry + EFM_SECTION_AT_SIZE), count = efm_load_le32(entry + EFM_SECTION_AT_COUNT);
     uint32_t record = efm_model_record_bytes(id);
-    if (!fits(offset, bytes, record > 1 ? efm_model_field(model, EFM_AT_HEAD) : model->bytes)) {
+    if (!efm_fits(offset, bytes, record > 1 ? efm_model_field(model, EFM_AT_HEAD) : model->bytes)) {
         return EFM_BAD_SIZE;
     }
     if (record == 0) {
@@ -91,7 +91,7 @@ efm_status efm_check_container(efm_model *model)
     }
     uint32_t count = efm_model_field(model, EFM_AT_SECTIONS);
     if (count > EFM_MAX_SECTIONS
-        || !fits(EFM_HEADER_BYTES, count * EFM_SECTION_BYTES, efm_model_field(model, EFM_AT_HEAD))) {
+        || !efm_fits(EFM_HEADER_BYTES, count * EFM_SECTION_BYTES, efm_model_field(model, EFM_AT_HEAD))) {
         return EFM_BAD_SIZE;
     }
     for (uint32_t i = 0; status == EFM_OK && i < count; i++) {

@@ -20,16 +20,16 @@ efm_status efm_check_tensor(const efm_model *model, uint32_t index, const efm_ro
 {
     static const uint8_t ELEMENT[] = {1, 1, 4, 8, 4};
     const uint8_t *at = efm_model_record(model, EFM_SECTION_TENSORS, index);
-    if (!fits(efm_load_le32(at + EFM_TENSOR_AT_NAME), efm_load_le32(at + EFM_TENSOR_AT_NAME_BYTES),
-              model->section[EFM_SECTION_NAMES].bytes)) {
+    if (!efm_fits(efm_load_le32(at + EFM_TENSOR_AT_NAME), efm_load_le32(at + EFM_TENSOR_AT_NAME_BYTES),
+                  model->section[EFM_SECTION_NAMES].bytes)) {
         return EFM_BAD_OPERATOR;
     }
     efm_tensor tensor;
     if (efm_model_tensor(model, index, &tensor) != EFM_OK || tensor.type >= sizeof ELEMENT || tensor.rank > 4) {
         return EFM_BAD_OPERATOR;
     }
-    if (ELEMENT[tensor.type] != rows->element || tensor.rows != rows->height || tensor.row_bytes != row_bytes(rows)
-        || !shape_fits(&tensor, rows)) {
+    if (ELEMENT[tensor.type] != rows->element || tensor.rows != rows->height
+        || tensor.row_bytes != efm_gapless_bytes(rows) || !shape_fits(&tensor, rows)) {
         return EFM_BAD_OPERATOR;
     }
     return EFM_OK;

@@ -21,13 +21,13 @@ static int tiles_fit(const efm_model *model, const efm_map_view *map, const efm_
     }
     if (cap->quality == EFM_QUALITY_STATIC) {
         head = EFM_BAND_BYTES;
-        if (!fits(offset, head, total) || efm_load_le16(cap->table) == 0) {
+        if (!efm_fits(offset, head, total) || efm_load_le16(cap->table) == 0) {
             return 0;
         }
         uint32_t bands = (map->rows - 1) / efm_load_le16(cap->table) + 1;
         shifts = bands * efm_tiles_count(width, efm_cap_tile(cap, width));
     }
-    if (!fits(offset, head + shifts, total)) {
+    if (!efm_fits(offset, head + shifts, total)) {
         return 0;
     }
     while (i < shifts && cap->table[head + i] <= EFM_MAX_SHIFT) {
@@ -76,9 +76,10 @@ static efm_status check_codec(const efm_model *model, const efm_op_view *op, con
 static int are_rows_of(const efm_model *model, const efm_map_view *map, const efm_rows *rows)
 {
     if (efm_model_is_paired(map)) {
-        return map->rows == (rows->height + 1) / 2 && map->row_bytes / 2 == row_bytes(rows) && map->row_bytes % 2 == 0;
+        return map->rows == (rows->height + 1) / 2 && map->row_bytes / 2 == efm_gapless_bytes(rows)
+               && map->row_bytes % 2 == 0;
     }
-    return map->rows == rows->height && map->row_bytes == row_bytes(rows)
+    return map->rows == rows->height && map->row_bytes == efm_gapless_bytes(rows)
            && efm_model_transfer(model, map->row_bytes) <= rows->row_stride;
 }
 
@@ -86,7 +87,7 @@ efm_status efm_check_cursor(const efm_model *model, uint32_t index, const efm_op
 {
     const uint8_t *stream = efm_model_record(model, EFM_SECTION_STREAMS, efm_load_le16(op->operands));
     if (op->link >= efm_model_count(model, EFM_SECTION_MAPS) || op->args.scratch_bytes < EFM_CURSOR_BYTES
-        || !is_packed(rows) || efm_load_le32(stream + EFM_STREAM_AT_OFFSET) != 0) {
+        || !efm_is_gapless(rows) || efm_load_le32(stream + EFM_STREAM_AT_OFFSET) != 0) {
         return EFM_BAD_OPERATOR;
     }
     efm_map_view map;
@@ -129,7 +130,7 @@ static int quality_fits(const efm_model *model, const efm_map_view *map, const e
     if (cap->quality == EFM_QUALITY_EVEN) {
         return 1;
     }
-    if (!fits(offset, map->rows, model->section[EFM_SECTION_TABLES].bytes)) {
+    if (!efm_fits(offset, map->rows, model->section[EFM_SECTION_TABLES].bytes)) {
         return 0;
     }
     while (y < map->rows && cap->table[y] <= EFM_MAX_SHIFT) {
@@ -170,7 +171,7 @@ static efm_status check_reference(const efm_model *model, uint32_t index, const 
     efm_model_reference(model, map->reference - 1, &reference);
     if (map->codec != EFM_CODEC_TEMPORAL || efm_model_is_capped(map) || reference.map != index
         || map->row_bytes > 0xffff || reference.offset < efm_model_control_bytes(model)
-        || !fits(reference.offset, map->rows * map->row_bytes, efm_model_arena_bytes(model))) {
+        || !efm_fits(reference.offset, map->rows * map->row_bytes, efm_model_arena_bytes(model))) {
         return EFM_BAD_CODEC;
     }
     return is_cursor(model, reference.release, EFM_OP_LOAD, index) ? EFM_OK : EFM_BAD_OPERATOR;
@@ -179,8 +180,8 @@ static efm_status check_reference(const efm_model *model, uint32_t index, const 
 static efm_status check_map(const efm_model *model, uint32_t index)
 {
     const uint8_t *at = efm_model_record(model, EFM_SECTION_MAPS, index);
-    if (!fits(efm_load_le32(at + EFM_MAP_AT_TABLES), efm_load_le32(at + EFM_MAP_AT_TABLES_BYTES),
-              model->section[EFM_SECTION_TABLES].bytes)) {
+    if (!efm_fits(efm_load_le32(at + EFM_MAP_AT_TABLES), efm_load_le32(at + EFM_MAP_AT_TABLES_BYTES),
+                  model->section[EFM_SECTION_TABLES].bytes)) {
         return EFM_BAD_CODEC;
     }
     efm_map_view map;
@@ -206,7 +207,7 @@ static efm_status check_map(const efm_model *model, uint32_t index)
     }
     if (efm_model_is_coded(&map)
         && (map.directory < efm_model_states_end(model)
-            || !fits(map.directory, 2 * map.rows, efm_model_control_bytes(model)))) {
+            || !efm_fits(map.directory, 2 * map.rows, efm_model_control_bytes(model)))) {
         return EFM_BAD_CODEC;
     }
     return is_cursor(model, map.store, EFM_OP_STORE, index) ? EFM_OK : EFM_BAD_OPERATOR;

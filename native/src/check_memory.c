@@ -79,7 +79,7 @@ static efm_status check_stream(const efm_model *model, uint32_t index)
         return EFM_BAD_STREAM;
     }
     if (!product_fits(rows.pixel_stride, rows.width - 1, rows.row_stride - offset - pixel)
-        || !product_fits(rows.height, row_bytes(&rows), EFM_MAX_BYTES)) {
+        || !product_fits(rows.height, efm_gapless_bytes(&rows), EFM_MAX_BYTES)) {
         return EFM_BAD_STREAM;
     }
     return EFM_OK;

@@ -23,7 +23,7 @@ static efm_status check_tile(const efm_model *model, uint32_t index)
     } else if (efm_load_le32(at + EFM_TILE_AT_RAW_BYTES) != bytes) {
         return EFM_BAD_OPERATOR;
     }
-    if (offset % EFM_TILE_ALIGNMENT != 0 || !fits(offset, bytes, model->section[EFM_SECTION_WEIGHTS].bytes)) {
+    if (offset % EFM_TILE_ALIGNMENT != 0 || !efm_fits(offset, bytes, model->section[EFM_SECTION_WEIGHTS].bytes)) {
         return EFM_BAD_OPERATOR;
     }
     return EFM_OK;
@@ -40,10 +40,11 @@ static __attribute__((noinline)) efm_status check_op_ranges(const efm_model *mod
     uint32_t operands = (uint32_t)at[EFM_OPERATOR_AT_N_IN] + at[EFM_OPERATOR_AT_N_OUT];
     uint32_t tiles = tiles_of(model, index);
     if (at[EFM_OPERATOR_AT_RESERVED] != 0 || operands > efm_model_window_operands(model)
-        || !fits(efm_load_le32(at + EFM_OPERATOR_AT_OPERANDS), operands, efm_model_count(model, EFM_SECTION_OPERANDS))
-        || !fits(efm_load_le32(at + EFM_OPERATOR_AT_PARAMS), efm_load_le32(at + EFM_OPERATOR_AT_N_PARAMS),
-                 efm_model_count(model, EFM_SECTION_PARAMS))
-        || !fits(efm_load_le32(at + EFM_OPERATOR_AT_TILES), tiles, efm_model_count(model, EFM_SECTION_TILES))) {
+        || !efm_fits(efm_load_le32(at + EFM_OPERATOR_AT_OPERANDS), operands,
+                     efm_model_count(model, EFM_SECTION_OPERANDS))
+        || !efm_fits(efm_load_le32(at + EFM_OPERATOR_AT_PARAMS), efm_load_le32(at + EFM_OPERATOR_AT_N_PARAMS),
+                     efm_model_count(model, EFM_SECTION_PARAMS))
+        || !efm_fits(efm_load_le32(at + EFM_OPERATOR_AT_TILES), tiles, efm_model_count(model, EFM_SECTION_TILES))) {
         return EFM_BAD_OPERATOR;
     }
     if (tiles > 1 && !EFM_WITH_WEIGHT_CODES) {
@@ -51,7 +52,7 @@ static __attribute__((noinline)) efm_status check_op_ranges(const efm_model *mod
     }
     uint32_t scratch = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH),
              scratch_bytes = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH_BYTES);
-    if (!fits(scratch, scratch_bytes, efm_model_arena_bytes(model))
+    if (!efm_fits(scratch, scratch_bytes, efm_model_arena_bytes(model))
         || (scratch_bytes != 0 && (scratch % 8 != 0 || scratch < efm_model_control_bytes(model)))) {
         return EFM_BAD_OPERATOR;
     }
@@ -63,10 +64,10 @@ static efm_status check_end(const efm_model *model, const efm_op_view *op, const
 {
     uint32_t tensor = op->kind == EFM_OP_OUTPUT ? efm_model_inputs(model) + op->link : op->link;
     efm_status status = efm_check_tensor(model, tensor, rows);
-    if (status != EFM_OK || is_packed(rows)) {
+    if (status != EFM_OK || efm_is_gapless(rows)) {
         return status;
     }
-    return op->kind == EFM_OP_OUTPUT && op->args.scratch_bytes >= row_bytes(rows) ? EFM_OK : EFM_BAD_OPERATOR;
+    return op->kind == EFM_OP_OUTPUT && op->args.scratch_bytes >= efm_gapless_bytes(rows) ? EFM_OK : EFM_BAD_OPERATOR;
 }
 
 /* The executor's own operators have one operand, no parameters, and no tiles. */

@@ -118,8 +118,9 @@
 #endif
 
 /* Where the compiler optimizes for size, it calls a function of a header that it does not inline in the one file that
-   defines EFM_SHARED_HERE; and one function of a file, EFM_SPLIT, serves calls of which each has else a copy. */
-#if defined(__OPTIMIZE_SIZE__) || defined(EFM_SHARED_HERE)
+   defines EFM_SHARED_HERE, and has it once where all files are one; and one function of a file, EFM_SPLIT, serves calls
+   of which each has else a copy. */
+#if (defined(__OPTIMIZE_SIZE__) || defined(EFM_SHARED_HERE)) && !defined(EFM_AMALGAMATED)
 #define EFM_SHARED inline
 #else
 #define EFM_SHARED static inline

@@ -16,7 +16,7 @@ enum { EFM_SHIFT_SPARE = 8 };
 typedef struct efm_shift {
     const efm_codec_class *codec;
     efm_codec_args *args;
-    efm_tiles tiles;
+    efm_quality_tiles tiles;
     int8_t *other;          /* room for a row; between rows, where there are tiles, the row above */
     uint32_t signal_bytes;  /* behind the first byte: what tells the tiles' offsets */
 } efm_shift;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Quality maps: tiles of a row, runs of its pixels, whose steps are coarser than the row's own. */
-#ifndef EFM_TILES_H
-#define EFM_TILES_H
+#ifndef EFM_QUALITY_TILES_H
+#define EFM_QUALITY_TILES_H
 
 #include <stdint.h>
 
 #include "codec.h"
 
 /* How a row is cut, and what is added to its shift in each tile; no more than EFM_MAX_SHIFT comes out. */
-typedef struct efm_tiles {
+typedef struct efm_quality_tiles {
     uint32_t pixels;          /* of a tile, at least 1; the row's last may have fewer */
     const uint8_t *offsets;   /* per tile; null: 0 in all */
-} efm_tiles;
+} efm_quality_tiles;
 
 /* A table of classes: u16[3] thresholds, sixteenths of the mean difference between neighboring pixels, each
    of which adds 1 to the class of a tile that reaches it; then u8[4], the offset of each class. */

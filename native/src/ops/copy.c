@@ -154,7 +154,7 @@ static void pad_need(const efm_op_args *args, uint32_t input, uint32_t y, uint32
     *low = *high = row > last ? last : row;
 }
 
-const efm_op_class efm_op_view = {.id = EFM_OP_VIEW, .check = view_check, .need = efm_need_same, .run = view_rows};
+const efm_op_class efm_op_map_view = {.id = EFM_OP_VIEW, .check = view_check, .need = efm_need_same, .run = view_rows};
 const efm_op_class efm_op_concat_channels = {
     .id = EFM_OP_CONCAT_CHANNELS, .check = concat_channels_check, .need = efm_need_same, .run = concat_channels_rows};
 const efm_op_class efm_op_concat_rows = {

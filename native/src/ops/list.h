@@ -8,7 +8,7 @@
 
 /* clang-format off */
 #define EFM_OPERATORS(X) \
-    X(5, VIEW, view) \
+    X(5, VIEW, map_view) \
     X(16, CONV, conv) \
     X(17, DEPTHWISE, depthwise) \
     X(18, ADD, add) \
