@@ -5,13 +5,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgefm.console.terminal import say, say_path
+from edgefm.errors import BadInput
 from edgefm.files.read import read_bytes
 from edgefm.files.write import check_file, check_folder, writing_text
 from host_tools.cli.arguments import add_output, count
-from host_tools.outputs.c_project import c_name, c_project, write_c_project
+from host_tools.outputs.c_project import (
+    Net,
+    build_command,
+    c_name,
+    c_project,
+    write_c_project,
+)
 from host_tools.outputs.tables import write_tables
 from host_tools.outputs.trace import write_trace
 from host_tools.recording import Recording
@@ -21,8 +29,9 @@ EXAMPLE = "edgefm export run1/ --chrome-trace"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `export`."""
-    parser.add_argument("source", type=Path, metavar="RUN|net.efm",
-                        help="folder or zip of a recording; a package for --c")
+    parser.add_argument("sources", type=Path, nargs="+", metavar="RUN|net.efm",
+                        help="folder or zip of a recording; for --c packages, which share a "
+                        "runtime")
     kind = parser.add_mutually_exclusive_group(required=True)
     kind.add_argument("--csv", action="store_true",
                       help="a folder of tables: samples, events, stages, energy")
@@ -31,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                       "are counters")
     add_output(parser, "--c", group=kind, metavar="DIR", check=check_folder,
                help="a folder with the package and the runtime it needs as C, and a program")
+    parser.add_argument("--amalgamated", action="store_true",
+                        help="with --c: the runtime is one file, edgefm.c, beside edgefm.h")
     parser.add_argument("-o", "--output", type=Path, metavar="PATH",
                         help="what to write (default: the recording's name with -csv or "
                              ".trace.json)")
@@ -45,10 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read, write, say what was written and what is missing."""
-    path = arguments.source
     if arguments.c is not None:
-        _export_c(path, arguments.c)
+        _export_c(arguments.sources, arguments.c, arguments.amalgamated)
         return
+    path = _only_recording(arguments)
     stem = path.with_suffix("") if path.suffix.lower() == ".zip" else path
     target = arguments.output or stem.with_name(
         f"{stem.name}-csv" if arguments.csv else f"{stem.name}.trace.json")
@@ -65,11 +76,20 @@ def run(arguments: argparse.Namespace) -> None:
             say(f"{path}: {problem}", to=sys.stderr)
 
 
-def _export_c(path: Path, folder: Path) -> None:
-    """Write a package as C; say how to compile it."""
-    net = c_name(path.stem)
-    files = c_project(read_bytes(path), str(path), net)
+def _only_recording(arguments: argparse.Namespace) -> Path:
+    """The one recording. Raises BadInput for several, and for what belongs to --c."""
+    if arguments.amalgamated:
+        raise BadInput("--amalgamated is for --c, which was not given")
+    if len(arguments.sources) > 1:
+        raise BadInput(f"got {len(arguments.sources)} recordings, expected one")
+    source: Path = arguments.sources[0]
+    return source
+
+
+def _export_c(paths: Sequence[Path], folder: Path, amalgamated: bool) -> None:
+    """Write packages as C; say how to compile them."""
+    nets = [Net(read_bytes(path), str(path), c_name(path.stem)) for path in paths]
+    files = c_project(nets, amalgamated)
     write_c_project(files, folder)
     say_path(folder)
-    say(f"{len(files)} files; cd there and type: cc -O2 -ffp-contract=off -I. -Iedgefm/include *.c "
-        f"$(find edgefm -name '*.c') -o {net}")
+    say(f"{len(files)} files; cd there and type: {build_command(nets, amalgamated)}")

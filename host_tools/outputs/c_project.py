@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A package as C: its header, its bytes, the runtime cut to what it needs, and a program."""
+"""Packages as C: their headers, their bytes, the runtime cut to what they need, and a program."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from edgefm.errors import BadInput
 from edgefm.files.write import make_folder, write_file
 from edgefm.package.container import read_sections
 from edgefm.package.read import PackageInfo, TensorInfo, read_info, read_needs
 from edgefm.package.records import TENSOR, Section
 from edgefm.runtime.sources import runtime_files
 from host_tools.boards.switches import switches
+from host_tools.outputs.amalgamation import amalgamated as one_file
 
 _SPDX = "SPDX-License-Identifier: Apache-2.0"
 _RESERVED = frozenset((  # words of C and C++, and names of this project
@@ -25,19 +28,22 @@ _RESERVED = frozenset((  # words of C and C++, and names of this project
 _PER_LINE = 24
 _ALIGNMENT = 16  # of the package in memory
 _LEAST_ARENA = 640  # EFM_OPEN_BYTES, which the header asserts
+_BUILD_ONE = "cc -std=c11 -O2 -ffp-contract=off -I. *.c -o {net}"
+_BUILD_MANY = ("cc -std=c11 -O2 -ffp-contract=off -I. -Iedgefm/include *.c "
+               "$(find edgefm -name '*.c') -o {net}")
 
 _PROGRAM = """\
 /* {spdx} */
-/* Runs {net}.efm once: a ramp goes in, and the bytes that come out are printed.
+/* Runs {files} once: a ramp goes in, and the bytes that come out are printed.
  *
- *     cc -O2 -ffp-contract=off -I. -Iedgefm/include *.c $(find edgefm -name '*.c') -o {net}
+ *     {command}
  *
  * -ffunction-sections -Wl,--gc-sections make it small. A product has its own rows(), results(). */
 #include <stdio.h>
 {string}
-#include "{net}.h"
+{includes}
 
-static _Alignas(8) uint8_t arena[{NET}_ARENA_BYTES];
+static _Alignas(8) uint8_t arena[{arena}];{why}
 {memory}
 static int32_t rows(void *context, uint32_t input, uint32_t y, uint8_t *row, uint32_t bytes)
 {{
@@ -60,19 +66,19 @@ static int32_t results(void *context, uint32_t output, uint32_t y, const uint8_t
 
 int main(void)
 {{
-    efm_model model;
     efm_counters counters;
     const efm_host host = {{.input = rows, .output = results{port}}};
-    efm_status status =
-        efm_model_open(&model, {net}_package, {NET}_PACKAGE_BYTES, arena, sizeof arena);
-    if (status == EFM_OK) {{
-        status = efm_run(&model, &host, arena, sizeof arena, &counters);
-    }}
-    return status == EFM_OK ? 0 : 1;
+    efm_status status = EFM_OK;
+{runs}    return status == EFM_OK ? 0 : 1;
 }}
 """
+_RUN = """\
+    if (status == EFM_OK) {{
+        status = {net}_run(&host, arena, sizeof arena, &counters);
+    }}
+"""
 _MEMORY = """\
-static uint8_t external[{NET}_EXTERNAL_BYTES]; /* a board has SPI RAM or the like */
+static uint8_t external[{external}]; /* a board has SPI RAM or the like */
 
 static int32_t begin_read(void *port, uint32_t address, uint8_t *to, uint32_t bytes,
                           uint32_t *ticket)
@@ -115,6 +121,15 @@ _Alignas({alignment}) const uint8_t {net}_package[{NET}_PACKAGE_BYTES] = {{
 #include "{net}.inc"
 }};
 #endif
+
+efm_status {net}_run(const efm_host *host, uint8_t *arena, uint32_t arena_bytes,
+                     efm_counters *counters)
+{{
+    efm_model model;
+    efm_status status =
+        efm_model_open(&model, {net}_package, {NET}_PACKAGE_BYTES, arena, arena_bytes);
+    return status == EFM_OK ? efm_run(&model, host, arena, arena_bytes, counters) : status;
+}}
 """
 
 
@@ -126,24 +141,71 @@ def c_name(stem: str) -> str:
     return name
 
 
-def c_project(package: bytes, file: str, net: str) -> Mapping[str, bytes]:
-    """Files by path. Raises BadContainer for a damaged package, BadInput without C sources.
+@dataclass(frozen=True, slots=True)
+class Net:
+    """A package to be exported: its bytes, what it is called in messages, and a C identifier."""
 
-    `net` is a C identifier, `file` what the package is called in messages.
+    package: bytes
+    file: str
+    name: str
+
+
+def c_project(nets: Sequence[Net], amalgamated: bool = False) -> Mapping[str, bytes]:
+    """Files by path: the packages, one runtime that has what they need, and a program.
+
+    `amalgamated` makes the runtime one C file and one header. Raises BadContainer for a damaged
+    package, BadInput for two of one name, or without C sources.
     """
-    info, needs = read_info(package, file), read_needs(package, file)
-    names = {"spdx": _SPDX, "net": net, "NET": net.upper(), "alignment": _ALIGNMENT}
-    outside = needs.external_bytes > 0
-    program = _PROGRAM.format(**names, port=", .port = {begin_read, begin_write, wait, 0}"
-                              if outside else "",
-                              memory="\n" + _MEMORY.format(**names) if outside else "",
-                              string="#include <string.h>\n" if outside else "")
+    names = [net.name for net in nets]
+    if len(set(names)) < len(names):
+        raise BadInput(f"got two packages that C calls {max(names, key=names.count)}, expected "
+                       "files of different names")
     runtime = runtime_files()
-    runtime["src/switches.h"] = _switches(switches(needs))
-    return {f"{net}.h": "".join(_header(net, package, info, file)).encode(),
-            f"{net}.c": _PACKAGE.format(**names).encode(),
-            f"{net}.efm": package, f"{net}.inc": _array(package), "main.c": program.encode(),
-            **{f"edgefm/{path}": data for path, data in runtime.items()}}
+    runtime["src/switches.h"] = _switches(_united(nets))
+    build = _BUILD_ONE if amalgamated else _BUILD_MANY
+    return {**{path: data for net in nets for path, data in _package_files(net).items()},
+            "main.c": _program(nets, build).encode(),
+            **(one_file(runtime) if amalgamated else
+               {f"edgefm/{path}": data for path, data in runtime.items()})}
+
+
+def build_command(nets: Sequence[Net], amalgamated: bool) -> str:
+    """What to type in the folder."""
+    return (_BUILD_ONE if amalgamated else _BUILD_MANY).format(net=nets[0].name)
+
+
+def _united(nets: Sequence[Net]) -> Mapping[str, int]:
+    """The switches of a runtime for all of them."""
+    each = [switches(read_needs(net.package, net.file)) for net in nets]
+    return {name: max(one[name] for one in each) for name in each[0]}
+
+
+def _package_files(net: Net) -> Mapping[str, bytes]:
+    name = net.name
+    words = {"spdx": _SPDX, "net": name, "NET": name.upper(), "alignment": _ALIGNMENT}
+    info = read_info(net.package, net.file)
+    return {f"{name}.h": "".join(_header(name, net.package, info, net.file)).encode(),
+            f"{name}.c": _PACKAGE.format(**words).encode(),
+            f"{name}.efm": net.package, f"{name}.inc": _array(net.package)}
+
+
+def _program(nets: Sequence[Net], build: str) -> str:
+    """The example. Networks that run in turn share one arena: a run needs nothing of the last."""
+    needs = [read_needs(net.package, net.file) for net in nets]
+    largest = max(range(len(nets)), key=lambda at: needs[at].fast_bytes)
+    outside = max(range(len(nets)), key=lambda at: needs[at].external_bytes)
+    external = needs[outside].external_bytes > 0
+    memory = _MEMORY.format(external=f"{nets[outside].name.upper()}_EXTERNAL_BYTES")
+    return _PROGRAM.format(
+        spdx=_SPDX, files=", ".join(f"{net.name}.efm" for net in nets),
+        command=build.format(net=nets[0].name),
+        arena=f"{nets[largest].name.upper()}_ARENA_BYTES",
+        why=" /* for one at a time */" if len(nets) > 1 else "",
+        includes="\n".join(f'#include "{net.name}.h"' for net in nets),
+        runs="".join(_RUN.format(net=net.name) for net in nets),
+        port=", .port = {begin_read, begin_write, wait, 0}" if external else "",
+        memory="\n" + memory if external else "",
+        string="#include <string.h>\n" if external else "")
 
 
 def write_c_project(files: Mapping[str, bytes], folder: Path) -> None:
@@ -177,13 +239,16 @@ def _header(net: str, package: bytes, info: PackageInfo, file: str) -> Iterator[
         yield f"#define {NET}_{kind}S {len(tensors)}u\n"
         for index, tensor in enumerate(tensors):
             yield from _tensor(f"{NET}_{kind}_{index}", tensor, *rows[first + index][:2])
-    yield (f"\nextern const uint8_t {net}_package[{NET}_PACKAGE_BYTES];\n\n"
-           f"#ifdef __cplusplus\n#define {NET}_ASSERT static_assert\n#else\n"
-           f"#define {NET}_ASSERT _Static_assert\n#endif\n"
+    yield (f"\n#ifdef __cplusplus\nextern \"C\" {{\n#define {NET}_ASSERT static_assert\n#else\n"
+           f"#define {NET}_ASSERT _Static_assert\n#endif\n\n"
+           f"extern const uint8_t {net}_package[{NET}_PACKAGE_BYTES];\n\n"
+           "/* Opens the package, as every time is cheap, and runs it once. */\n"
+           f"EFM_MUST_CHECK efm_status {net}_run(const efm_host *host, uint8_t *arena,\n"
+           f"    uint32_t arena_bytes, efm_counters *counters);\n\n"
            f"{NET}_ASSERT(EFM_FORMAT_MAJOR == {needs.major}, "
            f"\"this runtime reads another format than {net}.efm has\");\n"
            f"{NET}_ASSERT({NET}_ARENA_BYTES >= EFM_OPEN_BYTES, \"opening needs more memory\");\n"
-           "\n#endif\n")
+           "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n")
 
 
 def _tensor(prefix: str, tensor: TensorInfo, rows: int, row_bytes: int) -> Iterator[str]:

@@ -14,7 +14,7 @@ from recorded import record_run
 
 import edgefm
 from edgefm.exporters.tflite import export_tflite
-from host_tools.outputs.c_project import c_project, write_c_project
+from host_tools.outputs.c_project import Net, c_project, write_c_project
 from tools import docs
 
 
@@ -41,7 +41,7 @@ def test_every_c_block_compiles_beside_an_exported_package(
         root: Path, name: str, tmp_path: Path, need: Callable[[str], str]) -> None:
     (tmp_path / "net.tflite").write_bytes(small())
     package = edgefm.compile(tmp_path / "net.tflite").package
-    write_c_project(c_project(package, "net.efm", "net"), tmp_path)
+    write_c_project(c_project([Net(package, "net.efm", "net")]), tmp_path)
     for block in blocks(root / name, "c"):
         (tmp_path / "block.c").write_text(block)
         subprocess.run([need("gcc"), "-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",

@@ -9,22 +9,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from long_tests import some
 from networks import Network
 
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import compile_model
+from edgefm.errors import BadInput
 from edgefm.exporters.tflite import export_tflite
 from edgefm.package.read import read_needs
 from edgefm.runtime import Runtime
-from host_tools.outputs.c_project import c_name, c_project, write_c_project
+from host_tools.outputs.c_project import Net, c_name, c_project, write_c_project
 
 STRICT = ("-std=c11", "-O1", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror",
-          "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", "-I.", "-Iedgefm/include")
-TARGETS = {
-    "arm-none-eabi-gcc": ("-mcpu=cortex-m0plus", "-mcpu=cortex-m4", "-mcpu=cortex-m33",
-                          "-mcpu=cortex-m55"),
-    "aarch64-linux-gnu-gcc": ("-march=armv8-a",),
-}
+          "-ffunction-sections", "-fdata-sections", "-I.", "-Iedgefm/include")
+PROCESSORS = (
+    *(("arm-none-eabi-gcc", f"-mcpu=cortex-{name} -mthumb") for name in (
+        "m0plus", "m3", "m4", "m7", "m33", "m55")),
+    ("riscv64-unknown-elf-gcc", "-march=rv32imac -misa-spec=2.2 -mabi=ilp32 -ffreestanding"),
+    ("aarch64-linux-gnu-gcc", "-march=armv8-a"), ("arm-linux-gnueabihf-gcc", "-Os"),
+    ("gcc", "-Os"), ("clang", "-O2"))
+MACHINES = (("gcc", "env"), ("arm-linux-gnueabihf-gcc", "qemu-arm"),
+            ("aarch64-linux-gnu-gcc", "qemu-aarch64"))
 
 
 def compiled(net: Network, result: int, folder: Path, fast: int) -> bytes:
@@ -47,13 +52,21 @@ def package(tmp_path: Path) -> bytes:
 
 @pytest.fixture
 def folder(package: bytes, tmp_path: Path) -> Path:
-    write_c_project(c_project(package, "net.efm", "net"), tmp_path / "c")
-    return tmp_path / "c"
+    return exported(tmp_path / "c", package)
+
+
+def exported(folder: Path, *packages: bytes, amalgamated: bool = False) -> Path:
+    """The first is called net, the others net1, net2, …"""
+    nets = [Net(package, "net.efm", f"net{number or ''}")
+            for number, package in enumerate(packages)]
+    write_c_project(c_project(nets, amalgamated), folder)
+    return folder
 
 
 def build(folder: Path, compiler: str, *options: str) -> Path:
     sources = [*folder.glob("*.c"), *folder.rglob("edgefm/**/*.c")]
-    subprocess.run([compiler, *STRICT, *options, *sources, "-o", "program"], cwd=folder, check=True)
+    subprocess.run([compiler, *STRICT, "-Wl,--gc-sections", *options, *sources, "-o", "program"],
+                   cwd=folder, check=True)
     return folder / "program"
 
 
@@ -65,22 +78,47 @@ def expected(package: bytes) -> bytes:
         return b"".join(output.tobytes() for output in runtime.run(ramps).outputs)
 
 
-@pytest.mark.parametrize("options", [(), ("-DNET_AS_ARRAY",)], ids=["incbin", "array"])
+def printed(*command: str | Path) -> bytes:
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return bytes(map(int, done.stdout.split()))
+
+
+@pytest.mark.parametrize("options", [(), ("-DNET_AS_ARRAY", "-DEFM_KERNEL_X86=0")], ids=["incbin", "array"])
 def test_its_program_gives_the_hosts_bytes(folder: Path, package: bytes, options: tuple[str, ...],
                                            need: Callable[[str], str]) -> None:
-    program = build(folder, need("gcc"), *options)
-    printed = subprocess.run([program], capture_output=True, text=True, check=True).stdout
-    assert bytes(map(int, printed.split())) == expected(package) != b""
+    assert printed(build(folder, need("gcc"), *options)) == expected(package) != b""
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(("compiler", "flags"), [(compiler, flags) for compiler, each in
-                                                 TARGETS.items() for flags in each])
-def test_its_runtime_compiles_for_every_target(folder: Path, compiler: str, flags: str,
-                                               need: Callable[[str], str]) -> None:
+@pytest.mark.parametrize("machine", some(MACHINES, fast=2), ids=" ".join)
+def test_two_packages_share_one_amalgamated_runtime_and_one_arena(
+        package: bytes, tmp_path: Path, machine: tuple[str, str],
+        need: Callable[[str], str]) -> None:
+    """The second has an operator that the first lacks, and needs a larger arena."""
+    net = Network(4, name="other")
+    other = compiled(net, net.softmax(net.dense(net.mean(net.input(1, 32, 32, 8)), 5)), tmp_path,
+                     1 << 20)
+    folder = exported(tmp_path / "c", package, other, amalgamated=True)
+    assert {path.name for path in folder.iterdir()} == {"edgefm.c", "edgefm.h", "main.c", *(
+        f"net{number}.{end}" for number in ("", "1") for end in ("c", "h", "efm", "inc"))}
+    compiler, emulator = machine
+    program = build(folder, need(compiler), "-static")
+    assert printed(need(emulator), program) == expected(package) + expected(other)
+    assert "NET1_ARENA_BYTES]" in (folder / "main.c").read_text(encoding="utf-8")
+
+
+def test_two_packages_of_one_name_are_refused(package: bytes) -> None:
+    with pytest.raises(BadInput, match="got two packages that C calls net, expected files of"):
+        c_project([Net(package, "a/net.efm", "net"), Net(package, "b/net.efm", "net")])
+
+
+@pytest.mark.parametrize("processor", some(PROCESSORS, fast=0), ids=" ".join)
+def test_it_compiles_for_every_processor(root: Path, folder: Path, processor: tuple[str, str],
+                                         need: Callable[[str], str]) -> None:
+    compiler, flags = processor
+    string = [f"-I{root / 'firmware/boards/riscv'}"] if compiler.startswith("riscv") else []
     sources = [folder / "net.c", *folder.rglob("edgefm/**/*.c")]
-    subprocess.run([need(compiler), *(one for one in STRICT if "-Wl," not in one), *flags.split(),
-                    "-c", *sources], cwd=folder, check=True)
+    subprocess.run([need(compiler), *STRICT, *flags.split(), *string, "-c", *sources],
+                   cwd=folder, check=True)
 
 
 def test_the_header_is_for_cpp_too(folder: Path, need: Callable[[str], str]) -> None:
@@ -95,7 +133,7 @@ def constants(files: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def test_the_header_says_what_the_package_says(package: bytes) -> None:
-    said = constants(c_project(package, "net.efm", "net"))
+    said = constants(c_project([Net(package, "net.efm", "net")]))
     with Runtime(package) as runtime:
         tensor = runtime.inputs[0]
         assert int(said["NET_ARENA_BYTES"].rstrip("u")) == read_needs(package).fast_bytes
@@ -109,7 +147,7 @@ def test_the_header_says_what_the_package_says(package: bytes) -> None:
 
 
 def test_what_the_package_does_without_is_switched_off(package: bytes) -> None:
-    switched = c_project(package, "net.efm", "net")["edgefm/src/switches.h"].decode()
+    switched = c_project([Net(package, "net.efm", "net")])["edgefm/src/switches.h"].decode()
     off = set(re.findall(r"#define EFM_WITH_(\w+) 0", switched))
     assert {"DETECTION", "SOFTMAX", "CONTEXT", "CAPS"} <= off and "CONV" not in off
 
@@ -117,7 +155,7 @@ def test_what_the_package_does_without_is_switched_off(package: bytes) -> None:
 def test_a_network_without_external_maps_has_no_port(tmp_path: Path) -> None:
     net = Network(1, name="net")
     made = compiled(net, net.conv(net.input(1, 8, 8, 3), 4), tmp_path, 1 << 20)
-    files = c_project(made, "net.efm", "net")
+    files = c_project([Net(made, "net.efm", "net")])
     assert b"begin_read" not in files["main.c"]
     assert constants(files)["NET_EXTERNAL_BYTES"] == "0u"
 
