@@ -7,19 +7,23 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 
+C_SOURCES = ("native/include", "native/src", "firmware")
+
+
 class BuildWithSources(build_py):
-    """Puts the runtime's C files into the wheel, for `edgefm export --c`."""
+    """Puts the C sources into the wheel, for `edgefm export --c` and `edgefm flash`."""
 
     def run(self) -> None:
-        """Copy Python files, then those of native/ that edgefm.runtime.sources looks for."""
+        """Copy Python files, then what edgefm.runtime.sources and host_tools.boards.tree find."""
         super().run()
         if self.editable_mode:
             return
-        for folder in ("include", "src"):
-            for path in sorted(Path("native", folder).rglob("*.[ch]")):
-                target = Path(self.build_lib, "edgefm", "runtime", path)
-                self.mkpath(str(target.parent))
-                self.copy_file(str(path), str(target))
+        for folder in C_SOURCES:
+            for path in sorted(Path(folder).rglob("*")):
+                if path.is_file() and "__pycache__" not in path.parts:
+                    target = Path(self.build_lib, "edgefm", "runtime", path)
+                    self.mkpath(str(target.parent))
+                    self.copy_file(str(path), str(target))
 
 
 setup(cffi_modules=["edgefm/runtime/build.py:ffibuilder"],

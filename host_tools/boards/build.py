@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiles a board's firmware; firmware/boards/<name>/board.toml names the compiler and the files.
 
-Programs are kept in build/firmware/ by the SHA-256 of their sources and options. Its first eight
-bytes are the build id that the device reports.
+Programs are kept in build/firmware/, or in the user's cache folder where edgefm is installed, by
+the SHA-256 of their sources and options. Its first eight bytes are the build id that the device
+reports.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefm.errors import BadInput, MissingTool
-from host_tools.boards.tree import BOARDS, ROOT, boards
+from host_tools.boards.tree import BOARDS, ROOT, boards, builds
 
 INCLUDES = ("native/include", "firmware/common")
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
@@ -59,8 +60,8 @@ class BoardRecipe:
 def recipe(board: str) -> BoardRecipe:
     """A board's recipe. Raises BadInput for an unknown board or an unknown key."""
     if not BOARDS.is_dir():
-        raise BadInput(f"board {board!r}: its firmware is in a checkout of edgefm, and this is an "
-                       "installed package; flash from a checkout")
+        raise BadInput(f"board {board!r}: this installation of edgefm is without firmware; "
+                       f"expected it in {BOARDS}")
     if board not in boards():
         raise BadInput(f"board {board!r} is not known; expected one of {', '.join(boards())}")
     path = BOARDS / board / "board.toml"
@@ -100,7 +101,7 @@ def build(board: str, defines: Mapping[str, Any] | None = None,
     made = replace(made, flags=(*made.flags, *flags), hot=HOT[:1] if small else HOT)
     options = {**made.defines, **(defines or {})}
     digest = _digest(made, options)
-    target = ROOT / "build" / "firmware" / board / digest[:16] / "firmware.elf"
+    target = builds() / board / digest[:16] / "firmware.elf"
     if not target.exists():
         _compile(made, {**options, "EFM_BUILD_ID": f"0x{digest[:16]}u"}, target)
     return target

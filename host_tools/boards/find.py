@@ -41,12 +41,12 @@ def choose(named: str | None) -> str:
             raise BadInput(f"{len(lines)} boards are called {named} ({', '.join(lines)}); "
                            "connect one of these")
         if not lines and named in known_boards():
-            raise BadInput(f"no board {named} is running; ./inv flash --board {named} starts one")
+            raise BadInput(f"no board {named} is running; edgefm flash {named} starts one")
         return lines[0] if lines else named
     if len(boards) == 1:
         return boards[0].url
     if not boards:
-        raise BadInput("no board is connected or running; ./inv flash --board sim starts one, "
+        raise BadInput("no board is connected or running; edgefm flash sim starts one, "
                        "`edgefm connect PORT` or EDGEFM_BOARD selects one")
     names = ", ".join(f"{board.name} ({board.url})" for board in boards)
     raise BadInput(f"found {len(boards)} boards: {names}; select one with `edgefm connect PORT` or "

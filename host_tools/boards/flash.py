@@ -18,6 +18,7 @@ from edgefm.files.write import write_file
 from host_tools.boards.image import flash_image, write_uf2
 from host_tools.boards.launch import emulator_of, install_line, start_process, start_qemu
 from host_tools.boards.running import Running
+from host_tools.boards.tree import BOARDS
 
 Options = Mapping[str, Any]
 Command = list[str]
@@ -65,7 +66,7 @@ def _uf2(options: Options, program: Path, to: str | None) -> list[Command]:
 def _ssh(options: Options, program: Path, to: str | None) -> list[Command]:
     if not to:
         raise BadInput("which machine? give --to USER@HOST")
-    unit = Path(__file__).resolve().parent.parent.parent / "firmware/boards" / str(options["unit"])
+    unit = BOARDS / str(options["unit"])
     place = ("install -D -m 755 {} ~/.local/bin/edgefm-board && "
              "install -D -m 644 {} ~/.config/systemd/user/{} && rm {} {} && "
              "systemctl --user daemon-reload && systemctl --user enable {} && "

@@ -29,22 +29,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     names = ", ".join(boards())
     verbs.add_parser("list", help="boards, what they lack, what runs or is plugged in"
-                     ).set_defaults(run=_list)
+                     ).set_defaults(run=list_boards)
     put = verbs.add_parser("flash", help="build a board's firmware and put it there")
     put.add_argument("--board", required=True, help=f"one of {names}")
-    put.add_argument("--tool", help="pyocd, openocd, … (default: the first that is installed)")
-    put.add_argument("--to", help="a probe's serial number, a drive, or USER@HOST")
-    put.add_argument("--only", type=Path, metavar="NET.EFM", help="leave out every operator and "
-                     "codec that this package does not use")
-    put.set_defaults(run=_flash)
+    add_flash_options(put)
+    put.set_defaults(run=flash_board)
     end = verbs.add_parser("stop", help="end boards that this checkout has started")
     end.add_argument("--board", help=f"one that runs, of {names} (default: all that run)")
-    end.set_defaults(run=_stop)
+    end.set_defaults(run=stop_boards)
     said = parser.parse_args(arguments)
     return complete(lambda: said.run(said), "boards")
 
 
-def _list(said: argparse.Namespace) -> None:
+def add_flash_options(parser: argparse.ArgumentParser) -> None:
+    """How a board is flashed, and with what."""
+    parser.add_argument("--tool", help="pyocd, openocd, … (default: the first that is installed)")
+    parser.add_argument("--to", help="a probe's serial number, a drive, or USER@HOST (default: the "
+                        "only one)")
+    parser.add_argument("--only", type=Path, metavar="NET.EFM", help="leave out every operator and "
+                        "codec that this package does not use (default: none)")
+
+
+def list_boards(said: argparse.Namespace) -> None:
+    """Print every board with the programs that it lacks, what runs, and what is plugged in."""
     for name in boards():
         made = build.recipe(name)
         say(f"{name:<17}{made.description}; {made.status}")
@@ -60,7 +67,8 @@ def _list(said: argparse.Namespace) -> None:
         say(f"plugged in: {port.device} ({port.description})")
 
 
-def _flash(said: argparse.Namespace) -> None:
+def flash_board(said: argparse.Namespace) -> None:
+    """Build the firmware of `board` and put it there. Raises BadInput, MissingTool."""
     made = build.recipe(said.board)
     program = build.build(said.board, only(said.only) if said.only else None,
                           small=bool(said.only))
@@ -69,7 +77,8 @@ def _flash(said: argparse.Namespace) -> None:
     say(f"{made.name} runs {program.parent.name}{where}")
 
 
-def _stop(said: argparse.Namespace) -> None:
+def stop_boards(said: argparse.Namespace) -> None:
+    """End `board`, or all that run. Raises BadInput where it does not run."""
     found = [b for b in running.running() if said.board in (None, b.board)]
     if said.board and not found:
         raise BadInput(f"no board {said.board!r} of this checkout runs")

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from edgefm.errors import BadInput
-from host_tools.boards.tree import BOARDS, ROOT
+from host_tools.boards.tree import BOARDS, IS_INSTALLED, ROOT
 
 OTHERS, OTHERS_WRITE = 0o077, 0o022
 INSTALLED = "installed"
@@ -37,7 +37,7 @@ def folder() -> Path:
 
 def checkout() -> str:
     """The name of this checkout's folder: its own name, and a hash of its path."""
-    if not BOARDS.is_dir():
+    if IS_INSTALLED or not BOARDS.is_dir():
         return INSTALLED
     plain = re.sub(r"[^A-Za-z0-9_-]+", "_", ROOT.name)[:32]
     return f"{plain}-{hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12]}"

@@ -29,4 +29,4 @@ def run(arguments: argparse.Namespace) -> None:
                     [(board.url, board.name, "process" if board.runs_here else "serial port")
                      for board in boards])
     else:
-        say("no board is connected or running (./inv flash --board sim starts one)")
+        say("no board is connected or running (edgefm flash sim starts one)")

@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(parser, "--c", group=kind, metavar="DIR", check=check_folder,
                help="a folder with the package and the runtime it needs as C, and a program")
     parser.add_argument("--amalgamated", action="store_true",
-                        help="with --c: the runtime is one file, edgefm.c, beside edgefm.h")
+                        help="with --c: the runtime is one file, edgefm.c, beside edgefm.h "
+                        "(default: a folder of files)")
     parser.add_argument("-o", "--output", type=Path, metavar="PATH",
                         help="what to write (default: the recording's name with -csv or "
                              ".trace.json)")

@@ -31,6 +31,9 @@ GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType({
         "zoo": "List public models, or fetch one into the cache and print where it is.",
     },
     "devices": {
+        "boards": "List the boards that edgefm has firmware for, and what each lacks here.",
+        "flash": "Build a board's firmware and put it there; an emulated board is started.",
+        "stop": "End the boards that run on this machine.",
         "devs": "List the boards: those that run on this machine, and USB serial ports.",
         "connect": "Select the board for the verbs that follow.",
         "deploy": "Compile a model for the connected board, and copy it there.",
@@ -76,7 +79,7 @@ ELSEWHERE: Mapping[str, str] = MappingProxyType({
     "disconnect": "edgefm closes the connection when a command ends; omit the word",
     "mount": _WHOLE, "umount": _WHOLE, "edit": _WHOLE, "touch": _WHOLE,
     "mkdir": _FLAT, "rmdir": _FLAT, "tree": "the store of a device has no folders; `edgefm ls`",
-    "bootloader": "./inv flash --board BOARD installs new firmware on a board",
+    "bootloader": "`edgefm flash BOARD` installs new firmware on a board",
     "romfs": "packages run in place in flash; `edgefm cp net.efm :` copies one there",
     "rtc": "a device with edgefm keeps no time of day", "sleep": "use the shell's `sleep`",
 })

@@ -151,7 +151,7 @@ class Requests:
         if name is not None:
             self._transport.write(LEAVE)
             raise LinkError(f"{self._transport.name}: {name} answers here, not edgefm's firmware; "
-                            "`mpremote` talks to it, ./inv flash installs edgefm on a board")
+                            "`mpremote` talks to it, `edgefm flash BOARD` installs edgefm on one")
 
     def _check(self, vigil: Vigil, what: str) -> None:
         """Raise an error for a device that is silent, or answers without progress."""

@@ -106,10 +106,11 @@ static int32_t wait(void *port, uint32_t ticket)
 """
 _PACKAGE = """\
 /* {spdx} */
-/* The package: {net}.efm, which a GNU assembler finds through -I; for others it is {net}.inc. */
+/* The package: {net}.efm, which a GNU assembler finds through -I; for others, as for Arduino, it is
+ * {net}_bytes.h. */
 #include "{net}.h"
 
-#if defined(__GNUC__) && defined(__ELF__) && !defined({NET}_AS_ARRAY)
+#if defined(__GNUC__) && defined(__ELF__) && !defined(ARDUINO) && !defined({NET}_AS_ARRAY)
 __asm__(".section .rodata.{net}_package, \\"a\\"\\n"
         ".balign {alignment}\\n"
         ".global {net}_package\\n"
@@ -118,7 +119,7 @@ __asm__(".section .rodata.{net}_package, \\"a\\"\\n"
         ".previous\\n");
 #else
 _Alignas({alignment}) const uint8_t {net}_package[{NET}_PACKAGE_BYTES] = {{
-#include "{net}.inc"
+#include "{net}_bytes.h"
 }};
 #endif
 
@@ -186,7 +187,7 @@ def _package_files(net: Net) -> Mapping[str, bytes]:
     info = read_info(net.package, net.file)
     return {f"{name}.h": "".join(_header(name, net.package, info, net.file)).encode(),
             f"{name}.c": _PACKAGE.format(**words).encode(),
-            f"{name}.efm": net.package, f"{name}.inc": _array(net.package)}
+            f"{name}.efm": net.package, f"{name}_bytes.h": _array(net.package)}
 
 
 def _program(nets: Sequence[Net], build: str) -> str:

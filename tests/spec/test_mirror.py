@@ -66,7 +66,8 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "host_tools/cli/plan_page.py", "host_tools/cli/run.py", "host_tools/cli/zoo.py",
         "edgefm/compiler/other_objective.py"),
     "tests/host_tools/cli/test_board.py": (
-        "host_tools/boards/connect.py", "host_tools/boards/find.py", "host_tools/cli/connect.py",
+        "host_tools/boards/connect.py", "host_tools/boards/find.py", "host_tools/cli/boards.py",
+        "host_tools/cli/connect.py", "host_tools/cli/flash.py", "host_tools/cli/stop.py",
         "host_tools/cli/cp.py", "host_tools/cli/deploy.py", "host_tools/cli/device.py",
         "host_tools/cli/devs.py", "host_tools/cli/df.py", "host_tools/cli/info.py",
         "host_tools/cli/ls.py", "host_tools/cli/profile.py", "host_tools/cli/reset.py",

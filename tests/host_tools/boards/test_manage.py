@@ -59,7 +59,7 @@ def test_stop_leaves_the_boards_of_another_checkout(folder, tmp_path, need, monk
     assert running.running() == theirs
 
 
-def test_without_a_checkout_there_is_nothing_to_flash(folder, monkeypatch, capsys):
+def test_without_firmware_there_is_nothing_to_flash(folder, monkeypatch, capsys):
     monkeypatch.setattr(build, "BOARDS", folder / "no-such")
     assert manage.main(["flash", "--board", "sim"]) == 2
-    assert "flash from a checkout" in capsys.readouterr().err
+    assert "this installation of edgefm is without firmware" in capsys.readouterr().err

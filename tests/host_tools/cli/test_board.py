@@ -195,7 +195,7 @@ def test_a_package_is_deployed_as_it_is(start, edgefm, net):
 
 
 def test_a_board_that_does_not_run_is_told_by_name(fails):
-    assert "./inv flash --board sim starts one" in fails("connect", "sim")
+    assert "edgefm flash sim starts one" in fails("connect", "sim")
 
 
 def test_info_df_and_devs_say_what_is_there(start, edgefm, edgefm_json):

@@ -66,7 +66,7 @@ def test_a_frontier_is_a_table_json_and_a_picture(model: Path, tmp_path: Path, e
 
 
 def test_a_package_is_exported_as_c(net: Path, tmp_path: Path, edgefm: Edgefm) -> None:
-    assert "cc -O2" in edgefm("export", net, "--c", tmp_path / "c")
+    assert "cc -std=c11" in edgefm("export", net, "--c", tmp_path / "c")
     assert (tmp_path / "c" / f"{net.stem}.efm").read_bytes() == net.read_bytes()
     assert (tmp_path / "c" / "edgefm" / "include" / "edgefm.h").is_file()
 
@@ -86,6 +86,16 @@ def test_a_compilation_reports_its_plan(model: Path, tmp_path: Path, edgefm: Edg
     page = tmp_path / "plan.html"
     edgefm("compile", model, "-o", tmp_path / "net.efm", "--fast", "4K", "--report", page)
     assert "Where maps live, and why" in page.read_text(encoding="utf-8")
+
+
+def test_packages_are_exported_with_one_runtime_in_one_file(net: Path, tmp_path: Path,
+                                                           edgefm: Edgefm) -> None:
+    other = tmp_path / "other.efm"
+    other.write_bytes(net.read_bytes())
+    said = edgefm("export", net, other, "--c", tmp_path / "c", "--amalgamated")
+    assert "cc -std=c11" in said and "find" not in said
+    assert {"edgefm.c", "edgefm.h", "main.c", "other.h", f"{net.stem}.h"} <= {
+        path.name for path in (tmp_path / "c").iterdir()}
 
 
 def test_plan_prints_aligned_tables(model: Path, edgefm: Edgefm) -> None:
@@ -267,6 +277,8 @@ def test_zoo_lists_and_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edg
     (["plan", "none.tflite"], "none.tflite: no such file"),
     (["plan", "none.tflite", "-o", "none.svg"], "expected --frontier beside it"),
     (["export", "none.efm", "--c", "c"], "none.efm: no such file"),
+    (["export", "run1", "--csv", "--amalgamated"], "--amalgamated is for --c"),
+    (["export", "run1", "run2", "--csv"], "got 2 recordings, expected one"),
     (["plan", "none.efm", "--frontier"], "a package has one plan"),
     (["plan", "none.efm", "--frontier", "--html", "a.html"], "a package has one plan"),
     (["plan", "MODEL", "--against", "MODEL"], "expected --html FILE.html"),

@@ -99,7 +99,7 @@ def test_two_packages_share_one_amalgamated_runtime_and_one_arena(
                      1 << 20)
     folder = exported(tmp_path / "c", package, other, amalgamated=True)
     assert {path.name for path in folder.iterdir()} == {"edgefm.c", "edgefm.h", "main.c", *(
-        f"net{number}.{end}" for number in ("", "1") for end in ("c", "h", "efm", "inc"))}
+        f"net{number}{end}" for number in ("", "1") for end in (".c", ".h", ".efm", "_bytes.h"))}
     compiler, emulator = machine
     program = build(folder, need(compiler), "-static")
     assert printed(need(emulator), program) == expected(package) + expected(other)
