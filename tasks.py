@@ -125,6 +125,12 @@ def bench(context: Context, name: str = "") -> None:
         _run(context, f"{PYTHON} {shlex.quote(str(ROOT / 'benchmarks' / one))}.py")
 
 
+@task(pre=[build])
+def package(context: Context) -> None:
+    """Write wheels, sdist, C library, one-file runtime and Arduino library into dist/."""
+    _run(context, f"{PYTHON} tools/package.py")
+
+
 @task
 def boards(context: Context) -> None:
     """List which boards are supported, what runs or is plugged in, which tools are missing."""

@@ -256,7 +256,10 @@ def _tensor(prefix: str, tensor: TensorInfo, rows: int, row_bytes: int) -> Itera
     """Macros of one input or output; its name and shape are a comment."""
     shape = " x ".join(map(str, tensor.shape)) or "a number"
     yield f"\n/* {_comment(tensor.name)}: {tensor.dtype}, {shape} */\n"
-    yield f"#define {prefix}_ROWS {rows}u\n#define {prefix}_ROW_BYTES {row_bytes}u\n"
+    yield (f"#define {prefix}_TYPE EFM_TYPE_{tensor.dtype.upper()}\n"
+           f"#define {prefix}_RANK {len(tensor.shape)}u\n"
+           f"#define {prefix}_SHAPE {{{', '.join(f'{size}u' for size in tensor.shape)}}}\n"
+           f"#define {prefix}_ROWS {rows}u\n#define {prefix}_ROW_BYTES {row_bytes}u\n")
     if tensor.scale:
         yield (f"#define {prefix}_SCALE {float(tensor.scale)!r}f\n"
                f"#define {prefix}_ZERO_POINT ({tensor.zero_point})\n")

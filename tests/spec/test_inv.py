@@ -58,7 +58,7 @@ def installed(checkout):
 
 @pytest.mark.parametrize(("words", "packages"), [
     ((), ["build"]), (("boards",), ["build"]), (("demo",), ["build", "scikit-learn"]),
-    (("docs",), ["build,docs"]),
+    (("docs",), ["build,docs"]), (("package",), ["build,package"]),
     (("test", "--all"), ["dev"]), (("lint",), ["dev"]), (("demo", "test"), ["dev"])])
 def test_a_task_gets_what_it_needs_and_only_once(inv, installed, words, packages):
     for _ in range(2):
@@ -70,6 +70,8 @@ def test_what_was_installed_for_more_is_enough_for_less(inv, installed):
     for word in ("test", "demo", "build"):
         inv(word)
     assert installed() == ["dev"]
+    inv("package")  # has tools of its own
+    assert installed() == ["dev", "build,package"]
 
 
 def test_a_changed_project_is_installed_again(checkout, inv, installed):

@@ -28,7 +28,7 @@ def build(root: Path, tmp_path: Path, need: Callable[[str], str], package: bytes
 
     def call(compiler: str, *options: str) -> Path:
         (tmp_path / "package.inc").write_text(", ".join(map(str, package)))
-        sources = [root / "native/examples/minimal/main.c", *(root / "native/src").rglob("*.c")]
+        sources = [root / "examples/minimal/main.c", *(root / "native/src").rglob("*.c")]
         subprocess.run([need(compiler), *STRICT, *options, f"-I{root / 'native/include'}",
                         f"-I{tmp_path}", *sources, "-o", tmp_path / "minimal"], check=True)
         return tmp_path / "minimal"
@@ -51,6 +51,6 @@ def test_it_builds_for_a_cortex_m4(build: Build) -> None:
 
 
 def test_it_includes_the_public_header_only(root: Path) -> None:
-    text = (root / "native/examples/minimal/main.c").read_text(encoding="utf-8")
+    text = (root / "examples/minimal/main.c").read_text(encoding="utf-8")
     assert re.findall(r'#include "(.+)"', text) == ["edgefm.h", "package.inc"]
     assert len(text[text.index("static"):].splitlines()) < 50

@@ -133,13 +133,16 @@ def constants(files: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def test_the_header_says_what_the_package_says(package: bytes) -> None:
-    said = constants(c_project([Net(package, "net.efm", "net")]))
+    files = c_project([Net(package, "net.efm", "net")])
+    said = constants(files)
     with Runtime(package) as runtime:
         tensor = runtime.inputs[0]
         assert int(said["NET_ARENA_BYTES"].rstrip("u")) == read_needs(package).fast_bytes
     assert int(said["NET_PACKAGE_BYTES"].rstrip("u")) == len(package)
     assert np.float32(said["NET_INPUT_0_SCALE"].rstrip("f")) == np.float32(tensor.scale)
     assert int(said["NET_INPUT_0_ZERO_POINT"]) == tensor.zero_point
+    assert (said["NET_INPUT_0_TYPE"], said["NET_INPUT_0_RANK"]) == ("EFM_TYPE_INT8", "4u")
+    assert "#define NET_INPUT_0_SHAPE {1u, 24u, 24u, 8u}\n" in files["net.h"].decode()
     rows, row_bytes = (int(said[f"NET_INPUT_0_{name}"].rstrip("u"))
                        for name in ("ROWS", "ROW_BYTES"))
     assert tensor.name == "*/ int x; /*"

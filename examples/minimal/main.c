@@ -2,7 +2,7 @@
 /* The least program that runs a package:
  *
  *     xxd -i <net.efm >package.inc
- *     cc -std=c11 -O2 -ffp-contract=off -I native/include -I . native/examples/minimal/main.c \
+ *     cc -std=c11 -O2 -ffp-contract=off -I native/include -I . examples/minimal/main.c \
  *         $(find native/src -name '*.c') -o minimal
  *
  * It prints the bytes that come out for a ramp that goes in. A board has its own pixels() and scores(). */
