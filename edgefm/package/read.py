@@ -13,6 +13,7 @@ from edgefm.files.read import one_line
 from edgefm.images.preprocess import Preprocess, from_json
 from edgefm.network.program import ELEMENT_BYTES, OpKind
 from edgefm.package.container import Entry, read_entries, read_header, read_sections, read_tiles
+from edgefm.package.kernel_needs import needs_conv_rows, needs_depthwise_windows
 from edgefm.package.meta import read_meta
 from edgefm.package.records import (
     MAP,
@@ -92,6 +93,8 @@ class Needs:
     operators: frozenset[int]
     codecs: frozenset[int]
     packings: frozenset[int] = frozenset()
+    conv_rows: bool = True          # as kernel_needs.py says
+    depthwise_windows: bool = True
 
 
 def read_info(package: bytes, name: str = "package") -> PackageInfo:
@@ -137,7 +140,8 @@ def read_needs(package: bytes, name: str = "package") -> Needs:
         return Needs(header.major, len(package), header.features, header.arena_bytes,
                      header.external_bytes, header.alignment,
                      frozenset(operators[::OPERATOR.size]), codecs,
-                     frozenset(tile.packing for tile in read_tiles(sections)))
+                     frozenset(tile.packing for tile in read_tiles(sections)),
+                     needs_conv_rows(sections), needs_depthwise_windows(sections))
     except (KeyError, struct.error) as error:
         raise BadContainer(f"{name}: its sections are damaged: {one_line(error)}") from None
 

@@ -16,15 +16,18 @@ OWN = frozenset({OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE})  # the
 
 
 def switches(needs: Needs) -> Mapping[str, int]:
-    """`{"EFM_WITH_CONV": 1, "EFM_WITH_PAD": 0, …}` for operators, codecs, caps,
-    quality maps and coded weights."""
+    """`{"EFM_WITH_CONV": 1, "EFM_WITH_PAD": 0, …}` for operators, codecs, stored maps, caps,
+    quality maps, coded weights and loops of kernels."""
     operators = {f"EFM_WITH_{kind.name}": int(kind in needs.operators)
                  for kind in OpKind if kind not in OWN}
     codecs = {f"EFM_WITH_{codec.name.upper()}": int(codec.id in needs.codecs)
               for codec in CODECS.values() if codec.id != 0}
     caps = {"EFM_WITH_CAPS": Feature.CAPPED, "EFM_WITH_TILES": Feature.QUALITY,
             "EFM_WITH_WEIGHT_CODES": Feature.WEIGHT_CODES | Feature.WEIGHT_TILES}
-    return {**operators, **codecs, **{name: int(bool(needs.features & feature))
+    maps = {"EFM_WITH_MAPS": int(not needs.operators.isdisjoint((OpKind.LOAD, OpKind.STORE)))}
+    kernels = {"EFM_WITH_CONV_ROWS": int(needs.conv_rows),
+               "EFM_WITH_DEPTHWISE_WINDOWS": int(needs.depthwise_windows)}
+    return {**operators, **codecs, **maps, **kernels, **{name: int(bool(needs.features & feature))
                                       for name, feature in caps.items()}}
 
 

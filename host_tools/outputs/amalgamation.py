@@ -28,6 +28,9 @@ _TARGET = re.compile(r"\bEFM_TARGET\b")
 _HEAD = """\
 /* The runtime of edgefm {version} in one file, made of native/src by `edgefm export --amalgamated`.
  * Compile it as C11 with -ffp-contract=off, beside edgefm.h. */
+#if defined(__clang__) /* which does not take all of this for headers, as it did */
+#pragma clang diagnostic ignored "-Wunused-function"
+#endif
 """
 
 

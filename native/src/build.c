@@ -17,6 +17,7 @@ uint32_t efm_features(void)
     uint32_t without = (EFM_WITH_CAPS ? 0u : EFM_FEATURE_CAPPED) | (EFM_WITH_TILES ? 0u : EFM_FEATURE_QUALITY)
                        | (EFM_HAS(TEMPORAL) ? 0u : EFM_FEATURE_TEMPORAL)
                        | (EFM_WITH_WEIGHT_CODES ? 0u : EFM_FEATURE_WEIGHT_CODES | EFM_FEATURE_WEIGHT_TILES)
+                       | (EFM_WITH_MAPS ? 0u : EFM_FEATURE_EXTERNAL | EFM_FEATURE_CODED | EFM_FEATURE_PAIRED)
                        | (EFM_HAS_CODECS ? 0u : EFM_FEATURE_CODED | EFM_FEATURE_PAIRED | EFM_FEATURE_CAPPED);
 
     return EFM_FEATURES & ~without;
@@ -35,7 +36,8 @@ const char *efm_kernels(void)
 
 int efm_has_operator(uint32_t id)
 {
-    return (id >= EFM_OP_INPUT && id <= EFM_OP_STORE) || efm_op_find(id) != 0;
+    uint32_t last = EFM_WITH_MAPS ? EFM_OP_STORE : EFM_OP_OUTPUT;
+    return (id >= EFM_OP_INPUT && id <= last) || efm_op_find(id) != 0;
 }
 
 int efm_has_codec(uint32_t id)

@@ -10,6 +10,8 @@
 #include "codecs/shared.h"
 #include "codecs/tiles.h"
 
+#if EFM_WITH_MAPS
+
 /* A quality map's table for rows of this width is there, and adds no more than the largest shift. */
 static int tiles_fit(const efm_model *model, const efm_map_view *map, const efm_cap_view *cap, uint32_t width)
 {
@@ -221,3 +223,12 @@ efm_status efm_check_maps(const efm_model *model)
     }
     return status;
 }
+
+#else
+
+efm_status efm_check_maps(const efm_model *model)
+{
+    return efm_model_count(model, EFM_SECTION_MAPS) == 0 ? EFM_OK : EFM_BAD_FEATURE;
+}
+
+#endif

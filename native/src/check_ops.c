@@ -81,7 +81,7 @@ static efm_status check_mover(const efm_model *model, uint32_t index, const efm_
     if (op->kind == EFM_OP_INPUT || op->kind == EFM_OP_OUTPUT) {
         return check_end(model, op, rows);
     }
-    return efm_check_cursor(model, index, op, rows);
+    return EFM_WITH_MAPS ? efm_check_cursor(model, index, op, rows) : EFM_BAD_FEATURE;
 }
 
 /* Bit i: packing i is one that this processor's kernels read; other operators know no packings. */

@@ -153,9 +153,23 @@
 #define EFM_LEAST_WORK 65536
 #endif
 
+/* CONV whose weights are plain rows, and DEPTHWISE that is not 3x3 or has no scratch for it: the kernel for Cortex-M4
+   has loops of their own for these, and refuses them without. */
+#ifndef EFM_WITH_CONV_ROWS
+#define EFM_WITH_CONV_ROWS 1
+#endif
+#ifndef EFM_WITH_DEPTHWISE_WINDOWS
+#define EFM_WITH_DEPTHWISE_WINDOWS 1
+#endif
+
+/* Stored maps, and with them external memory: LOAD and STORE. */
+#ifndef EFM_WITH_MAPS
+#define EFM_WITH_MAPS 1
+#endif
+
 /* Hard caps, and the page pool of maps that stay coded in fast memory. */
 #ifndef EFM_WITH_CAPS
-#define EFM_WITH_CAPS 1
+#define EFM_WITH_CAPS EFM_WITH_MAPS
 #endif
 
 /* Quality maps of tiles inside the rows of capped maps. */

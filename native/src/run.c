@@ -30,7 +30,7 @@ static int has_rows(const run *r, uint32_t stream, const efm_rows *rows, uint32_
     if (entry != NULL && (entry->flags & EFM_OP_ACCUMULATES)) {
         made = made == all ? rows->height : 0;
     }
-    uint32_t ahead = kind == EFM_OP_LOAD && made < all ? efm_model_port_buffers(r->model) - 1 : 0;
+    uint32_t ahead = EFM_WITH_MAPS && kind == EFM_OP_LOAD && made < all ? efm_model_port_buffers(r->model) - 1 : 0;
     return low <= high && high < made && made + ahead - low <= rows->capacity;
 }
 
@@ -101,6 +101,7 @@ static efm_status give_output(const run *r, const efm_op_view *op, const efm_row
     return failed == 0 ? EFM_OK : EFM_HOST_FAILED;
 }
 
+#if EFM_WITH_MAPS
 static efm_status move_map(const run *r, const efm_op_view *op, uint32_t index, uint32_t first, uint32_t count)
 {
     efm_cursor cursor = {.model = r->model,
@@ -119,11 +120,14 @@ static efm_status move_map(const run *r, const efm_op_view *op, uint32_t index, 
     }
     return efm_memory_load(&cursor, first, count);
 }
+#else
+#define move_map(r, op, index, first, count) ((void)(index), EFM_BAD_FEATURE) /* opening refuses it */
+#endif
 
 static efm_status move_rows(const run *r, const efm_op_view *op, uint32_t index, uint32_t first, uint32_t count)
 {
     efm_status status = EFM_OK;
-    if (op->kind == EFM_OP_LOAD || op->kind == EFM_OP_STORE) {
+    if (EFM_WITH_MAPS && (op->kind == EFM_OP_LOAD || op->kind == EFM_OP_STORE)) {
         return move_map(r, op, index, first, count);
     }
     for (uint32_t y = first; status == EFM_OK && y < first + count; y++) {
@@ -140,7 +144,7 @@ static efm_status check_mover_rows(const run *r, const efm_op_view *op, uint32_t
     if (op->args.n_out == 1) {
         return count <= r->window[0].capacity ? EFM_OK : EFM_BAD_SCHEDULE;
     }
-    uint32_t held = op->kind == EFM_OP_STORE && first > 0 ? efm_model_port_buffers(r->model) - 1 : 0;
+    uint32_t held = EFM_WITH_MAPS && op->kind == EFM_OP_STORE && first > 0 ? efm_model_port_buffers(r->model) - 1 : 0;
     int there = has_rows(r, efm_load_le16(op->operands), &r->window[0], first - held, first + count - 1);
     return there ? EFM_OK : EFM_BAD_SCHEDULE;
 }
@@ -262,7 +266,7 @@ static efm_status finish(const run *r, efm_status status)
         if (fired == efm_load_le32(at + EFM_OPERATOR_AT_ROWS)) {
             continue;
         }
-        if ((kind == EFM_OP_LOAD || kind == EFM_OP_STORE) && fired > 0) {
+        if (EFM_WITH_MAPS && (kind == EFM_OP_LOAD || kind == EFM_OP_STORE) && fired > 0) {
             (void)efm_memory_settle(&r->host->port, r->arena + efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH));
         }
         if (status == EFM_OK) {
@@ -296,7 +300,7 @@ efm_status efm_run(const efm_model *model, const efm_host *host, uint8_t *arena,
     r.window = (efm_rows *)(void *)(arena + efm_model_window_offset(model));
     memset(r.counters, 0, sizeof *r.counters);
     memset(arena, 0, efm_model_control_bytes(model));
-    if (host->maps != NULL) {
+    if (EFM_WITH_MAPS && host->maps != NULL) {
         memset(host->maps, 0, efm_model_maps(model) * sizeof *host->maps);
     }
     for (uint32_t stage = 0; status == EFM_OK && stage < efm_model_stages(model); stage++) {

@@ -8,6 +8,8 @@
 #include "caps.h"
 #include "page_pool.h"
 
+#if EFM_WITH_MAPS
+
 /* A cursor's scratch: u32 ticket, u32 busy (0 or 1), 8 bytes for the pool's reader, code buffers, codec
    state, and what a capped map's cursor needs besides, or a paired map's: its pair of rows. */
 enum { AT_TICKET = 0, AT_BUSY = 4 };
@@ -381,3 +383,5 @@ efm_status efm_memory_store(efm_cursor *cursor, uint32_t first, uint32_t count)
     }
     return end_firing(cursor, status);
 }
+
+#endif

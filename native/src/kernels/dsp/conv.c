@@ -18,11 +18,15 @@ typedef struct strip {
     int quick;             /* bytes by the short formula, of channels that it fits */
 } strip;
 
+static int is_rows(const efm_tile *tile)
+{
+    return EFM_WITH_CONV_ROWS && tile->packing == EFM_PACKING_ROWS;
+}
+
 /* Whether weights of the tile may be rows. */
 static int has_rows(const efm_tile *tile)
 {
-    return tile->packing == EFM_PACKING_ROWS
-           || (tile->packing == EFM_PACKING_HALVES && tile->table[EFM_TABLE_AT_FLAGS] & EFM_TABLE_PLAIN);
+    return is_rows(tile) || (tile->packing == EFM_PACKING_HALVES && tile->table[EFM_TABLE_AT_FLAGS] & EFM_TABLE_PLAIN);
 }
 
 /* Bytes of scratch for the weights of two channels: rows become pairs there, and halves are read from there by pixels
@@ -79,7 +83,7 @@ static int find_weights(const strip *s, uint32_t o, int copy, efm_dsp_block *blo
     const int8_t *w = tile->weights;
     uint32_t last = o + 1 < tile->out, padded = 4 * s->steps;
     block->w = s->block;
-    if (tile->packing == EFM_PACKING_ROWS) {
+    if (is_rows(tile)) {
         w += (size_t)o * tile->depth;
         efm_dsp_widen_weights(s->block, w, w + (size_t)last * tile->depth, tile->depth, s->table.weight_zero);
     } else if (tile->packing == EFM_PACKING_PAIRS) {
@@ -203,8 +207,8 @@ static int make_strips(const efm_conv_call *call, const efm_table *table)
 {
     uint32_t each = 8 * efm_dsp_steps(call->tile.depth), fixed = block_bytes(&call->tile);
     uint32_t most = call->scratch_bytes < fixed ? 0 : (call->scratch_bytes - fixed) / each;
-    if (most < (call->tile.packing == EFM_PACKING_ROWS ? EFM_DSP_ACROSS : 1)) {
-        return 0;
+    if (EFM_WITH_CONV_ROWS && most < (is_rows(&call->tile) ? EFM_DSP_ACROSS : 1)) {
+        return 0; /* of other packings there always is, as opening checks */
     }
     efm_conv_call some = *call;
     for (uint32_t p = 0; p < call->pixels; p += some.pixels) {
@@ -221,7 +225,7 @@ static int make_strips(const efm_conv_call *call, const efm_table *table)
 void efm_dsp_conv(const efm_conv_call *call)
 {
     const efm_table table = efm_table_read(call->tile.table);
-    if (!make_strips(call, &table)) {
+    if (!make_strips(call, &table) && EFM_WITH_CONV_ROWS) {
         efm_dsp_rows(call, &table);
     }
     if (call->flags == 0 && efm_dsp_proved(&table) && efm_dsp_clamps(&table)) {
@@ -235,7 +239,7 @@ efm_scratch efm_dsp_conv_scratch(const efm_tile *tile)
 {
     uint32_t each = 8 * efm_dsp_steps(tile->depth);
     efm_scratch need = {block_bytes(tile), each}, none = {0, 0};
-    return tile->packing == EFM_PACKING_ROWS ? none : need;
+    return is_rows(tile) ? none : need;
 }
 
 #endif

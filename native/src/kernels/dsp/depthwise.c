@@ -222,13 +222,25 @@ static piece piece_at(const efm_depthwise_call *call, uint32_t x, uint32_t most)
     return p;
 }
 
+/* Whether pieces are of use. */
+static int is_planar(const efm_depthwise_call *call)
+{
+    return call->kernel_h == 3 && call->kernel_w == 3 && call->stride_w <= 2 && call->dilation_w == 1
+           && call->multiplier == 1 && call->tile.out >= EFM_DSP_LANES;
+}
+
+/* Scratch of two output pixels. */
+static uint32_t two_pixels(const efm_depthwise_call *call)
+{
+    return (call->stride_w == 1 ? 1 : 2) * (uint32_t)sizeof(efm_dsp_record) + 2 * (uint32_t)sizeof(int32_t);
+}
+
 /* Output pixels of a piece that a call's scratch has room for; 0 where pieces are of no use. */
 static uint32_t piece_of(const efm_depthwise_call *call)
 {
-    uint32_t two = (call->stride_w == 1 ? 1 : 2) * (uint32_t)sizeof(efm_dsp_record) + 2 * sizeof(int32_t);
-    if (call->kernel_h != 3 || call->kernel_w != 3 || call->stride_w > 2 || call->dilation_w != 1
-        || call->multiplier != 1 || call->tile.out < EFM_DSP_LANES || call->scratch_bytes < sizeof(efm_dsp_record)) {
-        return 0;
+    uint32_t two = two_pixels(call);
+    if (EFM_WITH_DEPTHWISE_WINDOWS && (!is_planar(call) || call->scratch_bytes < sizeof(efm_dsp_record))) {
+        return 0; /* else opening has refused it */
     }
     return smaller((call->scratch_bytes - (uint32_t)sizeof(efm_dsp_record)) / two * 2, PIECE / call->stride_w);
 }
@@ -288,7 +300,7 @@ static void make_planar(const efm_depthwise_call *call, uint32_t most)
 void efm_dsp_depthwise(const efm_depthwise_call *call)
 {
     uint32_t most = piece_of(call);
-    if (most > 0) {
+    if (most > 0 || !EFM_WITH_DEPTHWISE_WINDOWS) {
         make_planar(call, most);
     } else {
         efm_dsp_windows(call);
@@ -298,8 +310,8 @@ void efm_dsp_depthwise(const efm_depthwise_call *call)
 /* Less takes longer, more than for PIECE columns is not used. */
 uint32_t efm_dsp_depthwise_scratch(const efm_depthwise_call *call)
 {
-    (void)call;
-    return 0;
+    uint32_t least = is_planar(call) ? (uint32_t)sizeof(efm_dsp_record) + two_pixels(call) : UINT32_MAX;
+    return EFM_WITH_DEPTHWISE_WINDOWS ? 0 : least;
 }
 
 #endif

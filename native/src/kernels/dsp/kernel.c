@@ -75,8 +75,8 @@ static int usable(void)
 
 const efm_kernel efm_kernel_dsp = {.name = "dsp",
                                    .usable = usable,
-                                   .conv_packings =
-                                       1u << EFM_PACKING_ROWS | 1u << EFM_PACKING_HALVES | 1u << EFM_PACKING_PAIRS,
+                                   .conv_packings = EFM_WITH_CONV_ROWS << EFM_PACKING_ROWS | 1u << EFM_PACKING_HALVES
+                                                    | 1u << EFM_PACKING_PAIRS,
                                    .depthwise_packings = 1u << EFM_PACKING_ROWS,
                                    .alignment = 4,
                                    .run_bytes = 32,
