@@ -15,6 +15,7 @@ from cortex_m55 import run_on_cortex_m55
 from long_tests import some
 
 from edgefm.codecs import CODECS
+from edgefm.network.program import OpKind
 from edgefm.package.read import read_needs
 from edgefm.package.records import Feature
 from tests.golden.edit import header
@@ -145,6 +146,25 @@ def test_a_build_without_codecs_refuses_coded_maps_and_runs_the_rest(
     hidden = tmp_path / "hidden.efm"  # coded or paired maps of which the header does not tell
     for package, needs in zip(packages, features, strict=True):
         if needs & Feature.CODED:
+            hidden.write_bytes(header("features", 0)(package.read_bytes()))
+            done = subprocess.run([target, hidden], text=True, capture_output=True, check=True)
+            assert done.stdout == "EFM_BAD_FEATURE\n", package.name
+
+
+def test_a_build_without_stored_maps_refuses_them_and_runs_the_rest(
+        root: Path, need: Need, tmp_path: Path, expected: str) -> None:
+    target = _selfcheck(root, need("gcc"), tmp_path / "inside", "-g", "-DEFM_WITH_MAPS=0",
+                        "-DEFM_KERNEL_X86=0", "-fsanitize=address,undefined",
+                        "-fno-sanitize-recover=all")
+    packages = sorted((root / "tests/golden/good").glob("*.efm"))
+    needs = [read_needs(package.read_bytes()) for package in packages]
+    wanted = ["EFM_BAD_FEATURE" if {OpKind.LOAD, OpKind.STORE} & one.operators else line
+              for one, line in zip(needs, expected.splitlines(), strict=True)]
+    assert {"EFM_BAD_FEATURE"} < set(wanted)
+    assert _report(root, str(target)).splitlines() == wanted
+    hidden = tmp_path / "hidden.efm"  # maps of which the header does not tell
+    for package, one in zip(packages, needs, strict=True):
+        if {OpKind.LOAD, OpKind.STORE} & one.operators:
             hidden.write_bytes(header("features", 0)(package.read_bytes()))
             done = subprocess.run([target, hidden], text=True, capture_output=True, check=True)
             assert done.stdout == "EFM_BAD_FEATURE\n", package.name

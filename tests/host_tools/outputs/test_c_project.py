@@ -83,7 +83,8 @@ def printed(*command: str | Path) -> bytes:
     return bytes(map(int, done.stdout.split()))
 
 
-@pytest.mark.parametrize("options", [(), ("-DNET_AS_ARRAY", "-DEFM_KERNEL_X86=0")], ids=["incbin", "array"])
+@pytest.mark.parametrize("options", [(), ("-DNET_AS_ARRAY", "-DEFM_KERNEL_X86=0")],
+                         ids=["incbin", "array"])
 def test_its_program_gives_the_hosts_bytes(folder: Path, package: bytes, options: tuple[str, ...],
                                            need: Callable[[str], str]) -> None:
     assert printed(build(folder, need("gcc"), *options)) == expected(package) != b""
@@ -168,3 +169,42 @@ def test_a_network_without_external_maps_has_no_port(tmp_path: Path) -> None:
     ("*/", "net"), ("édgé", "dg"), ("main", "net_main")])
 def test_any_files_name_becomes_an_identifier(stem: str, name: str) -> None:
     assert c_name(stem) == name
+
+
+BARE = """
+#include "vww.h"
+static _Alignas(8) uint8_t arena[VWW_ARENA_BYTES];
+static efm_counters counters;
+static efm_model model;
+int32_t pixels(void *context, uint32_t input, uint32_t y, uint8_t *row, uint32_t bytes);
+int32_t scores(void *context, uint32_t output, uint32_t y, const uint8_t *row, uint32_t bytes);
+int start(void);
+int start(void)
+{
+    const efm_host host = {.input = pixels, .output = scores};
+    efm_status status = efm_model_open(&model, vww_package, VWW_PACKAGE_BYTES, arena, sizeof arena);
+    return status == EFM_OK ? efm_run(&model, &host, arena, sizeof arena, &counters) : status;
+}
+"""
+CORTEX_M4 = ("-mcpu=cortex-m4", "-mthumb", "-Os", "-ffreestanding", "-nostdlib", "-Wl,-e,start",
+             "-Wl,--gc-sections", "-Wl,--unresolved-symbols=ignore-all")
+
+
+@pytest.mark.parametrize(("option", "most"), [("-fno-lto", 16 * 1024), ("-flto", 15_600)])
+def test_vww_96_and_its_runtime_are_small_on_a_cortex_m4(
+        data_dir: Path, tmp_path: Path, option: str, most: int,
+        need: Callable[[str], str]) -> None:
+    """Code and constants without the package; memory beside the arena without the stack."""
+    package = compile_model(data_dir / "models/vww_96_int8.tflite", CompileOptions(
+        target="cortex-m4", pictures=False)).package
+    write_c_project(c_project([Net(package, "vww.efm", "vww")]), tmp_path)
+    (tmp_path / "main.c").write_text(BARE)
+    sources = [*tmp_path.glob("*.c"), *tmp_path.rglob("edgefm/**/*.c")]
+    subprocess.run([need("arm-none-eabi-gcc"), *(one for one in STRICT if one != "-O1"),
+                    *CORTEX_M4, option, *sources, "-lgcc", "-o", "bare.elf"], cwd=tmp_path,
+                   check=True)
+    printed = subprocess.run([need("arm-none-eabi-size"), tmp_path / "bare.elf"], check=True,
+                             capture_output=True, text=True).stdout.splitlines()[1].split()
+    flash, data, zeroed = map(int, printed[:3])
+    assert flash - len(package) <= most and data == 0
+    assert zeroed - read_needs(package).fast_bytes <= 512
