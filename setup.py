@@ -6,7 +6,6 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-
 C_SOURCES = ("native/include", "native/src", "firmware")
 
 

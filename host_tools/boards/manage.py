@@ -29,14 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     names = ", ".join(boards())
     verbs.add_parser("list", help="boards, what they lack, what runs or is plugged in"
-                     ).set_defaults(run=list_boards)
+                     ).set_defaults(run=lambda said: list_boards())
     put = verbs.add_parser("flash", help="build a board's firmware and put it there")
     put.add_argument("--board", required=True, help=f"one of {names}")
     add_flash_options(put)
-    put.set_defaults(run=flash_board)
+    put.set_defaults(run=lambda said: flash_board(said.board, said))
     end = verbs.add_parser("stop", help="end boards that this checkout has started")
     end.add_argument("--board", help=f"one that runs, of {names} (default: all that run)")
-    end.set_defaults(run=stop_boards)
+    end.set_defaults(run=lambda said: stop_boards(said.board))
     said = parser.parse_args(arguments)
     return complete(lambda: said.run(said), "boards")
 
@@ -50,7 +50,7 @@ def add_flash_options(parser: argparse.ArgumentParser) -> None:
                         "codec that this package does not use (default: none)")
 
 
-def list_boards(said: argparse.Namespace) -> None:
+def list_boards() -> None:
     """Print every board with the programs that it lacks, what runs, and what is plugged in."""
     for name in boards():
         made = build.recipe(name)
@@ -67,26 +67,29 @@ def list_boards(said: argparse.Namespace) -> None:
         say(f"plugged in: {port.device} ({port.description})")
 
 
-def flash_board(said: argparse.Namespace) -> None:
-    """Build the firmware of `board` and put it there. Raises BadInput, MissingTool."""
-    made = build.recipe(said.board)
-    program = build.build(said.board, only(said.only) if said.only else None,
+def flash_board(board: str, said: argparse.Namespace) -> None:
+    """Build a board's firmware and put it there, with the options of add_flash_options().
+
+    Raises BadInput, MissingTool.
+    """
+    made = build.recipe(board)
+    program = build.build(board, only(said.only) if said.only else None,
                           small=bool(said.only))
     started = flash(made.name, made.flash, program, tool=said.tool, to=said.to)
     where = f" at {started.url}, process {started.pid}" if started else ""
     say(f"{made.name} runs {program.parent.name}{where}")
 
 
-def stop_boards(said: argparse.Namespace) -> None:
-    """End `board`, or all that run. Raises BadInput where it does not run."""
-    found = [b for b in running.running() if said.board in (None, b.board)]
-    if said.board and not found:
-        raise BadInput(f"no board {said.board!r} of this checkout runs")
+def stop_boards(board: str | None) -> None:
+    """End a board, or all that run. Raises BadInput where it does not run."""
+    found = [b for b in running.running() if board in (None, b.board)]
+    if board and not found:
+        raise BadInput(f"no board {board!r} of this checkout runs")
     if not found:
         say("no board of this checkout runs")
-    for board in found:
-        running.stop(board)
-        say(f"stopped {board.board} at {board.url}")
+    for one in found:
+        running.stop(one)
+        say(f"stopped {one.board} at {one.url}")
 
 
 if __name__ == "__main__":

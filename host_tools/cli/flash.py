@@ -13,10 +13,10 @@ EXAMPLE = "edgefm flash sim"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `flash`."""
-    parser.add_argument("board", metavar="BOARD", help=f"one of {', '.join(boards())}")
+    parser.add_argument("named", metavar="BOARD", help=f"one of {', '.join(boards())}")
     add_flash_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Build and flash."""
-    flash_board(arguments)
+    flash_board(arguments.named, arguments)

@@ -12,10 +12,10 @@ EXAMPLE = "edgefm stop"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `stop`."""
-    parser.add_argument("board", nargs="?", metavar="BOARD",
+    parser.add_argument("named", nargs="?", metavar="BOARD",
                         help="one that runs (default: all that run)")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """End them."""
-    stop_boards(arguments)
+    stop_boards(arguments.named)

@@ -363,3 +363,17 @@ def test_names_on_the_device():
     assert device_name(":a") == device_name("a") == "a"
     with pytest.raises(BadInput):
         device_name("::a")
+
+
+def test_a_board_is_listed_flashed_and_stopped_by_its_name(edgefm, fails, need):
+    need("cc")
+    assert any(line.startswith("sim ") for line in edgefm("boards").splitlines())
+    try:
+        assert "sim runs" in edgefm("flash", "sim")
+        assert "running: sim at " in edgefm("boards")
+        assert "sim" in edgefm("devs")
+    finally:
+        assert "stopped sim at" in edgefm("stop", "sim")
+    assert "no board of this checkout runs" in edgefm("stop")
+    assert "board 'no-such' is not known; expected one of" in fails("flash", "no-such")
+    assert "no board 'sim' of this checkout runs" in fails("stop", "sim")
