@@ -32,6 +32,7 @@ INCLUDES = ("native/include", "firmware/common")
 ROOTS = ("efm_run", "efm_model_open")
 MOBILENET_V2 = frozenset({"VIEW", "CONV", "DEPTHWISE", "ADD", "MEAN", "SOFTMAX"})
 EXECUTOR = ("CAPS", "TILES", "WEIGHT_CODES")  # switches of config.h
+LOOPS = ("MAPS", "CONV_ROWS", "DEPTHWISE_WINDOWS")  # more of them, which MobileNetV2's figure has
 PATH = ("run.c:efm_run", "run.c:fire", "ops/conv.c:conv_run", "kernels/dsp/conv.c:efm_dsp_conv",
         "kernels/dsp/conv.c:make_channels")
 COLUMNS = 3
@@ -111,7 +112,7 @@ class Figures:
         """PORTING: what each switch takes with it, in columns."""
         whole = self._linked(())
         cells = [f"`EFM_WITH_{name}` | {whole - self._linked((name,)):,}"
-                 for name in (*listed("ops"), *listed("codecs"), *EXECUTOR)]
+                 for name in (*listed("ops"), *listed("codecs"), *EXECUTOR, *LOOPS)]
         rows = -(-len(cells) // COLUMNS)
         cells += [" | "] * (rows * COLUMNS - len(cells))
         body = (" | ".join(cells[row::rows]) for row in range(rows))

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from edgefm.network.program import OpKind
-from edgefm.package.container import Tile, read_tiles
-from edgefm.package.records import OPERATOR, Section
+from edgefm.package.container import read_tiles
+from edgefm.package.records import OPERATOR, Section, Tile
 
 ROWS = 0            # EFM_PACKING_ROWS
 _RECORD_BYTES = 48  # three words of four channels, of two columns each

@@ -13,8 +13,12 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from networks import Network
+from PIL import Image
 
+from edgefm.exporters.tflite import export_tflite
 from edgefm.runtime.sources import runtime_files
 
 Need = Callable[[str], str]
@@ -179,6 +183,7 @@ def test_an_installed_wheel_exports_and_flashes_without_a_checkout(
         root: Path, need: Need, tmp_path: Path, need_module: Callable[[str], None]) -> None:
     """Beside this environment's other packages, in an empty home."""
     need_module("pip")
+    need("arm-none-eabi-gcc"), need("qemu-system-arm")
     site, home = tmp_path / "site", tmp_path / "home"
     home.mkdir()
     source = tmp_path / "source"
@@ -197,15 +202,32 @@ def test_an_installed_wheel_exports_and_flashes_without_a_checkout(
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert "qemu-an386" in run("boards")
     package = root / "tests/golden/good/example.efm"
     run("export", package, "--c", home / "c", "--amalgamated")
     assert (home / "c/edgefm.c").stat().st_size > 500_000
+    assert "qemu-an386" in run("boards")
+    picture_and_model(home)
     try:
-        assert "sim runs" in run("flash", "sim")
-        assert (home / ".cache/edgefm/firmware/sim").is_dir()
-        run("cp", package, ":")
-        assert "example.efm" in run("ls")
+        said = [run(*words[1:]) for words in documented(root)]
     finally:
-        assert "stopped sim" in run("stop")
+        assert "stopped qemu-an386" in run("stop")
+    assert "qemu-an386 runs" in said[0] and "net.efm" in said[1] and "class" in said[2]
+    assert (home / ".cache/edgefm/firmware/qemu-an386").is_dir()
     assert not (site / "build").exists()
+
+
+def documented(root: Path) -> list[list[str]]:
+    """The commands of LIBRARY.md that follow `pip install`."""
+    text = (root / "docs/LIBRARY.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    first, *others = (line.partition("#")[0].split() for line in block.splitlines())
+    assert first == ["pip", "install", "edgefm"] and 0 < len(others) < 5
+    return others
+
+
+def picture_and_model(folder: Path) -> None:
+    net = Network(5, name="net")
+    x = net.mean(net.conv(net.input(1, 32, 32, 3), 8, stride=2))
+    (folder / "net.tflite").write_bytes(export_tflite(net.graph(net.softmax(net.dense(x, 10)))))
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    Image.fromarray(pixels).save(folder / "cat.jpg")
