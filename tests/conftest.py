@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from native_build import native_lib, native_program
+from running_boards import boards_folder, start
 from sim_board import firmware, sim
 
-__all__ = ["firmware", "native_lib", "native_program", "sim"]  # fixtures
+__all__ = ["boards_folder", "firmware", "native_lib", "native_program", "sim", "start"]  # fixtures
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG = "takes long; ./inv test --all runs it, as CI does"

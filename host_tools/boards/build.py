@@ -40,7 +40,10 @@ ONCE = ("native/src/ops/detection.c", "native/src/ops/scores.c")
 
 @dataclass(frozen=True, slots=True)
 class BoardRecipe:
-    """What a board.toml says. Folders and `script` are relative to the board's folder."""
+    """What a board.toml says. Folders and `script` are relative to the board's folder.
+
+    `like` names a file with what boards of a family share; what the board says itself wins.
+    """
 
     name: str
     description: str
@@ -65,12 +68,25 @@ def recipe(board: str) -> BoardRecipe:
     if board not in boards():
         raise BadInput(f"board {board!r} is not known; expected one of {', '.join(boards())}")
     path = BOARDS / board / "board.toml"
-    said = tomllib.loads(path.read_text(encoding="utf-8"))
+    said = _said(path)
     unknown = sorted(set(said) - {name for name in BoardRecipe.__slots__ if name != "name"})
     if unknown:
         raise BadInput(f"{path}: unknown key {unknown[0]!r}")
     lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
     return BoardRecipe(board, **{**said, **lists})
+
+
+def _said(path: Path) -> dict[str, Any]:
+    """A file's keys, over those of the file that it is `like`."""
+    said = tomllib.loads(path.read_text(encoding="utf-8"))
+    family = said.pop("like", None)
+    return said if family is None else _over(_said(path.parent / family), said)
+
+
+def _over(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, tables merged; of other values the higher one."""
+    return {**low, **{key: _over(low[key], value) if isinstance(value, dict) and key in low
+                      else value for key, value in high.items()}}
 
 
 def missing(made: BoardRecipe) -> str | None:

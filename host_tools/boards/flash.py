@@ -15,7 +15,7 @@ from typing import Any
 from edgefm.console.terminal import say
 from edgefm.errors import BadInput, EdgefmError, MissingTool
 from edgefm.files.write import write_file
-from host_tools.boards.image import flash_image, write_uf2
+from host_tools.boards.image import flash_image, seal_boot2, write_uf2
 from host_tools.boards.launch import emulator_of, install_line, start_process, start_qemu
 from host_tools.boards.running import Running
 from host_tools.boards.tree import BOARDS
@@ -59,7 +59,9 @@ def _dfu_util(options: Options, program: Path, to: str | None) -> list[Command]:
 
 def _uf2(options: Options, program: Path, to: str | None) -> list[Command]:
     packed = program.with_suffix(".uf2")
-    write_file(packed, write_uf2(*flash_image(program.read_bytes()), int(options["family"])))
+    address, image = flash_image(program.read_bytes())
+    sealed = seal_boot2(image) if options.get("boot2") else image
+    write_file(packed, write_uf2(address, sealed, int(options["family"])))
     return [["cp", str(packed), str(Path(to) if to else _drive(str(options["drive"])))]]
 
 

@@ -12,6 +12,8 @@ SEGMENT = struct.Struct("<IIIIIIII")
 ELF_32_LITTLE = b"\x7fELF\x01\x01"
 LOADED = 1
 
+BOOT2_BYTES = 252
+
 UF2_HEAD = struct.Struct("<IIIIIIII")
 UF2_MAGIC = (0x0A324655, 0x9E5D5157, 0x0AB16F30)
 UF2_BLOCK, UF2_DATA, HAS_FAMILY = 512, 256, 0x2000
@@ -38,6 +40,17 @@ def flash_image(elf: bytes) -> tuple[int, bytes]:
     for at, data in pieces:
         image[at - first:at - first + len(data)] = data
     return first, bytes(image)
+
+
+def seal_boot2(image: bytes) -> bytes:
+    """An image for RP2040, whose ROM starts it only where its first 256 bytes end with the CRC-32
+    (not reflected, as in MPEG-2) of those before."""
+    crc = 0xFFFFFFFF
+    for byte in image[:BOOT2_BYTES]:
+        crc ^= byte << 24
+        for _ in range(8):
+            crc = (crc << 1 ^ (0x04C11DB7 if crc >> 31 else 0)) & 0xFFFFFFFF
+    return image[:BOOT2_BYTES] + struct.pack("<I", crc) + image[BOOT2_BYTES + 4:]
 
 
 def write_uf2(address: int, image: bytes, family: int) -> bytes:

@@ -1,83 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """Emulated boards, run for real: the host's bytes, the plan's counters, ticks that repeat."""
 
-import json
 import statistics
 import subprocess
 import time
-from dataclasses import asdict
 
 import pytest
+from golden_run import check
 from long_tests import some
 
 from edgefm.errors import DeviceError
-from edgefm.package.outline import read_outline
 from edgefm.package.read import read_needs
 from edgefm.planner import load_target
-from edgefm.runtime import Runtime
 from host_tools.boards import build, running
 from host_tools.boards.flash import flash
 from host_tools.boards.launch import emulator_of
 from host_tools.boards.switches import only
 from host_tools.link.device import Device
 from host_tools.link.transport import open_transport
-from tests.golden.make import _digest, made_up
 
 SMOKE = ("example", "operators", "lossless")
 
 
-@pytest.fixture(scope="module")
-def boards_folder(tmp_path_factory):
-    """Boards of these tests are nobody else's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EDGEFM_BOARDS", str(tmp_path_factory.mktemp("boards")))
-        yield
-        for board in running.running():
-            running.stop(board)
-
-
-@pytest.fixture(scope="module")
-def start(need, boards_folder):
-    """Start a board once; further calls find it."""
-    started = {}
-
-    def find(name):
-        if name not in started:
-            made = build.recipe(name)
-            tool = "process" if "process" in made.flash else "qemu"
-            need(made.compiler)
-            need(*made.flash[tool].get("runner", [emulator_of(made.flash[tool])]))
-            started[name] = flash(name, made.flash, build.build(name), tool=tool,
-                                  say=lambda line: None)
-        return started[name]
-
-    return find
-
-
-def check(device, path):
-    """Copy a golden package, run it, compare with what it always gave, for a board in the first
-    frame."""
-    package, expected = path.read_bytes(), json.loads(path.with_suffix(".json").read_text())
-    outline = read_outline(lambda at, count: package[at:at + count], len(package), path.name)
-    inputs = [made_up(tensor.shape, tensor.dtype) for tensor in outline.info.inputs]
-    device.put(path.name, package)
-    run = device.run(path.name, outline.stream(inputs), outputs=outline.info.outputs, by_map=True)
-    with Runtime(package) as runtime:
-        host = runtime.run(inputs)
-    assert run.maps == host.maps
-    outputs = [_digest(output) for output in run.outputs]
-    assert outputs == expected["outputs"][:len(outputs)]
-    counted, first = asdict(run.end.counted), asdict(host.counters)
-    if len(outputs) == len(expected["outputs"]):
-        assert first.items() >= expected["counters"].items()
-    assert counted == {key: first[key] for key in counted}
-    assert run.end.fast_high_water <= expected["fast_bytes"]
-    device.remove(path.name)
-    return run.end
-
-
 @pytest.mark.parametrize("board", some(["qemu-an547", "qemu-pyboard", "raspberry-pi", "qemu-rv32",
-                                        "qemu-m0plus", "qemu-an500", "raspberry-pi-32"], fast=4))
+                                        "qemu-microbit", "qemu-an505", "qemu-m0plus", "qemu-an500",
+                                        "qemu-olimex", "raspberry-pi-32"], fast=5))
 def test_a_board_gives_the_hosts_bytes_and_the_plans_counters(start, root, board):
     with Device(open_transport(start(board).url)) as device:
         info = device.info
@@ -143,7 +90,8 @@ def test_a_text_answer_does_not_wait_for_acknowledgements(start, board):
     assert statistics.median(took) < 0.02  # 0.044 where TCP waits
 
 
-@pytest.mark.parametrize("board", ["qemu-an386", "qemu-an547", "qemu-pyboard", "qemu-rv32"])
+@pytest.mark.parametrize("board", ["qemu-an386", "qemu-an505", "qemu-an547", "qemu-pyboard",
+                                   "qemu-rv32", "qemu-microbit"])
 def test_instructions_are_counted_alike_every_time(start, root, board):
     with Device(open_transport(start(board).url)) as device:
         assert device.info.unit == "instructions" and device.info.ticks_per_second == 0

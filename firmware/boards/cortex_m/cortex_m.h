@@ -7,15 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A device register. */
-static inline volatile uint32_t *efm_register(uint32_t address)
-{
-    return (volatile uint32_t *)(uintptr_t)address;
-}
-
-/* Memory that startup leaves alone: large, and its first contents do not matter. */
-#define EFM_NOINIT __attribute__((section(".noinit"), aligned(16)))
-
 /* Lets an interrupt end efm_sleep(). */
 void efm_wake_by(uint32_t interrupt);
 
@@ -42,7 +33,12 @@ uint64_t efm_count(efm_counter *counter);
 /* Whether a loop of known length is counted exactly: false without -icount, or with another shift. */
 bool efm_count_is_exact(efm_counter *counter);
 
-/* The timer of a board that failed that test: one that stands still, which the firmware reports. */
-uint64_t efm_no_ticks(void *context);
+/* -- the cycle counter of Cortex-M3 and above -------------------------------------------------------- */
+
+/* Starts it; false: there is none, as in Cortex-M0+ and in QEMU. */
+bool efm_cycles_start(void);
+
+/* Cycles since it was started: efm_board.ticks. */
+uint64_t efm_cycles(void *context);
 
 #endif

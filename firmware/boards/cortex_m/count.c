@@ -26,9 +26,3 @@ bool efm_count_is_exact(efm_counter *counter)
     uint64_t once = count_loops(counter, 1);
     return count_loops(counter, 1 + LOOPS) - once == LOOPS * PER_LOOP;
 }
-
-uint64_t efm_no_ticks(void *context)
-{
-    (void)context;
-    return 0;
-}

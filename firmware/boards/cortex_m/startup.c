@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From reset to main(): the vector table, FPU and vectors (they are one coprocessor), .data and .bss. The linker script
  * names the places. */
+#include "bare.h"
 #include "cortex_m.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "uart_cmsdk.h"
 
+#include "bare.h"
 #include "cortex_m.h"
 
 /* Word offsets and bits of Arm's CMSDK APB UART. */
@@ -16,8 +17,9 @@ void efm_uart_cmsdk_init(const efm_uart_cmsdk *uart)
     efm_wake_by(uart->interrupt);
 }
 
-int32_t efm_uart_cmsdk_read(const efm_uart_cmsdk *uart, uint8_t *bytes, uint32_t room, bool wait)
+int32_t efm_uart_cmsdk_read(void *context, uint8_t *bytes, uint32_t room, bool wait)
 {
+    const efm_uart_cmsdk *uart = context;
     volatile uint32_t *at = efm_register(uart->base);
     uint32_t count = 0;
     while (wait && (at[STATE] & RECEIVE_FULL) == 0) {
@@ -30,8 +32,9 @@ int32_t efm_uart_cmsdk_read(const efm_uart_cmsdk *uart, uint8_t *bytes, uint32_t
     return (int32_t)count;
 }
 
-void efm_uart_cmsdk_write(const efm_uart_cmsdk *uart, const uint8_t *bytes, uint32_t count)
+void efm_uart_cmsdk_write(void *context, const uint8_t *bytes, uint32_t count)
 {
+    const efm_uart_cmsdk *uart = context;
     volatile uint32_t *at = efm_register(uart->base);
     for (uint32_t i = 0; i < count; i++) {
         while ((at[STATE] & SEND_FULL) != 0)

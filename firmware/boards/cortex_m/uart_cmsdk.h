@@ -12,7 +12,9 @@ typedef struct efm_uart_cmsdk {
 } efm_uart_cmsdk;
 
 void efm_uart_cmsdk_init(const efm_uart_cmsdk *uart);
-int32_t efm_uart_cmsdk_read(const efm_uart_cmsdk *uart, uint8_t *bytes, uint32_t room, bool wait);
-void efm_uart_cmsdk_write(const efm_uart_cmsdk *uart, const uint8_t *bytes, uint32_t count);
+
+/* efm_board.read and .write; `uart` is the board's context. */
+int32_t efm_uart_cmsdk_read(void *uart, uint8_t *bytes, uint32_t room, bool wait);
+void efm_uart_cmsdk_write(void *uart, const uint8_t *bytes, uint32_t count);
 
 #endif

@@ -1,45 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Arm's MPS2 board as QEMU has it. AN386 (Cortex-M4), AN500 (Cortex-M7) and AN385 differ in their
- * processor and in where PSRAM lies; board.toml gives that as MPS2_PSRAM, and as MPS2_TARGET for which target packages
- * are best compiled. The lower half of PSRAM is the external port's,
- * the upper half the model store's. */
+/* Arm's MPS2 board as QEMU has it. AN386 (Cortex-M4), AN500 (Cortex-M7), AN385 (Cortex-M3) and AN505 (Cortex-M33, in
+ * the secure state throughout) differ in their processor and in where things lie; board.toml gives that as MPS2_…, and
+ * as MPS2_TARGET for which target packages are best compiled. The memory map is that of Arm's application notes of these
+ * numbers (DAI 0386, 0400, 0385, 0505). */
+#include "bare.h"
 #include "cortex_m.h"
-#include "port.h"
-#include "ram.h"
+#include "emulated.h"
 #include "uart_cmsdk.h"
 
-enum { ARENA_BYTES = 2048 * 1024, RESULTS_BYTES = 1536 * 1024, HALF_PSRAM = 8 * 1024 * 1024 };
-enum { FPGAIO = 0x40028000, HUNDREDTHS = 5, COUNTER = 6, PRESCALER = 7 }; /* registers by word */
-enum { TICKS_PER_HUNDREDTH = 250000 }; /* the counter runs at 25 MHz of virtual time */
+enum { HUNDREDTHS = 5, COUNTER = 6, PRESCALER = 7 }; /* registers of FPGAIO by word */
 
-static EFM_NOINIT uint8_t arena[ARENA_BYTES], results[RESULTS_BYTES];
-static const efm_uart_cmsdk uart = {.base = 0x40004000, .interrupt = 0};
-static efm_ram_port psram = {.at = (uint8_t *)MPS2_PSRAM, .bytes = HALF_PSRAM};
-
-static int32_t read(void *context, uint8_t *bytes, uint32_t room, bool wait)
-{
-    (void)context;
-    return efm_uart_cmsdk_read(&uart, bytes, room, wait);
-}
-
-static void write(void *context, const uint8_t *bytes, uint32_t count)
-{
-    (void)context;
-    efm_uart_cmsdk_write(&uart, bytes, count);
-}
+static efm_uart_cmsdk uart = {.base = MPS2_UART, .interrupt = MPS2_UART_INTERRUPT};
 
 /* The 32-bit counter, and how often it came round by the slow one beside it. */
 static uint64_t clock(void)
 {
-    volatile uint32_t *at = efm_register(FPGAIO);
-    uint64_t slow = (uint64_t)at[HUNDREDTHS] * TICKS_PER_HUNDREDTH;
+    const volatile uint32_t *at = efm_register(MPS2_FPGAIO);
+    uint64_t slow = (uint64_t)at[HUNDREDTHS] * (MPS2_HZ / 100);
     uint32_t fast = at[COUNTER];
     uint64_t rounds = (slow - fast + ((uint64_t)1 << 31)) >> 32;
     return (rounds << 32) + fast;
 }
 
-/* QEMU runs with -icount shift=7: an instruction is 128 ns, a tick 40. */
-static efm_counter instructions = {.clock = clock, .per = 5, .shift = 4};
+/* QEMU runs with -icount shift=7: an instruction is 128 ns, at 25 MHz 3.2 ticks, at 20 MHz 2.56. */
+static efm_counter instructions = {
+    .clock = clock, .per = MPS2_HZ == 25000000 ? 5 : 25, .shift = MPS2_HZ == 25000000 ? 4 : 6};
 
 static uint64_t ticks(void *context)
 {
@@ -50,15 +35,9 @@ static uint64_t ticks(void *context)
 static efm_board board = {
     .name = EFM_BOARD_NAME,
     .target = MPS2_TARGET,
-    .unit = EFM_TICKS_INSTRUCTIONS,
-    .arena = arena,
-    .arena_bytes = sizeof arena,
-    .results = results,
-    .results_bytes = sizeof results,
-    .external_bytes = HALF_PSRAM,
-    .external_alignment = 1,
-    .read = read,
-    .write = write,
+    .context = &uart,
+    .read = efm_uart_cmsdk_read,
+    .write = efm_uart_cmsdk_write,
     .ticks = ticks,
     .reset = efm_reset,
 };
@@ -66,11 +45,6 @@ static efm_board board = {
 const efm_board *efm_board_start(void)
 {
     efm_uart_cmsdk_init(&uart);
-    efm_register(FPGAIO)[PRESCALER] = 0;
-    board.external = efm_ram_as_port(&psram);
-    board.flash = efm_ram_as_flash((uint8_t *)MPS2_PSRAM + HALF_PSRAM, HALF_PSRAM);
-    if (!efm_count_is_exact(&instructions)) {
-        board.ticks = efm_no_ticks;
-    }
-    return &board;
+    efm_register(MPS2_FPGAIO)[PRESCALER] = 0;
+    return efm_emulated_board(&board, MPS2_PSRAM, efm_count_is_exact(&instructions));
 }

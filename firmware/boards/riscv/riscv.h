@@ -7,15 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A device register. */
-static inline volatile uint32_t *efm_register(uint32_t address)
-{
-    return (volatile uint32_t *)(uintptr_t)address;
-}
-
-/* Memory that startup leaves alone: it is large, and its content does not matter. */
-#define EFM_NOINIT __attribute__((section(".noinit"), aligned(16)))
-
 /* Instructions that were executed since reset. */
 uint64_t efm_instructions(void);
 

@@ -7,7 +7,7 @@ import pytest
 from program_file import elf
 
 from edgefm.errors import BadInput
-from host_tools.boards.image import flash_image, write_uf2
+from host_tools.boards.image import flash_image, seal_boot2, write_uf2
 
 
 def test_loaded_segments_are_joined_at_their_load_address():
@@ -34,3 +34,15 @@ def test_uf2_blocks_cover_the_image():
         assert block[-4:] == bytes.fromhex("306fb10a") and not any(block[32 + 256:-4])
         found += block[32:32 + 256]
     assert found == image.ljust(768, b"\xff")
+
+
+def test_the_boot_stage_of_rp2040_ends_with_its_crc():
+    """The remainder of a division of polynomials, done at once."""
+    image = bytes(range(256)) * 2
+    sealed = seal_boot2(image)
+    assert sealed[:252] == image[:252] and sealed[256:] == image[256:]
+    remainder = int.from_bytes(image[:252] + bytes(4), "big") ^ (0xFFFFFFFF << 8 * 252)
+    for bit in range(remainder.bit_length() - 1, 31, -1):
+        if remainder >> bit & 1:
+            remainder ^= 0x104C11DB7 << (bit - 32)
+    assert int.from_bytes(sealed[252:256], "little") == remainder

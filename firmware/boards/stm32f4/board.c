@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* STM32F405 as on the MicroPython pyboard: USART1 on PB6 (X9, out) and PB7 (X10, in) at 115200 baud, the
- * marker pin is PA0 (X1).
- * The same program runs in QEMU as netduinoplus2, which has neither clock tree nor cycle counter nor flash
- * controller: there TIM2 counts instructions, and RAM that the chip does not have is the model store. */
+/* STM32F405: USART1 at 115200 baud on two pins in a row, the first is the output, and a marker pin; board.toml names
+ * them. Registers are those of ST's reference manual RM0090, the order of steps its chapters 3.9 (flash), 7.2 (clocks)
+ * and 30.3 (USART).
+ * The same program runs in QEMU as netduinoplus2, which has neither clock tree nor cycle counter
+ * nor flash controller: there TIM2 counts instructions, and RAM that the chip does not have is the model store. */
 #include <string.h>
 
+#include "bare.h"
 #include "cortex_m.h"
 #include "port.h"
 #include "ram.h"
 
-enum { ARENA_BYTES = 96 * 1024, RESULTS_BYTES = 12 * 1024, ATTEMPTS = 1000000 };
+enum { ARENA_BYTES = 96 * 1024, RESULTS_BYTES = 12 * 1024 };
 enum {
     RCC = 0x40023800,
     GPIOA = 0x40020000,
-    GPIOB = 0x40020400,
+    GPIO_BYTES = 0x400,
     USART1 = 0x40011000,
     TIM2 = 0x40000000,
     FLASH = 0x40023C00
@@ -28,57 +30,45 @@ enum { RCC_CR = 0, RCC_PLLCFGR = 1, RCC_CFGR = 2, RCC_AHB1ENR = 12, RCC_APB1ENR 
 enum { GPIO_MODER = 0, GPIO_ODR = 5, GPIO_AFRL = 8 };
 enum { USART_SR = 0, USART_DR = 1, USART_BRR = 2, USART_CR1 = 3, TIM_CR1 = 0, TIM_CNT = 9 };
 enum { FLASH_ACR = 0, FLASH_KEYR = 1, FLASH_SR = 3, FLASH_CR = 4 };
-#define DEMCR      0xE000EDFCu
-#define DWT_CTRL   0xE0001000u
-#define DWT_CYCCNT 0xE0001004u
+/* Ports count from A. */
+enum { LINE_PORT = STM32_LINE_PORT - 'A', LINE_PIN = STM32_LINE_PIN };
+enum { MARK_PORT = STM32_MARK_PORT - 'A', MARK_PIN = STM32_MARK_PIN };
 
 static EFM_NOINIT uint8_t arena[ARENA_BYTES], results[RESULTS_BYTES];
 
 /* -- clocks ----------------------------------------------------------------------------------------- */
 
-static bool becomes(volatile uint32_t *at, uint32_t mask, uint32_t value)
+static volatile uint32_t *gpio(uint32_t port)
 {
-    for (uint32_t i = 0; i < ATTEMPTS; i++) {
-        if ((*at & mask) == value) {
-            return true;
-        }
-    }
-    return false;
+    return efm_register(GPIOA + port * GPIO_BYTES);
 }
 
 /* 16 MHz internal oscillator / 8 * 168 / 2 = 168 MHz; buses at 42 and 84 MHz. Returns USART1's clock. */
 static uint32_t start_clocks(void)
 {
     volatile uint32_t *rcc = efm_register(RCC);
-    rcc[RCC_AHB1ENR] |= 3u;
+    rcc[RCC_AHB1ENR] |= 1u << LINE_PORT | 1u << MARK_PORT;
     rcc[RCC_APB1ENR] |= 1u;
     rcc[RCC_APB2ENR] |= 1u << 4;
     rcc[RCC_PLLCFGR] = 8u | 168u << 6 | 7u << 24;
     rcc[RCC_CR] |= 1u << 24;
-    if (!becomes(&rcc[RCC_CR], 1u << 25, 1u << 25)) {
+    if (!efm_becomes(&rcc[RCC_CR], 1u << 25, 1u << 25)) {
         return 16000000;
     }
     efm_register(FLASH)[FLASH_ACR] = 5u | 7u << 8; /* wait states, prefetch, caches */
     rcc[RCC_CFGR] = 5u << 10 | 4u << 13 | 2u;
-    (void)becomes(&rcc[RCC_CFGR], 3u << 2, 2u << 2);
+    (void)efm_becomes(&rcc[RCC_CFGR], 3u << 2, 2u << 2);
     return 84000000;
-}
-
-static bool cycles_are_counted(void)
-{
-    *efm_register(DEMCR) |= 1u << 24;
-    *efm_register(DWT_CTRL) |= 1u;
-    uint32_t before = *efm_register(DWT_CYCCNT);
-    return becomes(efm_register(DWT_CTRL), 1u, 1u) && *efm_register(DWT_CYCCNT) != before;
 }
 
 /* -- line ------------------------------------------------------------------------------------------- */
 
 static void start_line(uint32_t clock)
 {
-    volatile uint32_t *gpio = efm_register(GPIOB), *usart = efm_register(USART1);
-    gpio[GPIO_MODER] = (gpio[GPIO_MODER] & ~(15u << 12)) | 10u << 12;
-    gpio[GPIO_AFRL] = (gpio[GPIO_AFRL] & ~(255u << 24)) | 0x77u << 24;
+    volatile uint32_t *port = gpio(LINE_PORT), *usart = efm_register(USART1);
+    volatile uint32_t *functions = &port[GPIO_AFRL + LINE_PIN / 8];
+    port[GPIO_MODER] = (port[GPIO_MODER] & ~(15u << 2 * LINE_PIN)) | 10u << 2 * LINE_PIN;
+    *functions = (*functions & ~(255u << LINE_PIN % 8 * 4)) | 0x77u << LINE_PIN % 8 * 4;
     usart[USART_BRR] = (clock + 57600) / 115200;
     usart[USART_CR1] = 1u << 13 | 1u << 5 | 1u << 3 | 1u << 2;
     efm_wake_by(USART1_INTERRUPT);
@@ -113,37 +103,23 @@ static void write(void *context, const uint8_t *bytes, uint32_t count)
 
 static void start_pin(void)
 {
-    volatile uint32_t *gpio = efm_register(GPIOA);
-    gpio[GPIO_MODER] = (gpio[GPIO_MODER] & ~3u) | 1u;
+    volatile uint32_t *port = gpio(MARK_PORT);
+    port[GPIO_MODER] = (port[GPIO_MODER] & ~(3u << 2 * MARK_PIN)) | 1u << 2 * MARK_PIN;
 }
 
 static void mark(void *context, uint32_t stage)
 {
     (void)context;
     (void)stage;
-    efm_register(GPIOA)[GPIO_ODR] ^= 1u;
+    gpio(MARK_PORT)[GPIO_ODR] ^= 1u << MARK_PIN;
 }
 
 /* -- timers ----------------------------------------------------------------------------------------- */
 
-/* 32-bit counters are read often enough to notice each time they come round: at every stage. */
-static uint64_t extend(uint32_t now)
-{
-    static uint64_t ticks;
-    ticks += (uint32_t)(now - (uint32_t)ticks);
-    return ticks;
-}
-
-static uint64_t cycles(void *context)
-{
-    (void)context;
-    return extend(*efm_register(DWT_CYCCNT));
-}
-
 /* QEMU runs with -icount shift=0: an instruction is 1 ns, which is a tick of its TIM2. */
 static uint64_t clock(void)
 {
-    return extend(efm_register(TIM2)[TIM_CNT]);
+    return efm_extend(efm_register(TIM2)[TIM_CNT]);
 }
 
 static efm_counter counter = {.clock = clock, .per = 1, .shift = 0};
@@ -221,7 +197,7 @@ static efm_board board = {
               .program = program},
     .read = read,
     .write = write,
-    .ticks = cycles,
+    .ticks = efm_cycles,
     .mark = mark,
     .reset = efm_reset,
 };
@@ -243,7 +219,7 @@ const efm_board *efm_board_start(void)
     if (clock_hz < 84000000) {
         board.ticks_per_second = clock_hz;
     }
-    if (!cycles_are_counted()) {
+    if (!efm_cycles_start()) {
         find_emulator();
     }
     return &board;
