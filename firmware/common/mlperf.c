@@ -4,159 +4,57 @@
 #include <string.h>
 
 #include "decimal.h"
+#include "words.h"
 
-enum { MOST = 1 << 30, SPACE = ' ', END = '%' };
-
-/* The rest of a line. */
-typedef struct words {
-    const uint8_t *at;
-    uint32_t bytes;
-} words;
-
-/* -- answers ------------------------------------------------------------------------------------ */
-
-static void put_bytes(const efm_mlperf *text, const uint8_t *bytes, uint32_t count)
-{
-    text->host.write(text->host.line, bytes, count);
-}
-
-/* At least `least` digits. */
-static void put_number(const efm_mlperf *text, uint64_t number, uint32_t least)
-{
-    uint8_t digits[EFM_DIGITS];
-    uint32_t at = efm_decimal(number, least, digits);
-    put_bytes(text, digits + at, EFM_DIGITS - at);
-}
-
-/* A string, with a number where it has '#'. */
-static void put_with(const efm_mlperf *text, const char *string, uint64_t number)
-{
-    for (; *string != 0; string++) {
-        if (*string == '#') {
-            put_number(text, number, 1);
-        } else {
-            put_bytes(text, (const uint8_t *)string, 1);
-        }
-    }
-}
-
-static void put(const efm_mlperf *text, const char *string)
-{
-    put_with(text, string, 0);
-}
-
-/* The same as a line. */
-static void answer_with(const efm_mlperf *text, const char *string, uint64_t number)
-{
-    put_with(text, string, number);
-    put(text, "\r\n");
-}
-
-static void answer(const efm_mlperf *text, const char *string)
-{
-    answer_with(text, string, 0);
-}
-
-static void put_thousandths(const efm_mlperf *text, int64_t value)
-{
-    uint32_t rest;
-    uint64_t whole = efm_divide(value < 0 ? (uint64_t)-value : (uint64_t)value, 1000, &rest);
-    put(text, value < 0 ? "-" : "");
-    put_number(text, whole, 1);
-    put(text, ".");
-    put_number(text, rest, 3);
-}
-
-int64_t efm_mlperf_thousandths(int64_t code, uint32_t scale)
-{
-    const uint64_t limit = (uint64_t)1 << 60;
-    uint64_t size = code < 0 ? (uint64_t)-code : (uint64_t)code;
-    uint64_t mantissa = (scale & 0x7fffffu) | (scale >> 23 != 0 ? 0x800000u : 0);
-    uint64_t product = (size > UINT32_MAX ? UINT32_MAX : size) * mantissa;
-    int32_t shift = (int32_t)(scale >> 23 & 0xff) - 150;
-    for (; product >> 53 != 0; product >>= 1) {
-        shift++;
-    }
-    product *= 1000;
-    if (shift < 0) {
-        product = shift < -63 ? 0 : (product + ((uint64_t)1 << (-shift - 1))) >> -shift;
-    } else {
-        product = shift > 40 || product > limit >> shift ? limit : product << shift;
-    }
-    return code < 0 ? -(int64_t)product : (int64_t)product;
-}
-
-/* -- words -------------------------------------------------------------------------------------- */
-
-static words next_word(words *rest)
-{
-    while (rest->bytes != 0 && *rest->at == SPACE) {
-        rest->at++;
-        rest->bytes--;
-    }
-    words word = {rest->at, 0};
-    while (word.bytes < rest->bytes && word.at[word.bytes] != SPACE) {
-        word.bytes++;
-    }
-    rest->at += word.bytes;
-    rest->bytes -= word.bytes;
-    return word;
-}
-
-static bool is(words word, const char *string)
-{
-    uint32_t i = 0;
-    while (i < word.bytes && string[i] != 0 && word.at[i] == (uint8_t)string[i]) {
-        i++;
-    }
-    return i == word.bytes && string[i] == 0;
-}
-
-static bool read_number(words word, uint32_t *number)
-{
-    *number = 0;
-    for (uint32_t i = 0; i < word.bytes; i++) {
-        if (word.at[i] < '0' || word.at[i] > '9' || *number > MOST / 10) {
-            return false;
-        }
-        *number = *number * 10 + word.at[i] - '0';
-    }
-    return word.bytes != 0;
-}
-
-/* The value of a hexadecimal digit, 16 for any other byte. */
-static uint32_t digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10u : 16;
-}
+enum { SPACE = ' ', END = '%', WARMUPS = 10, PRINTED = 16, PRINTED_LINE = 8 };
 
 /* -- commands ----------------------------------------------------------------------------------- */
 
-static void tell_profile(const efm_mlperf *text)
+/* The name ends before ".efm": the runner looks for its tests by the models' names. */
+static void tell_model(const efm_mlperf *text)
 {
     const uint8_t *name;
     uint32_t bytes;
-    put(text, "m-profile-[edgefm]\r\nm-model-[");
+    efm_put(&text->out, "m-model-[");
     if (text->host.model(text->host.context, &name, &bytes)) {
-        put_bytes(text, name, bytes);
+        efm_put_bytes(&text->out, name, bytes);
     }
-    answer(text, "]");
+    efm_answer_line(&text->out, "]");
+}
+
+/* Input and results are the last model's, and go with it. */
+static void choose_model(efm_mlperf *text, efm_words name)
+{
+    if (name.bytes != 0) {
+        if (!text->host.choose(text->host.context, name.at, name.bytes)) {
+            efm_answer_line(&text->out, "e-[model: not found]");
+            return;
+        }
+        text->expected = text->loaded = 0;
+        text->inferred = false;
+    }
+    tell_model(text);
+}
+
+static void help(const efm_mlperf *text)
+{
+    efm_answer_line(&text->out, "help, name, profile, model [NAME], timestamp, results\r\n"
+                                "db load N, db HH[HH]*, db print [N=16] [offset=0]\r\n"
+                                "infer [N=1] [warm-ups=10]");
 }
 
 static void tell_lap(const efm_mlperf *text)
 {
     const uint32_t second = text->host.ticks_per_second;
     uint32_t rest;
-    if (second == 0) {
-        answer(text, "e-[timestamp: this board has no clock]");
+    if (text->host.ticks == NULL) {
+        efm_answer_line(&text->out, "e-[timestamp: the timer stands still]");
+    } else if (second == 0) {
+        efm_answer_with(&text->out, "m-[laps are instructions]\r\nm-lap-us-#", text->host.ticks(text->host.clock));
     } else {
         uint64_t seconds = efm_divide(text->host.ticks(text->host.clock), second, &rest);
         uint64_t less = efm_divide((uint64_t)rest * 1000000, second, &rest);
-        answer_with(text, "m-lap-us-#", seconds * 1000000 + less);
+        efm_answer_with(&text->out, "m-lap-us-#", seconds * 1000000 + less);
     }
 }
 
@@ -164,39 +62,41 @@ static void tell_results(const efm_mlperf *text)
 {
     int64_t value;
     if (!text->inferred) {
-        answer(text, "e-[results: none yet]");
+        efm_answer_line(&text->out, "e-[results: none yet]");
         return;
     }
-    put(text, "m-results-[");
+    efm_put(&text->out, "m-results-[");
     for (uint32_t i = 0; text->host.result(text->host.context, i, &value); i++) {
-        put(text, i != 0 ? "," : "");
-        put_thousandths(text, value);
+        efm_put(&text->out, i != 0 ? "," : "");
+        efm_put_thousandths(&text->out, value);
     }
-    answer(text, "]");
+    efm_answer_line(&text->out, "]");
 }
 
-static void start_load(efm_mlperf *text, words size)
+static void start_load(efm_mlperf *text, efm_words size)
 {
     uint32_t bytes;
     text->expected = text->loaded = 0;
-    if (!read_number(size, &bytes) || bytes == 0 || bytes > text->host.input_bytes) {
-        answer_with(text, "e-[db load: expected 1 to # bytes]", text->host.input_bytes);
+    if (!efm_word_number(size, &bytes) || bytes == 0 || bytes > text->host.input_bytes) {
+        efm_answer_with(&text->out, "e-[db load: expected 1 to # bytes]", text->host.input_bytes);
     } else {
         text->expected = bytes;
-        answer_with(text, "m-[Expecting # bytes]", bytes);
+        efm_answer_with(&text->out, "m-[Expecting # bytes]", bytes);
     }
 }
 
-/* Reads pairs of hexadecimal digits behind what is loaded; false when they are not, or too many. */
-static bool read_pairs(efm_mlperf *text, words hex)
+/* Reads pairs of hexadecimal digits behind what is loaded; false when they are not, or when nothing is missing.
+   Surplus digits are disregarded, as by the reference firmware. */
+static bool read_pairs(efm_mlperf *text, efm_words hex)
 {
-    uint32_t count = hex.bytes / 2, high, low;
-    if (hex.bytes == 0 || hex.bytes % 2 != 0 || count > text->expected - text->loaded) {
+    uint32_t count = hex.bytes / 2, missing = text->expected - text->loaded, high, low;
+    if (hex.bytes == 0 || hex.bytes % 2 != 0 || missing == 0) {
         return false;
     }
+    count = count < missing ? count : missing;
     for (uint32_t i = 0; i < count; i++) {
-        high = digit(hex.at[2 * i]);
-        low = digit(hex.at[2 * i + 1]);
+        high = efm_hex_digit(hex.at[2 * i]);
+        low = efm_hex_digit(hex.at[2 * i + 1]);
         if (high > 15 || low > 15) {
             return false;
         }
@@ -206,23 +106,49 @@ static bool read_pairs(efm_mlperf *text, words hex)
     return true;
 }
 
-static void load(efm_mlperf *text, words hex)
+static void load(efm_mlperf *text, efm_words hex)
 {
     if (!read_pairs(text, hex)) {
-        answer_with(text, "e-[db: expected hex of up to # bytes]", text->expected - text->loaded);
+        efm_answer_with(&text->out, "e-[db: expected hex of up to # bytes]", text->expected - text->loaded);
         return;
     }
     text->fresh = text->loaded == text->expected;
     if (text->fresh) {
-        answer(text, "m-load-done");
+        efm_answer_line(&text->out, "m-load-done");
     }
 }
 
-static void fill_input(efm_mlperf *text, words rest)
+/* A number that may be left out; false: it is something else. */
+static bool read_optional(efm_words *rest, uint32_t *number)
 {
-    words word = next_word(&rest);
-    if (is(word, "load")) {
-        start_load(text, next_word(&rest));
+    efm_words word = efm_next_word(rest);
+    return word.bytes == 0 || efm_word_number(word, number);
+}
+
+static void print(const efm_mlperf *text, efm_words rest)
+{
+    uint32_t count = PRINTED, at = 0;
+    if (!read_optional(&rest, &count) || !read_optional(&rest, &at) || at > text->loaded) {
+        efm_answer_with(&text->out, "e-[db print: got # bytes]", text->loaded);
+        return;
+    }
+    count = count < text->loaded - at ? count : text->loaded - at;
+    for (uint32_t i = 0; i < count; i++) {
+        efm_put(&text->out, i % PRINTED_LINE == 0 ? "m-buffer-" : "-");
+        efm_put_hex(&text->out, text->host.input[at + i]);
+        if (i % PRINTED_LINE == PRINTED_LINE - 1 || i == count - 1) {
+            efm_answer_line(&text->out, "");
+        }
+    }
+}
+
+static void fill_input(efm_mlperf *text, efm_words rest)
+{
+    efm_words word = efm_next_word(&rest);
+    if (efm_word_is(word, "load")) {
+        start_load(text, efm_next_word(&rest));
+    } else if (EFM_WITH_HELP && efm_word_is(word, "print")) {
+        print(text, rest);
     } else {
         load(text, word);
     }
@@ -236,61 +162,64 @@ static bool repeat(efm_mlperf *text, uint32_t times)
         text->fresh = false;
     }
     if (status != 0) {
-        answer_with(text, "e-[infer: status -#]", (uint32_t)-status);
+        efm_answer_with(&text->out, "e-[infer: status -#]", (uint32_t)-status);
     }
     return status == 0;
 }
 
-static void infer(efm_mlperf *text, words rest)
+static void infer(efm_mlperf *text, efm_words rest)
 {
-    uint32_t times = 1, warmups = 0;
-    words first = next_word(&rest), second = next_word(&rest);
-    if ((first.bytes != 0 && (!read_number(first, &times) || times == 0))
-        || (second.bytes != 0 && !read_number(second, &warmups))) {
-        answer(text, "e-[infer: expected times, warm-ups]");
+    uint32_t times = 1, warmups = WARMUPS;
+    if (!read_optional(&rest, &times) || times == 0 || !read_optional(&rest, &warmups)) {
+        efm_answer_line(&text->out, "e-[infer: expected times, warm-ups]");
         return;
     }
     if (text->loaded == 0 || text->loaded != text->expected) {
-        answer_with(text, "e-[infer: input bytes missing: #]", text->expected - text->loaded);
+        efm_answer_with(&text->out, "e-[infer: input bytes missing: #]", text->expected - text->loaded);
         return;
     }
-    answer_with(text, "m-warmup-start-#", warmups);
+    efm_answer_with(&text->out, "m-warmup-start-#", warmups);
     text->inferred = false;
     if (!repeat(text, warmups)) {
         return;
     }
-    answer_with(text, "m-warmup-done\r\nm-infer-start-#", times);
+    efm_answer_with(&text->out, "m-warmup-done\r\nm-infer-start-#", times);
     tell_lap(text);
     if (!repeat(text, times)) {
         return;
     }
     text->inferred = true;
     tell_lap(text);
-    answer(text, "m-infer-done");
+    efm_answer_line(&text->out, "m-infer-done");
     tell_results(text);
 }
 
 static void carry_out(efm_mlperf *text)
 {
-    words rest = {text->line, text->line_bytes}, word = next_word(&rest);
-    if (is(word, "name")) {
-        put(text, "m-name-dut-[");
-        put(text, text->host.board);
-        answer(text, "]");
-    } else if (is(word, "profile")) {
-        tell_profile(text);
-    } else if (is(word, "timestamp")) {
+    efm_words rest = {text->line, text->line_bytes}, word = efm_next_word(&rest);
+    if (efm_word_is(word, "name")) {
+        efm_put(&text->out, "m-name-dut-[");
+        efm_put(&text->out, text->host.board);
+        efm_answer_line(&text->out, "]");
+    } else if (efm_word_is(word, "profile")) {
+        efm_answer_line(&text->out, "m-profile-[edgefm]");
+        tell_model(text);
+    } else if (EFM_WITH_HELP && efm_word_is(word, "model")) {
+        choose_model(text, efm_next_word(&rest));
+    } else if (EFM_WITH_HELP && efm_word_is(word, "help")) {
+        help(text);
+    } else if (efm_word_is(word, "timestamp")) {
         tell_lap(text);
-    } else if (is(word, "db")) {
+    } else if (efm_word_is(word, "db")) {
         fill_input(text, rest);
-    } else if (is(word, "infer")) {
+    } else if (efm_word_is(word, "infer")) {
         infer(text, rest);
-    } else if (is(word, "results")) {
+    } else if (efm_word_is(word, "results")) {
         tell_results(text);
     } else if (word.bytes != 0) {
-        put(text, "e-[Unknown command: ");
-        put_bytes(text, word.at, word.bytes);
-        answer(text, "]");
+        efm_put(&text->out, "e-[Unknown command: ");
+        efm_put_bytes(&text->out, word.at, word.bytes);
+        efm_answer_line(&text->out, "]");
     }
 }
 
@@ -300,11 +229,12 @@ void efm_mlperf_init(efm_mlperf *text, const efm_mlperf_host *host)
 {
     memset(text, 0, sizeof *text);
     text->host = *host;
+    text->out = (efm_answer){host->write, host->line};
 }
 
 void efm_mlperf_greet(const efm_mlperf *text)
 {
-    put(text, "m-timestamp-mode-performance\r\nm-init-done\r\nm-ready\r\n");
+    efm_put(&text->out, "m-timestamp-mode-performance\r\nm-init-done\r\nm-ready\r\n");
 }
 
 static void forget(efm_mlperf *text)
@@ -321,10 +251,10 @@ static void end_line(efm_mlperf *text)
     if (!text->spoilt) {
         carry_out(text);
     } else if (text->line_bytes == EFM_MLPERF_LINE) {
-        answer_with(text, "e-[expected % after at most # bytes]", EFM_MLPERF_LINE);
+        efm_answer_with(&text->out, "e-[expected % after at most # bytes]", EFM_MLPERF_LINE);
     }
     if (!text->spoilt || text->line_bytes == EFM_MLPERF_LINE) {
-        answer(text, "m-ready");
+        efm_answer_line(&text->out, "m-ready");
     }
     forget(text);
 }

@@ -14,6 +14,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "answer.h"
+
+/* 0: without what a runner does without: `help`, `db print` and `model`. */
+#ifndef EFM_WITH_HELP
+#define EFM_WITH_HELP 1
+#endif
+
 enum { EFM_MLPERF_LINE = 80 }; /* bytes of a command before its '%' */
 
 /* Memory and callbacks from the firmware. Callbacks that return int return an efm_status or one of link.h. */
@@ -23,11 +30,13 @@ typedef struct efm_mlperf_host {
     const char *board;
     uint8_t *input;            /* room for one set of inputs, which infer() is given */
     uint32_t input_bytes;
-    uint32_t ticks_per_second; /* 0: ticks do not measure time, laps are refused */
-    uint64_t (*ticks)(void *clock);
+    uint32_t ticks_per_second; /* 0: ticks are instructions, and laps say so */
+    uint64_t (*ticks)(void *clock); /* null: they do not advance, laps are refused */
     void (*write)(void *line, const uint8_t *bytes, uint32_t count);
-    /* Name of the model that runs; false when there is none. */
+    /* Name of the model that runs, without ".efm"; false when there is none. */
     bool (*model)(void *context, const uint8_t **name, uint32_t *name_bytes);
+    /* Makes another model the one that runs; false when there is none of this name. */
+    bool (*choose)(void *context, const uint8_t *name, uint32_t name_bytes);
     /* `fresh`: the first time since these bytes were loaded. */
     int (*infer)(void *context, uint8_t *input, uint32_t bytes, bool fresh);
     /* Value `index` of the last inference's output, in thousandths; false after the last. */
@@ -36,6 +45,7 @@ typedef struct efm_mlperf_host {
 
 typedef struct efm_mlperf {
     efm_mlperf_host host;
+    efm_answer out;
     uint32_t line_bytes;
     bool framed;         /* the caller's: frames may come, so bytes that are not text spoil all up to a zero */
     bool spoilt;         /* the line holds bytes that are not text, or is too long */
@@ -53,8 +63,5 @@ void efm_mlperf_greet(const efm_mlperf *text);
 
 /* Takes a byte from the line, carries out the command that it ends, and answers. */
 void efm_mlperf_feed(efm_mlperf *text, uint8_t byte);
-
-/* code * scale in thousandths, to the nearest, within 2^60; `scale` are the bits of an IEEE single above 0. */
-int64_t efm_mlperf_thousandths(int64_t code, uint32_t scale);
 
 #endif

@@ -12,6 +12,11 @@
 #define EFM_WITH_TEXT 1
 #endif
 
+/* 0: an int8 input is taken as it is, never as float32. */
+#ifndef EFM_WITH_FLOATS
+#define EFM_WITH_FLOATS 1
+#endif
+
 typedef struct efm_text {
     efm_mlperf mlperf;
     const efm_board *board;
@@ -19,6 +24,11 @@ typedef struct efm_text {
     efm_inference *inference;
     uint64_t apart;         /* ticks of runs that were not computing */
     uint32_t before;        /* the last three bytes */
+    uint8_t *rows;          /* the input as the package takes it, of the last `db load` */
+    uint32_t rows_bytes;
+    uint32_t floats;        /* real numbers that it was given as, 0 where it was given in other types */
+    uint32_t chosen_bytes;  /* of the name of the package that was chosen to run */
+    uint8_t chosen[EFM_STORE_NAME_MAX];
 } efm_text;
 
 /* `write` sends what the commands answer. */

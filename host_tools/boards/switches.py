@@ -9,9 +9,10 @@ from pathlib import Path
 from edgefm.codecs import CODECS
 from edgefm.files.read import read_bytes
 from edgefm.network.program import OpKind
-from edgefm.package.read import Needs, read_needs
+from edgefm.package.read import Needs, PackageInfo, read_info, read_needs
 from edgefm.package.records import Feature
 
+PIXEL_ZERO = -128  # of an int8 input that pixels come as bytes for
 OWN = frozenset({OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE})  # the executor's
 
 
@@ -32,5 +33,13 @@ def switches(needs: Needs) -> Mapping[str, int]:
 
 
 def only(package: Path) -> Mapping[str, int]:
-    """The switches for one package file. Raises BadContainer, BadInput."""
-    return switches(read_needs(read_bytes(package), str(package)))
+    """The switches for one package file, in firmware that has nothing for people to look around in
+    either. Raises BadContainer, BadInput."""
+    data = read_bytes(package)
+    return {**switches(read_needs(data, str(package))), "EFM_WITH_HELP": 0,
+            "EFM_WITH_FLOATS": int(_takes_floats(read_info(data, str(package))))}
+
+
+def _takes_floats(info: PackageInfo) -> bool:
+    """Whether a benchmark may send its input as float32: pixels come as bytes."""
+    return len(info.inputs) == 1 and info.inputs[0].zero_point != PIXEL_ZERO

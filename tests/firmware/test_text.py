@@ -116,9 +116,65 @@ def test_pixels_are_taken_as_the_reference_takes_them(
     line = stored({"a.efm": packages.build(graph).package})
     try:
         runner, data = Runner(line), bytes(range(0, 192))
-        assert runner.ask("profile")[1] == "m-model-[a.efm]"
+        assert runner.ask("profile")[1] == "m-model-[a]"
         for times in (1, 3):
             assert _results(runner.infer(data, times)) == [float(v) for v in data]
+    finally:
+        line.close()
+
+
+def test_a_runner_chooses_among_packages(root: Path,
+                                         stored: Callable[..., ProcessTransport]) -> None:
+    (_, package), *_ = _packages(root)
+    line = stored({"a": package, "b.efm": package, "c.d": package})
+    try:
+        runner = Runner(line)
+        assert runner.ask("model") == ["m-model-[a]"]
+        for told in ("b", "b.efm", "c.d", "a"):
+            assert runner.ask(f"model {told}") == [f"m-model-[{told.removesuffix('.efm')}]"]
+        for unknown in ("c", "x" * 33, "B"):
+            assert runner.ask(f"model {unknown}")[0].startswith("e-[")
+        assert runner.ask("profile")[1] == "m-model-[a]"
+    finally:
+        line.close()
+
+
+def _reproducing(scaled: float, zero_point: int) -> bytes:
+    """A package that gives out what comes in."""
+    net = Network()
+    net.inputs.append(net.tensor((1, 1, 1, 640), Quant(scale(scaled), (zero_point,))))
+    graph = net.graph(net.pool(net.inputs[0], "max_pool", 1, 1))
+    return packages.build(graph).package
+
+
+def test_anomaly_detection_answers_with_one_error(
+        stored: Callable[..., ProcessTransport]) -> None:
+    """float32 in; how far away the network's int8 output is. Under any other name: all outputs."""
+    values = np.random.default_rng(7).normal(0, 40, 640).astype("<f4")
+    kept = np.clip(np.rint(values / np.float32(0.5)) + 9, -128, 127)
+    outputs = (kept - 9) * 0.5
+    package = _reproducing(0.5, 9)
+    line = stored({"ad01.efm": package, "other.efm": package})
+    try:
+        runner = Runner(line)
+        for _ in "12":  # the second time on the input as the first has left it
+            runner.ask("model ad01")
+            expected = [float(np.mean((outputs - values.astype(float)) ** 2))]
+            assert _results(runner.infer(values.tobytes(), 2)) == pytest.approx(expected, abs=1e-3)
+        runner.ask("model other")
+        assert _results(runner.infer(values.tobytes())) == pytest.approx(list(outputs), abs=6e-4)
+        runner.ask("model ad01")  # given as codes there is nothing to compare with
+        codes = kept.astype(np.int8).tobytes()
+        assert _results(runner.infer(codes)) == pytest.approx(list(outputs), abs=6e-4)
+    finally:
+        line.close()
+
+
+def test_float_input_that_leaves_no_room_for_its_codes_is_refused(
+        stored: Callable[..., ProcessTransport]) -> None:
+    line = stored({"ad01.efm": _reproducing(0.5, 0)}, "--results-bytes", str(2 * 2560 + 600))
+    try:
+        assert Runner(line).infer(bytes(2560))[-1].startswith("e-[infer: status")
     finally:
         line.close()
 
@@ -132,7 +188,7 @@ def test_text_and_frames_share_a_line(root: Path, firmware: str) -> None:
         assert runner.ask("name") == ["m-name-dut-[sim]"]
         assert runner.ask("infer")[0].startswith("e-[")
         device.put("a.efm", package)
-        assert runner.ask("profile") == ["m-profile-[edgefm]", "m-model-[a.efm]"]
+        assert runner.ask("profile") == ["m-profile-[edgefm]", "m-model-[a]"]
         answer = runner.infer(bytes(1536))  # decodes: no events of a run between the lines
         assert answer[-2] == "m-infer-done"
         assert device.get("a.efm") == package

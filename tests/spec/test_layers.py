@@ -49,8 +49,8 @@ NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("ports",),
 )
 FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
-    ("edgefm_status.h", "edgefm_bytes.h", "edgefm.h", "decimal"),
-    ("port.h",),
+    ("edgefm_status.h", "edgefm_bytes.h", "edgefm.h", "decimal", "words"),
+    ("port.h", "answer", "values"),
     ("link", "capability", "sha256", "profile", "store.h"),
     ("frames", "extents"),
     ("store",),

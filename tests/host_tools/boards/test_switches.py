@@ -4,9 +4,12 @@
 import os
 import re
 
+import packages
 import pytest
+from networks import Network, scale
 
 from edgefm.errors import BadInput
+from edgefm.network.graph import Quant
 from edgefm.package.read import read_needs
 from host_tools.boards.switches import only, switches
 
@@ -26,6 +29,16 @@ def test_what_a_package_uses_stays(root):
     chosen = only(root / "tests/golden/good/ebpc.efm")
     assert chosen["EFM_WITH_EBPC"] == 1 and chosen["EFM_WITH_CONTEXT"] == 0
     assert chosen["EFM_WITH_DETECTION"] == 0 and 1 in chosen.values()
+
+
+@pytest.mark.parametrize("zero_point", [-128, 7])
+def test_firmware_for_pixels_does_not_take_real_numbers(tmp_path, zero_point):
+    net = Network()
+    net.inputs.append(net.tensor((1, 4, 4, 3), Quant(scale(1.0), (zero_point,))))
+    path = tmp_path / "x.efm"
+    path.write_bytes(packages.build(net.graph(net.pool(net.inputs[0], "max_pool", 1, 1))).package)
+    chosen = only(path)
+    assert chosen["EFM_WITH_FLOATS"] == (zero_point != -128) and chosen["EFM_WITH_HELP"] == 0
 
 
 def test_what_is_no_regular_file_is_refused(tmp_path):
