@@ -5,8 +5,10 @@
 
 #include "decimal.h"
 #include "edgefm_bytes.h"
+#include "proof.h"
 
 enum { SPACE_REPLY = 16, RUN_HEAD = 4, RUN_REPLY = 4, IMPORT_HEAD = 13, IMPORT_PIECE = 4096 };
+enum { TEST_ARGS = 19, TEST_REPLY = 31, EXTERNAL = 0 };
 
 /* -- text ----------------------------------------------------------------------------------------- */
 
@@ -167,6 +169,69 @@ static int measure(const efm_commands *commands, efm_request *request)
     return EFM_OK;
 }
 
+/* -- tests of memory ------------------------------------------------------------------------------ */
+
+/* Whether the host wants it to end. */
+static int32_t look(void *context)
+{
+    const efm_inference_host *host = context;
+    return !host->listen(host->context, false) || host->link->stop;
+}
+
+static void tell_report(efm_request *request, const efm_proof_report *report)
+{
+    uint8_t *reply = request->reply;
+    efm_store_le32(reply, report->wrong);
+    efm_store_le32(reply + 4, report->first);
+    reply[8] = report->expected;
+    reply[9] = report->got;
+    reply[10] = report->bits;
+    efm_store_le32(reply + 11, report->spilled);
+    for (uint32_t i = 0; i < 4; i++) {
+        efm_store_le32(reply + 15 + 4 * i, (uint32_t)(report->ticks[i / 2] >> 32 * (i % 2)));
+    }
+    request->reply_bytes = TEST_REPLY;
+}
+
+static bool is_sound(const efm_proof_order *order, uint32_t there, uint32_t alignment)
+{
+    return order->flags >= EFM_PROOF_WRITE && order->flags <= (EFM_PROOF_WRITE | EFM_PROOF_READ)
+           && order->pattern < EFM_PROOF_PATTERNS && order->overlap >= 1 && order->overlap <= EFM_PROOF_OVERLAP_MAX
+           && order->lead <= EFM_PROOF_LEAD_MAX && order->piece != 0 && order->bytes != 0 && order->address <= there
+           && order->bytes <= there - order->address && order->piece % alignment == 0 && order->address % alignment == 0
+           && order->bytes % alignment == 0;
+}
+
+/* u8 memory, u8 flags, u8 pattern, u8 overlap, u8 lead, u16 piece, u32 address, u32 bytes, u32 seed. */
+static int test(const efm_commands *commands, efm_request *request)
+{
+    const efm_board *board = commands->board;
+    const uint8_t *args = request->args;
+    efm_proof_report report;
+    if (request->args_bytes != TEST_ARGS || args[0] != EXTERNAL || request->room < TEST_REPLY) {
+        return EFM_LINK_BAD_REQUEST;
+    }
+    if (board->external.begin_read == NULL) {
+        return EFM_LINK_REFUSED;
+    }
+    efm_proof_order order = {args[1],
+                             args[2],
+                             args[3],
+                             args[4],
+                             efm_load_le16(args + 5),
+                             efm_load_le32(args + 7),
+                             efm_load_le32(args + 11),
+                             efm_load_le32(args + 15)};
+    if (!is_sound(&order, board->external_bytes, board->external_alignment)) {
+        return EFM_LINK_BAD_REQUEST;
+    }
+    int status = efm_proof_run(board, &board->external, &order, look, &commands->inference->host, &report);
+    if (status == EFM_OK) {
+        tell_report(request, &report);
+    }
+    return status;
+}
+
 int efm_commands_do(efm_commands *commands, efm_request *request)
 {
     request->reply_bytes = 0;
@@ -179,6 +244,8 @@ int efm_commands_do(efm_commands *commands, efm_request *request)
         return import(commands, request);
     case EFM_COMMAND_SPACE:
         return measure(commands, request);
+    case EFM_COMMAND_TEST:
+        return EFM_WITH_MEMORY_TEST ? test(commands, request) : EFM_LINK_BAD_REQUEST;
     case EFM_COMMAND_RESET:
         commands->reset = request->args_bytes == 0;
         return commands->reset ? EFM_OK : EFM_LINK_BAD_REQUEST;

@@ -10,7 +10,8 @@ enum {
     EFM_COMMAND_RUN = 17,
     EFM_COMMAND_SPACE = 18,
     EFM_COMMAND_RESET = 19,
-    EFM_COMMAND_IMPORT = 20
+    EFM_COMMAND_IMPORT = 20,
+    EFM_COMMAND_TEST = 21
 };
 
 /* One request, as the link hands it over. */

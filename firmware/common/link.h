@@ -24,7 +24,7 @@
 
 #include "edgefm_status.h"
 
-enum { EFM_LINK_MAJOR = 1, EFM_LINK_MINOR = 4 };
+enum { EFM_LINK_MAJOR = 1, EFM_LINK_MINOR = 5 };
 
 /* A frame's bytes before stuffing: head, payload, CRC-32. */
 enum {

@@ -65,6 +65,13 @@ def _uf2(options: Options, program: Path, to: str | None) -> list[Command]:
     return [["cp", str(packed), str(Path(to) if to else _drive(str(options["drive"])))]]
 
 
+def _esptool(options: Options, program: Path, to: str | None) -> list[Command]:
+    raw = program.with_suffix(".bin")
+    write_file(raw, flash_image(program.read_bytes())[1])
+    port = ["--port", to] if to else []
+    return [["esptool", "--chip", str(options["chip"]), *port, "write_flash", "0", str(raw)]]
+
+
 def _ssh(options: Options, program: Path, to: str | None) -> list[Command]:
     if not to:
         raise BadInput("which machine? give --to USER@HOST")
@@ -92,6 +99,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType({
     "openocd": Tool(("openocd",), "sudo apt-get install openocd", _openocd),
     "dfu-util": Tool(("dfu-util",), "sudo apt-get install dfu-util", _dfu_util),
     "uf2": Tool(("cp",), "sudo apt-get install coreutils", _uf2),
+    "esptool": Tool(("esptool",), "pip install esptool", _esptool),
     "ssh": Tool(("scp", "ssh"), "sudo apt-get install openssh-client", _ssh),
 })
 STARTS: Mapping[str, Callable[..., Running]] = MappingProxyType(

@@ -37,6 +37,7 @@ def only(package: Path) -> Mapping[str, int]:
     either. Raises BadContainer, BadInput."""
     data = read_bytes(package)
     return {**switches(read_needs(data, str(package))), "EFM_WITH_HELP": 0,
+            "EFM_WITH_MEMORY_TEST": 0,
             "EFM_WITH_FLOATS": int(_takes_floats(read_info(data, str(package))))}
 
 

@@ -45,6 +45,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType({
         "sha256": "Print the SHA-256 of files on the device, computed there.",
         "info": "Describe the device: board, build, memories, operators, codecs.",
         "reset": "Restart the device, and wait until it answers.",
+        "memory": "Test the external memory of the device, and measure its bandwidth.",
         "profile": "Run a package on the device; show the time and bytes of each stage.",
     },
     "measurements": {

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from edgefm.errors import BadMessage
 
-MAJOR, MINOR = 1, 4
+MAJOR, MINOR = 1, 5
 HEAD = struct.Struct("<BBH")
 CRC = struct.Struct("<I")
 FRAME_EXTRA = HEAD.size + CRC.size
@@ -59,6 +59,7 @@ class Command(IntEnum):
     SPACE = 18
     RESET = 19
     IMPORT = 20
+    TEST = 21
 
 
 FIRST_COMMAND = 16

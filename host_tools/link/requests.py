@@ -23,7 +23,7 @@ from host_tools.link.transport import Transport
 
 HELLO_PATIENCE = 3      # silences that a device may take to end what another client began
 BUSY_SECONDS = 120.0    # that a device may say it is busy, unless it runs or imports something
-UNENDING = (Command.RUN, Command.IMPORT)
+UNENDING = (Command.RUN, Command.IMPORT, Command.TEST)
 MOST_INFO = 4096        # bytes of a capability record
 FRAME_SECONDS = 0.25    # a frame should not block a slow line for longer
 

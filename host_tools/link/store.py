@@ -31,6 +31,7 @@ from host_tools.link.answers import (
 )
 from host_tools.link.capability import Info, compile_for
 from host_tools.link.frames import Command, Status
+from host_tools.link.memory_test import Found, Pass, perform
 from host_tools.link.session import MOST_READ, Progress, Session
 from host_tools.link.shared_memory import SharedMemory
 
@@ -129,6 +130,10 @@ class Store:
     def space(self) -> Space:
         """The space of the store."""
         return read_space(self._session.request(Command.SPACE), self._name)
+
+    def test_memory(self, order: Pass) -> Found:
+        """Let the device carry out a pass of a memory test; what the memory holds is lost."""
+        return perform(self._session, order)
 
     def put(self, name: str, data: bytes, *, replace: bool = False,
             progress: Progress = lambda done, total: None) -> None:

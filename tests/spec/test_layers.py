@@ -54,7 +54,7 @@ FIRMWARE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("link", "capability", "sha256", "profile", "store.h"),
     ("frames", "extents"),
     ("store",),
-    ("inference", "mlperf"),
+    ("inference", "mlperf", "proof"),
     ("bulk", "commands", "text"),
     ("agent",),
     ("main",),

@@ -70,7 +70,8 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "host_tools/cli/connect.py", "host_tools/cli/flash.py", "host_tools/cli/stop.py",
         "host_tools/cli/cp.py", "host_tools/cli/deploy.py", "host_tools/cli/device.py",
         "host_tools/cli/devs.py", "host_tools/cli/df.py", "host_tools/cli/info.py",
-        "host_tools/cli/ls.py", "host_tools/cli/profile.py", "host_tools/cli/reset.py",
+        "host_tools/cli/ls.py", "host_tools/cli/memory.py", "host_tools/cli/profile.py",
+        "host_tools/cli/reset.py",
         "host_tools/cli/rm.py", "host_tools/cli/sha256.py", "host_tools/cli/store.py"),
     "tests/host_tools/cli/test_line.py": ("host_tools/cli/version.py",),
     "tests/host_tools/cli/test_parsing.py": ("host_tools/cli/help.py",),
@@ -86,6 +87,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "host_tools/link/requests.py", "host_tools/link/runs.py", "host_tools/link/store.py"),
     "tests/edgefm/package/test_traffic.py": ("edgefm/package/counters.py",),
     "tests/firmware/test_import.py": ("host_tools/link/shared_memory.py",),
+    "tests/firmware/test_proof.py": ("host_tools/link/memory_test.py",),
     "tests/host_tools/measurement/test_energy.py": (
         "host_tools/measurement/align.py", "host_tools/measurement/runs.py"),
     "tests/host_tools/measurement/test_record.py": ("host_tools/measurement/about.py",),

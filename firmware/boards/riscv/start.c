@@ -5,12 +5,13 @@
 
 #include "riscv.h"
 
-extern uint8_t efm_bss_start[], efm_bss_end[];
+extern uint8_t efm_bss_start[], efm_bss_end[], efm_data_start[], efm_data_end[];
+extern const uint8_t efm_data_load[];
 
 int main(void);
 void efm_start(void);
 
-static __attribute__((aligned(4), noreturn)) void stop(void)
+static __attribute__((aligned(256), noreturn)) void stop(void)
 {
     for (;;) {
         __asm volatile("wfi");
@@ -20,6 +21,9 @@ static __attribute__((aligned(4), noreturn)) void stop(void)
 static __attribute__((used, noreturn)) void run(void)
 {
     __asm volatile("csrw mtvec, %0" : : "r"(stop));
+    if (&efm_data_load[0] != &efm_data_start[0]) { /* else an emulator has loaded it */
+        memcpy(efm_data_start, efm_data_load, (size_t)(efm_data_end - efm_data_start));
+    }
     memset(efm_bss_start, 0, (size_t)(efm_bss_end - efm_bss_start));
     (void)main();
     stop();

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "fault.h"
 #include "line.h"
 
 #ifndef EFM_BOARD_NAME
@@ -37,6 +38,7 @@ typedef struct sim {
     int pin; /* the file that is its marker pin */
     bool restart;
     uint8_t *flash, *external;
+    efm_fault fault;   /* of external memory */
     uint8_t *prepared; /* the last model's weights as the kernels read them fastest, or null */
     flight flight[FLIGHTS];
     efm_board board;
@@ -99,7 +101,7 @@ static int32_t begin(sim *s, bool reads, uint32_t address, uint8_t *at, uint32_t
 {
     uint32_t alignment = s->board.external_alignment;
     if (address > s->board.external_bytes || bytes > s->board.external_bytes - address || address % alignment != 0
-        || bytes % alignment != 0) {
+        || bytes % alignment != 0 || efm_fault_refuses(s->fault, bytes)) {
         return -1;
     }
     for (*ticket = 0; *ticket < FLIGHTS; ++*ticket) {
@@ -128,12 +130,12 @@ static int32_t finish(void *context, uint32_t ticket)
         return -1;
     }
     flight *one = &s->flight[ticket];
+    bool alone = true;
     one->busy = false;
-    if (one->reads) {
-        memcpy(one->at, s->external + one->address, one->bytes);
-    } else {
-        memcpy(s->external + one->address, one->at, one->bytes);
+    for (uint32_t i = 0; i < FLIGHTS; i++) {
+        alone = alone && !s->flight[i].busy;
     }
+    efm_fault_move(s->fault, one->reads, s->external, one->address, one->at, one->bytes, alone);
     return 0;
 }
 
@@ -208,7 +210,7 @@ static void reset(void *context)
 /* -- options -------------------------------------------------------------------------------------- */
 
 typedef struct options {
-    const char *name, *flash, *external, *serial, *tcp, *clock, *pin;
+    const char *name, *flash, *external, *serial, *tcp, *clock, *pin, *fault;
     bool pty;
     uint32_t fast_bytes, external_bytes, flash_bytes, erase_bytes, program_bytes, results_bytes, alignment, baud;
 } options;
@@ -229,6 +231,7 @@ static const struct option LONG[] = {{"name", required_argument, NULL, 'n'},
                                      {"results-bytes", required_argument, NULL, 'R'},
                                      {"clock", required_argument, NULL, 'c'},
                                      {"pin", required_argument, NULL, 'm'},
+                                     {"fault", required_argument, NULL, 'x'},
                                      {NULL, 0, NULL, 0}};
 
 static const char USAGE[] =
@@ -243,6 +246,7 @@ static const char USAGE[] =
     "  --flash-bytes N           with --erase-bytes N, --program-bytes N\n"
     "  --results-bytes N         for outputs\n"
     "  --clock real|line|stuck   the timer\n"
+    "  --fault KIND              of external memory, for tests (fault.h)\n"
     "  --pin FILE                the marker pin: when it toggled, u64 nanoseconds of the monotonic clock\n";
 
 static uint32_t number(const char *text)
@@ -303,6 +307,9 @@ static void set(options *o, int letter, char **argv)
         break;
     case 'c':
         o->clock = optarg;
+        break;
+    case 'x':
+        o->fault = optarg;
         break;
     case 'm':
         o->pin = optarg;
@@ -370,6 +377,10 @@ static void make_board(sim *s, const options *o)
         }
         s->board.mark = mark;
     }
+    if (!efm_fault_named(o->fault, &s->fault)) {
+        fprintf(stderr, "got --fault %s, expected a word of fault.h\n", o->fault);
+        exit(2);
+    }
     if (o->external_bytes != 0) {
         s->board.external = (efm_port){begin_read, begin_write, finish, s};
     }
@@ -381,6 +392,7 @@ int main(int argc, char **argv)
     static efm_agent agent;
     options o = {.name = EFM_BOARD_NAME,
                  .clock = "real",
+                 .fault = "none",
                  .fast_bytes = MIB,
                  .external_bytes = 16 * MIB,
                  .alignment = 1,

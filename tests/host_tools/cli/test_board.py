@@ -377,3 +377,32 @@ def test_a_board_is_listed_flashed_and_stopped_by_its_name(edgefm, fails, need):
     assert "no board of this checkout runs" in edgefm("stop")
     assert "board 'no-such' is not known; expected one of" in fails("flash", "no-such")
     assert "no board 'sim' of this checkout runs" in fails("stop", "sim")
+
+
+def test_memory_is_tested_and_its_bandwidth_told(start, edgefm):
+    start("--external-bytes", 1 << 18)
+    printed = edgefm("memory", "test")
+    assert "no two addresses alike" in printed and "4 writes and 4 reads under way" in printed
+    assert printed.count("  ok\n") > 20 and " per second, in transfers of 4,096 bytes" in printed
+    told = json.loads(edgefm("memory", "test", "--bytes", "64K", "--json"))
+    assert {one["bytes"] for one in told["passes"]} == {64 << 10, 8192}
+    assert not any(one["fault"] for one in told["passes"])
+
+
+def test_faulty_memory_ends_with_one_line(start, capfd):
+    start("--external-bytes", 1 << 18, "--fault", "stuck")
+    assert main(["memory", "test"]) == 2
+    printed, complaint = capfd.readouterr()
+    assert complaint.count("\n") == 1 and "0x3039: wrote ff, read f7" in complaint
+    assert "1 bytes differ" in printed
+    start("--external-bytes", 1 << 18, "--fault", "refuse", name="other")
+    assert main(["connect", "other", "memory", "test"]) == 2
+    assert "the port refused a transfer" in capfd.readouterr().err
+
+
+def test_memory_that_is_not_there_is_not_tested(start, fails):
+    start("--external-bytes", 0)
+    assert "no external memory" in fails("memory", "test")
+    start("--external-bytes", 4096, "--alignment", 4, name="other")
+    assert "got 3 bytes, expected at least 4" in fails("connect", "other", "memory", "test",
+                                                      "--bytes", "3")
