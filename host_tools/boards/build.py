@@ -56,7 +56,8 @@ class BoardRecipe:
     script: str = ""
     main: bool = True  # firmware/common/main.c is its main()
     defines: Mapping[str, Any] = field(default_factory=dict)
-    status: str = ""   # what was tried: "runs in the tests", "built, not run here"
+    status: str = ""   # what was tried, in words
+    tried: tuple[str, ...] = ()  # on what this firmware has run: "hardware", "emulator"
     flash: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by tool, best first
 
 

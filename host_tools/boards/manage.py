@@ -17,7 +17,7 @@ from edgefm.console.command import complete, run
 from edgefm.console.terminal import say
 from edgefm.errors import BadInput
 from host_tools.boards import build, running
-from host_tools.boards.flash import flash, missing
+from host_tools.boards.flash import STARTS, flash, missing
 from host_tools.boards.switches import only
 from host_tools.boards.tree import boards
 
@@ -52,8 +52,9 @@ def add_flash_options(parser: argparse.ArgumentParser) -> None:
 
 def list_boards() -> None:
     """Print every board with the programs that it lacks, what runs, and what is plugged in."""
-    for name in boards():
-        made = build.recipe(name)
+    found = [build.recipe(name) for name in boards()]
+    for made in found:
+        name = made.name
         say(f"{name:<17}{made.description}; {made.status}")
         compiler = build.missing(made)
         lacks = [] if compiler is None else [f"{made.compiler}: {compiler}"]
@@ -61,10 +62,21 @@ def list_boards() -> None:
                   if (line := missing(tool, options)) is not None]
         for line in lacks:
             say(f"{'':<17}lacks {line}")
+    _say_untried(found)
     for board in running.running():
         say(f"running: {board.board} at {board.url}, process {board.pid}")
     for port in list_ports.comports():
         say(f"plugged in: {port.device} ({port.description})")
+
+
+def _say_untried(found: Sequence[build.BoardRecipe]) -> None:
+    emulated = [made for made in found if made.tried == ("emulator",)]
+    for what, boards_of_it in (
+            ("hardware or an emulator", [made for made in found if not made.tried]),
+            ("hardware, but on an emulator", [made for made in emulated
+                                              if made.flash.keys() - STARTS.keys()])):
+        names = ", ".join(made.name for made in boards_of_it)
+        say(f"never run on {what}: {names or 'none'}")
 
 
 def flash_board(board: str, said: argparse.Namespace) -> None:

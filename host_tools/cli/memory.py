@@ -94,7 +94,7 @@ def _print(results: list[Result], info: Info) -> None:
 
 
 def _bandwidth(count: int, ticks: int, info: Info) -> str:
-    """Bytes per second, or where ticks are no time, ticks per byte."""
+    """Bytes per second, or ticks per byte where ticks do not measure time."""
     if info.ticks_per_second:
         return f"{size_text(round(count * info.ticks_per_second / ticks))} per second"
     return f"{ticks / count:.3g} {info.unit} per byte"

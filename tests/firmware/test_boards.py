@@ -14,6 +14,7 @@ from edgefm.package.read import read_needs
 from edgefm.planner import load_target
 from host_tools.boards import build, running
 from host_tools.boards.flash import flash
+from host_tools.boards.image import flash_image
 from host_tools.boards.launch import emulator_of
 from host_tools.boards.switches import only
 from host_tools.link.device import Device
@@ -128,6 +129,21 @@ def test_a_store_in_psram_outlives_a_reset_and_external_memory_is_another(start,
         assert device.get("kept.efm") == package
         device.remove("kept.efm")
     assert board.memory.bytes == 8 << 20 and board.memory.path.stat().st_size == 16 << 20
+
+
+MICROCONTROLLERS = {"pyboard": 0x08000000, "olimex-h405": 0x08000000, "microbit": 0,
+                    "nrf52840-dk": 0, "pico": 0x10000000, "pico2": 0x10000000,
+                    "esp32-c3": 0x42000000, "stm32h743-eval": 0x08000000}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("board", MICROCONTROLLERS)
+def test_firmware_for_each_microcontroller_is_an_image_for_its_flash(need, board):
+    """Below 128 KiB, behind which the store begins; the linker's limits are smaller where it has
+    to be."""
+    need(build.recipe(board).compiler)
+    address, image = flash_image(build.build(board).read_bytes())
+    assert address == MICROCONTROLLERS[board] and 30_000 < len(image) <= 128 << 10
 
 
 def flash_bytes(program):

@@ -77,6 +77,13 @@ def test_ssh_needs_to_know_where(program, install):
         flash("raspberry-pi", build.recipe("raspberry-pi").flash, program, tool="ssh")
 
 
+def test_esptool_writes_the_image_to_the_front_of_flash(program, install, tmp_path):
+    calls = install("esptool")
+    flash("c3", {"esptool": {"chip": "esp32c3"}}, program, to="/dev/ttyACM0")
+    assert called(calls) == [["esptool", "--chip", "esp32c3", "--port", "/dev/ttyACM0",
+                              "write_flash", "0", str(program.with_suffix(".bin"))]]
+
+
 def test_a_boot_drive_gets_a_uf2_file(program, install, tmp_path):
     calls = install("cp")
     flash("pico", {"uf2": {"family": 0xE48BFF59, "drive": "RP2350"}}, program, to=str(tmp_path))

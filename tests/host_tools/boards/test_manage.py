@@ -24,6 +24,18 @@ def test_every_board_is_listed_with_what_it_lacks(folder, monkeypatch, capsys):
     assert "lacks arm-none-eabi-gcc: sudo apt-get install gcc-arm-none-eabi" in printed
 
 
+def test_boards_that_were_never_run_are_named(folder, capsys):
+    assert manage.main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    told = {what: set(names.split(", ")) for line in lines
+            for what, _, names in [line.partition(": ")] if line.startswith("never run on ")}
+    nowhere = told["never run on hardware or an emulator"]
+    emulated = told["never run on hardware, but on an emulator"]
+    assert {"esp32-c3", "pico2"} <= nowhere and {"pico", "microbit", "raspberry-pi"} <= emulated
+    assert not {name for name in nowhere | emulated if name.startswith("qemu-")} | (
+        nowhere & emulated)
+
+
 def test_a_board_is_started_listed_and_stopped(folder, need, capsys):
     need("cc")
     assert manage.main(["flash", "--board", "sim"]) == 0
