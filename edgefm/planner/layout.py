@@ -38,11 +38,16 @@ class Layout:
     rows: tuple[int, ...]                      # per operator: rows it fires in all
     cuts: tuple[int, ...]                      # allowed positions, 0 and len(ops) included
     extents: Mapping[int, Extent] = field(default_factory=dict)  # per group
+    makers: Mapping[int, int] = field(default_factory=dict)  # per group: its first operator
+
+    def maker(self, group: int) -> int:
+        """The first operator that writes to the group's storage."""
+        return self.makers[group]
 
     def crossing(self, cut: int) -> tuple[int, ...]:
         """Streams made before the cut and read at or after it."""
         return tuple(s for s, made in enumerate(self.producer)
-                     if made < cut and any(reader >= cut for reader in self.readers[s]))
+                     if made < cut and self.readers[s][-1:] >= (cut,))
 
     def group_bytes(self, group: int) -> int:
         """Bytes of one row of the group's storage: its widest member."""
@@ -75,7 +80,7 @@ def analyze(program: Program) -> Layout:
     group = _groups(program)
     layout = Layout(program, group, tuple(producer), tuple(map(tuple, readers)), low,
                     high, tuple(_rows(program, op) for op in program.ops), (),
-                    _extents(program, group))
+                    _extents(program, group), _makers(group, producer))
     cuts = tuple(c for c in range(len(program.ops) + 1) if _may_cut(layout, c))
     return replace(layout, cuts=cuts)
 
@@ -131,6 +136,14 @@ def _extents(program: Program, group: tuple[int, ...]) -> dict[int, Extent]:
         members.setdefault(g, []).append(stream)
     return {g: Extent(max(s.height for s in own), max(s.row_bytes for s in own),
                       max(s.map_bytes for s in own)) for g, own in members.items()}
+
+
+def _makers(group: tuple[int, ...], producer: list[int]) -> dict[int, int]:
+    makers: dict[int, int] = {}
+    for g, made in zip(group, producer, strict=True):
+        if made >= 0:
+            makers[g] = min(makers.get(g, made), made)
+    return makers
 
 
 def _may_cut(layout: Layout, cut: int) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from itertools import combinations
 from types import MappingProxyType
 from weakref import WeakKeyDictionary
@@ -19,6 +20,7 @@ import numpy as np
 
 from edgefm.codecs.shift import Cap
 from edgefm.network.program import OpKind
+from edgefm.planner.bounds import Bounds
 from edgefm.planner.layout import Layout
 from edgefm.planner.stages import Stage, StageCost, evaluate
 from edgefm.planner.storage import Storage
@@ -29,7 +31,6 @@ EXTERNAL, POOL, NOWHERE = "external", "pool", "nowhere"
 STRIPS = (56, 28, 14, 10, 7, 5, 4, 3, 2, 1)
 _MOST_MAPS = 3   # with more new maps than this at a cut, not every combination is tried
 _MOST_STATES = 16
-_PATIENCE = 3    # how many operators a stage may grow beyond the budget before we stop growing it
 
 _PASSING = frozenset({OpKind.OUTPUT, OpKind.VIEW, OpKind.LUT, OpKind.RESHAPE, OpKind.CONCAT_ROWS,
                       OpKind.DEQUANTIZE, OpKind.SOFTMAX, OpKind.DETECTION})
@@ -64,6 +65,106 @@ class _Node:
     fast: frozenset[int] = field(default=frozenset())  # every group ever kept, on this path
 
 
+_State = tuple[frozenset[int], _Node]
+
+
+class _Arrivals:
+    """The states at a cut, cheapest first, of all stages that end there.
+
+    What is next is taken from a heap: stages by the least that they may cost, then by what they
+    cost, then the states that they lead to. A stage is simulated when its turn comes, so most never
+    are. A state that holds no fewer bytes than a cheaper one is dropped.
+    """
+
+    def __init__(self, search: Search, states: Mapping[int, Mapping[frozenset[int], _Node]],
+                 limit: float, place: str, slim: bool) -> None:
+        self.search = search
+        self.states = states
+        self.limit = limit
+        self.place = place
+        self.slim = slim
+        self.heap: list[tuple[Price, bool, int, Stage | _State, bool]] = []
+        self.best: dict[frozenset[int], Price] = {}
+        self.pushed = 0
+
+    def at(self, end: int, starts: Iterable[int]) -> dict[frozenset[int], _Node]:
+        """At most `_MOST_STATES` states at a cut, by what they hold."""
+        for start in starts:
+            if self.states[start] and not self._offer(start, end):
+                break
+        kept: dict[frozenset[int], _Node] = {}
+        least = float("inf")
+        while self.heap and least > 0 and len(kept) < _MOST_STATES:
+            *_, item, simulated = heappop(self.heap)
+            if isinstance(item, Stage):
+                self._open(item, simulated, least)
+            elif (size := self._held_bytes(item[0])) < least:
+                least = size
+                kept[item[0]] = item[1]
+        return kept
+
+    def _held_bytes(self, held: frozenset[int]) -> int:
+        return sum(self.search.layout.extents[g].map_bytes for g in held)
+
+    def _offer(self, start: int, end: int) -> bool:
+        """Put the stages into the heap that may fit; whether longer ones may, too."""
+        some = False
+        for stage in self.search.stages(start, end, self.slim):
+            bound = self.search.bounds.of(stage)
+            if bound.inner > self.limit:
+                break  # fewer strips only need more
+            some = True
+            self._push(stage, self._least_price(start, bound.weights), simulated=False)
+        return some
+
+    def _least_price(self, start: int, weights: int) -> Price:
+        """What the cheapest state at a stage's start and the stage's weights cost."""
+        price = min(node.price for node in self.states[start].values())
+        return self.search.sum_of(price, 0, weights, self.place)
+
+    def _push(self, item: Stage | _State, price: Price, simulated: bool) -> None:
+        """Where prices are equal, stages come first, then what was put in first."""
+        self.pushed += 1
+        heappush(self.heap, (price, not isinstance(item, Stage), self.pushed, item, simulated))
+
+    def _open(self, stage: Stage, simulated: bool, least: float) -> None:
+        """Simulate a stage, or look at the states that it leads to."""
+        cost = self.search.cost(stage)
+        if cost.inner_bytes() > self.limit:
+            return
+        if not simulated:
+            self._push(stage, self._least_price(stage.first, cost.weight_bytes), simulated=True)
+            return
+        search = self.search
+        after = search.live(stage.last)
+        new = after - search.live(stage.first)
+        for held, node in self.states[stage.first].items():
+            for chosen in subsets(search.layout, new):
+                fast = (held & after) | chosen
+                if self._held_bytes(fast) >= least:
+                    continue
+                price = search.price(node.price, cost, held, chosen, self.place)
+                if (fast not in self.best or price < self.best[fast]) and self._fits(
+                        stage, cost, held, chosen, after):
+                    self.best[fast] = price
+                    self._push((fast, _Node(price, stage, (stage.first, held), node.fast | chosen)),
+                               price, simulated=True)
+
+    def _fits(self, stage: Stage, cost: StageCost, held: frozenset[int], chosen: frozenset[int],
+              after: frozenset[int]) -> bool:
+        search = self.search
+        new = after - search.live(stage.first)
+        if not search.may_store(new - chosen, self.place):
+            return False
+        if self.place == EXTERNAL and not search.has_room_outside(stage, held | chosen):
+            return False
+        limit = search.room(stage, self.limit)
+        bytes_ = search.fast_bytes(cost, held, chosen, after)
+        if self.place == POOL and bytes_ <= limit:
+            bytes_ += search.pool_bytes(cost, held, chosen, after)
+        return bytes_ <= limit
+
+
 class Search:
     """The search over one layout; it caches simulated stages for other budgets and searches."""
 
@@ -80,6 +181,7 @@ class Search:
         self._live: dict[int, frozenset[int]] = {}
         self._outside: dict[tuple[int, int], tuple[int, list[tuple[int, int]]]] = {}
         self._excess: Mapping[Stage, int] = {}
+        self.bounds = Bounds(layout, target)
 
     def with_storage(self, storage: Storage) -> Search:
         """The same search for maps with another storage."""
@@ -109,26 +211,13 @@ class Search:
         """
         limit = float("inf") if budget is None else float(budget)
         self._excess = excess
-        last = len(self.layout.program.ops)
-        states: dict[int, dict[frozenset[int], _Node]] = {
-            0: {frozenset(): _Node((0.0, 0.0), None, None)}}
-        for start in self._positions():
-            if start in states and start < last:
-                states[start] = self._worth_keeping(states[start])
-                self._extend(states, start, limit, place, slim)
-        goal = states.get(last, {}).get(frozenset())
+        states = {0: {frozenset(): _Node((0.0, 0.0), None, None)}}
+        positions = self._positions()
+        for i, end in enumerate(positions[1:], 1):
+            starts = positions[i - 1::-1] if self.fixed is None else positions[i - 1:i]
+            states[end] = _Arrivals(self, states, limit, place, slim).at(end, starts)
+        goal = states[len(self.layout.program.ops)].get(frozenset())
         return None if goal is None else self._trace_back(states, goal, place == POOL)
-
-    def _worth_keeping(self, reached: dict[frozenset[int], _Node]) -> dict[frozenset[int], _Node]:
-        """States that no other state beats in both price and bytes held, at most `_MOST_STATES`."""
-        kept: dict[frozenset[int], _Node] = {}
-        least = float("inf")
-        for held, node in sorted(reached.items(), key=lambda item: item[1].price):
-            size = sum(self.layout.map_bytes(g) for g in held)
-            if size < least:
-                least = size
-                kept[held] = node
-        return dict(list(kept.items())[:_MOST_STATES])
 
     def _positions(self) -> list[int]:
         """Cuts worth trying: one just before a row-by-row copy is no better than one after it."""
@@ -137,24 +226,7 @@ class Search:
         ops = self.layout.program.ops
         return [c for c in self.layout.cuts if c == len(ops) or ops[c].kind not in _PASSING]
 
-    def _extend(self, states: dict[int, dict[frozenset[int], _Node]], start: int, limit: float,
-                place: str, slim: bool) -> None:
-        over = 0
-        ends = [c for c in self._positions() if c > start]
-        for end in ends if self.fixed is None else ends[:1]:
-            fitted = False
-            for stage in self._strip_choices(start, end, slim):
-                cost = self.cost(stage)
-                own = limit - self._excess.get(stage, 0)
-                if cost.inner_bytes() > limit:
-                    break  # fewer strips only need more
-                fitted = True
-                self._relax(states, stage, cost, own, place)
-            over = 0 if fitted else over + 1
-            if over >= _PATIENCE:
-                break
-
-    def _strip_choices(self, start: int, end: int, slim: bool) -> Iterator[Stage]:
+    def stages(self, start: int, end: int, slim: bool) -> Iterator[Stage]:
         """From row by row to everything at once."""
         tallest = max(self.layout.rows[start:end])
         yield Stage(start, end, tallest)
@@ -165,28 +237,11 @@ class Search:
             if strips <= shortest and strips < tallest:
                 yield Stage(start, end, strips)
 
-    def _relax(self, states: dict[int, dict[frozenset[int], _Node]], stage: Stage, cost: StageCost,
-               limit: float, place: str) -> None:
-        after = self.live(stage.last)
-        new = after - self.live(stage.first)
-        reached = states.setdefault(stage.last, {})
-        for held, node in states[stage.first].items():
-            for chosen in _subsets(self.layout, new):
-                if not self._may_store(new - chosen, place):
-                    continue
-                fast = (held & after) | chosen
-                if place == EXTERNAL and not self._has_room_outside(stage, held | chosen):
-                    continue
-                price = self._price(node.price, cost, held, chosen, place)
-                if fast in reached and reached[fast].price <= price:
-                    continue
-                bytes_ = self._fast_bytes(cost, held, chosen, after)
-                if place == POOL and bytes_ <= limit:
-                    bytes_ += self._pool_bytes(cost, held, chosen, after)
-                if bytes_ <= limit:
-                    reached[fast] = _Node(price, stage, (stage.first, held), node.fast | chosen)
+    def room(self, stage: Stage, limit: float) -> float:
+        """What a stage may take of the limit."""
+        return limit - self._excess.get(stage, 0)
 
-    def _has_room_outside(self, stage: Stage, kept: frozenset[int]) -> bool:
+    def has_room_outside(self, stage: Stage, kept: frozenset[int]) -> bool:
         """True when the maps that are outside during a stage fit there, stacked perfectly."""
         ends = stage.first, stage.last
         if ends not in self._outside:
@@ -199,19 +254,23 @@ class Search:
         room = self.target.external_bytes
         return most <= room or sum(size for g, size in sizes if g not in kept) <= room
 
-    def _price(self, so_far: Price, cost: StageCost, held: frozenset[int],
+    def price(self, so_far: Price, cost: StageCost, held: frozenset[int],
                chosen: frozenset[int], place: str) -> Price:
         streams = self.layout.program.streams
         group = self.layout.group
         moved = sum(self.storage.raw_bytes(s, streams[s], self.target)
                     for names, kept in ((cost.boundary.loads, held), (cost.boundary.stores, chosen))
                     for s in names if group[s] not in kept)
+        return self.sum_of(so_far, moved, cost.weight_bytes, place)
+
+    def sum_of(self, so_far: Price, moved: int, weights: int, place: str) -> Price:
+        """A price with that of bytes of maps and weights added."""
         if self.objective == "maps" or place == POOL:
-            return so_far[0] + moved, so_far[1] + cost.weight_bytes
-        paid = moved * self.target.external_cost + cost.weight_bytes * self.target.weight_cost
+            return so_far[0] + moved, so_far[1] + weights
+        paid = moved * self.target.external_cost + weights * self.target.weight_cost
         return so_far[0] + paid, so_far[1] + moved
 
-    def _fast_bytes(self, cost: StageCost, held: frozenset[int], chosen: frozenset[int],
+    def fast_bytes(self, cost: StageCost, held: frozenset[int], chosen: frozenset[int],
                     after: frozenset[int]) -> float:
         total = cost.inner_bytes()
         moving = np.zeros(1)
@@ -224,7 +283,7 @@ class Search:
                      if g in cost.live and g not in held and g not in chosen)
         return total + float(moving.max())
 
-    def _may_store(self, groups: frozenset[int], place: str) -> bool:
+    def may_store(self, groups: frozenset[int], place: str) -> bool:
         return not groups or place == EXTERNAL or (
             place == POOL and all(self._widest(g)[1] is not None for g in groups))
 
@@ -235,7 +294,7 @@ class Search:
                      key=lambda s: streams[s].map_bytes)
         return widest, self.storage.cap_of(widest)
 
-    def _pool_bytes(self, cost: StageCost, held: frozenset[int], chosen: frozenset[int],
+    def pool_bytes(self, cost: StageCost, held: frozenset[int], chosen: frozenset[int],
                     after: frozenset[int]) -> float:
         """The pool at the stage's worst moment, and the cursors of its maps."""
         streams, moving, total = self.layout.program.streams, np.zeros(1), 0.0
@@ -265,7 +324,7 @@ class Search:
         return Choice(tuple(reversed(stages)), goal.fast, goal.price, pooled)
 
 
-def _subsets(layout: Layout, groups: frozenset[int]) -> Iterator[frozenset[int]]:
+def subsets(layout: Layout, groups: frozenset[int]) -> Iterator[frozenset[int]]:
     """Which of the new maps go to fast memory: all combinations, or the smallest k when many."""
     ordered = sorted(groups, key=lambda g: layout.map_bytes(g))
     if len(ordered) <= _MOST_MAPS:

@@ -63,28 +63,35 @@ def boundary_of(layout: Layout, first: int, last: int) -> Boundary:
         op = layout.program.ops[i]
         loads.update((s, None) for s in op.inputs if layout.producer[s] < first)
         stores.update((s, None) for s in op.outputs
-                      if any(reader >= last for reader in layout.readers[s]))
+                      if layout.readers[s][-1:] >= (last,))
     return Boundary(tuple(loads), tuple(stores))
 
 
 def stage_tasks(layout: Layout, stage: Stage, loads: Sequence[int], stores: Sequence[int],
                 target: Target) -> list[Task]:
     """The stage's tasks: loads, stores, then the operators (the last one drives)."""
-    streams = layout.program.streams
-    heights = [s.height for s in streams]
-
-    def limit(rows: int, stream: int) -> int:
-        return max(1, -(-rows // stage.strips), _GRAIN // streams[stream].row_bytes)
-
-    tasks = [Task((), (s,), (), (), heights[s], limit(heights[s], s)) for s in loads]
+    heights = [s.height for s in layout.program.streams]
+    tasks = [Task((), (s,), (), (), heights[s], _strip(layout, heights[s], s, stage.strips))
+             for s in loads]
     tasks += [Task((s,), (), (range(heights[s]),), (range(heights[s]),), heights[s], heights[s],
                    hold=target.buffers - 1) for s in stores]
     for i in range(stage.first, stage.last):
         op = layout.program.ops[i]
         tasks.append(Task(op.inputs, op.outputs, layout.low[i], layout.high[i], layout.rows[i],
-                          limit(layout.rows[i], (op.inputs if op.accumulates else
-                                                 (*op.outputs, *op.inputs))[0]), op.accumulates))
+                          strip_rows(layout, i, stage.strips), op.accumulates))
     return tasks
+
+
+def strip_rows(layout: Layout, index: int, strips: int) -> int:
+    """Rows that an operator fires at once, at most; 0 strips: row by row."""
+    op = layout.program.ops[index]
+    stream = (op.inputs if op.accumulates else (*op.outputs, *op.inputs))[0]
+    return _strip(layout, layout.rows[index], stream, strips)
+
+
+def _strip(layout: Layout, rows: int, stream: int, strips: int) -> int:
+    strip = -(-rows // strips) if strips else 1
+    return max(1, strip, _GRAIN // layout.program.streams[stream].row_bytes)
 
 
 def run_stage(layout: Layout, tasks: Sequence[Task], ready: Sequence[int], kept: Sequence[int],
