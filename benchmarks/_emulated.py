@@ -39,6 +39,7 @@ CACHE = HERE.parent / "build" / "benchmarks"
 COUNTED = ("external_read_bytes", "external_write_bytes", "weight_read_bytes", "input_read_bytes",
            "output_write_bytes")
 PATTERN = b"\xa5"
+MARK = re.compile(r"^([0-9a-f]+) <mark_stage>:$", re.MULTILINE)
 CALL = re.compile(r"^\s*([0-9a-f]+):.*\b(?:bl|jal)\b.*<efm_run>$", re.MULTILINE)
 
 
@@ -126,6 +127,19 @@ def run_on(board: Running, compiled: Compiled) -> Outcome:
             end=end, counts=device.info.unit == "instructions")
 
 
+def profile_on(board: Running, compiled: Compiled) -> list[int]:
+    """Instructions up to each stage, up to the end of the last one, and of the whole run."""
+    stream, _, _ = _here(compiled)
+    with Device(open_transport(board.url), memory=board.memory) as device:
+        device.put("net", compiled.package)
+        device.put("input", stream)
+        found = device.profile("net", None, stored="input")
+        device.remove("net")
+        device.remove("input")
+    start = found.begin.ticks
+    return [*(stage.ticks - start for stage in found.stages), found.end.ticks]
+
+
 def _here(compiled: Compiled) -> tuple[bytes, bytes, Any]:
     """The input as it is pulled, and outputs and counters of this machine's run of it."""
     inputs, package = random_inputs(compiled.graph, 0), compiled.package
@@ -154,11 +168,12 @@ def _is_filled(board: Running) -> bool:
 
 
 def plugin_words(program: Path, compiler: str, result: Path,
-                 region: tuple[int, int] | None = None) -> list[str]:
+                 region: tuple[int, int] | None = None, marks: bool = False) -> list[str]:
     """What QEMU is told to count the program's calls of efm_run, and reads in a region (addresses).
 
-    `result` then holds the last call's "instructions bytes". Raises BadInput where the program has
-    not one such call.
+    `result` then holds the last call's "instructions bytes", and with `marks` a line for each call
+    of mark_stage: the instructions before it. Raises BadInput where the program has not one call
+    of efm_run.
     """
     objdump = f"{compiler.removesuffix('-gcc')}-objdump"
     listing = subprocess.run([objdump, "-d", str(program)], capture_output=True, text=True,
@@ -167,6 +182,8 @@ def plugin_words(program: Path, compiler: str, result: Path,
     if len(calls) != 1:
         raise BadInput(f"{program}: got {len(calls)} calls of efm_run, expected 1")
     where = f",from={region[0]:#x},to={region[1]:#x}" if region else ""
+    mark = MARK.search(listing) if marks else None
+    where += f",mark=0x{mark[1]}" if mark else ""
     return ["-plugin", f"{_plugin()},call=0x{calls[0]},out={result}{where}"]
 
 
@@ -215,17 +232,30 @@ def linux_program(board: str) -> Path:
 def run_linux(program: Path, compiler: str, emulator: Sequence[str], compiled: Compiled) -> int:
     """Instructions of an inference under qemu-user. Raises BadInput where outputs or counters are
     not this machine's, or where QEMU does not take the plugin."""
+    return _counts(program, compiler, emulator, compiled, marks=False)[0]
+
+
+def profile_linux(program: Path, compiler: str, emulator: Sequence[str], compiled: Compiled
+                  ) -> list[int]:
+    """As profile_on, under qemu-user."""
+    whole, *marks = _counts(program, compiler, emulator, compiled, marks=True)
+    return [*marks, whole]
+
+
+def _counts(program: Path, compiler: str, emulator: Sequence[str], compiled: Compiled, marks: bool
+            ) -> list[int]:
+    """Instructions of an inference, and with `marks` those before each stage and the end."""
     stream, outputs, counters = _here(compiled)
     with tempfile.TemporaryDirectory() as folder:
         names = [Path(folder) / name for name in ("package", "input", "count")]
         names[0].write_bytes(compiled.package)
         names[1].write_bytes(stream)
-        words = [*emulator, *plugin_words(program, compiler, names[2]), str(program)]
-        done = subprocess.run([*words, str(names[0]), str(names[1])], capture_output=True,
-                              check=False)
+        words = [*emulator, *plugin_words(program, compiler, names[2], marks=marks), str(program),
+                 str(names[0]), str(names[1]), *(["marks"] if marks else [])]
+        done = subprocess.run(words, capture_output=True, check=False)
         moved = counters.external_read_bytes + counters.external_write_bytes
         expected = (outputs, f"{moved} {counters.weight_read_bytes}\n".encode())
         if (done.stdout, done.stderr) != expected:
             raise BadInput(f"{' '.join(emulator)}: other outputs or counters than here, or no "
                            f"plugin: {done.stderr.decode(errors='replace').strip()[:200]}")
-        return int(names[2].read_text(encoding="utf-8").split()[0])
+        return [int(line.split()[0]) for line in names[2].read_text("utf-8").splitlines()]

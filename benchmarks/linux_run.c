@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A Linux program that runs a package once, as a host does that has prepared it:
  *
- *     linux_run PACKAGE INPUT
+ *     linux_run PACKAGE INPUT [marks]
  *
  * INPUT has the rows of all inputs in the order in which they are pulled; the rows of the outputs go to standard output
- * as they come, then the counters in text to standard error. Ends with the negative status of what failed. */
+ * as they come, then the counters in text to standard error. With a third word `mark_stage` is called before each stage
+ * and at the end, for count_plugin.c to see. Ends with the negative status of what failed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,9 +87,16 @@ static int32_t on_wait(void *port, uint32_t ticket)
     return 0;
 }
 
+/* One instruction, which returns. */
+void mark_stage(void *context, uint32_t stage);
+__attribute__((noinline)) void mark_stage(void *context, uint32_t stage)
+{
+    (void)context, (void)stage;
+}
+
 int main(int count, char **paths)
 {
-    if (count != 3) {
+    if (count != 3 && count != 4) {
         return 1;
     }
     file package = read_file(paths[1]), input = read_file(paths[2]);
@@ -107,6 +115,9 @@ int main(int count, char **paths)
     state.external = room(efm_model_external_bytes(&model) + 1);
     efm_host host = {
         .context = &state, .input = on_input, .output = on_output, .port = {on_read, on_write, on_wait, &state}};
+    if (count == 4) {
+        host.event = mark_stage;
+    }
     status = efm_run(&model, &host, room(arena_bytes), arena_bytes, &counters);
     fwrite(state.output, 1, state.written, stdout);
     fprintf(stderr, "%lu %lu\n", (unsigned long)(counters.external_read_bytes + counters.external_write_bytes),

@@ -32,10 +32,10 @@ class CompileKeywords(TypedDict, total=False):
     budgets. `preprocess`: raw, tf, torchvision, caffe or "mean=…,std=…,order=…" (pixel units).
     `geometry`: crop, stretch or letterbox. `codec`: for maps in external memory: raw, lossless or
     an id. `weight_codec`: for weights: raw, auto, huffman or packed. `package`: the most bytes of
-    the package. `objective`: cost or maps. `cut`: auto, ops, blocks, or names of tensors. `budget`,
-    `quality`, `temporal`: what may be lost. `tables`: an .npz of trained codecs. `names`: the
-    classes, as a list or a file with one per line. `input_shape`: the shape of an ONNX input whose
-    sizes the file leaves open, in the file's order.
+    the package. `objective`: cost, maps, bytes, time or energy. `cut`: auto, ops, blocks, or names
+    of tensors. `budget`, `quality`, `temporal`: what may be lost. `tables`: an .npz of trained
+    codecs. `names`: the classes, as a list or a file with one per line. `input_shape`: the shape of
+    an ONNX input whose sizes the file leaves open, in the file's order.
     """
 
     fast: int | str | None

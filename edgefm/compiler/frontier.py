@@ -30,11 +30,12 @@ def frontier_around(compiled: Compiled, options: CompileOptions,
 def compile_frontier(path: Path, options: CompileOptions,
                      tick: Callable[[int, int], None] = lambda done, total: None
                      ) -> tuple[str, tuple[BudgetPlan, ...]]:
-    """The network's name and the points of its frontier, for the options' target and objective.
+    """The network's name and the points of its frontier, for the options' target and objective; the
+    options' fast memory, if any, is one of them.
 
     Raises BadInput for options that fix or code what a frontier leaves open.
     """
-    fixed = {"--fast": options.fast is not None, "--cut": options.cut != "auto",
+    fixed = {"--cut": options.cut != "auto",
              "--codec": options.codec not in (None, "raw"), "--tables": options.tables is not None,
              "a budget for loss or bytes": options.budget is not None}
     for name, given in fixed.items():
@@ -45,4 +46,4 @@ def compile_frontier(path: Path, options: CompileOptions,
     with naming(path, model.graph.name):
         job = job_for(model, replace(options, codec=None), lambda: None)
         return model.graph.name, frontier(job.layout(job.graph), job.target, options.objective,
-                                          tick)
+                                          tick, options.fast)

@@ -26,7 +26,7 @@ def drawing(network: str, points: Sequence[Mapping[str, int]]) -> Markup:
     for i, point in enumerate(points):
         left, middle = LEFT + wide * (i + 0.12), round(LEFT + wide * (i + 0.5), 1)
         hint = (f"{size(point['budget'])} of fast memory: {number(point['map_bytes'])} B of maps, "
-                f"{number(point['weight_read_bytes'])} B of weights")
+                f"{number(point['weight_read_bytes'])} B of weights{_counted(point)}")
         weights, all_of_it = y(point["weight_read_bytes"]), y(point["moved_bytes"])
         parts = (("weights", weights, y(0)), ("maps", all_of_it, weights))
         drawn += [tag("rect", tag("title", hint), x=round(left, 1), y=top,
@@ -36,9 +36,19 @@ def drawing(network: str, points: Sequence[Mapping[str, int]]) -> Markup:
                       text_anchor="middle"),
                   tag("text", _kib(point["budget"]), x=middle, y=HEIGHT - BOTTOM + 17,
                       text_anchor="middle", class_="soft")]
+        if point.get("here"):
+            drawn.append(tag("text", "you are here", x=middle, y=all_of_it - 19,
+                             text_anchor="middle"))
     drawn.append(tag("text", "fast memory, KiB", x=(LEFT + WIDTH) / 2, y=HEIGHT - 12,
                      text_anchor="middle", class_="soft"))
     return picture(f"Bytes that {network} moves per inference, by fast memory", HEIGHT, drawn)
+
+
+def _counted(point: Mapping[str, int]) -> str:
+    """Instructions, where they are predicted."""
+    if "instructions" not in point:
+        return ""
+    return f", {point['instructions'] / 1e6:.1f} million instructions"
 
 
 def _key(network: str) -> list[Markup]:

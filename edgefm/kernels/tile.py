@@ -98,3 +98,19 @@ class Requantization:
         signed = np.minimum(scaled, 1 << 24) * np.where(negative, -1, 1)
         results: Array = np.clip(signed + self.zero_point, *self.clamps)
         return results
+
+
+def clamps(tile: bytes) -> bool:
+    """Whether a tile's bounds are narrower than int8."""
+    return HEAD.unpack_from(tile)[:2] != (-128, 127)
+
+
+def weight_zero(tile: bytes) -> int:
+    """The zero point of a tile's weights."""
+    return int(HEAD.unpack_from(tile)[2])
+
+
+def weights_of(tile: bytes, out: int, depth: int) -> Array:
+    """The weights of a CONV tile of packing ROWS, int8 [out, depth]."""
+    return np.frombuffer(tile, np.int8, out * depth, HEAD.size + CHANNEL.itemsize * out).reshape(
+        out, depth)

@@ -15,9 +15,11 @@ from dataclasses import replace
 from edgefm.console.names import MOST_IN_A_SENTENCE, short
 from edgefm.errors import BadInput, Infeasible
 from edgefm.planner.build import build_plan
+from edgefm.planner.instructions import predicted
 from edgefm.planner.layout import Layout, analyze
 from edgefm.planner.model import Plan
-from edgefm.planner.search import OBJECTIVES, block_cuts, named_cuts
+from edgefm.planner.objective import OBJECTIVES, paying, prices_of
+from edgefm.planner.search import block_cuts, named_cuts
 from edgefm.planner.smallest import roomier, setting_operator, slim_within, smallest
 from edgefm.planner.storage import Storage
 from edgefm.planner.target import Target, is_built_in, load_target
@@ -43,8 +45,9 @@ def make_plan(layout: Layout, target: Target, objective: str = "cost", cut: str 
     auto store every map at the cuts. Raises Infeasible with the smallest budget that works and the
     operator that sets it, BadInput for an unknown objective or cut.
     """
-    if objective not in OBJECTIVES:
-        raise BadInput(f"objective {objective!r}: expected one of {', '.join(OBJECTIVES)}")
+    prices = prices_of(objective, target)
+    if storage is not None:
+        storage = paying(layout, storage, prices)
     if cut != "auto":
         return _fixed_plan(layout, target, objective, cut, storage)
     case = case_for(layout, target, objective, storage)
@@ -132,10 +135,13 @@ def _codes_that_fit(case: Case, raw: Solution) -> Case:
 
 def _expected(plan: Plan, case: Case) -> tuple[float, float]:
     """The expected cost of a plan, priced as in the search, but coded maps count only a share."""
-    target, moved = case.target, plan.expected_map_bytes(case.storage.share)
-    if plan.objective == "maps":
+    prices, moved = case.search.prices, plan.expected_map_bytes(case.storage.share)
+    if prices.maps_first:
         return moved, plan.weight_read_bytes
-    return moved * target.external_cost + plan.weight_read_bytes * target.weight_cost, moved
+    paid = moved * prices.maps + plan.weight_read_bytes * prices.weights
+    if prices.figures is not None:
+        paid += prices.instruction * sum(predicted(case.layout.program, plan, prices.figures))
+    return paid, moved
 
 
 def _fixed_plan(layout: Layout, target: Target, objective: str, cut: str,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgefm.planner.arena import round_up
+from edgefm.planner.instructions import StageInstructions
 from edgefm.planner.layout import Layout
 from edgefm.planner.stages import Stage, strip_rows
 from edgefm.planner.target import Target
@@ -19,17 +20,21 @@ from edgefm.planner.weight_tiles import firing_bytes, working_bytes
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Bytes: of inner rings and scratch at least, and of weights that are read at least."""
+    """Bytes: of inner rings and scratch at least, and of weights that are read at least. About how
+    many instructions, where they are counted."""
 
     inner: int
     weights: int
+    instructions: float
 
 
 class Bounds:
     """Bounds of a layout's stages, found from each stage's last operator backwards."""
 
-    def __init__(self, layout: Layout, target: Target) -> None:
+    def __init__(self, layout: Layout, target: Target,
+                 instructions: StageInstructions | None = None) -> None:
         self.layout = layout
+        self.instructions = instructions
         self.target = target
         self._walks: dict[tuple[int, int], _Walk] = {}
         self._spans = [[max((b - a + 1 for a, b in zip(low, high, strict=True)), default=0)
@@ -64,6 +69,7 @@ class _Walk:
         self._rows: dict[int, int] = {}    # per group: rows that are live together
         self._wanted: dict[int, int] = {}  # per stream: rows that its first reader asks for
         self._rings = self._passing = self._states = self._weights = 0
+        self._instructions = 0.0
 
     def add(self) -> None:
         """Take the operator in front."""
@@ -83,7 +89,10 @@ class _Walk:
             self._note(layout.group[s], 1 if op.accumulates else fires)
         self._take_memory()
         self._weights += -(-layout.rows[self.first] // limit) * firing_bytes(op)
-        self.bounds.append(Bound(self._passing + self._states + self._rings, self._weights))
+        if self.owner.instructions is not None:
+            self._instructions += self.owner.instructions.of_strips(self.first, limit)
+        self.bounds.append(Bound(self._passing + self._states + self._rings, self._weights,
+                                 self._instructions))
 
     def _asked(self, limit: int) -> int | None:
         """Rows of the first firing, None where others decide."""

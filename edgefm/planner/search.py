@@ -21,12 +21,13 @@ import numpy as np
 from edgefm.codecs.shift import Cap
 from edgefm.network.program import OpKind
 from edgefm.planner.bounds import Bounds
+from edgefm.planner.instructions import StageInstructions
 from edgefm.planner.layout import Layout
+from edgefm.planner.objective import prices_of
 from edgefm.planner.stages import Stage, StageCost, evaluate
 from edgefm.planner.storage import Storage
 from edgefm.planner.target import Target
 
-OBJECTIVES = ("cost", "maps")
 EXTERNAL, POOL, NOWHERE = "external", "pool", "nowhere"
 STRIPS = (56, 28, 14, 10, 7, 5, 4, 3, 2, 1)
 _MOST_MAPS = 3   # with more new maps than this at a cut, not every combination is tried
@@ -114,13 +115,14 @@ class _Arrivals:
             if bound.inner > self.limit:
                 break  # fewer strips only need more
             some = True
-            self._push(stage, self._least_price(start, bound.weights), simulated=False)
+            self._push(stage, self._least_price(start, bound.weights, bound.instructions),
+                       simulated=False)
         return some
 
-    def _least_price(self, start: int, weights: int) -> Price:
-        """What the cheapest state at a stage's start and the stage's weights cost."""
-        price = min(node.price for node in self.states[start].values())
-        return self.search.sum_of(price, 0, weights, self.place)
+    def _least_price(self, start: int, weights: int, instructions: float) -> Price:
+        """What the cheapest state at a stage's start and the stage's operators cost."""
+        price = next(iter(self.states[start].values())).price
+        return self.search.sum_of(price, 0, weights, instructions, self.place)
 
     def _push(self, item: Stage | _State, price: Price, simulated: bool) -> None:
         """Where prices are equal, stages come first, then what was put in first."""
@@ -133,7 +135,8 @@ class _Arrivals:
         if cost.inner_bytes() > self.limit:
             return
         if not simulated:
-            self._push(stage, self._least_price(stage.first, cost.weight_bytes), simulated=True)
+            self._push(stage, self._least_price(stage.first, cost.weight_bytes,
+                                                self.search.computing(cost)), simulated=True)
             return
         search = self.search
         after = search.live(stage.last)
@@ -181,7 +184,10 @@ class Search:
         self._live: dict[int, frozenset[int]] = {}
         self._outside: dict[tuple[int, int], tuple[int, list[tuple[int, int]]]] = {}
         self._excess: Mapping[Stage, int] = {}
-        self.bounds = Bounds(layout, target)
+        self.prices = prices_of(objective, target)
+        figures = self.prices.figures
+        self.instructions = None if figures is None else StageInstructions(layout, figures)
+        self.bounds = Bounds(layout, target, self.instructions)
 
     def with_storage(self, storage: Storage) -> Search:
         """The same search for maps with another storage."""
@@ -211,7 +217,8 @@ class Search:
         """
         limit = float("inf") if budget is None else float(budget)
         self._excess = excess
-        states = {0: {frozenset(): _Node((0.0, 0.0), None, None)}}
+        states: dict[int, dict[frozenset[int], _Node]] = {
+            0: {frozenset(): _Node((0.0, 0.0), None, None)}}
         positions = self._positions()
         for i, end in enumerate(positions[1:], 1):
             starts = positions[i - 1::-1] if self.fixed is None else positions[i - 1:i]
@@ -261,13 +268,26 @@ class Search:
         moved = sum(self.storage.raw_bytes(s, streams[s], self.target)
                     for names, kept in ((cost.boundary.loads, held), (cost.boundary.stores, chosen))
                     for s in names if group[s] not in kept)
-        return self.sum_of(so_far, moved, cost.weight_bytes, place)
+        instructions = self.computing(cost)
+        moves = ((OpKind.LOAD, cost.boundary.loads, held),
+                 (OpKind.STORE, cost.boundary.stores, chosen))
+        if self.instructions is not None:
+            instructions += sum(self.instructions.of_move(kind, s) for kind, names, kept in moves
+                                for s in names if group[s] not in kept)
+        return self.sum_of(so_far, moved, cost.weight_bytes, instructions, place)
 
-    def sum_of(self, so_far: Price, moved: int, weights: int, place: str) -> Price:
-        """A price with that of bytes of maps and weights added."""
-        if self.objective == "maps" or place == POOL:
+    def computing(self, cost: StageCost) -> float:
+        """Instructions of a stage's operators, 0 where they are not counted."""
+        return 0.0 if self.instructions is None else self.instructions.of_firings(cost.fired)
+
+    def sum_of(self, so_far: Price, moved: int, weights: int, instructions: float, place: str
+               ) -> Price:
+        """A price with that of bytes of maps, of weights and of instructions added."""
+        prices = self.prices
+        if prices.maps_first or place == POOL:
             return so_far[0] + moved, so_far[1] + weights
-        paid = moved * self.target.external_cost + weights * self.target.weight_cost
+        paid = (moved * prices.maps + weights * prices.weights
+                + instructions * prices.instruction)
         return so_far[0] + paid, so_far[1] + moved
 
     def fast_bytes(self, cost: StageCost, held: frozenset[int], chosen: frozenset[int],

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -40,7 +41,8 @@ class StageCost:
     """One simulated stage, with every boundary map assumed external.
 
     `rings` are bytes per storage group. `live` gives, for each group that crosses the stage's ends,
-    the bytes it would occupy at each firing if it were a map in fast memory instead.
+    the bytes it would occupy at each firing if it were a map in fast memory instead. `fired` says
+    how often an operator fires so many rows.
     """
 
     stage: Stage
@@ -49,6 +51,7 @@ class StageCost:
     live: Mapping[int, Rows]
     scratch: int
     weight_bytes: int
+    fired: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
     def inner_bytes(self) -> int:
         """Fast memory for scratch and inner rings, whatever the places of boundary maps."""
@@ -126,7 +129,10 @@ def evaluate(layout: Layout, stage: Stage, target: Target) -> StageCost:
     ops = layout.program.ops[stage.first:stage.last]
     fired = np.bincount([t for t, _ in trace.firings], minlength=len(tasks))[-len(ops):]
     weights = sum(int(n) * firing_bytes(op) for n, op in zip(fired, ops, strict=True))
-    return StageCost(stage, boundary, rings, live, scratch_bytes(layout.program, ops), weights)
+    before = len(tasks) - len(ops)
+    counted = Counter((stage.first + t - before, n) for t, n in trace.firings if t >= before)
+    return StageCost(stage, boundary, rings, live, scratch_bytes(layout.program, ops), weights,
+                     counted)
 
 
 def scratch_bytes(program: Program, ops: Sequence[Op]) -> int:

@@ -12,6 +12,7 @@ from edgefm.errors import BadInput
 from edgefm.files.read import read_toml
 from edgefm.kernels.sets import KERNEL_SETS
 from edgefm.planner.arena import MAX_ALIGNMENT, MAX_BYTES, MAX_PAGE, MIN_PAGE
+from edgefm.planner.figures import PROCESSORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,10 @@ class Target:
     transfers a cursor keeps in flight: 1 waits for each, 2 overlap with computing. `page` is the
     size of the page pool's pages. `kernels` names the processor's kernel set, which decides
     the layout of weights and the scratch of a firing.
+
+    `processor` names the figures that instructions are predicted by (default: those of the kernel
+    set). `clock` is in Hz, rates are in bytes per second (0: no time of their own), energies in
+    picojoules per instruction or byte, `instruction_cost` is in the unit of the costs.
     """
 
     name: str = "generic"
@@ -35,6 +40,20 @@ class Target:
     burst: int = 0
     buffers: int = 1
     kernels: str = "portable"
+    processor: str = ""
+    clock: int = 0
+    instructions_per_cycle: float = 1.0
+    external_rate: int = 0
+    weight_rate: int = 0
+    instruction_cost: float = 0.0
+    instruction_energy: float = 0.0
+    external_energy: float = 0.0
+    weight_energy: float = 0.0
+
+    @property
+    def counted_as(self) -> str:
+        """The processor whose measured instructions this one's are predicted by, or nothing."""
+        return self.processor or _COUNTED_AS.get(self.kernels, "")
 
     def with_budget(self, fast: int | None, external: int | None) -> Target:
         """The same board with other memory sizes, where they are given."""
@@ -46,6 +65,8 @@ class Target:
         return -(-count // self.alignment) * self.alignment
 
 
+_COUNTED_AS = {"dsp": "cortex-m4", "mve": "cortex-m55"}
+
 BUILT_IN = {
     "generic": Target(),
     # Quad-SPI PSRAM on a Cortex-M: chip-select time limits a burst, DMA overlaps with computing,
@@ -53,11 +74,14 @@ BUILT_IN = {
     "qspi-psram": Target(name="qspi-psram", alignment=4, page=1024, burst=256, buffers=2),
     "cortex-m4": Target(name="cortex-m4", alignment=4, kernels="dsp"),    # M7 and M33, too
     "cortex-m55": Target(name="cortex-m55", alignment=4, kernels="mve"),  # and M85
+    **{name: Target(name=name, processor=name) for name in (
+        "cortex-m0plus", "rv32imac", "aarch64", "aarch64-sdot", "armv7")},
 }
 
-_TEXTS = ("name", "kernels")
+_TEXTS = ("name", "kernels", "processor")
 _POSITIVE = ("alignment", "page", "buffers")
-_LEAST = {"page": MIN_PAGE}
+_REAL = ("_cost", "_energy", "_per_cycle")
+_LEAST = {"page": MIN_PAGE, "instructions_per_cycle": 0.01}
 _MOST = {"alignment": MAX_ALIGNMENT, "buffers": 2, "page": MAX_PAGE}
 
 
@@ -102,8 +126,10 @@ def _check_value(path: Path, key: str, value: object) -> None:
             raise BadInput(f"{path}: {key} = {shown}; expected text")
         if key == "kernels" and value not in KERNEL_SETS:
             raise BadInput(f"{path}: kernels = {shown}; expected one of {', '.join(KERNEL_SETS)}")
+        if key == "processor" and value not in PROCESSORS:
+            raise BadInput(f"{path}: processor = {shown}; expected one of {', '.join(PROCESSORS)}")
         return
-    cost = key.endswith("_cost")
+    cost = key.endswith(_REAL)
     if isinstance(value, bool) or not isinstance(value, (int, float) if cost else int):
         raise BadInput(f"{path}: {key} = {shown}; expected {'a' if cost else 'a whole'} number")
     least = _LEAST.get(key, int(key in _POSITIVE))

@@ -14,6 +14,7 @@ from edgefm.compiler.pipeline import Compiled, compile_model
 from edgefm.compiler.zoo_defaults import with_zoo_defaults
 from edgefm.files.read import read_bytes
 from edgefm.images.labels import read_names
+from edgefm.planner.objective import OBJECTIVES
 from edgefm.rate_distortion import COARSENED, RULES, TRANSFORMS
 from edgefm.rate_distortion.points_per_nat import read_per_nat
 from edgefm.rate_distortion.quality_maps import QUALITIES, TILE
@@ -95,8 +96,11 @@ def add_compile_options(parser: argparse.ArgumentParser, *also: str) -> None:
                        help="the most bytes of the package, e.g. 1750000: weights are coded, and "
                             "where that is not enough get coarser steps within a budget for loss "
                             "(default: no limit)")
-    group.add_argument("--objective", choices=("cost", "maps"), default="cost",
-                       help="minimize the cost of all bytes (default), or feature-map bytes first")
+    group.add_argument("--objective", choices=OBJECTIVES, default="cost",
+                       help="what the plan minimizes: cost, of bytes and instructions at the "
+                            "target's prices (default: of all bytes); maps, bytes of feature maps "
+                            "first; bytes, of maps and weights; time and energy, predicted for "
+                            "the target's processor")
     group.add_argument("--cut", default="auto", metavar="auto|ops|blocks|TENSOR,…",
                        help="where stages end (default: auto)")
     group.add_argument("--preprocess", metavar="raw|tf|torchvision|caffe|mean=…,std=…,order=…",

@@ -90,9 +90,10 @@ def run(arguments: argparse.Namespace) -> None:
                   **{word: size_text(plan[name]) for word, name in TOTALS.items()},
                   **coded_weights_fields(plan), **_moved_texts(plan, more),
                   **_hint(package.compiled, arguments.cut, more), "multiply-adds": plan["macs"],
+                  **_predicted_texts(more),
                   **removed_fields(info.removed),
                   **(rate_fields(info.rate) if info.rate else {})})
-    _print_stages(plan["stages"])
+    _print_stages(plan["stages"], more.get("stage_instructions"))
     _print_buffers(plan["stages"])
     _print_maps([m for m in more.get("maps", plan.get("maps", ())) if not m.get("pooled")])
     _print_pool(plan)
@@ -117,8 +118,9 @@ def _frontier(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json({"network": name, "objective": options.objective, "points": told})
         return
-    print_table(("fast memory", "used", "external", "maps moved", "weights read", "both"),
-                [_point_row(point) for point in points])
+    counted = points[0].instructions is not None
+    print_table(("fast memory", "used", "external", "maps moved", "weights read", "both",
+                 *(["instructions"] if counted else [])), [_point_row(point) for point in points])
     say()
     say(f"{name}: bytes per inference, {points[0].plan.macs:,} multiply-adds in every plan"
         + (f"; picture: {arguments.output}" if arguments.output else ""))
@@ -126,8 +128,10 @@ def _frontier(arguments: argparse.Namespace) -> None:
 
 def _point_row(point: BudgetPlan) -> tuple[object, ...]:
     plan = point.plan
-    return (size_text(point.budget), plan.fast_bytes, plan.external_bytes, point.map_bytes,
-            plan.weight_read_bytes, point.moved_bytes)
+    here = " (you are here)" if point.here else ""
+    return (size_text(point.budget) + here, plan.fast_bytes, plan.external_bytes, point.map_bytes,
+            plan.weight_read_bytes, point.moved_bytes,
+            *([] if point.instructions is None else [point.instructions]))
 
 
 def _moved_texts(plan: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, str]:
@@ -146,6 +150,18 @@ def _moved_texts(plan: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, 
     return texts
 
 
+def _predicted_texts(more: Mapping[str, Any]) -> dict[str, str]:
+    """Instructions on the target's processor; time and energy, which are modeled."""
+    if "predicted_instructions" not in more:
+        return {}
+    texts = {"instructions": f"{more['predicted_instructions']:,} predicted for "
+                             f"{more['processor']}"}
+    for name, unit in (("modeled_milliseconds", "ms"), ("modeled_millijoules", "mJ")):
+        if name in more:
+            texts[{"ms": "time", "mJ": "energy"}[unit]] = f"{more[name]:g} {unit}, modeled"
+    return texts
+
+
 def _hint(compiled: Compiled | None, cut: str, more: Mapping[str, Any]) -> dict[str, str]:
     """The option for the other objective, if its plan may differ and was not made."""
     if compiled is None or cut != "auto" or "other_objective" in more or not compiled.plan.maps:
@@ -160,15 +176,18 @@ def _both(plan: Mapping[str, Any]) -> tuple[str, str]:
     return size_text(moved), size_text(plan["weight_read_bytes"])
 
 
-def _print_stages(stages: Sequence[Mapping[str, Any]]) -> None:
+def _print_stages(stages: Sequence[Mapping[str, Any]], counted: Sequence[int] | None) -> None:
     say()
-    say("Stages (bytes)")
+    say("Stages (bytes)" if counted is None else "Stages (bytes, predicted instructions)")
     names = ("fast_bytes", "external_read_bytes", "external_write_bytes", "weight_read_bytes")
     told = distinct(s[end] for s in stages for end in ("first", "last"))
     print_table(("#", "first operator", "last operator", "ops", "strips", "firings", "fast",
-                 "ext. read", "ext. written", "weights"),
+                 "ext. read", "ext. written", "weights",
+                 *([] if counted is None else ["instructions"])),
                 [(number, told[s["first"]], told[s["last"]], len(s["operators"]), s["strips"],
-                  s["firings"], *(s[name] for name in names)) for number, s in enumerate(stages)])
+                  s["firings"], *(s[name] for name in names),
+                  *([] if counted is None else [counted[number]]))
+                 for number, s in enumerate(stages)])
 
 
 def _print_buffers(stages: Sequence[Mapping[str, Any]]) -> None:

@@ -46,6 +46,10 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "tests/edgefm/planner/test_planner.py": (
         "edgefm/planner/model.py", "edgefm/planner/smallest.py", "edgefm/planner/within.py"),
     "tests/edgefm/planner/test_build.py": ("edgefm/planner/storage.py",),
+    "tests/edgefm/planner/test_instructions.py": ("edgefm/planner/figures.py",),
+    "tests/edgefm/kernels/test_work.py": (
+        "edgefm/kernels/conv_work.py", "edgefm/kernels/depthwise_work.py",
+        "edgefm/kernels/loops.py"),
     "tests/edgefm/package/test_read.py": ("edgefm/package/meta.py",),
     "tests/edgefm/quantization/test_choose.py": (
         "edgefm/quantization/engine.py", "edgefm/quantization/works.py"),
