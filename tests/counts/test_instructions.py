@@ -14,9 +14,11 @@ from tests.counts.processors import PROCESSORS
 OFF = 0.05  # of a count, at most
 FIGURES = {"aarch64, SDOT": "aarch64-sdot", "cortex-m4, pairs": "cortex-m4-pairs",
            "cortex-m4, portable": "cortex-m4-portable", "cortex-m7": "cortex-m4"}
-# Weights with a zero point take native/src/kernels/mve and neon through loops that are rare: their
-# figures are coarser. Networks whose predictions are further off, and how far.
-BEYOND = {"cortex-m55: weight zeros": 0.13, "aarch64, SDOT: weight zeros": 0.15}
+# Predictions that are further off, and how far: weights with a zero point take native/src/kernels/mve
+# and neon through loops that are rare, and windows of ARMv7 are joined in ways that differ.
+BEYOND = {"cortex-m55: weight zeros": 0.13, "cortex-m55: inverted residuals": 0.06,
+          "aarch64, SDOT: weight zeros": 0.15, "armv7: residuals": 0.07, "armv7: vww_96": 0.08,
+          "armv7: resnet8": 0.07, "armv7: kws": 0.07}
 
 
 @pytest.fixture(scope="module")
