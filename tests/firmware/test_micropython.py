@@ -219,16 +219,22 @@ tell('example.efm', fast=1000)
 tell('example.efm', fast=bytearray(1000))
 tell('external.efm')
 tell('external.efm', external=bytearray(10))
-edgefm.Model({str(GOOD)!r} + '/example.efm', fast=bytearray(1200))
+tell('example.efm', fast=-1)
+for start in range(9):
+    fast = memoryview(bytearray(1200))[start:]
+    model = edgefm.Model({str(GOOD)!r} + '/example.efm', fast=fast)
+    print(digest(model.predict(bytes_for(model.inputs[0]))))
 """)
     golden = json.loads((GOOD / "example.json").read_text())["fast_bytes"]
     outside = json.loads((GOOD / "external.json").read_text())["external_bytes"]
     lines = [line.rpartition("/")[2] for line in printed.splitlines()]
     assert lines[0] == f"example.efm: need {golden} bytes of fast memory, have 1000"
     assert lines[1] == lines[0]
-    assert lines[2:] == [
+    assert lines[2:5] == [
         f"external.efm: need {outside} bytes of external memory (external=), have 0",
-        f"external.efm: need {outside} bytes of external memory, have 10"]
+        f"external.efm: need {outside} bytes of external memory, have 10",
+        f"example.efm: need {golden} bytes of fast memory, have 0"]
+    assert lines[5:] == 9 * [host_digest(GOOD / "example.efm")]
 
 
 def test_damaged_packages_are_value_errors(unix, tmp_path: Path) -> None:

@@ -29,21 +29,21 @@ void efm_mp_model_check(const efm_mp_model *self)
 static void take_fast(efm_mp_model *self, mp_obj_t given)
 {
     size_t need = efm_model_arena_bytes(&self->model), have = need;
-    size_t least = need > EFM_OPEN_BYTES ? need : EFM_OPEN_BYTES;
     if (mp_obj_is_small_int(given)) {
-        have = (size_t)mp_obj_get_int(given);
+        mp_int_t most = (mp_int_t)mp_obj_get_int(given); /* which is unsigned in a .mpy */
+        have = most > 0 ? (size_t)most : 0;
     } else if (given != mp_const_none) {
         if (!efm_mp_memory_of(&self->fast, given, MP_BUFFER_RW)) {
             mp_raise_TypeError(MP_ERROR_TEXT("fast: expected bytes, a buffer or (address, bytes)"));
         }
-        size_t lead = -(uintptr_t)self->fast.at % EFM_ARENA_ALIGNMENT;
-        have = self->fast.bytes > lead ? self->fast.bytes - lead : 0;
+        self->arena_lead = (uint32_t)(-(uintptr_t)self->fast.at % EFM_ARENA_ALIGNMENT);
+        have = self->fast.bytes > self->arena_lead ? self->fast.bytes - self->arena_lead : 0;
     }
     if (have < need) {
         efm_mp_memory_error(efm_mp_name(self), "fast memory", need, have);
     }
     if (self->fast.at == NULL) {
-        efm_mp_memory_take(&self->fast, least, EFM_ARENA_ALIGNMENT, efm_mp_name(self), "fast memory");
+        efm_mp_memory_take(&self->fast, need, EFM_ARENA_ALIGNMENT, efm_mp_name(self), "fast memory");
     }
 }
 

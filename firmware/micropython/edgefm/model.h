@@ -26,6 +26,7 @@ typedef struct efm_mp_model {
     mp_obj_t name;             /* what messages call it */
     efm_model model;
     efm_mp_memory package, fast;
+    uint32_t arena_lead;       /* bytes of `fast` before the arena, which is aligned */
     efm_mp_external external;
     bool is_open, is_running, has_run;
     uint32_t frame;            /* the next of a stream */

@@ -56,6 +56,9 @@ static void make_type(void)
 
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args)
 {
+    if (mp_fun_table.setjmp_ != NULL) {
+        mp_raise_NotImplementedError("this MicroPython catches exceptions with setjmp: build edgefm into it");
+    }
     MP_DYNRUNTIME_INIT_ENTRY
     make_type();
     mp_store_global(MP_QSTR_Model, MP_OBJ_FROM_PTR(&efm_mp_model_type));

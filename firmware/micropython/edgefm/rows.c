@@ -85,7 +85,8 @@ static void run(void *context)
                      .port = efm_mp_external_port(&self->external),
                      .frame = self->frame,
                      .maps = self->maps};
-    self->status = efm_run(&self->model, &host, self->fast.at, (uint32_t)self->fast.bytes, &self->counters);
+    uint32_t bytes = efm_model_arena_bytes(&self->model);
+    self->status = efm_run(&self->model, &host, self->fast.at + self->arena_lead, bytes, &self->counters);
 }
 
 /* -- one run ---------------------------------------------------------------------------------------------------- */
