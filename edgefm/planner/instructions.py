@@ -84,7 +84,7 @@ class StageInstructions:
         return whole * self.of_firing(index, limit) + (self.of_firing(index, rest) if rest else 0)
 
     def of_move(self, kind: OpKind, stream: int, codec: str = "raw") -> float:
-        """Of a map's way out or in, row by row; no end of them with a code that was not measured."""
+        """Of a map on its way out or in, row by row; infinite with a code that was not measured."""
         shape = self.layout.program.streams[stream]
         if codec != RAW and f"{kind.name.lower()} {codec} byte" not in self.figures.units:
             return math.inf
