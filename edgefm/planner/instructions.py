@@ -75,7 +75,7 @@ class StageInstructions:
         return self._known[index, rows]
 
     def of_firings(self, fired: Mapping[tuple[int, int], int]) -> float:
-        """Of firings of (operator, rows), each so many times."""
+        """Of firings: times by (operator, rows)."""
         return sum(times * self.of_firing(*which) for which, times in fired.items())
 
     def of_strips(self, index: int, limit: int) -> float:

@@ -42,7 +42,7 @@ class StageCost:
 
     `rings` are bytes per storage group. `live` gives, for each group that crosses the stage's ends,
     the bytes it would occupy at each firing if it were a map in fast memory instead. `fired` says
-    how often an operator fires so many rows.
+    how often an operator fires a number of rows.
     """
 
     stage: Stage

@@ -84,5 +84,5 @@ def test_maps_are_coded_only_where_their_code_pays(layout: Layout) -> None:
 
     assert coded("quick", 10.0) == "quick"
     assert coded("slow", 10.0) == "raw"
-    assert coded("unknown", 0.01) == "raw"  # nobody knows what it takes
+    assert coded("unknown", 0.01) == "raw"  # was not measured
     assert coded("slow", 0.01) == "slow"
