@@ -37,6 +37,8 @@ def moved_work(kind: OpKind, codec: str, rows: int, row_bytes: int) -> dict[str,
 
 def _other_work(program: Program, op: Op, rows: int) -> dict[str, float]:
     """Operators whose work is by values: those that leave, and those that enter."""
+    if op.kind == OpKind.VIEW:
+        return {"view": 1}  # rows stay where they are
     streams, name = program.streams, op.kind.name.lower()
     shown = streams[(op.inputs or op.outputs)[0] if op.accumulates or not op.outputs else
                     op.outputs[0]]
