@@ -42,11 +42,16 @@ def main() -> None:
     arguments.add_argument("--budgets", type=int, nargs="+", default=[160, 96, 64], metavar="KIB")
     arguments.add_argument("--models", nargs="+", default=[], metavar="NAME",
                            help="parts of names (default: all)")
+    arguments.add_argument("--bytes", action="store_true",
+                           help="only plans for the fewest bytes, at 160, 128, 96 and 64 KiB")
     options = arguments.parse_args()
     data = data_folder(options.data)
     chosen = networks(data, options.models)
     made = {n.name: load_model(n.file, options_for(n, data)) for n in chosen}
     print_command()
+    if options.bytes:
+        _print_fewest(made, {n.name: options_for(n, data) for n in chosen})
+        return
     table: dict[tuple[str, int, str], Compiled | Infeasible] = {}
     for network in chosen:
         for budget in options.budgets:
@@ -61,6 +66,25 @@ def main() -> None:
     wrong = sum(not agrees(compiled) for compiled in plans)
     print(f"\nPlan and runtime counters differ in {wrong} of {len(plans)} plans; "
           "no canary was touched.")
+
+
+def _print_fewest(made: dict[str, Model], options: dict[str, CompileOptions]) -> None:
+    rows: list[tuple[object, ...]] = []
+    for name, model in made.items():
+        for budget in (160, 128, 96, 64):
+            say(f"{name} {budget} KiB bytes")
+            fewest, cost = (plan(model, replace(options[name], fast=budget * KIB, objective=o))
+                            for o in ("bytes", "cost"))
+            if isinstance(fewest, Compiled):
+                plain = 0 if isinstance(cost, Infeasible) else (
+                    moved(cost) + cost.plan.weight_read_bytes)
+                weights, macs = fewest.plan.weight_read_bytes, sum(
+                    op.macs for op in fewest.program.ops)
+                rows.append((name, f"{budget} KiB", fewest.plan.fast_bytes, moved(fewest), weights,
+                             moved(fewest) + weights, plain or "-",
+                             f"{fewest.plan.macs / macs:.3f}", agrees(fewest)))
+    print_table(("network", "budget", "fast used", "maps moved", "weights read", "together",
+                 "by cost", "multiply-adds, times", "counted alike"), rows)
 
 
 def plan(model: Model, options: CompileOptions) -> Compiled | Infeasible:

@@ -68,6 +68,15 @@ def _rounded(size: int) -> int:
     return -(-size // 8) * 8
 
 
+def slice_scratch(program: Program, op: Op) -> tuple[int, int]:
+    """Bytes of scratch that a CONV or DEPTHWISE of a slice needs and can use."""
+    if op.kind == OpKind.CONV:
+        return _conv_scratch(program, op)
+    portable = 5 * program.streams[op.outputs[0]].channels
+    suit = _depthwise(program, replace(op, scratch=portable, scratch_most=0))
+    return suit.scratch, suit.scratch_most
+
+
 def _depthwise(program: Program, op: Op) -> Op:
     """A depthwise convolution in rows: planes in scratch for windows of 3 x 3.
 

@@ -9,7 +9,7 @@ from edgefm.kernels.tile import CHANNEL, HEAD, split
 from edgefm.network.graph import Array
 
 PLAIN = 4          # flag of a table of HALVES: some blocks are rows
-_HALVES = 1 << 28  # in the shift word of a block's first channel: the block is halves
+HALVES_BLOCK = 1 << 28  # in the shift word of a block's first channel: the block is halves
 _ORDER = (0, 2, 1, 3)  # of the inputs of a step
 _SECOND_LIMIT = 1 << 16  # of the second channel's sum of magnitudes, so that 128 of it are 2**23
 
@@ -22,7 +22,7 @@ def pack_halves(tile: bytes, out: int) -> bytes:
     table, channels, weights = _split(tile, out)
     blocks = _blocks(weights.astype(np.int32))
     as_halves = _halves_hold(blocks) & (HEAD.unpack(table)[2] == 0)
-    channels["packed"][::2][as_halves] |= _HALVES
+    channels["packed"][::2][as_halves] |= HALVES_BLOCK
     halves = (256 * blocks[:, 1] + blocks[:, 0])[..., _ORDER].astype("<i2").tobytes()
     plain = blocks.astype(np.int8).reshape(len(blocks), -1)
     packed = np.where(as_halves[:, None],
@@ -34,13 +34,13 @@ def unpack_halves(tile: bytes, out: int, depth: int) -> bytes:
     """The tile of packing ROWS that became this one of packing HALVES."""
     table, channels, packed = _split(tile, -(-out // 2), channels=out)
     steps = -(-depth // 4)
-    as_halves = channels["packed"][::2] & _HALVES != 0
+    as_halves = channels["packed"][::2] & HALVES_BLOCK != 0
     halves = packed.view("<i2").reshape(len(packed), steps, 4)[..., _ORDER].astype(np.int32)
     first = halves.astype(np.int8)
     told_apart = np.stack([first, (halves - first) >> 8], 1)
     plain = packed.reshape(told_apart.shape)
     blocks = np.where(as_halves[:, None, None, None], told_apart, plain)
-    channels["packed"] &= ~np.uint32(_HALVES)
+    channels["packed"] &= ~np.uint32(HALVES_BLOCK)
     return _with_plain(table, False) + channels.tobytes() + _rows(blocks, out, depth)
 
 

@@ -65,6 +65,15 @@ def depthwise_bytes(op: Op, pixels: int) -> int:
     return (weights + (pixels - 1) * stride + (kernel_w - 1) * dilation + 1) * column
 
 
+def slice_scratch(program: Program, op: Op) -> tuple[int, int]:
+    """Bytes of scratch that a CONV or DEPTHWISE of a slice needs and can use."""
+    if op.kind == OpKind.CONV:
+        return 0, 0
+    portable = 5 * program.streams[op.outputs[0]].channels
+    suit = depthwise(program, replace(op, scratch=portable, scratch_most=0))
+    return suit.scratch, suit.scratch_most
+
+
 def weight_zero(op: Op) -> int:
     """The zero point of the weights, modulo 256."""
     return op.weights[2]

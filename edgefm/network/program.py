@@ -51,6 +51,7 @@ class OpKind(IntEnum):
     MATMUL = 42
     L2_NORMALIZATION = 43
     LOG_SOFTMAX = 44
+    SLICED = 45
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from edgefm.package.meta import read_meta
 from edgefm.package.records import (
     MAP,
     OPERATOR,
+    SLICED_MADE_OF,
     STREAM,
     TENSOR,
     TYPES,
@@ -135,11 +136,11 @@ def read_needs(package: bytes, name: str = "package") -> Needs:
     """The demands of the package on a device. Raises BadContainer when it is damaged."""
     sections, header = read_sections(package, name), read_header(package, name)
     try:
-        operators, maps = sections[Section.OPERATORS], sections[Section.MAPS]
-        codecs = frozenset(codec for _, _, _, _, codec, *_ in MAP.iter_unpack(maps))
+        maps = MAP.iter_unpack(sections[Section.MAPS])
+        codecs = frozenset(codec for _, _, _, _, codec, *_ in maps)
         return Needs(header.major, len(package), header.features, header.arena_bytes,
                      header.external_bytes, header.alignment,
-                     frozenset(operators[::OPERATOR.size]), codecs,
+                     frozenset(_kinds(sections)), codecs,
                      frozenset(tile.packing for tile in read_tiles(sections)),
                      needs_conv_rows(sections), needs_depthwise_windows(sections))
     except (KeyError, struct.error) as error:
@@ -150,6 +151,16 @@ def section_infos(entries: Sequence[Entry]) -> list[SectionInfo]:
     """Sections as `inspect` lists them."""
     known = {int(s): s.name.lower() for kind in (Section, ReservedSection) for s in kind}
     return [SectionInfo(known.get(i, f"unknown {i}"), at, size) for i, at, size in entries]
+
+
+def _kinds(sections: Mapping[Section, bytes]) -> Iterator[int]:
+    """Kinds of operators, also of those that others are made of."""
+    for op in OPERATOR.iter_unpack(sections[Section.OPERATORS]):
+        yield op[0]
+        if op[0] == OpKind.SLICED:
+            yield OpKind.CONV
+            yield from struct.unpack_from("<B", sections[Section.PARAMS],
+                                          4 * (op[5] + SLICED_MADE_OF + 1))
 
 
 def _count_kind(sections: Mapping[Section, bytes], kind: OpKind) -> int:

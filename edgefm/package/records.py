@@ -29,6 +29,7 @@ TILE = struct.Struct("<IIIIIIIIBBBBHH")
 TILE_ALIGNMENT = 16
 MOST_SECTIONS = 64
 MAX_ENDS = 32       # inputs, and outputs
+SLICED_MADE_OF = 5  # parameter of SLICED: whether it ends with a CONV; behind it the middle's kind
 TYPES = ("int8", "uint8", "int32", "int64", "float32")
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import accumulate
@@ -10,6 +11,7 @@ from itertools import accumulate
 import numpy as np
 
 from edgefm.codecs.weights import WeightCode, encode_tile, read_table
+from edgefm.kernels.slices import slice_of_inputs, slice_of_outputs
 from edgefm.kernels.tile import CHANNEL, HEAD
 from edgefm.network.program import Op, OpKind, Program
 from edgefm.planner.model import PlacedOp, Plan
@@ -19,33 +21,62 @@ _MOST_CACHED = 512  # operators whose tiles are kept, as encoding takes long
 
 @dataclass(frozen=True, slots=True)
 class StoredTile:
-    """Output channels from `first` on (`out` is 0 where constants do not go by channel), in a
-    `code` with the table of `record` if it has one. `raw_bytes` is what they are decoded, `head`
-    what of them is stored as it is."""
+    """Output channels from `first` on (`out` is 0 where constants do not go by channel) and `inner`
+    input channels from `first_in` on, in a `packing` and in a `code` with the table of `record` if
+    it has one. `raw_bytes` is what they are decoded, `head` what of them is stored as it is."""
 
     data: bytes = field(repr=False)
     raw_bytes: int
     first: int = 0
     out: int = 0
+    first_in: int = 0
+    inner: int = 0
+    packing: int = 0
     code: WeightCode = WeightCode.RAW
     record: bytes = b""
     head: int = 0
 
 
-def stored_tiles(program: Program, op: Op, cut: tuple[int, ...]) -> tuple[StoredTile, ...]:
-    """An operator's tiles of `cut` output channels; without a cut one that is read in place, or
-    none where it has no constant data."""
-    if not op.weights:
+def stored_tiles(program: Program, placed: PlacedOp) -> tuple[StoredTile, ...]:
+    """An operator's tiles: of chains those of each slice, of coded weights as they are cut, else
+    one that is read in place, or none where it has no constant data."""
+    if placed.sliced is not None:
+        ops = program.ops[placed.op:placed.op + placed.sliced.operators]
+        return tuple(sliced_tiles(program, ops, placed.sliced.slices))
+    op = program.ops[placed.op] if placed.op >= 0 else None
+    if op is None or not op.weights:
         return ()
-    if not cut:
-        by_channel = op.kind in (OpKind.CONV, OpKind.DEPTHWISE)
-        out = program.streams[op.outputs[0]].channels if by_channel else 0
-        return (StoredTile(op.weights, len(op.weights), out=out),)
-    return _coded(op, cut)
+    inner = 0
+    if op.kind in (OpKind.CONV, OpKind.DEPTHWISE):
+        inner = program.streams[op.inputs[0]].channels if op.kind == OpKind.CONV else 1
+    if not placed.tiles:
+        out = program.streams[op.outputs[0]].channels if inner else 0
+        return (StoredTile(op.weights, len(op.weights), out=out, inner=inner, packing=op.packing),)
+    return _coded(op, placed.tiles, inner)
+
+
+def sliced_tiles(program: Program, ops: Sequence[Op], slices: tuple[int, ...]
+                 ) -> Iterator[StoredTile]:
+    """The tiles of a chain, slice by slice, in the order in which a slice runs."""
+    source, out = (program.streams[s].channels for s in (ops[0].inputs[0], ops[-1].outputs[0]))
+    hidden = sum(slices)
+    for first, channels in zip(accumulate(slices, initial=0), slices, strict=False):
+        some = range(first, first + channels)
+        yield _raw(slice_of_outputs(ops[0], hidden, some), first, channels, 0, source,
+                   ops[0].packing)
+        if ops[1].weights:
+            yield _raw(slice_of_outputs(ops[1], hidden, some), first, channels, 0, 1)
+        for op in ops[2:]:
+            yield _raw(slice_of_inputs(op, out, hidden, some), 0, out, first, channels, op.packing)
+
+
+def _raw(data: bytes, first: int, out: int, first_in: int, inner: int, packing: int = 0
+         ) -> StoredTile:
+    return StoredTile(data, len(data), first, out, first_in, inner, packing)
 
 
 @lru_cache(maxsize=_MOST_CACHED)
-def _coded(op: Op, cut: tuple[int, ...]) -> tuple[StoredTile, ...]:
+def _coded(op: Op, cut: tuple[int, ...], inner: int) -> tuple[StoredTile, ...]:
     assert op.coding is not None
     channels, record = sum(cut), op.coding.record
     end = HEAD.size + CHANNEL.itemsize * channels
@@ -61,8 +92,9 @@ def _coded(op: Op, cut: tuple[int, ...]) -> tuple[StoredTile, ...]:
         coded = encode_tile(np.ascontiguousarray(own).ravel(), tables, codes)
         head = op.weights[:HEAD.size] + table[some].tobytes()
         found.append(StoredTile(
-            head + coded.data, len(head) + own.size, first, out, coded.code,
-            record if coded.code == WeightCode.HUFFMAN else b"", len(head)))
+            head + coded.data, len(head) + own.size, first, out, inner=inner, code=coded.code,
+            record=record if coded.code == WeightCode.HUFFMAN else b"", head=len(head),
+            packing=op.packing))
     return tuple(found)
 
 
@@ -85,7 +117,7 @@ def with_tile_bytes(program: Program, plan: Plan) -> Plan:
 
 
 def _read_bytes(program: Program, placed: PlacedOp, first: bool) -> int:
-    tiles = stored_tiles(program, program.ops[placed.op], placed.tiles)
+    tiles = stored_tiles(program, placed)
     return sum(len(tile.data) if first or not is_kept(placed, tile) else tile.head
                for tile in tiles)
 

@@ -36,8 +36,9 @@ from edgefm.package.records import (
     Section,
     Tile,
 )
-from edgefm.package.weight_tiles import StoredTile, is_kept, stored_tiles
+from edgefm.package.weight_tiles import is_kept, stored_tiles
 from edgefm.planner.model import PlacedOp, Plan
+from edgefm.planner.slices import sliced_params
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +132,11 @@ def _stream(program: Program, plan: Plan, index: int) -> bytes:
                        placed.producer, 0, placed.offset, placed.pixel_stride, s.zero_point)
 
 
-def _stored(program: Program, placed: PlacedOp) -> tuple[StoredTile, ...]:
-    return stored_tiles(program, program.ops[placed.op], placed.tiles) if placed.op >= 0 else ()
-
-
 def _table_offsets(program: Program, plan: Plan) -> dict[bytes, int]:
     """Where the record of each table is in WEIGHT_TABLES, in order."""
     offsets: dict[bytes, int] = {}
     for placed in plan.ops:
-        for tile in _stored(program, placed):
+        for tile in stored_tiles(program, placed):
             if tile.record:
                 offsets.setdefault(tile.record, sum(map(len, offsets)))
     return offsets
@@ -149,17 +146,13 @@ def _tiles(program: Program, placed: PlacedOp, weights: Blob, tables: Mapping[by
            ) -> list[Tile]:
     """An operator's constant data, piece by piece."""
     found = []
-    for stored in _stored(program, placed):
+    for stored in stored_tiles(program, placed):
         at = weights.append(stored.data, TILE_ALIGNMENT)
-        tile = Tile(at, len(stored.data), stored.raw_bytes, zlib.crc32(stored.data),
-                    code=stored.code, flags=KEPT * is_kept(placed, stored),
-                    table=tables[stored.record] + 1 if stored.record else 0)
-        if placed.kind in (OpKind.CONV, OpKind.DEPTHWISE):
-            op = program.ops[placed.op]
-            wide = placed.kind == OpKind.CONV
-            tile = tile._replace(packing=op.packing, first_out=stored.first, out=stored.out,
-                                 inner=program.streams[op.inputs[0]].channels if wide else 1)
-        found.append(tile)
+        found.append(Tile(
+            at, len(stored.data), stored.raw_bytes, zlib.crc32(stored.data), stored.first,
+            stored.out, stored.first_in, stored.inner, packing=stored.packing, code=stored.code,
+            flags=KEPT * is_kept(placed, stored),
+            table=tables[stored.record] + 1 if stored.record else 0))
     return found
 
 
@@ -173,6 +166,8 @@ def _operator(program: Program, placed: PlacedOp, operands: Blob, params: Blob,
         op = program.ops[placed.op]
         if placed.kind in (OpKind.INPUT, OpKind.OUTPUT):
             link = op.params[0]
+        elif placed.sliced is not None:
+            values = sliced_params(program, placed.op, placed.sliced)
         else:
             values = op.params
     params_at = params.append(struct.pack(f"<{len(values)}i", *values)) // 4

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The planner: Program -> Plan. Pure functions of shapes, no files, no arithmetic on data.
 
-`layout` collects facts, `firing` simulates one stage, `stages` prices it, `search` chooses where to
+`layout` collects facts, `slices` finds chains that may run a slice of channels at a time, `firing`
+simulates one stage, `stages` prices it, `search` chooses where to
 cut, `build` makes the schedule, and `place` fills the arena. `within` finds the best plan for a
 budget, `smallest` finds the smallest budget, and `widen` uses memory that remains. `target` has the
 sizes and costs of memories.

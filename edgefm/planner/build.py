@@ -27,12 +27,15 @@ from edgefm.planner.model import Buffer, PlacedOp, PlacedStage, PlacedStream, Pl
 from edgefm.planner.page_pool import Pooled, pool_item
 from edgefm.planner.place import Item, place, solid
 from edgefm.planner.search import Choice
+from edgefm.planner.slices import Sliced
 from edgefm.planner.stages import (
     Boundary,
     Stage,
+    StageOp,
     boundary_of,
     run_stage,
     stage_tasks,
+    units_of,
 )
 from edgefm.planner.storage import Storage, spaced
 from edgefm.planner.target import Target
@@ -41,7 +44,6 @@ from edgefm.planner.weight_tiles import (
     buffer_bytes,
     buffer_item,
     enlarge,
-    firing_bytes,
     scratch_bytes,
     scratch_most,
     shape_of,
@@ -55,6 +57,7 @@ class _Run:
 
     stage: Stage
     boundary: Boundary
+    units: list[StageOp]
     tasks: list[Task]
     trace: Trace
     start: int
@@ -89,6 +92,7 @@ class _Builder:
         self.items: list[Item] = []
         self.scratch_items: dict[int, int] = {}  # op index -> item
         self.decoding: dict[int, Decoding] = {}  # the same
+        self.units: dict[int, StageOp] = {}         # op index -> what it runs
         self.pool_pages = 0
         self.pool_at = -1                        # its item
         self.reference_items: dict[int, int] = {}  # map -> item
@@ -102,10 +106,11 @@ class _Builder:
                                 tuple(s for s in whole.stores if layout.group[s] not in fast))
             ready = [s for s in whole.loads if layout.group[s] in fast]
             kept = {layout.group[s] for s in layout.crossing(stage.last)} & fast
+            units = units_of(layout, stage, self.target)
             tasks = stage_tasks(layout, stage, boundary.loads, boundary.stores, self.target)
             used = {layout.group[s] for t in tasks for s in (*t.inputs, *t.outputs)}
             trace = run_stage(layout, tasks, ready, sorted(kept), sorted(used))
-            runs.append(_Run(stage, boundary, tasks, trace, start))
+            runs.append(_Run(stage, boundary, units, tasks, trace, start))
             start += len(trace.firings)
         return runs
 
@@ -219,10 +224,10 @@ class _Builder:
                 self._place_cursor(OpKind.STORE, s, inputs, outputs, len(self.maps))
                 self.maps.append(self._map(s))
             else:
-                i = run.stage.last - len(run.tasks) + t
-                op = self.program.ops[i]
-                self.ops.append(PlacedOp(op.kind, op.name, i, inputs, outputs, task.rows,
-                                         0, scratch_bytes(self.program, op)))
+                unit = run.units[t - len(run.tasks)]
+                self.units[len(self.ops)] = unit
+                self.ops.append(PlacedOp(unit.op.kind, unit.op.name, unit.index, inputs, outputs,
+                                         task.rows, 0, scratch_bytes(self.program, unit.op)))
 
     def _place_cursor(self, kind: OpKind, stream: int, inputs: tuple[int, ...],
                       outputs: tuple[int, ...], index: int) -> None:
@@ -331,7 +336,7 @@ class _Builder:
                     continue
                 start, stop = when[0], when[-1] + 1
                 high = np.zeros(stop - start, np.int32)
-                lasting = op.op < 0 or self.program.ops[op.op].accumulates
+                lasting = op.op < 0 or self.units[base + t].op.accumulates
                 high[slice(None) if lasting else np.array(when) - start] = op.scratch_bytes
                 self.scratch_items[base + t] = len(self.items)
                 self.items.append(Item(op.name, op.scratch_bytes, start,
@@ -341,7 +346,7 @@ class _Builder:
     def _buffer_of_tiles(self, index: int, when: Sequence[int]) -> None:
         """The buffer that an operator decodes into, in the smallest tiles."""
         placed = self.ops[index]
-        op = self.program.ops[placed.op] if placed.op >= 0 else None
+        op = self.units[index].op if placed.op >= 0 else None
         if op is not None and op.coding is not None:
             self.decoding[index] = Decoding(op, shape_of(self.program, op), len(self.items), when)
             name = f"{op.name.partition(';')[0]}, weights"
@@ -367,8 +372,8 @@ class _Builder:
 
         Returns the end of the highest one.
         """
-        most = {item: scratch_most(self.program, self.program.ops[self.ops[i].op])
-                for i, item in self.scratch_items.items() if self.ops[i].op >= 0}
+        most = {item: scratch_most(self.program, self.units[i].op)
+                for i, item in self.scratch_items.items() if i in self.units}
         larger = grown(self.items, offsets, {item: n for item, n in most.items() if n}, limit)
         end = 0
         for i, item in self.scratch_items.items():
@@ -377,9 +382,20 @@ class _Builder:
             self.items[item] = replace(before, size=size,
                                        high=np.where(before.high > 0, size, 0))
             offsets[item] = at
-            self.ops[i] = replace(self.ops[i], scratch_offset=control + at, scratch_bytes=size)
+            self.ops[i] = self._in_slices(i, replace(
+                self.ops[i], scratch_offset=control + at, scratch_bytes=size))
             end = max(end, at + size)
         return end
+
+    def _in_slices(self, index: int, placed: PlacedOp) -> PlacedOp:
+        """A chain gets the thickest slices that its scratch has room for."""
+        unit = self.units.get(index)
+        if unit is None or unit.chain is None:
+            return placed
+        chain, strip = unit.chain, unit.limit
+        channels = chain.channels_in(self.target.kernels, strip, placed.scratch_bytes)
+        return replace(placed, sliced=Sliced(len(chain.ops), strip, chain.step(strip),
+                                             chain.cut(channels)))
 
     # -- figures ---------------------------------------------------------------------------------
 
@@ -402,7 +418,7 @@ class _Builder:
             input_read_bytes=sum(s.map_bytes for s in io[OpKind.INPUT]),
             output_write_bytes=sum(s.map_bytes for s in io[OpKind.OUTPUT]),
             weight_read_bytes=sum(s.weight_read_bytes for s in stages),
-            macs=sum(op.macs for op in self.program.ops),
+            macs=sum(op.macs for op in self.program.ops) + self._macs_again(),
             burst=self.target.burst, alignment=self.target.alignment,
             port_buffers=self.target.buffers,
             buffers=tuple(buffers), streams=tuple(self.streams), ops=tuple(self.ops),
@@ -413,8 +429,7 @@ class _Builder:
     def _stage(self, k: int, run: _Run, base: int, buffers: list[Buffer],
                pool_offset: int) -> PlacedStage:
         ops = self.program.ops[run.stage.first:run.stage.last]
-        weights = sum(firing_bytes(self.program.ops[op.op]) for op in
-                      (self.ops[base + t] for t, _ in run.trace.firings) if op.op >= 0)
+        weights = sum(self._weight_bytes(base + t) for t, _ in run.trace.firings)
         top = max((b.offset + b.bytes for b in buffers if b.first_stage <= k <= b.last_stage),
                   default=0)
         top = max([top, *(op.scratch_offset + op.scratch_bytes
@@ -435,6 +450,27 @@ class _Builder:
             first_firing=run.start, firings=len(run.trace.firings), fast_bytes=top,
             external_read_bytes=moved(run.boundary.loads),
             external_write_bytes=moved(run.boundary.stores), weight_read_bytes=weights)
+
+
+    def _weight_bytes(self, index: int) -> int:
+        """Bytes of weights that a firing of an operator reads; coded ones about."""
+        placed, unit = self.ops[index], self.units.get(index)
+        if unit is None:
+            return 0
+        if placed.sliced is None or unit.chain is None:
+            return unit.weight_bytes
+        return unit.chain.weight_bytes(len(placed.sliced.slices))
+
+    def _macs_again(self) -> int:
+        """Multiply-adds of rows that chains make more than once."""
+        found = 0
+        for run in self.runs:
+            for t, unit in enumerate(run.units, len(run.tasks) - len(run.units)):
+                if unit.chain is not None:
+                    fired = tuple(n for task, n in run.trace.firings if task == t)
+                    rows = unit.chain.rows_made_again(fired)
+                    found += unit.chain.ops[0].macs * rows // unit.chain.before.height
+        return found
 
 
 def _without_gaps(alive: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

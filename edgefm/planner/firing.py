@@ -25,7 +25,8 @@ class Task:
     """One operator of a stage, reduced to what a schedule depends on.
 
     `low[i][y]`, `high[i][y]`: first and last row of input i that row y needs; for an accumulating
-    operator y counts input rows. `rows` is how many rows it fires in all, `limit` at most at once.
+    operator y counts input rows. `rows` is how many rows it fires in all, `limit` at most at once,
+    and as many if `whole`, even where fewer are asked for.
     `hold` keeps that many consumed rows alive for one more firing (a write in flight).
     """
 
@@ -37,6 +38,7 @@ class Task:
     limit: int
     accumulates: bool = False
     hold: int = 0
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class _Simulation:
         task = self.tasks[t]
         while self.next[t] < rows:
             first = self.next[t]
-            last = min(first + task.limit, rows) - 1
+            last = min(first + task.limit, task.rows if task.whole else rows) - 1
             for s, high in zip(task.inputs, task.high, strict=True):
                 if self.produced[s] <= high[last]:
                     self._make(s, high[last] + 1)

@@ -54,7 +54,12 @@ def _firing(program: Program, plan: Plan, kernel: str, index: int, rows: int) ->
     if placed.kind in (OpKind.LOAD, OpKind.STORE):
         stored = plan.maps[placed.map]
         return moved_work(placed.kind, stored.codec, rows, stored.row_bytes)
-    return firing_work(program, program.ops[placed.op], rows, placed.scratch_bytes, kernel)
+    parts = placed.sliced.operators if placed.sliced else 1
+    work: dict[str, float] = defaultdict(float)
+    for op in program.ops[placed.op:placed.op + parts]:  # of slices about: once for all channels
+        for unit, count in firing_work(program, op, rows, placed.scratch_bytes, kernel).items():
+            work[unit] += count
+    return work
 
 
 class StageInstructions:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from edgefm.errors import BadInput
 from edgefm.network.program import Op, OpKind, Program, Stream
 from edgefm.planner.arena import MAX_ROWS
+from edgefm.planner.slices import Chain, find_chains
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,15 @@ class Layout:
     cuts: tuple[int, ...]                      # allowed positions, 0 and len(ops) included
     extents: Mapping[int, Extent] = field(default_factory=dict)  # per group
     makers: Mapping[int, int] = field(default_factory=dict)  # per group: its first operator
+    chains: Mapping[int, tuple[Chain, ...]] = field(default_factory=dict)  # per first operator
 
     def maker(self, group: int) -> int:
         """The first operator that writes to the group's storage."""
         return self.makers[group]
+
+    def chain(self, first: int, operators: int) -> Chain:
+        """The chain of `operators` operators that begins with operator `first`."""
+        return next(c for c in self.chains[first] if len(c.ops) == operators)
 
     def crossing(self, cut: int) -> tuple[int, ...]:
         """Streams made before the cut and read at or after it."""
@@ -80,7 +86,7 @@ def analyze(program: Program) -> Layout:
     group = _groups(program)
     layout = Layout(program, group, tuple(producer), tuple(map(tuple, readers)), low,
                     high, tuple(_rows(program, op) for op in program.ops), (),
-                    _extents(program, group), _makers(group, producer))
+                    _extents(program, group), _makers(group, producer), find_chains(program))
     cuts = tuple(c for c in range(len(program.ops) + 1) if _may_cut(layout, c))
     return replace(layout, cuts=cuts)
 

@@ -11,6 +11,7 @@ from edgefm.codecs.shift import Cap
 from edgefm.console.notation import size_text
 from edgefm.html.notebook import fields_table
 from edgefm.network.program import OpKind
+from edgefm.planner.slices import Sliced
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class PlacedOp:
     tiles: tuple[int, ...] = ()  # output channels of each tile where weights are coded
     buffer: int = -1   # index in Plan.buffers, which they are decoded into
     kept: bool = False  # only at the first firing
+    sliced: Sliced | None = None  # a chain that begins with `op`
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,12 @@ from edgefm.planner.stages import Stage, StageCost, evaluate
 from edgefm.planner.storage import Storage
 from edgefm.planner.target import Target
 
+SLICING = "bytes"  # the objective for which chains run in slices, at the cost of instructions
 EXTERNAL, POOL, NOWHERE = "external", "pool", "nowhere"
 STRIPS = (56, 28, 14, 10, 7, 5, 4, 3, 2, 1)
 _MOST_MAPS = 3   # with more new maps than this at a cut, not every combination is tried
 _MOST_STATES = 16
+_BEHIND = 2      # operators that a stage may have behind a chain in slices
 
 _PASSING = frozenset({OpKind.OUTPUT, OpKind.VIEW, OpKind.LUT, OpKind.RESHAPE, OpKind.CONCAT_ROWS,
                       OpKind.DEQUANTIZE, OpKind.SOFTMAX, OpKind.DETECTION})
@@ -90,6 +92,10 @@ class _Arrivals:
 
     def at(self, end: int, starts: Iterable[int]) -> dict[frozenset[int], _Node]:
         """At most `_MOST_STATES` states at a cut, by what they hold."""
+        starts = list(starts)
+        for start in starts:
+            if self.states[start]:
+                self._offer_slices(start, end)
         for start in starts:
             if self.states[start] and not self._offer(start, end):
                 break
@@ -118,6 +124,10 @@ class _Arrivals:
             self._push(stage, self._least_price(start, bound.weights, bound.instructions),
                        simulated=False)
         return some
+
+    def _offer_slices(self, start: int, end: int) -> None:
+        for stage, weights in self.search.sliced_stages(start, end, self.slim):
+            self._push(stage, self._least_price(start, weights, 0.0), simulated=False)
 
     def _least_price(self, start: int, weights: int, instructions: float) -> Price:
         """What the cheapest state at a stage's start and the stage's operators cost."""
@@ -243,6 +253,18 @@ class Search:
         for strips in STRIPS:
             if strips <= shortest and strips < tallest:
                 yield Stage(start, end, strips)
+
+    def sliced_stages(self, start: int, end: int, slim: bool) -> Iterator[tuple[Stage, int]]:
+        """Stages that begin with a chain, run a slice at a time, and the least bytes of weights
+        that each reads."""
+        for chain in self.layout.chains.get(start, ()) if self.objective == SLICING else ():
+            if not 0 <= end - chain.last <= _BEHIND:
+                continue
+            rows = chain.output.height
+            for strips in (rows, *(s for s in STRIPS if s < rows and not slim)):
+                strip = -(-rows // strips)
+                yield (Stage(start, end, strips, len(chain.ops)),
+                       -(-rows // strip) * chain.weight_bytes(1))
 
     def room(self, stage: Stage, limit: float) -> float:
         """What a stage may take of the limit."""

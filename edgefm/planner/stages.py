@@ -13,6 +13,7 @@ from edgefm.network.program import Op, Program
 from edgefm.planner.arena import round_up
 from edgefm.planner.firing import Rows, Task, Trace, simulate
 from edgefm.planner.layout import Layout
+from edgefm.planner.slices import Chain
 from edgefm.planner.target import Target
 from edgefm.planner.weight_tiles import firing_bytes, working_bytes
 
@@ -21,11 +22,53 @@ _GRAIN = 256  # bytes of rows that are worth a firing of their own
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Operators [first, last) of a layout, run in about `strips` strips per map."""
+    """Operators [first, last) of a layout, run in about `strips` strips per map. The first `sliced`
+    of them run as one SLICED operator, all others then row by row."""
 
     first: int
     last: int
     strips: int
+    sliced: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StageOp:
+    """An operator as a stage runs it: one of the program's, number `index`, or a chain of them that
+    begins there."""
+
+    op: Op
+    index: int
+    low: tuple[Sequence[int], ...]
+    high: tuple[Sequence[int], ...]
+    rows: int
+    weight_bytes: int     # that a firing reads, about
+    limit: int            # rows that it fires at once
+    chain: Chain | None = None
+
+
+def units_of(layout: Layout, stage: Stage, target: Target) -> list[StageOp]:
+    """The operators of a stage, in order."""
+    units = [_sliced(layout, stage, target)] if stage.sliced else []
+    for i in range(stage.first + stage.sliced, stage.last):
+        op = layout.program.ops[i]
+        stream = (op.inputs if op.accumulates else (*op.outputs, *op.inputs))[0]
+        units.append(StageOp(op, i, layout.low[i], layout.high[i], layout.rows[i], firing_bytes(op),
+                          _limit(layout, stage, layout.rows[i], stream)))
+    return units
+
+
+def _sliced(layout: Layout, stage: Stage, target: Target) -> StageOp:
+    chain = layout.chain(stage.first, stage.sliced)
+    height = chain.output.height
+    strip = -(-height // min(stage.strips, height))
+    low, high = zip(*chain.rows, strict=True)
+    return StageOp(chain.op(target.kernels, strip), stage.first, (low,), (high,), height,
+                chain.weight_bytes(-(-chain.channels // chain.least)), strip, chain)
+
+
+def _limit(layout: Layout, stage: Stage, rows: int, stream: int) -> int:
+    """Rows of a map that an operator fires at once, at most."""
+    return _strip(layout, rows, stream, 0 if stage.sliced else stage.strips)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +117,12 @@ def stage_tasks(layout: Layout, stage: Stage, loads: Sequence[int], stores: Sequ
                 target: Target) -> list[Task]:
     """The stage's tasks: loads, stores, then the operators (the last one drives)."""
     heights = [s.height for s in layout.program.streams]
-    tasks = [Task((), (s,), (), (), heights[s], _strip(layout, heights[s], s, stage.strips))
+    tasks = [Task((), (s,), (), (), heights[s], _limit(layout, stage, heights[s], s))
              for s in loads]
     tasks += [Task((s,), (), (range(heights[s]),), (range(heights[s]),), heights[s], heights[s],
                    hold=target.buffers - 1) for s in stores]
-    for i in range(stage.first, stage.last):
-        op = layout.program.ops[i]
-        tasks.append(Task(op.inputs, op.outputs, layout.low[i], layout.high[i], layout.rows[i],
-                          strip_rows(layout, i, stage.strips), op.accumulates))
+    tasks += [Task(u.op.inputs, u.op.outputs, u.low, u.high, u.rows, u.limit, u.op.accumulates,
+                   whole=u.chain is not None) for u in units_of(layout, stage, target)]
     return tasks
 
 
@@ -108,6 +149,7 @@ def run_stage(layout: Layout, tasks: Sequence[Task], ready: Sequence[int], kept:
 def evaluate(layout: Layout, stage: Stage, target: Target) -> StageCost:
     """Simulate a stage on its own, every boundary map external."""
     boundary = boundary_of(layout, stage.first, stage.last)
+    units = units_of(layout, stage, target)
     tasks = stage_tasks(layout, stage, boundary.loads, boundary.stores, target)
     crossing = {layout.group[s] for s in (*boundary.loads, *boundary.stores)}
     trace = run_stage(layout, tasks, (), (), sorted(crossing))
@@ -126,11 +168,11 @@ def evaluate(layout: Layout, stage: Stage, target: Target) -> StageCost:
             live[g] = (height - low) * row
         else:
             live[g] = high * row
-    ops = layout.program.ops[stage.first:stage.last]
-    fired = np.bincount([t for t, _ in trace.firings], minlength=len(tasks))[-len(ops):]
-    weights = sum(int(n) * firing_bytes(op) for n, op in zip(fired, ops, strict=True))
-    before = len(tasks) - len(ops)
-    counted = Counter((stage.first + t - before, n) for t, n in trace.firings if t >= before)
+    fired = np.bincount([t for t, _ in trace.firings], minlength=len(tasks))[-len(units):]
+    weights = sum(int(n) * unit.weight_bytes for n, unit in zip(fired, units, strict=True))
+    ops = [unit.op for unit in units]
+    before = len(tasks) - len(units)
+    counted = Counter((units[t - before].index, n) for t, n in trace.firings if t >= before)
     return StageCost(stage, boundary, rings, live, scratch_bytes(layout.program, ops), weights,
                      counted)
 

@@ -47,7 +47,7 @@ static __attribute__((noinline)) efm_status check_op_ranges(const efm_model *mod
         || !efm_fits(efm_load_le32(at + EFM_OPERATOR_AT_TILES), tiles, efm_model_count(model, EFM_SECTION_TILES))) {
         return EFM_BAD_OPERATOR;
     }
-    if (tiles > 1 && !EFM_WITH_WEIGHT_CODES) {
+    if (tiles > 1 && !EFM_WITH_WEIGHT_CODES && !(EFM_HAS(SLICED) && at[EFM_OPERATOR_AT_KIND] == EFM_OP_SLICED)) {
         return EFM_BAD_FEATURE;
     }
     uint32_t scratch = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH),
@@ -88,9 +88,9 @@ static efm_status check_mover(const efm_model *model, uint32_t index, const efm_
 static uint32_t packings_of(uint32_t kind)
 {
     const efm_kernel *kernel = efm_kernel_choose();
-    return kind == EFM_OP_CONV        ? kernel->conv_packings
-           : kind == EFM_OP_DEPTHWISE ? kernel->depthwise_packings
-                                      : 1u << EFM_PACKING_ROWS;
+    return kind == EFM_OP_CONV || kind == EFM_OP_SLICED ? kernel->conv_packings
+           : kind == EFM_OP_DEPTHWISE                   ? kernel->depthwise_packings
+                                                        : 1u << EFM_PACKING_ROWS;
 }
 
 static efm_status check_compute(const efm_model *model, uint32_t index, const efm_op_view *op)

@@ -9,7 +9,7 @@
 #include "config.h"
 #include "memory/memory.h"
 #include "share.h"
-#include "tiles/tiles.h"
+#include "tiles/sliced.h"
 
 typedef efm_running run;
 
@@ -181,6 +181,11 @@ static efm_status compute(const run *r, efm_op_view *op, uint32_t index, uint32_
             }
         }
     }
+#if EFM_HAS(SLICED)
+    if (op->kind == EFM_OP_SLICED) {
+        return efm_run_sliced(r, index, args);
+    }
+#endif
 #if EFM_WITH_WEIGHT_CODES
     return efm_run_tiles(r, index, entry, args);
 #else

@@ -42,6 +42,7 @@ from tests.golden.edit import Change, chain, header, record, replace, table
 from tests.golden.rules import BROKEN
 from tests.support.coded import calmed, coded, tiles_of
 from tests.support.networks import Network
+from tests.support.slices import in_slices
 
 GOLDEN = Path(__file__).resolve().parent
 SEED = 1
@@ -66,6 +67,7 @@ class Good:
     paired: bool = False
     weights: WeightCode = WeightCode.RAW
     small_tiles: bool = False
+    slices: bool = False  # every chain in slices that are as thin as they get, two rows at a time
     change: Change = lambda package: package
 
     @property
@@ -162,6 +164,14 @@ def parted() -> Graph:
     """The same as small as it gets, for packages that break a rule."""
     net = Network(12, name="parted")
     return calmed(net.graph(net.conv(net.conv(net.input(1, 2, 2, 1), 2), 5, kernel=1)))
+
+
+def sliced() -> Graph:
+    """An inverted residual and a head, which may run in slices of channels."""
+    net = Network(13, name="sliced")
+    x = net.conv(net.input(1, 5, 4, 3), 20, kernel=1)
+    y = net.conv(net.depthwise(x, activation="relu6"), 5, kernel=1)
+    return net.graph(net.dense(net.flat(net.mean(net.conv(y, 18, kernel=1))), 3))
 
 
 def halved() -> Graph:
@@ -333,6 +343,7 @@ GOOD: Mapping[str, Good] = {
     "pairs": Good(lambda: sparse(height=11), cut="ops", codec="context", target="qspi-psram",
                   paired=True),
     "gf2_pairs": Good(sparse, cut="ops", codec="gf2", paired=True),
+    "sliced": Good(sliced, slices=True),
     "tiles": Good(calm, one_stage=True, weights=WeightCode.HUFFMAN),
     "tiles_few": Good(parted, one_stage=True, weights=WeightCode.HUFFMAN, small_tiles=True),
     "tiles_packed": Good(calm, one_stage=True, weights=WeightCode.PACKED, small_tiles=True),
@@ -359,6 +370,9 @@ def _plan(layout: Layout, good: Good) -> Plan:
         target = replace_fields(target, external_bytes=0, page=good.page)
     storage = storage_for(layout.program, good.codec, good.cap_for, good.pooled,
                           refresh=good.refresh, paired=good.paired)
+    if good.slices:
+        tight = replace_fields(target, fast_bytes=1)
+        return build_plan(layout, in_slices(layout, 3), tight, "cost", storage)
     if not good.one_stage:
         return make_plan(layout, target, "cost", good.cut, storage)
     stage = Stage(0, len(layout.program.ops), max(layout.rows))

@@ -46,7 +46,7 @@ STORE, TAKE, LOAD, STORE_RESULT = 0, 1, 2, 3
 # the second part, between the pixels of the first:
 OPERAND, OUTPUT_TENSOR, PART = 13, 3, 4
 OUTPUT_RECORD = 8
-CONVOLUTION, DEPTHWISE, LUT = 16, 17, 23  # operator ids
+CONVOLUTION, DEPTHWISE, LUT, SLICED = 16, 17, 23, 45  # operator ids
 BOXES = 6  # the buffer of detector.efm's boxes
 INT32_MAX = 2**31 - 1
 THREE_SECTIONS = HEADER.size + 3 * SECTION_ENTRY.size
@@ -463,7 +463,6 @@ TILE_RULES = (
     Rule("tile_of_later_inputs", "EFM_BAD_OPERATOR", _tile(24, "I", 1)),
     Rule("tile_of_fewer_inputs", "EFM_BAD_OPERATOR", _tile(28, "I", 0)),
     Rule("depthwise_tile_of_all_inputs", "EFM_BAD_OPERATOR", _tile_of(DEPTHWISE, 28, 12), "rings"),
-    Rule("table_tile_of_channels", "EFM_BAD_OPERATOR", _tile_of(LUT, 20, 4), "operators"),
     Rule("tile_in_unknown_memory", "EFM_BAD_FEATURE", _tile(32, "B", 1)),
     Rule("tile_packing_unknown", "EFM_BAD_FEATURE", _tile(33, "B", 200)),
     Rule("tile_code_unknown", "EFM_BAD_FEATURE", _tile(34, "B", 1)),
@@ -588,6 +587,63 @@ def _parameter(kind: int, number: int, value: int) -> Change:
     return _of(kind, 4 * number, struct.pack("<i", value), Section.PARAMS)
 
 
+def _slice(number: int, offset: int, kind: str, value: int) -> Change:
+    """Replace a field of a tile of the first SLICED operator."""
+
+    def change(package: bytes) -> bytes:
+        rows = OPERATOR.iter_unpack(table(package)[Section.OPERATORS][1])
+        first = next(row[7] for row in rows if row[0] == SLICED)
+        return _tile(offset, kind, value, first + number)(package)
+
+    return change
+
+
+def _sliced(offset: int, kind: str, by: int) -> Change:
+    """Add to a field of the first SLICED operator."""
+
+    def change(package: bytes) -> bytes:
+        rows = list(OPERATOR.iter_unpack(table(package)[Section.OPERATORS][1]))
+        index = next(i for i, row in enumerate(rows) if row[0] == SLICED)
+        return _operator(index, offset, kind, rows[index][3 + offset // 4] + by)(package)
+
+    return change
+
+
+# The first SLICED of sliced.efm has slices of 16 and 4 channels, three tiles each, fires 2 rows.
+SLICED_RULES = (
+    Rule("rows_more_than_the_sums", "EFM_BAD_SCHEDULE", _parameter(SLICED, 3, 1), "sliced", "run"),
+)
+MORE_SLICED_RULES = (  # alike; their tests build them
+    Rule("slice_of_no_channels", "EFM_BAD_OPERATOR", _slice(0, 20, "I", 0), "sliced"),
+    Rule("slice_tiles_missing", "EFM_BAD_OPERATOR", _sliced(20, "I", -3), "sliced"),
+    Rule("sliced_parameter_missing", "EFM_BAD_OPERATOR", _sliced(12, "I", -1), "sliced"),
+    Rule("sliced_parameters_missing", "EFM_BAD_OPERATOR", _sliced(12, "I", -5), "sliced"),
+    Rule("sliced_channels_zero", "EFM_BAD_OPERATOR", _parameter(SLICED, 0, 0), "sliced"),
+    Rule("sliced_channels_too_many", "EFM_BAD_OPERATOR", _parameter(SLICED, 0, 21), "sliced"),
+    Rule("sliced_zero_point_too_large", "EFM_BAD_OPERATOR", _parameter(SLICED, 1, 128), "sliced"),
+    Rule("sliced_zero_point_too_small", "EFM_BAD_OPERATOR", _parameter(SLICED, 2, -129), "sliced"),
+    Rule("sliced_strip_zero", "EFM_BAD_OPERATOR", _parameter(SLICED, 3, 0), "sliced"),
+    Rule("sliced_strip_past_scratch", "EFM_BAD_OPERATOR", _parameter(SLICED, 3, 65535), "sliced"),
+    Rule("sliced_step_zero", "EFM_BAD_OPERATOR", _parameter(SLICED, 4, 0), "sliced"),
+    Rule("sliced_step_past_scratch", "EFM_BAD_OPERATOR", _parameter(SLICED, 4, 65535), "sliced"),
+    Rule("sliced_projection_unknown", "EFM_BAD_OPERATOR", _parameter(SLICED, 5, 2), "sliced"),
+    Rule("sliced_without_projection", "EFM_BAD_OPERATOR", _parameter(SLICED, 5, 0), "sliced"),
+    Rule("sliced_around_a_sum", "EFM_BAD_OPERATOR", _parameter(SLICED, 6, 18), "sliced"),
+    Rule("sliced_around_a_mean", "EFM_BAD_OPERATOR", _parameter(SLICED, 6, 22), "sliced"),
+    Rule("sliced_window_huge", "EFM_BAD_OPERATOR", _parameter(SLICED, 7, 1 << 16), "sliced"),
+    Rule("sliced_multiplier_two", "EFM_BAD_OPERATOR", _parameter(SLICED, 15, 2), "sliced"),
+    Rule("sliced_scratch_too_small", "EFM_BAD_OPERATOR", _sliced(28, "I", -8), "sliced"),
+    Rule("slice_of_too_many_channels", "EFM_BAD_OPERATOR", _slice(3, 20, "I", 5), "sliced"),
+    Rule("slice_with_a_gap", "EFM_BAD_OPERATOR", _slice(3, 16, "I", 17), "sliced"),
+    Rule("slice_of_fewer_inputs", "EFM_BAD_OPERATOR", _slice(0, 28, "I", 2), "sliced"),
+    Rule("slice_of_later_inputs", "EFM_BAD_OPERATOR", _slice(5, 24, "I", 15), "sliced"),
+    Rule("slice_of_another_middle", "EFM_BAD_OPERATOR", _slice(1, 20, "I", 15), "sliced"),
+    Rule("slice_of_fewer_outputs", "EFM_BAD_OPERATOR", _slice(5, 20, "I", 4), "sliced"),
+    Rule("slice_tile_too_short", "EFM_BAD_OPERATOR",
+         chain(_slice(5, 4, "I", 19), _slice(5, 8, "I", 19)), "sliced"),
+    Rule("slice_of_packing_unknown", "EFM_BAD_FEATURE", _slice(4, 33, "B", 3), "sliced"),
+)
+
 CONVOLUTION_RULES = (
     Rule("conv_of_floats", "EFM_BAD_OPERATOR",
          chain(_stream(4, "I", 64), _stream(12, "B", 4), _stream(24, "I", 4), _tensor(8, "B", 2),
@@ -616,9 +672,6 @@ GATHER_RULES = (
     Rule("extreme_of_another_kind", "EFM_BAD_OPERATOR", _parameter(EXTREME, 2, 2), "pairwise"),
     Rule("div_limit_too_small", "EFM_BAD_OPERATOR", _parameter(DIV, 5, -129), "pairwise"),
     Rule("matmul_factor_shifted_too_far", "EFM_BAD_OPERATOR", _parameter(MATMUL, 1, 31), "vectors"),
-    Rule("norm_shifted_too_far", "EFM_BAD_OPERATOR", _parameter(L2_NORM, 0, 8), "vectors"),
-    Rule("log_softmax_exponential_negative", "EFM_BAD_OPERATOR",
-         _of(LOG_SOFTMAX, 8, struct.pack("<i", -1)), "vectors"),
 )
 
 CODEC_RULES = (
@@ -692,10 +745,14 @@ LARGE_RULES = (
          replace(Section.CAPS, lambda d: d[:CAP.size] * 65536), "pool"),
     Rule("operators_too_many", "EFM_BAD_SECTION",
          replace(Section.OPERATORS, lambda d: d[:OPERATOR.size] * 65536)),
-    *MORE_WEIGHT_RULES,
+    Rule("table_tile_of_channels", "EFM_BAD_OPERATOR", _tile_of(LUT, 20, 4), "operators"),
+    Rule("log_softmax_exponential_negative", "EFM_BAD_OPERATOR",
+         _of(LOG_SOFTMAX, 8, struct.pack("<i", -1)), "vectors"),
+    Rule("norm_shifted_too_far", "EFM_BAD_OPERATOR", _parameter(L2_NORM, 0, 8), "vectors"),
+    *MORE_WEIGHT_RULES, *MORE_SLICED_RULES,
 )
 
 BROKEN = (*HEADER_RULES, *SECTION_RULES, *BUFFER_RULES, *STREAM_RULES, *MAP_RULES, *POOL_RULES,
           *TENSOR_RULES, *OPERATOR_RULES, *CONVOLUTION_RULES, *GATHER_RULES, *TILE_RULES,
-          *WEIGHT_RULES,
+          *WEIGHT_RULES, *SLICED_RULES,
           *CODEC_RULES, *REFERENCE_RULES, *SCHEDULE_RULES)

@@ -50,6 +50,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "tests/edgefm/kernels/test_work.py": (
         "edgefm/kernels/conv_work.py", "edgefm/kernels/depthwise_work.py",
         "edgefm/kernels/loops.py"),
+    "tests/edgefm/planner/test_slices.py": ("edgefm/kernels/slices.py",),
     "tests/edgefm/package/test_read.py": ("edgefm/package/meta.py",),
     "tests/edgefm/quantization/test_choose.py": (
         "edgefm/quantization/engine.py", "edgefm/quantization/works.py"),

@@ -135,16 +135,25 @@ def _need(state: _State, op: PlacedOp, k: int, first: int, last: int) -> tuple[i
         # with two buffers the write of the row before is still under way until now
         under_way = op.kind == OpKind.STORE and state.plan.port_buffers > 1 and first > 0
         return first - under_way, last
+    if op.sliced is not None:
+        rows = state.layout.chain(op.op, op.sliced.operators).rows
+        assert last - first < op.sliced.strip, f"{op.name}: {last - first + 1} rows at once"
+        return rows[first][0], rows[last][1]
     return state.layout.low[op.op][k][first], state.layout.high[op.op][k][last]
 
 
 def _written(state: _State, op: PlacedOp, stream: int, first: int, last: int) -> range:
     """The rows that this firing writes, or allows the port to begin writing."""
     height = state.layout.program.streams[state.plan.streams[stream].stream].height
-    if op.op >= 0 and state.layout.program.ops[op.op].accumulates:
+    if _accumulates(state, op):
         return range(height) if last == op.rows - 1 else range(0)
     ahead = op.kind == OpKind.LOAD and state.plan.port_buffers > 1
     return range(first, min(last + 1 + ahead, height))
+
+
+def _accumulates(state: _State, op: PlacedOp) -> bool:
+    return (op.op >= 0 and op.sliced is None
+            and state.layout.program.ops[op.op].accumulates)
 
 
 def _bytes(state: _State, stream: int, y: int) -> Iterator[tuple[int, object]]:
@@ -176,7 +185,7 @@ def _write(state: _State, stream: int, y: int) -> None:
 
 def _use_scratch(state: _State, index: int, op: PlacedOp, first: int) -> None:
     """Cursors and accumulators find in their scratch what they left there; others just use it."""
-    lasting = op.op < 0 or state.layout.program.ops[op.op].accumulates
+    lasting = op.op < 0 or _accumulates(state, op)
     at = slice(op.scratch_offset, op.scratch_offset + op.scratch_bytes)
     label = ("scratch", index)
     if lasting and first > 0:

@@ -19,7 +19,7 @@ typedef struct conv {
     uint32_t taps;        /* pixels of a window that are read in place; 0: windows are gathered */
     uint32_t most;        /* pixels of a call */
     const int8_t **in;
-    int8_t **out;
+    int8_t **out;         /* behind them sums, where the operator has any */
     int8_t *gathered;     /* or the pixel of padding */
 } conv;
 
@@ -31,12 +31,24 @@ static int is_pointwise(const efm_op_args *args, const efm_window *w)
            && (args->out[0].width - 1) * w->stride_w < args->in[0].width;
 }
 
+/* What becomes of sums. */
+static uint32_t sums_of(const efm_op_args *args)
+{
+#if EFM_HAS(SLICED)
+    return args->flags;
+#else
+    (void)args;
+    return 0;
+#endif
+}
+
 /* How many pixels the list and scratch have room for when a window is `runs` pointers, and `gathered` bytes of
    scratch; `padding` is what all of them share. */
 static __attribute__((noinline)) uint32_t room(const efm_op_args *args, efm_scratch own, uint32_t runs,
                                                uint32_t gathered, uint32_t padding)
 {
-    uint32_t each = gathered + own.each, listed = EFM_LIST / (runs + 1), left = args->scratch_bytes;
+    uint32_t each = gathered + own.each, listed = EFM_LIST / (runs + (sums_of(args) ? 2 : 1)),
+             left = args->scratch_bytes;
     uint32_t shared = efm_scratch_part(padding) + (gathered > 0 && own.each > 0 ? 8 : 0); /* to round one part up */
     if (left < own.fixed || left - own.fixed < shared) {
         return 0;
@@ -81,7 +93,7 @@ static void conv_read(const efm_op_args *args, conv *c)
     c->kernel = efm_kernel_choose();
     c->call.runs = 1;
     c->call.run_bytes = channels * pixels;
-    c->call.flags = 0;
+    c->call.flags = sums_of(args);
     c->call.sums = 0;
     c->taps = 1;
     efm_tile_read(args, c->call.run_bytes, &c->call.tile);
@@ -136,6 +148,13 @@ static void share_out(conv *c)
     }
 }
 
+#if EFM_HAS(SLICED)
+static int32_t **sums_list(const conv *c)
+{
+    return (int32_t **)(void *)(c->out + c->most);
+}
+#endif
+
 static void lay_out(conv *c, void *list[EFM_LIST])
 {
     const efm_op_args *args = c->args;
@@ -151,6 +170,9 @@ static void lay_out(conv *c, void *list[EFM_LIST])
     }
     c->call.in = c->in;
     c->call.out = c->out;
+#if EFM_HAS(SLICED)
+    c->call.sums = sums_list(c);
+#endif
     c->call.scratch = at;
     c->call.scratch_bytes =
         (uint32_t)(at - args->scratch) < args->scratch_bytes ? args->scratch_bytes - (uint32_t)(at - args->scratch) : 0;
@@ -188,6 +210,18 @@ static void list_outputs(const conv *c, uint32_t y, uint32_t x, uint32_t p, uint
     }
 }
 
+#if EFM_HAS(SLICED)
+/* The same of sums, behind the outputs. */
+static __attribute__((noinline)) void list_sums(const conv *c, uint32_t y, uint32_t x, uint32_t p, uint32_t n)
+{
+    const efm_rows *sums = c->args->sums;
+    int32_t *to = (int32_t *)(void *)efm_row(sums, y) + (size_t)x * sums->channels;
+    for (; n > 0; n--, p++, to += sums->channels) {
+        sums_list(c)[p] = to;
+    }
+}
+#endif
+
 static void conv_run(const efm_op_args *args)
 {
     conv c;
@@ -204,6 +238,11 @@ static void conv_run(const efm_op_args *args)
             n = width - x < c.call.pixels - p ? width - x : c.call.pixels - p;
             list_inputs(&c, y, x, p, n);
             list_outputs(&c, y, x, p, n);
+#if EFM_HAS(SLICED)
+            if (c.call.flags) {
+                list_sums(&c, y, x, p, n);
+            }
+#endif
             x += n;
             if (x == width) {
                 x = 0;

@@ -27,7 +27,7 @@ void efm_tile_read(const efm_op_args *args, uint32_t depth, efm_tile *tile)
     }
     tile->table = args->weights;
     tile->weights = (const int8_t *)args->weights + EFM_TABLE_HEAD_BYTES + EFM_CHANNEL_BYTES * out;
-#if EFM_WITH_WEIGHT_CODES
+#if EFM_WITH_WEIGHT_CODES || EFM_HAS(SLICED)
     tile->weights = args->decoded != 0 ? args->decoded : tile->weights;
 #endif
     tile->out = out;

@@ -37,7 +37,8 @@
     X(41, ROW_MEAN, row_mean) \
     X(42, MATMUL, matmul) \
     X(43, L2_NORMALIZATION, l2_normalization) \
-    X(44, LOG_SOFTMAX, log_softmax)
+    X(44, LOG_SOFTMAX, log_softmax) \
+    X(45, SLICED, sliced)
 /* clang-format on */
 
 enum {

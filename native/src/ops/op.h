@@ -17,8 +17,12 @@ typedef struct efm_op_args {
     const uint8_t *weights;  /* the operator's weight section; any alignment */
     uint32_t weights_bytes;
     uint32_t packing;        /* of those weights: EFM_PACKING_* */
-#if EFM_WITH_WEIGHT_CODES
+#if EFM_WITH_WEIGHT_CODES || EFM_HAS(SLICED)
     const int8_t *decoded;   /* where the weights are that are not behind their table, or null */
+#endif
+#if EFM_HAS(SLICED)
+    uint32_t flags;          /* CONV: EFM_SUMS_* */
+    const efm_rows *sums;    /* and where those lie, as the output's pixels do */
 #endif
     const uint8_t *own;      /* or the tile in the kernel's own packing, where efm_model_prepare() made one */
     const efm_rows *in;      /* [n_in] */

@@ -4,7 +4,7 @@
 
 #include "../kernels/kernel.h"
 #include "edgefm_bytes.h"
-#include "tiles.h"
+#include "sliced.h"
 
 /* Input channels that a tile of a CONV or DEPTHWISE has for an output channel. */
 static uint32_t inputs_of(const efm_op_class *entry, const efm_op_args *args)
@@ -121,6 +121,11 @@ static efm_status check_parts(const efm_model *model, const efm_tiles *tiles, co
 efm_status efm_check_tiles(const efm_model *model, uint32_t op, const efm_op_class *entry, const efm_op_args *args)
 {
     const efm_tiles tiles = efm_tiles_of(model, op);
+#if EFM_HAS(SLICED)
+    if (entry->id == EFM_OP_SLICED) {
+        return efm_check_sliced(model, op, args);
+    }
+#endif
 #if EFM_WITH_WEIGHT_CODES
     if (efm_has_parts(model, &tiles)) {
         return check_parts(model, &tiles, entry, args);

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from edgefm.errors import BadContainer
+from edgefm.network.program import OpKind
 from edgefm.package.meta import read_meta
-from edgefm.package.read import read_info
+from edgefm.package.read import read_info, read_needs
 from edgefm.package.records import HEADER, SECTION_ENTRY, Section
 from edgefm.runtime import Runtime
 from tests.golden.edit import Change, entry, header, put, record, replace, without
@@ -120,3 +121,8 @@ def test_a_package_of_too_many_sections_is_refused_before_they_are_copied(root: 
     package = header("sections", 200_000)(header("bytes", len(many))(bytes(many)))
     with Limited(6 << 20), pytest.raises(BadContainer, match="200000 sections in .*at most 64"):
         read_info(package)
+
+
+def test_operators_that_others_are_made_of_are_needed_too(root: Path) -> None:
+    needs = read_needs((root / "tests/golden/good/sliced.efm").read_bytes())
+    assert needs.operators >= {OpKind.SLICED, OpKind.CONV, OpKind.DEPTHWISE, OpKind.MEAN}

@@ -135,7 +135,7 @@ def test_tiles_have_all_of_an_operators_data(seed: int) -> None:
     for placed in plan.ops:
         if placed.tiles:
             op = program.ops[placed.op]
-            assert restored(program, op, stored_tiles(program, op, placed.tiles)) == op.weights
+            assert restored(program, op, stored_tiles(program, placed)) == op.weights
 
 
 def test_what_no_code_makes_shorter_is_stored_raw_and_read_in_place() -> None:

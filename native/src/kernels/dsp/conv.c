@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CONV: the activations of a call are widened once to halves of words, a strip in scratch, three pixels side by side;
  * then two channels at a time pass over the strip. Weights of packing ROWS are widened into scratch as they come. */
+#include "../../switch.h"
 #include "dsp.h"
 
 #if EFM_KERNEL_DSP
@@ -106,6 +107,29 @@ static int find_weights(const strip *s, uint32_t o, int copy, efm_dsp_block *blo
 
 typedef void dots(const efm_dsp_block *block);
 
+#if EFM_HAS(SLICED)
+/* Leaves sums of channels o and `other` of n pixels from p on, whole groups of three. */
+static __attribute__((noinline)) void leave_across(const efm_conv_call *call, uint32_t p, uint32_t o, uint32_t other,
+                                                   const int32_t *sums, uint32_t n)
+{
+    int32_t *const *at = call->sums + p;
+    const uint32_t take = call->flags & EFM_SUMS_TAKE;
+    for (; n > 0; n -= EFM_DSP_ACROSS, sums += EFM_DSP_ACROSS) {
+        for (uint32_t i = 0; i < EFM_DSP_ACROSS; i++, sums++, at++) {
+            uint32_t first = (uint32_t)sums[0], second = (uint32_t)sums[EFM_DSP_ACROSS];
+            if (take) {
+                first += (uint32_t)(*at)[o];
+                second += (uint32_t)(*at)[other];
+            }
+            (*at)[o] = (int32_t)first;
+            if (other != o) {
+                (*at)[other] = (int32_t)second;
+            }
+        }
+    }
+}
+#endif
+
 /* Groups of three pixels, as many at a time as there is room for sums. */
 static __attribute__((noinline)) void settle_across(const strip *s, uint32_t o, const efm_dsp_block *asked, dots *make)
 {
@@ -117,6 +141,13 @@ static __attribute__((noinline)) void settle_across(const strip *s, uint32_t o, 
         uint32_t n = s->across - p < MOST ? s->across - p : MOST;
         block.end = block.x + 2 * n * s->steps;
         make(&block);
+#if EFM_HAS(SLICED)
+        if (s->call->flags & EFM_SUMS_LEAVE) {
+            leave_across(s->call, p, o, asked->at[1], sums, n);
+            p += n;
+            continue;
+        }
+#endif
         for (uint32_t i = 0; i < n; i++, p++) {
             int32_t *group = sums + i / N * 2 * N, two[] = {group[i % N], group[N + i % N]};
             efm_dsp_settle(s->call, &s->table, p, o, asked->at[1] - o + 1, two);

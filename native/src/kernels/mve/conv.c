@@ -155,21 +155,25 @@ static void set_block(job *j, efm_mve_block *b, uint32_t first, uint32_t rows)
 static void finish(const job *j, const efm_mve_block *b, uint32_t first, uint32_t rows)
 {
     const efm_conv_call *call = j->call;
+    const mve_pred16_t lanes = vctp32q(rows);
     efm_mve_scale scale;
+    if (call->flags & EFM_SUMS_LEAVE) {
+        for (uint32_t i = 0; i < j->pixels; i++) {
+            int32_t *at = call->sums[j->p + i] + first;
+            int32x4_t v = vldrwq_s32(j->sums[i]);
+            vstrwq_p_s32(at, call->flags & EFM_SUMS_TAKE ? vaddq_s32(v, vldrwq_z_s32(at, lanes)) : v, lanes);
+        }
+        return;
+    }
     memcpy(scale.multiplier, b->multiplier, sizeof scale.multiplier);
     memcpy(scale.shift, b->shift, sizeof scale.shift);
     vstrwq_u32(scale.low, efm_mve_channels_read(&j->table, first, rows).low);
-    const mve_pred16_t lanes = vctp32q(rows);
     for (uint32_t i = 0; i < j->pixels; i++) {
         int32x4_t v = vldrwq_s32(j->sums[i]);
         if (call->flags & EFM_SUMS_TAKE) {
             v = vaddq_s32(v, vldrwq_z_s32(call->sums[j->p + i] + first, lanes));
         }
-        if (call->flags & EFM_SUMS_LEAVE) {
-            vstrwq_p_s32(call->sums[j->p + i] + first, v, lanes);
-        } else {
-            vstrbq_p_s32(call->out[j->p + i] + first, efm_mve_requantize(v, &j->table, &scale), lanes);
-        }
+        vstrbq_p_s32(call->out[j->p + i] + first, efm_mve_requantize(v, &j->table, &scale), lanes);
     }
 }
 
