@@ -31,7 +31,7 @@ VERSION = "12.2"  # another compiler gives other bytes
 INCLUDES = ("native/include", "firmware/common")
 ROOTS = ("efm_run", "efm_model_open")
 MOBILENET_V2 = frozenset({"VIEW", "CONV", "DEPTHWISE", "ADD", "MEAN", "SOFTMAX"})
-EXECUTOR = ("CAPS", "TILES", "WEIGHT_CODES")  # switches of config.h
+EXECUTOR = ("CAPS", "TILES", "WEIGHT_CODES", "WEIGHT_PORT")  # switches of config.h
 LOOPS = ("MAPS", "CONV_ROWS", "DEPTHWISE_WINDOWS")  # more of them, which MobileNetV2's figure has
 PATH = ("run.c:efm_run", "run.c:fire", "ops/conv.c:conv_run", "kernels/dsp/conv.c:efm_dsp_conv",
         "kernels/dsp/conv.c:make_channels")

@@ -31,11 +31,12 @@ class CompileKeywords(TypedDict, total=False):
     `calib`: a folder of typical pictures or .npy files, for float networks, learned codecs and
     budgets. `preprocess`: raw, tf, torchvision, caffe or "mean=…,std=…,order=…" (pixel units).
     `geometry`: crop, stretch or letterbox. `codec`: for maps in external memory: raw, lossless or
-    an id. `weight_codec`: for weights: raw, auto, huffman or packed. `package`: the most bytes of
-    the package. `objective`: cost, maps, bytes, time or energy. `cut`: auto, ops, blocks, or names
-    of tensors. `budget`, `quality`, `temporal`: what may be lost. `tables`: an .npz of trained
-    codecs. `names`: the classes, as a list or a file with one per line. `input_shape`: the shape of
-    an ONNX input whose sizes the file leaves open, in the file's order.
+    an id. `weight_codec`: for weights: raw, auto, huffman or packed. `weights`: mapped or port,
+    where they lie. `package`: the most bytes of the package. `objective`: cost, maps, bytes, time
+    or energy. `cut`: auto, ops, blocks, or names of tensors. `budget`, `quality`, `temporal`: what
+    may be lost. `tables`: an .npz of trained codecs. `names`: the classes, as a list or a file with
+    one per line. `input_shape`: the shape of an ONNX input whose sizes the file leaves open, in the
+    file's order.
     """
 
     fast: int | str | None
@@ -46,6 +47,7 @@ class CompileKeywords(TypedDict, total=False):
     geometry: str | None
     codec: str | None
     weight_codec: str
+    weights: str | None
     package: int | str | None
     objective: str
     cut: str | Sequence[str]
@@ -70,7 +72,8 @@ def read_options(model: Path, given: CompileKeywords, pictures: bool = True) -> 
     options = CompileOptions(
         calib=_path(given, "calib"), preprocess=_text(given, "preprocess"),
         geometry=_text(given, "geometry"), codec=_text(given, "codec"),
-        weight_codec=_text(given, "weight_codec") or RAW, package=_package(given),
+        weight_codec=_text(given, "weight_codec") or RAW,
+        weights=_text(given, "weights"), package=_package(given),
         objective=_text(given, "objective") or "cost", cut=_cut(given.get("cut")),
         tables=_path(given, "tables"), labels=_names(given.get("names")), pictures=pictures,
         input_shape=_shape(given.get("input_shape")))

@@ -14,6 +14,7 @@ from edgefm.files.read import read_bytes
 from edgefm.package.records import MAGIC
 from edgefm.runtime import RunResult, Runtime
 from edgefm.runtime.lending import frozen_bytes
+from edgefm.runtime.weight_port import Weights
 
 _MODELS = (".tflite", ".onnx", ".npz")
 
@@ -29,14 +30,17 @@ class HasPackage(Protocol):
 Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | HasPackage"
 
 
-def open(source: Source, threads: int = 1) -> OpenPackage:
+def open(source: Source, threads: int = 1, weights: Weights | None = None) -> OpenPackage:
     """Open an .efm: its path, its bytes, or the result of `edgefm.compile`. `threads` (1..32) share
-    the work of each run; outputs are the same bits.
+    the work of each run; outputs are the same bits. A package whose weights are behind a port
+    (`compile(…, weights="port")`) reads them from `weights` in each run: a path, or an object with
+    `seek` and `readinto` that has the same file or its weights alone. Without it they are read from
+    the package in memory.
 
     Raises BadContainer when it is damaged or too new, BadInput when there is no such file.
     """
     data, name = package_bytes(source)
-    return OpenPackage(data, name, threads)
+    return OpenPackage(data, name, threads, weights)
 
 
 def package_bytes(source: Source) -> tuple[bytes, str | None]:

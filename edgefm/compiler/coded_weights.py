@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which operators' weights are coded, and with which tables that a network's weights share."""
+"""Which operators' weights are coded, with which tables that a network's weights share, and which
+are read through a port."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from edgefm.codecs.weights import ALL_CODES, WeightCode, Weights, WeightTable, encode_tile
 from edgefm.codecs.weights.fit import fit_tables
 from edgefm.kernels.tile import CHANNEL, HEAD
-from edgefm.network.program import Coding, Op, OpKind, Program
+from edgefm.network.program import Coding, Op, OpKind, Program, WeightPort
 
 RAW, AUTO = "raw", "auto"
 WEIGHT_CODECS = (RAW, AUTO, *(code.name.lower() for code in WeightCode if code != WeightCode.RAW))
+MAPPED, PORT = "mapped", "port"
+WEIGHT_MEMORIES = (MAPPED, PORT)
+_MAPPED_ONLY = frozenset({OpKind.RESIZE_BILINEAR, OpKind.RESIZE_NEAREST, OpKind.GATHER,
+                          OpKind.DETECTION})  # whose constants say which rows they need
 _LEAST_SAVED = 0.03  # of an operator's constant data; less is not worth decoding
 
 
@@ -35,6 +41,21 @@ def with_coding(program: Program, packed: Program, codec: str) -> Program:
         if coding is not None:
             ops[i] = replace(program.ops[i], coding=coding)
     return replace(packed, ops=tuple(ops))
+
+
+def with_port(program: Program, rows: Program, port: WeightPort) -> Program:
+    """`program` with its constant data read through a port, but for that of operators that need
+    theirs when a package is opened. What is not coded lies as `rows`, the same in packing ROWS, has
+    it."""
+    return replace(program, ops=tuple(map(partial(_ported, port), program.ops, rows.ops)))
+
+
+def _ported(port: WeightPort, op: Op, plain: Op) -> Op:
+    if not op.weights or op.kind in _MAPPED_ONLY:
+        return op
+    if op.coding is None:
+        return replace(plain, coding=Coding((), b"", port.transfer_bytes(len(plain.weights)), port))
+    return replace(op, coding=replace(op.coding, port=port))
 
 
 def weights_of(program: Program, op: Op) -> Weights:

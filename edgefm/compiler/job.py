@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from edgefm.codecs.tables_file import MapTables, read_tables, step_factors
@@ -17,7 +17,13 @@ from edgefm.compiler.calibration import (
     calibration_inputs,
     warn_of_few,
 )
-from edgefm.compiler.coded_weights import RAW, WEIGHT_CODECS, with_coding
+from edgefm.compiler.coded_weights import (
+    RAW,
+    WEIGHT_CODECS,
+    WEIGHT_MEMORIES,
+    with_coding,
+    with_port,
+)
 from edgefm.compiler.load import Model
 from edgefm.compiler.options import CompileOptions
 from edgefm.errors import BadInput
@@ -63,9 +69,10 @@ class Job:
         """The graph as a program for the target's kernels, ready to be planned."""
         program, codec = lower(graph), self.options.weight_codec
         packed = suited(program, self.target.kernels, self.options.packing)
-        if codec == RAW:
-            return analyze(packed)
-        return analyze(with_coding(suited(program, self.target.kernels, ROWS_NAME), packed, codec))
+        rows = suited(program, self.target.kernels, ROWS_NAME)
+        made = packed if codec == RAW else with_coding(rows, packed, codec)
+        port = self.target.weight_port
+        return analyze(made if port is None else with_port(made, rows, port))
 
     @property
     def on_chip(self) -> bool:
@@ -79,7 +86,7 @@ def job_for(model: Model, options: CompileOptions, tick: Callable[[], None]) -> 
     Raises BadInput when options contradict each other or the target, without calibration files, or
     for a file that is not an input.
     """
-    target = load_target(options.target).with_budget(options.fast, options.external)
+    target = _target(options)
     tables = read_tables(options.tables) if options.tables else {}
     graph = requantize(model.graph, step_factors(tables, model.graph), LEAST_FACTOR)
     _check(graph.name, options, target)
@@ -92,6 +99,11 @@ def job_for(model: Model, options: CompileOptions, tick: Callable[[], None]) -> 
     return Job(model, graph, options, target, tables, samples,
                chooser_for(graph, first, options.quality, options.tile, tick),
                cache(partial(_table_inputs, options, inputs)), tick)
+
+
+def _target(options: CompileOptions) -> Target:
+    target = load_target(options.target).with_budget(options.fast, options.external)
+    return target if options.weights is None else replace(target, weights=options.weights)
 
 
 def _samples(options: CompileOptions, target: Target, inputs: Inputs
@@ -128,6 +140,9 @@ def _check(name: str, options: CompileOptions, target: Target) -> None:
     if options.weight_codec not in WEIGHT_CODECS:
         raise BadInput(f"{name}: --weight-codec {options.weight_codec!r:.60}; expected one of "
                        f"{', '.join(WEIGHT_CODECS)}")
+    if options.weights not in (None, *WEIGHT_MEMORIES):
+        raise BadInput(f"{name}: --weights {options.weights!r:.60}; expected one of "
+                       f"{', '.join(WEIGHT_MEMORIES)}")
     temporal = options.map_codec == "temporal"
     if options.how.weights and not (options.budget and options.budget.of_loss):
         raise BadInput(f"{name}: got --coarsen {options.coarsen} without a budget for loss; "

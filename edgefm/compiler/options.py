@@ -30,7 +30,8 @@ class CompileOptions:
     feature maps per inference, both ways, for any picture) and `mean_byte_budget` (the same on
     average) may be given. With a budget, stored maps, weights or both get coarser steps, as
     `coarsen` says. `package` bounds the bytes of the package: weights are then coded, and get the
-    coarser steps if coding is not enough. `tolerance` (steps of a map) and `refresh` (frames) are
+    coarser steps if coding is not enough. `weights` is mapped or port, where they lie (None: as the
+    target says). `tolerance` (steps of a map) and `refresh` (frames) are
     for the codec temporal.
     With `pictures`, a float input that can be a picture needs `preprocess`, unless all files of
     `calib` are arrays of numbers. `input_shape` is the shape of an ONNX input whose sizes the file
@@ -45,6 +46,7 @@ class CompileOptions:
     target: str | None = None
     packing: str | None = None
     weight_codec: str = "raw"
+    weights: str | None = None
     package: int | None = None
     calib: Path | None = None
     preprocess: str | None = None

@@ -84,14 +84,31 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightPort:
+    """The way to weights in memory that is not mapped: transfers start at multiples of `alignment`
+    bytes, are rounded up to them, and none is longer than `burst` (0: no limit). With 2 `buffers` a
+    tile is read while the one before is used."""
+
+    alignment: int = 1
+    burst: int = 0
+    buffers: int = 2
+
+    def transfer_bytes(self, count: int) -> int:
+        """Bytes that cross the port for `count` bytes."""
+        return -(-count // self.alignment) * self.alignment
+
+
+@dataclass(frozen=True, slots=True)
 class Coding:
-    """How the weights of a CONV or DEPTHWISE are coded where that makes them shorter: in `codes`
-    (ids of docs/FORMAT.md), one of which may use the table of `record`. `bytes` is about what all
-    of the operator's constant data takes then."""
+    """How an operator's constant data comes into fast memory, tile by tile: in `codes` (ids of
+    docs/FORMAT.md) where one makes the weights of a CONV or DEPTHWISE shorter, one of which may use
+    the table of `record`; through a `port`, or, where that is None, from mapped memory. `bytes` is
+    about what all of the data takes then."""
 
     codes: tuple[int, ...]
     record: bytes
     bytes: int
+    port: WeightPort | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +120,7 @@ class Op:
     (or block of rows) and takes its inputs row by row into its state: it is fired once per strip
     of *input* rows, and `needs` then has one entry per input row. `scratch` is the least fast
     memory that a firing takes and `scratch_most` all that it can use. `packing` says how the
-    weights lie, `coding` that they are decoded into fast memory, tile by tile.
+    weights lie, `coding` that they are brought into fast memory, tile by tile.
     """
 
     kind: OpKind

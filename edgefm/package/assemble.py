@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import lcm
 
 from edgefm.package.container import read_tiles, seal
 from edgefm.package.records import (
     HEADER,
     MAGIC,
     MAJOR,
+    MAPPED,
     MINOR,
     RECORD_BYTES,
     REQUIRED,
@@ -38,11 +40,19 @@ class Blob:
 
 
 def assemble(plan: Plan, sections: Mapping[Section, bytes], version: int) -> bytes:
-    """The package: sections of records first, which form the head, then all others."""
+    """The package: sections of records first, which form the head, then all others. If weights are
+    read through a port, they and what no device reads lie last."""
     body, entries = Blob(bytearray(HEADER.size + SECTION_ENTRY.size * len(sections))), []
     head_bytes = 0
-    for section, data in sorted(sections.items(), key=lambda s: (RECORD_BYTES[s[0]] == 1, s[0])):
-        at = body.append(data, SECTION_ALIGNMENT)
+    port = plan.weight_port
+    last = (Section.WEIGHTS, Section.META) if port else ()
+    port_fields: tuple[int, ...] = ()
+    for section, data in sorted(sections.items(), key=lambda s: (
+            RECORD_BYTES[s[0]] == 1, s[0] in last, s[0])):
+        aligned = port.alignment if port and section == Section.WEIGHTS else 1
+        at = body.append(data, lcm(SECTION_ALIGNMENT, aligned))
+        if port and section == Section.WEIGHTS:
+            port_fields = at + _mapped_bytes(sections), port.alignment, port.burst
         flags = 0 if section == Section.META else REQUIRED
         if RECORD_BYTES[section] > 1:
             head_bytes = len(body.data)
@@ -53,10 +63,16 @@ def assemble(plan: Plan, sections: Mapping[Section, bytes], version: int) -> byt
         len(sections),
         plan.fast_bytes, plan.control_bytes, plan.external_bytes, plan.io_bytes, plan.alignment,
         plan.port_buffers, plan.burst, max(len(op.inputs) + len(op.outputs) for op in plan.ops),
-        plan.pool_offset, plan.pool_pages, plan.page_bytes, version)
+        plan.pool_offset, plan.pool_pages, plan.page_bytes, version, *port_fields)
     front = HEADER.pack(*header) + b"".join(entries)
     body.data[:len(front)] = front
     return seal(bytes(body.data))
+
+
+def _mapped_bytes(sections: Mapping[Section, bytes]) -> int:
+    """Bytes of weights, from their start, that are read in place."""
+    return max((tile.offset + tile.bytes for tile in read_tiles(sections)
+                if tile.memory == MAPPED), default=0)
 
 
 def _features(plan: Plan, sections: Mapping[Section, bytes]) -> Feature:
@@ -73,6 +89,8 @@ def _features(plan: Plan, sections: Mapping[Section, bytes]) -> Feature:
         features |= Feature.PAIRED
     if any(m.cap and m.cap.quality for m in plan.maps):
         features |= Feature.QUALITY
+    if plan.weight_port:
+        features |= Feature.WEIGHT_PORT
     if any(tile.code for tile in read_tiles(sections)):
         features |= Feature.WEIGHT_CODES
     if any(len(op.tiles) > 1 for op in plan.ops):

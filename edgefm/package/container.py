@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from edgefm.errors import BadContainer
 from edgefm.package.records import (
@@ -17,14 +17,18 @@ from edgefm.package.records import (
     IN_HEAD,
     MAGIC,
     MAJOR,
+    MAPPED,
     MOST_SECTIONS,
+    PORTED,
     SECTION_ENTRY,
     SUMS_AT,
     TILE,
+    Feature,
     PackageHeader,
     Section,
     Tile,
 )
+from edgefm.package.word_sum import word_sums
 
 Entry = tuple[int, int, int]  # a section's id, offset and size
 
@@ -109,9 +113,19 @@ def _check_tiles(sections: Mapping[Section, bytes], name: str) -> None:
     weights = memoryview(sections.get(Section.WEIGHTS, b""))
     if len(sections.get(Section.TILES, b"")) % TILE.size:
         raise BadContainer(f"{name}: its tiles are damaged")
-    for number, tile in enumerate(read_tiles(sections)):
-        if tile.crc != zlib.crc32(weights[tile.offset:tile.offset + tile.bytes]):
+    tiles = list(read_tiles(sections))
+    for number, (tile, found) in enumerate(zip(tiles, tile_sums(tiles, weights), strict=True)):
+        if tile.crc != found:
             raise BadContainer(f"{name}: checksum of tile {number} differs: the file is damaged")
+
+
+def tile_sums(tiles: Sequence[Tile], weights: bytes | memoryview) -> list[int]:
+    """The checksum that each tile should have; `weights` is the section that they lie in."""
+    weights = memoryview(weights)
+    data = [weights[tile.offset:tile.offset + tile.bytes] for tile in tiles]
+    ported = [i for i, tile in enumerate(tiles) if tile.memory == PORTED]
+    by_port = dict(zip(ported, word_sums([data[i] for i in ported]), strict=True))
+    return [by_port[i] if i in by_port else zlib.crc32(one) for i, one in enumerate(data)]
 
 
 def seal(package: bytes, tiles: bool = True) -> bytes:
@@ -135,10 +149,12 @@ def _with_tiles(package: bytes) -> bytes:
     data, empty = bytearray(package), (0, 0)
     (weights, room), (first, size) = (entries.get(i, empty) for i in (Section.WEIGHTS,
                                                                       Section.TILES))
-    for at in range(first, first + size - size % TILE.size, TILE.size):
-        tile = Tile._make(TILE.unpack_from(data, at))
-        if tile.offset <= room and tile.bytes <= room - tile.offset:
-            start = weights + tile.offset
-            tile = tile._replace(crc=zlib.crc32(data[start:start + tile.bytes]))
-            TILE.pack_into(data, at, *tile)
+    found = [(at, tile) for at in range(first, first + size - size % TILE.size, TILE.size)
+             if (tile := Tile._make(TILE.unpack_from(data, at))).offset <= room
+             and tile.bytes <= room - tile.offset]
+    ported = Feature(read_header(package, "").features & Feature.WEIGHT_PORT)
+    sums = tile_sums([tile if ported else tile._replace(memory=MAPPED) for _, tile in found],
+                     package[weights:weights + room])
+    for (at, tile), crc in zip(found, sums, strict=True):
+        TILE.pack_into(data, at, *tile._replace(crc=crc))
     return bytes(data)

@@ -32,7 +32,8 @@ PLAN = {"fast_bytes": int, "control_bytes": int, "io_bytes": int, "external_byte
         "external_read_bytes": int, "external_write_bytes": int, "input_read_bytes": int,
         "output_write_bytes": int, "weight_read_bytes": int, "macs": int, "objective": str,
         "stages": [STAGE], "maps": [MAP],
-        "coded_weights": (None, CODED_WEIGHTS), "pool": (None, POOL)}  # these two may be left out
+        "coded_weights": (None, CODED_WEIGHTS), "weight_port_bytes": (None, int),
+        "pool": (None, POOL)}  # these three may be left out
 STREAM = (TENSOR_NAME, int, int, int, ELEMENT_TYPE)  # name, rows, pixels, channels, type
 PREPROCESS = {"raw": bool, "mean": [float], "std": [float], "order": str, "geometry": str}
 MAP_STEP = {"name": str, "scale": float, "factor": float}

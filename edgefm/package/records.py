@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 MAGIC = b"EFM1"
 MAJOR, MINOR = 2, 0
-HEADER = struct.Struct("<4sHHIIIIIIIIIIHHIIIHHI24x")
+HEADER = struct.Struct("<4sHHIIIIIIIIIIHHIIIHHIIII12x")
 SUMS_AT, CHECKED_FROM = 16, 24  # between them are the checksums, which cover all but themselves
 SECTION_ENTRY = struct.Struct("<HHIII")
 SECTION_ALIGNMENT = 16
@@ -57,6 +57,9 @@ class PackageHeader(NamedTuple):
     pool_pages: int
     page: int
     version: int
+    front_bytes: int = 0       # that must be addressable, 0: all
+    weight_alignment: int = 0  # of the weight port, as external memory has them
+    weight_burst: int = 0
 
 
 class Tile(NamedTuple):
@@ -65,7 +68,7 @@ class Tile(NamedTuple):
     offset: int
     bytes: int
     raw_bytes: int
-    crc: int
+    crc: int = 0
     first_out: int = 0
     out: int = 0
     first_in: int = 0
@@ -111,7 +114,8 @@ RECORD_BYTES = {
 
 IN_HEAD = frozenset(section for section, size in RECORD_BYTES.items() if size > 1)
 
-KEPT = 1      # flag of a tile: decoded at its operator's first firing only
+MAPPED, PORTED = 0, 1  # memories of a tile
+KEPT = 1      # flag of a tile: read and decoded at its operator's first firing only
 PAIRED = 1    # flag of a map: its rows are pairs of the stream's
 REQUIRED = 1  # section flag: a reader that does not know the section must refuse the package
 
@@ -125,6 +129,7 @@ class Feature(IntFlag):
     TEMPORAL = 8
     PAIRED = 16
     QUALITY = 32
+    WEIGHT_PORT = 64
     WEIGHT_CODES = 128
     WEIGHT_TILES = 256
 
@@ -132,7 +137,6 @@ class Feature(IntFlag):
 class ReservedFeature(IntFlag):
     """Bits with a planned meaning: readers refuse them by name."""
 
-    WEIGHT_PORT = 1 << 6
     SLICES = 1 << 9
     ACCUMULATE = 1 << 10
     RECOMPUTE = 1 << 11

@@ -15,6 +15,7 @@ from edgefm.kernels.slices import slice_of_inputs, slice_of_outputs
 from edgefm.kernels.tile import CHANNEL, HEAD
 from edgefm.network.program import Op, OpKind, Program
 from edgefm.planner.model import PlacedOp, Plan
+from edgefm.planner.weight_tiles import BY_CHANNEL
 
 _MOST_CACHED = 512  # operators whose tiles are kept, as encoding takes long
 
@@ -23,7 +24,8 @@ _MOST_CACHED = 512  # operators whose tiles are kept, as encoding takes long
 class StoredTile:
     """Output channels from `first` on (`out` is 0 where constants do not go by channel) and `inner`
     input channels from `first_in` on, in a `packing` and in a `code` with the table of `record` if
-    it has one. `raw_bytes` is what they are decoded, `head` what of them is stored as it is."""
+    it has one. `raw_bytes` is what they are decoded, `head` what of them is stored as it is. A
+    `ported` one is behind the weight port, where `crossing` bytes are read of it."""
 
     data: bytes = field(repr=False)
     raw_bytes: int
@@ -35,6 +37,8 @@ class StoredTile:
     code: WeightCode = WeightCode.RAW
     record: bytes = b""
     head: int = 0
+    ported: bool = False
+    crossing: int = 0
 
 
 def stored_tiles(program: Program, placed: PlacedOp) -> tuple[StoredTile, ...]:
@@ -46,13 +50,18 @@ def stored_tiles(program: Program, placed: PlacedOp) -> tuple[StoredTile, ...]:
     op = program.ops[placed.op] if placed.op >= 0 else None
     if op is None or not op.weights:
         return ()
+    port = op.coding.port if op.coding else None
     inner = 0
-    if op.kind in (OpKind.CONV, OpKind.DEPTHWISE):
+    if op.kind in BY_CHANNEL:
         inner = program.streams[op.inputs[0]].channels if op.kind == OpKind.CONV else 1
-    if not placed.tiles:
+    if placed.tiles and inner:
+        tiles = _coded(op, placed.tiles, inner)
+    else:
         out = program.streams[op.outputs[0]].channels if inner else 0
-        return (StoredTile(op.weights, len(op.weights), out=out, inner=inner, packing=op.packing),)
-    return _coded(op, placed.tiles, inner)
+        tiles = (StoredTile(op.weights, len(op.weights), out=out, inner=inner,
+                            packing=op.packing if inner else 0),)
+    return tiles if port is None or not placed.tiles else tuple(
+        replace(tile, ported=True, crossing=port.transfer_bytes(len(tile.data))) for tile in tiles)
 
 
 def sliced_tiles(program: Program, ops: Sequence[Op], slices: tuple[int, ...]
@@ -103,25 +112,36 @@ def with_tile_bytes(program: Program, plan: Plan) -> Plan:
     if not any(op.tiles for op in plan.ops):
         return plan
     first: set[int] = set()
-    stages = []
+    stages, crossing = [], 0
     for stage in plan.stages:
         read = 0
         for index, _ in plan.firings[stage.first_firing:stage.first_firing + stage.firings]:
             op = plan.ops[index]
             if op.op >= 0:
-                read += _read_bytes(program, op, index not in first)
+                mapped, ported = _read_bytes(program, op, index not in first)
+                read, crossing = read + mapped + ported, crossing + ported
             first.add(index)
         stages.append(replace(stage, weight_read_bytes=read))
-    return replace(plan, stages=tuple(stages),
+    return replace(plan, stages=tuple(stages), weight_port_bytes=crossing,
                    weight_read_bytes=sum(stage.weight_read_bytes for stage in stages))
 
 
-def _read_bytes(program: Program, placed: PlacedOp, first: bool) -> int:
+def _read_bytes(program: Program, placed: PlacedOp, first: bool) -> tuple[int, int]:
+    """Bytes of mapped weights that a firing reads, and of those behind the port."""
     tiles = stored_tiles(program, placed)
-    return sum(len(tile.data) if first or not is_kept(placed, tile) else tile.head
-               for tile in tiles)
+    read = [0, 0]
+    for tile in tiles:
+        read[tile.ported] += _of_tile(tile, again=not first and is_kept(placed, tile))
+    return read[0], read[1]
+
+
+def _of_tile(tile: StoredTile, again: bool) -> int:
+    """Bytes that a firing reads of a tile, `again` where it is still there."""
+    if tile.ported:
+        return 0 if again else tile.crossing
+    return tile.head if again else len(tile.data)
 
 
 def is_kept(placed: PlacedOp, tile: StoredTile) -> bool:
-    """True for a tile that is decoded at the first firing only."""
-    return placed.kept and tile.code != WeightCode.RAW
+    """True for a tile that is read and decoded at the first firing only."""
+    return placed.kept and (tile.ported or tile.code != WeightCode.RAW)

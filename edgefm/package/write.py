@@ -5,17 +5,17 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import lcm
 from typing import Any
 
 from edgefm.errors import UnsupportedModel
 from edgefm.images.preprocess import Preprocess
 from edgefm.network.graph import Graph
-from edgefm.network.program import ELEMENT_BYTES, OpKind, Program
+from edgefm.network.program import ELEMENT_BYTES, OpKind, Program, WeightPort
 from edgefm.package.assemble import Blob, assemble, capped, referring
-from edgefm.package.container import read_header, read_sections
+from edgefm.package.container import read_header, read_sections, tile_sums
 from edgefm.package.meta import read_meta, write_meta
 from edgefm.package.records import (
     BUFFER,
@@ -23,9 +23,11 @@ from edgefm.package.records import (
     FIRING,
     KEPT,
     MAP,
+    MAPPED,
     MAX_ENDS,
     OPERATOR,
     PAIRED,
+    PORTED,
     REFERENCE,
     STAGE,
     STREAM,
@@ -36,7 +38,8 @@ from edgefm.package.records import (
     Section,
     Tile,
 )
-from edgefm.package.weight_tiles import is_kept, stored_tiles
+from edgefm.package.weight_tiles import StoredTile, is_kept, stored_tiles
+from edgefm.planner.arena import round_up
 from edgefm.planner.model import PlacedOp, Plan
 from edgefm.planner.slices import sliced_params
 
@@ -95,13 +98,13 @@ def with_rate(package: bytes, plan: Plan, rate: Mapping[str, object]) -> bytes:
 
 def _plan_sections(graph: Graph, program: Program, plan: Plan,
                    coded: Mapping[int, CodedMap]) -> dict[Section, bytes]:
-    names, params, weights, tables = Blob(), Blob(), Blob(), Blob()
-    operands, operators, tiles = Blob(), Blob(), Blob()
-    records = _table_offsets(program, plan)
+    names, params, tables = Blob(), Blob(), Blob()
+    operands, operators, tiles = Blob(), Blob(), list[Tile]()
+    records, weights = _table_offsets(program, plan), _Weights(plan.weight_port or WeightPort())
     for placed in plan.ops:
         own = _tiles(program, placed, weights, records)
-        first = tiles.append(b"".join(TILE.pack(*tile) for tile in own)) // TILE.size
-        operators.append(_operator(program, placed, operands, params, (first, len(own))))
+        operators.append(_operator(program, placed, operands, params, (len(tiles), len(own))))
+        tiles += own
     maps = b"".join(_map(plan, i, coded.get(i), tables) for i in range(len(plan.maps)))
     caps = b"".join(_cap(plan, i, tables) for i in capped(plan))
     tensors = b"".join(_tensor(graph, program, t, kind, k, names)
@@ -113,11 +116,11 @@ def _plan_sections(graph: Graph, program: Program, plan: Plan,
         Section.BUFFERS: b"".join(BUFFER.pack(b.offset, b.slot_bytes, b.slots)
                                   for b in plan.buffers),
         Section.OPERATORS: bytes(operators.data), Section.OPERANDS: bytes(operands.data),
-        Section.PARAMS: bytes(params.data), Section.WEIGHTS: bytes(weights.data),
+        Section.PARAMS: bytes(params.data), Section.WEIGHTS: weights.joined(),
         Section.FIRINGS: b"".join(FIRING.pack(op, rows) for op, rows in plan.firings),
         Section.STAGES: b"".join(STAGE.pack(s.first_firing, s.firings) for s in plan.stages),
         Section.MAPS: maps, Section.TABLES: bytes(tables.data), Section.TENSORS: tensors,
-        Section.NAMES: bytes(names.data), Section.TILES: bytes(tiles.data)}
+        Section.NAMES: bytes(names.data), Section.TILES: weights.records(tiles)}
     references = b"".join(REFERENCE.pack(i, plan.maps[i].reference, plan.maps[i].release,
                                          plan.maps[i].refresh) for i in referring(plan))
     optional = {Section.CAPS: caps, Section.REFERENCES: references,
@@ -142,15 +145,47 @@ def _table_offsets(program: Program, plan: Plan) -> dict[bytes, int]:
     return offsets
 
 
-def _tiles(program: Program, placed: PlacedOp, weights: Blob, tables: Mapping[bytes, int]
+class _Weights:
+    """The bytes of WEIGHTS: tiles that are read in place, then those behind the weight port."""
+
+    def __init__(self, port: WeightPort) -> None:
+        self._mapped, self._ported = Blob(), Blob()
+        self._alignment = lcm(TILE_ALIGNMENT, port.alignment)
+
+    def append(self, stored: StoredTile) -> int:
+        """Add a tile, and return where it begins among those of its memory."""
+        if not stored.ported:
+            return self._mapped.append(stored.data, TILE_ALIGNMENT)
+        return self._ported.append(stored.data.ljust(stored.crossing, b"\0"), self._alignment)
+
+    def _base(self) -> int:
+        return round_up(len(self._mapped.data), self._alignment)
+
+    def joined(self) -> bytes:
+        """All of them."""
+        if not self._ported.data:
+            return bytes(self._mapped.data)
+        return bytes(self._mapped.data).ljust(self._base(), b"\0") + self._ported.data
+
+    def records(self, tiles: Sequence[Tile]) -> bytes:
+        """The records of tiles, with offsets that `append` gave, and with their checksums."""
+        placed = [tile._replace(offset=tile.offset + self._base() * (tile.memory == PORTED))
+                  for tile in tiles]
+        sums = tile_sums(placed, self.joined())
+        return b"".join(TILE.pack(*tile._replace(crc=crc))
+                        for tile, crc in zip(placed, sums, strict=True))
+
+
+def _tiles(program: Program, placed: PlacedOp, weights: _Weights, tables: Mapping[bytes, int]
            ) -> list[Tile]:
     """An operator's constant data, piece by piece."""
     found = []
     for stored in stored_tiles(program, placed):
-        at = weights.append(stored.data, TILE_ALIGNMENT)
+        at = weights.append(stored)
         found.append(Tile(
-            at, len(stored.data), stored.raw_bytes, zlib.crc32(stored.data), stored.first,
-            stored.out, stored.first_in, stored.inner, packing=stored.packing, code=stored.code,
+            at, len(stored.data), stored.raw_bytes, first_out=stored.first, out=stored.out,
+            first_in=stored.first_in, inner=stored.inner,
+            memory=PORTED if stored.ported else MAPPED, packing=stored.packing, code=stored.code,
             flags=KEPT * is_kept(placed, stored),
             table=tables[stored.record] + 1 if stored.record else 0))
     return found

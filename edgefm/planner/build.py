@@ -344,7 +344,7 @@ class _Builder:
             base += len(run.tasks)
 
     def _buffer_of_tiles(self, index: int, when: Sequence[int]) -> None:
-        """The buffer that an operator decodes into, in the smallest tiles."""
+        """The buffer that an operator's tiles are brought into, the smallest ones."""
         placed = self.ops[index]
         op = self.units[index].op if placed.op >= 0 else None
         if op is not None and op.coding is not None:
@@ -354,17 +354,18 @@ class _Builder:
 
     def _place_tiles(self, offsets: list[int], control: int, limit: int, first: int
                      ) -> list[Buffer]:
-        """Cut coded weights into as few tiles as buffers have room for; buffers from `first` on."""
+        """Cut weights into as few tiles as buffers have room for; buffers from `first` on."""
         kept = enlarge(self.items, offsets, self.decoding, limit)
         buffers: list[Buffer] = []
         for index, one in self.decoding.items():
             item = self.items[one.item]
             stage = next(k for k, run in enumerate(self.runs) if one.when[0] < run.stop)
-            self.ops[index] = replace(
-                self.ops[index], tiles=one.shape.cut(item.size // one.shape.each),
-                buffer=first + len(buffers), kept=kept[index])
-            buffers.append(Buffer(item.name, control + offsets[one.item], item.size, 1, stage,
-                                  stage))
+            tiles = one.shape.cut(one.shape.channels_in(item.size))
+            self.ops[index] = replace(self.ops[index], tiles=tiles, buffer=first + len(buffers),
+                                      kept=kept[index])
+            slots = one.shape.slots_for(max(tiles))
+            buffers.append(Buffer(item.name, control + offsets[one.item], item.size // slots, slots,
+                                  stage, stage))
         return buffers
 
     def _place_scratch(self, offsets: list[int], control: int, limit: int) -> int:
@@ -424,7 +425,9 @@ class _Builder:
             buffers=tuple(buffers), streams=tuple(self.streams), ops=tuple(self.ops),
             maps=tuple(self.maps), firings=tuple(firings), stages=tuple(stages),
             pool_offset=pool_offset, pool_pages=self.pool_pages,
-            page_bytes=self.target.page if self.pool_pages else 0)
+            page_bytes=self.target.page if self.pool_pages else 0,
+            weight_port=next((one.op.coding.port for one in self.decoding.values()
+                              if one.op.coding), None))
 
     def _stage(self, k: int, run: _Run, base: int, buffers: list[Buffer],
                pool_offset: int) -> PlacedStage:

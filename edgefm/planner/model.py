@@ -10,7 +10,7 @@ from types import MappingProxyType
 from edgefm.codecs.shift import Cap
 from edgefm.console.notation import size_text
 from edgefm.html.notebook import fields_table
-from edgefm.network.program import OpKind
+from edgefm.network.program import OpKind, WeightPort
 from edgefm.planner.slices import Sliced
 
 
@@ -45,7 +45,7 @@ class PlacedStream:
 @dataclass(frozen=True, slots=True)
 class PlacedOp:
     """An operator with its operands (indices in Plan.streams), its scratch in the arena, and the
-    tiles that its coded weights are cut into."""
+    tiles that its weights are cut into where they are brought into fast memory."""
 
     kind: OpKind
     name: str
@@ -56,8 +56,8 @@ class PlacedOp:
     scratch_offset: int = 0
     scratch_bytes: int = 0
     map: int = -1      # LOAD and STORE: index in Plan.maps
-    tiles: tuple[int, ...] = ()  # output channels of each tile where weights are coded
-    buffer: int = -1   # index in Plan.buffers, which they are decoded into
+    tiles: tuple[int, ...] = ()  # output channels of each tile; 1 where they do not go by channel
+    buffer: int = -1   # index in Plan.buffers, which they are brought into
     kept: bool = False  # only at the first firing
     sliced: Sliced | None = None  # a chain that begins with `op`
 
@@ -157,6 +157,8 @@ class Plan:
     pool_offset: int = 0
     pool_pages: int = 0
     page_bytes: int = 0
+    weight_port: WeightPort | None = None  # of the operators with a buffer for tiles
+    weight_port_bytes: int = 0  # of weight_read_bytes, those that cross it
 
     def __repr__(self) -> str:
         return f"<Plan: {self.totals_text()}>"
@@ -211,6 +213,8 @@ class Plan:
             figures["coded_weights"] = {
                 "operators": len(decoding), "tiles": sum(len(op.tiles) for op in decoding),
                 "kept": sum(op.kept for op in decoding)}
+        if self.weight_port:
+            figures["weight_port_bytes"] = self.weight_port_bytes
         if self.pool_pages:
             figures["pool"] = {"offset": self.pool_offset, "pages": self.pool_pages,
                                "page_bytes": self.page_bytes}

@@ -11,6 +11,7 @@ from pathlib import Path
 from edgefm.errors import BadInput
 from edgefm.files.read import read_toml
 from edgefm.kernels.sets import KERNEL_SETS
+from edgefm.network.program import WeightPort
 from edgefm.planner.arena import MAX_ALIGNMENT, MAX_BYTES, MAX_PAGE, MIN_PAGE
 from edgefm.planner.figures import PROCESSORS
 
@@ -20,7 +21,9 @@ class Target:
     """Memories of a board. Costs are per byte, in any unit; only their ratios matter.
     `alignment` and `burst` (0 = no limit) are the external memory's: every transfer starts at and
     is rounded up to `alignment` bytes, and none is longer than `burst`. `buffers` is how many
-    transfers a cursor keeps in flight: 1 waits for each, 2 overlap with computing. `page` is the
+    transfers a cursor keeps in flight: 1 waits for each, 2 overlap with computing. `weights` are
+    mapped, or behind a port, whose `weight_alignment`, `weight_burst` and `weight_buffers` mean the
+    same for tiles of them. `page` is the
     size of the page pool's pages. `kernels` names the processor's kernel set, which decides
     the layout of weights and the scratch of a firing.
 
@@ -49,11 +52,21 @@ class Target:
     instruction_energy: float = 0.0
     external_energy: float = 0.0
     weight_energy: float = 0.0
+    weights: str = "mapped"
+    weight_alignment: int = 1
+    weight_burst: int = 0
+    weight_buffers: int = 2
 
     @property
     def counted_as(self) -> str:
         """The processor whose measured instructions this one's are predicted by, or nothing."""
         return self.processor or _COUNTED_AS.get(self.kernels, "")
+
+    @property
+    def weight_port(self) -> WeightPort | None:
+        """The way to the weights where they are not mapped."""
+        return None if self.weights == _WEIGHTS[0] else WeightPort(
+            self.weight_alignment, self.weight_burst, self.weight_buffers)
 
     def with_budget(self, fast: int | None, external: int | None) -> Target:
         """The same board with other memory sizes, where they are given."""
@@ -78,11 +91,13 @@ BUILT_IN = {
         "cortex-m0plus", "rv32imac", "aarch64", "aarch64-sdot", "armv7")},
 }
 
-_TEXTS = ("name", "kernels", "processor")
-_POSITIVE = ("alignment", "page", "buffers")
+_WEIGHTS = ("mapped", "port")
+_TEXTS = ("name", "kernels", "processor", "weights")
+_POSITIVE = ("alignment", "page", "buffers", "weight_alignment", "weight_buffers")
 _REAL = ("_cost", "_energy", "_per_cycle")
 _LEAST = {"page": MIN_PAGE, "instructions_per_cycle": 0.01}
-_MOST = {"alignment": MAX_ALIGNMENT, "buffers": 2, "page": MAX_PAGE}
+_MOST = {"alignment": MAX_ALIGNMENT, "buffers": 2, "page": MAX_PAGE,
+         "weight_alignment": MAX_ALIGNMENT, "weight_buffers": 2}
 
 
 def is_built_in(name: str) -> bool:
@@ -113,9 +128,11 @@ def _from_values(path: Path, values: dict[str, object]) -> Target:
             raise BadInput(f"{path}: unknown key {key[:60]!r}; expected {', '.join(known)}")
         _check_value(path, key, value)
     target = Target(**{"name": path.stem, **values})  # type: ignore[arg-type]
-    if target.burst % target.alignment:
-        raise BadInput(f"{path}: burst = {target.burst}; expected a multiple of alignment "
-                       f"({target.alignment})")
+    for kind in ("", "weight_"):
+        burst, alignment = (getattr(target, kind + what) for what in ("burst", "alignment"))
+        if burst % alignment:
+            raise BadInput(f"{path}: {kind}burst = {burst}; expected a multiple of "
+                           f"{kind}alignment ({alignment})")
     return target
 
 
@@ -128,6 +145,8 @@ def _check_value(path: Path, key: str, value: object) -> None:
             raise BadInput(f"{path}: kernels = {shown}; expected one of {', '.join(KERNEL_SETS)}")
         if key == "processor" and value not in PROCESSORS:
             raise BadInput(f"{path}: processor = {shown}; expected one of {', '.join(PROCESSORS)}")
+        if key == "weights" and value not in _WEIGHTS:
+            raise BadInput(f"{path}: weights = {shown}; expected one of {', '.join(_WEIGHTS)}")
         return
     cost = key.endswith(_REAL)
     if isinstance(value, bool) or not isinstance(value, (int, float) if cost else int):

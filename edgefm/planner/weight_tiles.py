@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Coded weights: how large a buffer each operator decodes into, and in how many tiles.
+"""Weights that are brought into fast memory: how large a buffer each operator has, in how many
+tiles.
 
-A firing decodes its operator's tiles one after the other into one buffer. The plan is made for
-small tiles; what the arena has free then goes to operators that decode most: to keep their one tile
-from the first firing to the last, or else to larger tiles, with which kernels have less to do
-again.
+A firing decodes its operator's tiles, or reads them through the weight port, one after the other
+into one buffer. The plan is made for small tiles; what the arena has free then goes to operators
+that bring most: to keep their one tile from the first firing to the last, or else to larger tiles,
+with which kernels have less to do again.
 """
 
 from __future__ import annotations
@@ -16,35 +17,60 @@ import numpy as np
 
 from edgefm.kernels.tile import CHANNEL, HEAD
 from edgefm.network.program import Op, OpKind, Program
-from edgefm.planner.arena import round_up
+from edgefm.planner.arena import ALIGNMENT, round_up
 from edgefm.planner.grow import grown
 from edgefm.planner.place import Item
 
 TABLE_BYTES = 2048  # of scratch, which decoding takes
-LEAST = 4096       # bytes of the smallest tile's weights, or STEP channels
+LEAST = 4096       # bytes of the smallest tiles in a buffer, or STEP channels
 STEP = 4           # channels that tiles are a multiple of
+BY_CHANNEL = (OpKind.CONV, OpKind.DEPTHWISE)  # operators whose tiles are channels
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the tiles of an operator are cut from: `channels`, of `each` bytes of weights, in
-    multiples of `step`."""
+    """What the tiles of an operator are cut from: `channels`, in multiples of `step`. Of each
+    channel a slot of the buffer holds `each` bytes, and of each tile `head` bytes more, rounded up
+    to `alignment`. The buffer has `slots`; for an only tile `alone`."""
 
     channels: int
     each: int
     step: int
+    head: int = 0
+    alignment: int = 1
+    slots: int = 1
+    alone: int = 1
 
     @property
     def least(self) -> int:
         """Channels of the smallest tile."""
-        wanted = max(LEAST // max(self.each, 1), 1)
+        wanted = max(LEAST // self.slots // max(self.each, 1), 1)
         return min(self.channels, -(-wanted // self.step) * self.step)
+
+    def slot(self, channels: int) -> int:
+        """Bytes of a slot for tiles of at most this many channels."""
+        return round_up(self.head + channels * self.each, self.alignment)
+
+    def slots_for(self, channels: int) -> int:
+        """Slots of a buffer for tiles of at most this many channels."""
+        return self.slots if channels < self.channels else self.alone
+
+    def size(self, channels: int) -> int:
+        """Bytes of that buffer."""
+        return self.slots_for(channels) * self.slot(channels)
+
+    @property
+    def whole(self) -> int:
+        """Bytes of a buffer for an only tile."""
+        return self.size(self.channels)
 
     def channels_in(self, size: int) -> int:
         """Channels of the largest tile that a buffer of `size` bytes holds, at least the least."""
-        fit = size // self.each
-        return self.channels if fit >= self.channels else max(fit // self.step * self.step,
-                                                               self.least)
+        if self.whole <= size:
+            return self.channels
+        room = size // self.slots // self.alignment * self.alignment - self.head
+        fit = min(room // self.each, self.channels - 1)
+        return max(fit // self.step * self.step, self.least)
 
     def cut(self, most: int) -> tuple[int, ...]:
         """Tiles of at most `most` channels, as few as possible and about as large as each other."""
@@ -56,17 +82,28 @@ class Shape:
 
 
 def shape_of(program: Program, op: Op) -> Shape:
-    """How an operator's weights may be cut; it is a CONV or DEPTHWISE."""
-    channels = program.streams[op.outputs[0]].channels
-    weights = len(op.weights) - HEAD.size - CHANNEL.itemsize * channels
-    multiplier = op.params[8] if op.kind == OpKind.DEPTHWISE else 1
-    return Shape(channels, weights // channels, int(np.lcm(multiplier, STEP)))
+    """How an operator's constant data may be cut; weights of a CONV or DEPTHWISE by channel."""
+    port = op.coding.port if op.coding else None
+    if op.kind not in BY_CHANNEL:
+        shape = Shape(1, len(op.weights), 1)
+    else:
+        channels = program.streams[op.outputs[0]].channels
+        weights = len(op.weights) - HEAD.size - CHANNEL.itemsize * channels
+        multiplier = op.params[8] if op.kind == OpKind.DEPTHWISE else 1
+        shape = Shape(channels, weights // channels, int(np.lcm(multiplier, STEP)))
+    if op.coding is None or port is None:
+        return shape
+    coded = bool(op.coding.codes)
+    if op.kind in BY_CHANNEL:  # their table comes with them
+        shape = replace(shape, each=shape.each + CHANNEL.itemsize, head=HEAD.size)
+    return replace(shape, alignment=int(np.lcm(port.alignment, ALIGNMENT)),
+                   slots=2 if coded else port.buffers, alone=2 if coded else 1)
 
 
 def scratch_bytes(program: Program, op: Op) -> int:
     """Bytes of scratch of a firing: a code's table first, then the kernel's own; where there are
     several tiles, one after another."""
-    if op.coding is None:
+    if op.coding is None or (op.coding.port and not op.coding.record):
         return op.scratch
     shape = shape_of(program, op)
     if shape.least < shape.channels:
@@ -80,11 +117,12 @@ def scratch_most(program: Program, op: Op) -> int:
 
 
 def buffer_bytes(program: Program, op: Op) -> int:
-    """Bytes of the smallest buffer that an operator decodes into; 0 where it reads in place."""
+    """Bytes of the smallest buffer that an operator's tiles are brought into; 0 where it reads in
+    place."""
     if op.coding is None:
         return 0
     shape = shape_of(program, op)
-    return shape.least * shape.each
+    return shape.size(shape.least)
 
 
 def firing_bytes(op: Op) -> int:
@@ -94,8 +132,8 @@ def firing_bytes(op: Op) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """An operator that decodes: how its weights may be cut, its buffer among the arena's items, and
-    when it fires."""
+    """An operator with a buffer: how its weights may be cut, the buffer among the arena's items,
+    and when it fires."""
 
     op: Op
     shape: Shape
@@ -121,7 +159,7 @@ def enlarge(items: list[Item], offsets: list[int], decoding: Mapping[int, Decodi
 
 
 def _keep(items: list[Item], offsets: list[int], one: Decoding, limit: int) -> bool:
-    start, stop, size = one.when[0], one.when[-1] + 1, one.shape.channels * one.shape.each
+    start, stop, size = one.when[0], one.when[-1] + 1, one.shape.whole
     before = items[one.item]
     items[one.item] = Item(before.name, 0, start, np.zeros(stop - start, np.int32),
                            np.full(stop - start, size, np.int32))
@@ -135,10 +173,9 @@ def _keep(items: list[Item], offsets: list[int], one: Decoding, limit: int) -> b
 
 
 def _grow(items: list[Item], offsets: list[int], one: Decoding, limit: int) -> None:
-    most = one.shape.channels * one.shape.each
-    found = grown(items, offsets, {one.item: most}, limit).get(one.item)
+    found = grown(items, offsets, {one.item: one.shape.whole}, limit).get(one.item)
     if found is not None:
-        size = one.shape.channels_in(found[1]) * one.shape.each
+        size = one.shape.size(one.shape.channels_in(found[1]))
         before = items[one.item]
         items[one.item] = replace(before, size=size, high=np.where(before.high > 0, size, 0))
         offsets[one.item] = found[0]

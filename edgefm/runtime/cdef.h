@@ -20,7 +20,15 @@ typedef struct efm_counters {
     uint64_t capped_rows;
     uint64_t largest_shift;
     uint64_t reference_bytes;
+    uint64_t weight_port_bytes;
 } efm_counters;
+
+typedef struct efm_port {
+    int32_t (*begin_read)(void *port, uint32_t address, uint8_t *to, uint32_t bytes, uint32_t *ticket);
+    int32_t (*begin_write)(void *port, uint32_t address, const uint8_t *from, uint32_t bytes, uint32_t *ticket);
+    int32_t (*wait)(void *port, uint32_t ticket);
+    void *port;
+} efm_port;
 
 typedef struct efm_map_counters {
     uint64_t write_bytes;
@@ -50,6 +58,8 @@ typedef struct efm_pc {
     uint8_t *const *taps;
     efm_map_counters *maps;
     efm_late_port external;
+    efm_late_port weights;
+    const efm_port *weight_port;
     uint32_t frame;
     efm_threads *threads;
     uint8_t *scratch;
@@ -66,6 +76,9 @@ uint32_t efm_model_prepare_bytes(const efm_model *model);
 efm_status efm_model_prepare(efm_model *model, uint8_t *memory, uint32_t bytes);
 uint32_t efm_model_arena_bytes(const efm_model *model);
 uint32_t efm_model_external_bytes(const efm_model *model);
+uint32_t efm_model_weight_bytes(const efm_model *model);
+uint32_t efm_model_weight_offset(const efm_model *model);
+uint32_t efm_package_front_bytes(const uint8_t *start);
 uint32_t efm_model_worker_bytes(const efm_model *model);
 uint32_t efm_model_maps(const efm_model *model);
 const char *efm_status_name(efm_status status);

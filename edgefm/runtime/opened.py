@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from edgefm.errors import BadContainer, RuntimeFault
+from edgefm.errors import BadContainer, BadInput, RuntimeFault
 from edgefm.network.graph import Array
 from edgefm.package.counters import MapCounters
 from edgefm.package.read import StreamInfo, read_info
@@ -18,6 +18,7 @@ from edgefm.runtime.guarded import Guarded
 from edgefm.runtime.lending import MOST_THREADS, frozen_bytes, whole_number
 from edgefm.runtime.load import native
 from edgefm.runtime.result import Counters, RunResult
+from edgefm.runtime.weight_port import FilePort, Weights
 from edgefm.runtime.workers import LentThreads
 
 _OK = 0
@@ -32,9 +33,11 @@ class Opened:
     `busy` is held while it runs; messages begin with `where`: the name given, or the network's.
     """
 
-    def __init__(self, package: bytes, given: str | None, threads: int = 1) -> None:
+    def __init__(self, package: bytes, given: str | None, threads: int = 1,
+                 weights: Weights | None = None) -> None:
         """Raises BadContainer for a package that is damaged, too new or too large for this PC, and
-        BadInput for what is not bytes or no number of threads; what may change is copied."""
+        BadInput for what is not bytes or no number of threads; what may change is copied. Weights
+        behind a port are read from `weights`, or from the package."""
         self._ffi, self._lib = native()
         self.busy = threading.Lock()
         name = given or "package"
@@ -43,9 +46,14 @@ class Opened:
         self.info = read_info(package, name)
         self.where = given or self.info.name
         package = in_rows(package, int(self._lib.efm_packings()))
-        self._package = self._ffi.from_buffer("uint8_t[]", package)  # C reads it in place
+        front = min(len(package), int(self._lib.efm_package_front_bytes(
+            self._ffi.from_buffer("uint8_t[]", package))))
+        self._whole = memoryview(package)
+        self._package = self._ffi.from_buffer(  # C reads it in place, and no more than it has to
+            "uint8_t[]", package if front == len(package) else package[:front])
         self._model = self._ffi.new("efm_model *")
-        self._open(len(package), name)
+        self._open(front, name)
+        self._port = self._port_of(weights)
         self._prepared = self._prepare()
         self._arena_bytes = int(self._lib.efm_model_arena_bytes(self._model))
         external_bytes = int(self._lib.efm_model_external_bytes(self._model))
@@ -58,6 +66,22 @@ class Opened:
         except MemoryError:
             raise BadContainer(f"{name}: asks for {self._arena_bytes} bytes of fast and "
                                f"{external_bytes} of external memory") from None
+
+    def _port_of(self, weights: Weights | None) -> FilePort | None:
+        """The port to `weights`, if they are given."""
+        if weights is None:
+            return None
+        size = int(self._lib.efm_model_weight_bytes(self._model))
+        if size == 0:
+            raise BadInput(f"{self.where}: got weights for a package that reads its own in place; "
+                           "expected one that was compiled with weights='port'")
+        return FilePort(self._ffi, weights, self.where,
+                        int(self._lib.efm_model_weight_offset(self._model)), size, len(self._whole))
+
+    def close(self) -> None:
+        """Close the file of weights, if one was opened."""
+        if self._port is not None:
+            self._port.close()
 
     @property
     def threads(self) -> int:
@@ -103,6 +127,9 @@ class Opened:
         pc.maps = maps
         pc.external.memory = ffi.from_buffer("uint8_t[]", self._external)
         pc.external.bytes = self._external.size
+        behind = self._weights_behind_port()
+        pc.weights.memory, pc.weights.bytes = behind, len(behind)
+        pc.weight_port = self._port.port if self._port is not None else ffi.NULL
         pc.frame = frame
         products = self._workers.lend(pc) if self._workers else ()
         counters = ffi.new("efm_counters *")
@@ -113,6 +140,12 @@ class Opened:
                          tuple(output.name for output in self.info.outputs),
                          tuple(int(one) for one in products))
 
+    def _weights_behind_port(self) -> Any:
+        """What the package itself has behind its weight port."""
+        size = int(self._lib.efm_model_weight_bytes(self._model))
+        start = int(self._lib.efm_model_weight_offset(self._model)) if size else 0
+        return self._ffi.from_buffer("uint8_t[]", self._whole[start:start + size])
+
     def _compute(self, pc: Any, counters: Any) -> None:
         """Run C between two canaries."""
         lent = [self._arena, *([self._workers.scratch] if self._workers else [])]
@@ -121,8 +154,9 @@ class Opened:
         arena = self._ffi.from_buffer("uint8_t[]", self._arena.memory)
         status = self._lib.efm_pc_run(pc, arena, self._arena_bytes, counters)
         if status != _OK:
-            raise RuntimeFault(
-                f"{self.where}: the runtime stopped: {self._status_name(status)}", int(status))
+            failure = f" ({self._port.failure})" if self._port and self._port.failure else ""
+            raise RuntimeFault(f"{self.where}: the runtime stopped: {self._status_name(status)}"
+                               f"{failure}", int(status))
         if not all(memory.intact for memory in lent):
             raise RuntimeFault(f"{self.where}: the runtime wrote outside its arena", 0)
 

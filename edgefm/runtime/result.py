@@ -32,6 +32,7 @@ class Counters:
     capped_rows: int
     largest_shift: int
     reference_bytes: int
+    weight_port_bytes: int
 
 
 _CROSSED = {"external read": "external_read_bytes", "external written": "external_write_bytes",

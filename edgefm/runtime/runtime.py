@@ -15,6 +15,7 @@ from edgefm.package.read import PackageInfo, TensorInfo
 from edgefm.runtime.lending import whole_number
 from edgefm.runtime.opened import Opened
 from edgefm.runtime.result import RunResult
+from edgefm.runtime.weight_port import Weights
 
 _MOST_FRAMES = 0xFFFFFFFF
 
@@ -26,12 +27,15 @@ class Runtime:
     instances may run at the same time (the C code releases the interpreter lock).
     """
 
-    def __init__(self, package: bytes, name: str | None = None, threads: int = 1) -> None:
+    def __init__(self, package: bytes, name: str | None = None, threads: int = 1,
+                 weights: Weights | None = None) -> None:
         """Check the package, which messages call `name`; `threads` (1..32) share the work of each
         run, whose results are the same bits. Raises BadContainer when it is damaged or too new,
         BadInput when it is not bytes or for another number of threads. A bytearray or another
-        buffer that may change is copied."""
-        opened = Opened(package, name, threads)
+        buffer that may change is copied. Weights behind a port are read from `weights` while the
+        network runs, a path or an object with `seek` and `readinto`, which has the whole package or
+        the weights alone; else from the package."""
+        opened = Opened(package, name, threads, weights)
         self._info, self._where, self._threads = opened.info, opened.where, opened.threads
         self._opened: Opened | None = opened
 
@@ -57,6 +61,8 @@ class Runtime:
 
     def close(self) -> None:
         """Release the memory; a run that is under way in another thread keeps it until it ends."""
+        if self._opened is not None:
+            self._opened.close()
         self._opened = None
 
     @property

@@ -162,6 +162,36 @@ static void tell_maps(efm_inference *inference)
     }
 }
 
+/* -- weights ---------------------------------------------------------------------------------------- */
+
+/* Those that a package has behind a port are read from the store; the runtime knows no other way to them. */
+static int32_t begin_weights(void *context, uint32_t address, uint8_t *to, uint32_t bytes, uint32_t *ticket)
+{
+    efm_inference *inference = context;
+    if (inference->fetching || address > inference->weight_bytes || bytes > inference->weight_bytes - address) {
+        return -1;
+    }
+    memcpy(to, inference->weights + address, bytes);
+    inference->fetching = true;
+    *ticket = 0;
+    return 0;
+}
+
+static int32_t wait_weights(void *context, uint32_t ticket)
+{
+    efm_inference *inference = context;
+    bool there = inference->fetching && ticket == 0;
+    inference->fetching = false;
+    return there ? 0 : -1;
+}
+
+static void place_weights(efm_inference *inference, const efm_store_entry *package)
+{
+    inference->weight_bytes = efm_model_weight_bytes(&inference->model);
+    inference->weights = package->at + efm_model_weight_offset(&inference->model);
+    inference->fetching = false;
+}
+
 /* -- a run ---------------------------------------------------------------------------------------- */
 
 static int run_once(efm_inference *inference)
@@ -174,7 +204,8 @@ static int run_once(efm_inference *inference)
                      .output = on_output,
                      .event = on_stage,
                      .poll = on_poll,
-                     .port = board->external};
+                     .port = board->external,
+                     .weights = {begin_weights, NULL, wait_weights, inference}};
     *end = (efm_run_end){.run = end->run + 1};
     inference->output_at = 0;
     inference->in_order = true;
@@ -319,6 +350,13 @@ static int open_package(efm_inference *inference, const uint8_t *at, uint32_t by
     return status == EFM_OK ? check_memory(inference, reason) : status;
 }
 
+/* Bytes of a package that the runtime gets to see. */
+static uint32_t front_of(const efm_store_entry *package)
+{
+    uint32_t front = package->bytes < EFM_START_BYTES ? package->bytes : efm_package_front_bytes(package->at);
+    return front < package->bytes ? front : package->bytes;
+}
+
 int efm_inference_accept(void *context, const uint8_t *at, uint32_t bytes)
 {
     efm_inference *inference = context;
@@ -344,7 +382,7 @@ int efm_inference_run(efm_inference *inference, const efm_store_entry *package, 
     inference->kept = false;
     inference->tell_stages = (flags & EFM_RUN_TELL_STAGES) != 0;
     inference->tell_maps = false; /* until there is a run to tell of */
-    int status = open_package(inference, package->at, package->bytes, reason);
+    int status = open_package(inference, package->at, front_of(package), reason);
     if (status == EFM_OK) {
         status = check_input(inference, input, times, reason);
     }
@@ -355,6 +393,7 @@ int efm_inference_run(efm_inference *inference, const efm_store_entry *package, 
         return status;
     }
     prepare(inference, package);
+    place_weights(inference, package);
     hash_package(inference, package);
     inference->pulled_crc = 0;
     inference->tell_maps = (flags & EFM_RUN_TELL_MAPS) != 0;

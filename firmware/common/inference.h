@@ -25,6 +25,9 @@ typedef struct efm_inference {
     efm_watch watch;
     efm_run_end end;       /* of the run under way, or the last one */
     const uint8_t *stored; /* the rest of the input in the store; null: it comes over the line */
+    const uint8_t *weights; /* of the package, where it has them behind a port, and their number */
+    uint32_t weight_bytes;
+    bool fetching;         /* some of them are under way */
     uint32_t pulled_crc;   /* CRC-32 of what came over the line, of all runs of the last RUN */
     bool tell_stages, tell_maps;
     uint32_t map_count;     /* stored maps of the last run's package */

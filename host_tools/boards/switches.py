@@ -18,13 +18,16 @@ OWN = frozenset({OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE})  # the
 
 def switches(needs: Needs) -> Mapping[str, int]:
     """`{"EFM_WITH_CONV": 1, "EFM_WITH_PAD": 0, …}` for operators, codecs, stored maps, caps,
-    quality maps, coded weights and loops of kernels."""
+    quality maps, loops of kernels, and weights that
+    are coded or behind a port."""
     operators = {f"EFM_WITH_{kind.name}": int(kind in needs.operators)
                  for kind in OpKind if kind not in OWN}
     codecs = {f"EFM_WITH_{codec.name.upper()}": int(codec.id in needs.codecs)
               for codec in CODECS.values() if codec.id != 0}
     caps = {"EFM_WITH_CAPS": Feature.CAPPED, "EFM_WITH_TILES": Feature.QUALITY,
-            "EFM_WITH_WEIGHT_CODES": Feature.WEIGHT_CODES | Feature.WEIGHT_TILES}
+            "EFM_WITH_WEIGHT_PORT": Feature.WEIGHT_PORT,
+            "EFM_WITH_WEIGHT_CODES":
+                Feature.WEIGHT_CODES | Feature.WEIGHT_TILES | Feature.WEIGHT_PORT}
     maps = {"EFM_WITH_MAPS": int(not needs.operators.isdisjoint((OpKind.LOAD, OpKind.STORE)))}
     kernels = {"EFM_WITH_CONV_ROWS": int(needs.conv_rows),
                "EFM_WITH_DEPTHWISE_WINDOWS": int(needs.depthwise_windows)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgefm.api.progress import quantizing_runs
-from edgefm.compiler.coded_weights import RAW, WEIGHT_CODECS
+from edgefm.compiler.coded_weights import RAW, WEIGHT_CODECS, WEIGHT_MEMORIES
 from edgefm.compiler.options import CompileOptions
 from edgefm.compiler.pipeline import Compiled, compile_model
 from edgefm.compiler.zoo_defaults import with_zoo_defaults
@@ -88,6 +88,9 @@ def add_compile_options(parser: argparse.ArgumentParser, *also: str) -> None:
     group.add_argument("--packing", metavar="NAME",
                        help="layout of weights for the target's kernels (default: the one with the "
                             "fewest bytes)")
+    group.add_argument("--weights", choices=WEIGHT_MEMORIES,
+                       help="where weights lie: in mapped memory, or in one that is read through a "
+                            "port, tile by tile (default: what the target says, else mapped)")
     group.add_argument("--weight-codec", choices=WEIGHT_CODECS, default=RAW,
                        help="code of weights, which are then decoded into fast memory where they "
                             "are used: raw (as they are, read in place; default), huffman, packed, "
@@ -126,7 +129,7 @@ def compile_options(arguments: argparse.Namespace, model: Path,
         fast=arguments.fast, external=arguments.external, codec=arguments.codec,
         objective=arguments.objective, cut=arguments.cut, target=arguments.target,
         packing=arguments.packing, weight_codec=arguments.weight_codec,
-        package=arguments.package,
+        weights=arguments.weights, package=arguments.package,
         calib=arguments.calib, preprocess=arguments.preprocess, geometry=arguments.geometry,
         labels=names,
         kl_budget=arguments.kl_budget, accuracy_budget=arguments.accuracy_budget,

@@ -138,8 +138,13 @@ def _tensor(tensor: object) -> dict[str, object]:
 
 
 def coded_weights_fields(plan: Mapping[str, Any]) -> dict[str, str]:
-    """Of a plan whose weights are coded: how many operators decode them, and how often."""
-    coded = plan.get("coded_weights")
-    return {} if not coded else {"coded weights": (
-        f"{coded['operators']} operators decode {coded['tiles']} tiles, {coded['kept']} of them "
-        "once per run, the others at each firing")}
+    """Of a plan whose weights are brought into fast memory: how many operators do that, how often,
+    and how many bytes cross the weight port if there is one."""
+    coded, crossing = plan.get("coded_weights"), plan.get("weight_port_bytes")
+    if not coded:
+        return {}
+    how = (f"{coded['operators']} operators {'decode' if crossing is None else 'read'} "
+           f"{coded['tiles']} tiles, {coded['kept']} of them once per run, the others at each "
+           "firing")
+    return {"coded weights": how} if crossing is None else {
+        "weights behind port": f"{size_text(crossing)}; {how}"}

@@ -52,12 +52,13 @@ enum {
     EFM_FEATURE_TEMPORAL = 8,
     EFM_FEATURE_PAIRED = 16,
     EFM_FEATURE_QUALITY = 32,
+    EFM_FEATURE_WEIGHT_PORT = 64,
     EFM_FEATURE_WEIGHT_CODES = 128,
     EFM_FEATURE_WEIGHT_TILES = 256,
-    EFM_FEATURES = 447
+    EFM_FEATURES = 511
 };
 
-/* The features of this build. EXTERNAL also needs a port; CODED and PAIRED also need a codec. */
+/* The features of this build. EXTERNAL and WEIGHT_PORT also need a port; CODED and PAIRED also need a codec. */
 uint32_t efm_features(void);
 
 /* Ids of the operators that the executor itself runs; ops/list.h has the others. */
@@ -157,6 +158,9 @@ typedef struct efm_host {
     /* Called when a row entered a ring (builds with EFM_WITH_TAP): pixels are pixel_stride bytes apart. */
     void (*tap)(void *context, uint32_t stream, uint32_t y, const uint8_t *row, uint32_t pixel_stride);
     efm_port port;          /* needed when the package has external maps */
+    /* Where weights are read that the package has behind a port; begin_write is never called. Null: a package all of
+       which is addressable is copied from there, tile by tile. */
+    efm_port weights;
     /* The number of this frame in a stream, for packages whose maps refer to the previous frame. 0 starts over;
        n promises that frame n - 1 was the last run and that nothing else has used the arena since. */
     uint32_t frame;
@@ -171,23 +175,31 @@ typedef struct efm_counters {
     uint64_t weight_read_bytes;
     uint64_t input_read_bytes;
     uint64_t output_write_bytes;
-    uint64_t coded_bytes;   /* the part of the external bytes that belongs to coded maps */
-    uint64_t coded_values;  /* values that those bytes stand for */
+    uint64_t coded_bytes; /* the part of the external bytes that belongs to coded maps */
+    uint64_t coded_values; /* values that those bytes stand for */
     uint64_t coded_rows;
-    uint64_t raw_rows;      /* rows of coded maps that were stored as they are */
-    uint64_t pool_bytes;    /* coded rows into and out of the page pool */
-    uint64_t pool_values;   /* values that those bytes stand for */
-    uint64_t pool_pages;    /* most pages in use at once */
-    uint64_t capped_rows;   /* rows of capped maps that had to be made coarser */
+    uint64_t raw_rows; /* rows of coded maps that were stored as they are */
+    uint64_t pool_bytes; /* coded rows into and out of the page pool */
+    uint64_t pool_values; /* values that those bytes stand for */
+    uint64_t pool_pages; /* most pages in use at once */
+    uint64_t capped_rows; /* rows of capped maps that had to be made coarser */
     uint64_t largest_shift; /* the most bits that a value of these rows lost; 0 without such rows */
     uint64_t reference_bytes; /* bytes of the previous frame in fast memory, read and written */
+    uint64_t weight_port_bytes; /* the part of the weight bytes that crossed the weight port */
 } efm_counters;
 
 /* Bytes of the arena that efm_model_open() uses while it checks; the alignment of the arena's address. */
 enum { EFM_OPEN_BYTES = 640, EFM_ARENA_ALIGNMENT = 8 };
 
+/* Bytes of the package, from its start, that must be addressable: all of them, or, where its weights are read through
+   a port, the part in front of those. `start` is the package's first EFM_START_BYTES, which nothing has checked: of a
+   damaged package the result may be anything, also more than there is. */
+enum { EFM_START_BYTES = 96 };
+uint32_t efm_package_front_bytes(const uint8_t *start);
+
 /* Checks everything that efm_run() relies on, so that later calls need no checks, and keeps a pointer to the package.
-   Its time is proportional to the number of records; it does not read weights. `arena` must be aligned to
+   Its time is proportional to the number of records; it does not read weights. `bytes` is the size of the package, or
+   efm_package_front_bytes() where no more than that is addressable. `arena` must be aligned to
    EFM_ARENA_ALIGNMENT and at least EFM_OPEN_BYTES long; the caller may use it again afterwards. */
 EFM_MUST_CHECK efm_status efm_model_open(efm_model *model, const uint8_t *package, uint32_t bytes, uint8_t *arena,
                                          uint32_t arena_bytes);
@@ -200,7 +212,8 @@ uint32_t efm_model_prepare_bytes(const efm_model *model);
 EFM_MUST_CHECK efm_status efm_model_prepare(efm_model *model, uint8_t *memory, uint32_t bytes);
 
 /* Reads the whole package and compares it with the checksums of the package and of its tiles. Use it for a package
-   that has just arrived. Returns EFM_BAD_CHECKSUM if the package is damaged. */
+   that has just arrived. Returns EFM_BAD_CHECKSUM if the package is damaged. Where only its front is addressable, that
+   is looked at; tiles behind the weight port are compared whenever they are read. */
 EFM_MUST_CHECK efm_status efm_model_verify(const efm_model *model);
 
 /* Bytes of fast memory that efm_run() needs. */
@@ -211,6 +224,12 @@ uint32_t efm_model_external_bytes(const efm_model *model);
 
 /* Addresses and sizes of the port's transfers are multiples of this, in bytes. */
 uint32_t efm_model_alignment(const efm_model *model);
+
+/* The same three of the weight port: bytes behind it, 0 for a package that needs none; where they begin in the file of
+   the package, which is its address 0; and the alignment. */
+uint32_t efm_model_weight_bytes(const efm_model *model);
+uint32_t efm_model_weight_offset(const efm_model *model);
+uint32_t efm_model_weight_alignment(const efm_model *model);
 
 /* Scratch of each part of a firing that is shared out; builds with EFM_WITH_WORKERS have it. */
 uint32_t efm_model_worker_bytes(const efm_model *model);

@@ -18,6 +18,7 @@ uint32_t efm_features(void)
                        | (EFM_HAS(TEMPORAL) ? 0u : EFM_FEATURE_TEMPORAL)
                        | (EFM_WITH_WEIGHT_CODES ? 0u : EFM_FEATURE_WEIGHT_CODES | EFM_FEATURE_WEIGHT_TILES)
                        | (EFM_WITH_MAPS ? 0u : EFM_FEATURE_EXTERNAL | EFM_FEATURE_CODED | EFM_FEATURE_PAIRED)
+                       | (EFM_WITH_WEIGHT_PORT ? 0u : EFM_FEATURE_WEIGHT_PORT)
                        | (EFM_HAS_CODECS ? 0u : EFM_FEATURE_CODED | EFM_FEATURE_PAIRED | EFM_FEATURE_CAPPED);
 
     return EFM_FEATURES & ~without;

@@ -39,8 +39,8 @@ EFM_MUST_CHECK efm_status efm_check_ends(const efm_model *model);
 /* Tensor `index` is the stream of these rows. */
 EFM_MUST_CHECK efm_status efm_check_tensor(const efm_model *model, uint32_t index, const efm_rows *rows);
 
-/* What a tile with another code than raw says of it. */
-EFM_MUST_CHECK efm_status efm_check_code(const efm_model *model, uint32_t index);
+/* Every tile: where it is, what its packing, code and flags are. */
+EFM_MUST_CHECK efm_status efm_check_tile_records(const efm_model *model);
 
 /* An operator and its tiles: check(), and all output channels in order where there are several. */
 EFM_MUST_CHECK efm_status efm_check_tiles(const efm_model *model, uint32_t op, const efm_op_class *entry,

@@ -4,6 +4,7 @@
 
 #include "edgefm_bytes.h"
 #include "check.h"
+#include "tiles/weight_memory.h"
 
 /* Of the first `bytes` of a package: all of them but the two checksums. */
 static uint32_t checksum(const uint8_t *package, uint32_t bytes)
@@ -23,7 +24,8 @@ static efm_status check_identity(const uint8_t *package, uint32_t bytes)
         return EFM_BAD_VERSION;
     }
     uint32_t head = efm_load_le32(package + EFM_AT_HEAD);
-    if (efm_load_le32(package + EFM_AT_BYTES) != bytes || head < EFM_HEADER_BYTES || head > bytes) {
+    if ((efm_load_le32(package + EFM_AT_BYTES) != bytes && !efm_is_front(package, bytes)) || head < EFM_HEADER_BYTES
+        || head > bytes) {
         return EFM_BAD_SIZE;
     }
     return efm_load_le32(package + EFM_AT_HEAD_CRC) == checksum(package, head) ? EFM_OK : EFM_BAD_CHECKSUM;
@@ -32,8 +34,8 @@ static efm_status check_identity(const uint8_t *package, uint32_t bytes)
 /* What the package needs, and what its transfers are like. */
 static efm_status check_needs(const uint8_t *package)
 {
-    uint32_t unknown = efm_load_le32(package + EFM_AT_FEATURES) & ~efm_features();
-    for (uint32_t at = EFM_AT_RESERVED; at < EFM_HEADER_BYTES; at += 4) {
+    uint32_t unknown = (efm_load_le32(package + EFM_AT_FEATURES) & ~efm_features()) | efm_check_weight_port(package);
+    for (uint32_t at = EFM_RESERVED_FROM; at < EFM_HEADER_BYTES; at += 4) {
         unknown |= efm_load_le32(package + at);
     }
     uint32_t alignment = efm_load_le16(package + EFM_AT_ALIGNMENT),
@@ -51,7 +53,8 @@ static efm_status read_section(efm_model *model, const uint8_t *entry)
     uint32_t id = efm_load_le16(entry + EFM_SECTION_AT_ID), offset = efm_load_le32(entry + EFM_SECTION_AT_OFFSET),
              bytes = efm_load_le32(entry + EFM_SECTION_AT_SIZE), count = efm_load_le32(entry + EFM_SECTION_AT_COUNT);
     uint32_t record = efm_model_record_bytes(id);
-    if (!efm_fits(offset, bytes, record > 1 ? efm_model_field(model, EFM_AT_HEAD) : model->bytes)) {
+    if (!efm_fits(offset, bytes,
+                  record > 1 ? efm_model_field(model, EFM_AT_HEAD) : efm_section_end(model, id, offset))) {
         return EFM_BAD_SIZE;
     }
     if (record == 0) {
@@ -60,7 +63,7 @@ static efm_status read_section(efm_model *model, const uint8_t *entry)
     if (model->section[id].at != NULL || count != bytes / record || bytes % record != 0) {
         return EFM_BAD_SECTION;
     }
-    model->section[id].at = model->package + offset;
+    model->section[id].at = (const uint8_t *)((uintptr_t)model->package + offset);
     model->section[id].bytes = bytes;
     model->section[id].count = count;
     return EFM_OK;
@@ -102,11 +105,14 @@ efm_status efm_check_container(efm_model *model)
 
 efm_status efm_model_verify(const efm_model *model)
 {
-    efm_tile_view tile;
-    int differs = efm_model_field(model, EFM_AT_CRC) != checksum(model->package, model->bytes);
+    int whole = !EFM_WITH_WEIGHT_PORT || model->bytes == efm_model_field(model, EFM_AT_BYTES);
+    int differs = whole && efm_model_field(model, EFM_AT_CRC) != checksum(model->package, model->bytes);
     for (uint32_t i = 0; i < efm_model_count(model, EFM_SECTION_TILES); i++) {
+        efm_tile_view tile;
         efm_model_tile(model, i, &tile);
-        differs |= tile.crc != efm_crc32(0, tile.at, tile.bytes);
+        if (whole || !efm_tile_is_ported(&tile)) {
+            differs |= tile.crc != efm_tile_sum(&tile, tile.at);
+        }
     }
     return differs ? EFM_BAD_CHECKSUM : EFM_OK;
 }

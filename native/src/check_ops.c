@@ -7,28 +7,6 @@
 #include "kernels/kernel.h"
 #include "tiles/tiles.h"
 
-/* Tiles are mapped; the packing of raw ones is the operator's to judge. */
-static efm_status check_tile(const efm_model *model, uint32_t index)
-{
-    const uint8_t *at = efm_model_record(model, EFM_SECTION_TILES, index);
-    uint32_t place = efm_load_le32(at + EFM_TILE_AT_MEMORY), packing = (uint32_t)at[EFM_TILE_AT_PACKING] << 8;
-    uint32_t offset = efm_load_le32(at + EFM_TILE_AT_OFFSET), bytes = efm_load_le32(at + EFM_TILE_AT_BYTES);
-    if (EFM_WITH_WEIGHT_CODES && at[EFM_TILE_AT_CODE] != EFM_WEIGHTS_RAW) {
-        efm_status status = efm_check_code(model, index);
-        if (status != EFM_OK) {
-            return status;
-        }
-    } else if (place != packing || efm_load_le32(at + EFM_TILE_AT_TABLE) != 0) {
-        return EFM_BAD_FEATURE;
-    } else if (efm_load_le32(at + EFM_TILE_AT_RAW_BYTES) != bytes) {
-        return EFM_BAD_OPERATOR;
-    }
-    if (offset % EFM_TILE_ALIGNMENT != 0 || !efm_fits(offset, bytes, model->section[EFM_SECTION_WEIGHTS].bytes)) {
-        return EFM_BAD_OPERATOR;
-    }
-    return EFM_OK;
-}
-
 static uint32_t tiles_of(const efm_model *model, uint32_t op)
 {
     return efm_load_le32(efm_model_record(model, EFM_SECTION_OPERATORS, op) + EFM_OPERATOR_AT_N_TILES);
@@ -168,10 +146,7 @@ static __attribute__((noinline)) efm_status check_producers(const efm_model *mod
 
 efm_status efm_check_ops(const efm_model *model, efm_rows *rows)
 {
-    efm_status status = EFM_OK;
-    for (uint32_t i = 0; status == EFM_OK && i < efm_model_count(model, EFM_SECTION_TILES); i++) {
-        status = check_tile(model, i);
-    }
+    efm_status status = efm_check_tile_records(model);
     for (uint32_t i = 0; status == EFM_OK && i < efm_model_count(model, EFM_SECTION_OPERATORS); i++) {
         status = check_op(model, i, rows);
     }

@@ -182,4 +182,12 @@
 #define EFM_WITH_WEIGHT_CODES 1
 #endif
 
+/* Weights in memory that is not mapped, which are read through a port, tile by tile. */
+#ifndef EFM_WITH_WEIGHT_PORT
+#define EFM_WITH_WEIGHT_PORT EFM_WITH_WEIGHT_CODES
+#endif
+#if EFM_WITH_WEIGHT_PORT && !EFM_WITH_WEIGHT_CODES
+#error "EFM_WITH_WEIGHT_PORT needs EFM_WITH_WEIGHT_CODES"
+#endif
+
 #endif

@@ -27,7 +27,10 @@ enum {
     EFM_AT_POOL_PAGES = 64,
     EFM_AT_PAGE = 66,
     EFM_AT_VERSION = 68,
-    EFM_AT_RESERVED = 72
+    EFM_AT_FRONT = 72,
+    EFM_AT_WEIGHT_ALIGNMENT = 76,
+    EFM_AT_WEIGHT_BURST = 80,
+    EFM_AT_RESERVED = 84
 };
 
 /* Flag of a section that a reader must know, and limits. */
@@ -145,7 +148,13 @@ enum {
 
 /* Flag of a tile. */
 enum {
-    EFM_TILE_KEPT = 1 /* decoded at its operator's first firing only */
+    EFM_TILE_KEPT = 1 /* read and decoded at its operator's first firing only */
+};
+
+/* Where the bytes of a tile are. */
+enum {
+    EFM_MEMORY_MAPPED = 0,
+    EFM_MEMORY_PORT = 1 /* behind the weight port */
 };
 
 enum {

@@ -108,8 +108,9 @@ void efm_model_op(const efm_model *model, uint32_t index, efm_op_view *op)
     args->weights = model->section[EFM_SECTION_WEIGHTS].at;
     if (efm_load_le32(at + EFM_OPERATOR_AT_N_TILES) != 0) {
         efm_tile_view tile;
-        efm_model_tile(model, efm_load_le32(at + EFM_OPERATOR_AT_TILES), &tile);
-        args->weights = tile.at;
+        efm_read_tile(model, efm_model_record(model, EFM_SECTION_TILES, efm_load_le32(at + EFM_OPERATOR_AT_TILES)),
+                      &tile);
+        args->weights = efm_tile_is_ported(&tile) ? NULL : tile.at;
         args->weights_bytes = tile.raw_bytes;
         args->packing = tile.packing;
     }

@@ -13,12 +13,14 @@
 
 /* A piece of an operator's constant data. */
 typedef struct efm_tile_view {
-    const uint8_t *at;        /* its stored bytes */
+    const uint8_t *at;        /* its stored bytes, where they are mapped */
+    uint32_t offset;          /* of them in WEIGHTS */
     uint32_t bytes;
     uint32_t raw_bytes;
-    uint32_t crc;             /* of the stored bytes */
+    uint32_t crc;             /* of the stored bytes; behind the weight port their efm_word_sum() */
     uint32_t first_out, out;  /* channels; 0 of operators without */
     uint32_t first_in, in;
+    uint32_t memory;          /* EFM_MEMORY_* */
     uint32_t packing;
     uint32_t code;            /* EFM_WEIGHTS_* */
     uint32_t flags;
@@ -120,10 +122,11 @@ static inline const uint8_t *efm_model_at(const efm_model *model, uint32_t secti
     return (const uint8_t *)((uintptr_t)model->section[section].at + offset);
 }
 
-static inline void efm_model_tile(const efm_model *model, uint32_t index, efm_tile_view *tile)
+/* The tile whose record is at `at`. */
+static inline void efm_read_tile(const efm_model *model, const uint8_t *at, efm_tile_view *tile)
 {
-    const uint8_t *at = efm_model_record(model, EFM_SECTION_TILES, index);
-    tile->at = efm_model_at(model, EFM_SECTION_WEIGHTS, efm_load_le32(at + EFM_TILE_AT_OFFSET));
+    tile->offset = efm_load_le32(at + EFM_TILE_AT_OFFSET);
+    tile->at = efm_model_at(model, EFM_SECTION_WEIGHTS, tile->offset);
     tile->bytes = efm_load_le32(at + EFM_TILE_AT_BYTES);
     tile->raw_bytes = efm_load_le32(at + EFM_TILE_AT_RAW_BYTES);
     tile->crc = efm_load_le32(at + EFM_TILE_AT_CRC);
@@ -131,10 +134,27 @@ static inline void efm_model_tile(const efm_model *model, uint32_t index, efm_ti
     tile->out = efm_load_le32(at + EFM_TILE_AT_OUT);
     tile->first_in = efm_load_le32(at + EFM_TILE_AT_FIRST_IN);
     tile->in = efm_load_le32(at + EFM_TILE_AT_IN);
+    tile->memory = at[EFM_TILE_AT_MEMORY];
     tile->packing = at[EFM_TILE_AT_PACKING];
     tile->code = at[EFM_TILE_AT_CODE];
     tile->flags = at[EFM_TILE_AT_FLAGS];
     tile->table = efm_load_le16(at + EFM_TILE_AT_TABLE);
+}
+
+/* Record `index` of TILES. Builds that bring tiles into fast memory read them in many places. */
+#if EFM_WITH_WEIGHT_CODES
+void efm_model_tile(const efm_model *model, uint32_t index, efm_tile_view *tile);
+#else
+static inline void efm_model_tile(const efm_model *model, uint32_t index, efm_tile_view *tile)
+{
+    efm_read_tile(model, efm_model_record(model, EFM_SECTION_TILES, index), tile);
+}
+#endif
+
+/* True when the tile is behind the weight port; without EFM_WITH_WEIGHT_PORT none of an open package is. */
+static inline int efm_tile_is_ported(const efm_tile_view *tile)
+{
+    return EFM_WITH_WEIGHT_PORT && tile->memory == EFM_MEMORY_PORT;
 }
 
 /* True when rows of the map are coded; in a build without codecs no package that is open has such a map. */

@@ -10,6 +10,7 @@
 #include "memory/memory.h"
 #include "share.h"
 #include "tiles/sliced.h"
+#include "tiles/weight_memory.h"
 
 typedef efm_running run;
 
@@ -291,7 +292,7 @@ static efm_status check_host(const efm_model *model, const efm_host *host, const
         && (host->port.begin_read == NULL || host->port.begin_write == NULL || host->port.wait == NULL)) {
         return EFM_BAD_ARGUMENT;
     }
-    return efm_share_check(model, host->workers);
+    return efm_host_has_weights(model, host) ? efm_share_check(model, host->workers) : EFM_BAD_ARGUMENT;
 }
 
 efm_status efm_run(const efm_model *model, const efm_host *host, uint8_t *arena, uint32_t arena_bytes,

@@ -11,7 +11,7 @@
 #include "edgefm.h"
 #include "model.h"
 #include "backwards.h"
-#include "late_port.h"
+#include "behind_port.h"
 #include "seal.h"
 
 enum {
@@ -25,7 +25,7 @@ typedef struct board {
     const efm_model *model;
     uint8_t *arena;
     uint32_t arena_bytes;
-    efm_late_port external;
+    efm_late_port external, weights;
     uint32_t seen; /* of everything that came out, so that all of it is read */
 } board;
 
@@ -107,6 +107,25 @@ static int32_t wait(void *port, uint32_t ticket)
     return efm_late_wait(&b->external, ticket);
 }
 
+static int32_t begin_weights(void *port, uint32_t address, uint8_t *to, uint32_t bytes, uint32_t *ticket)
+{
+    board *b = port;
+    uint32_t burst = efm_model_field(b->model, EFM_AT_WEIGHT_BURST), alignment = efm_model_weight_alignment(b->model);
+    must(address <= b->weights.bytes && bytes <= b->weights.bytes - address && inside(b, to, bytes));
+    must(address % alignment == 0 && bytes % alignment == 0 && (burst == 0 || bytes <= burst));
+    for (uint32_t i = 0; i < EFM_LATE_FLIGHTS; i++) {
+        must(!b->weights.flight[i].busy);
+    }
+    return efm_late_read(&b->weights, address, to, bytes, ticket);
+}
+
+static int32_t wait_weights(void *port, uint32_t ticket)
+{
+    board *b = port;
+    must(ticket == 0 && b->weights.flight[0].busy);
+    return efm_late_wait(&b->weights, ticket);
+}
+
 /* -- limits ---------------------------------------------------------------------------------------- */
 
 static uint64_t lesser(uint64_t a, uint64_t b)
@@ -172,10 +191,11 @@ static void compare_counts(const efm_model *model, const efm_map_counters *maps,
     must(raw_rows == all->raw_rows);
 }
 
-static void execute(const efm_model *model)
+static void execute(const efm_model *model, efm_late_port weights)
 {
     board b = {.model = model,
                .arena_bytes = efm_model_arena_bytes(model),
+               .weights = weights,
                .external = {.bytes = efm_model_external_bytes(model)}};
     describe(model, &b);
     b.arena = malloc(b.arena_bytes > 0 ? b.arena_bytes : 1);
@@ -187,11 +207,13 @@ static void execute(const efm_model *model)
                      .output = take_output,
                      .tap = tap,
                      .port = {begin_read, begin_write, wait, &b},
+                     .weights = {begin_weights, NULL, wait_weights, &b},
                      .maps = maps};
     efm_counters counters;
     efm_status status = b.arena_bytes / 8 % 2 == 0 ? backwards_run(model, &host, b.arena, b.arena_bytes, &counters)
                                                    : efm_run(model, &host, b.arena, b.arena_bytes, &counters);
     look_at(&b, (const uint8_t *)efm_status_name(status), 6);
+    must(!b.weights.flight[0].busy);
     compare_counts(model, maps, &counters);
     free(maps);
     volatile uint32_t seen = b.seen;
@@ -210,8 +232,28 @@ static void execute_prepared(efm_model *model)
     }
     uint8_t *memory = aligned_alloc(PREPARED, bytes);
     must(bytes % PREPARED == 0 && memory != NULL && efm_model_prepare(model, memory, bytes) == EFM_OK);
-    execute(model);
+    execute(model, weights_behind(model));
     free(memory);
+}
+
+/* Once more with no more of the package in memory than has to be. */
+static void execute_front(const efm_model *whole)
+{
+    uint32_t bytes = efm_package_front_bytes(whole->package);
+    if (bytes >= whole->bytes) {
+        return;
+    }
+    uint8_t *front = malloc(bytes), *lent = malloc(EFM_OPEN_BYTES);
+    efm_model model;
+    must(front != NULL && lent != NULL);
+    memcpy(front, whole->package, bytes);
+    if (efm_model_open(&model, front, bytes, lent, EFM_OPEN_BYTES) == EFM_OK) {
+        efm_status verified = efm_model_verify(&model);
+        must(verified == EFM_OK || verified == EFM_BAD_CHECKSUM);
+        execute(&model, weights_behind(whole));
+    }
+    free(lent);
+    free(front);
 }
 
 /* -- changes that a mutation of bytes seldom makes --------------------------------------------------- */
@@ -289,8 +331,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(whole == EFM_OK || whole == EFM_BAD_CHECKSUM);
     }
     if (status == EFM_OK && is_small(&model)) {
-        execute(&model);
+        mend_tiles(&model, package);
+        execute(&model, weights_behind(&model));
         execute_prepared(&model);
+        seal_cut(package, (uint32_t)size);
+        execute_front(&model);
     }
     free(package);
     return 0;

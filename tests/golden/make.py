@@ -24,10 +24,11 @@ from edgefm.codecs.quality import QualityKind, QualityMap, class_table, static_t
 from edgefm.codecs.shift import Cap
 from edgefm.codecs.weights import WeightCode
 from edgefm.compiler.choose_codec import code_maps
+from edgefm.compiler.coded_weights import with_port
 from edgefm.compiler.map_storage import storage_for
 from edgefm.lower import lower
 from edgefm.network.graph import Array, Graph, Node, Quant
-from edgefm.network.program import Stream
+from edgefm.network.program import Stream, WeightPort
 from edgefm.ops import run_graph
 from edgefm.package.records import MAP, Section
 from edgefm.package.weight_tiles import with_tile_bytes
@@ -68,6 +69,7 @@ class Good:
     weights: WeightCode = WeightCode.RAW
     small_tiles: bool = False
     slices: bool = False  # every chain in slices that are as thin as they get, two rows at a time
+    port: WeightPort | None = None
     change: Change = lambda package: package
 
     @property
@@ -113,7 +115,8 @@ def outcome(package: bytes) -> dict[str, object]:
         return {"fast_bytes": plan["fast_bytes"], "external_bytes": plan["external_bytes"],
                 "inputs": [_digest(a) for a in inputs],
                 "outputs": [_digest(a) for a in outputs],
-                "counters": asdict(result.counters)}
+                "counters": {name: count for name, count in asdict(result.counters).items()
+                             if count or name != "weight_port_bytes"}}
 
 
 def moved(data: Array, frame: int) -> Array:
@@ -347,6 +350,10 @@ GOOD: Mapping[str, Good] = {
     "tiles": Good(calm, one_stage=True, weights=WeightCode.HUFFMAN),
     "tiles_few": Good(parted, one_stage=True, weights=WeightCode.HUFFMAN, small_tiles=True),
     "tiles_packed": Good(calm, one_stage=True, weights=WeightCode.PACKED, small_tiles=True),
+    "ported": Good(parted, one_stage=True, small_tiles=True, port=WeightPort(4, 64)),
+    "ported_kept": Good(calm, one_stage=True, port=WeightPort()),
+    "ported_tiles": Good(parted, one_stage=True, weights=WeightCode.HUFFMAN, small_tiles=True,
+                         port=WeightPort(8)),
 }
 
 
@@ -354,7 +361,8 @@ def compile_golden(good: Good) -> bytes:
     """The package; codecs learn from the very input that the golden is run on."""
     graph = good.graph()
     program = lower(graph)
-    layout = analyze(coded(program, good.weights) if good.weights else program)
+    made = coded(program, good.weights) if good.weights else program
+    layout = analyze(with_port(made, program, good.port) if good.port else made)
     with tiles_of(LEAST_TILE, grow=not good.small_tiles):
         plan = with_tile_bytes(layout.program, _plan(layout, good))
     roomy = write_package(graph, layout.program, make_plan(layout, load_target(None)), {},

@@ -561,6 +561,27 @@ MORE_WEIGHT_RULES = (  # alike; their tests build them
     Rule("huffman_scratch_without_table", "EFM_BAD_OPERATOR", _parted(28, 2047, False),
          "tiles_few"),
 )
+PORT_RULES = (  # the same
+    Rule("port_without_feature", "EFM_BAD_FEATURE", _features(0), "ported"),
+    Rule("port_alignment_zero", "EFM_BAD_FEATURE", header("weight_alignment", 0), "ported"),
+    Rule("port_alignment_too_large", "EFM_BAD_FEATURE", header("weight_alignment", 8192),
+         "ported"),
+    Rule("port_burst_uneven", "EFM_BAD_FEATURE", header("weight_burst", 6), "ported"),
+    Rule("front_past_end", "EFM_BAD_FEATURE", header("front_bytes", 1 << 20), "ported"),
+    Rule("front_without_port", "EFM_BAD_FEATURE", header("front_bytes", 500), "tiles_few"),
+    Rule("ported_tile_past_section", "EFM_BAD_OPERATOR", _tile(0, "I", 1 << 16), "ported"),
+    Rule("ported_tile_between_alignments", "EFM_BAD_OPERATOR",
+         chain(header("weight_alignment", 64), header("weight_burst", 64)), "ported"),
+    Rule("ported_tile_of_packing_halves", "EFM_BAD_FEATURE", _tile(33, "B", 1), "ported"),
+    Rule("ported_tile_in_unknown_memory", "EFM_BAD_FEATURE", _tile(32, "B", 2), "ported"),
+    Rule("tiles_in_two_memories", "EFM_BAD_OPERATOR", _parts(32, "B", 0, tile=1), "ported_tiles"),
+    Rule("ported_buffer_unknown", "EFM_BAD_OPERATOR", _parted(36, 1000), "ported_tiles"),
+    Rule("ported_buffer_too_small", "EFM_BAD_OPERATOR", _tiles_buffer(4, 48), "ported_tiles"),
+    Rule("ported_buffer_of_three_slots", "EFM_BAD_OPERATOR",
+         chain(_tiles_buffer(8, 3), header("arena_bytes", 1 << 16)), "ported_tiles"),
+    Rule("ported_code_in_one_slot", "EFM_BAD_OPERATOR", _tiles_buffer(8, 1), "ported_tiles"),
+    Rule("ported_scratch_without_table", "EFM_BAD_OPERATOR", _parted(28, 2047), "ported_tiles"),
+)
 
 
 def _lut_tile(package: bytes) -> int:
@@ -749,7 +770,7 @@ LARGE_RULES = (
     Rule("log_softmax_exponential_negative", "EFM_BAD_OPERATOR",
          _of(LOG_SOFTMAX, 8, struct.pack("<i", -1)), "vectors"),
     Rule("norm_shifted_too_far", "EFM_BAD_OPERATOR", _parameter(L2_NORM, 0, 8), "vectors"),
-    *MORE_WEIGHT_RULES, *MORE_SLICED_RULES,
+    *MORE_WEIGHT_RULES, *MORE_SLICED_RULES, *PORT_RULES,
 )
 
 BROKEN = (*HEADER_RULES, *SECTION_RULES, *BUFFER_RULES, *STREAM_RULES, *MAP_RULES, *POOL_RULES,

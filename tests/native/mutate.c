@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "backwards.h"
-#include "late_port.h"
+#include "behind_port.h"
 #include "edgefm_bytes.h"
 #include "model.h"
 #include "seal.h"
@@ -71,9 +71,11 @@ static efm_status run(const efm_model *model)
     }
     uint8_t *arena = filled(arena_bytes);
     b.external.memory = filled(b.external.bytes);
+    efm_late_port weights = weights_behind(model);
     efm_host host = {.context = &b,
                      .input = on_input,
                      .output = on_output,
+                     .weights = weight_port(&weights),
                      .port = {efm_late_read, efm_late_write, efm_late_wait, &b.external}};
     efm_status status = ++runs % 2 == 0 ? backwards_run(model, &host, arena, arena_bytes, &counters)
                                         : efm_run(model, &host, arena, arena_bytes, &counters);
@@ -112,6 +114,7 @@ static void try(uint8_t *package, uint32_t bytes, tally *t)
         return;
     }
     describe(&model);
+    mend_tiles(&model, package);
     if (run(&model) == EFM_OK) {
         t->ran++;
     } else {

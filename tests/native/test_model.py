@@ -27,7 +27,8 @@ GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SAMPLED = {"outside": 7, "rings": 101, "mixed": 101, "ends": 29, "detector": 601, "float": 41,
            "operators": 211, "overlapped": 101, "context": 31, "lossless": 101, "ebpc": 31,
            "rle": 31, "zvc": 31, "tiles": 31,
-           "tiles_packed": 31, "sliced": 211}  # every 31st change, say
+           "tiles_packed": 31, "sliced": 211,  # every 31st change, say
+           "ported": 31, "ported_kept": 1001, "ported_tiles": 31}
 
 
 def good(name: str) -> bytes:

@@ -39,7 +39,7 @@ NATIVE_FLOORS: tuple[tuple[str, ...], ...] = (
     ("kernels",),
     ("codecs", "ops", "weights"),
     ("edgefm.h",),
-    ("model", "build"),
+    ("model", "build", "transfer"),
     ("check.h", "cursor.h"),
     ("caps", "page_pool", "share"),
     ("tiles",),

@@ -43,14 +43,17 @@ efm_status efm_pc_run(efm_pc *pc, uint8_t *arena, uint32_t arena_bytes, efm_coun
                                  .scratch = pc->scratch,
                                  .scratch_bytes = pc->scratch_bytes,
                                  .products = pc->products};
+    const efm_port late_weights = {efm_late_read, NULL, efm_late_wait, &pc->weights};
     efm_host host = {.context = pc,
                      .input = give_input,
                      .output = take_output,
                      .tap = pc->taps == NULL ? NULL : tap,
                      .maps = pc->maps,
                      .port = {efm_late_read, efm_late_write, efm_late_wait, &pc->external},
+                     .weights = pc->weight_port == NULL ? late_weights : *pc->weight_port,
                      .frame = pc->frame,
                      .workers = pc->threads == NULL ? NULL : &workers};
     memset(pc->external.flight, 0, sizeof pc->external.flight);
+    memset(pc->weights.flight, 0, sizeof pc->weights.flight);
     return efm_run(pc->model, &host, arena, arena_bytes, counters);
 }

@@ -7,6 +7,7 @@
 #include "edgefm_bytes.h"
 #include "caps.h"
 #include "page_pool.h"
+#include "transfer.h"
 
 #if EFM_WITH_MAPS
 
@@ -99,13 +100,6 @@ static efm_status wait_pending(const efm_cursor *c)
     return efm_memory_settle(&c->host->port, cursor_state(c));
 }
 
-static int32_t begin(const efm_cursor *c, int reads, uint32_t address, uint8_t *at, uint32_t bytes, uint32_t *ticket)
-{
-    const efm_port *port = &c->host->port;
-    return reads ? port->begin_read(port->port, address, at, bytes, ticket)
-                 : port->begin_write(port->port, address, at, bytes, ticket);
-}
-
 static void count_row(const efm_cursor *c, uint32_t bytes)
 {
     c->moved->bytes += bytes;
@@ -119,15 +113,7 @@ static efm_status transfer(const efm_cursor *c, int reads, uint32_t y, uint8_t *
     bytes = efm_model_transfer(c->model, bytes);
     count_row(c, bytes);
     c->moved->halves += efm_model_is_paired(&c->map) && 2 * y + 1 == c->rows->height;
-    while (burst != 0 && bytes > burst) {
-        if (begin(c, reads, address, at, burst, &ticket) != 0 || c->host->port.wait(c->host->port.port, ticket) != 0) {
-            return EFM_PORT_FAILED;
-        }
-        address += burst;
-        at += burst;
-        bytes -= burst;
-    }
-    if (begin(c, reads, address, at, bytes, &ticket) != 0) {
+    if (efm_transfer(&c->host->port, reads, address, at, bytes, burst, &ticket) != 0) {
         return EFM_PORT_FAILED;
     }
     efm_store_le32(cursor_state(c) + AT_TICKET, ticket);

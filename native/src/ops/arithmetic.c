@@ -115,6 +115,6 @@ static void mul_rows(const efm_op_args *args)
 }
 
 const efm_op_class efm_op_add = {
-    .id = EFM_OP_ADD, .flags = EFM_OP_SHARES, .check = add_check, .need = efm_pair_need, .run = add_rows};
+    .id = EFM_OP_ADD, .flags = EFM_OP_SHARES | EFM_OP_LATE, .check = add_check, .need = efm_pair_need, .run = add_rows};
 const efm_op_class efm_op_mul = {
-    .id = EFM_OP_MUL, .flags = EFM_OP_SHARES, .check = mul_check, .need = efm_pair_need, .run = mul_rows};
+    .id = EFM_OP_MUL, .flags = EFM_OP_SHARES | EFM_OP_LATE, .check = mul_check, .need = efm_pair_need, .run = mul_rows};

@@ -14,7 +14,7 @@
 typedef struct efm_op_args {
     const uint8_t *params;   /* n_params little-endian i32, order as in FORMAT.md */
     uint32_t n_params;
-    const uint8_t *weights;  /* the operator's weight section; any alignment */
+    const uint8_t *weights;  /* the operator's weight section; any alignment; null where they come later */
     uint32_t weights_bytes;
     uint32_t packing;        /* of those weights: EFM_PACKING_* */
 #if EFM_WITH_WEIGHT_CODES || EFM_HAS(SLICED)
@@ -41,7 +41,8 @@ typedef struct efm_op_args {
 
 enum {
     EFM_OP_ACCUMULATES = 1,
-    EFM_OP_SHARES = 2 /* several threads may make rows of a firing: no value of a map says where anything lies */
+    EFM_OP_SHARES = 2, /* several threads may make rows of a firing: no value of a map says where anything lies */
+    EFM_OP_LATE = 4    /* check() takes constants that are not there yet, null, and need() does without them */
 };
 
 typedef struct efm_op_class {
@@ -57,6 +58,12 @@ typedef struct efm_op_class {
        those input rows and writes its outputs when first + count reaches the input's height. */
     void (*run)(const efm_op_args *args);
 } efm_op_class;
+
+/* True while the constants are not there yet: check() is called again when they are. */
+static inline int efm_comes_later(const efm_op_args *args)
+{
+    return EFM_WITH_WEIGHT_PORT && args->weights == 0;
+}
 
 /* The operator with this id, or null when it is unknown or switched off. */
 const efm_op_class *efm_op_find(uint32_t id);

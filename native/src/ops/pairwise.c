@@ -145,13 +145,20 @@ static efm_status div_check(const efm_op_args *args)
                : EFM_BAD_OPERATOR;
 }
 
-const efm_op_class efm_op_prelu = {
-    .id = EFM_OP_PRELU, .flags = EFM_OP_SHARES, .check = prelu_check, .need = efm_pair_need, .run = prelu_rows};
-const efm_op_class efm_op_extreme = {
-    .id = EFM_OP_EXTREME, .flags = EFM_OP_SHARES, .check = extreme_check, .need = efm_pair_need, .run = extreme_rows};
+const efm_op_class efm_op_prelu = {.id = EFM_OP_PRELU,
+                                   .flags = EFM_OP_SHARES | EFM_OP_LATE,
+                                   .check = prelu_check,
+                                   .need = efm_pair_need,
+                                   .run = prelu_rows};
+const efm_op_class efm_op_extreme = {.id = EFM_OP_EXTREME,
+                                     .flags = EFM_OP_SHARES | EFM_OP_LATE,
+                                     .check = extreme_check,
+                                     .need = efm_pair_need,
+                                     .run = extreme_rows};
 const efm_op_class efm_op_squared_difference = {.id = EFM_OP_SQUARED_DIFFERENCE,
-                                                .flags = EFM_OP_SHARES,
+                                                .flags = EFM_OP_SHARES | EFM_OP_LATE,
                                                 .check = difference_check,
                                                 .need = efm_pair_need,
                                                 .run = difference_rows};
-const efm_op_class efm_op_div = {.id = EFM_OP_DIV, .check = div_check, .need = efm_pair_need, .run = div_rows};
+const efm_op_class efm_op_div = {
+    .id = EFM_OP_DIV, .flags = EFM_OP_LATE, .check = div_check, .need = efm_pair_need, .run = div_rows};

@@ -97,7 +97,7 @@ static efm_status check(const efm_op_args *args, uint32_t in_element, uint32_t o
 static efm_status scale_check(const efm_op_args *args, uint32_t in_element, uint32_t out_element)
 {
     efm_status status = check(args, in_element, out_element, SCALE_BYTES);
-    if (status != EFM_OK) {
+    if (status != EFM_OK || efm_comes_later(args)) {
         return status;
     }
     float scale = load_float(args->weights);
@@ -135,14 +135,14 @@ static void dequantize_rows(const efm_op_args *args)
 }
 
 const efm_op_class efm_op_lut = {
-    .id = EFM_OP_LUT, .flags = EFM_OP_SHARES, .check = lut_check, .need = efm_need_same, .run = lut_rows};
+    .id = EFM_OP_LUT, .flags = EFM_OP_SHARES | EFM_OP_LATE, .check = lut_check, .need = efm_need_same, .run = lut_rows};
 const efm_op_class efm_op_quantize = {.id = EFM_OP_QUANTIZE,
-                                      .flags = EFM_OP_SHARES,
+                                      .flags = EFM_OP_SHARES | EFM_OP_LATE,
                                       .check = quantize_check,
                                       .need = efm_need_same,
                                       .run = quantize_rows};
 const efm_op_class efm_op_dequantize = {.id = EFM_OP_DEQUANTIZE,
-                                        .flags = EFM_OP_SHARES,
+                                        .flags = EFM_OP_SHARES | EFM_OP_LATE,
                                         .check = dequantize_check,
                                         .need = efm_need_same,
                                         .run = dequantize_rows};

@@ -145,19 +145,27 @@ static void log_softmax_rows(const efm_op_args *args)
 }
 
 /* The largest value's exponential keeps every sum above 0, the channels keep it within 32 bits. */
-static efm_status check_tables(const efm_op_args *args, uint32_t tables)
+static efm_status check_exponentials(const uint8_t *table)
 {
-    if (!efm_has_operands(args, 1, 1, 0) || args->in[0].element != 1 || args->out[0].element != 1
-        || !efm_same_shape(&args->in[0], &args->out[0]) || args->in[0].channels > CHANNELS_MAX + 1 - tables
-        || args->weights_bytes != tables * TABLE_BYTES || efm_load_le32s(args->weights) < 1 << 30) {
+    if (efm_load_le32s(table) < 1 << 30) {
         return EFM_BAD_OPERATOR;
     }
     for (uint32_t i = 0; i < TABLE_BYTES; i += 4) {
-        if (efm_load_le32s(args->weights + i) < 0) {
+        if (efm_load_le32s(table + i) < 0) {
             return EFM_BAD_OPERATOR;
         }
     }
     return EFM_OK;
+}
+
+static efm_status check_tables(const efm_op_args *args, uint32_t tables)
+{
+    if (!efm_has_operands(args, 1, 1, 0) || args->in[0].element != 1 || args->out[0].element != 1
+        || !efm_same_shape(&args->in[0], &args->out[0]) || args->in[0].channels > CHANNELS_MAX + 1 - tables
+        || args->weights_bytes != tables * TABLE_BYTES) {
+        return EFM_BAD_OPERATOR;
+    }
+    return efm_comes_later(args) ? EFM_OK : check_exponentials(args->weights);
 }
 
 static efm_status softmax_check(const efm_op_args *args)
@@ -201,8 +209,11 @@ static efm_status argmax_check(const efm_op_args *args)
 }
 
 const efm_op_class efm_op_softmax = {
-    .id = EFM_OP_SOFTMAX, .check = softmax_check, .need = efm_need_same, .run = softmax_rows};
-const efm_op_class efm_op_log_softmax = {
-    .id = EFM_OP_LOG_SOFTMAX, .check = log_softmax_check, .need = efm_need_same, .run = log_softmax_rows};
+    .id = EFM_OP_SOFTMAX, .flags = EFM_OP_LATE, .check = softmax_check, .need = efm_need_same, .run = softmax_rows};
+const efm_op_class efm_op_log_softmax = {.id = EFM_OP_LOG_SOFTMAX,
+                                         .flags = EFM_OP_LATE,
+                                         .check = log_softmax_check,
+                                         .need = efm_need_same,
+                                         .run = log_softmax_rows};
 const efm_op_class efm_op_argmax = {
     .id = EFM_OP_ARGMAX, .check = argmax_check, .need = efm_need_same, .run = argmax_rows};

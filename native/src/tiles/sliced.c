@@ -13,6 +13,7 @@
 #include "../ops/convolution.h"
 #include "../ops/operand.h"
 #include "../share.h"
+#include "weight_memory.h"
 
 #if EFM_HAS(SLICED)
 
@@ -165,7 +166,7 @@ static int tile_fits(const sliced *s, uint32_t which)
     efm_tile_view tile;
     const int last = which == PROJECT;
     efm_model_tile(s->model, s->tile + (last ? each(s) - 1 : which), &tile);
-    return tile.code == 0 && tile.first_out == (last ? 0 : s->done)
+    return tile.code == 0 && !efm_tile_is_ported(&tile) && tile.first_out == (last ? 0 : s->done)
            && tile.out == (last ? s->whole->out->channels : s->channels) && tile.first_in == (last ? s->done : 0)
            && tile.in
                   == (last              ? s->channels

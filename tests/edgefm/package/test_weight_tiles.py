@@ -78,15 +78,16 @@ def test_tiles_of_an_operator_may_have_codes_of_their_own(seed: int,
     """Nothing writes such packages yet; readers take them."""
     by_operator, other = weight_tiles._coded, table_for(np.arange(-9, 10, dtype=np.int8))
 
-    def alternating(op: Op, cut: tuple[int, ...]) -> tuple[StoredTile, ...]:
+    def alternating(op: Op, cut: tuple[int, ...], inner: int) -> tuple[StoredTile, ...]:
         assert op.coding is not None
-        even = by_operator(op, cut)
-        odd = by_operator(replace(op, coding=replace(op.coding, record=other.record())), cut)
+        even = by_operator(op, cut, inner)
+        odd = by_operator(replace(op, coding=replace(op.coding, record=other.record())), cut,
+                          inner)
         return tuple(pair[i % 2] for i, pair in enumerate(zip(even, odd, strict=True)))
 
     monkeypatch.setattr(weight_tiles, "_coded", alternating)
     program, plan = planned(network(seed), 50, False, codes=(WeightCode.HUFFMAN,))
-    records = [{tile.record for tile in stored_tiles(program, program.ops[op.op], op.tiles)}
+    records = [{tile.record for tile in stored_tiles(program, op)}
                for op in plan.ops if op.tiles]
     assert any(len(own - {b""}) > 1 for own in records)
     inputs, outputs = expected(seed)
