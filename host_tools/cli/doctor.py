@@ -30,7 +30,7 @@ RULES = "/etc/udev/rules.d/60-edgefm.rules"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Diagnosis:
     """One thing: how it is, a detail, and what to type where it is not good."""
 
     what: str
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise BadInput(f"{broken[0].what}: {broken[0].detail}; {broken[0].remedy}")
 
 
-def _print(seen: dict[str, list[Found]]) -> None:
+def _print(seen: dict[str, list[Diagnosis]]) -> None:
     for title, every in seen.items():
         say(f"{title}")
         print_table(("", "state", "detail"), [(one.what, one.state, one.detail) for one in every])
@@ -88,59 +88,59 @@ def _print(seen: dict[str, list[Found]]) -> None:
     say(f"{good} of {count} are good; only what you need has to be")
 
 
-def _host() -> Iterator[Found]:
-    yield Found("Python", GOOD, sys.version.split()[0])
+def _host() -> Iterator[Diagnosis]:
+    yield Diagnosis("Python", GOOD, sys.version.split()[0])
     try:
-        yield Found("edgefm", GOOD, version("edgefm"))
+        yield Diagnosis("edgefm", GOOD, version("edgefm"))
     except PackageNotFoundError:
-        yield Found("edgefm", MISSING, "runs from its sources", "pip install .")
+        yield Diagnosis("edgefm", MISSING, "runs from its sources", "pip install .")
     yield _runtime()
     folder = zoo.cache_dir()
     there = next(one for one in (folder, *folder.parents) if one.exists())
     writable = os.access(there, os.W_OK)
-    yield Found("cache of public models", GOOD if writable else MISSING, str(folder),
+    yield Diagnosis("cache of public models", GOOD if writable else MISSING, str(folder),
                 "" if writable else "name a folder of yours in EDGEFM_CACHE")
 
 
-def _runtime() -> Found:
+def _runtime() -> Diagnosis:
     try:
         native()
-        return Found("C runtime", GOOD, "is built and loads")
+        return Diagnosis("C runtime", GOOD, "is built and loads")
     except EdgefmError as error:
-        return Found("C runtime", BROKEN, str(error), "./inv build")
+        return Diagnosis("C runtime", BROKEN, str(error), "./inv build")
 
 
-def _modules() -> Iterator[Found]:
+def _modules() -> Iterator[Diagnosis]:
     for name, (use, extra) in MODULES.items():
         there = importlib.util.find_spec(name) is not None
-        yield Found(name, GOOD if there else MISSING, use,
+        yield Diagnosis(name, GOOD if there else MISSING, use,
                     "" if there else f"pip install 'edgefm[{extra}]'")
 
 
-def _programs() -> Iterator[Found]:
+def _programs() -> Iterator[Diagnosis]:
     for name, (use, packages) in PROGRAMS.items():
         there = shutil.which(name) is not None
-        yield Found(name, GOOD if there else MISSING, use,
+        yield Diagnosis(name, GOOD if there else MISSING, use,
                     "" if there else f"sudo apt-get install {packages}")
 
 
-def _boards() -> Iterator[Found]:
+def _boards() -> Iterator[Diagnosis]:
     boards = [one for one in found() if one.runs_here]
     for board in boards:
-        yield Found(board.name, GOOD, f"runs at {board.url}")
+        yield Diagnosis(board.name, GOOD, f"runs at {board.url}")
     ports = [port for port in sorted(list_ports.comports()) if port.vid is not None]
     yield from map(_port, ports)
     if not boards and not ports:
-        yield Found("boards", MISSING, "none is connected or running",
+        yield Diagnosis("boards", MISSING, "none is connected or running",
                     "./inv flash --board sim starts one")
 
 
-def _port(port: ListPortInfo) -> Found:
+def _port(port: ListPortInfo) -> Diagnosis:
     """A serial port, and the udev rule that lets this user open it."""
     name = port.product or port.description or "serial port"
     if os.access(port.device, os.R_OK | os.W_OK):
-        return Found(port.device, GOOD, name)
-    return Found(port.device, MISSING, f"{name}: this user may not open it", udev_line(port))
+        return Diagnosis(port.device, GOOD, name)
+    return Diagnosis(port.device, MISSING, f"{name}: this user may not open it", udev_line(port))
 
 
 def udev_line(port: ListPortInfo) -> str:
@@ -151,14 +151,14 @@ def udev_line(port: ListPortInfo) -> str:
             "sudo udevadm trigger")
 
 
-def _meters() -> Iterator[Found]:
+def _meters() -> Iterator[Diagnosis]:
     meters = find_meters()
     for meter in meters:
-        yield Found(meter.kind, GOOD, f"{meter.where}; `edgefm meters` tests it")
+        yield Diagnosis(meter.kind, GOOD, f"{meter.where}; `edgefm meters` tests it")
     if not meters:
-        yield Found("meters", MISSING, f"looked for {', '.join(KINDS)}; energy is modeled")
+        yield Diagnosis("meters", MISSING, f"looked for {', '.join(KINDS)}; energy is modeled")
 
 
-CHECKS: dict[str, Callable[[], Iterator[Found]]] = {
+CHECKS: dict[str, Callable[[], Iterator[Diagnosis]]] = {
     "this machine": _host, "extras": _modules, "programs": _programs, "boards": _boards,
     "power meters": _meters}
