@@ -28,7 +28,8 @@ typedef struct efm_map_counters {
 typedef struct efm_counters {
     uint64_t external_read_bytes, external_write_bytes, weight_read_bytes, input_read_bytes,
         output_write_bytes, coded_bytes, coded_values, coded_rows, raw_rows, pool_bytes,
-        pool_values, pool_pages, capped_rows, largest_shift, reference_bytes;
+        pool_values, pool_pages, capped_rows, largest_shift, reference_bytes,
+        weight_port_bytes;
 } efm_counters;
 typedef struct board {
     const uint8_t *const *inputs;

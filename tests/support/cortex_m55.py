@@ -17,7 +17,7 @@ def run_on_cortex_m55(root: Path, need: Callable[[str], str], folder: Path,
     built = subprocess.run([
         need("arm-none-eabi-gcc"), *FLAGS, "-std=gnu11", "-O2", "-specs=nano.specs",
         "-specs=nosys.specs", "-nostartfiles", "-Wl,--gc-sections,--wrap=main",
-        f"-I{boards / 'cortex_m'}", f"-I{root / 'native/src'}", f"-I{root / 'native/include'}",
+        *(f"-I{boards / name}" for name in ("cortex_m", "bare")), f"-I{root / 'native/src'}", f"-I{root / 'native/include'}",
         *arguments, str(root / "tests/native/semihosting.c"),
         str(boards / "cortex_m/startup.c"), f"-L{boards / 'cortex_m'}", "-T",
         str(boards / "qemu-an547/memory.ld"), "-o", str(program)], text=True,

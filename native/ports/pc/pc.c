@@ -43,7 +43,8 @@ efm_status efm_pc_run(efm_pc *pc, uint8_t *arena, uint32_t arena_bytes, efm_coun
                                  .scratch = pc->scratch,
                                  .scratch_bytes = pc->scratch_bytes,
                                  .products = pc->products};
-    const efm_port late_weights = {efm_late_read, NULL, efm_late_wait, &pc->weights};
+    const efm_port late_weights = {pc->weights.memory == NULL ? NULL : efm_late_read, NULL, efm_late_wait,
+                                   &pc->weights};
     efm_host host = {.context = pc,
                      .input = give_input,
                      .output = take_output,

@@ -15,7 +15,7 @@ typedef struct efm_pc {
     uint8_t *const *taps;           /* [streams] whole maps to fill, null entries are skipped; or null */
     efm_map_counters *maps;         /* [stored maps] to fill; or null */
     efm_late_port external;
-    efm_late_port weights;          /* what is behind the weight port */
+    efm_late_port weights;          /* what is behind the weight port; without memory the package's own are copied */
     const efm_port *weight_port;    /* or another one; or null */
     uint32_t frame;                 /* of a stream, as in efm_host */
     efm_threads *threads;           /* that run it; or null: the caller alone */

@@ -3,10 +3,11 @@
 #ifndef EFM_TRANSFER_H
 #define EFM_TRANSFER_H
 
+#include "../config.h"
 #include "edgefm.h"
 
-static inline int32_t efm_transfer_begin(const efm_port *port, int reads, uint32_t address, uint8_t *at, uint32_t bytes,
-                                         uint32_t *ticket)
+EFM_SHARED int32_t efm_transfer_begin(const efm_port *port, int reads, uint32_t address, uint8_t *at, uint32_t bytes,
+                                      uint32_t *ticket)
 {
     return reads ? port->begin_read(port->port, address, at, bytes, ticket)
                  : port->begin_write(port->port, address, at, bytes, ticket);
@@ -14,8 +15,8 @@ static inline int32_t efm_transfer_begin(const efm_port *port, int reads, uint32
 
 /* Starts moving bytes, in bursts where `burst` is not 0: every one but the last, whose ticket it gives, is waited
    for. Not 0 when the port fails. */
-static inline int32_t efm_transfer(const efm_port *port, int reads, uint32_t address, uint8_t *at, uint32_t bytes,
-                                   uint32_t burst, uint32_t *ticket)
+EFM_SHARED int32_t efm_transfer(const efm_port *port, int reads, uint32_t address, uint8_t *at, uint32_t bytes,
+                                uint32_t burst, uint32_t *ticket)
 {
     while (burst != 0 && bytes > burst) {
         if (efm_transfer_begin(port, reads, address, at, burst, ticket) != 0 || port->wait(port->port, *ticket) != 0) {

@@ -81,10 +81,10 @@ static int is_there(const efm_model *model, const efm_tile_view *tile)
 }
 
 /* A tile that is coded or behind the weight port. */
-static efm_status check_brought(const efm_model *model, const uint8_t *at)
+static efm_status check_brought(const efm_model *model, uint32_t index, const uint8_t *at)
 {
     efm_tile_view tile;
-    efm_read_tile(model, at, &tile);
+    efm_model_tile(model, index, &tile);
     efm_status status = check_code(model, &tile, at);
     if (status != EFM_OK) {
         return status;
@@ -124,9 +124,10 @@ static int fits_buffer(const efm_model *model, const efm_tiles *tiles, const efm
 }
 
 /* The operator as it is for one tile, behind `done` output channels. What the table of a tile says that is not there
-   yet is looked at when it has come, where that matters. */
-static efm_status check_part(const efm_model *model, const efm_tiles *tiles, const efm_tile_view *tile,
-                             const efm_op_class *entry, const efm_op_args *whole, uint32_t done)
+   yet is looked at when it has come, where that matters. Not inlined, for the sake of the stack. */
+static __attribute__((noinline)) efm_status check_part(const efm_model *model, const efm_tiles *tiles,
+                                                       const efm_tile_view *tile, const efm_op_class *entry,
+                                                       const efm_op_args *whole, uint32_t done)
 {
     static const uint8_t SOME_TABLE[EFM_TABLE_HEAD_BYTES] = {0};
     efm_part part;
@@ -200,13 +201,14 @@ static efm_status check_parts(const efm_model *model, const efm_tiles *tiles, co
 #endif
 
 /* The packing of raw tiles that are mapped is the operator's to judge. */
-static efm_status check_tile(const efm_model *model, const uint8_t *at)
+static efm_status check_tile(const efm_model *model, uint32_t index)
 {
+    const uint8_t *at = efm_model_record(model, EFM_SECTION_TILES, index);
     uint32_t place = efm_load_le32(at + EFM_TILE_AT_MEMORY), packing = (uint32_t)at[EFM_TILE_AT_PACKING] << 8;
     uint32_t offset = efm_load_le32(at + EFM_TILE_AT_OFFSET), bytes = efm_load_le32(at + EFM_TILE_AT_BYTES);
 #if EFM_WITH_WEIGHT_CODES
     if ((place & 0xff00ff) != 0) { /* behind the port, or coded */
-        return check_brought(model, at);
+        return check_brought(model, index, at);
     }
 #endif
     if (place != packing || efm_load_le32(at + EFM_TILE_AT_TABLE) != 0) {
@@ -221,11 +223,9 @@ static efm_status check_tile(const efm_model *model, const uint8_t *at)
 
 efm_status efm_check_tile_records(const efm_model *model)
 {
-    const uint8_t *at = model->section[EFM_SECTION_TILES].at;
     efm_status status = EFM_OK;
-    for (uint32_t left = efm_model_count(model, EFM_SECTION_TILES); status == EFM_OK && left > 0;
-         left--, at += EFM_TILE_BYTES) {
-        status = check_tile(model, at);
+    for (uint32_t i = 0; status == EFM_OK && i < efm_model_count(model, EFM_SECTION_TILES); i++) {
+        status = check_tile(model, i);
     }
     return status;
 }

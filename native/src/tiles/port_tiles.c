@@ -27,12 +27,14 @@ static inline uint32_t mixed(uint32_t sum, uint32_t word)
 uint32_t efm_word_sum(const uint8_t *bytes, uint32_t count)
 {
     uint32_t sum = count, word = 0;
+#ifndef __OPTIMIZE_SIZE__
     for (; count >= 16; count -= 16, bytes += 16) {
         sum = mixed(sum, efm_load_le32(bytes));
         sum = mixed(sum, efm_load_le32(bytes + 4));
         sum = mixed(sum, efm_load_le32(bytes + 8));
         sum = mixed(sum, efm_load_le32(bytes + 12));
     }
+#endif
     for (; count >= 4; count -= 4, bytes += 4) {
         sum = mixed(sum, efm_load_le32(bytes));
     }

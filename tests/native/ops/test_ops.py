@@ -52,8 +52,8 @@ Maps = dict[int, Array]  # by stream: uint8 [height, row bytes]
 @pytest.fixture(scope="module")
 def native(native_lib: Callable[..., Any]) -> Any:
     folder = ROOT / "native" / "src"
-    files = [*(folder / "ops").glob("*.c"), *(folder / "kernels").rglob("*.c")]
-    return native_lib(CDEF, SOURCE, [path.relative_to(folder) for path in sorted(files)])
+    return native_lib(CDEF, SOURCE, [path.relative_to(folder)
+                                     for path in sorted(folder.rglob("*.c"))])
 
 
 # -- rows in rings ---------------------------------------------------------------------------------
