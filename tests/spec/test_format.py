@@ -182,7 +182,8 @@ def test_operators() -> None:
     registry = operator_registry()
     assert ids(registry) == {kind.name: kind.value for kind in OpKind}
     own = constants("include/edgefm.h")
-    classes = {name: number for number, _, name in listed("src/ops/list.h")}
+    classes = {name.removeprefix("map_"): number
+               for number, _, name in listed("src/ops/list.h")}
     for row in registry:
         name = row["Name"]
         if row["Kind"] == "executor":

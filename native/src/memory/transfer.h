@@ -6,8 +6,14 @@
 #include "../config.h"
 #include "edgefm.h"
 
-EFM_SHARED int32_t efm_transfer_begin(const efm_port *port, int reads, uint32_t address, uint8_t *at, uint32_t bytes,
-                                      uint32_t *ticket)
+#if EFM_WITH_WEIGHT_PORT /* two users */
+#define EFM_TRANSFER EFM_SHARED
+#else
+#define EFM_TRANSFER static inline
+#endif
+
+EFM_TRANSFER int32_t efm_transfer_begin(const efm_port *port, int reads, uint32_t address, uint8_t *at, uint32_t bytes,
+                                        uint32_t *ticket)
 {
     return reads ? port->begin_read(port->port, address, at, bytes, ticket)
                  : port->begin_write(port->port, address, at, bytes, ticket);
@@ -15,8 +21,8 @@ EFM_SHARED int32_t efm_transfer_begin(const efm_port *port, int reads, uint32_t 
 
 /* Starts moving bytes, in bursts where `burst` is not 0: every one but the last, whose ticket it gives, is waited
    for. Not 0 when the port fails. */
-EFM_SHARED int32_t efm_transfer(const efm_port *port, int reads, uint32_t address, uint8_t *at, uint32_t bytes,
-                                uint32_t burst, uint32_t *ticket)
+EFM_TRANSFER int32_t efm_transfer(const efm_port *port, int reads, uint32_t address, uint8_t *at, uint32_t bytes,
+                                  uint32_t burst, uint32_t *ticket)
 {
     while (burst != 0 && bytes > burst) {
         if (efm_transfer_begin(port, reads, address, at, burst, ticket) != 0 || port->wait(port->port, *ticket) != 0) {

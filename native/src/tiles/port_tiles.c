@@ -5,6 +5,7 @@
  *
  * What a kernel reads here may be changed by what a forged package lets overlap, and some kernels look at a table more
  * than once. So a firing is refused that writes where its tiles are. */
+#define EFM_SHARED_HERE
 #include "tiles.h"
 
 #include <stddef.h>
@@ -15,6 +16,11 @@
 #include "weight_memory.h"
 
 #if EFM_WITH_WEIGHT_PORT
+
+extern EFM_TRANSFER int32_t efm_transfer_begin(const efm_port *port, int reads, uint32_t address, uint8_t *at,
+                                               uint32_t bytes, uint32_t *ticket);
+extern EFM_TRANSFER int32_t efm_transfer(const efm_port *port, int reads, uint32_t address, uint8_t *at, uint32_t bytes,
+                                         uint32_t burst, uint32_t *ticket);
 
 enum { MIXING = 0x9e3779b1, SHIFT = 15 };
 
