@@ -81,10 +81,10 @@ static int is_there(const efm_model *model, const efm_tile_view *tile)
 }
 
 /* A tile that is coded or behind the weight port. */
-static efm_status check_brought(const efm_model *model, uint32_t index, const uint8_t *at)
+static efm_status check_brought(const efm_model *model, const uint8_t *at)
 {
     efm_tile_view tile;
-    efm_model_tile(model, index, &tile);
+    efm_model_tile(model, (uint32_t)(at - model->section[EFM_SECTION_TILES].at) / EFM_TILE_BYTES, &tile);
     efm_status status = check_code(model, &tile, at);
     if (status != EFM_OK) {
         return status;
@@ -201,14 +201,13 @@ static efm_status check_parts(const efm_model *model, const efm_tiles *tiles, co
 #endif
 
 /* The packing of raw tiles that are mapped is the operator's to judge. */
-static efm_status check_tile(const efm_model *model, uint32_t index)
+static efm_status check_tile(const efm_model *model, const uint8_t *at)
 {
-    const uint8_t *at = efm_model_record(model, EFM_SECTION_TILES, index);
     uint32_t place = efm_load_le32(at + EFM_TILE_AT_MEMORY), packing = (uint32_t)at[EFM_TILE_AT_PACKING] << 8;
     uint32_t offset = efm_load_le32(at + EFM_TILE_AT_OFFSET), bytes = efm_load_le32(at + EFM_TILE_AT_BYTES);
 #if EFM_WITH_WEIGHT_CODES
     if ((place & 0xff00ff) != 0) { /* behind the port, or coded */
-        return check_brought(model, index, at);
+        return check_brought(model, at);
     }
 #endif
     if (place != packing || efm_load_le32(at + EFM_TILE_AT_TABLE) != 0) {
@@ -223,9 +222,11 @@ static efm_status check_tile(const efm_model *model, uint32_t index)
 
 efm_status efm_check_tile_records(const efm_model *model)
 {
+    const uint8_t *at = model->section[EFM_SECTION_TILES].at;
     efm_status status = EFM_OK;
-    for (uint32_t i = 0; status == EFM_OK && i < efm_model_count(model, EFM_SECTION_TILES); i++) {
-        status = check_tile(model, i);
+    for (uint32_t left = efm_model_count(model, EFM_SECTION_TILES); status == EFM_OK && left > 0;
+         left--, at += EFM_TILE_BYTES) {
+        status = check_tile(model, at);
     }
     return status;
 }
