@@ -17,16 +17,18 @@ RAW = "raw"
 
 
 def predicted(program: Program, plan: Plan, figures: Figures) -> tuple[int, ...]:
-    """Instructions of each stage of a plan, and at the end of what is around them."""
+    """Instructions of each stage of a plan that `is_measured`, and at the end of what is around
+    them."""
     work = [*plan_work(program, plan, figures.kernel), run_work(plan)]
     return tuple(round(figures.of(one)) for one in work)
 
 
 def is_measured(program: Program, plan: Plan) -> bool:
-    """Whether all that a plan does was measured: no map and no weights are coded."""
+    """Whether all that a plan does was measured: no map and no weights are coded, and no chain runs
+    in slices."""
     return (all(stored.codec == RAW for stored in plan.maps)
-            and all(program.ops[placed.op].coding is None for placed in plan.ops
-                    if placed.op >= 0))
+            and all(program.ops[placed.op].coding is None and placed.sliced is None
+                    for placed in plan.ops if placed.op >= 0))
 
 
 def plan_work(program: Program, plan: Plan, kernel: str) -> list[dict[str, float]]:
@@ -54,12 +56,7 @@ def _firing(program: Program, plan: Plan, kernel: str, index: int, rows: int) ->
     if placed.kind in (OpKind.LOAD, OpKind.STORE):
         stored = plan.maps[placed.map]
         return moved_work(placed.kind, stored.codec, rows, stored.row_bytes)
-    parts = placed.sliced.operators if placed.sliced else 1
-    work: dict[str, float] = defaultdict(float)
-    for op in program.ops[placed.op:placed.op + parts]:  # of slices about: once for all channels
-        for unit, count in firing_work(program, op, rows, placed.scratch_bytes, kernel).items():
-            work[unit] += count
-    return work
+    return firing_work(program, program.ops[placed.op], rows, placed.scratch_bytes, kernel)
 
 
 class StageInstructions:

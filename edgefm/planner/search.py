@@ -66,6 +66,7 @@ class _Node:
     stage: Stage | None
     back: tuple[int, frozenset[int]] | None
     fast: frozenset[int] = field(default=frozenset())  # every group ever kept, on this path
+    steps: int = 0  # firings and stages up to here; of equal prices fewer are better
 
 
 _State = tuple[frozenset[int], _Node]
@@ -86,8 +87,8 @@ class _Arrivals:
         self.limit = limit
         self.place = place
         self.slim = slim
-        self.heap: list[tuple[Price, bool, int, Stage | _State, bool]] = []
-        self.best: dict[frozenset[int], Price] = {}
+        self.heap: list[tuple[Price, bool, int, int, Stage | _State, bool]] = []
+        self.best: dict[frozenset[int], tuple[Price, int]] = {}
         self.pushed = 0
 
     def at(self, end: int, starts: Iterable[int]) -> dict[frozenset[int], _Node]:
@@ -134,10 +135,12 @@ class _Arrivals:
         price = next(iter(self.states[start].values())).price
         return self.search.sum_of(price, 0, weights, instructions, self.place)
 
-    def _push(self, item: Stage | _State, price: Price, simulated: bool) -> None:
-        """Where prices are equal, stages come first, then what was put in first."""
+    def _push(self, item: Stage | _State, price: Price, simulated: bool, steps: int = 0) -> None:
+        """Where prices are equal, stages come first, then states of fewer steps, then what was
+        put in first."""
         self.pushed += 1
-        heappush(self.heap, (price, not isinstance(item, Stage), self.pushed, item, simulated))
+        heappush(self.heap, (price, not isinstance(item, Stage), steps, self.pushed, item,
+                             simulated))
 
     def _open(self, stage: Stage, simulated: bool, least: float) -> None:
         """Simulate a stage, or look at the states that it leads to."""
@@ -157,11 +160,12 @@ class _Arrivals:
                 if self._held_bytes(fast) >= least:
                     continue
                 price = search.price(node.price, cost, held, chosen, self.place)
-                if (fast not in self.best or price < self.best[fast]) and self._fits(
+                steps = node.steps + cost.firings + 1
+                if (fast not in self.best or (price, steps) < self.best[fast]) and self._fits(
                         stage, cost, held, chosen, after):
-                    self.best[fast] = price
-                    self._push((fast, _Node(price, stage, (stage.first, held), node.fast | chosen)),
-                               price, simulated=True)
+                    self.best[fast] = price, steps
+                    reached = _Node(price, stage, (stage.first, held), node.fast | chosen, steps)
+                    self._push((fast, reached), price, simulated=True, steps=steps)
 
     def _fits(self, stage: Stage, cost: StageCost, held: frozenset[int], chosen: frozenset[int],
               after: frozenset[int]) -> bool:

@@ -31,11 +31,17 @@ _PARTS = (0.9, 0.8, 0.65, 0.5, 0.35)  # of a budget, for estimates where all nea
 
 
 def smallest(case: Case) -> Solution:
-    """The plan with the least fast memory that is found; it does not depend on the case's budget.
+    """The plan with the least fast memory that is found; it does not depend on the case's budget
+    nor on its objective.
 
     The search finds none for one byte less, nor for some budgets in between that and the smallest
     estimate.
     """
+    choice, _ = _smallest(case.for_any_objective())
+    return choice, case.within(1).build(choice)
+
+
+def _smallest(case: Case) -> Solution:
     tight = case.within(1)  # placement does its best to come near
     best = min(_placed(tight, [everything_once(case.layout), _all_stored(case)]), key=_fast_bytes)
     least = best[1].fast_bytes

@@ -96,6 +96,11 @@ class StageCost:
     weight_bytes: int
     fired: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
+    @property
+    def firings(self) -> int:
+        """Of its operators, maps that move not counted."""
+        return sum(self.fired.values())
+
     def inner_bytes(self) -> int:
         """Fast memory for scratch and inner rings, whatever the places of boundary maps."""
         return self.scratch + sum(b for g, b in self.rings.items() if g not in self.live)

@@ -16,6 +16,7 @@ from edgefm.planner.stages import Stage
 from edgefm.planner.storage import Storage
 from edgefm.planner.target import Target
 
+SIZING = "cost"  # the objective by which the smallest memory is searched for
 _ROUNDS = 12  # how often the search is repeated with a smaller estimate
 
 Solution = tuple[Choice, Plan]
@@ -68,6 +69,13 @@ class Case:
     def within(self, fast: int) -> Case:
         """The same with another budget."""
         return replace(self, target=self.target.with_budget(fast, None))
+
+    def for_any_objective(self) -> Case:
+        """The same with the prices that decide what the smallest memory is, so that every objective
+        has the same."""
+        if self.search.objective == SIZING:
+            return self
+        return Case(Search(self.layout, self.target, SIZING, storage=self.storage), self.target)
 
     def storing(self, storage: Storage) -> Case:
         """The same with another storage of maps."""
