@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures how many instructions each unit of work takes, for `plan` to predict with.
 
-    python -m benchmarks.instructions [PART OF A PROCESSOR'S NAME ...]
+    python benchmarks/instructions.py [PART OF A PROCESSOR'S NAME ...]
 
 Small networks run on emulated processors, operator by operator, and are counted stage by stage.
 What a unit takes is then fitted to the counts, never negative. A file for each processor goes to
@@ -10,13 +10,17 @@ edgefm/planner/counted. It takes some minutes a processor.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import _emulated
 from benchmarks._micro import networks
@@ -139,8 +143,11 @@ def measured(name: str) -> Figures:
     return Figures(name, kernel, fit(rows))
 
 
-def main(wanted: Sequence[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Count, fit, write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("wanted", nargs="*", metavar="PART", help="of the names of processors")
+    wanted = parser.parse_args(arguments).wanted
     for name, (_, processor) in MEASURED.items():
         lack = PROCESSORS[processor].lacks()
         if wanted and not any(part in name for part in wanted):
@@ -153,4 +160,4 @@ def main(wanted: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -204,7 +204,7 @@ static void carry_out(efm_mlperf *text)
     } else if (efm_word_is(word, "profile")) {
         efm_answer_line(&text->out, "m-profile-[edgefm]");
         tell_model(text);
-    } else if (EFM_WITH_HELP && efm_word_is(word, "model")) {
+    } else if (efm_word_is(word, "model")) {
         choose_model(text, efm_next_word(&rest));
     } else if (EFM_WITH_HELP && efm_word_is(word, "help")) {
         help(text);

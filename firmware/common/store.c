@@ -32,8 +32,7 @@ static int program_page(efm_store *store, uint32_t block, uint32_t page, const u
 
 static int mark_dead(efm_store *store, uint32_t block)
 {
-    uint8_t zeros[EFM_STORE_PAGE_MAX];
-    memset(zeros, 0, sizeof zeros); /* not a constant: code is scarcer than stack */
+    static const uint8_t zeros[EFM_STORE_PAGE_MAX];
     return program_page(store, block, EFM_PAGE_DEAD, zeros);
 }
 

@@ -187,7 +187,7 @@ void efm_text_init(efm_text *text, const efm_board *board, const efm_store *stor
                             .clock = text,
                             .ticks = timer_works ? ticks : NULL,
                             .model = model,
-                            .choose = EFM_WITH_HELP ? choose : NULL,
+                            .choose = choose,
                             .infer = infer,
                             .result = result};
     text->board = board;

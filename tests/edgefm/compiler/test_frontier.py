@@ -36,7 +36,7 @@ def test_it_plans_for_the_target(model: Path, tmp_path: Path) -> None:
     assert all(m.address % 16 == 0 for point in points for m in point.plan.maps)
 
 
-@pytest.mark.parametrize("given", [{"fast": 4096}, {"cut": "ops"}, {"codec": "context"},
+@pytest.mark.parametrize("given", [{"cut": "ops"}, {"codec": "context"},
                                    {"kl_budget": 0.1}, {"byte_budget": 1000}])
 def test_what_it_leaves_open_may_not_be_fixed(model: Path, given: dict[str, object]) -> None:
     with pytest.raises(BadInput, match=r"net\.tflite: .*every size of fast memory.*; got .*, "

@@ -167,7 +167,7 @@ def test_names_are_short_and_no_two_alike(tmp_path):
     stages = slices(trace, STAGES)
     assert len({e["name"] for e in stages}) == 7
     assert [e["args"]["name"] for e in stages] == names * 2
-    assert stages[7]["name"] == "0 …" + names[0][-39:]
+    assert stages[7]["name"] == "0 …" + names[0][-35:]
     assert len(slices(trace, RUNS)[0]["args"]["bits_per_value"]) == len(STORED)
 
 
