@@ -17,10 +17,10 @@
 
 #if EFM_WITH_WEIGHT_PORT
 
-extern inline int32_t efm_transfer_begin(const efm_port *port, int reads, uint32_t address, uint8_t *at,
-                                               uint32_t bytes, uint32_t *ticket);
+extern inline int32_t efm_transfer_begin(const efm_port *port, int reads, uint32_t address, uint8_t *at, uint32_t bytes,
+                                         uint32_t *ticket);
 extern inline int32_t efm_transfer(const efm_port *port, int reads, uint32_t address, uint8_t *at, uint32_t bytes,
-                                         uint32_t burst, uint32_t *ticket);
+                                   uint32_t burst, uint32_t *ticket);
 
 enum { MIXING = 0x9e3779b1, SHIFT = 15 };
 
