@@ -106,6 +106,8 @@ def plan_storing(layout: Layout, target: Target, storage: Storage, streams: Sequ
 def _found_plan(case: Case) -> Plan | None:
     """The best of the plans that the search finds."""
     found = [best_within(case)]
+    if case.search.slices:  # the search keeps few states, which slices may have crowded out
+        found.append(best_within(case.without_slices()))
     if case.codes and not case.storage.pooled:
         found.append(_coded_where_it_fits(case, found[0]))
     plans = [plan for _, plan in filter(None, found)]

@@ -186,12 +186,15 @@ class Search:
     """The search over one layout; it caches simulated stages for other budgets and searches."""
 
     def __init__(self, layout: Layout, target: Target, objective: str,
-                 cuts: Iterable[int] | None = None, storage: Storage | None = None) -> None:
-        """`cuts` fixes the stage ends; `storage` is for choices with a page pool."""
+                 cuts: Iterable[int] | None = None, storage: Storage | None = None,
+                 slices: bool = True) -> None:
+        """`cuts` fixes the stage ends; `storage` is for choices with a page pool. `slices` lets
+        chains run in slices where the objective wants that."""
         self.layout = layout
         self.storage = storage or Storage()
         self.target = target
         self.objective = objective
+        self.slices = slices and objective == SLICING
         self.fixed = None if cuts is None else sorted({0, len(layout.program.ops), *cuts})
         self._costs = _simulated.setdefault(layout, {}).setdefault(
             (target.alignment, target.buffers), {})
@@ -205,7 +208,7 @@ class Search:
 
     def with_storage(self, storage: Storage) -> Search:
         """The same search for maps with another storage."""
-        return Search(self.layout, self.target, self.objective, self.fixed, storage)
+        return Search(self.layout, self.target, self.objective, self.fixed, storage, self.slices)
 
     def cost(self, stage: Stage) -> StageCost:
         """The stage's simulation, from the cache."""
@@ -261,7 +264,7 @@ class Search:
     def sliced_stages(self, start: int, end: int, slim: bool) -> Iterator[tuple[Stage, int]]:
         """Stages that begin with a chain, run a slice at a time, and the least bytes of weights
         that each reads."""
-        for chain in self.layout.chains.get(start, ()) if self.objective == SLICING else ():
+        for chain in self.layout.chains.get(start, ()) if self.slices else ():
             if not 0 <= end - chain.last <= _BEHIND:
                 continue
             rows = chain.output.height

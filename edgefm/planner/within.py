@@ -17,6 +17,7 @@ from edgefm.planner.storage import Storage
 from edgefm.planner.target import Target
 
 SIZING = "cost"  # the objective by which the smallest memory is searched for
+_LEAST_STEP = 64  # bytes that an estimate is lowered by at first
 _ROUNDS = 12  # how often the search is repeated with a smaller estimate
 
 Solution = tuple[Choice, Plan]
@@ -77,6 +78,12 @@ class Case:
             return self
         return Case(Search(self.layout, self.target, SIZING, storage=self.storage), self.target)
 
+    def without_slices(self) -> Case:
+        """The same with every operator on its own."""
+        search = self.search
+        return Case(Search(self.layout, self.target, search.objective, search.fixed, self.storage,
+                           slices=False), self.target)
+
     def storing(self, storage: Storage) -> Case:
         """The same with another storage of maps."""
         return Case(self.search.with_storage(storage), self.target)
@@ -129,13 +136,14 @@ def _home_in(case: Case, place: str) -> Solution | None:
     """Search with an estimate of the fast memory, place exactly, and home in on the best estimate.
 
     The estimate is optimistic if live bytes do not stack perfectly. So its limit is lowered by the
-    missing bytes until the placement fits, then raised half-way while that still finds better
-    plans. Raises Infeasible when the external maps do not fit.
+    missing bytes, by ever more where the search finds the same again, until the placement fits.
+    Then it is raised half-way while that still finds better plans. Raises Infeasible when the external maps do not fit.
     """
     budget = case.budget
     best: Solution | None = None
     fits, fails = 0, budget + 1
-    estimate = budget
+    estimate, step = budget, _LEAST_STEP
+    failed: Choice | None = None
     for _ in range(_ROUNDS):
         choice = case.search.best(estimate, place)
         if choice is None or (best is not None and choice.price >= best[0].price):
@@ -147,8 +155,10 @@ def _home_in(case: Case, place: str) -> Solution | None:
                 fits = estimate
             else:
                 fails = min(fails, estimate)
-                if best is None and fails - max(plan.fast_bytes - budget, 64) > fits:
-                    estimate = fails - max(plan.fast_bytes - budget, 64)
+                step = 2 * step if choice == failed else _LEAST_STEP
+                failed, lower = choice, max(plan.fast_bytes - budget, step)
+                if best is None and fails - lower > fits:
+                    estimate = fails - lower
                     continue
         if fails - fits < 512:
             break

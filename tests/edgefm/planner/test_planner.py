@@ -221,3 +221,22 @@ def test_the_share_expected_to_cross_decides_between_plans(chain: Layout, share:
     coding = Storage(lambda stream: "context", lambda codec, stream: 900, share=share)
     plan = make_plan(chain, Target(fast_bytes=7500), "maps", storage=coding)
     assert [m.codec for m in plan.maps] == codecs
+
+
+@pytest.mark.parametrize("objective", ["maps", "bytes"])
+def test_every_objective_has_the_same_smallest_memory(objective: str) -> None:
+    layout = analyze(lower(random_network(52519)))
+    least, _ = smallest_plan(layout, Target())
+    assert smallest_plan(layout, Target(), objective)[0].fast_bytes == least.fast_bytes
+    plan = make_plan(layout, Target(fast_bytes=least.fast_bytes), objective)
+    assert plan.fast_bytes <= least.fast_bytes
+
+
+def test_of_equal_prices_the_plan_with_fewer_firings_is_taken() -> None:
+    net = Network(1)
+    x = net.conv(net.input(1, 16, 16, 4), 12, 1)
+    for _ in range(4):
+        x = net.conv(net.depthwise(x), 12, 1)
+    plan = make_plan(analyze(lower(net.graph(x))), Target(fast_bytes=6000))
+    assert plan.external_read_bytes == 0
+    assert (len(plan.stages), len(plan.firings)) == (6, 20)

@@ -137,6 +137,18 @@ def test_the_planner_takes_slices_where_they_move_fewer_bytes() -> None:
     assert not any(op.sliced for op in unsliced.ops)
 
 
+@pytest.mark.parametrize("fast", [2500, 3000, 4000, 6000, 9000])
+def test_slices_never_make_a_plan_move_more(fast: int) -> None:
+    layout = layout_of(block(3))
+    target = Target(fast_bytes=fast)
+
+    def moved(objective: str) -> int:
+        plan = make_plan(layout, target, objective)
+        return plan.external_read_bytes + plan.external_write_bytes + plan.weight_read_bytes
+
+    assert moved("bytes") <= moved("cost")
+
+
 def test_chains_are_what_may_run_in_slices() -> None:
     """Not where a map between has another reader, a window leaves the map, or channels multiply."""
     net = Network(4)
