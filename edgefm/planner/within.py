@@ -137,7 +137,8 @@ def _home_in(case: Case, place: str) -> Solution | None:
 
     The estimate is optimistic if live bytes do not stack perfectly. So its limit is lowered by the
     missing bytes, by ever more where the search finds the same again, until the placement fits.
-    Then it is raised half-way while that still finds better plans. Raises Infeasible when the external maps do not fit.
+    Then it is raised half-way while that still finds better plans. Raises Infeasible
+    when the external maps do not fit.
     """
     budget = case.budget
     best: Solution | None = None
