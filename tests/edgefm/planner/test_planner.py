@@ -210,8 +210,8 @@ def chain() -> Layout:
 
 def test_some_maps_are_coded_where_not_every_codec_state_fits(chain: Layout) -> None:
     coding = Storage(lambda stream: "context", lambda codec, stream: 500)
-    plan = make_plan(chain, Target(fast_bytes=6000), "maps", storage=coding)
-    assert {m.codec for m in plan.maps} == {"raw", "context"} and plan.fast_bytes <= 6000
+    plan = make_plan(chain, Target(fast_bytes=5500), "maps", storage=coding)
+    assert {m.codec for m in plan.maps} == {"raw", "context"} and plan.fast_bytes <= 5500
     replay(chain, plan)
 
 
