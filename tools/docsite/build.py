@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "build" / "docs"  # where the pages are put together; mkdocs.yml names it
 SITE = ROOT / "dist" / "docs"
 SETTINGS = ROOT / "docs" / "mkdocs.yml"
+QUIET = {"NO_MKDOCS_2_WARNING": "1"}  # Material's notice about another program
 _LINK = re.compile(r"(!?\[[^\]]*\])\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 _ELSEWHERE = re.compile(r"<(?:script|link|img|iframe)\b[^>]*(?:src|href)=\"?(?:https?:)?//[^>]*>")
 
@@ -30,7 +32,7 @@ def main() -> int:
     settings = ROOT / "build" / "mkdocs.yml"
     settings.write_text(SETTINGS.read_text(encoding="utf-8") + more(SOURCES), encoding="utf-8")
     done = subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f",
-                           str(settings)], check=False)
+                           str(settings)], check=False, env={**os.environ, **QUIET})
     if done.returncode:
         return 1
     (SITE / "404.html").unlink(missing_ok=True)  # of a server; here its links lead nowhere

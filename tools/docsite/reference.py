@@ -118,11 +118,14 @@ def _declared(block: str) -> Iterator[str]:
         yield f"```c\n{code.strip()}\n```"
 
 
+WIDE = ("---", "hide: [toc]", "---", "")  # a page of one table, which takes the whole width
+
+
 def operators() -> str:
     """Every operator by its names in TFLite and ONNX, and what sort it is."""
     rows = [f"| `{one.name}` | {_names(one.tflite)} | {_names(one.onnx)} | {one.kind.value} |"
             for one in sorted(OPERATORS.values(), key=lambda one: one.name)]
-    return "\n".join(["# Operators", "", f"edgefm imports these {len(rows)} operators. "
+    return "\n".join([*WIDE, "# Operators", "", f"edgefm imports these {len(rows)} operators. "
                       "`edgefm check MODEL` lists every layer of a model that cannot run, with the "
                       "reason.", "", "| Operator | TFLite | ONNX | What it is |",
                       "|---|---|---|---|", *rows]) + "\n"
@@ -136,9 +139,9 @@ def board_list() -> str:
     """Every board of firmware/boards: what it is, and where its firmware was tried."""
     rows = [f"| `{name}` | {recipe(name).description} | {recipe(name).status} |"
             for name in boards()]
-    return "\n".join(["# Boards", "", "`./inv boards` lists them with the tools that are missing "
-                      "here. [Bringing edgefm to a board](PORTING.md) says how to add one.", "",
-                      "| Board | What it is | Where it was tried |", "|---|---|---|", *rows]) + "\n"
+    return "\n".join([*WIDE, "# Boards", "", "`./inv boards` lists them with the tools that are "
+                      "missing here. [Bringing edgefm to a board](PORTING.md) says how to add one.",
+                      "", "| Board | What it is | Where it was tried |", "|---|---|---|", *rows]) + "\n"
 
 
 PAGES: Mapping[str, Callable[[], str]] = {

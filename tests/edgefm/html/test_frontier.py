@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from edgefm.html.frontier import LOOKS, drawing
+from edgefm.html.frontier import LOOKS, Peer, drawing
 from edgefm.html.pictures import svg_file
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -15,9 +15,14 @@ POINTS = [{"budget": 40_960, "map_bytes": 3_000_000, "weight_read_bytes": 6_000_
            "moved_bytes": 4_500_000}]
 
 
-def columns(name: str) -> list[ElementTree.Element]:
+COUNTED = [point | {"instructions": 300_000_000} for point in POINTS]
+PEER = Peer("somebody else", 1_660_116, 797_000_000)
+
+
+def columns(name: str, points: list[dict[str, int]] = POINTS,
+            peers: tuple[Peer, ...] = ()) -> list[ElementTree.Element]:
     """Rectangles of one class that say what they show."""
-    root = ElementTree.fromstring(svg_file(drawing("net", POINTS), LOOKS).encode())
+    root = ElementTree.fromstring(svg_file(drawing("net", points, peers), LOOKS).encode())
     return [one for one in root.iter(f"{SVG}rect")
             if one.get("class") == name and one.find(f"{SVG}title") is not None]
 
@@ -39,6 +44,21 @@ def test_every_budget_and_sum_is_labeled() -> None:
     root = ElementTree.fromstring(svg_file(drawing("net", POINTS), LOOKS).encode())
     texts = {one.text for one in root.iter(f"{SVG}text")}
     assert {"40", "80", "9.0", "4.5", "fast memory, KiB"} <= texts
+
+
+def test_instructions_and_peers_stand_below_bytes() -> None:
+    ours, theirs = columns("counts", COUNTED, (PEER,)), columns("peer", COUNTED, (PEER,))
+    tall = [float(one.get("height", "")) for one in (ours[0], theirs[0])]
+    assert len(ours) == 2 and tall[1] / tall[0] == pytest.approx(797 / 300, rel=0.01)
+    assert theirs[0].findtext(f"{SVG}title") == (
+        "somebody else, 1.6 MiB of fast memory: 797,000,000 instructions")
+    below = [float(one.get("y", "")) for one in (*ours, *theirs)]
+    assert min(below) > max(float(one.get("y", "")) for one in columns("maps", COUNTED, (PEER,)))
+
+
+def test_without_instructions_of_every_point_none_are_drawn() -> None:
+    assert not columns("counts", [*COUNTED[:1], *POINTS[1:]], (PEER,))
+    assert not columns("peer", POINTS, (PEER,))
 
 
 def test_a_hostile_name_stays_text() -> None:
