@@ -67,6 +67,8 @@ class ConnectedDevice:
             device.put("net.efm")
             result = device.open("net.efm").run("cat.jpg")
             print(result.outputs[0].argmax(), result.end.ticks)
+
+    Every method raises DeviceError for what the board refuses, BadInput once it is closed.
     """
 
     def __init__(self, board: str | os.PathLike[str] | None = None) -> None:

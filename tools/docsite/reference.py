@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from host_tools.cli.verbs import GROUPS
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADERS = ("edgefm.h", "edgefm_status.h")
+WIDEST = 76  # columns of a line of code on a page
+_QUOTED = re.compile(r"(?<=: |> )'([^']*)'")  # annotations of modules that postpone them
 _COMMENT = re.compile(r"/\*((?:(?!\*/).)*)\*/\n", re.DOTALL)
 
 
@@ -76,24 +79,44 @@ def python() -> str:
 
 def _described(name: str, found: object, level: str) -> Iterator[str]:
     yield f"{level} `{name}`"
-    yield f"```text\n{name}{_signature(found)}\n```"
-    yield _docstring(found)
+    if signature := _signature(found):
+        yield f"```python\n{_wrapped(name + signature)}\n```"
+    yield inspect.getdoc(found) or ""
     for member in vars(found) if inspect.isclass(found) and level == "##" else ():
         inside = getattr(found, member)
         if not member.startswith("_") and inspect.getdoc(inside) and (
                 callable(inside) or isinstance(inside, property)):
-            yield f"* **`{member}{_signature(inside)}`** {_docstring(inside)}"
+            words = textwrap.indent(inspect.getdoc(inside) or "", "    ").lstrip()
+            yield f"* **`{member}{_signature(inside)}`** {words}"
 
 
 def _signature(found: object) -> str:
+    """Parameters and result, as they stand in the source; empty for what has none."""
     try:
-        return str(inspect.signature(found)) if callable(found) else ""
+        text = str(inspect.signature(found)) if callable(found) else ""
     except (TypeError, ValueError):
         return ""
+    return _QUOTED.sub(r"\1", text).replace("(self, ", "(").replace("(self)", "()")
 
 
-def _docstring(found: object) -> str:
-    return re.sub(r"^    ", "", inspect.getdoc(found) or "", flags=re.MULTILINE)
+def _wrapped(signature: str) -> str:
+    """A signature with a parameter per line where one line is too long."""
+    if len(signature) <= WIDEST:
+        return signature
+    start, _, rest = signature.partition("(")
+    inside, _, result = rest.rpartition(")")
+    return f"{start}(\n" + "".join(f"    {one},\n" for one in _parameters(inside)) + f"){result}"
+
+
+def _parameters(text: str) -> Iterator[str]:
+    """Parts between the commas that no bracket holds."""
+    deep = start = 0
+    for at, letter in enumerate(text):
+        deep += (letter in "([{") - (letter in ")]}")
+        if letter == "," and not deep:
+            yield text[start:at].strip()
+            start = at + 1
+    yield text[start:].strip()
 
 
 def c() -> str:
@@ -141,7 +164,8 @@ def board_list() -> str:
             for name in boards()]
     return "\n".join([*WIDE, "# Boards", "", "`./inv boards` lists them with the tools that are "
                       "missing here. [Bringing edgefm to a board](PORTING.md) says how to add one.",
-                      "", "| Board | What it is | Where it was tried |", "|---|---|---|", *rows]) + "\n"
+                      "", "| Board | What it is | Where it was tried |", "|---|---|---|",
+                      *rows]) + "\n"
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
