@@ -127,7 +127,8 @@ def _build(folder: Path, codec: str, optimize: str) -> Path:
     native, target = ROOT / "native", folder / f"{codec}.elf"
     switches = [f"-DEFM_WITH_{name.upper()}={int(name == codec)}" for name in CODECS]
     sources = ["bits.c", "codecs/table.c", "codecs/shared.c",
-               *(f"codecs/{name}.c" for name in (codec, *PARTS.get(codec, ())))]
+               *(f"codecs/{name}.c" for name in (codec, *PARTS.get(codec, ()))),
+               *(f"codecs/engine/{path.name}" for path in native.glob("src/codecs/engine/*.c"))]
     subprocess.run(
         ["arm-none-eabi-gcc", "-std=c11", optimize, "-mcpu=cortex-m4", "-mthumb", "-ffreestanding",
          "-nostartfiles", "--specs=nosys.specs", *switches, f"-I{native / 'src'}",

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "config.h"
+
 typedef struct efm_bit_writer {
     uint8_t *bytes;
     uint32_t size;    /* bytes that may be written */
@@ -59,12 +61,12 @@ static inline uint32_t efm_zeros(uint32_t v)
 
 /* The number of the highest set bit; v must not be 0. */
 #if defined(__GNUC__)
-static inline uint32_t efm_log2(uint32_t v)
+EFM_INLINED uint32_t efm_log2(uint32_t v)
 {
     return 31u - (uint32_t)__builtin_clz(v);
 }
 #else
-static inline uint32_t efm_log2(uint32_t v)
+EFM_INLINED uint32_t efm_log2(uint32_t v)
 {
     uint32_t log = 0;
 

@@ -56,7 +56,7 @@ MODEL, CODEC = HERE / "fuzz_model.c", HERE / "fuzz_codec.c"
 NATIVE, COMMON = "native/src", "firmware/common"
 WHOLE = (f"{NATIVE}/**/*.c",)
 FIRMWARE = (*WHOLE, *(f"{COMMON}/{path}" for path in ("[!m]*.c", "mlperf.c")))  # not main.c
-CODING = (f"{NATIVE}/bits.c", f"{NATIVE}/codecs/*.c")
+CODING = (f"{NATIVE}/bits.c", f"{NATIVE}/codecs/**/*.c")
 STORE = (f"{COMMON}/store.c", f"{COMMON}/extents.c", f"{NATIVE}/crc32.c")
 TARGETS = (
     Target("model", MODEL, WHOLE, "model", MODEL_SEEDS),

@@ -105,7 +105,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     # C: operators and codecs are tried through their tables, each against its Python twin
     "tests/native/ops/test_ops.py": ("native/src/ops/*", "native/src/rows.*"),
     "tests/native/codecs/test_codecs.py": ("native/src/codecs/*.[ch]",
-                                           "native/src/codecs/engine/*.h"),
+                                           "native/src/codecs/engine/*.[ch]"),
     "tests/native/weights/test_weights.py": ("native/src/weights/*",),
     "tests/native/ops/test_conv.py": ("native/src/kernels/*", "native/src/kernels/*/*"),
     "tests/native/kernels/test_elements.py": ("native/src/kernels/elements/*",),

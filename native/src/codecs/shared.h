@@ -3,6 +3,7 @@
 #ifndef EFM_CODECS_SHARED_H
 #define EFM_CODECS_SHARED_H
 
+#include "../config.h"
 #include "codec.h"
 #include "list.h"
 
@@ -15,7 +16,7 @@
 #define EFM_WITHIN inline
 #endif
 
-static inline int8_t efm_int8(uint32_t byte)
+EFM_INLINED int8_t efm_int8(uint32_t byte)
 {
     return (int8_t)((int32_t)(byte ^ 0x80u) - 128);
 }

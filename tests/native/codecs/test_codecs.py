@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[3]
 NATIVE = ROOT / "native" / "src"
 FILES = ["bits.c", "codecs/table.c", "codecs/shared.c", "codecs/rle.c", "codecs/zvc.c",
          "codecs/ebpc.c", "codecs/context.c", "codecs/gf2.c", "codecs/rice.c", "codecs/tans.c",
-         "codecs/dctcm.c", "codecs/temporal.c", "codecs/mix.c"]
+         "codecs/dctcm.c", "codecs/temporal.c", "codecs/mix.c", "codecs/engine/lookahead.c",
+         "codecs/engine/static.c"]
 CDEF = """
 typedef struct { uint32_t width, channels; int32_t zero_point; const uint8_t *tables;
                  uint32_t tables_bytes; uint8_t *state; uint32_t y;

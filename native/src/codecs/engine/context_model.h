@@ -72,8 +72,8 @@ typedef struct efm_context_survey {
 } efm_context_survey;
 
 /* Around pixel x of a row, of which the pixels before x are there, and the row above it. */
-static inline efm_context_around efm_context_look_around(const efm_codec_args *args, const int8_t *above,
-                                                         const int8_t *row, uint32_t x)
+EFM_SHARED efm_context_around efm_context_look_around(const efm_codec_args *args, const int8_t *above,
+                                                      const int8_t *row, uint32_t x)
 {
     uint32_t c = args->channels;
     efm_context_around a;
@@ -85,14 +85,14 @@ static inline efm_context_around efm_context_look_around(const efm_codec_args *a
     return a;
 }
 
-static inline int32_t efm_context_clamp_mean(int32_t mean)
+EFM_INLINED int32_t efm_context_clamp_mean(int32_t mean)
 {
     return mean < EFM_CONTEXT_LOW * 64         ? EFM_CONTEXT_LOW * 64
            : mean > EFM_CONTEXT_HIGH * 64 + 63 ? EFM_CONTEXT_HIGH * 64 + 63
                                                : mean;
 }
 
-static inline uint32_t efm_context_distance(int32_t a, int32_t b)
+EFM_INLINED uint32_t efm_context_distance(int32_t a, int32_t b)
 {
     return (uint32_t)(a < b ? b - a : a - b);
 }
@@ -106,7 +106,7 @@ static inline uint32_t efm_context_half_octave(uint32_t v)
 }
 
 /* What the neighbors say of channel c, 1/64. */
-static inline int32_t efm_context_near(const efm_context *m, const efm_context_around *a, uint32_t c)
+EFM_SHARED int32_t efm_context_near(const efm_context *m, const efm_context_around *a, uint32_t c)
 {
     const uint8_t *t = m->tables;
 
@@ -115,8 +115,8 @@ static inline int32_t efm_context_near(const efm_context *m, const efm_context_a
 }
 
 /* For channels first .. first + count - 1. */
-static inline void efm_context_look(const efm_context *m, const efm_context_around *a, uint32_t first, uint32_t count,
-                                    efm_context_survey *s)
+EFM_SHARED void efm_context_look(const efm_context *m, const efm_context_around *a, uint32_t first, uint32_t count,
+                                 efm_context_survey *s)
 {
     const uint8_t *t = m->tables;
     int32_t tap_w = efm_int8(t[8]), tap_n = efm_int8(t[9]);
@@ -162,8 +162,7 @@ static inline efm_context_guess efm_context_predict(const efm_context *m, uint32
     return g;
 }
 
-static inline void efm_context_learn(const efm_context *m, uint32_t c, int32_t near, const efm_context_guess *g,
-                                     int32_t v)
+EFM_SHARED void efm_context_learn(const efm_context *m, uint32_t c, int32_t near, const efm_context_guess *g, int32_t v)
 {
     uint32_t error = efm_context_distance(v * 64, g->mean) >> 4;
     uint32_t average = m->average[c];
@@ -174,7 +173,7 @@ static inline void efm_context_learn(const efm_context *m, uint32_t c, int32_t n
 }
 
 /* g->height - g->scale + shift, kept in 0 .. top. */
-static inline uint32_t efm_context_relative(const efm_context_guess *g, uint32_t shift, uint32_t top)
+EFM_INLINED uint32_t efm_context_relative(const efm_context_guess *g, uint32_t shift, uint32_t top)
 {
     uint32_t r = g->height + shift;
 
@@ -182,7 +181,7 @@ static inline uint32_t efm_context_relative(const efm_context_guess *g, uint32_t
     return r < top ? r : top;
 }
 
-static inline uint16_t *efm_context_zero_odds(const efm_context *m, const efm_context_guess *g)
+EFM_SHARED uint16_t *efm_context_zero_odds(const efm_context *m, const efm_context_guess *g)
 {
     uint32_t size = g->scale / 4 < 3 ? g->scale / 4 : 3;
 
@@ -190,12 +189,12 @@ static inline uint16_t *efm_context_zero_odds(const efm_context *m, const efm_co
 }
 
 /* The fraction of a prediction, in quarters. */
-static inline uint32_t efm_context_part(const efm_context_guess *g)
+EFM_INLINED uint32_t efm_context_part(const efm_context_guess *g)
 {
     return (uint32_t)(g->mean - EFM_CONTEXT_LOW * 64) >> 4 & 3u;
 }
 
-static inline uint16_t *efm_context_side_odds(const efm_context *m, const efm_context_guess *g)
+EFM_SHARED uint16_t *efm_context_side_odds(const efm_context *m, const efm_context_guess *g)
 {
     uint32_t size = g->scale / 2 < 3 ? g->scale / 2 : 3;
 
@@ -203,7 +202,7 @@ static inline uint16_t *efm_context_side_odds(const efm_context *m, const efm_co
 }
 
 /* Of the first step; each further one has its own, up to the last. */
-static inline uint16_t *efm_context_step_odds(const efm_context *m, const efm_context_guess *g)
+EFM_INLINED uint16_t *efm_context_step_odds(const efm_context *m, const efm_context_guess *g)
 {
     return m->odds + EFM_CONTEXT_ZERO_CONTEXTS + EFM_CONTEXT_SIDE_CONTEXTS + g->scale * EFM_CONTEXT_STEPS;
 }

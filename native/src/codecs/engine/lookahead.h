@@ -32,33 +32,10 @@ static inline void efm_near_limit(efm_near *in, uint32_t last)
 }
 
 /* Goes over to the copied end; 0 when that is used up. */
-static EFM_APART int efm_near_turn(efm_near *in)
-{
-    uint32_t from = in->at / 8, left = in->bits / 8 - from;
+int efm_near_turn(efm_near *in);
 
-    if (in->at > in->bits || in->code == in->end) {
-        return in->at <= in->bits;
-    }
-    memset(in->end, 0, sizeof in->end);
-    memcpy(in->end, in->code + from, left);
-    in->code = in->end;
-    in->at %= 8;
-    in->bits = 8 * left;
-    efm_near_limit(in, in->bits);
-    return 1;
-}
-
-static inline void efm_near_open(efm_near *in, const uint8_t *code, uint32_t bytes, uint32_t width)
-{
-    in->code = code;
-    in->at = 0;
-    in->width = width;
-    in->bits = 8 * bytes;
-    efm_near_limit(in, 8 * (bytes - EFM_STRIDE));
-    if (bytes < EFM_STRIDE) {
-        efm_near_turn(in);
-    }
-}
+/* Begins to read `bytes` bytes, which are channels of `width` values. */
+void efm_near_open(efm_near *in, const uint8_t *code, uint32_t bytes, uint32_t width);
 
 /* A code on its way through a function: what of it changes, out of memory. */
 typedef struct efm_near_at {
@@ -69,7 +46,7 @@ typedef struct efm_near_at {
 
 /* Before up to EFM_NEAR_VALUES are read; 0 when bits were taken that the code does not have. `with` begins with an
    efm_near_at. */
-static inline int efm_near_on(void *with)
+EFM_SHARED int efm_near_on(void *with)
 {
     efm_near_at *n = with;
 
@@ -85,7 +62,7 @@ static inline int efm_near_on(void *with)
 }
 
 /* 25 bits or more from bit `at` on, the first highest. */
-static inline uint32_t efm_near_window(const uint8_t *code, uint32_t at)
+EFM_SHARED uint32_t efm_near_window(const uint8_t *code, uint32_t at)
 {
     const uint8_t *from = code + (at >> 3);
 

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "../../config.h"
+
 #define EFM_RANGE_RATE 5 /* a probability moves by 1/32 of what it was wrong */
 
 typedef struct efm_range {
@@ -24,25 +26,25 @@ typedef struct efm_range {
 enum { EFM_RANGE_MIXED = 256 };
 
 /* The part of the range that means a one of probability p, 1/65536. */
-static inline uint32_t efm_range_split(const efm_range *k, uint32_t p)
+EFM_INLINED uint32_t efm_range_split(const efm_range *k, uint32_t p)
 {
     return (k->range >> 12) * (p >> 4);
 }
 
-static inline void efm_range_adapt(uint16_t *odds, uint32_t bit)
+EFM_INLINED void efm_range_adapt(uint16_t *odds, uint32_t bit)
 {
     uint32_t p = *odds;
 
     *odds = (uint16_t)(bit ? p + ((65536 - p) >> EFM_RANGE_RATE) : p - (p >> EFM_RANGE_RATE));
 }
 
-static inline void efm_range_pull(efm_range *k)
+EFM_INLINED void efm_range_pull(efm_range *k)
 {
     k->code = k->code << 8 | (k->at < k->size ? k->in[k->at] : 0u);
     k->at++;
 }
 
-static inline void efm_range_refill(efm_range *k)
+EFM_SHARED void efm_range_refill(efm_range *k)
 {
     if (k->range < 1u << 24) {
         k->range <<= 8;
@@ -51,7 +53,7 @@ static inline void efm_range_refill(efm_range *k)
 }
 
 /* The next bit; p is the probability of a one, 1/65536, from 16 to 65535. */
-static inline uint32_t efm_range_read_chance(efm_range *k, uint32_t p)
+EFM_INLINED uint32_t efm_range_read_chance(efm_range *k, uint32_t p)
 {
     uint32_t bound = efm_range_split(k, p);
     uint32_t bit = k->code < bound;
@@ -70,7 +72,7 @@ static inline uint32_t efm_range_read_chance(efm_range *k, uint32_t p)
 }
 
 /* The next bit; `odds` is the probability of a one and adapts. */
-static inline uint32_t efm_range_read_bit(efm_range *k, uint16_t *odds)
+EFM_SHARED uint32_t efm_range_read_bit(efm_range *k, uint16_t *odds)
 {
     uint32_t bit = efm_range_read_chance(k, *odds);
 
@@ -79,7 +81,7 @@ static inline uint32_t efm_range_read_bit(efm_range *k, uint16_t *odds)
 }
 
 /* The next `bits` bits, at most 8, each a one as often as not. */
-static inline uint32_t efm_range_read_plain(efm_range *k, uint32_t bits)
+EFM_SHARED uint32_t efm_range_read_plain(efm_range *k, uint32_t bits)
 {
     uint32_t value = 0;
 
@@ -96,7 +98,7 @@ static inline uint32_t efm_range_read_plain(efm_range *k, uint32_t bits)
 }
 
 /* Starts to read `size` bytes. */
-static inline efm_range efm_range_open(const uint8_t *code, uint32_t size)
+EFM_SHARED efm_range efm_range_open(const uint8_t *code, uint32_t size)
 {
     efm_range k = {0xFFFFFFFFu, 0, 0, size, code, 0, 0};
 
@@ -107,7 +109,7 @@ static inline efm_range efm_range_open(const uint8_t *code, uint32_t size)
 }
 
 /* 1 when this is the one code of what was read. */
-static inline int efm_range_spent(const efm_range *k)
+EFM_SHARED int efm_range_spent(const efm_range *k)
 {
     return k->size > 0 && (k->size == 1 || k->in[k->size - 1] != 0) && k->size <= k->at - 3 && k->code < 1u << 24;
 }
@@ -122,7 +124,7 @@ static inline efm_range efm_range_room(uint8_t *code, uint32_t capacity)
 
 /* Adds to the low end; a carry runs back through the bytes past the room, if those let it pass, and through those
    already written. */
-static inline void efm_range_raise(efm_range *k, uint32_t amount)
+EFM_SHARED void efm_range_raise(efm_range *k, uint32_t amount)
 {
     k->code += amount;
     if (k->code < amount) {
@@ -139,7 +141,7 @@ static inline void efm_range_raise(efm_range *k, uint32_t amount)
 }
 
 /* A broken package may share the odds' memory with rows; then a range can become 0, and stays so. */
-static inline void efm_range_drain(efm_range *k)
+EFM_SHARED void efm_range_drain(efm_range *k)
 {
     while (k->range != 0 && k->range < 1u << 24) {
         uint32_t byte = k->code >> 24;
@@ -156,7 +158,7 @@ static inline void efm_range_drain(efm_range *k)
 }
 
 /* As read_chance. */
-static inline void efm_range_write_chance(efm_range *k, uint32_t p, uint32_t bit)
+EFM_INLINED void efm_range_write_chance(efm_range *k, uint32_t p, uint32_t bit)
 {
     uint32_t bound = efm_range_split(k, p);
 
@@ -170,14 +172,14 @@ static inline void efm_range_write_chance(efm_range *k, uint32_t p, uint32_t bit
 }
 
 /* As read_bit. */
-static inline void efm_range_write_bit(efm_range *k, uint16_t *odds, uint32_t bit)
+EFM_SHARED void efm_range_write_bit(efm_range *k, uint16_t *odds, uint32_t bit)
 {
     efm_range_write_chance(k, *odds, bit);
     efm_range_adapt(odds, bit);
 }
 
 /* As read_plain. */
-static inline void efm_range_write_plain(efm_range *k, uint32_t value, uint32_t bits)
+EFM_SHARED void efm_range_write_plain(efm_range *k, uint32_t value, uint32_t bits)
 {
     while (bits-- > 0) {
         k->range >>= 1;
@@ -188,7 +190,7 @@ static inline void efm_range_write_plain(efm_range *k, uint32_t value, uint32_t 
 
 /* Ends the code and returns its bytes, 0 when it did not fit: one more byte names a number inside
    the last range, and zeros at the end are left out, also those that would not fit. */
-static inline uint32_t efm_range_finish(efm_range *k)
+EFM_SHARED uint32_t efm_range_finish(efm_range *k)
 {
     efm_range_raise(k, 0xFFFFFFu);
     k->range = 1;

@@ -22,7 +22,7 @@ static inline efm_bits_in efm_bits_open(const uint8_t *code, uint32_t bytes)
 }
 
 /* At least 16 bits in the window; zeros past the end. */
-static inline void efm_bits_fill(efm_bits_in *in)
+EFM_SHARED void efm_bits_fill(efm_bits_in *in)
 {
     uint32_t next = 0;
 
@@ -48,14 +48,14 @@ static inline uint32_t efm_bits_zeros(const efm_bits_in *in)
     return 31 - efm_log2(in->window | 1);
 }
 
-static inline void efm_bits_drop(efm_bits_in *in, uint32_t count)
+EFM_INLINED void efm_bits_drop(efm_bits_in *in, uint32_t count)
 {
     in->window <<= count;
     in->have -= count;
 }
 
 /* The next `count` bits, 0 to 16, of a filled window. */
-static inline uint32_t efm_bits_take(efm_bits_in *in, uint32_t count)
+EFM_SHARED uint32_t efm_bits_take(efm_bits_in *in, uint32_t count)
 {
     uint32_t bits = in->window >> 1 >> (31 - count);
 
@@ -64,7 +64,7 @@ static inline uint32_t efm_bits_take(efm_bits_in *in, uint32_t count)
 }
 
 /* 1 when the code was used up to its last byte, and no further, and zeros are left of that. */
-static inline int efm_bits_done(const efm_bits_in *in)
+EFM_SHARED int efm_bits_done(const efm_bits_in *in)
 {
     uint32_t left = in->have + 8 * (uint32_t)(in->end - in->at);
 
@@ -86,7 +86,7 @@ static inline efm_bits_out efm_bits_room(uint8_t *code, uint32_t capacity)
 }
 
 /* Adds `count` bits, 1 to 31; `bits` has no others. */
-static inline void efm_bits_add(efm_bits_out *out, uint32_t bits, uint32_t count)
+EFM_SHARED void efm_bits_add(efm_bits_out *out, uint32_t bits, uint32_t count)
 {
     int32_t room = (int32_t)(out->room - count);
 
@@ -109,7 +109,7 @@ static inline void efm_bits_add(efm_bits_out *out, uint32_t bits, uint32_t count
 }
 
 /* Fills the last byte up with zeros; the code's bytes, or 0 when it did not fit. */
-static inline uint32_t efm_bits_close(efm_bits_out *out, const uint8_t *code)
+EFM_SHARED uint32_t efm_bits_close(efm_bits_out *out, const uint8_t *code)
 {
     for (uint32_t left = (32 - out->room + 7) / 8; left > 0; left--, out->window <<= 8) {
         if (out->at == out->end) {
