@@ -8,7 +8,6 @@ else. Without an option the regions are written, with --check the documents that
 from __future__ import annotations
 
 import argparse
-import hashlib
 import re
 import shutil
 import subprocess
@@ -18,7 +17,20 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from size import FLAGS, ROOT, measure, sections, sources
+from linked import (
+    COMPILER,
+    EXECUTOR,
+    FLAGS,
+    MOBILENET_V2,
+    ROOT,
+    Build,
+    all_but,
+    listed,
+    sections,
+    sources,
+    switched_off,
+)
+from size import measure
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import _fits
@@ -26,58 +38,12 @@ import _peers
 
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 REGION = re.compile(r"(<!-- generated: ([\w-]+) -->).*?(<!-- end -->)", re.DOTALL)
-COMPILER = "arm-none-eabi-gcc"
 VERSION = "12.2"  # another compiler gives other bytes
 INCLUDES = ("native/include", "firmware/common")
-ROOTS = ("efm_run", "efm_model_open")
-MOBILENET_V2 = frozenset({"VIEW", "CONV", "DEPTHWISE", "ADD", "MEAN", "SOFTMAX"})
-EXECUTOR = ("CAPS", "TILES", "WEIGHT_CODES", "WEIGHT_PORT")  # switches of config.h
 LOOPS = ("MAPS", "CONV_ROWS", "DEPTHWISE_WINDOWS")  # more of them, which MobileNetV2's figure has
 PATH = ("run.c:efm_run", "run.c:fire", "ops/conv.c:conv_run", "kernels/dsp/conv.c:efm_dsp_conv",
         "kernels/dsp/conv.c:make_channels")
 COLUMNS = 3
-
-Defines = Mapping[str, int]
-
-
-def listed(name: str) -> tuple[str, ...]:
-    """The names in native/src/NAME/list.h, in its order."""
-    text = (ROOT / f"native/src/{name}/list.h").read_text(encoding="utf-8")
-    return tuple(re.findall(r"X\(\d+, (\w+), ", text))
-
-
-class Build:
-    """The runtime for a Cortex-M4 with any switches; a file is compiled again where they show."""
-
-    def __init__(self, folder: Path, *flags: str) -> None:
-        """`flags` are options of the compiler besides those of the size budgets."""
-        self._folder = folder
-        self._flags = flags
-
-    def linked(self, defines: Defines) -> int:
-        """Bytes of code and constants that a program gets: unused sections are gone."""
-        program = self._folder / "linked.elf"
-        roots = [f"-Wl,-u,{name}" for name in ROOTS]
-        self._run("-nostdlib", "-Wl,--gc-sections", f"-Wl,-e,{ROOTS[0]}", *roots,
-                  "-Wl,--unresolved-symbols=ignore-all", "-mcpu=cortex-m4", "-mthumb",
-                  *(str(self._object(source, defines)) for source in sources()), "-lgcc",
-                  "-o", str(program))
-        return sections(program)[0]
-
-    def _object(self, source: Path, defines: Defines) -> Path:
-        """A file's object, by what the preprocessor makes of it."""
-        options = [*FLAGS, *self._flags, f"-I{ROOT / 'native/include'}",
-                   *(f"-DEFM_{name}={value}" for name, value in defines.items())]
-        text = self._run(*options, "-E", "-P", str(source))
-        digest = hashlib.sha256(f"{source}\n{self._flags}\n{text}".encode()).hexdigest()
-        target = self._folder / f"{digest}.o"
-        if not target.exists():
-            self._run(*options, "-c", str(source), "-o", str(target))
-        return target
-
-    def _run(self, *words: str) -> str:
-        return subprocess.run([COMPILER, *words], check=True, text=True, capture_output=True).stdout
-
 
 class Figures:
     """Everything that a region may say, measured once and only when it is asked for."""
@@ -86,7 +52,7 @@ class Figures:
         self._folder = folder
         self._build = Build(folder)
         self._whole = Build(folder, "-flto")
-        self._linked = cache(lambda off: self._build.linked(_switched_off(off)))
+        self._linked = cache(lambda off: self._build.linked(switched_off(off)))
 
     def regions(self) -> dict[str, Callable[[], str]]:
         """What makes each region."""
@@ -106,7 +72,7 @@ class Figures:
                 f"helpers; everything off (container check and\nexecutor) "
                 f"{self._only(frozenset()):,}; the operators of MobileNetV2 without codecs "
                 f"{self._only(MOBILENET_V2):,}, with `-flto` "
-                f"{self._whole.linked(_switched_off(_all_but(MOBILENET_V2))):,}.\n")
+                f"{self._whole.linked(switched_off(all_but(MOBILENET_V2))):,}.\n")
 
     def switch_costs(self) -> str:
         """PORTING: what each switch takes with it, in columns."""
@@ -157,15 +123,7 @@ class Figures:
         return "\n\n" + "".join(f"{line}\n" for line in _fits.lines(_fits.stored())) + "\n"
 
     def _only(self, operators: frozenset[str]) -> int:
-        return self._linked(_all_but(operators))
-
-
-def _all_but(operators: frozenset[str]) -> tuple[str, ...]:
-    return tuple(sorted({*listed("ops"), *listed("codecs"), *EXECUTOR} - operators))
-
-
-def _switched_off(names: tuple[str, ...]) -> Defines:
-    return {f"WITH_{name}": 0 for name in names}
+        return self._linked(all_but(operators))
 
 
 def _kb(size: int) -> str:

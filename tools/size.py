@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Code, data and stack of the C runtime on a Cortex-M4 (-Os, everything on), against budgets.
 
-Prints one line per file, the totals and the largest stack frames; exits with 1 above a budget.
+Prints one line per file, the totals, what programs get of them, with the functions of libgcc that
+they call, and the largest stack frames; exits with 1 above a budget.
 """
 
 from __future__ import annotations
@@ -15,13 +16,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-FLAGS = ("-std=c11", "-Os", "-mcpu=cortex-m4", "-mthumb", "-ffreestanding", "-ffunction-sections",
-         "-fdata-sections", "-fstack-usage", "-DNDEBUG")
+from linked import (
+    COMPILER,
+    FLAGS,
+    MOBILENET_V2,
+    ROOT,
+    Build,
+    all_but,
+    link,
+    sections,
+    sources,
+    switched_off,
+)
+
 KIB = 1024
 
 # Budgets in bytes. A codec's file holds both directions.
 CODEC, OPERATOR, EXECUTOR, EVERYTHING, DATA, FRAME = 4 * KIB, 2 * KIB, 6 * KIB, 64 * KIB, 0, 256
+PROGRAMS = {"everything": EVERYTHING, "MobileNetV2's operators": 20 * KIB}
 FRAMES = {"ops/conv.c:conv_run": 560,  # a list of 96 pointers, which may not lie in the arena
           "kernels/dsp/depthwise.c:make_planar": 528}  # filters of four channels, rows
 
@@ -45,28 +57,22 @@ class Frame:
     bounded: bool
 
 
-def sources() -> list[Path]:
-    """Every C file of the runtime."""
-    return sorted((ROOT / "native" / "src").rglob("*.c"))
+def _target(source: Path, folder: Path) -> Path:
+    return folder / (_name(source).replace("/", "_") + ".o")
+
+
+def _name(source: Path) -> str:
+    return str(source.relative_to(ROOT / "native" / "src"))
 
 
 def measure(source: Path, folder: Path) -> tuple[Size, list[Frame]]:
     """Compile one file and read its sizes and its frames."""
-    name = str(source.relative_to(ROOT / "native" / "src"))
-    target = folder / (name.replace("/", "_") + ".o")
-    built = subprocess.run(["arm-none-eabi-gcc", *FLAGS, f"-I{ROOT / 'native/include'}", "-c",
+    name, target = _name(source), _target(source, folder)
+    built = subprocess.run([COMPILER, *FLAGS, f"-I{ROOT / 'native/include'}", "-c",
                             str(source), "-o", str(target)], check=False)
     if built.returncode:
         sys.exit(f"size: {name} does not compile")
     return Size(name, *sections(target)), list(_frames(target.with_suffix(".su"), name))
-
-
-def sections(target: Path) -> tuple[int, int, int]:
-    """Bytes of text, data and bss of an object or a program."""
-    printed = subprocess.run(["arm-none-eabi-size", str(target)], check=True, text=True,
-                             capture_output=True).stdout
-    text, data, bss = (int(word) for word in printed.splitlines()[1].split()[:3])
-    return text, data, bss
 
 
 def _frames(usage: Path, name: str) -> Iterator[Frame]:
@@ -76,7 +82,14 @@ def _frames(usage: Path, name: str) -> Iterator[Frame]:
                     how in ("static", "dynamic,bounded"))
 
 
-def complaints(sizes: list[Size], frames: list[Frame]) -> Iterator[str]:
+def programs(folder: Path) -> dict[str, int]:
+    """Bytes of the programs in PROGRAMS, after all files were measured."""
+    some = Build(folder).linked(switched_off(all_but(MOBILENET_V2)))
+    whole = link((_target(source, folder) for source in sources()), folder)
+    return dict(zip(PROGRAMS, (whole, some), strict=True))
+
+
+def complaints(sizes: list[Size], linked: dict[str, int], frames: list[Frame]) -> Iterator[str]:
     """One line for everything above its budget."""
     for size in sizes:
         folder, _, file = size.name.rpartition("/")
@@ -86,7 +99,8 @@ def complaints(sizes: list[Size], frames: list[Frame]) -> Iterator[str]:
     parts = re.compile(r"(model|check(_\w+)?|run)\.c")
     executor = sum(size.text for size in sizes if parts.fullmatch(size.name))
     totals = (("model + check + run", executor, EXECUTOR),
-              ("everything", sum(size.text for size in sizes), EVERYTHING),
+              ("all files", sum(size.text for size in sizes), EVERYTHING),
+              *((f"{name}, linked", linked[name], PROGRAMS[name]) for name in PROGRAMS),
               (".data + .bss", sum(size.data + size.bss for size in sizes), DATA))
     for name, got, budget in totals:
         if got > budget:
@@ -99,11 +113,12 @@ def complaints(sizes: list[Size], frames: list[Frame]) -> Iterator[str]:
 
 def main() -> int:
     """Measure, print, judge."""
-    if shutil.which("arm-none-eabi-gcc") is None:
+    if shutil.which(COMPILER) is None:
         print("size: needs arm-none-eabi-gcc; ./inv setup installs it", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
         measured = [measure(source, Path(folder)) for source in sources()]
+        linked = programs(Path(folder))
     sizes = [size for size, _ in measured]
     frames = sorted((f for _, fs in measured for f in fs), key=lambda f: -f.bytes)
     print(f"{'file':<28}{'text':>8}{'data':>8}{'bss':>8}")
@@ -111,10 +126,13 @@ def main() -> int:
                             for key in ("text", "data", "bss")))
     for size in [*sizes, total]:
         print(f"{size.name:<28}{size.text:>8}{size.data:>8}{size.bss:>8}")
+    print("\nlinked, with what they need of libgcc (bytes)")
+    for name, got in linked.items():
+        print(f"{got:>6}  {name}, of {PROGRAMS[name]:,}")
     print("\nlargest stack frames (bytes)")
     for frame in frames[:5]:
         print(f"{frame.bytes:>6}  {frame.name}")
-    wrong = list(complaints(sizes, frames))
+    wrong = list(complaints(sizes, linked, frames))
     for line in wrong:
         print("above budget:", line)
     return 1 if wrong else 0

@@ -46,11 +46,6 @@ static efm_status check_buffers(const efm_model *model)
     return EFM_OK;
 }
 
-static int product_fits(uint32_t a, uint32_t b, uint32_t limit)
-{
-    return a == 0 || b <= limit / a;
-}
-
 static efm_status check_stream(const efm_model *model, uint32_t index)
 {
     const uint8_t *at = efm_model_record(model, EFM_SECTION_STREAMS, index);
@@ -78,8 +73,8 @@ static efm_status check_stream(const efm_model *model, uint32_t index)
     if (offset % rows.element != 0 || rows.pixel_stride % rows.element != 0 || rows.row_stride % rows.element != 0) {
         return EFM_BAD_STREAM;
     }
-    if (!product_fits(rows.pixel_stride, rows.width - 1, rows.row_stride - offset - pixel)
-        || !product_fits(rows.height, efm_gapless_bytes(&rows), EFM_MAX_BYTES)) {
+    if (rows.width - 1 > (rows.row_stride - offset - pixel) / rows.pixel_stride
+        || efm_gapless_bytes(&rows) > EFM_MAX_BYTES / rows.height) {
         return EFM_BAD_STREAM;
     }
     return EFM_OK;

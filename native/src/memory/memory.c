@@ -171,6 +171,22 @@ static efm_status end_firing(const efm_cursor *c, efm_status status)
     return status;
 }
 
+/* A firing: `move` moves one row of the stream. */
+static efm_status move_rows(efm_cursor *c, uint32_t first, uint32_t count,
+                            efm_status (*move)(const efm_cursor *, uint32_t))
+{
+    efm_moved moved = {0};
+    efm_status status = EFM_OK;
+    c->moved = &moved;
+    if (first == 0) {
+        efm_store_le32(cursor_state(c) + AT_BUSY, 0);
+    }
+    for (uint32_t y = first; status == EFM_OK && y < first + count; y++) {
+        status = move(c, y);
+    }
+    return end_firing(c, status);
+}
+
 /* -- pairs ----------------------------------------------------------------------------------------- */
 
 /* Row y of the map as codecs take it: in the ring, or of a paired map in scratch. */
@@ -285,17 +301,8 @@ static efm_status take_row(const efm_cursor *c, uint32_t y)
 
 efm_status efm_memory_load(efm_cursor *cursor, uint32_t first, uint32_t count)
 {
-    efm_moved moved = {0};
     int pooled = efm_model_is_pooled(cursor->model, &cursor->map);
-    efm_status status = EFM_OK;
-    cursor->moved = &moved;
-    if (first == 0) {
-        efm_store_le32(cursor_state(cursor) + AT_BUSY, 0);
-    }
-    for (uint32_t y = first; status == EFM_OK && y < first + count; y++) {
-        status = pooled ? take_row(cursor, y) : load_rows(cursor, y);
-    }
-    return end_firing(cursor, status);
+    return move_rows(cursor, first, count, pooled ? take_row : load_rows);
 }
 
 /* -- STORE ----------------------------------------------------------------------------------------- */
@@ -357,17 +364,8 @@ static efm_status store_rows(const efm_cursor *c, uint32_t y)
 
 efm_status efm_memory_store(efm_cursor *cursor, uint32_t first, uint32_t count)
 {
-    efm_moved moved = {0};
     int pooled = efm_model_is_pooled(cursor->model, &cursor->map);
-    efm_status status = EFM_OK;
-    cursor->moved = &moved;
-    if (first == 0) {
-        efm_store_le32(cursor_state(cursor) + AT_BUSY, 0);
-    }
-    for (uint32_t y = first; status == EFM_OK && y < first + count; y++) {
-        status = pooled ? give_row(cursor, y) : store_rows(cursor, y);
-    }
-    return end_firing(cursor, status);
+    return move_rows(cursor, first, count, pooled ? give_row : store_rows);
 }
 
 #endif

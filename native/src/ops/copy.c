@@ -4,10 +4,20 @@
 
 enum { PAD_TOP, PAD_LEFT, PAD_PARAMS, PAD_MAX = 1 << 16 };
 
-/* A whole row of `from` to `to_row`, an address inside a row of `to`. */
+/* A whole row of `from` to `to_row`, an address inside a row of `to`; rows without gaps are one run. */
 static void copy_row(const efm_rows *to, uint8_t *to_row, const efm_rows *from, const uint8_t *from_row)
 {
-    efm_copy_pixels(to_row, to->pixel_stride, from_row, from->pixel_stride, from->width, efm_pixel_bytes(from));
+    uint32_t pixels = from->width, bytes = efm_pixel_bytes(from);
+    if (to_row == from_row) {
+        return;
+    }
+    if (to->pixel_stride == bytes && from->pixel_stride == bytes) {
+        bytes *= pixels;
+        pixels = 1;
+    }
+    for (; pixels > 0; pixels--, to_row += to->pixel_stride, from_row += from->pixel_stride) {
+        memmove(to_row, from_row, bytes);
+    }
 }
 
 /* -- VIEW: usually both streams are the same bytes, and nothing is left to do -------------------- */
@@ -16,7 +26,10 @@ static void view_rows(const efm_op_args *args)
 {
     const efm_rows *in = &args->in[0], *out = &args->out[0];
     for (uint32_t y = args->first; y - args->first < args->count; y++) {
-        efm_copy_pixels(efm_row(out, y), efm_row_bytes(in), efm_row(in, y), efm_row_bytes(in), 1, efm_row_bytes(in));
+        uint8_t *to = efm_row(out, y), *from = efm_row(in, y);
+        if (to != from) {
+            memmove(to, from, efm_row_bytes(in));
+        }
     }
 }
 

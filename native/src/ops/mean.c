@@ -1,31 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MEAN over all rows and pixels, which takes its input row by row, and ROW_MEAN over the pixels of each row. Also sums,
  * and a pool over the whole map. */
-#include "../kernels/elements.h"
 #include "sums.h"
 
 enum { MULTIPLIER, SHIFT, MODE, CLAMP, PARAMS = CLAMP + 2 };
 enum { MULTIPLY, DIVIDE_AWAY, DIVIDE_UP };
 
-static int32_t result(const efm_op_args *args, int32_t raw, int32_t count)
+static void scale_sums(const efm_sums *run)
 {
-    const int32_t sum = efm_possible_sum(raw, count), mode = efm_param(args, MODE);
-    if (mode != MULTIPLY) {
-        return efm_average(sum, count, mode == DIVIDE_UP);
+    for (uint32_t c = efm_scale_fast(run); c < run->count; c++) {
+        int32_t v = efm_possible_sum(run->at[c], run->pixels) - run->offset * run->pixels;
+        v = efm_requant_twice(v, run->factor.multiplier, run->factor.shift);
+        run->out[c] = (int8_t)(efm_clamp(v, run->low - run->zero, run->high - run->zero) + run->zero);
     }
-    return efm_requant_twice(sum - args->in[0].zero_point * count, efm_param(args, MULTIPLIER), efm_param(args, SHIFT));
 }
 
 /* Writes the pixel that `count` pixels with these sums come to. */
 static void finish(const efm_op_args *args, const int32_t *sums, int32_t count, uint8_t *to)
 {
-    const efm_rows *in = &args->in[0], *out = &args->out[0];
-    const int32_t zero = efm_param(args, MODE) == MULTIPLY ? out->zero_point : 0;
-    const int32_t low = efm_param(args, CLAMP) - zero, high = efm_param(args, CLAMP + 1) - zero;
-    int8_t *pixel = (int8_t *)to;
-    const int32_t mode = efm_param(args, MODE);
+    const efm_rows *in = &args->in[0];
+    const int32_t mode = efm_param(args, MODE), zero = mode == MULTIPLY ? args->out[0].zero_point : 0;
     const efm_sums run = {.at = sums,
-                          .out = pixel,
+                          .out = (int8_t *)to,
                           .count = in->channels,
                           .pixels = count,
                           .offset = in->zero_point,
@@ -33,9 +29,10 @@ static void finish(const efm_op_args *args, const int32_t *sums, int32_t count, 
                           .zero = zero,
                           .low = efm_param(args, CLAMP),
                           .high = efm_param(args, CLAMP + 1)};
-    uint32_t c = mode == MULTIPLY ? efm_scale_fast(&run) : efm_divide_fast(&run, mode == DIVIDE_UP);
-    for (; c < in->channels; c++) {
-        pixel[c] = (int8_t)(efm_clamp(result(args, sums[c], count), low, high) + zero);
+    if (mode == MULTIPLY) {
+        scale_sums(&run);
+    } else {
+        efm_divide_sums(&run, mode == DIVIDE_UP);
     }
 }
 
@@ -69,9 +66,9 @@ static void run_rows(const efm_op_args *args)
 static efm_status check_of(const efm_op_args *args, uint32_t height, uint32_t rows)
 {
     const efm_rows *in = &args->in[0], *out = &args->out[0];
-    if (in->element != 1 || out->element != 1 || out->height != height || out->width != 1
-        || in->channels != out->channels || rows > EFM_CELLS_MAX / in->width || args->scratch_bytes / 4 < in->channels
-        || args->weights_bytes != 0) {
+    if (!efm_has_operands(args, 1, 1, PARAMS) || in->element != 1 || out->element != 1 || out->height != height
+        || out->width != 1 || in->channels != out->channels || rows > EFM_CELLS_MAX / in->width
+        || args->scratch_bytes / 4 < in->channels || args->weights_bytes != 0) {
         return EFM_BAD_OPERATOR;
     }
     if (!efm_is_factor(args, MULTIPLIER) || !efm_param_within(args, MODE, MULTIPLY, DIVIDE_UP)
@@ -83,12 +80,12 @@ static efm_status check_of(const efm_op_args *args, uint32_t height, uint32_t ro
 
 static efm_status check(const efm_op_args *args)
 {
-    return efm_has_operands(args, 1, 1, PARAMS) ? check_of(args, 1, args->in[0].height) : EFM_BAD_OPERATOR;
+    return check_of(args, 1, args->in[0].height);
 }
 
 static efm_status check_rows(const efm_op_args *args)
 {
-    return efm_has_operands(args, 1, 1, PARAMS) ? check_of(args, args->in[0].height, 1) : EFM_BAD_OPERATOR;
+    return check_of(args, args->in[0].height, 1);
 }
 
 const efm_op_class efm_op_mean = {

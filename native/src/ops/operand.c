@@ -10,3 +10,11 @@ int efm_is_clamp(const efm_op_args *args, uint32_t i)
 {
     return efm_param_within(args, i, -128, 127) && efm_param_within(args, i + 1, efm_param(args, i), 127);
 }
+
+void efm_need_same(const efm_op_args *args, uint32_t input, uint32_t y, uint32_t *low, uint32_t *high)
+{
+    (void)args;
+    (void)input;
+    *low = y;
+    *high = y;
+}

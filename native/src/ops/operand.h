@@ -52,29 +52,7 @@ static inline int efm_is_packed(const efm_rows *rows)
     return rows->pixel_stride == efm_pixel_bytes(rows) || rows->width == 1;
 }
 
-/* Copies `pixels` pixels of `bytes` bytes each; a stride of `bytes` on both sides is one run. */
-static inline void efm_copy_pixels(uint8_t *to, uint32_t to_stride, const uint8_t *from, uint32_t from_stride,
-                                   uint32_t pixels, uint32_t bytes)
-{
-    if (to == from) {
-        return;
-    }
-    if (to_stride == bytes && from_stride == bytes) {
-        memmove(to, from, (size_t)pixels * bytes);
-        return;
-    }
-    for (uint32_t x = 0; x < pixels; x++) {
-        memmove(to + (size_t)x * to_stride, from + (size_t)x * from_stride, bytes);
-    }
-}
-
 /* The need of an operator whose row y is made of input row y. */
-static inline void efm_need_same(const efm_op_args *args, uint32_t input, uint32_t y, uint32_t *low, uint32_t *high)
-{
-    (void)args;
-    (void)input;
-    *low = y;
-    *high = y;
-}
+void efm_need_same(const efm_op_args *args, uint32_t input, uint32_t y, uint32_t *low, uint32_t *high);
 
 #endif

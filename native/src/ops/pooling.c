@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AVERAGE_POOL and MAX_POOL: windows that see only what lies inside the map. */
-#include "../kernels/elements.h"
 #include "sums.h"
 
 enum {
@@ -89,9 +88,7 @@ static void average_pixel(const efm_op_args *args, const window *at, int8_t *out
         efm_sum_pixels(in, y, at->x0, at->x1, sums);
     }
     const efm_sums run = {.at = sums, .out = out, .count = channels, .pixels = count, .low = low, .high = high};
-    for (uint32_t c = efm_divide_fast(&run, up); c < channels; c++) {
-        out[c] = (int8_t)efm_clamp(efm_average(efm_possible_sum(sums[c], count), count, up), low, high);
-    }
+    efm_divide_sums(&run, up);
 }
 
 /* Every window along the axis has a cell inside the map. */

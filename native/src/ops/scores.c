@@ -69,7 +69,8 @@ static int32_t bits_of(uint32_t x)
 static uint32_t sum_of(const uint8_t *table, const int8_t *from, uint32_t channels, int32_t top)
 {
     uint32_t sum = 0;
-    for (uint32_t c = efm_exponentials_fast(table, from, top, channels, &sum); c < channels; c++) {
+    uint32_t c = efm_exponentials_fast(table, from, top, channels, &sum);
+    for (; !EFM_ELEMENTS_DSP && c < channels; c++) { /* those do all */
         sum += (uint32_t)efm_round_shift(exponential(table, top, from[c]), EFM_EXPONENTIAL_SHIFT);
     }
     return sum;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sums.h"
 
-#include "../kernels/elements.h"
-
 enum { BLOCK = 4 }; /* sums in registers */
 
 static inline int32_t plus(int32_t sum, int8_t value)
@@ -32,10 +30,27 @@ void efm_sum_pixels(const efm_rows *in, uint32_t y, uint32_t x0, uint32_t x1, in
     const size_t stride = in->pixel_stride;
     const uint32_t channels = in->channels, pixels = x1 - x0;
     uint32_t c = efm_sum_fast(sums, at, stride, pixels, channels);
-    for (; channels - c >= BLOCK; c += BLOCK) {
+    for (; !EFM_ELEMENTS_DSP && channels - c >= BLOCK; c += BLOCK) { /* those do all blocks */
         sum_block(at + c, stride, pixels, sums + c);
     }
     for (; c < channels; c++) {
         sum_one(at + c, stride, pixels, sums + c);
+    }
+}
+
+/* sum / count, rounded half up or half away from zero. */
+static int32_t average(int32_t sum, int32_t count, int up)
+{
+    if (up) {
+        return (sum + 128 * count + count / 2) / count - 128;
+    }
+    return (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
+}
+
+void efm_divide_sums(const efm_sums *run, int up)
+{
+    for (uint32_t c = efm_divide_fast(run, up); c < run->count; c++) {
+        int32_t v = average(efm_possible_sum(run->at[c], run->pixels), run->pixels, up);
+        run->out[c] = (int8_t)efm_clamp(v, run->low, run->high);
     }
 }

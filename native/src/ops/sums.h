@@ -4,6 +4,7 @@
 #ifndef EFM_SUMS_H
 #define EFM_SUMS_H
 
+#include "../kernels/elements.h"
 #include "operand.h"
 
 enum { EFM_CELLS_MAX = 1 << 22 }; /* sums of that many values, less a zero point each, fit 31 bits */
@@ -17,13 +18,7 @@ static inline int32_t efm_possible_sum(int32_t raw, int32_t count)
     return efm_clamp(raw, -128 * count, 127 * count);
 }
 
-/* sum / count, rounded half up or half away from zero. */
-static inline int32_t efm_average(int32_t sum, int32_t count, int up)
-{
-    if (up) {
-        return (sum + 128 * count + count / 2) / count - 128;
-    }
-    return (sum > 0 ? sum + count / 2 : sum - count / 2) / count;
-}
+/* Divides sums by their pixels, which makes bytes: rounded half up, or half away from zero. */
+void efm_divide_sums(const efm_sums *run, int up);
 
 #endif

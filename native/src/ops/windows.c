@@ -61,11 +61,12 @@ static void gather_row(const gathering *g, const int8_t *row, int32_t left, int8
     }
     const size_t pixel = g->in->pixel_stride, step = dilation * pixel;
     const int8_t *from = row + (size_t)((uint32_t)left + first * dilation) * pixel;
+    uint32_t runs = end - first, bytes = channels;
     if (is_in_one_piece(g)) {
-        copy_runs(to + first * channels, 0, from, 0, 1, (end - first) * channels);
-    } else {
-        copy_runs(to + first * channels, channels, from, step, end - first, channels);
+        bytes *= runs;
+        runs = 1;
     }
+    copy_runs(to + first * channels, channels, from, step, runs, bytes);
 }
 
 static void gather_rows(const gathering *g, const int8_t *row, int32_t left, uint32_t count, int8_t *to)
