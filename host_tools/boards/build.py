@@ -35,7 +35,7 @@ ALWAYS = ("-std=c11", "-ffp-contract=off", "-ffunction-sections", "-fdata-sectio
 HOT = ("native/src/kernels", "native/src/ops",
        *(f"native/src/codecs/{name}.c" for name in ("context", "rice", "tans", "zvc")))
 # Of the hot folders, what runs once per inference.
-ONCE = ("native/src/ops/detection.c", "native/src/ops/scores.c")
+ONCE = tuple(f"native/src/ops/{name}.c" for name in ("detection", "real", "scores"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 /* DETECTION: boxes decoded from anchors, best class each, overlapping ones dropped. Takes codes and
  * scores anchor by anchor, keeps 6 bytes of each, and decides when it has seen them all.
  *
- * Beside QUANTIZE and DEQUANTIZE the only operator with real arithmetic: double for decoding, float
- * for overlaps. One operation per statement, so that no compiler fuses two roundings into one. */
+ * Beside QUANTIZE and DEQUANTIZE the only operator with real arithmetic: float64 for decoding,
+ * float32 for overlaps. One operation per statement, so that no compiler fuses two roundings into one. */
 #include "operand.h"
+#include "real.h"
 
 enum { SCORE_MIN, CLASSES, DETECTIONS, PARAMS };
 enum { BOXES, CLASS, SCORE, COUNT, OUTPUTS };
@@ -24,14 +25,6 @@ static float load_float(const uint8_t *p)
 {
     uint32_t bits = efm_load_le32(p);
     float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static double load_double(const uint8_t *p)
-{
-    uint64_t bits = efm_load_le32(p) | (uint64_t)efm_load_le32(p + 4) << 32;
-    double value;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
@@ -71,14 +64,11 @@ static void decode_axis(const efm_op_args *args, uint32_t anchor, uint32_t axis,
     const uint8_t *state = anchor_state(args, anchor);
     const uint8_t *codes = args->weights + AT_CODES;
     const uint8_t *at = args->weights + AT_ANCHORS + (size_t)anchor * ANCHOR_BYTES + 4 * axis;
-    const double place = load_float(at), size = load_float(at + 8);
-    const double offset = load_double(codes + 8 * (256 * axis + (state[axis] ^ 0x80u)));
-    const double growth = load_double(codes + 8 * (256 * (axis + 2) + (state[axis + 2] ^ 0x80u)));
-    double center = offset * size;
-    center = center + place;
-    const double half = growth * size;
-    *low = (float)center - (float)half;
-    *high = (float)center + (float)half;
+    const uint8_t *offset = codes + 8 * (256 * axis + (state[axis] ^ 0x80u));
+    const uint8_t *growth = codes + 8 * (256 * (axis + 2) + (state[axis + 2] ^ 0x80u));
+    const float center = efm_multiply_add(offset, at + 8, at), half = efm_multiply_add(growth, at + 8, 0);
+    *low = center - half;
+    *high = center + half;
 }
 
 static float area(const box *b)
