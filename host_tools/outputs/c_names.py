@@ -16,8 +16,8 @@ _DIRECTIVE = re.compile(r"^[ \t]*#(?:\\\n|/\*.*?\*/|[^\n])*", re.MULTILINE | re.
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _ATTRIBUTE = re.compile(r"__attribute__\s*\(\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)\)")
 _MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", re.MULTILINE)
-LOCAL = frozenset({"static", "EFM_INLINE", "EFM_SHARED", "EFM_SPLIT", "EFM_TRANSFER",
-                   "EFM_VECTOR"})
+LOCAL = frozenset({"static", "EFM_INLINE", "EFM_SHARED", "EFM_SHARED_INLINE", "EFM_SPLIT",
+                   "EFM_TRANSFER", "EFM_VECTOR"})
 _OPENING, _CLOSING = "([{", ")]}"
 
 

@@ -61,12 +61,12 @@ static inline uint32_t efm_zeros(uint32_t v)
 
 /* The number of the highest set bit; v must not be 0. */
 #if defined(__GNUC__)
-EFM_INLINED uint32_t efm_log2(uint32_t v)
+EFM_SHARED_INLINE uint32_t efm_log2(uint32_t v)
 {
     return 31u - (uint32_t)__builtin_clz(v);
 }
 #else
-EFM_INLINED uint32_t efm_log2(uint32_t v)
+EFM_SHARED_INLINE uint32_t efm_log2(uint32_t v)
 {
     uint32_t log = 0;
 

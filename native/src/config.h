@@ -118,17 +118,17 @@
 #endif
 
 /* Where the compiler optimizes for size, it calls a function of a header that it does not inline in the one file that
-   defines EFM_SHARED_HERE, and has it once where all files are one. Such functions may call EFM_INLINED ones, which are
-   inlined everywhere. One function of a file, EFM_SPLIT, serves calls of which each has else a copy. */
+   defines EFM_SHARED_HERE, and has it once where all files are one. Such functions may call EFM_SHARED_INLINE ones,
+   which are inlined everywhere. One function of a file, EFM_SPLIT, serves calls of which each has else a copy. */
 #if (defined(__OPTIMIZE_SIZE__) || defined(EFM_SHARED_HERE)) && !defined(EFM_AMALGAMATED)
 #define EFM_SHARED inline
 #else
 #define EFM_SHARED static inline
 #endif
 #if defined(__GNUC__)
-#define EFM_INLINED EFM_SHARED __attribute__((always_inline))
+#define EFM_SHARED_INLINE EFM_SHARED __attribute__((always_inline))
 #else
-#define EFM_INLINED static inline
+#define EFM_SHARED_INLINE static inline
 #endif
 #if !defined(__GNUC__)
 #define EFM_SPLIT static

@@ -16,7 +16,7 @@
 #define EFM_WITHIN inline
 #endif
 
-EFM_INLINED int8_t efm_int8(uint32_t byte)
+EFM_SHARED_INLINE int8_t efm_int8(uint32_t byte)
 {
     return (int8_t)((int32_t)(byte ^ 0x80u) - 128);
 }

@@ -85,14 +85,14 @@ EFM_SHARED efm_context_around efm_context_look_around(const efm_codec_args *args
     return a;
 }
 
-EFM_INLINED int32_t efm_context_clamp_mean(int32_t mean)
+EFM_SHARED_INLINE int32_t efm_context_clamp_mean(int32_t mean)
 {
     return mean < EFM_CONTEXT_LOW * 64         ? EFM_CONTEXT_LOW * 64
            : mean > EFM_CONTEXT_HIGH * 64 + 63 ? EFM_CONTEXT_HIGH * 64 + 63
                                                : mean;
 }
 
-EFM_INLINED uint32_t efm_context_distance(int32_t a, int32_t b)
+EFM_SHARED_INLINE uint32_t efm_context_distance(int32_t a, int32_t b)
 {
     return (uint32_t)(a < b ? b - a : a - b);
 }
@@ -173,7 +173,7 @@ EFM_SHARED void efm_context_learn(const efm_context *m, uint32_t c, int32_t near
 }
 
 /* g->height - g->scale + shift, kept in 0 .. top. */
-EFM_INLINED uint32_t efm_context_relative(const efm_context_guess *g, uint32_t shift, uint32_t top)
+EFM_SHARED_INLINE uint32_t efm_context_relative(const efm_context_guess *g, uint32_t shift, uint32_t top)
 {
     uint32_t r = g->height + shift;
 
@@ -189,7 +189,7 @@ EFM_SHARED uint16_t *efm_context_zero_odds(const efm_context *m, const efm_conte
 }
 
 /* The fraction of a prediction, in quarters. */
-EFM_INLINED uint32_t efm_context_part(const efm_context_guess *g)
+EFM_SHARED_INLINE uint32_t efm_context_part(const efm_context_guess *g)
 {
     return (uint32_t)(g->mean - EFM_CONTEXT_LOW * 64) >> 4 & 3u;
 }
@@ -202,7 +202,7 @@ EFM_SHARED uint16_t *efm_context_side_odds(const efm_context *m, const efm_conte
 }
 
 /* Of the first step; each further one has its own, up to the last. */
-EFM_INLINED uint16_t *efm_context_step_odds(const efm_context *m, const efm_context_guess *g)
+EFM_SHARED_INLINE uint16_t *efm_context_step_odds(const efm_context *m, const efm_context_guess *g)
 {
     return m->odds + EFM_CONTEXT_ZERO_CONTEXTS + EFM_CONTEXT_SIDE_CONTEXTS + g->scale * EFM_CONTEXT_STEPS;
 }

@@ -26,19 +26,19 @@ typedef struct efm_range {
 enum { EFM_RANGE_MIXED = 256 };
 
 /* The part of the range that means a one of probability p, 1/65536. */
-EFM_INLINED uint32_t efm_range_split(const efm_range *k, uint32_t p)
+EFM_SHARED_INLINE uint32_t efm_range_split(const efm_range *k, uint32_t p)
 {
     return (k->range >> 12) * (p >> 4);
 }
 
-EFM_INLINED void efm_range_adapt(uint16_t *odds, uint32_t bit)
+EFM_SHARED_INLINE void efm_range_adapt(uint16_t *odds, uint32_t bit)
 {
     uint32_t p = *odds;
 
     *odds = (uint16_t)(bit ? p + ((65536 - p) >> EFM_RANGE_RATE) : p - (p >> EFM_RANGE_RATE));
 }
 
-EFM_INLINED void efm_range_pull(efm_range *k)
+EFM_SHARED_INLINE void efm_range_pull(efm_range *k)
 {
     k->code = k->code << 8 | (k->at < k->size ? k->in[k->at] : 0u);
     k->at++;
@@ -53,7 +53,7 @@ EFM_SHARED void efm_range_refill(efm_range *k)
 }
 
 /* The next bit; p is the probability of a one, 1/65536, from 16 to 65535. */
-EFM_INLINED uint32_t efm_range_read_chance(efm_range *k, uint32_t p)
+EFM_SHARED_INLINE uint32_t efm_range_read_chance(efm_range *k, uint32_t p)
 {
     uint32_t bound = efm_range_split(k, p);
     uint32_t bit = k->code < bound;
@@ -158,7 +158,7 @@ EFM_SHARED void efm_range_drain(efm_range *k)
 }
 
 /* As read_chance. */
-EFM_INLINED void efm_range_write_chance(efm_range *k, uint32_t p, uint32_t bit)
+EFM_SHARED_INLINE void efm_range_write_chance(efm_range *k, uint32_t p, uint32_t bit)
 {
     uint32_t bound = efm_range_split(k, p);
 

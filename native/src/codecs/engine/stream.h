@@ -48,7 +48,7 @@ static inline uint32_t efm_bits_zeros(const efm_bits_in *in)
     return 31 - efm_log2(in->window | 1);
 }
 
-EFM_INLINED void efm_bits_drop(efm_bits_in *in, uint32_t count)
+EFM_SHARED_INLINE void efm_bits_drop(efm_bits_in *in, uint32_t count)
 {
     in->window <<= count;
     in->have -= count;
