@@ -77,7 +77,9 @@ static EFM_TARGET void bring_strip(const strip *s)
         } else {
             bring_pixel(s->call, s->first + p, at, count, to);
         }
-        bring_nothing(s->steps * EFM_GROUP - count, to + (size_t)count * EFM_ELEMENT);
+        if (count % EFM_GROUP > 0) {
+            bring_nothing(s->steps * EFM_GROUP - count, to + (size_t)count * EFM_ELEMENT);
+        }
     }
     for (uint32_t p = 0; s->own->weight_zero != 0 && p < s->pixels; p++) {
         uint32_t sum = (uint32_t)sum_of(s->x + p * stride, s->steps);

@@ -49,7 +49,7 @@ EFM_VECTOR void accumulate(const tile *t, const int pixels, const int vectors, v
 {
     const uint8_t *w = t->weights, *x = t->x, *const end = x + 4 * (size_t)t->steps;
     const size_t stride = t->stride;
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (; x != end; x += 4, w += EFM_WEIGHTS * (size_t)vectors) {
         vec weights[VECTORS];
         EFM_EACH (j, vectors) {

@@ -104,8 +104,10 @@ EFM_VECTOR void put(const vec *v, const int vectors, const limits *l, int8_t *ou
         bytes = _mm_shuffle_epi32(bytes, _MM_SHUFFLE(3, 1, 2, 0));
     }
     bytes = _mm_min_epi8(_mm_max_epi8(bytes, l->low), l->high);
-    if (n == 16) {
+    if (vectors > 1 && n == 16) {
         _mm_storeu_si128((__m128i *)(void *)out, bytes);
+    } else if (vectors == 1 && n == 8) {
+        _mm_storel_epi64((__m128i *)(void *)out, bytes);
     } else {
         store_some(out, bytes, n);
     }
