@@ -240,7 +240,7 @@ uint32_t efm_model_worker_bytes(const efm_model *model);
 uint32_t efm_model_inputs(const efm_model *model);
 uint32_t efm_model_outputs(const efm_model *model);
 
-/* Whether a run asks for rows of an input more than once; its host says that it `repeats`. */
+/* How often a run asks for all rows of an input once more. Where that is not 0, its host must say that it `repeats`. */
 int efm_model_repeats(const efm_model *model);
 uint32_t efm_model_stages(const efm_model *model);
 uint32_t efm_model_maps(const efm_model *model); /* that are stored */

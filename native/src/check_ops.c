@@ -40,8 +40,8 @@ static __attribute__((noinline)) efm_status check_op_ranges(const efm_model *mod
 /* INPUT and OUTPUT: operator and tensor agree; rows with gaps are gathered in scratch. */
 static efm_status check_end(const efm_model *model, const efm_op_view *op, const efm_rows *rows)
 {
-    uint32_t inputs = efm_model_inputs(model), tensor = op->kind == EFM_OP_OUTPUT ? inputs + op->link : op->link;
-    if (EFM_HAS(AGAIN) && op->kind == EFM_OP_INPUT && tensor >= inputs) {
+    uint32_t tensor = op->kind == EFM_OP_OUTPUT ? efm_model_inputs(model) + op->link : op->link;
+    if (EFM_HAS(AGAIN) && op->kind == EFM_OP_INPUT && tensor >= efm_model_inputs(model)) {
         return EFM_BAD_OPERATOR;
     }
     efm_status status = efm_check_tensor(model, tensor, rows);

@@ -258,7 +258,7 @@ uint32_t efm_model_inputs(const efm_model *model)
 
 int efm_model_repeats(const efm_model *model)
 {
-    return EFM_HAS(AGAIN) && count_kind(model, EFM_OP_AGAIN) != 0;
+    return EFM_HAS(AGAIN) ? (int)count_kind(model, EFM_OP_AGAIN) : 0;
 }
 
 uint32_t efm_model_outputs(const efm_model *model)
