@@ -33,10 +33,11 @@ class CompileKeywords(TypedDict, total=False):
     `geometry`: crop, stretch or letterbox. `codec`: for maps in external memory: raw, lossless or
     an id. `weight_codec`: for weights: raw, auto, huffman or packed. `weights`: mapped or port,
     where they lie. `package`: the most bytes of the package. `objective`: cost, maps, bytes, time
-    or energy. `cut`: auto, ops, blocks, or names of tensors. `budget`, `quality`, `temporal`: what
-    may be lost. `tables`: an .npz of trained codecs. `names`: the classes, as a list or a file with
-    one per line. `input_shape`: the shape of an ONNX input whose sizes the file leaves open, in the
-    file's order.
+    or energy. `cut`: auto, ops, blocks, or names of tensors. `recompute`: how many times the
+    multiply-adds a plan may take that makes columns twice, where no other fits. `budget`,
+    `quality`, `temporal`: what may be lost. `tables`: an .npz of trained codecs. `names`: the
+    classes, as a list or a file with one per line. `input_shape`: the shape of an ONNX input whose
+    sizes the file leaves open, in the file's order.
     """
 
     fast: int | str | None
@@ -51,6 +52,7 @@ class CompileKeywords(TypedDict, total=False):
     package: int | str | None
     objective: str
     cut: str | Sequence[str]
+    recompute: float | None
     budget: LossBudget | None
     quality: Quality | str | None
     temporal: Temporal | None
@@ -75,6 +77,7 @@ def read_options(model: Path, given: CompileKeywords, pictures: bool = True) -> 
         weight_codec=_text(given, "weight_codec") or RAW,
         weights=_text(given, "weights"), package=_package(given),
         objective=_text(given, "objective") or "cost", cut=_cut(given.get("cut")),
+        recompute=_times(given.get("recompute")),
         tables=_path(given, "tables"), labels=_names(given.get("names")), pictures=pictures,
         input_shape=_shape(given.get("input_shape")))
     for add in (_with_memory, _with_budget, _with_quality, _with_temporal):
@@ -154,6 +157,12 @@ def _path(given: CompileKeywords, name: str) -> Path | None:
     if value is not None and not isinstance(value, (str, os.PathLike)):
         raise BadInput(f"{name}: got {value!r:.60}, expected a path")
     return None if value is None else Path(value)
+
+
+def _times(given: object) -> float | None:
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int | float)):
+        raise BadInput(f"recompute: got {given!r:.60}, expected a number from 1 on")
+    return given
 
 
 def _cut(cut: str | Sequence[str] | None) -> str:

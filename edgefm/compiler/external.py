@@ -20,11 +20,13 @@ from edgefm.compiler.deployed import Deployed
 from edgefm.compiler.job import Job
 from edgefm.compiler.map_storage import codecs_to_try, storage_for
 from edgefm.compiler.offers import plan_or_offers
-from edgefm.errors import BadInput
+from edgefm.errors import BadInput, Infeasible
 from edgefm.network.graph import Array, Graph
 from edgefm.network.program import OpKind, Program
 from edgefm.planner import Layout, Plan
-from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE
+from edgefm.planner.columns import Tiling
+from edgefm.planner.recompute import in_tiles, tiling_for
+from edgefm.planner.storage import COARSE_SHARE, LOSSLESS_SHARE, Storage
 
 
 def compile_external(job: Job) -> Deployed:
@@ -44,6 +46,7 @@ class External:
     capping: Capping | None = None
     share: float = LOSSLESS_SHARE                             # of coded maps, as expected
     first: tuple[Layout, Plan] | None = None                  # of the network as it is
+    tiling: Tiling | None = None                              # where nothing else fits
     made: dict[Graph, Deployed] = field(default_factory=dict)  # the last: learning takes long
 
     def run(self, samples: Sequence[Array]) -> Deployed:
@@ -89,19 +92,40 @@ class External:
 
     def _planned(self, graph: Graph) -> tuple[Layout, Plan]:
         """The graph's plan: the plan of the original network if only numbers differ."""
-        layout = self.job.layout(graph)
+        layout = self._layout(graph)
         if self.first is None:
-            self.first = layout, self._plan(layout)
+            try:
+                self.first = layout, self._plan(layout)
+            except Infeasible:
+                self.tiling = self._tiling(layout)
+                if self.tiling is None:
+                    raise
+                layout = self._layout(graph)
+                self.first = layout, self._plan(layout)
         if _alike(layout.program, self.first[0].program):
             return layout, self.first[1]
         return layout, self._plan(layout)
 
+    def _layout(self, graph: Graph) -> Layout:
+        layout = self.job.layout(graph)
+        return layout if self.tiling is None else in_tiles(layout, self.tiling)
+
+    def _tiling(self, layout: Layout) -> Tiling | None:
+        """Column tiles that fit where nothing else does, if columns may be made twice."""
+        most, options = self.job.options.recompute, self.job.options
+        return None if most is None else tiling_for(
+            layout, self.job.target, options.objective, most, self._storage)
+
     def _plan(self, layout: Layout) -> Plan:
+        options = self.job.options
+        return plan_or_offers(layout, self.job.target, options.objective, options.cut,
+                              self._storage(layout))
+
+    def _storage(self, layout: Layout) -> Storage:
         loose, options = self.capping.loose if self.capping else None, self.job.options
         storage = storage_for(layout.program, options.map_codec, loose,
                               given=self.job.tables, refresh=options.refresh)
-        return plan_or_offers(layout, self.job.target, options.objective, options.cut,
-                              replace(storage, share=self.share))
+        return replace(storage, share=self.share)
 
 
 def _check_codec(codec: str) -> None:

@@ -39,6 +39,7 @@ from edgefm.rate_distortion.weights.signed import signed
 
 Inputs = Callable[[int], Sequence[Array]]  # at most this many calibration inputs
 
+MOST_TIMES = 16      # the multiply-adds of a network, for any plan
 LEAST_FACTOR = 0.05  # of a map's step, where its tables are for a finer one
 
 
@@ -143,6 +144,12 @@ def _check(name: str, options: CompileOptions, target: Target) -> None:
     if options.weights not in (None, *WEIGHT_MEMORIES):
         raise BadInput(f"{name}: --weights {options.weights!r:.60}; expected one of "
                        f"{', '.join(WEIGHT_MEMORIES)}")
+    if options.recompute is not None and not 1 <= options.recompute <= MOST_TIMES:
+        raise BadInput(f"{name}: --recompute {options.recompute:g}; expected 1 to {MOST_TIMES} "
+                       "times the multiply-adds")
+    if options.recompute is not None and (options.cut != "auto" or _on_chip(options, target)):
+        raise BadInput(f"{name}: got --recompute with --cut or a page pool; expected stages that "
+                       "the planner chooses, and maps that stay as they are")
     temporal = options.map_codec == "temporal"
     if options.how.weights and not (options.budget and options.budget.of_loss):
         raise BadInput(f"{name}: got --coarsen {options.coarsen} without a budget for loss; "

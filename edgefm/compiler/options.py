@@ -33,6 +33,8 @@ class CompileOptions:
     coarser steps if coding is not enough. `weights` is mapped or port, where they lie (None: as the
     target says). `tolerance` (steps of a map) and `refresh` (frames) are
     for the codec temporal.
+    `recompute` says how many times the multiply-adds a plan may take where no other fits: first
+    operators then run in tiles of columns, and rows of the input are asked for once per tile.
     With `pictures`, a float input that can be a picture needs `preprocess`, unless all files of
     `calib` are arrays of numbers. `input_shape` is the shape of an ONNX input whose sizes the file
     leaves open, in the file's order.
@@ -43,6 +45,7 @@ class CompileOptions:
     codec: str | None = None
     objective: str = "cost"
     cut: str = "auto"
+    recompute: float | None = None
     target: str | None = None
     packing: str | None = None
     weight_codec: str = "raw"

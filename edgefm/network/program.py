@@ -52,6 +52,12 @@ class OpKind(IntEnum):
     L2_NORMALIZATION = 43
     LOG_SOFTMAX = 44
     SLICED = 45
+    AGAIN = 46
+    COLUMNS = 47
+
+
+TAKING = frozenset({OpKind.INPUT, OpKind.AGAIN})  # take rows from the caller
+ENDS = TAKING | {OpKind.OUTPUT}                   # exchange rows with the caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,8 @@ class Stream:
     """A tensor as rows: `height` rows of `width` pixels of `channels` elements.
 
     `parent` and `channel` are set when the stream is a range of channels of another stream and is
-    written straight into it (a channel concat that never copies).
+    written straight into it (a channel concat that never copies). Of a range of columns, `column`
+    is the first one.
     """
 
     name: str
@@ -71,6 +78,7 @@ class Stream:
     tensor: int = -1  # index in Graph.tensors, -1 when lowering invented it
     parent: int = -1
     channel: int = 0
+    column: int = -1
 
     @property
     def row_bytes(self) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 
 from edgefm.errors import BadContainer
 from edgefm.network.graph import Array
-from edgefm.network.program import OpKind
+from edgefm.network.program import TAKING
 from edgefm.package.container import check_head, read_entries, read_header
 from edgefm.package.inputs import own_inputs
 from edgefm.package.read import PackageInfo, TensorInfo, describe
@@ -40,9 +40,9 @@ class Outline:
         rows: list[tuple[bytes, int]] = []
         for array in own_inputs(inputs, self.info, self.info.name):
             data = array.tobytes()
-            count = sum(index == len(rows) for index, _ in self.order)
+            count = 1 + max((y for index, y in self.order if index == len(rows)), default=0)
             rows.append((data, len(data) // max(count, 1)))
-        if len(rows) == 1:
+        if len(rows) == 1 and len(self.order) == len(rows[0][0]) // max(rows[0][1], 1):
             return rows[0][0]
         return b"".join(rows[index][0][y * rows[index][1]:(y + 1) * rows[index][1]]
                         for index, y in self.order)
@@ -107,7 +107,7 @@ def _order(sections: dict[Section, bytes], inputs: int) -> tuple[tuple[int, int]
     order: list[tuple[int, int]] = []
     for index, rows in FIRING.iter_unpack(sections[Section.FIRINGS]):
         kind, link = ops[index]
-        if kind == OpKind.INPUT:
+        if kind in TAKING:
             if fired[index] + rows > heights[link]:
                 raise ValueError(f"input {link} of {heights[link]} rows gives "
                                  f"{fired[index] + rows}")

@@ -13,7 +13,7 @@ from typing import Any
 from edgefm.errors import UnsupportedModel
 from edgefm.images.preprocess import Preprocess
 from edgefm.network.graph import Graph
-from edgefm.network.program import ELEMENT_BYTES, OpKind, Program, WeightPort
+from edgefm.network.program import ELEMENT_BYTES, ENDS, OpKind, Program, WeightPort
 from edgefm.package.assemble import Blob, assemble, capped, referring
 from edgefm.package.container import read_header, read_sections, tile_sums
 from edgefm.package.meta import read_meta, write_meta
@@ -101,10 +101,15 @@ def _plan_sections(graph: Graph, program: Program, plan: Plan,
     names, params, tables = Blob(), Blob(), Blob()
     operands, operators, tiles = Blob(), Blob(), list[Tile]()
     records, weights = _table_offsets(program, plan), _Weights(plan.weight_port or WeightPort())
+    shared: dict[int, tuple[int, int]] = {}  # of operators with the very same weights: their tiles
     for placed in plan.ops:
-        own = _tiles(program, placed, weights, records)
-        operators.append(_operator(program, placed, operands, params, (len(tiles), len(own))))
-        tiles += own
+        key = _shared_weights(program, placed)
+        where = shared.get(key)
+        if where is None:
+            own = _tiles(program, placed, weights, records)
+            where = shared[key] = len(tiles), len(own)
+            tiles += own
+        operators.append(_operator(program, placed, operands, params, where))
     maps = b"".join(_map(plan, i, coded.get(i), tables) for i in range(len(plan.maps)))
     caps = b"".join(_cap(plan, i, tables) for i in capped(plan))
     tensors = b"".join(_tensor(graph, program, t, kind, k, names)
@@ -176,6 +181,13 @@ class _Weights:
                         for tile, crc in zip(placed, sums, strict=True))
 
 
+def _shared_weights(program: Program, placed: PlacedOp) -> int:
+    """A number that operators have in common which run with the same weights in column tiles."""
+    alone = placed.op < 0 or placed.sliced is not None or placed.buffer >= 0
+    weights = b"" if alone else program.ops[placed.op].weights
+    return id(weights) if weights else -1 - id(placed)
+
+
 def _tiles(program: Program, placed: PlacedOp, weights: _Weights, tables: Mapping[bytes, int]
            ) -> list[Tile]:
     """An operator's constant data, piece by piece."""
@@ -199,7 +211,7 @@ def _operator(program: Program, placed: PlacedOp, operands: Blob, params: Blob,
     link = max(placed.map, placed.buffer, 0)
     if placed.op >= 0:
         op = program.ops[placed.op]
-        if placed.kind in (OpKind.INPUT, OpKind.OUTPUT):
+        if placed.kind in ENDS:
             link = op.params[0]
         elif placed.sliced is not None:
             values = sliced_params(program, placed.op, placed.sliced)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from edgefm.console.names import MOST_IN_A_SENTENCE, short
 from edgefm.errors import Infeasible
-from edgefm.network.program import ELEMENT_BYTES, OpKind
+from edgefm.network.program import ELEMENT_BYTES, TAKING, OpKind
 from edgefm.planner.arena import (
     COUNTER_BYTES,
     DIRECTORY_BYTES,
@@ -104,7 +104,10 @@ class _Builder:
             whole = boundary_of(layout, stage.first, stage.last)
             boundary = Boundary(tuple(s for s in whole.loads if layout.group[s] not in fast),
                                 tuple(s for s in whole.stores if layout.group[s] not in fast))
-            ready = [s for s in whole.loads if layout.group[s] in fast]
+            before = layout.tiled & fast
+            ready = [s for s in whole.loads if layout.group[s] in fast] + [
+                s for s in layout.crossing(stage.first) if layout.group[s] in before
+                and s not in whole.loads]
             kept = {layout.group[s] for s in layout.crossing(stage.last)} & fast
             units = units_of(layout, stage, self.target)
             tasks = stage_tasks(layout, stage, boundary.loads, boundary.stores, self.target)
@@ -240,14 +243,14 @@ class _Builder:
     def _placed_stream(self, k: int, stream: int, producer: int) -> PlacedStream:
         s = self.program.streams[stream]
         element = ELEMENT_BYTES[s.dtype]
-        channel, channels = 0, s.channels
+        channel, column, channels = 0, 0, s.channels
         at = s
         while at.parent >= 0:
-            channel += at.channel
+            channel, column = channel + at.channel, column + max(at.column, 0)
             at = self.program.streams[at.parent]
             channels = at.channels
-        return PlacedStream(stream, self.buffer_keys[self._key(k, stream)], channel * element,
-                            channels * element, producer)
+        return PlacedStream(stream, self.buffer_keys[self._key(k, stream)],
+                            (channel + column * channels) * element, channels * element, producer)
 
     def _map(self, stream: int) -> StoredMap:
         s = self.program.streams[stream]
@@ -408,16 +411,16 @@ class _Builder:
             firings += [(base + t, n) for t, n in run.trace.firings]
             stages.append(self._stage(k, run, base, buffers, pool_offset))
             base += len(run.tasks)
-        io = {kind: [self.program.streams[s] for op in self.program.ops if op.kind == kind
-                     for s in (*op.inputs, *op.outputs)] for kind in (OpKind.INPUT, OpKind.OUTPUT)}
+        taken, given = ([self.program.streams[s] for op in self.program.ops if op.kind in kinds
+                         for s in (*op.inputs, *op.outputs)] for kinds in (TAKING, {OpKind.OUTPUT}))
         return Plan(
             objective=self.objective, fast_bytes=fast_bytes, control_bytes=control,
-            io_bytes=sum(max((s.row_bytes for s in rows), default=0) for rows in io.values()),
+            io_bytes=sum(max((s.row_bytes for s in rows), default=0) for rows in (taken, given)),
             external_bytes=self.external_bytes,
             external_read_bytes=sum(s.external_read_bytes for s in stages),
             external_write_bytes=sum(s.external_write_bytes for s in stages),
-            input_read_bytes=sum(s.map_bytes for s in io[OpKind.INPUT]),
-            output_write_bytes=sum(s.map_bytes for s in io[OpKind.OUTPUT]),
+            input_read_bytes=sum(s.map_bytes for s in taken),
+            output_write_bytes=sum(s.map_bytes for s in given),
             weight_read_bytes=sum(s.weight_read_bytes for s in stages),
             macs=sum(op.macs for op in self.program.ops) + self._macs_again(),
             burst=self.target.burst, alignment=self.target.alignment,

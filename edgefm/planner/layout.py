@@ -41,6 +41,7 @@ class Layout:
     extents: Mapping[int, Extent] = field(default_factory=dict)  # per group
     makers: Mapping[int, int] = field(default_factory=dict)  # per group: its first operator
     chains: Mapping[int, tuple[Chain, ...]] = field(default_factory=dict)  # per first operator
+    tiled: frozenset[int] = frozenset()  # groups that are made in column tiles
 
     def maker(self, group: int) -> int:
         """The first operator that writes to the group's storage."""
@@ -88,7 +89,8 @@ def analyze(program: Program) -> Layout:
                     high, tuple(_rows(program, op) for op in program.ops), (),
                     _extents(program, group), _makers(group, producer), find_chains(program))
     cuts = tuple(c for c in range(len(program.ops) + 1) if _may_cut(layout, c))
-    return replace(layout, cuts=cuts)
+    tiled = {s for cut in cuts for s in layout.crossing(cut) if program.streams[s].parent >= 0}
+    return replace(layout, cuts=cuts, tiled=frozenset(group[s] for s in tiled))
 
 
 def _rows(program: Program, op: Op) -> int:
@@ -153,5 +155,12 @@ def _makers(group: tuple[int, ...], producer: list[int]) -> dict[int, int]:
 
 
 def _may_cut(layout: Layout, cut: int) -> bool:
-    """A part of a concat has no bytes of its own, so it never crosses a cut."""
-    return all(layout.program.streams[s].parent < 0 for s in layout.crossing(cut))
+    """A part of a concat has no bytes of its own, so it never crosses a cut, unless it is a column
+    tile of a map that is made later."""
+    streams, producer = layout.program.streams, layout.producer
+    return all(streams[s].parent < 0 or _is_tile(streams[s], producer[streams[s].parent], cut)
+               for s in layout.crossing(cut))
+
+
+def _is_tile(stream: Stream, joined: int, cut: int) -> bool:
+    return stream.column >= 0 and joined >= cut

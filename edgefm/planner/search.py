@@ -333,8 +333,8 @@ class Search:
         return total + float(moving.max())
 
     def may_store(self, groups: frozenset[int], place: str) -> bool:
-        return not groups or place == EXTERNAL or (
-            place == POOL and all(self._widest(g)[1] is not None for g in groups))
+        return not groups or (groups.isdisjoint(self.layout.tiled) and (place == EXTERNAL or (
+            place == POOL and all(self._widest(g)[1] is not None for g in groups))))
 
     def _widest(self, group: int) -> tuple[int, Cap | None]:
         """The group's largest stream and its cap."""

@@ -104,6 +104,10 @@ def add_compile_options(parser: argparse.ArgumentParser, *also: str) -> None:
                             "target's prices (default: of all bytes); maps, bytes of feature maps "
                             "first; bytes, of maps and weights; time and energy, predicted for "
                             "the target's processor")
+    group.add_argument("--recompute", type=positive, metavar="TIMES",
+                       help="where no plan fits, make columns of the first maps twice, within "
+                            "TIMES the multiply-adds, e.g. 1.25; rows of the input are then asked "
+                            "for more than once (default: never)")
     group.add_argument("--cut", default="auto", metavar="auto|ops|blocks|TENSOR,…",
                        help="where stages end (default: auto)")
     group.add_argument("--preprocess", metavar="raw|tf|torchvision|caffe|mean=…,std=…,order=…",
@@ -127,7 +131,8 @@ def compile_options(arguments: argparse.Namespace, model: Path,
     names = read_names(arguments.names) if arguments.names else ()
     options = CompileOptions(
         fast=arguments.fast, external=arguments.external, codec=arguments.codec,
-        objective=arguments.objective, cut=arguments.cut, target=arguments.target,
+        objective=arguments.objective, cut=arguments.cut,
+        recompute=arguments.recompute, target=arguments.target,
         packing=arguments.packing, weight_codec=arguments.weight_codec,
         weights=arguments.weights, package=arguments.package,
         calib=arguments.calib, preprocess=arguments.preprocess, geometry=arguments.geometry,

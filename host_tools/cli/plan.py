@@ -18,7 +18,8 @@ from edgefm.errors import BadInput
 from edgefm.files.write import write_file
 from edgefm.html.frontier import LOOKS, drawing
 from edgefm.html.pictures import svg_file
-from edgefm.package.read import read_info
+from edgefm.package.outline import tensor_bytes
+from edgefm.package.read import PackageInfo, read_info
 from edgefm.planner import OBJECTIVES
 from edgefm.planner.frontier import BudgetPlan
 from edgefm.planner.model import TOTALS
@@ -88,7 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     print_fields({"network": info.name, "objective": plan["objective"],
                   **{word: size_text(plan[name]) for word, name in TOTALS.items()},
-                  **coded_weights_fields(plan), **_moved_texts(plan, more),
+                  **_repeated(info), **coded_weights_fields(plan), **_moved_texts(plan, more),
                   **_hint(package.compiled, arguments.cut, more), "multiply-adds": plan["macs"],
                   **_predicted_texts(more),
                   **removed_fields(info.removed),
@@ -160,6 +161,14 @@ def _predicted_texts(more: Mapping[str, Any]) -> dict[str, str]:
         if name in more:
             texts[{"ms": "time", "mJ": "energy"}[unit]] = f"{more[name]:g} {unit}, modeled"
     return texts
+
+
+def _repeated(info: PackageInfo) -> dict[str, str]:
+    """How often rows of the input are asked for, where columns are made twice."""
+    pulled: int = info.plan["input_read_bytes"]
+    times = pulled / max(sum(tensor_bytes(tensor) for tensor in info.inputs), 1)
+    return {"column tiles": f"rows of the input are asked for {times:.0f} times"} if (
+        times > 1) else {}
 
 
 def _hint(compiled: Compiled | None, cut: str, more: Mapping[str, Any]) -> dict[str, str]:

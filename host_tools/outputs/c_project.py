@@ -67,7 +67,7 @@ static int32_t results(void *context, uint32_t output, uint32_t y, const uint8_t
 int main(void)
 {{
     efm_counters counters;
-    const efm_host host = {{.input = rows, .output = results{port}}};
+    const efm_host host = {{.input = rows, .repeats = 1, .output = results{port}}};
     efm_status status = EFM_OK;
 {runs}    return status == EFM_OK ? 0 : 1;
 }}

@@ -164,6 +164,9 @@ typedef struct efm_host {
     /* The number of this frame in a stream, for packages whose maps refer to the previous frame. 0 starts over;
        n promises that frame n - 1 was the last run and that nothing else has used the arena since. */
     uint32_t frame;
+    /* Not 0: input() may be asked for the rows of an input again, from row 0 on, before the run is over. Packages that
+       efm_model_repeats() need it. */
+    int32_t repeats;
     efm_map_counters *maps; /* [efm_model_maps()], which the run fills: its counters, map by map */
     const efm_workers *workers;
 } efm_host;
@@ -236,6 +239,9 @@ uint32_t efm_model_worker_bytes(const efm_model *model);
 
 uint32_t efm_model_inputs(const efm_model *model);
 uint32_t efm_model_outputs(const efm_model *model);
+
+/* How often a run asks for all rows of an input once more. Where that is not 0, its host must say that it `repeats`. */
+int efm_model_repeats(const efm_model *model);
 uint32_t efm_model_stages(const efm_model *model);
 uint32_t efm_model_maps(const efm_model *model); /* that are stored */
 

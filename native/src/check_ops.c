@@ -41,6 +41,9 @@ static __attribute__((noinline)) efm_status check_op_ranges(const efm_model *mod
 static efm_status check_end(const efm_model *model, const efm_op_view *op, const efm_rows *rows)
 {
     uint32_t tensor = op->kind == EFM_OP_OUTPUT ? efm_model_inputs(model) + op->link : op->link;
+    if (EFM_HAS(AGAIN) && op->kind == EFM_OP_INPUT && tensor >= efm_model_inputs(model)) {
+        return EFM_BAD_OPERATOR;
+    }
     efm_status status = efm_check_tensor(model, tensor, rows);
     if (status != EFM_OK || efm_is_gapless(rows)) {
         return status;

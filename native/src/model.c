@@ -96,6 +96,9 @@ void efm_model_op(const efm_model *model, uint32_t index, efm_op_view *op)
     efm_op_args *args = &op->args;
     *args = (efm_op_args){0};
     op->kind = at[EFM_OPERATOR_AT_KIND];
+    if (EFM_HAS(AGAIN) && op->kind == EFM_OP_AGAIN) {
+        op->kind = EFM_OP_INPUT;
+    }
     op->rows = efm_load_le32(at + EFM_OPERATOR_AT_ROWS);
     op->link = efm_load_le32(at + EFM_OPERATOR_AT_LINK);
     op->scratch = efm_load_le32(at + EFM_OPERATOR_AT_SCRATCH);
@@ -251,6 +254,11 @@ static __attribute__((noinline)) uint32_t count_kind(const efm_model *model, uin
 uint32_t efm_model_inputs(const efm_model *model)
 {
     return count_kind(model, EFM_OP_INPUT);
+}
+
+int efm_model_repeats(const efm_model *model)
+{
+    return EFM_HAS(AGAIN) ? (int)count_kind(model, EFM_OP_AGAIN) : 0;
 }
 
 uint32_t efm_model_outputs(const efm_model *model)

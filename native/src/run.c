@@ -292,6 +292,9 @@ static efm_status check_host(const efm_model *model, const efm_host *host, const
         && (host->port.begin_read == NULL || host->port.begin_write == NULL || host->port.wait == NULL)) {
         return EFM_BAD_ARGUMENT;
     }
+    if (EFM_HAS(AGAIN) && host->repeats == 0 && efm_model_repeats(model)) {
+        return EFM_BAD_ARGUMENT;
+    }
     return efm_host_has_weights(model, host) ? efm_share_check(model, host->workers) : EFM_BAD_ARGUMENT;
 }
 

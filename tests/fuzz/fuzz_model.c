@@ -204,6 +204,7 @@ static void execute(const efm_model *model, efm_late_port weights)
     must(b.arena != NULL && b.external.memory != NULL && maps != NULL);
     efm_host host = {.context = &b,
                      .input = give_input,
+                     .repeats = 1,
                      .output = take_output,
                      .tap = tap,
                      .port = {begin_read, begin_write, wait, &b},

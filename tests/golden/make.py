@@ -33,8 +33,9 @@ from edgefm.ops import run_graph
 from edgefm.package.records import MAP, Section
 from edgefm.package.weight_tiles import with_tile_bytes
 from edgefm.package.write import Description, write_package
-from edgefm.planner import Plan, analyze, load_target, make_plan
+from edgefm.planner import Plan, analyze, load_target, make_plan, smallest_plan
 from edgefm.planner.build import build_plan
+from edgefm.planner.columns import Tiling, in_columns, tileable
 from edgefm.planner.layout import Layout
 from edgefm.planner.search import Choice
 from edgefm.planner.stages import Stage
@@ -70,6 +71,7 @@ class Good:
     small_tiles: bool = False
     slices: bool = False  # every chain in slices that are as thin as they get, two rows at a time
     port: WeightPort | None = None
+    columns: int = 0      # tiles of columns that all but the output run in, if any
     change: Change = lambda package: package
 
     @property
@@ -175,6 +177,12 @@ def sliced() -> Graph:
     x = net.conv(net.input(1, 5, 4, 3), 20, kernel=1)
     y = net.conv(net.depthwise(x, activation="relu6"), 5, kernel=1)
     return net.graph(net.dense(net.flat(net.mean(net.conv(y, 18, kernel=1))), 3))
+
+
+def columns() -> Graph:
+    """A window, which runs in two tiles of columns."""
+    net = Network(14, name="columns")
+    return net.graph(net.conv(net.input(1, 2, 5, 1), 1))
 
 
 def halved() -> Graph:
@@ -347,6 +355,7 @@ GOOD: Mapping[str, Good] = {
                   paired=True),
     "gf2_pairs": Good(sparse, cut="ops", codec="gf2", paired=True),
     "sliced": Good(sliced, slices=True),
+    "columns": Good(columns, columns=2),
     "tiles": Good(calm, one_stage=True, weights=WeightCode.HUFFMAN),
     "tiles_few": Good(parted, one_stage=True, weights=WeightCode.HUFFMAN, small_tiles=True),
     "tiles_packed": Good(calm, one_stage=True, weights=WeightCode.PACKED, small_tiles=True),
@@ -362,6 +371,8 @@ def compile_golden(good: Good) -> bytes:
     graph = good.graph()
     program = lower(graph)
     made = coded(program, good.weights) if good.weights else program
+    if good.columns:
+        made = in_columns(made, Tiling(tileable(made)[-1], good.columns))
     layout = analyze(with_port(made, program, good.port) if good.port else made)
     with tiles_of(LEAST_TILE, grow=not good.small_tiles):
         plan = with_tile_bytes(layout.program, _plan(layout, good))
@@ -381,6 +392,8 @@ def _plan(layout: Layout, good: Good) -> Plan:
     if good.slices:
         tight = replace_fields(target, fast_bytes=1)
         return build_plan(layout, in_slices(layout, 3), tight, "cost", storage)
+    if good.columns:
+        return smallest_plan(layout, replace_fields(target, external_bytes=0))[0]
     if not good.one_stage:
         return make_plan(layout, target, "cost", good.cut, storage)
     stage = Stage(0, len(layout.program.ops), max(layout.rows))

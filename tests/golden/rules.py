@@ -689,7 +689,6 @@ GATHER_RULES = (
          _of(GATHER, PIXEL + 4, struct.pack("<H", 9)), "rearranged"),
     Rule("gather_places_wrong", "EFM_BAD_OPERATOR", _parameter(GATHER, 0, 2), "rearranged"),
     Rule("gather_fill_too_large", "EFM_BAD_OPERATOR", _parameter(GATHER, 2, 128), "rearranged"),
-    Rule("prelu_factor_negative", "EFM_BAD_OPERATOR", _parameter(PRELU, 2, -1), "pairwise"),
     Rule("extreme_of_another_kind", "EFM_BAD_OPERATOR", _parameter(EXTREME, 2, 2), "pairwise"),
 )
 
@@ -767,6 +766,7 @@ LARGE_RULES = (
     Rule("table_tile_of_channels", "EFM_BAD_OPERATOR", _tile_of(LUT, 20, 4), "operators"),
     Rule("log_softmax_exponential_negative", "EFM_BAD_OPERATOR",
          _of(LOG_SOFTMAX, 8, struct.pack("<i", -1)), "vectors"),
+    Rule("prelu_factor_negative", "EFM_BAD_OPERATOR", _parameter(PRELU, 2, -1), "pairwise"),
     Rule("div_limit_too_small", "EFM_BAD_OPERATOR", _parameter(DIV, 5, -129), "pairwise"),
     Rule("matmul_factor_shifted_too_far", "EFM_BAD_OPERATOR", _parameter(MATMUL, 1, 31), "vectors"),
     Rule("norm_shifted_too_far", "EFM_BAD_OPERATOR", _parameter(L2_NORM, 0, 8), "vectors"),

@@ -135,6 +135,7 @@ static efm_status run_with(board *b, uint8_t *arena, uint32_t bytes)
 {
     efm_host host = {.context = b,
                      .input = give_input,
+                     .repeats = 1,
                      .output = take_output,
                      .event = begin_stage,
                      .port = {begin_read, begin_write, wait, b},

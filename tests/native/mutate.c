@@ -74,6 +74,7 @@ static efm_status run(const efm_model *model)
     efm_late_port weights = weights_behind(model);
     efm_host host = {.context = &b,
                      .input = on_input,
+                     .repeats = 1,
                      .output = on_output,
                      .weights = weight_port(&weights),
                      .port = {efm_late_read, efm_late_write, efm_late_wait, &b.external}};

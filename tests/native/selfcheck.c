@@ -128,8 +128,11 @@ static int check_package(const uint8_t *package, uint32_t bytes)
     }
     memset(arena, EFM_CANARY, arena_bytes + 2 * EFM_CANARY_BYTES);
     memset(state.external, 0, (size_t)state.external_bytes + 1);
-    efm_host host = {
-        .context = &state, .input = on_input, .output = on_output, .port = {on_read, on_write, on_wait, &state}};
+    efm_host host = {.context = &state,
+                     .input = on_input,
+                     .repeats = 1,
+                     .output = on_output,
+                     .port = {on_read, on_write, on_wait, &state}};
     status = efm_run(&model, &host, arena + EFM_CANARY_BYTES, (uint32_t)arena_bytes, &counters);
     printf("%s %08lx read %lu written %lu weights %lu in %lu out %lu\n", efm_status_name(status),
            (unsigned long)state.hash, (unsigned long)counters.external_read_bytes,

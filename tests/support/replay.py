@@ -15,7 +15,7 @@ from edgefm.network.program import OpKind
 from edgefm.planner import Layout, Plan
 from edgefm.planner.model import PlacedOp
 
-MOVERS = (OpKind.INPUT, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE)
+MOVERS = (OpKind.INPUT, OpKind.AGAIN, OpKind.OUTPUT, OpKind.LOAD, OpKind.STORE)
 
 
 @dataclass(slots=True)

@@ -53,6 +53,7 @@ efm_status efm_pc_run(efm_pc *pc, uint8_t *arena, uint32_t arena_bytes, efm_coun
                      .port = {efm_late_read, efm_late_write, efm_late_wait, &pc->external},
                      .weights = pc->weight_port == NULL ? late_weights : *pc->weight_port,
                      .frame = pc->frame,
+                     .repeats = 1,
                      .workers = pc->threads == NULL ? NULL : &workers};
     memset(pc->external.flight, 0, sizeof pc->external.flight);
     memset(pc->weights.flight, 0, sizeof pc->weights.flight);

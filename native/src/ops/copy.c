@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* VIEW, CONCAT_CHANNELS, CONCAT_ROWS and PAD: whole pixels change their place, if anything does. */
+/* VIEW, CONCAT_CHANNELS, CONCAT_ROWS, PAD and COLUMNS: whole pixels change their place, if anything does. */
 #include "operand.h"
 
 enum { PAD_TOP, PAD_LEFT, PAD_PARAMS, PAD_MAX = 1 << 16 };
@@ -167,9 +167,44 @@ static void pad_need(const efm_op_args *args, uint32_t input, uint32_t y, uint32
     *low = *high = row > last ? last : row;
 }
 
+/* -- COLUMNS: pixels of the first input from the parameter on; further inputs were written in place, beside them - */
+
+static void columns_rows(const efm_op_args *args)
+{
+    const efm_rows *out = &args->out[0], *in = &args->in[0];
+    const uint32_t x = (uint32_t)efm_param(args, 0), count = args->n_in == 1 ? out->width : in->width - x;
+    for (uint32_t y = args->first; y - args->first < args->count; y++) {
+        efm_copy_pixels(efm_row(out, y), out->pixel_stride, efm_row(in, y) + x * in->pixel_stride, in->pixel_stride,
+                        count, efm_pixel_bytes(in));
+    }
+}
+
+static efm_status columns_check(const efm_op_args *args)
+{
+    const efm_rows *out = &args->out[0];
+    uint32_t left = out->width;
+    if (!efm_has_operands(args, args->n_in, 1, 1) || args->weights_bytes != 0
+        || !efm_param_within(args, 0, 0, (int32_t)args->in[0].width - 1)) {
+        return EFM_BAD_OPERATOR;
+    }
+    left += (uint32_t)efm_param(args, 0);
+    for (uint32_t i = 0; i < args->n_in; i++) {
+        const efm_rows *in = &args->in[i];
+        if (in->height != out->height || in->channels != out->channels || in->element != out->element) {
+            return EFM_BAD_OPERATOR;
+        }
+        left = left < in->width ? 0 : left - in->width;
+    }
+    return left == 0 ? EFM_OK : EFM_BAD_OPERATOR;
+}
+
 const efm_op_class efm_op_map_view = {.id = EFM_OP_VIEW, .check = view_check, .need = efm_need_same, .run = view_rows};
 const efm_op_class efm_op_concat_channels = {
     .id = EFM_OP_CONCAT_CHANNELS, .check = concat_channels_check, .need = efm_need_same, .run = concat_channels_rows};
 const efm_op_class efm_op_concat_rows = {
     .id = EFM_OP_CONCAT_ROWS, .check = concat_rows_check, .need = concat_rows_need, .run = concat_rows_rows};
 const efm_op_class efm_op_pad = {.id = EFM_OP_PAD, .check = pad_check, .need = pad_need, .run = pad_rows};
+const efm_op_class efm_op_columns = {
+    .id = EFM_OP_COLUMNS, .check = columns_check, .need = efm_need_same, .run = columns_rows};
+/* AGAIN runs as INPUT; in the table it is for being there. */
+const efm_op_class efm_op_again = {.id = EFM_OP_AGAIN};

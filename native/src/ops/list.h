@@ -38,7 +38,9 @@
     X(42, MATMUL, matmul) \
     X(43, L2_NORMALIZATION, l2_normalization) \
     X(44, LOG_SOFTMAX, log_softmax) \
-    X(45, SLICED, sliced)
+    X(45, SLICED, sliced) \
+    X(46, AGAIN, again) \
+    X(47, COLUMNS, columns)
 /* clang-format on */
 
 enum {

@@ -45,11 +45,12 @@ def test_weights_are_not_asked_for(package):
 def test_every_row_of_every_input_is_in_the_stream_once(root):
     for path in sorted((root / "tests/golden/good").glob("*.efm")):
         found = outline(path.read_bytes())
-        assert len(set(found.order)) == len(found.order)
+        times = 2 if path.stem == "columns" else 1  # where AGAIN asks for them twice
+        assert len(set(found.order)) * times == len(found.order)
         inputs = [np.full(t.shape, i + 1, t.dtype) for i, t in enumerate(found.info.inputs)]
         stream = found.stream(inputs)
-        assert len(stream) == sum(value.nbytes for value in inputs)
-        assert sorted(stream) == sorted(b"".join(value.tobytes() for value in inputs))
+        assert len(stream) == times * sum(value.nbytes for value in inputs)
+        assert sorted(stream) == sorted(times * b"".join(value.tobytes() for value in inputs))
 
 
 def test_inputs_of_another_shape_type_or_number_are_refused(package):

@@ -98,6 +98,13 @@ def test_packages_are_exported_with_one_runtime_in_one_file(net: Path, tmp_path:
         path.name for path in (tmp_path / "c").iterdir()}
 
 
+def test_plan_says_that_rows_of_the_input_are_asked_for_again(root: Path, net: Path,
+                                                              edgefm: Edgefm) -> None:
+    told = edgefm("plan", root / "tests/golden/good/columns.efm")
+    assert "rows of the input are asked for 2 times" in told
+    assert "asked for" not in edgefm("plan", net)
+
+
 def test_plan_prints_aligned_tables(model: Path, edgefm: Edgefm) -> None:
     lines = edgefm("plan", model, "--cut", "ops").splitlines()
     assert any(line.startswith("fast memory") for line in lines)
