@@ -4,20 +4,26 @@
 
 enum { PAD_TOP, PAD_LEFT, PAD_PARAMS, PAD_MAX = 1 << 16 };
 
-/* A whole row of `from` to `to_row`, an address inside a row of `to`; rows without gaps are one run. */
-static void copy_row(const efm_rows *to, uint8_t *to_row, const efm_rows *from, const uint8_t *from_row)
+/* `count` pixels of `bytes` bytes each; pixels without gaps are one run. */
+static void copy_pixels(uint8_t *to, uint32_t to_stride, const uint8_t *from, uint32_t from_stride, uint32_t count,
+                        uint32_t bytes)
 {
-    uint32_t pixels = from->width, bytes = efm_pixel_bytes(from);
-    if (to_row == from_row) {
+    if (to == from) {
         return;
     }
-    if (to->pixel_stride == bytes && from->pixel_stride == bytes) {
-        bytes *= pixels;
-        pixels = 1;
+    if (to_stride == bytes && from_stride == bytes) {
+        bytes *= count;
+        count = 1;
     }
-    for (; pixels > 0; pixels--, to_row += to->pixel_stride, from_row += from->pixel_stride) {
-        memmove(to_row, from_row, bytes);
+    for (; count > 0; count--, to += to_stride, from += from_stride) {
+        memmove(to, from, bytes);
     }
+}
+
+/* A whole row of `from` to `to_row`, an address inside a row of `to`. */
+static void copy_row(const efm_rows *to, uint8_t *to_row, const efm_rows *from, const uint8_t *from_row)
+{
+    copy_pixels(to_row, to->pixel_stride, from_row, from->pixel_stride, from->width, efm_pixel_bytes(from));
 }
 
 /* -- VIEW: usually both streams are the same bytes, and nothing is left to do -------------------- */
@@ -174,8 +180,8 @@ static void columns_rows(const efm_op_args *args)
     const efm_rows *out = &args->out[0], *in = &args->in[0];
     const uint32_t x = (uint32_t)efm_param(args, 0), count = args->n_in == 1 ? out->width : in->width - x;
     for (uint32_t y = args->first; y - args->first < args->count; y++) {
-        efm_copy_pixels(efm_row(out, y), out->pixel_stride, efm_row(in, y) + x * in->pixel_stride, in->pixel_stride,
-                        count, efm_pixel_bytes(in));
+        copy_pixels(efm_row(out, y), out->pixel_stride, efm_row(in, y) + x * in->pixel_stride, in->pixel_stride, count,
+                    efm_pixel_bytes(in));
     }
 }
 
