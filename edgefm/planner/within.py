@@ -18,6 +18,7 @@ from edgefm.planner.target import Target
 
 SIZING = "cost"  # the objective by which the smallest memory is searched for
 _LEAST_STEP = 64  # bytes that an estimate is lowered by at first
+_CLOSE = 512  # bytes between estimates that need no other between them; less for small budgets
 _ROUNDS = 12  # how often the search is repeated with a smaller estimate
 
 Solution = tuple[Choice, Plan]
@@ -161,7 +162,7 @@ def _home_in(case: Case, place: str) -> Solution | None:
                 if best is None and fails - lower > fits:
                     estimate = fails - lower
                     continue
-        if fails - fits < 512:
+        if fails - fits < min(_CLOSE, budget >> 7):
             break
         estimate = (fits + fails) // 2
     return best or _stage_by_stage(case, place)

@@ -110,6 +110,13 @@ def test_more_memory_never_moves_more(layout: Layout) -> None:
     assert moved[-1] == min(moved) == 0
 
 
+def test_small_budgets_are_searched_as_finely_as_large_ones() -> None:
+    layout = analyze(lower(random_network(12)))
+    plans = [make_plan(layout, Target(fast_bytes=budget)) for budget in (780, 795)]
+    assert not any(plan.external_read_bytes for plan in plans)
+    assert plans[1].weight_read_bytes <= plans[0].weight_read_bytes == 966
+
+
 def test_each_objective_wins_by_its_own_measure(layout: Layout) -> None:
     target = Target(fast_bytes=6000)
     maps, cost = make_plan(layout, target, "maps"), make_plan(layout, target, "cost")
