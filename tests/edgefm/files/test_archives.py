@@ -19,7 +19,7 @@ def packed(files, method=zipfile.ZIP_DEFLATED):
     with zipfile.ZipFile(made, "w", method) as archive, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of two members with one name
         for name, data in files:
-            archive.writestr(name, data)
+            archive.writestr(zipfile.ZipInfo(name), data, method)  # of no time: it names tests
     return made.getvalue()
 
 
