@@ -4,6 +4,7 @@
 import statistics
 import subprocess
 import time
+from itertools import chain
 
 import pytest
 from golden_run import check
@@ -49,6 +50,32 @@ def test_the_default_board_runs_every_golden_package(start, root):
     assert {"example", "context", "mix", "pooled", "pairs", "capped", "operators"} <= {*ran}
     assert not {"temporal", "dctcm", "gf2"} & {*ran}  # left out: they pay on no board
     assert not {"rice", "tans", "ebpc", "pairwise", "vectors"} & {*ran}  # left out for 64 KiB
+
+
+PORTED = ("ported", "ported_kept", "ported_tiles")
+
+
+@pytest.mark.parametrize("name", PORTED)
+def test_the_simulator_runs_weights_behind_the_port(sim, root, name):
+    with sim() as device:
+        assert check(device, root / f"tests/golden/good/{name}.efm").counted.weight_read_bytes > 0
+
+
+def test_a_cortex_m4_runs_weights_behind_the_port(need, boards_folder, root):
+    """Its runtime sees the front of a package; the firmware's port copies weights from the store,
+    and what crosses is what the host counts."""
+    made = build.recipe("qemu-an386")
+    need(made.compiler)
+    need(emulator_of(made.flash["qemu"]))
+    needed = [only(root / f"tests/golden/good/{name}.efm") for name in PORTED]
+    switches = {name: max(one.get(name, 0) for one in needed) for name in {*chain(*needed)}}
+    board = flash(made.name, made.flash, build.build(made.name, switches, small=True), tool="qemu",
+                  say=lambda line: None)
+    with Device(open_transport(board.url)) as device:
+        for name in PORTED:
+            done = check(device, root / f"tests/golden/good/{name}.efm")
+            assert done.counted.weight_read_bytes > 0
+    running.stop(board)
 
 
 @pytest.mark.long
