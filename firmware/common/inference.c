@@ -204,6 +204,7 @@ static int run_once(efm_inference *inference)
                      .output = on_output,
                      .event = on_stage,
                      .poll = on_poll,
+                     .repeats = 1, /* the host sends rows in the order in which they are asked for */
                      .port = board->external,
                      .weights = {begin_weights, NULL, wait_weights, inference}};
     *end = (efm_run_end){.run = end->run + 1};
@@ -236,17 +237,6 @@ static int run_once(efm_inference *inference)
     return end->status;
 }
 
-/* Bytes of one set of inputs. */
-static uint64_t input_bytes(const efm_model *model)
-{
-    uint64_t bytes = 0;
-    efm_tensor tensor;
-    for (uint32_t i = 0; efm_model_input(model, i, &tensor) == EFM_OK; i++) {
-        bytes += (uint64_t)tensor.rows * tensor.row_bytes;
-    }
-    return bytes;
-}
-
 static int refuse(efm_reason *reason, int status, const char *what, uint64_t need, uint64_t have)
 {
     *reason = (efm_reason){what, need, have};
@@ -276,7 +266,7 @@ static int check_memory(const efm_inference *inference, efm_reason *reason)
 static int check_input(const efm_inference *inference, const efm_store_entry *input, uint32_t times, efm_reason *reason)
 {
     const efm_link_transfer *transfer = &inference->host.link->transfer;
-    uint64_t need = input_bytes(&inference->model);
+    uint64_t need = efm_model_input_bytes(&inference->model);
     if (input != NULL) {
         return input->bytes == need ? EFM_OK : refuse(reason, EFM_LINK_REFUSED, "bytes of input", need, input->bytes);
     }

@@ -32,8 +32,6 @@ PACKAGES = {"cc": "gcc", "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
             "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"}
 ALWAYS = ("-std=c11", "-ffp-contract=off", "-ffunction-sections", "-fdata-sections",
           *WARNINGS)
-# The link brings every row of an input once, so what asks for rows again is of no use.
-LEFT_OUT = {"EFM_WITH_AGAIN": 0, "EFM_WITH_COLUMNS": 0}
 HOT = ("native/src/kernels", "native/src/ops",
        *(f"native/src/codecs/{name}.c" for name in ("context", "rice", "tans", "zvc")))
 # Of the hot folders, what runs once per inference.
@@ -118,7 +116,7 @@ def build(board: str, defines: Mapping[str, Any] | None = None,
     """
     made = recipe(board)
     made = replace(made, flags=(*made.flags, *flags), hot=HOT[:1] if small else HOT)
-    options = {**made.defines, **(defines or {}), **LEFT_OUT}
+    options = {**made.defines, **(defines or {})}
     digest = _digest(made, options)
     target = builds() / board / digest[:16] / "firmware.elf"
     if not target.exists():

@@ -242,6 +242,9 @@ uint32_t efm_model_outputs(const efm_model *model);
 
 /* How often a run asks for all rows of an input once more. Where that is not 0, its host must say that it `repeats`. */
 int efm_model_repeats(const efm_model *model);
+
+/* Bytes of the rows of all inputs that a run asks for, each as often as it asks. */
+uint64_t efm_model_input_bytes(const efm_model *model);
 uint32_t efm_model_stages(const efm_model *model);
 uint32_t efm_model_maps(const efm_model *model); /* that are stored */
 

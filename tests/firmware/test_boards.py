@@ -52,6 +52,11 @@ def test_the_default_board_runs_every_golden_package(start, root):
     assert not {"rice", "tans", "ebpc", "pairwise", "vectors"} & {*ran}  # left out for 64 KiB
 
 
+def test_the_simulator_is_sent_rows_as_often_as_it_asks_for_them(sim, root):
+    with sim() as device:
+        check(device, root / "tests/golden/good/columns.efm")
+
+
 PORTED = ("ported", "ported_kept", "ported_tiles")
 
 
@@ -61,13 +66,13 @@ def test_the_simulator_runs_weights_behind_the_port(sim, root, name):
         assert check(device, root / f"tests/golden/good/{name}.efm").counted.weight_read_bytes > 0
 
 
-def test_a_cortex_m4_runs_weights_behind_the_port(need, boards_folder, root):
+def test_a_cortex_m4_runs_weights_behind_the_port_and_column_tiles(need, boards_folder, root):
     """Its runtime sees the front of a package; the firmware's port copies weights from the store,
-    and what crosses is what the host counts."""
+    and what crosses is what the host counts. Rows are sent as often as it asks for them."""
     made = build.recipe("qemu-an386")
     need(made.compiler)
     need(emulator_of(made.flash["qemu"]))
-    needed = [only(root / f"tests/golden/good/{name}.efm") for name in PORTED]
+    needed = [only(root / f"tests/golden/good/{name}.efm") for name in (*PORTED, "columns")]
     switches = {name: max(one.get(name, 0) for one in needed) for name in {*chain(*needed)}}
     board = flash(made.name, made.flash, build.build(made.name, switches, small=True), tool="qemu",
                   say=lambda line: None)
@@ -75,6 +80,7 @@ def test_a_cortex_m4_runs_weights_behind_the_port(need, boards_folder, root):
         for name in PORTED:
             done = check(device, root / f"tests/golden/good/{name}.efm")
             assert done.counted.weight_read_bytes > 0
+        check(device, root / "tests/golden/good/columns.efm")
     running.stop(board)
 
 

@@ -279,13 +279,6 @@ def test_a_package_for_another_target_is_refused_before_it_is_sent(start, fails,
     assert edgefm("ls") == ""
 
 
-def test_a_package_that_asks_for_its_input_again_is_refused(start, fails, edgefm, root):
-    start()
-    package = root / "tests/golden/good/columns.efm"
-    assert "needs operators AGAIN, COLUMNS; the device has" in fails("cp", package, ":")
-    assert edgefm("ls") == ""
-
-
 def test_a_silent_device_is_one_line(fails, monkeypatch):
     monkeypatch.setattr("host_tools.boards.connect.Session",
                         functools.partial(Session, timing=QUICK))
