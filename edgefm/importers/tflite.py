@@ -73,8 +73,8 @@ def _read_model(model: Table, name: str, most: int, faults: Faults) -> Graph:
     if version != VERSION:
         raise BadInput(f"TFLite schema version {version}, expected {VERSION}")
     subgraphs = model.tables(ModelSlot.SUBGRAPHS)
-    if len(subgraphs) != 1:
-        raise UnsupportedModel(f"it has {len(subgraphs)} subgraphs, expected 1")
+    codes = [_read_code(c) for c in model.tables(ModelSlot.OPERATOR_CODES)]
+    _check_subgraphs(len(subgraphs), codes)
     subgraph = subgraphs[0]
     buffers = [_read_buffer(b) for b in model.tables(ModelSlot.BUFFERS)]
     tables = subgraph.tables(SubgraphSlot.TENSORS)
@@ -83,7 +83,6 @@ def _read_model(model: Table, name: str, most: int, faults: Faults) -> Graph:
     for kind, limit in ((False, most), (True, MOST_BYTES)):
         if sum(_bytes_of(t) for t, one in zip(tensors, sparse, strict=True) if one is kind) > limit:
             raise BadInput("its constants cover the same bytes too often")
-    codes = [_read_code(c) for c in model.tables(ModelSlot.OPERATOR_CODES)]
     nodes, unmade = _read_nodes(subgraph.tables(SubgraphSlot.OPERATORS), codes, tensors, faults)
     inputs = subgraph.integers(SubgraphSlot.INPUTS) or ()
     for i in inputs:
@@ -91,6 +90,14 @@ def _read_model(model: Table, name: str, most: int, faults: Faults) -> Graph:
             _check_static(tables[i], tensors[i])
     return Graph(name, tuple(tensors), tuple(nodes), (*inputs, *unmade),
                  subgraph.integers(SubgraphSlot.OUTPUTS) or ())
+
+
+def _check_subgraphs(count: int, codes: Sequence[str]) -> None:
+    if "VAR_HANDLE" in codes:
+        raise UnsupportedModel("it keeps variables between runs (VAR_HANDLE), expected a network "
+                               "whose output depends on its inputs alone")
+    if count != 1:
+        raise UnsupportedModel(f"it has {count} subgraphs, expected 1")
 
 
 def _read_buffer(table: Table) -> Array | None:

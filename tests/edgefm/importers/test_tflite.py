@@ -254,6 +254,8 @@ def _set(name: str, value: Any, pick: Callable[[Any], Any]) -> Callable[[Any], N
 
 @pytest.mark.parametrize(("edit", "message"), [
     (lambda m: m.subgraphs.append(m.subgraphs[0]), "2 subgraphs, expected 1"),
+    (_set("builtinCode", 142, lambda m: m.operatorCodes[0]),
+     r"keeps variables between runs \(VAR_HANDLE\), expected"),
     (_set("version", 2, lambda m: m), "schema version 2, expected 3"),
     (_set("offset", 4096, lambda m: m.buffers[1]), "weights lie outside the flatbuffer"),
     (_set("externalBuffer", 1, lambda m: m.subgraphs[0].tensors[1]), "outside the flatbuffer"),
