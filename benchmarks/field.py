@@ -27,6 +27,9 @@ def main() -> None:
                            help="parts of names (default: all)")
     options = arguments.parse_args()
     folder = data_folder(options.data) / "models_wild"
+    if not folder.is_dir():
+        say(f"no published networks in {folder}; expected .tflite and .onnx files")
+        raise SystemExit(2)
     files = [path for path in sorted(folder.iterdir()) if path.suffix in (".tflite", ".onnx")
              and any(part in path.stem for part in options.networks)]
     print_command()
