@@ -36,3 +36,11 @@ def test_script_says_in_one_line_that_models_are_missing(script: Path, tmp_path:
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
     assert str(tmp_path) in done.stderr
+
+
+def test_published_networks_that_are_missing_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    done = _run(SCRIPTS[0].parent / "field.py", "--data", str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert str(tmp_path) in done.stderr
