@@ -16,7 +16,7 @@ from sim_board import Bad, Interrupted, dial, listening
 from edgefm.errors import BadContainer, DeviceError, Infeasible, LinkError
 from edgefm.evaluate.diff import random_inputs
 from edgefm.ops import run_graph
-from edgefm.package.container import read_entries, seal
+from edgefm.package.container import read_entries, read_sections, read_tiles, seal
 from edgefm.package.read import read_info
 from edgefm.package.records import FIRING, Section
 from edgefm.planner import Target
@@ -401,16 +401,36 @@ def test_damaged_packages_are_refused_and_the_device_goes_on(sim, root):
         device.put("good", built.package)
         stream = device.outline("good").stream(inputs)
         for at in (100, len(built.package) - 1, start(built.package, Section.WEIGHTS)):
-            damaged = bytearray(built.package)
-            damaged[at] ^= 1
             with pytest.raises(DeviceError, match=r"refuses :bad: the package is damaged \(BAD_CH"):
-                device.put("bad", bytes(damaged))
+                device.put("bad", flip(built.package, at))
             assert device.find("bad") is None
         device.put("bad", b"no package at all")
         refused(device, "bad", stream, Status.BAD_MAGIC, "RUN: BAD_")
         with pytest.raises(DeviceError, match="NOT_FOUND"):
             device._session.request(Command.RUN, b"\0\1\0\1y")
         assert device.run("good", stream).end.outputs_sha256 == digest(outputs)
+
+
+@pytest.mark.parametrize("name", ["ported", "ported_kept", "ported_tiles"])
+def test_damage_in_any_section_is_refused_and_the_old_package_stays(sim, root, name):
+    """Weights behind the port included, and a tile under a package's right checksum."""
+    package = (root / f"tests/golden/good/{name}.efm").read_bytes()
+    sections = read_entries(package, name, len(package))
+    weights = next(at for section, at, _ in sections if section == Section.WEIGHTS)
+    tiles = [weights + tile.offset for tile in read_tiles(read_sections(package, name))]
+    damaged = [flip(package, at + size // 2) for _, at, size in sections if size]
+    with sim() as device:
+        device.put("n", package)
+        for wrong in (*damaged, *(seal(flip(package, at), tiles=False) for at in tiles)):
+            with pytest.raises(DeviceError, match=r"refuses :n: the package is damaged \(BAD_CH"):
+                device.put("n", wrong)
+        assert [file.name for file in device.files()] == ["n"]
+        assert device.get("n") == package
+
+
+def flip(package, at):
+    """The package with one bit changed."""
+    return package[:at] + bytes([package[at] ^ 1]) + package[at + 1:]
 
 
 def test_every_bad_golden_package_is_refused_by_its_name(sim, root):

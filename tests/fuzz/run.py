@@ -57,7 +57,8 @@ NATIVE, COMMON = "native/src", "firmware/common"
 WHOLE = (f"{NATIVE}/**/*.c",)
 FIRMWARE = (*WHOLE, *(f"{COMMON}/{path}" for path in ("[!m]*.c", "mlperf.c")))  # not main.c
 CODING = (f"{NATIVE}/bits.c", f"{NATIVE}/codecs/**/*.c")
-STORE = (f"{COMMON}/store.c", f"{COMMON}/extents.c", f"{NATIVE}/crc32.c")
+STORE = (*(f"{COMMON}/{name}.c" for name in ("store", "store_write", "store_flash", "extents")),
+         f"{NATIVE}/crc32.c")
 TARGETS = (
     Target("model", MODEL, WHOLE, "model", MODEL_SEEDS),
     Target("portable", MODEL, WHOLE, "model", MODEL_SEEDS, ("-DEFM_KERNEL_X86=0",)),

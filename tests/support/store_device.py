@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = [ROOT / "firmware" / "common" / name for name in ("store.c", "extents.c")]
+FILES = [ROOT / "firmware" / "common" / f"{name}.c"
+         for name in ("store", "store_write", "store_flash", "extents")]
 FLASH_H = Path(__file__).with_name("nor_flash.h")
 CRC32_C = ROOT / "native" / "src" / "crc32.c"
 OK, BAD_CHECKSUM, BAD_ARGUMENT, PORT_FAILED = 0, -4, -12, -13
