@@ -10,7 +10,11 @@ gives rows of the picture.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 from _common import parser, print_command, print_table
