@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every test may ask for: programs, Python packages, and the folder of real models."""
 
-import importlib.util
 import os
 import shutil
 import signal
 from collections.abc import Callable
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -72,7 +72,9 @@ def need_module() -> Callable[[str], None]:
     """`need_module("onnx")` skips the test when that Python package is not installed."""
 
     def find(module: str) -> None:
-        if importlib.util.find_spec(module) is None:
+        # Not importlib.util.find_spec, which asks setuptools too: where it hears of pip, it takes
+        # its distutils back, and this process compiles nothing from then on.
+        if PathFinder.find_spec(module) is None:
             _lacks(f"the Python package {module}")
 
     return find
