@@ -291,20 +291,6 @@ efm_status efm_model_input(const efm_model *model, uint32_t index, efm_tensor *t
     return index < efm_model_inputs(model) ? efm_model_tensor(model, index, tensor) : EFM_BAD_ARGUMENT;
 }
 
-uint64_t efm_model_input_bytes(const efm_model *model)
-{
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < efm_model_count(model, EFM_SECTION_OPERATORS); i++) {
-        efm_op_view op;
-        efm_tensor tensor;
-        efm_model_op(model, i, &op);
-        if (op.kind == EFM_OP_INPUT && efm_model_input(model, op.link, &tensor) == EFM_OK) {
-            bytes += (uint64_t)tensor.rows * tensor.row_bytes;
-        }
-    }
-    return bytes;
-}
-
 efm_status efm_model_output(const efm_model *model, uint32_t index, efm_tensor *tensor)
 {
     if (index >= efm_model_outputs(model)) {

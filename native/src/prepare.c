@@ -67,3 +67,18 @@ efm_status efm_model_prepare(efm_model *model, uint8_t *memory, uint32_t bytes)
     model->prepared = memory;
     return EFM_OK;
 }
+
+/* For hosts that make room for a run's rows before it begins. */
+uint64_t efm_model_input_bytes(const efm_model *model)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < efm_model_count(model, EFM_SECTION_OPERATORS); i++) {
+        efm_op_view op;
+        efm_tensor tensor;
+        efm_model_op(model, i, &op);
+        if (op.kind == EFM_OP_INPUT && efm_model_input(model, op.link, &tensor) == EFM_OK) {
+            bytes += (uint64_t)tensor.rows * tensor.row_bytes;
+        }
+    }
+    return bytes;
+}
